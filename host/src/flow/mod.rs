@@ -1,0 +1,1 @@
+//! Floor 2. How an event moves.

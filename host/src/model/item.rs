@@ -1,0 +1,121 @@
+//! What flows inside a job.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{EventId, Header, Output};
+
+/// Names one job: pipeline and event, so the same after every redelivery. Consumers of the outputs drop repeats by it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(Arc<str>);
+
+impl JobId {
+    /// The job of this event in this pipeline. Do not change the format: consumers deduplicate by it.
+    #[must_use]
+    pub fn new(pipeline: &str, event: &EventId) -> Self {
+        Self(format!("{pipeline}/{event}").into())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names one item: the job's id for the event itself, then parent, stage and ordinal. The same on every replay.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ItemId(Arc<str>);
+
+impl ItemId {
+    /// The item that is the event itself.
+    #[must_use]
+    pub fn root(job: &JobId) -> Self {
+        Self(job.as_str().into())
+    }
+
+    /// The `ordinal`-th output of `stage` for this item.
+    #[must_use]
+    pub fn child(&self, stage: &str, ordinal: usize) -> Self {
+        Self(format!("{}/{stage}.{ordinal}", self.0).into())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Small text that travels with an item from stage to stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// Unique within one item.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// One unit of work inside a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its name.
+    pub id: ItemId,
+    /// The key its record will have.
+    pub key: Option<Bytes>,
+    /// The content.
+    pub payload: Bytes,
+    /// Media type of the content.
+    pub content_type: Option<String>,
+    /// Headers its record will have.
+    pub headers: Vec<Header>,
+    /// What stages said about it so far.
+    pub attributes: Vec<Attribute>,
+}
+
+/// Attribute names with this start belong to the host.
+const HOST_ATTRIBUTES: &str = "sys.";
+/// Header names with this start belong to the host.
+const HOST_HEADERS: &str = "gristmill-";
+
+impl Item {
+    /// The item that an output of `stage` becomes: its key and attributes continue this item's. Names that are the
+    /// host's are dropped.
+    #[must_use]
+    pub fn child(&self, stage: &str, ordinal: usize, output: Output) -> Self {
+        let mut attributes = self.attributes.clone();
+        for new in output.attributes {
+            if new.name.starts_with(HOST_ATTRIBUTES) {
+                continue;
+            }
+            match attributes.iter_mut().find(|old| old.name == new.name) {
+                Some(old) => old.value = new.value,
+                None => attributes.push(new),
+            }
+        }
+        let mut headers = output.headers;
+        headers.retain(|header| !header.name.starts_with(HOST_HEADERS));
+        Self {
+            id: self.id.child(stage, ordinal),
+            key: output.key.or_else(|| self.key.clone()),
+            payload: output.payload,
+            content_type: output.content_type,
+            headers,
+            attributes,
+        }
+    }
+}

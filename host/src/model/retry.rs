@@ -1,0 +1,85 @@
+//! How often an item is tried, and how long one waits in between.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// The policy of one stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first included.
+    pub attempts: NonZeroU32,
+    /// The wait after the first attempt; it doubles after each further one.
+    pub first_wait: Duration,
+    /// No wait of its own is longer than this.
+    pub longest_wait: Duration,
+}
+
+/// A trap hits the same bug again nearly always: one fresh instance gets a second chance, no more.
+const ATTEMPTS_AFTER_TRAP: u32 = 2;
+
+impl RetryPolicy {
+    /// Whether the `attempt`-th attempt (from 1) was the last one.
+    #[must_use]
+    pub fn is_last(&self, attempt: u32) -> bool {
+        attempt >= self.attempts.get()
+    }
+
+    /// The same policy for an item whose stage trapped.
+    #[must_use]
+    pub fn after_trap(self) -> Self {
+        let fewer = self.attempts.get().min(ATTEMPTS_AFTER_TRAP);
+        Self { attempts: NonZeroU32::new(fewer).unwrap_or(NonZeroU32::MIN), ..self }
+    }
+
+    /// How long to wait after the `attempt`-th attempt (from 1): the doubled first wait, plus up to a quarter of it by
+    /// `dice` (0 to 1) so that many items do not come back together; never less than the stage asked for.
+    #[must_use]
+    pub fn wait(&self, attempt: u32, asked: Option<Duration>, dice: f64) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(20);
+        let wait = self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait);
+        wait.max(asked.unwrap_or_default()).mul_f64(1.0 + 0.25 * dice.clamp(0.0, 1.0))
+    }
+}
+
+impl Default for RetryPolicy {
+    /// 3 attempts, waits of 2 s and 4 s, never above 60 s.
+    fn default() -> Self {
+        Self {
+            attempts: NonZeroU32::MIN.saturating_add(2),
+            first_wait: Duration::from_secs(2),
+            longest_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let policy = RetryPolicy { longest_wait: Duration::from_secs(5), ..RetryPolicy::default() };
+        let waits: Vec<u64> = (1..=4).map(|attempt| policy.wait(attempt, None, 0.0).as_secs()).collect();
+        assert_eq!(waits, [2, 4, 5, 5]);
+    }
+
+    #[test]
+    fn a_stage_can_ask_for_longer_but_not_for_shorter() {
+        let policy = RetryPolicy::default();
+        assert_eq!(policy.wait(1, Some(Duration::from_secs(30)), 0.0).as_secs(), 30);
+        assert_eq!(policy.wait(1, Some(Duration::from_millis(1)), 0.0).as_secs(), 2);
+    }
+
+    #[test]
+    fn jitter_only_lengthens() {
+        let policy = RetryPolicy::default();
+        assert_eq!(policy.wait(1, None, 1.0), Duration::from_millis(2_500));
+    }
+
+    #[test]
+    fn a_trap_gets_one_more_chance() {
+        let policy = RetryPolicy::default().after_trap();
+        assert!(!policy.is_last(1));
+        assert!(policy.is_last(2));
+    }
+}

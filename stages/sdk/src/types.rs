@@ -1,0 +1,217 @@
+//! Constructors and small conveniences on the types of the WIT package.
+
+use serde::Deserialize;
+
+use crate::{Attribute, Branch, ConfigFault, Descriptor, Event, Failure, Header, Outcome, Output, Retry, StageError, Traits};
+
+/// The configuration of a stage that takes none: an empty table.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
+impl Descriptor {
+    /// A stage without configuration that takes any media type and has only the default branch.
+    #[must_use]
+    pub fn new(name: &str, version: &str, description: &str) -> Self {
+        Self {
+            name: name.into(),
+            version: version.into(),
+            description: description.into(),
+            config_schema_json: None,
+            accepts: Vec::new(),
+            branches: Vec::new(),
+            traits: Traits::empty(),
+            max_batch: None,
+        }
+    }
+
+    /// The JSON Schema (2020-12) that the host checks the configuration against.
+    #[must_use]
+    pub fn config_schema(mut self, schema_json: &str) -> Self {
+        self.config_schema_json = Some(schema_json.into());
+        self
+    }
+
+    /// The media types taken, "*" allowed after the slash. Items of other types are rejected by the host.
+    #[must_use]
+    pub fn accepts(mut self, media_types: &[&str]) -> Self {
+        self.accepts = media_types.iter().map(|media_type| (*media_type).into()).collect();
+        self
+    }
+
+    /// Declares a branch that outputs may name.
+    #[must_use]
+    pub fn branch(mut self, label: &str, description: &str) -> Self {
+        self.branches.push(Branch {
+            label: label.into(),
+            description: description.into(),
+            content_type: None,
+            payload_schema_json: None,
+        });
+        self
+    }
+}
+
+impl ConfigFault {
+    /// A fault at a JSON Pointer of the configuration ("" is the whole).
+    #[must_use]
+    pub fn new(pointer: &str, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+}
+
+impl Event {
+    /// The payload as text; `None` when it is not UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.payload).ok()
+    }
+
+    /// The media type without parameters, in lower case: "text/html" for "Text/HTML; charset=utf-8".
+    #[must_use]
+    pub fn media_type(&self) -> Option<String> {
+        let full = self.content_type.as_deref()?;
+        let bare = full.split(';').next().unwrap_or(full).trim();
+        (!bare.is_empty()).then(|| bare.to_ascii_lowercase())
+    }
+
+    /// An attribute by name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.value.as_str())
+    }
+
+    /// The first header of that name that has a value and is UTF-8.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .filter(|header| header.name == name)
+            .find_map(|header| header.value.as_deref().and_then(|value| std::str::from_utf8(value).ok()))
+    }
+
+    /// An event for unit tests: this payload and media type, fixed ids, nothing else.
+    #[must_use]
+    pub fn sample(payload: impl Into<Vec<u8>>, content_type: Option<&str>) -> Self {
+        Self {
+            id: "sample/0".into(),
+            job_id: "sample".into(),
+            source: crate::Source { topic: "sample".into(), partition: 0, position: "0".into() },
+            key: None,
+            payload: payload.into(),
+            content_type: content_type.map(Into::into),
+            headers: Vec::new(),
+            attributes: Vec::new(),
+            timestamp: 0,
+            attempt: 1,
+            seed: 0,
+        }
+    }
+}
+
+/// An output with the event's payload, media type, headers and (by default) key: change what the stage changed.
+impl From<&Event> for Output {
+    fn from(event: &Event) -> Self {
+        Self {
+            payload: event.payload.clone(),
+            content_type: event.content_type.clone(),
+            key: None,
+            headers: event.headers.clone(),
+            attributes: Vec::new(),
+            branch: None,
+        }
+    }
+}
+
+impl Output {
+    /// Replaces the payload.
+    #[must_use]
+    pub fn payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
+    /// Replaces the media type.
+    #[must_use]
+    pub fn content_type(mut self, media_type: &str) -> Self {
+        self.content_type = Some(media_type.into());
+        self
+    }
+
+    /// Adds an attribute; the same name again replaces it.
+    #[must_use]
+    pub fn attribute(mut self, name: &str, value: impl ToString) -> Self {
+        self.attributes.retain(|attribute| attribute.name != name);
+        self.attributes.push(Attribute { name: name.into(), value: value.to_string() });
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push(Header { name: name.into(), value: Some(value.into()) });
+        self
+    }
+
+    /// Sends this output down a declared branch.
+    #[must_use]
+    pub fn branch(mut self, label: &str) -> Self {
+        self.branch = Some(label.into());
+        self
+    }
+}
+
+impl Outcome {
+    /// Emits one item.
+    #[must_use]
+    pub fn one(output: Output) -> Self {
+        Self::Emit(vec![output])
+    }
+
+    /// The data is bad and no retry will help. `code` is stable and kebab-case; the message may reach logs.
+    #[must_use]
+    pub fn reject(code: &str, message: impl Into<String>) -> Self {
+        Self::Reject(Failure::new(code, message))
+    }
+
+    /// Filtered on purpose, with a stable kebab-case code.
+    #[must_use]
+    pub fn skip(code: &str) -> Self {
+        Self::Drop(code.into())
+    }
+}
+
+impl Failure {
+    /// A failure without details.
+    #[must_use]
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), details_json: None }
+    }
+
+    /// Adds details for the dead letter.
+    #[must_use]
+    pub fn details(mut self, details: &serde_json::Value) -> Self {
+        self.details_json = Some(details.to_string());
+        self
+    }
+}
+
+impl StageError {
+    /// Will fail the same way each time.
+    #[must_use]
+    pub fn permanent(code: &str, message: impl Into<String>) -> Self {
+        Self::Permanent(Failure::new(code, message))
+    }
+
+    /// Passing trouble with this item; the host waits at least `after` milliseconds, or its own back-off.
+    #[must_use]
+    pub fn retryable(code: &str, message: impl Into<String>, after: Option<u64>) -> Self {
+        Self::Retryable(Retry { cause: Failure::new(code, message), after })
+    }
+
+    /// Passing trouble that other items will meet too: the host slows the whole pipeline.
+    #[must_use]
+    pub fn rate_limited(code: &str, message: impl Into<String>, after: Option<u64>) -> Self {
+        Self::RateLimited(Retry { cause: Failure::new(code, message), after })
+    }
+}
