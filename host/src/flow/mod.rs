@@ -1,1 +1,122 @@
-//! Floor 2. How an event moves.
+//! Floor 2. How an event moves: from the source through the stages to the sink or the dead letters, and only then is
+//! it settled. Knows no Kafka, no WebAssembly, no model.
+
+mod execute;
+mod pace;
+mod partitions;
+mod pipeline;
+mod records;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::JobId;
+use crate::ports::{Demand, Signal, SinkError, Source, SourceError};
+use partitions::{Partitions, Turn};
+pub use pipeline::{Limits, Pipeline, Step};
+
+/// Why a pipeline stopped by itself. Whatever was not settled comes again at the next start.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The source cannot go on.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Outputs cannot be written.
+    #[error("the outputs of job {job} cannot be written; nothing of it was committed")]
+    Sink {
+        /// Whose outputs.
+        job: JobId,
+        /// Why.
+        source: SinkError,
+    },
+    /// Dead letters cannot be written. Going on would mean to skip the event, so the pipeline stops.
+    #[error("job {job} failed and its dead letter cannot be written; the event was not committed and will come again")]
+    DeadLetter {
+        /// Whose dead letter.
+        job: JobId,
+        /// Why.
+        source: SinkError,
+    },
+    /// The host cannot run a stage, whatever the item.
+    #[error("stage {stage} cannot be run on this host")]
+    Stage {
+        /// Which stage.
+        stage: Arc<str>,
+        /// Why.
+        source: anyhow::Error,
+    },
+    /// A bug in the host.
+    #[error("a task of the host panicked")]
+    Panic(#[source] tokio::task::JoinError),
+}
+
+/// Runs the pipeline until `shutdown` is cancelled, then drains: jobs in flight may finish within the drain time-out,
+/// what is left comes again at the next start. Leaves the group in any case.
+///
+/// # Errors
+/// Why it stopped by itself.
+pub async fn run(
+    source: &mut dyn Source,
+    pipeline: Arc<Pipeline>,
+    shutdown: CancellationToken,
+) -> Result<(), FlowError> {
+    let mut partitions = Partitions::new(pipeline);
+    let worked = work(source, &mut partitions, shutdown).await;
+    partitions.abort_all();
+    let closed = source.close().await;
+    worked.and(closed.map_err(FlowError::from))
+}
+
+/// The main loop: one task owns the partitions, their jobs and their progress, so there is nothing to lock.
+async fn work(
+    source: &mut dyn Source,
+    partitions: &mut Partitions,
+    shutdown: CancellationToken,
+) -> Result<(), FlowError> {
+    let mut drain_until: Option<Instant> = None;
+    while drain_until.is_none() || !partitions.is_idle() {
+        let demand = match drain_until {
+            Some(_) => Demand::ControlOnly,
+            None => partitions.demand(),
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled(), if drain_until.is_none() => {
+                tracing::info!(in_flight = partitions.in_flight(), "draining");
+                drain_until = Some(Instant::now() + partitions.drain_timeout());
+            }
+            turn = partitions.next_turn() => match turn? {
+                Turn::Ended(job) => {
+                    if let Some(settled) = partitions.finish(job) {
+                        source.settle(&settled.event, settled.below)?;
+                    }
+                    partitions.release_revoked();
+                }
+                Turn::RevocationOverdue => partitions.give_up_revoked(),
+                Turn::PaceChanged => {}
+            },
+            () = sleep_until(drain_until) => {
+                tracing::warn!(in_flight = partitions.in_flight(), "drain time-out; what is in flight will come again");
+                break;
+            }
+            signal = source.recv(demand) => match signal? {
+                Signal::Assigned(assigned) => partitions.open(assigned),
+                Signal::Revoked { partitions: revoked, ack } => partitions.revoke(revoked, ack),
+                Signal::Event(event) => partitions.start(event),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Waits for that moment, or for ever.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

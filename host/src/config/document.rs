@@ -1,0 +1,163 @@
+//! The text of a pipeline file and the places in it that messages point at.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A pipeline file as messages show it: secrets that stand in it are starred out.
+pub(super) struct Document {
+    path: PathBuf,
+    text: String,
+}
+
+impl Document {
+    /// `secrets` are the spans of string values, quotes included. They keep their length in bytes, so that every other
+    /// span of the original text is good here too.
+    pub(super) fn new(path: &Path, text: &str, secrets: &[Range<usize>]) -> Self {
+        let mut shown = text.to_owned();
+        for secret in secrets {
+            shown.replace_range(secret.clone(), &starred(&text[secret.clone()]));
+        }
+        Self { path: path.to_owned(), text: shown }
+    }
+
+    /// The folder that relative paths in the file start from.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Where the value at a JSON Pointer stands, or the nearest thing around it that there is; `None` for the file itself.
+    fn find(&self, pointer: &str) -> Option<Range<usize>> {
+        let (root, _) = DeTable::parse_recoverable(&self.text);
+        let mut span = None;
+        let mut tokens = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
+        let mut value: &Spanned<DeValue<'_>> = match root.get_ref().get(tokens.next()?.as_str()) {
+            Some(value) => value,
+            None => return None,
+        };
+        for token in tokens {
+            span = Some(value.span());
+            let child = match value.get_ref() {
+                DeValue::Table(table) => table.get(token.as_str()),
+                DeValue::Array(array) => token.parse::<usize>().ok().and_then(|index| array.get(index)),
+                _ => None,
+            };
+            match child {
+                Some(child) => value = child,
+                None => return span,
+            }
+        }
+        Some(value.span())
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
+}
+
+/// A TOML string literal with the same quotes and line breaks, and stars for the rest.
+fn starred(literal: &str) -> String {
+    let quotes = if literal.starts_with("\"\"\"") || literal.starts_with("'''") { 3 } else { 1 };
+    let inside = quotes..literal.len().saturating_sub(quotes);
+    let mut stars = String::with_capacity(literal.len());
+    for (at, character) in literal.char_indices() {
+        if inside.contains(&at) && !matches!(character, '\n' | '\r') {
+            stars.extend(std::iter::repeat_n('*', character.len_utf8()));
+        } else {
+            stars.push(character);
+        }
+    }
+    stars
+}
+
+/// A place in a pipeline file, or the file as a whole. Shown as `pipeline.toml:17:11`; cheap to clone.
+#[derive(Clone)]
+pub struct Place {
+    document: Arc<Document>,
+    span: Option<Range<usize>>,
+}
+
+/// The line of a place, for messages.
+pub(super) struct Excerpt {
+    /// Number of the line, from 1.
+    pub(super) line: usize,
+    /// The line without its end.
+    pub(super) text: String,
+    /// What stands in the line before the place: as wide as the caret must be moved.
+    pub(super) before: String,
+    /// Characters to mark, at least 1.
+    pub(super) width: usize,
+}
+
+impl Place {
+    pub(super) fn of_file(document: &Arc<Document>) -> Self {
+        Self { document: Arc::clone(document), span: None }
+    }
+
+    pub(super) fn of_span(document: &Arc<Document>, span: Range<usize>) -> Self {
+        // What is missing at the end of a file is missed behind its last character, not on an empty line below.
+        let text = &document.text;
+        let written = text.trim_end().len();
+        let span = if span.start >= text.len() { written..written } else { span };
+        Self { document: Arc::clone(document), span: Some(span) }
+    }
+
+    pub(super) fn of_pointer(document: &Arc<Document>, pointer: &str) -> Self {
+        Self { document: Arc::clone(document), span: document.find(pointer) }
+    }
+
+    /// The file, as it was named when it was loaded.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.document.path
+    }
+
+    /// Line and column in characters, both from 1; `None` for the file as a whole.
+    #[must_use]
+    pub fn line_and_column(&self) -> Option<(usize, usize)> {
+        let excerpt = self.excerpt()?;
+        Some((excerpt.line, excerpt.before.chars().count() + 1))
+    }
+
+    /// Byte offset, by which places are put in order.
+    pub(super) fn offset(&self) -> usize {
+        self.span.as_ref().map_or(0, |span| span.start)
+    }
+
+    pub(super) fn excerpt(&self) -> Option<Excerpt> {
+        let span = self.span.as_ref()?;
+        let text = &self.document.text;
+        let before = text.get(..span.start)?;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[span.start..].find('\n').map_or(text.len(), |newline| span.start + newline);
+        let marked = text.get(span.start..span.end.clamp(span.start, end)).unwrap_or_default();
+        Some(Excerpt {
+            line: before.matches('\n').count() + 1,
+            text: text[start..end].trim_end_matches('\r').to_owned(),
+            before: before[start..].to_owned(),
+            width: marked.trim_end().chars().count().max(1),
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path().display();
+        match self.line_and_column() {
+            Some((line, column)) => write!(f, "{path}:{line}:{column}"),
+            None => path.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({self})")
+    }
+}
