@@ -5,10 +5,11 @@
 //! - [`model`]: the values that move and the decisions about them
 //! - [`ports`]: what the flow needs of the world
 //! - [`flow`]: how an event moves
-//! - [`kafka`], [`llm`]: the adapters
+//! - [`kafka`], [`llm`], [`wasm`]: the adapters
 
 pub mod flow;
 pub mod kafka;
 pub mod llm;
 pub mod model;
 pub mod ports;
+pub mod wasm;

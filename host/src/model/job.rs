@@ -111,7 +111,8 @@ impl Job {
             Verdict::Decided(Outcome::Reject(failure)) => Failed { failure, attempts: 1 },
             Verdict::Failed(failed) => failed,
         };
-        self.failed.get_or_insert_with(|| (Arc::clone(&self.stages[task.stage]), failed));
+        self.failed
+            .get_or_insert_with(|| (Arc::clone(&self.stages[task.stage]), failed));
         self.ready.clear();
     }
 
@@ -122,12 +123,19 @@ impl Job {
             return None;
         }
         if let Some((stage, failed)) = self.failed.take() {
-            return Some(Disposition::DeadLettered { stage: Some(stage), failed });
+            return Some(Disposition::DeadLettered {
+                stage: Some(stage),
+                failed,
+            });
         }
         if self.finished.is_empty() {
-            return Some(Disposition::Dropped(self.dropped.take().unwrap_or_else(|| "nothing-emitted".into())));
+            return Some(Disposition::Dropped(
+                self.dropped.take().unwrap_or_else(|| "nothing-emitted".into()),
+            ));
         }
-        Some(Disposition::Emitted(std::mem::take(&mut self.finished).into_values().collect()))
+        Some(Disposition::Emitted(
+            std::mem::take(&mut self.finished).into_values().collect(),
+        ))
     }
 
     fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), Failure> {
@@ -164,7 +172,13 @@ mod tests {
     use crate::model::{EventId, Partition, Position};
 
     fn job(stages: &[&str]) -> Job {
-        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
+        let event = EventId {
+            partition: Partition {
+                topic: "in".into(),
+                index: 0,
+            },
+            position: Position(7),
+        };
         let id = JobId::new("p", &event);
         let item = Item {
             id: Job::first_item(&id),
@@ -193,14 +207,18 @@ mod tests {
     }
 
     fn failed(code: &str) -> Failed {
-        Failed { failure: Failure::new(code, "why"), attempts: 3 }
+        Failed {
+            failure: Failure::new(code, "why"),
+            attempts: 3,
+        }
     }
 
     fn payloads(end: Option<Disposition>) -> Vec<String> {
         match end {
-            Some(Disposition::Emitted(items)) => {
-                items.iter().map(|item| String::from_utf8_lossy(&item.payload).into_owned()).collect()
-            }
+            Some(Disposition::Emitted(items)) => items
+                .iter()
+                .map(|item| String::from_utf8_lossy(&item.payload).into_owned())
+                .collect(),
             other => panic!("expected outputs, got {other:?}"),
         }
     }
@@ -223,7 +241,9 @@ mod tests {
         let mut job = job(&["split"]);
         let split = job.next().unwrap();
         job.apply(&split, emit(&["a", "b"]));
-        let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
+        let Some(Disposition::Emitted(items)) = job.end() else {
+            panic!("no outputs")
+        };
         assert_eq!(items[1].id.as_str(), "p/in/0/7/split.1");
         assert_eq!(items[1].key.as_deref(), Some(b"k".as_slice()), "siblings keep the key");
     }
@@ -238,7 +258,10 @@ mod tests {
         assert!(job.next().is_none(), "c must not start");
         assert_eq!(job.end(), None, "b still runs");
         job.apply(&second, emit(&["b1"]));
-        let expected = Disposition::DeadLettered { stage: Some("mark".into()), failed: failed("trap") };
+        let expected = Disposition::DeadLettered {
+            stage: Some("mark".into()),
+            failed: failed("trap"),
+        };
         assert_eq!(job.end(), Some(expected));
     }
 
@@ -265,9 +288,14 @@ mod tests {
     fn an_unmapped_branch_is_a_fault_and_not_silence() {
         let mut job = job(&["route"]);
         let task = job.next().unwrap();
-        let branched = Output { branch: Some("german".into()), ..output("x") };
+        let branched = Output {
+            branch: Some("german".into()),
+            ..output("x")
+        };
         job.apply(&task, Verdict::Decided(Outcome::Emit(vec![branched])));
-        let Some(Disposition::DeadLettered { failed, .. }) = job.end() else { panic!("not dead-lettered") };
+        let Some(Disposition::DeadLettered { failed, .. }) = job.end() else {
+            panic!("not dead-lettered")
+        };
         assert_eq!(failed.failure.code, "unmapped-branch");
     }
 
@@ -275,15 +303,23 @@ mod tests {
     fn a_stage_cannot_set_what_is_the_hosts() {
         let mut job = job(&["x"]);
         let task = job.next().unwrap();
-        let attribute = |name: &str| crate::model::Attribute { name: name.into(), value: "v".into() };
-        let header = |name: &str| crate::model::Header { name: name.into(), value: None };
+        let attribute = |name: &str| crate::model::Attribute {
+            name: name.into(),
+            value: "v".into(),
+        };
+        let header = |name: &str| crate::model::Header {
+            name: name.into(),
+            value: None,
+        };
         let greedy = Output {
             attributes: vec![attribute("sys.pipeline"), attribute("mine")],
             headers: vec![header("gristmill-job-id"), header("mine")],
             ..output("x")
         };
         job.apply(&task, Verdict::Decided(Outcome::Emit(vec![greedy])));
-        let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
+        let Some(Disposition::Emitted(items)) = job.end() else {
+            panic!("no outputs")
+        };
         assert_eq!(items[0].attributes, [attribute("mine")]);
         assert_eq!(items[0].headers, [header("mine")]);
     }

@@ -1,0 +1,95 @@
+//! Why a module is not taken. Every refusal names the stage, the file and the reason.
+
+use std::fmt;
+
+/// One fault in a stage's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// JSON Pointer into the configuration, "" for the whole.
+    pub pointer: String,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => f.write_str(&self.message),
+            pointer => write!(f, "{pointer}: {}", self.message),
+        }
+    }
+}
+
+/// A stage that cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[error("stage {stage:?}: {module}: {reason}")]
+pub struct LoadError {
+    /// The stage's name in the pipeline file.
+    pub stage: String,
+    /// The module as the pipeline file names it.
+    pub module: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a stage cannot be loaded.
+#[derive(Debug)]
+pub enum Reason {
+    /// The file cannot be read.
+    Read(std::io::Error),
+    /// There is no builtin stage of that name; the known ones.
+    NoSuchBuiltin(Vec<String>),
+    /// The bytes are not a component.
+    NotAComponent(String),
+    /// It does not compile.
+    Compile(wasmtime::Error),
+    /// It imports something that it cannot have.
+    Import {
+        /// The import.
+        import: String,
+        /// Why not.
+        why: String,
+    },
+    /// Its imports or exports do not have the types of the contract.
+    Contract(wasmtime::Error),
+    /// It failed while it was asked what it is, or made ready.
+    Call {
+        /// "describe" or "init".
+        function: &'static str,
+        /// How it failed.
+        failure: String,
+    },
+    /// Its own JSON Schema for its configuration is not one.
+    Schema(String),
+    /// The configuration does not fit.
+    Config(Vec<ConfigFault>),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "cannot be read: {error}"),
+            Self::NoSuchBuiltin(known) => {
+                write!(
+                    f,
+                    "there is no builtin stage of that name; there are {}",
+                    known.join(", ")
+                )
+            }
+            Self::NotAComponent(what) => f.write_str(what),
+            Self::Compile(error) => write!(f, "does not compile: {error:#}"),
+            Self::Import { import, why } => write!(f, "imports {import}: {why}"),
+            Self::Contract(error) => write!(f, "does not fit the stage contract: {error:#}"),
+            Self::Call { function, failure } => write!(f, "failed in {function}: {failure}"),
+            Self::Schema(fault) => write!(f, "gives a JSON Schema for its configuration that is not one: {fault}"),
+            Self::Config(faults) => {
+                f.write_str("does not take this configuration: ")?;
+                for (index, fault) in faults.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { "; " };
+                    write!(f, "{separator}{fault}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Once per stage of a pipeline: a compiled, linked and configured component; each call gets a fresh store.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use super::bindings::{LlmStage, LlmStagePre};
+use super::convert;
+use super::error::{ConfigFault, Reason};
+use super::limits::LimitHit;
+use super::output::printable;
+use super::state::{CallState, Surroundings};
+use crate::model::{Failure, Outcome};
+use crate::ports::{Call, Stage, StageError};
+
+/// What a stage says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its own name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// One line for people.
+    pub description: String,
+    /// Media types it takes; empty means any.
+    pub accepts: Vec<String>,
+    /// Labels its outputs may name.
+    pub branches: Vec<String>,
+}
+
+/// A stage that runs in the sandbox.
+pub struct WasmStage {
+    linked: LlmStagePre<CallState>,
+    surroundings: Surroundings,
+    config: String,
+    description: Description,
+    digest: String,
+    slots: Arc<Semaphore>,
+}
+
+/// How a call of a guest failed.
+enum CallError {
+    /// Its wall time was over.
+    Timeout,
+    /// It trapped or hit a limit; with what it printed last.
+    Broke { error: wasmtime::Error, printed: String },
+    /// The host could not give it an instance.
+    Host(anyhow::Error),
+}
+
+impl WasmStage {
+    /// Asks the component what it is, checks the configuration, and makes one instance ready.
+    pub(super) async fn ready(
+        linked: LlmStagePre<CallState>,
+        digest: String,
+        surroundings: Surroundings,
+        config: &serde_json::Value,
+        slots: Arc<Semaphore>,
+    ) -> Result<Self, Reason> {
+        let mut stage = Self {
+            linked,
+            surroundings,
+            config: config.to_string(),
+            description: Description {
+                name: String::new(),
+                version: String::new(),
+                description: String::new(),
+                accepts: Vec::new(),
+                branches: Vec::new(),
+            },
+            digest,
+            slots,
+        };
+        let refused = |function| {
+            move |error: CallError| {
+                let failure = match classify(error) {
+                    StageError::Host(error) => format!("{error:#}"),
+                    other => other.to_string(),
+                };
+                Reason::Call { function, failure }
+            }
+        };
+        let describe = async |guest: &LlmStage, store: &mut Store<CallState>| {
+            guest.gristmill_stage_lifecycle().call_describe(store).await
+        };
+        let descriptor = stage.call(None, describe).await.map_err(refused("describe"))?;
+        check_config(descriptor.config_schema_json.as_deref(), config)?;
+        let init = async |guest: &LlmStage, store: &mut Store<CallState>| {
+            guest.gristmill_stage_lifecycle().call_init(store, &stage.config).await
+        };
+        stage
+            .call(None, init)
+            .await
+            .map_err(refused("init"))?
+            .map_err(|faults| {
+                let fault = |fault| {
+                    let super::bindings::exports::gristmill::stage::lifecycle::ConfigFault { pointer, message } = fault;
+                    ConfigFault {
+                        pointer,
+                        message: printable(&message),
+                    }
+                };
+                Reason::Config(faults.into_iter().map(fault).collect())
+            })?;
+        stage.description = Description {
+            name: descriptor.name,
+            version: descriptor.version,
+            description: descriptor.description,
+            accepts: descriptor.accepts,
+            branches: descriptor.branches.into_iter().map(|branch| branch.label).collect(),
+        };
+        Ok(stage)
+    }
+
+    /// What the stage says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// SHA-256 of the module, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Calls into a fresh instance within the wall time. Whatever happens, the store is thrown away afterwards.
+    async fn call<T>(
+        &self,
+        call: Option<&Call>,
+        body: impl AsyncFnOnce(&LlmStage, &mut Store<CallState>) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let slot = self.slots.acquire().await;
+        let _slot = slot.context("the runtime is gone").map_err(CallError::Host)?;
+        let limits = self.surroundings.limits;
+        let state = CallState::new(self.surroundings.clone(), call);
+        let printed = state.printed.clone();
+        let mut store = Store::new(self.linked.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        // Twice the output, so that a moderate excess is named as such below instead of ending in a trap here.
+        store.set_hostcall_fuel(limits.output.saturating_mul(2).saturating_add(1 << 20));
+        store.set_max_component_handles(1_000);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| match store.data_mut().cpu.tick() {
+            Ok(()) => Ok(UpdateDeadline::Yield(1)),
+            Err(hit) => Err(wasmtime::Error::new(hit)),
+        });
+        let work = async {
+            let guest = self.linked.instantiate_async(&mut store).await?;
+            body(&guest, &mut store).await
+        };
+        match tokio::time::timeout(limits.wall, work).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => Err(CallError::Host(
+                anyhow::anyhow!("no room for another instance: {error:#}"),
+            )),
+            Ok(Err(error)) => Err(CallError::Broke {
+                error,
+                printed: printed.line(),
+            }),
+            Err(_) => Err(CallError::Timeout),
+        }
+    }
+}
+
+#[async_trait]
+impl Stage for WasmStage {
+    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
+        if let Some(refused) = refuse_type(&self.description, call.item.content_type.as_deref()) {
+            return Ok(Outcome::Reject(refused));
+        }
+        let event = convert::event(&call, &self.surroundings.stage, &self.digest);
+        let process = async |guest: &LlmStage, store: &mut Store<CallState>| {
+            if let Err(faults) = guest
+                .gristmill_stage_lifecycle()
+                .call_init(&mut *store, &self.config)
+                .await?
+            {
+                let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+                let message = format!(
+                    "init took this configuration at load and refuses it now: {}",
+                    faults.join("; ")
+                );
+                return Err(wasmtime::Error::msg(message));
+            }
+            guest.gristmill_stage_handler().call_process(store, &event).await
+        };
+        let answer = self
+            .call(Some(&call), process)
+            .await
+            .map_err(classify_in(self.surroundings.limits.wall))?;
+        let outcome = answer.map(convert::outcome).map_err(convert::stage_error)?;
+        if let Outcome::Emit(outputs) = &outcome {
+            check_outputs(outputs, &self.description, self.surroundings.limits.output)?;
+        }
+        Ok(outcome)
+    }
+}
+
+fn classify_in(wall: std::time::Duration) -> impl FnOnce(CallError) -> StageError {
+    move |error| match error {
+        CallError::Timeout => {
+            let message = format!("the stage did not answer within its {wall:?} (limits.wall)");
+            StageError::Retry {
+                failure: Failure::new("timeout", message),
+                after: None,
+            }
+        }
+        other => classify(other),
+    }
+}
+
+/// The one place where the ways a guest can break become decisions.
+fn classify(error: CallError) -> StageError {
+    let (error, printed) = match error {
+        CallError::Host(error) => return StageError::Host(error),
+        CallError::Timeout => {
+            let failure = Failure::new("timeout", "the stage did not answer within its time (limits.wall)");
+            return StageError::Retry { failure, after: None };
+        }
+        CallError::Broke { error, printed } => (error, printed),
+    };
+    if let Some(hit) = error.downcast_ref::<LimitHit>() {
+        return StageError::Trap(match hit {
+            LimitHit::Memory { .. } => Failure::new("memory-limit", format!("{hit} (limits.memory)")),
+            LimitHit::Cpu { .. } => Failure::new("cpu-limit", format!("{hit} (limits.cpu)")),
+        });
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        let message = match printed.as_str() {
+            "" => trap.to_string(),
+            printed => format!("{trap}; it printed: {printed}"),
+        };
+        return StageError::Trap(Failure::new("trap", message));
+    }
+    StageError::Trap(Failure::new(
+        "bad-call",
+        printable(&format!("the sandbox ended the call: {error:#}")),
+    ))
+}
+
+/// Holds the configuration against the stage's own schema.
+fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), Reason> {
+    let Some(schema) = schema else {
+        let empty = config.as_object().is_none_or(serde_json::Map::is_empty);
+        let fault = ConfigFault {
+            pointer: String::new(),
+            message: "the stage takes no configuration".into(),
+        };
+        return if empty {
+            Ok(())
+        } else {
+            Err(Reason::Config(vec![fault]))
+        };
+    };
+    let schema = serde_json::from_str(schema).map_err(|error| Reason::Schema(error.to_string()))?;
+    let validator = jsonschema::draft202012::new(&schema).map_err(|error| Reason::Schema(error.to_string()))?;
+    let fault = |error: jsonschema::ValidationError<'_>| ConfigFault {
+        pointer: error.instance_path().to_string(),
+        message: error.to_string(),
+    };
+    let faults: Vec<ConfigFault> = validator.iter_errors(config).map(fault).collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Reason::Config(faults))
+    }
+}
+
+/// The rejection of an item whose media type the stage does not take. An item without a type is let through: the
+/// stage may look at the content.
+fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<Failure> {
+    let full = content_type.filter(|_| !description.accepts.is_empty())?;
+    let bare = full.split(';').next().unwrap_or(full).trim().to_ascii_lowercase();
+    let taken = description
+        .accepts
+        .iter()
+        .any(|accepted| match accepted.strip_suffix('*') {
+            Some(start) => bare.starts_with(start),
+            None => *accepted == bare,
+        });
+    (!taken).then(|| {
+        let message = format!(
+            "the stage takes {}, not {:?}",
+            description.accepts.join(", "),
+            printable(&bare)
+        );
+        Failure::new("unsupported-media-type", message)
+    })
+}
+
+/// Bounds what a stage emits, and holds it to the branches it declared.
+fn check_outputs(outputs: &[crate::model::Output], description: &Description, most: usize) -> Result<(), StageError> {
+    let size: usize = outputs.iter().map(convert::size).sum();
+    if size > most {
+        let message = format!("the stage emits {size} bytes; at most {most} are allowed (limits.output)");
+        return Err(StageError::Permanent(Failure::new("output-too-large", message)));
+    }
+    for branch in outputs.iter().filter_map(|output| output.branch.as_ref()) {
+        if !description.branches.contains(branch) {
+            let message = format!(
+                "an output names the branch {:?}, which the stage does not declare",
+                printable(branch)
+            );
+            return Err(StageError::Permanent(Failure::new("undeclared-branch", message)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! A stage that does what its item tells it to, and most of that is wrong: what hosts must survive.
+
+use gristmill_sdk::llm::{self, Message, Model, Request};
+use gristmill_sdk::serde::Deserialize;
+use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, context, log};
+
+/// What to do wrong while being made ready.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(crate = "gristmill_sdk::serde", rename_all = "kebab-case")]
+enum AtInit {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Never come back.
+    Spin,
+    /// Panic.
+    Panic,
+    /// Refuse the configuration.
+    Refuse,
+}
+
+/// The configuration.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(crate = "gristmill_sdk::serde", deny_unknown_fields)]
+pub struct Config {
+    #[serde(default)]
+    init: AtInit,
+}
+
+/// Obeys its items.
+#[derive(Debug, Clone, Copy)]
+pub struct Misbehave;
+
+impl Stage for Misbehave {
+    type Config = Config;
+
+    fn describe() -> Descriptor {
+        Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Does what it is told")
+            .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse"] } }, "additionalProperties": false }"#)
+            .accepts(&["text/*"])
+            .branch("declared", "a branch that exists")
+    }
+
+    fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
+        match config.init {
+            AtInit::Nothing => Ok(Self),
+            AtInit::Spin => spin(),
+            AtInit::Panic => panic!("told to panic in init"),
+            AtInit::Refuse => Err(vec![ConfigFault::new("/init", "told to refuse")]),
+        }
+    }
+
+    fn process(&self, event: Event) -> Result<Outcome, StageError> {
+        let text = event.text().unwrap_or_default().to_owned();
+        let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let answer = match verb {
+            "echo" => rest.to_owned(),
+            "spin" => spin(),
+            "spin-once" if event.attempt == 1 => spin(),
+            "hog" => hog(),
+            "panic" => panic!("told to panic\x1b[31m"),
+            "recurse" => recurse(1).to_string(),
+            "exit" => std::process::exit(3),
+            "flood" => return Ok(Outcome::Emit(flood(&event, rest.parse().unwrap_or(0)))),
+            "chatter" => chatter(),
+            "branch" => return Ok(Outcome::one(Output::from(&event).branch(rest))),
+            "reject" => return Ok(Outcome::reject("told-to", rest)),
+            "drop" => return Ok(Outcome::skip("told-to")),
+            "retry" => return Err(StageError::retryable("told-to", rest, Some(1))),
+            "permanent" => return Err(StageError::permanent("told-to", rest)),
+            "ask" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
+            "ask-many" => {
+                let requests = rest
+                    .split(' ')
+                    .map(|word| Request::new(vec![Message::user(word)]))
+                    .collect();
+                let mut texts = Vec::new();
+                for answer in llm::Host.chat_many(requests) {
+                    texts.push(answer?.text);
+                }
+                texts.join(" ")
+            }
+            "ask-then-trap" if event.attempt == 1 => {
+                llm::Host.chat(Request::new(vec![Message::user(rest)]))?;
+                panic!("after the answer was paid")
+            }
+            "ask-then-trap" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
+            "look" => look(),
+            "time-left" => context::time_left().to_string(),
+            "about" => format!("{} {} {}", event.id, event.source.position, event.attempt),
+            _ => return Err(StageError::permanent("unknown-verb", verb)),
+        };
+        Ok(Outcome::one(Output::from(&event).payload(answer)))
+    }
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::black_box(());
+    }
+}
+
+fn hog() -> String {
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    loop {
+        held.push(vec![1; 1 << 20]);
+        std::hint::black_box(&held);
+    }
+}
+
+#[expect(unconditional_recursion, reason = "that is what it is for")]
+fn recurse(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 64]);
+    recurse(depth + 1) + here[7]
+}
+
+/// Many outputs that together hold so many megabytes, which a guest of 64 MiB can name but not hold.
+fn flood(event: &Event, megabytes: usize) -> Vec<Output> {
+    (0..megabytes)
+        .map(|_| Output::from(event).payload(vec![b'x'; 1 << 20]))
+        .collect()
+}
+
+fn chatter() -> String {
+    for round in 0..10_000 {
+        log::info(&format!("chatter {round}"));
+        eprint!("printed {round} ");
+    }
+    "said a lot".into()
+}
+
+/// What of the outside can be seen.
+fn look() -> String {
+    let files = std::fs::read_dir("/").map(Iterator::count).unwrap_or(0);
+    let variables = std::env::vars().count();
+    let arguments = std::env::args().count();
+    let connected = std::net::TcpStream::connect("127.0.0.1:80").is_ok();
+    format!("files {files} variables {variables} arguments {arguments} connected {connected}")
+}
+
+gristmill_sdk::stage!(Misbehave);

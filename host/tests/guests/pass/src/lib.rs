@@ -1,0 +1,25 @@
+//! A stage that changes nothing: for tests of the way, and as the floor of the figures.
+
+use gristmill_sdk::{ConfigFault, Descriptor, Event, NoConfig, Outcome, Output, Stage, StageError};
+
+/// Passes every item on.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass;
+
+impl Stage for Pass {
+    type Config = NoConfig;
+
+    fn describe() -> Descriptor {
+        Descriptor::new("pass", env!("CARGO_PKG_VERSION"), "Changes nothing")
+    }
+
+    fn new(_: NoConfig) -> Result<Self, Vec<ConfigFault>> {
+        Ok(Self)
+    }
+
+    fn process(&self, event: Event) -> Result<Outcome, StageError> {
+        Ok(Outcome::one(Output::from(&event)))
+    }
+}
+
+gristmill_sdk::stage!(Pass);

@@ -1,0 +1,165 @@
+//! The test language of the sandbox.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill::model::{
+    ChatFailure, ChatRequest, ChatResponse, Content, EventId, FinishReason, Item, ItemId, JobId, Outcome, Partition,
+    Position, Timestamp, Usage,
+};
+use gristmill::ports::{Call, Caller, Model, Stage, StageError};
+use gristmill::wasm::{Grants, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// A guest that `cargo stages` built.
+pub(crate) fn guest(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .with_file_name("guests")
+        .join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo stages` first", path.display()))
+}
+
+/// A model that answers "answer to …" after a time that depends on the question.
+pub(crate) fn scripted(wait: fn(&str) -> Duration) -> Arc<dyn Model> {
+    Arc::new(Scripted(wait))
+}
+
+struct Scripted(fn(&str) -> Duration);
+
+#[async_trait]
+impl Model for Scripted {
+    async fn chat(&self, _: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        let Some(Content::Text(question)) = request.messages.last().and_then(|message| message.content.last()) else {
+            panic!("a question is text");
+        };
+        tokio::time::sleep((self.0)(question)).await;
+        Ok(ChatResponse {
+            text: format!("answer to {question}"),
+            finish_reason: FinishReason::Stop,
+            usage: Usage::default(),
+            model: "test/scripted".into(),
+            provider_request_id: None,
+            cached: false,
+        })
+    }
+}
+
+/// A runtime of its own, with an own cache folder.
+pub(crate) struct Sandbox {
+    cache: Arc<TempDir>,
+    instances: usize,
+    limits: StageLimits,
+    grants: Grants,
+    model: Arc<dyn Model>,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            cache: Arc::new(tempfile::tempdir().unwrap()),
+            instances: 16,
+            limits: StageLimits::default(),
+            grants: Grants { llm: true },
+            model: scripted(|_| Duration::ZERO),
+        }
+    }
+
+    /// The same host started again.
+    pub(crate) fn again(&self) -> Self {
+        let (cache, model) = (Arc::clone(&self.cache), Arc::clone(&self.model));
+        Self { cache, model, ..*self }
+    }
+
+    pub(crate) fn instances(self, instances: usize) -> Self {
+        Self { instances, ..self }
+    }
+
+    pub(crate) fn limits(self, limits: StageLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    pub(crate) fn grants(self, grants: Grants) -> Self {
+        Self { grants, ..self }
+    }
+
+    pub(crate) fn model(self, model: Arc<dyn Model>) -> Self {
+        Self { model, ..self }
+    }
+
+    pub(crate) fn cached_files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.cache.path().join("stages")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    pub(crate) async fn load(&self, wasm: Vec<u8>, config: serde_json::Value) -> Result<Loaded, LoadError> {
+        let runtime = Runtime::new(RuntimeSettings {
+            cache: self.cache.path().join("stages"),
+            instances: self.instances.try_into().unwrap(),
+            largest_memory: self.limits.memory,
+            shutdown: CancellationToken::new(),
+        })
+        .unwrap();
+        let spec = StageSpec {
+            pipeline: "test".into(),
+            name: "under-test".into(),
+            module: "test.wasm".into(),
+            wasm,
+            config,
+            grants: self.grants,
+            limits: self.limits,
+            model: Some(Arc::clone(&self.model)),
+        };
+        let stage = runtime.load(spec).await?;
+        Ok(Loaded {
+            stage,
+            _runtime: runtime,
+        })
+    }
+
+    pub(crate) async fn misbehave(&self) -> Loaded {
+        self.load(guest("misbehave"), serde_json::json!({})).await.unwrap()
+    }
+}
+
+/// A stage with the runtime it lives in.
+pub(crate) struct Loaded {
+    stage: WasmStage,
+    _runtime: Runtime,
+}
+
+impl Loaded {
+    pub(crate) async fn run(&self, text: &str) -> Result<Outcome, StageError> {
+        self.run_typed(text, None).await
+    }
+
+    pub(crate) async fn run_typed(&self, text: &str, content_type: Option<&str>) -> Result<Outcome, StageError> {
+        let event = EventId {
+            partition: Partition {
+                topic: "in".into(),
+                index: 0,
+            },
+            position: Position(7),
+        };
+        let job = JobId::new("test", &event);
+        let item = Item {
+            id: ItemId::root(&job),
+            key: None,
+            payload: text.as_bytes().to_vec().into(),
+            content_type: content_type.map(Into::into),
+            headers: Vec::new(),
+            attributes: Vec::new(),
+        };
+        self.stage
+            .run(Call {
+                job,
+                event,
+                timestamp: Timestamp(0),
+                item,
+                attempt: 1,
+            })
+            .await
+    }
+}
