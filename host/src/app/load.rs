@@ -1,0 +1,180 @@
+//! From the settings of stages and models to things that run; everything wrong with them is told at once, in its place.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
+
+use super::{BUILTIN, Failure};
+use crate::config::{Alias, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target};
+use crate::flow::Step;
+use crate::llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
+use crate::ports::Model;
+use crate::wasm::{
+    Description, Grants, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
+};
+
+/// The stages and models of a pipeline, ready to run.
+pub struct Loaded {
+    /// The stages in order.
+    pub steps: Vec<Step>,
+    /// What each stage says of itself, with the digest of its module.
+    pub described: Vec<(Description, String)>,
+    /// The models; `None` when no stage may ask one.
+    pub model: Option<Arc<dyn Model>>,
+}
+
+/// Most instances alive at once in one process: each waits for a model or computes.
+const MOST_INSTANCES: usize = 512;
+
+/// Loads every stage and model. Compiles what is not in the cache, side by side.
+///
+/// # Errors
+/// All faults, each at its place in the pipeline file.
+pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Loaded, Failure> {
+    let model = models(pipeline)?;
+    let runtime = Runtime::new(runtime_settings(pipeline, shutdown)?)?;
+    let stages = join_all(pipeline.stages.iter().map(|stage| load_stage(&runtime, pipeline, stage, model.clone()))).await;
+    let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, (stage, loaded)) in pipeline.stages.iter().zip(stages).enumerate() {
+        match loaded {
+            Ok(loaded) => {
+                described.push((loaded.description().clone(), loaded.digest().to_owned()));
+                steps.push(Step { name: Arc::clone(&stage.name), stage: Arc::new(loaded), retry: stage.retry });
+            }
+            Err(error) => faults.extend(stage_faults(pipeline, index, error)),
+        }
+    }
+    ConfigError::check(faults)?;
+    Ok(Loaded { steps, described, model })
+}
+
+fn runtime_settings(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<RuntimeSettings, Failure> {
+    let wanted = (pipeline.limits.max_in_flight.get() as usize)
+        .saturating_mul(pipeline.limits.items_in_flight.get() as usize);
+    let largest = pipeline.stages.iter().map(|stage| stage.limits.memory.as_usize()).max();
+    Ok(RuntimeSettings {
+        cache: cache_folder()?,
+        instances: NonZeroUsize::new(wanted.min(MOST_INSTANCES)).unwrap_or(NonZeroUsize::MIN),
+        largest_memory: largest.unwrap_or(0).next_multiple_of(64 << 10),
+        shutdown,
+    })
+}
+
+/// `GRISTMILL_CACHE`, else the user's cache folder.
+fn cache_folder() -> Result<PathBuf, Failure> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("GRISTMILL_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("gristmill")))
+        .or_else(|| variable("HOME").map(|home| home.join(".cache/gristmill")))
+        .ok_or_else(|| Failure::Setup(anyhow::anyhow!("no folder for compiled stages; name one by GRISTMILL_CACHE")))
+}
+
+async fn load_stage(
+    runtime: &Runtime,
+    pipeline: &Pipeline,
+    stage: &Stage,
+    model: Option<Arc<dyn Model>>,
+) -> Result<WasmStage, LoadError> {
+    let refused = |module: &str, reason| LoadError { stage: stage.name.to_string(), module: module.to_owned(), reason };
+    let (module, wasm) = match &stage.module {
+        Module::Builtin(name) => {
+            let module = format!("builtin:{name}");
+            let Some((_, wasm)) = BUILTIN.iter().find(|(builtin, _)| builtin == name) else {
+                let known = BUILTIN.iter().map(|(builtin, _)| (*builtin).to_owned()).collect();
+                return Err(refused(&module, Reason::NoSuchBuiltin(known)));
+            };
+            (module, wasm.to_vec())
+        }
+        Module::File(path) => {
+            let module = path.display().to_string();
+            match tokio::fs::read(path).await {
+                Ok(wasm) => (module, wasm),
+                Err(error) => return Err(refused(&module, Reason::Read(error))),
+            }
+        }
+    };
+    let limits = StageLimits {
+        memory: stage.limits.memory.as_usize(),
+        cpu: stage.limits.cpu,
+        wall: stage.limits.wall,
+        output: stage.limits.output.as_usize(),
+    };
+    let spec = StageSpec {
+        pipeline: Arc::clone(&pipeline.name),
+        name: Arc::clone(&stage.name),
+        module,
+        wasm,
+        config: stage.config.clone(),
+        grants: Grants { llm: stage.grants.contains(&Grant::Llm) },
+        limits,
+        model,
+    };
+    runtime.load(spec).await
+}
+
+/// Where in the file the reason lies: in the configuration, in the grants, or at the module.
+fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Fault> {
+    let LoadError { stage, module, reason } = error;
+    let at_module = pipeline.place(&format!("/stage/{index}/module"));
+    match reason {
+        Reason::Config(faults) => {
+            let fault = |fault: crate::wasm::ConfigFault| {
+                let place = pipeline.place_of(index, &fault.pointer).unwrap_or_else(|| at_module.clone());
+                let what = format!("stage {stage:?}: {module} does not take this configuration");
+                Fault::at(place, what).label(fault.message)
+            };
+            faults.into_iter().map(fault).collect()
+        }
+        reason => vec![Fault::at(at_module, format!("stage {stage:?}: {module} is not taken")).label(reason.to_string())],
+    }
+}
+
+/// The models of the pipeline, if any stage may ask one.
+fn models(pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
+    if !pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm)) {
+        return Ok(None);
+    }
+    let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
+    let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
+    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }) {
+        Ok(model) => Ok(Some(model)),
+        Err(error) => {
+            let place = pipeline.place("/models");
+            Err(Failure::Config(Fault::at(place, "the models cannot be used").label(format!("{error:#}")).into()))
+        }
+    }
+}
+
+fn alias_settings(alias: &Alias) -> AliasSettings {
+    let target = |target: &Target| match target {
+        Target::OpenAi(openai) => TargetSettings::OpenAi(openai_settings(openai)),
+        Target::Scripted { script } => TargetSettings::Scripted(ScriptedSettings { script: script.clone() }),
+    };
+    let concurrent = NonZeroUsize::try_from(alias.max_concurrent).unwrap_or(NonZeroUsize::MIN);
+    AliasSettings { targets: alias.targets.iter().map(target).collect(), max_concurrent: concurrent }
+}
+
+fn openai_settings(openai: &OpenAi) -> OpenAiSettings {
+    OpenAiSettings {
+        base_url: openai.base_url.clone(),
+        key: openai.key.as_ref().map(|key| match key {
+            SecretRef::Env(name) => KeySource::Env(name.clone()),
+            SecretRef::File(path) => KeySource::File(path.clone()),
+        }),
+        timeout: openai.timeout,
+        structured: match openai.structured {
+            Structured::JsonSchema => settings::Structured::JsonSchema,
+            Structured::JsonObjectSchema => settings::Structured::JsonObjectSchema,
+            Structured::JsonObject => settings::Structured::JsonObject,
+            Structured::Prompt => settings::Structured::Prompt,
+        },
+        max_output_tokens: openai.max_output_tokens.map(std::num::NonZeroU32::get),
+        temperature: openai.temperature,
+        allowed_options: openai.options.iter().cloned().collect(),
+        ..OpenAiSettings::new(openai.model.clone())
+    }
+}

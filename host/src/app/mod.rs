@@ -1,0 +1,31 @@
+//! Floor 4. Composition: from a pipeline file to a running pipeline. The only place that names every adapter.
+
+mod builtin;
+mod cluster;
+mod load;
+mod run;
+mod shutdown;
+mod totals;
+
+pub use builtin::{BUILTIN, Builtin};
+pub use cluster::{Cluster, cluster, override_brokers, settings as kafka_settings};
+pub use load::{Loaded, load};
+pub use run::Running;
+pub use shutdown::on_signals;
+pub use totals::Totals;
+
+use crate::config::ConfigError;
+
+/// Why a command did not do what it was asked. The variants are the exit codes.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The configuration is wrong: what the operator must change, and where.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// Something else is wrong with what the operator set up, without a place in the file.
+    #[error("{0:#}")]
+    Setup(anyhow::Error),
+    /// It went wrong while running.
+    #[error("{0:#}")]
+    Running(#[from] anyhow::Error),
+}

@@ -1,0 +1,69 @@
+//! What a pipeline has done so far: a line per job for those who want it, a line with the totals for all.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::{End, Observer, Sight};
+
+/// Counts how jobs end, and logs: every failure as a warning, every job at the level debug.
+#[derive(Debug, Default)]
+pub struct Totals {
+    emitted: AtomicU64,
+    records: AtomicU64,
+    dropped: AtomicU64,
+    dead_lettered: AtomicU64,
+}
+
+/// How often the totals are logged while they change.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+impl Totals {
+    /// Logs the totals every 10 s while they change, and at the end.
+    pub async fn report(&self, pipeline: &str, end: CancellationToken) {
+        let mut last = 0;
+        loop {
+            let ended = tokio::time::timeout(INTERVAL, end.cancelled()).await.is_ok();
+            let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            let (emitted, dropped, dead_lettered) = (of(&self.emitted), of(&self.dropped), of(&self.dead_lettered));
+            let jobs = emitted + dropped + dead_lettered;
+            if jobs != last || ended {
+                tracing::info!(pipeline, jobs, records = of(&self.records), dropped, dead_lettered, "jobs done");
+                last = jobs;
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+}
+
+impl Observer for Totals {
+    fn observe(&self, sight: &Sight<'_>) {
+        match sight {
+            Sight::JobStarted { .. } => {}
+            Sight::Attempt { call, stage, result, .. } => {
+                if let Err(error) = result {
+                    tracing::info!(item = %call.item.id, stage, attempt = call.attempt, "attempt failed: {error}");
+                }
+            }
+            Sight::JobEnded { job, elapsed, end } => {
+                let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+                let counter = match end {
+                    End::Emitted(records) => {
+                        self.records.fetch_add(*records as u64, Ordering::Relaxed);
+                        &self.emitted
+                    }
+                    End::Dropped(_) => &self.dropped,
+                    End::DeadLettered(failure) => {
+                        tracing::warn!(%job, reason = failure.code, "dead-lettered: {}", failure.message);
+                        &self.dead_lettered
+                    }
+                };
+                counter.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%job, elapsed_ms, %end, "job done");
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The command line: what can be typed, and the help that teaches it.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::Header;
+
+const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
+
+const LONG_ABOUT: &str = "\
+Gristmill runs AI pipelines on Kafka as sandboxed WebAssembly stages.
+
+A pipeline file names a source topic, the stages each event passes through, and the topics for results and for failed \
+jobs. Begin with `gristmill demo`: it needs nothing installed.";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   all went well
+  1   something failed while running
+  2   the command line is wrong
+  78  the configuration is wrong: every fault is shown with its line
+
+Environment:
+  GRISTMILL_BROKERS  the brokers, in place of what a pipeline file says
+  RUST_LOG           what is logged, for example RUST_LOG=gristmill=debug";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "gristmill", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = EXIT_CODES)]
+#[command(arg_required_else_help = true)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// The form of log lines on standard error.
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a pipeline until it is stopped
+    ///
+    /// Joins the consumer group of the pipeline, passes each event through the stages and writes the results. Start it
+    /// on several machines to share the work. On SIGTERM or Ctrl-C it takes no new events, lets running jobs end within
+    /// `limits.drain_timeout`, commits and leaves. Nothing is lost: what was not finished comes again.
+    ///
+    /// Example: gristmill run pipeline.toml
+    #[command(verbatim_doc_comment)]
+    Run(Run),
+    /// Check a pipeline without running it
+    ///
+    /// Reads the file, loads every stage, and checks each stage's configuration against the stage's own schema. Every
+    /// fault is shown with its line and the way out. No broker and no model is asked, so it fits a commit hook.
+    ///
+    /// Example: gristmill check pipeline.toml
+    #[command(verbatim_doc_comment)]
+    Check(Check),
+    /// Show a pipeline at work, with nothing installed
+    ///
+    /// Starts a broker in memory, a pipeline of the standard stages with a model that answers from a script, sends it a
+    /// few documents, and shows what becomes of each.
+    ///
+    /// Example: gristmill demo --keep
+    #[command(verbatim_doc_comment)]
+    Demo(Demo),
+    /// Send files to a topic, one record each
+    ///
+    /// Ends when the broker has confirmed every record. The brokers are those of --brokers, else those of the pipeline
+    /// file. With --lines each line of a file becomes a record of its own.
+    ///
+    /// Examples:
+    ///   gristmill send documents contract.html --pipeline pipeline.toml
+    ///   cat events.jsonl | gristmill send documents - --lines --brokers 127.0.0.1:9092
+    #[command(verbatim_doc_comment)]
+    Send(Send),
+    /// Show the records of a topic as they come
+    ///
+    /// Reads all partitions without joining a group, so it disturbs no pipeline. Begins with the oldest record and goes
+    /// on until Ctrl-C, or until --count or --until-end ends it.
+    ///
+    /// Examples:
+    ///   gristmill tail analysed --pipeline pipeline.toml --until-end
+    ///   gristmill tail contracts.dead --brokers 127.0.0.1:9092 --from end --json
+    #[command(verbatim_doc_comment)]
+    Tail(Tail),
+}
+
+/// `gristmill run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The pipeline file.
+    #[arg(value_name = "PIPELINE.toml")]
+    pub pipeline: PathBuf,
+}
+
+/// `gristmill check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The pipeline file.
+    #[arg(value_name = "PIPELINE.toml")]
+    pub pipeline: PathBuf,
+}
+
+/// `gristmill demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Keep the broker and the pipeline running until Ctrl-C, to send documents of your own.
+    #[arg(long)]
+    pub keep: bool,
+    /// One plain line for each thing that happens, in place of a live display.
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// Which cluster: at least one of the two is given.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct Cluster {
+    /// The brokers, as host:port separated by commas; they win over those of --pipeline.
+    #[arg(long, value_name = "ADDR", env = "GRISTMILL_BROKERS", value_parser = NonEmptyStringValueParser::new())]
+    pub brokers: Option<String>,
+    /// A pipeline file, to take brokers, properties and group from.
+    #[arg(long, value_name = "FILE")]
+    pub pipeline: Option<PathBuf>,
+}
+
+/// `gristmill send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// The topic.
+    pub topic: String,
+    /// The files; "-" is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Make each line a record; empty lines are left out.
+    #[arg(long)]
+    pub lines: bool,
+    /// The key of every record. Records of one key stay in order.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// A header of every record; can be given several times.
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
+    pub headers: Vec<Header>,
+    /// The media type of every record, for example text/html; sent as the header content-type.
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+}
+
+/// `gristmill tail`.
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// The topic.
+    pub topic: String,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// One JSON object a line: partition, offset, time, key, headers and value.
+    #[arg(long)]
+    pub json: bool,
+    /// Where to begin.
+    #[arg(long, value_enum, value_name = "PLACE", default_value_t = From::Start)]
+    pub from: From,
+    /// End after so many records.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<NonZeroU64>,
+    /// End at the last record there is, in place of waiting for more.
+    #[arg(long)]
+    pub until_end: bool,
+}
+
+/// Where `tail` begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// With the oldest record.
+    Start,
+    /// With the next record to come.
+    End,
+}
+
+/// NAME=VALUE; the value may be empty and may hold further "=".
+fn header(text: &str) -> Result<Header, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            Ok(Header { name: name.to_owned(), value: Some(Bytes::copy_from_slice(value.as_bytes())) })
+        }
+        _ => Err("write NAME=VALUE, for example source=crm".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn send_takes_files_headers_and_a_cluster() {
+        let line =
+            "gristmill send documents a.txt - --brokers h:1 --header a=b=c --header d= --key k --log-format json";
+        let line = parse(line).unwrap();
+        assert_eq!(line.log_format, LogFormat::Json);
+        let Command::Send(send) = line.command else { panic!("{line:?}") };
+        assert_eq!((send.topic.as_str(), send.files.len()), ("documents", 2));
+        assert_eq!(send.cluster.brokers.as_deref(), Some("h:1"));
+        let value = |text: &'static [u8]| Some(Bytes::from_static(text));
+        assert_eq!(send.headers[0], Header { name: "a".to_owned(), value: value(b"b=c") });
+        assert_eq!(send.headers[1], Header { name: "d".to_owned(), value: value(b"") });
+    }
+
+    #[test]
+    fn a_cluster_is_asked_for_by_both_its_names() {
+        let error = parse("gristmill tail analysed").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+        let text = error.to_string();
+        assert!(text.contains("--brokers") && text.contains("--pipeline"), "{text}");
+        parse("gristmill tail analysed --pipeline p.toml").unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_a_usage_error() {
+        let lines = [
+            "gristmill run",
+            "gristmill send documents --brokers h:1",
+            "gristmill send documents a.txt --brokers h:1 --header novalue",
+            "gristmill send documents a.txt --brokers h:1 --header =x",
+            "gristmill tail analysed --brokers h:1 --count 0",
+            "gristmill tail analysed --brokers h:1 --from middle",
+        ];
+        for line in lines {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_long_help_names_the_exit_codes_and_every_command_has_an_example() {
+        let mut command = CommandLine::command();
+        let help = command.render_long_help().to_string();
+        for code in ["0  ", "1  ", "2  ", "78  "] {
+            assert!(help.contains(&format!("\n  {code}")), "{code}: {help}");
+        }
+        for subcommand in command.get_subcommands_mut().filter(|subcommand| subcommand.get_name() != "help") {
+            let help = subcommand.render_long_help().to_string();
+            assert!(help.contains("gristmill ") && help.contains("Example"), "{help}");
+        }
+    }
+}

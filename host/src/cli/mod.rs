@@ -1,0 +1,70 @@
+//! Floor 4. The command line: arguments in, exit code out.
+
+mod args;
+mod check;
+mod run;
+mod send;
+mod show;
+mod tail;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tracing::Level;
+
+pub use args::CommandLine;
+use args::{Command, LogFormat};
+
+use crate::app::Failure;
+use crate::config::Style;
+use crate::telemetry::{self, LogForm};
+
+/// Bad configuration, by the convention of sysexits.h.
+const EX_CONFIG: u8 = 78;
+
+/// Does what the command line asks; errors are shown on standard error. The exit codes are in the help.
+pub async fn run(line: CommandLine) -> ExitCode {
+    let form = match line.log_format {
+        LogFormat::Text => LogForm::Text,
+        LogFormat::Json => LogForm::Json,
+    };
+    let level = match &line.command {
+        Command::Run(_) => Level::INFO,
+        Command::Check(_) | Command::Demo(_) | Command::Send(_) | Command::Tail(_) => Level::ERROR,
+    };
+    let done = match telemetry::start(form, level) {
+        Err(error) => Err(Failure::Setup(error)),
+        Ok(()) => match line.command {
+            Command::Run(run) => run::run(&run).await,
+            Command::Check(check) => check::check(&check).await,
+            Command::Demo(demo) => {
+                crate::demo::run(crate::demo::Options { keep: demo.keep, plain: demo.plain }).await
+            }
+            Command::Send(send) => send::send(&send).await,
+            Command::Tail(tail) => tail::tail(&tail).await,
+        },
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => tell(&failure),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a command speaks to whoever typed it")]
+fn tell(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Config(error) => {
+            let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
+            eprintln!("{}", error.render(style));
+            ExitCode::from(EX_CONFIG)
+        }
+        Failure::Setup(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(EX_CONFIG)
+        }
+        Failure::Running(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

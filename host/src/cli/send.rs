@@ -1,0 +1,93 @@
+//! `gristmill send`.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use bytes::Bytes;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::Send;
+use crate::app::{self, Failure};
+use crate::kafka;
+use crate::model::{Header, Timestamp};
+use crate::ports::Record;
+
+/// Sends files, or their lines, and waits until every record is confirmed.
+#[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
+pub(super) async fn send(args: &Send) -> Result<(), Failure> {
+    let cluster = app::cluster(args.cluster.brokers.as_deref(), args.cluster.pipeline.as_deref())?;
+    let mut records = Vec::new();
+    for file in &args.files {
+        let content = read(file)?;
+        let content_type = args.content_type.as_deref().or_else(|| media_type(file));
+        if args.lines {
+            let lines = content.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+            for line in lines.filter(|line| !line.is_empty()) {
+                records.push(record(args, file, content_type, content.slice_ref(line)));
+            }
+        } else {
+            records.push(record(args, file, content_type, content));
+        }
+    }
+    let count = records.len() as u64;
+    let bar = match std::io::stderr().is_terminal() {
+        true => ProgressBar::new(count).with_style(bar_style()),
+        false => ProgressBar::hidden(),
+    };
+    let sent = kafka::send(&cluster.settings, cluster.group.as_deref(), records, |sent| bar.set_position(sent)).await;
+    bar.finish_and_clear();
+    let sent = sent.map_err(anyhow::Error::new)?;
+    println!("{sent} {} confirmed in {}", if sent == 1 { "record" } else { "records" }, args.topic);
+    Ok(())
+}
+
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:40} {pos}/{len} confirmed").unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn read(file: &Path) -> anyhow::Result<Bytes> {
+    if file == Path::new("-") {
+        let mut content = Vec::new();
+        std::io::stdin().read_to_end(&mut content).context("standard input cannot be read")?;
+        return Ok(content.into());
+    }
+    Ok(std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?.into())
+}
+
+fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) -> Record {
+    let mut headers = args.headers.clone();
+    let text = |name: &str, value: &str| Header { name: name.into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) };
+    if let Some(content_type) = content_type {
+        headers.push(text("content-type", content_type));
+    }
+    if let Some(name) = file.file_name().and_then(|name| name.to_str()).filter(|name| *name != "-") {
+        headers.push(text("file-name", name));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Record {
+        topic: Arc::from(args.topic.as_str()),
+        key: args.key.as_ref().map(|key| Bytes::copy_from_slice(key.as_bytes())),
+        payload: Some(content),
+        headers,
+        timestamp: Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+    }
+}
+
+/// The media type by the file's extension; `None` leaves it to the stages to look at the content.
+pub(crate) fn media_type(file: &Path) -> Option<&'static str> {
+    let extension = file.extension()?.to_str()?.to_ascii_lowercase();
+    Some(match extension.as_str() {
+        "pdf" => "application/pdf",
+        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "html" | "htm" => "text/html",
+        "md" | "markdown" => "text/markdown",
+        "txt" | "text" | "log" => "text/plain",
+        "json" | "jsonl" | "ndjson" => "application/json",
+        "xml" => "application/xml",
+        "csv" => "text/csv",
+        _ => return None,
+    })
+}

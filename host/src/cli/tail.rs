@@ -1,0 +1,37 @@
+//! `gristmill tail`.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::args::{From, Tail};
+use super::show;
+use crate::app::{self, Failure};
+use crate::kafka;
+
+/// Shows records until the end that was asked for, Ctrl-C, or a reader that goes away.
+pub(super) async fn tail(args: &Tail) -> Result<(), Failure> {
+    let cluster = app::cluster(args.cluster.brokers.as_deref(), args.cluster.pipeline.as_deref())?;
+    let from = match args.from {
+        From::Start => kafka::From::Start,
+        From::End => kafka::From::End,
+    };
+    let until = if args.until_end { kafka::Until::End } else { kafka::Until::Dropped };
+    let mut tail = kafka::Tail::open(&cluster.settings, &args.topic, from, until).await?;
+    let coloured = io::stdout().is_terminal();
+    let mut left = args.count.map_or(u64::MAX, std::num::NonZeroU64::get);
+    while left > 0 {
+        let event = tokio::select! {
+            event = tail.next() => event,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some(event) = event.transpose()? else { break };
+        let text = if args.json { show::json(&event) } else { show::text(&event, coloured) };
+        match writeln!(io::stdout().lock(), "{text}") {
+            Ok(()) => {}
+            // `gristmill tail … | head` is over when head is.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            Err(error) => return Err(Failure::Running(anyhow::Error::new(error).context("standard output is gone"))),
+        }
+        left -= 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Floor 4. `gristmill demo`: the example `examples/documents` at work, with nothing installed.
+
+mod example;
+mod model;
+mod summary;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::ProgressBar;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{self, Failure, Running};
+use crate::config::{Brokers, Pipeline};
+use crate::kafka;
+use example::Example;
+use watch::Watch;
+
+/// How the demo is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Go on until Ctrl-C when the documents are done.
+    pub keep: bool,
+    /// No spinner and no colours, whatever standard output is.
+    pub plain: bool,
+}
+
+/// A model may take its time, but a demo that shows nothing for so long is stuck.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Runs the demo: a broker in memory, five stages, four documents; shows each step, then what came of it.
+///
+/// # Errors
+/// Why it could not be shown.
+#[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
+pub async fn run(options: Options) -> Result<(), Failure> {
+    let example = Example::unpack()?;
+    let mut pipeline = Pipeline::load(&example.pipeline_file())?;
+    pipeline.kafka.brokers = Brokers::Embedded;
+    let choice = model::choose().await;
+    if let Some(target) = choice.target {
+        for alias in pipeline.models.values_mut() {
+            alias.targets = vec![target.clone()];
+        }
+    }
+    println!("Gristmill demo: {} documents through {} stages", example.documents().len(), pipeline.stages.len());
+    println!("  broker  embedded: in this process, in memory, for a first look only");
+    println!("  model   {}", choice.why);
+    println!();
+
+    let shutdown = CancellationToken::new();
+    app::on_signals(shutdown.clone())?;
+    let spinner = spinner(options, "compiling the stages for this machine (kept for the next time)");
+    let loaded = app::load(&pipeline, shutdown.clone()).await;
+    spinner.finish_and_clear();
+    let watch = Arc::new(Watch::new(options.plain));
+    let running = Running::connect(&pipeline, loaded?, watch.clone(), shutdown.clone()).await?;
+    let settings = running.settings.clone();
+    let flow = tokio::spawn(running.run());
+
+    let records = example.records(&pipeline.source.topic);
+    let documents = records.len();
+    kafka::send(&settings, Some(&pipeline.source.group), records, |_| {}).await.map_err(anyhow::Error::new)?;
+    tokio::select! {
+        () = watch.ended(documents) => {}
+        () = shutdown.cancelled() => {}
+        () = tokio::time::sleep(PATIENCE) => println!("some documents are still under way after {PATIENCE:?}"),
+    }
+    println!("{}", watch.summary(documents));
+    if options.keep && !shutdown.is_cancelled() {
+        println!("{}", summary::still_running(&settings.brokers, &pipeline));
+        shutdown.cancelled().await;
+    } else {
+        println!("{}", summary::NEXT);
+    }
+    shutdown.cancel();
+    flow.await.context("the pipeline's task was lost")?
+}
+
+fn spinner(options: Options, what: &'static str) -> ProgressBar {
+    use std::io::IsTerminal;
+    if options.plain || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}

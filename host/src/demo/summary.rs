@@ -1,0 +1,62 @@
+//! The table at the end of the demo, and what to try next.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::watch::Counts;
+use crate::config::Pipeline;
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    /// Event to file name.
+    pub(super) names: BTreeMap<String, String>,
+    pub(super) chunks: usize,
+    pub(super) records: usize,
+    pub(super) answers: usize,
+    pub(super) tokens: usize,
+    pub(super) masked: Counts,
+    /// Document, reason, message.
+    pub(super) dead_letters: Vec<(String, String, String)>,
+}
+
+impl Numbers {
+    pub(super) fn table(&self, documents: usize, elapsed: Duration) -> String {
+        let masked: usize = self.masked.values().sum();
+        let kinds: Vec<String> = self.masked.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let mut table = String::new();
+        let mut row = |what: &str, number: usize, detail: &str| {
+            let _ = writeln!(table, "  {what:<22} {number:>6}   {detail}");
+        };
+        row("documents", documents, &format!("in {:.1} s", elapsed.as_secs_f64()));
+        row("chunks", self.chunks, "");
+        row("personal data hidden", masked, &kinds.join(", "));
+        row("model answers", self.answers, &format!("{} tokens", self.tokens));
+        row("records written", self.records, "");
+        row("dead letters", self.dead_letters.len(), "");
+        for (document, code, message) in &self.dead_letters {
+            let _ = writeln!(table, "      {document}: {code} ({message})");
+        }
+        format!("\n{table}")
+    }
+}
+
+/// What to do after the demo.
+pub(super) const NEXT: &str = "\
+What to try next:
+  gristmill demo --keep                                   keep it running, and send documents of your own
+  gristmill run examples/documents/pipeline.toml          the same pipeline from its file
+  gristmill check examples/events/pipeline.toml           what a pipeline is made of
+  README.md, \"A first own pipeline\"                       a stage of your own";
+
+/// What to do while the demo goes on.
+pub(super) fn still_running(brokers: &str, pipeline: &Pipeline) -> String {
+    let (source, sink, dead) = (&pipeline.source.topic, &pipeline.sink.topic, &pipeline.dead_letter.topic);
+    format!(
+        "It goes on until Ctrl-C. From another terminal:
+  gristmill send {source} FILE… --brokers {brokers}
+  gristmill tail {sink} --brokers {brokers}
+  gristmill tail {dead} --brokers {brokers}"
+    )
+}

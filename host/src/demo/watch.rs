@@ -1,0 +1,161 @@
+//! What the demo shows while it runs: a line for every step of every item, and the numbers for the summary.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::summary::Numbers;
+use crate::model::{Outcome, Output};
+use crate::ports::{Call, End, Observer, Sight, StageError};
+
+/// Prints what it sees. The lock is held for the counting only, which is a few map entries.
+pub(super) struct Watch {
+    begun: Instant,
+    numbers: Mutex<Numbers>,
+    ended: watch::Sender<usize>,
+    coloured: bool,
+}
+
+impl Watch {
+    pub(super) fn new(plain: bool) -> Self {
+        Self {
+            begun: Instant::now(),
+            numbers: Mutex::default(),
+            ended: watch::Sender::new(0),
+            coloured: !plain && std::io::stdout().is_terminal(),
+        }
+    }
+
+    /// Returns when so many jobs have ended.
+    pub(super) async fn ended(&self, jobs: usize) {
+        // The sender lives in `self`.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended >= jobs).await;
+    }
+
+    pub(super) fn summary(&self, documents: usize) -> String {
+        self.numbers().table(documents, self.begun.elapsed())
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[expect(clippy::print_stdout, reason = "the demo is there to be seen")]
+    fn line(&self, document: &str, stage: &str, elapsed: Duration, what: &str) {
+        let at = self.begun.elapsed().as_secs_f64();
+        let (dim, bold, off) = if self.coloured { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
+        let took = format!("{} ms", elapsed.as_millis());
+        println!("{dim}{at:7.2} s{off}  {bold}{document:<25}{off} {stage:<9} {dim}{took:>8}{off}  {what}");
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&self, sight: &Sight<'_>) {
+        match sight {
+            Sight::JobStarted { event, .. } => {
+                let name = event.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+                self.numbers().names.insert(event.id.to_string(), name.into_owned());
+            }
+            Sight::Attempt { call, stage, elapsed, result } => {
+                let mut numbers = self.numbers();
+                if let Ok(Outcome::Emit(outputs)) = result {
+                    numbers.count(stage, outputs);
+                }
+                let document = numbers.name(call);
+                drop(numbers);
+                self.line(&document, stage, *elapsed, &told(result));
+            }
+            Sight::JobEnded { job, elapsed, end } => {
+                let mut numbers = self.numbers();
+                let document = numbers.document(job);
+                let what = match end {
+                    End::Emitted(records) => {
+                        numbers.records += records;
+                        format!("in the output topic: {records} records")
+                    }
+                    End::Dropped(code) => format!("dropped: {code}"),
+                    End::DeadLettered(failure) => {
+                        numbers.dead_letters.push((document.clone(), failure.code.clone(), failure.message.clone()));
+                        format!("in the dead letters: {}", failure.code)
+                    }
+                };
+                drop(numbers);
+                self.line(&document, "done", *elapsed, &what);
+                self.ended.send_modify(|ended| *ended += 1);
+            }
+        }
+    }
+}
+
+/// What a step came to, in a few words.
+fn told(result: &Result<Outcome, StageError>) -> String {
+    match result {
+        Ok(Outcome::Emit(outputs)) => match outputs.as_slice() {
+            [one] => noteworthy(one),
+            many => format!("{} items", many.len()),
+        },
+        Ok(Outcome::Drop(code)) => format!("dropped: {code}"),
+        Ok(Outcome::Reject(failure)) => format!("rejected: {failure}"),
+        Err(error) => format!("failed: {error}"),
+    }
+}
+
+/// What the stage itself says of an output: the attributes that tell people something.
+fn noteworthy(output: &Output) -> String {
+    let mut told = Vec::new();
+    for attribute in &output.attributes {
+        match attribute.name.split_once('.') {
+            Some(("sanitize", "total")) => told.push(format!("{} masked", attribute.value)),
+            Some(("extract", "pages")) => told.push(format!("{} pages", attribute.value)),
+            Some(("extract", "source-type")) => told.push(attribute.value.clone()),
+            Some(("enrich", "model")) => told.push(format!("by {}", attribute.value)),
+            _ => {}
+        }
+    }
+    match told.is_empty() {
+        true => format!("{} bytes", output.payload.len()),
+        false => told.join(", "),
+    }
+}
+
+impl Numbers {
+    /// The document of a call, with the chunk's number once there is one.
+    fn name(&self, call: &Call) -> String {
+        let document = self.document(&call.job);
+        let ordinal = call.item.attributes.iter().find(|attribute| attribute.name == "chunk.ordinal");
+        match ordinal {
+            Some(ordinal) => format!("{document} #{}", ordinal.value),
+            None => document,
+        }
+    }
+
+    fn document(&self, job: &crate::model::JobId) -> String {
+        let event = job.as_str().split_once('/').map_or("", |(_, event)| event);
+        self.names.get(event).cloned().unwrap_or_else(|| event.to_owned())
+    }
+
+    fn count(&mut self, stage: &str, outputs: &[Output]) {
+        if stage == "chunk" {
+            self.chunks += outputs.len();
+        }
+        for attribute in outputs.iter().flat_map(|output| &output.attributes) {
+            let Some((of, what)) = attribute.name.split_once('.') else { continue };
+            let number: usize = attribute.value.parse().unwrap_or(0);
+            match (of, what) {
+                ("enrich", "model") => self.answers += 1,
+                ("enrich", "input-tokens" | "output-tokens") => self.tokens += number,
+                ("sanitize", kind) if kind != "total" && !kind.starts_with("artifacts.") => {
+                    *self.masked.entry(kind.to_owned()).or_default() += number;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Counts by kind.
+pub(super) type Counts = BTreeMap<String, usize>;

@@ -1,0 +1,11 @@
+//! The `gristmill` command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use gristmill::cli::{self, CommandLine};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(CommandLine::parse()).await
+}
