@@ -66,10 +66,12 @@ pub fn settings(pipeline: &Pipeline) -> Result<Settings, Failure> {
     for (name, property) in &pipeline.kafka.properties {
         let value = match property {
             Property::Plain(value) => value.clone(),
-            Property::Secret(secret) => read_secret(secret).map_err(|error| {
-                Fault::at(pipeline.place("/kafka/properties"), format!("the Kafka property {name} has no value"))
-                    .label(format!("{error:#}"))
-            }).map_err(|fault| Failure::Config(fault.into()))?,
+            Property::Secret(secret) => read_secret(secret)
+                .map_err(|error| {
+                    Fault::at(pipeline.place("/kafka/properties"), format!("the Kafka property {name} has no value"))
+                        .label(format!("{error:#}"))
+                })
+                .map_err(|fault| Failure::Config(fault.into()))?,
         };
         properties.insert(name.clone(), value);
     }
@@ -88,10 +90,10 @@ pub fn settings(pipeline: &Pipeline) -> Result<Settings, Failure> {
 /// How missing topics are created.
 pub(super) fn creation(pipeline: &Pipeline) -> Option<Creation> {
     let bounded = |number: NonZeroU32| u16::try_from(number.get()).unwrap_or(u16::MAX);
-    pipeline.kafka.create_topics.map(|create| Creation {
-        partitions: bounded(create.partitions),
-        replication: bounded(create.replication),
-    })
+    pipeline
+        .kafka
+        .create_topics
+        .map(|create| Creation { partitions: bounded(create.partitions), replication: bounded(create.replication) })
 }
 
 fn read_secret(secret: &SecretRef) -> anyhow::Result<String> {

@@ -37,7 +37,8 @@ const MOST_INSTANCES: usize = 512;
 pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Loaded, Failure> {
     let model = models(pipeline)?;
     let runtime = Runtime::new(runtime_settings(pipeline, shutdown)?)?;
-    let stages = join_all(pipeline.stages.iter().map(|stage| load_stage(&runtime, pipeline, stage, model.clone()))).await;
+    let stages =
+        join_all(pipeline.stages.iter().map(|stage| load_stage(&runtime, pipeline, stage, model.clone()))).await;
     let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (stage, loaded)) in pipeline.stages.iter().zip(stages).enumerate() {
         match loaded {
@@ -53,8 +54,8 @@ pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Lo
 }
 
 fn runtime_settings(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<RuntimeSettings, Failure> {
-    let wanted = (pipeline.limits.max_in_flight.get() as usize)
-        .saturating_mul(pipeline.limits.items_in_flight.get() as usize);
+    let wanted =
+        (pipeline.limits.max_in_flight.get() as usize).saturating_mul(pipeline.limits.items_in_flight.get() as usize);
     let largest = pipeline.stages.iter().map(|stage| stage.limits.memory.as_usize()).max();
     Ok(RuntimeSettings {
         cache: cache_folder()?,
@@ -129,7 +130,9 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
             };
             faults.into_iter().map(fault).collect()
         }
-        reason => vec![Fault::at(at_module, format!("stage {stage:?}: {module} is not taken")).label(reason.to_string())],
+        reason => {
+            vec![Fault::at(at_module, format!("stage {stage:?}: {module} is not taken")).label(reason.to_string())]
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::ports::{End, Observer, Sight};
+use crate::ports::{End, Observer, Sight, StageError};
 
 /// Counts how jobs end, and logs: every failure as a warning, every job at the level debug.
 #[derive(Debug, Default)]
@@ -43,11 +43,15 @@ impl Observer for Totals {
     fn observe(&self, sight: &Sight<'_>) {
         match sight {
             Sight::JobStarted { .. } => {}
-            Sight::Attempt { call, stage, result, .. } => {
-                if let Err(error) = result {
+            Sight::Attempt { call, stage, result, .. } => match result {
+                Ok(_) => {}
+                Err(error @ StageError::Slow { .. }) => {
+                    tracing::warn!(item = %call.item.id, stage, "taking no new events for a while: {error}");
+                }
+                Err(error) => {
                     tracing::info!(item = %call.item.id, stage, attempt = call.attempt, "attempt failed: {error}");
                 }
-            }
+            },
             Sight::JobEnded { job, elapsed, end } => {
                 let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
                 let counter = match end {

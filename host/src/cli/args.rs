@@ -242,6 +242,7 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("--brokers") && text.contains("--pipeline"), "{text}");
         parse("gristmill tail analysed --pipeline p.toml").unwrap();
+        parse("gristmill tail analysed --pipeline p.toml --brokers h:1").unwrap();
     }
 
     #[test]

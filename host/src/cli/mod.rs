@@ -37,9 +37,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
         Ok(()) => match line.command {
             Command::Run(run) => run::run(&run).await,
             Command::Check(check) => check::check(&check).await,
-            Command::Demo(demo) => {
-                crate::demo::run(crate::demo::Options { keep: demo.keep, plain: demo.plain }).await
-            }
+            Command::Demo(demo) => crate::demo::run(crate::demo::Options { keep: demo.keep, plain: demo.plain }).await,
             Command::Send(send) => send::send(&send).await,
             Command::Tail(tail) => tail::tail(&tail).await,
         },

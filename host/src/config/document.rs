@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A pipeline file as messages show it: secrets that stand in it are starred out.
@@ -30,17 +29,12 @@ impl Document {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Where the value at a JSON Pointer stands, or the nearest thing around it that there is; `None` for the file itself.
+    /// Where the value at a JSON Pointer stands, or the nearest thing around it; `None` for the file itself.
     fn find(&self, pointer: &str) -> Option<Range<usize>> {
         let (root, _) = DeTable::parse_recoverable(&self.text);
-        let mut span = None;
         let mut tokens = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
-        let mut value: &Spanned<DeValue<'_>> = match root.get_ref().get(tokens.next()?.as_str()) {
-            Some(value) => value,
-            None => return None,
-        };
+        let mut value = root.get_ref().get(tokens.next()?.as_str())?;
         for token in tokens {
-            span = Some(value.span());
             let child = match value.get_ref() {
                 DeValue::Table(table) => table.get(token.as_str()),
                 DeValue::Array(array) => token.parse::<usize>().ok().and_then(|index| array.get(index)),
@@ -48,7 +42,7 @@ impl Document {
             };
             match child {
                 Some(child) => value = child,
-                None => return span,
+                None => break,
             }
         }
         Some(value.span())

@@ -112,9 +112,14 @@ impl ConfigError {
     ///
     /// # Errors
     /// The faults, put in the order of the file.
-    pub fn check(mut faults: Vec<Fault>) -> Result<(), Self> {
+    pub fn check(faults: Vec<Fault>) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self::of(faults)) }
+    }
+
+    /// The error of these faults, of which there is at least one.
+    pub(super) fn of(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| fault.place.offset());
-        if faults.is_empty() { Ok(()) } else { Err(Self { faults }) }
+        Self { faults }
     }
 
     /// The faults.

@@ -59,7 +59,7 @@ impl fmt::Display for ByteSize {
     /// In the largest binary unit without a rest: "64MiB".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, bytes) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-            if self.0 >= bytes && self.0 % bytes == 0 {
+            if self.0 >= bytes && self.0.is_multiple_of(bytes) {
                 return write!(f, "{}{unit}", self.0 / bytes);
             }
         }
@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        let cases = [("500ms", 500), ("2s", 2_000), ("1m30s", 90_000), ("2m", 120_000), ("1h1ms", 3_600_001), ("0s", 0)];
+        let cases =
+            [("500ms", 500), ("2s", 2_000), ("1m30s", 90_000), ("2m", 120_000), ("1h1ms", 3_600_001), ("0s", 0)];
         for (text, milliseconds) in cases {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
@@ -124,14 +125,24 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "s", "5", "1.5s", "-1s", "+1s", "1 s", "1s1m", "1s1s", "1d", "1S", "99999999999999999999s", "²s"] {
+        for text in
+            ["", "s", "5", "1.5s", "-1s", "+1s", "1 s", "1s1m", "1s1s", "1d", "1S", "99999999999999999999s", "²s"]
+        {
             assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {
-        let cases = [("8MiB", 8 << 20), ("64KiB", 64 << 10), ("1GB", 1_000_000_000), ("1GiB", 1 << 30), ("7B", 7)];
+        let cases = [
+            ("8MiB", 8 << 20),
+            ("64KiB", 64 << 10),
+            ("1GB", 1_000_000_000),
+            ("5MB", 5_000_000),
+            ("3KB", 3_000),
+            ("1GiB", 1 << 30),
+            ("7B", 7),
+        ];
         for (text, bytes) in cases {
             assert_eq!(parse_size(text), Some(ByteSize::bytes(bytes)), "{text}");
         }

@@ -13,6 +13,9 @@ use super::document::{Document, Place};
 use super::error::Fault;
 use super::suggest::nearest;
 
+/// What a table looks like, for messages.
+pub(super) const TABLE_FORM: &str = "write { key = value }, or a [header] and the keys below it";
+
 /// Proof that a fault was reported: only [`Faults`] makes it, so what is missing is always explained.
 #[derive(Debug)]
 pub(super) struct Reported(());
@@ -91,7 +94,7 @@ impl<'a> Value<'a> {
                 section.report_unknown_keys();
                 result
             }
-            _ => Err(self.wrong_type("a table", &format!("write {title} and its keys below, or {{ key = value }}"))),
+            _ => Err(self.wrong_type("a table", TABLE_FORM)),
         }
     }
 
@@ -153,21 +156,12 @@ impl<'a> Section<'a> {
     }
 
     /// A value that may be absent.
-    pub(super) fn option<T>(
-        &mut self,
-        key: &'static str,
-        read: impl FnOnce(&Value<'a>) -> Read<T>,
-    ) -> Read<Option<T>> {
+    pub(super) fn option<T>(&mut self, key: &'static str, read: impl FnOnce(&Value<'a>) -> Read<T>) -> Read<Option<T>> {
         self.get(key).map(|value| read(&value)).transpose()
     }
 
     /// A value that has a default.
-    pub(super) fn or<T>(
-        &mut self,
-        key: &'static str,
-        default: T,
-        read: impl FnOnce(&Value<'a>) -> Read<T>,
-    ) -> Read<T> {
+    pub(super) fn or<T>(&mut self, key: &'static str, default: T, read: impl FnOnce(&Value<'a>) -> Read<T>) -> Read<T> {
         Ok(self.option(key, read)?.unwrap_or(default))
     }
 

@@ -22,7 +22,9 @@ impl<'a> Value<'a> {
     /// Text that is not empty.
     pub(super) fn text(&self) -> Read<&'a str> {
         match self.toml.get_ref() {
-            DeValue::String(text) if text.is_empty() => Err(self.fault(format!("{} is empty", self.what), "")),
+            DeValue::String(text) if text.is_empty() => {
+                Err(self.fault(format!("{} is empty", self.what), "give it a value"))
+            }
             DeValue::String(text) => Ok(text),
             _ => Err(self.wrong_type("a string", "write it in quotes")),
         }
@@ -139,7 +141,10 @@ impl<'a> Value<'a> {
             match (env, file) {
                 (Some(name), None) => Ok(SecretRef::Env(name)),
                 (None, Some(path)) => Ok(SecretRef::File(path)),
-                _ => Err(self.fault(format!("{} must have one of \"env\" and \"file\"", self.what), SECRET_FORM)),
+                _ => {
+                    section.allow_any_key();
+                    Err(self.fault(format!("{} must have one of \"env\" and \"file\"", self.what), SECRET_FORM))
+                }
             }
         })
     }
@@ -147,7 +152,9 @@ impl<'a> Value<'a> {
     fn variable(&self) -> Read<String> {
         let text = self.text()?;
         match text.contains(['=', '\0']) {
-            true => Err(self.fault(format!("{} is not the name of a variable", self.what), "for example OPENAI_API_KEY")),
+            true => {
+                Err(self.fault(format!("{} is not the name of a variable", self.what), "for example OPENAI_API_KEY"))
+            }
             false => Ok(text.to_owned()),
         }
     }

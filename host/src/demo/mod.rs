@@ -5,6 +5,7 @@ mod model;
 mod summary;
 mod watch;
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
-    let spinner = spinner(options, "compiling the stages for this machine (kept for the next time)");
+    let spinner = spinner(options, "compiling the stages for this machine; the result is kept for the next time");
     let loaded = app::load(&pipeline, shutdown.clone()).await;
     spinner.finish_and_clear();
     let watch = Arc::new(Watch::new(options.plain));
@@ -79,9 +80,11 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     flow.await.context("the pipeline's task was lost")?
 }
 
+/// Shows that something takes a while: a spinner on a terminal, a line elsewhere.
+#[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
 fn spinner(options: Options, what: &'static str) -> ProgressBar {
-    use std::io::IsTerminal;
     if options.plain || !std::io::stderr().is_terminal() {
+        println!("{what}");
         return ProgressBar::hidden();
     }
     let spinner = ProgressBar::new_spinner().with_message(what);

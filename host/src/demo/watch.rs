@@ -106,20 +106,26 @@ fn told(result: &Result<Outcome, StageError>) -> String {
 
 /// What the stage itself says of an output: the attributes that tell people something.
 fn noteworthy(output: &Output) -> String {
-    let mut told = Vec::new();
+    let (mut told, mut masked) = (Vec::new(), Vec::new());
     for attribute in &output.attributes {
         match attribute.name.split_once('.') {
-            Some(("sanitize", "total")) => told.push(format!("{} masked", attribute.value)),
+            Some(("sanitize", "total")) if attribute.value == "0" => told.push("nothing personal".into()),
+            Some(("sanitize", kind)) if is_personal(kind) => masked.push(format!("{kind} {}", attribute.value)),
             Some(("extract", "pages")) => told.push(format!("{} pages", attribute.value)),
-            Some(("extract", "source-type")) => told.push(attribute.value.clone()),
             Some(("enrich", "model")) => told.push(format!("by {}", attribute.value)),
             _ => {}
         }
     }
-    match told.is_empty() {
-        true => format!("{} bytes", output.payload.len()),
-        false => told.join(", "),
+    if !masked.is_empty() {
+        told.push(format!("hidden: {}", masked.join(", ")));
     }
+    told.push(format!("{} bytes", output.payload.len()));
+    told.join(", ")
+}
+
+/// Whether an attribute of the sanitiser counts a kind of personal data.
+fn is_personal(attribute: &str) -> bool {
+    attribute != "total" && !attribute.starts_with("artifacts.")
 }
 
 impl Numbers {
@@ -148,7 +154,7 @@ impl Numbers {
             match (of, what) {
                 ("enrich", "model") => self.answers += 1,
                 ("enrich", "input-tokens" | "output-tokens") => self.tokens += number,
-                ("sanitize", kind) if kind != "total" && !kind.starts_with("artifacts.") => {
+                ("sanitize", kind) if is_personal(kind) => {
                     *self.masked.entry(kind.to_owned()).or_default() += number;
                 }
                 _ => {}

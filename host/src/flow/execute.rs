@@ -14,23 +14,11 @@ use crate::ports::{Call, End, Sight, SinkError, StageError};
 pub(super) async fn job(pipeline: Arc<Pipeline>, pace: Pace, event: Event) -> Result<(), FlowError> {
     let id = JobId::new(&pipeline.name, &event.id);
     let begun = Instant::now();
-    pipeline.observer.observe(&Sight::JobStarted {
-        job: &id,
-        event: &event,
-    });
-    let run = Run {
-        pipeline: &pipeline,
-        pace,
-        id: &id,
-        event: &event,
-        begun,
-    };
+    pipeline.observer.observe(&Sight::JobStarted { job: &id, event: &event });
+    let run = Run { pipeline: &pipeline, pace, id: &id, event: &event, begun };
     let disposition = match run.first_item() {
         Ok(item) => run.through_stages(item).await?,
-        Err(failure) => Disposition::DeadLettered {
-            stage: None,
-            failed: Failed { failure, attempts: 0 },
-        },
+        Err(failure) => Disposition::DeadLettered { stage: None, failed: Failed { failure, attempts: 0 } },
     };
     run.settle(disposition).await?;
     if let Some(model) = &pipeline.model {
@@ -54,20 +42,13 @@ impl Run<'_> {
             return Err(fault.clone());
         }
         let Some(payload) = self.event.payload.clone() else {
-            return Err(Failure::new(
-                "null-value",
-                "the record has no value, so there is nothing to work on",
-            ));
+            return Err(Failure::new("null-value", "the record has no value, so there is nothing to work on"));
         };
         Ok(Item {
             id: Job::first_item(self.id),
             key: self.event.key.clone(),
             payload,
-            content_type: self
-                .event
-                .content_type()
-                .map(str::to_owned)
-                .or_else(|| self.pipeline.content_type.clone()),
+            content_type: self.event.content_type().map(str::to_owned).or_else(|| self.pipeline.content_type.clone()),
             headers: self.event.headers.clone(),
             attributes: Vec::new(),
         })
@@ -100,16 +81,10 @@ impl Run<'_> {
             let (failure, after) = match self.attempt(step, &task, attempt).await {
                 Ok(outcome) => break Verdict::Decided(outcome),
                 Err(StageError::Permanent(failure)) => {
-                    break Verdict::Failed(Failed {
-                        failure,
-                        attempts: attempt,
-                    });
+                    break Verdict::Failed(Failed { failure, attempts: attempt });
                 }
                 Err(StageError::Host(source)) => {
-                    return Err(FlowError::Stage {
-                        stage: Arc::clone(&step.name),
-                        source,
-                    });
+                    return Err(FlowError::Stage { stage: Arc::clone(&step.name), source });
                 }
                 Err(StageError::Slow { after, .. }) => {
                     // A wait that the provider asked for is taken as it is; without one it grows.
@@ -129,10 +104,7 @@ impl Run<'_> {
                 Err(StageError::Retry { failure, after }) => (failure, after),
             };
             if policy.is_last(attempt) {
-                break Verdict::Failed(Failed {
-                    failure,
-                    attempts: attempt,
-                });
+                break Verdict::Failed(Failed { failure, attempts: attempt });
             }
             tokio::time::sleep(policy.wait(attempt, after, fastrand::f64())).await;
             attempt += 1;
@@ -151,12 +123,7 @@ impl Run<'_> {
         let begun = Instant::now();
         let result = step.stage.run(call.clone()).await;
         let elapsed = begun.elapsed();
-        self.pipeline.observer.observe(&Sight::Attempt {
-            call: &call,
-            stage: &step.name,
-            elapsed,
-            result: &result,
-        });
+        self.pipeline.observer.observe(&Sight::Attempt { call: &call, stage: &step.name, elapsed, result: &result });
         result
     }
 
@@ -171,48 +138,29 @@ impl Run<'_> {
             Disposition::Emitted(items) => {
                 let count = items.len();
                 let record = |item| records::output(self.pipeline, self.id, self.event, item);
-                match self
-                    .pipeline
-                    .sink
-                    .deliver(items.into_iter().map(record).collect())
-                    .await
-                {
+                match self.pipeline.sink.deliver(items.into_iter().map(record).collect()).await {
                     Ok(()) => {
                         self.ended(End::Emitted(count));
                         return Ok(());
                     }
                     Err(source @ SinkError::Unavailable { .. }) => {
-                        return Err(FlowError::Sink {
-                            job: self.id.clone(),
-                            source,
-                        });
+                        return Err(FlowError::Sink { job: self.id.clone(), source });
                     }
-                    Err(refused @ SinkError::Refused { .. }) => (
-                        None,
-                        Failed {
-                            failure: Failure::new("output-refused", refused.to_string()),
-                            attempts: 1,
-                        },
-                    ),
+                    Err(refused @ SinkError::Refused { .. }) => {
+                        (None, Failed { failure: Failure::new("output-refused", refused.to_string()), attempts: 1 })
+                    }
                 }
             }
             Disposition::DeadLettered { stage, failed } => (stage, failed),
         };
         let letter = records::dead_letter(self.pipeline, self.id, self.event, stage.as_deref(), &failed);
         let delivered = self.pipeline.sink.deliver(vec![letter]).await;
-        delivered.map_err(|source| FlowError::DeadLetter {
-            job: self.id.clone(),
-            source,
-        })?;
+        delivered.map_err(|source| FlowError::DeadLetter { job: self.id.clone(), source })?;
         self.ended(End::DeadLettered(&failed.failure));
         Ok(())
     }
 
     fn ended(&self, end: End<'_>) {
-        self.pipeline.observer.observe(&Sight::JobEnded {
-            job: self.id,
-            elapsed: self.begun.elapsed(),
-            end,
-        });
+        self.pipeline.observer.observe(&Sight::JobEnded { job: self.id, elapsed: self.begun.elapsed(), end });
     }
 }

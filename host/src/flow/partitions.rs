@@ -100,20 +100,14 @@ impl Partitions {
         self.generation.0 += 1;
         for partition in partitions {
             tracing::info!(%partition, "assigned");
-            let lane = Lane {
-                generation: self.generation,
-                progress: Progress::default(),
-            };
+            let lane = Lane { generation: self.generation, progress: Progress::default() };
             self.lanes.insert(partition, lane);
         }
     }
 
     /// Begins the job of an event. An event of a partition that is not ours, or not for long, is left to its owner.
     pub(super) fn start(&mut self, event: Event) {
-        let leaving = self
-            .revocations
-            .iter()
-            .any(|revocation| revocation.partitions.contains(&event.id.partition));
+        let leaving = self.revocations.iter().any(|revocation| revocation.partitions.contains(&event.id.partition));
         let lane = self.lanes.get_mut(&event.id.partition).filter(|_| !leaving);
         let Some(lane) = lane else {
             tracing::debug!(event = %event.id, "not ours any more");
@@ -121,19 +115,9 @@ impl Partitions {
         };
         lane.progress.start(event.id.position);
         let (id, bytes, generation) = (event.id.clone(), event.size(), lane.generation);
-        let handle = self
-            .jobs
-            .spawn(execute::job(Arc::clone(&self.pipeline), self.pace.clone(), event));
+        let handle = self.jobs.spawn(execute::job(Arc::clone(&self.pipeline), self.pace.clone(), event));
         self.bytes += bytes;
-        self.running.insert(
-            handle.id(),
-            Running {
-                event: id,
-                generation,
-                bytes,
-                handle,
-            },
-        );
+        self.running.insert(handle.id(), Running { event: id, generation, bytes, handle });
     }
 
     /// The next thing that happens here; waits for one. Cancel-safe.
@@ -158,30 +142,20 @@ impl Partitions {
     pub(super) fn finish(&mut self, id: Id) -> Option<Settled> {
         let job = self.running.remove(&id)?;
         self.bytes -= job.bytes;
-        let lane = self
-            .lanes
-            .get_mut(&job.event.partition)
-            .filter(|lane| lane.generation == job.generation);
+        let lane = self.lanes.get_mut(&job.event.partition).filter(|lane| lane.generation == job.generation);
         let Some(lane) = lane else {
             tracing::debug!(event = %job.event, "ended after its partition was given away");
             return None;
         };
         let below = lane.progress.finish(job.event.position);
-        Some(Settled {
-            event: job.event,
-            below,
-        })
+        Some(Settled { event: job.event, below })
     }
 
     /// Partitions are being taken away: what runs may finish, nothing new begins, then the source is told.
     pub(super) fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>) {
         tracing::info!(count = partitions.len(), "revoked");
         let deadline = Instant::now() + self.drain_timeout();
-        self.revocations.push(Revocation {
-            partitions,
-            ack,
-            deadline,
-        });
+        self.revocations.push(Revocation { partitions, ack, deadline });
         self.release_revoked();
     }
 
@@ -189,11 +163,7 @@ impl Partitions {
     pub(super) fn release_revoked(&mut self) {
         let lanes = &mut self.lanes;
         let (done, waiting): (Vec<_>, Vec<_>) = self.revocations.drain(..).partition(|revocation| {
-            let busy = |partition| {
-                lanes
-                    .get(partition)
-                    .is_some_and(|lane: &Lane| lane.progress.in_flight() > 0)
-            };
+            let busy = |partition| lanes.get(partition).is_some_and(|lane: &Lane| lane.progress.in_flight() > 0);
             !revocation.partitions.iter().any(busy)
         });
         self.revocations = waiting;

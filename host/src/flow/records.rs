@@ -37,10 +37,7 @@ pub(super) fn output(pipeline: &Pipeline, job: &JobId, event: &Event, item: Item
     headers.push(text(names::JOB_ID, job.as_str().to_owned()));
     headers.push(text(names::ITEM_ID, item.id.as_str().to_owned()));
     for attribute in item.attributes {
-        headers.push(text(
-            &format!("{}{}", names::ATTRIBUTE, attribute.name),
-            attribute.value,
-        ));
+        headers.push(text(&format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
     }
     Record {
         topic: Arc::clone(&pipeline.output_topic),
@@ -62,10 +59,7 @@ pub(super) fn dead_letter(
     let ours = |header: &Header| header.name == names::FAILURE_REASON || header.name.starts_with("gristmill-");
     let mut headers: Vec<Header> = event.headers.iter().filter(|header| !ours(header)).cloned().collect();
     headers.push(text(names::FAILURE_REASON, failed.failure.code.clone()));
-    headers.push(text(
-        names::ERROR,
-        bounded(&failed.failure.message, LONGEST_ERROR).to_owned(),
-    ));
+    headers.push(text(names::ERROR, bounded(&failed.failure.message, LONGEST_ERROR).to_owned()));
     if let Some(details) = &failed.failure.details {
         headers.push(text(names::DETAILS, details.clone()));
     }
@@ -87,10 +81,7 @@ pub(super) fn dead_letter(
 }
 
 fn text(name: &str, value: String) -> Header {
-    Header {
-        name: name.into(),
-        value: Some(Bytes::from(value)),
-    }
+    Header { name: name.into(), value: Some(Bytes::from(value)) }
 }
 
 /// The start of a text, at most so many bytes, cut between characters.

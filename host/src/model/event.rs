@@ -104,11 +104,7 @@ impl Event {
     #[must_use]
     pub fn size(&self) -> usize {
         let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-        let headers: usize = self
-            .headers
-            .iter()
-            .map(|header| header.name.len() + length(&header.value))
-            .sum();
+        let headers: usize = self.headers.iter().map(|header| header.name.len() + length(&header.value)).sum();
         length(&self.key) + length(&self.payload) + headers
     }
 

@@ -70,14 +70,8 @@ impl Job {
     /// A job whose first item is about to enter the first of the named stages.
     #[must_use]
     pub fn start(stages: Arc<[Arc<str>]>, item: Item) -> Self {
-        let mut job = Self {
-            stages,
-            ready: VecDeque::new(),
-            running: 0,
-            finished: BTreeMap::new(),
-            dropped: None,
-            failed: None,
-        };
+        let mut job =
+            Self { stages, ready: VecDeque::new(), running: 0, finished: BTreeMap::new(), dropped: None, failed: None };
         job.enter(0, item, Path::new());
         job
     }
@@ -111,8 +105,7 @@ impl Job {
             Verdict::Decided(Outcome::Reject(failure)) => Failed { failure, attempts: 1 },
             Verdict::Failed(failed) => failed,
         };
-        self.failed
-            .get_or_insert_with(|| (Arc::clone(&self.stages[task.stage]), failed));
+        self.failed.get_or_insert_with(|| (Arc::clone(&self.stages[task.stage]), failed));
         self.ready.clear();
     }
 
@@ -123,19 +116,12 @@ impl Job {
             return None;
         }
         if let Some((stage, failed)) = self.failed.take() {
-            return Some(Disposition::DeadLettered {
-                stage: Some(stage),
-                failed,
-            });
+            return Some(Disposition::DeadLettered { stage: Some(stage), failed });
         }
         if self.finished.is_empty() {
-            return Some(Disposition::Dropped(
-                self.dropped.take().unwrap_or_else(|| "nothing-emitted".into()),
-            ));
+            return Some(Disposition::Dropped(self.dropped.take().unwrap_or_else(|| "nothing-emitted".into())));
         }
-        Some(Disposition::Emitted(
-            std::mem::take(&mut self.finished).into_values().collect(),
-        ))
+        Some(Disposition::Emitted(std::mem::take(&mut self.finished).into_values().collect()))
     }
 
     fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), Failure> {
@@ -172,13 +158,7 @@ mod tests {
     use crate::model::{EventId, Partition, Position};
 
     fn job(stages: &[&str]) -> Job {
-        let event = EventId {
-            partition: Partition {
-                topic: "in".into(),
-                index: 0,
-            },
-            position: Position(7),
-        };
+        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
         let id = JobId::new("p", &event);
         let item = Item {
             id: Job::first_item(&id),
@@ -207,18 +187,14 @@ mod tests {
     }
 
     fn failed(code: &str) -> Failed {
-        Failed {
-            failure: Failure::new(code, "why"),
-            attempts: 3,
-        }
+        Failed { failure: Failure::new(code, "why"), attempts: 3 }
     }
 
     fn payloads(end: Option<Disposition>) -> Vec<String> {
         match end {
-            Some(Disposition::Emitted(items)) => items
-                .iter()
-                .map(|item| String::from_utf8_lossy(&item.payload).into_owned())
-                .collect(),
+            Some(Disposition::Emitted(items)) => {
+                items.iter().map(|item| String::from_utf8_lossy(&item.payload).into_owned()).collect()
+            }
             other => panic!("expected outputs, got {other:?}"),
         }
     }
@@ -241,9 +217,7 @@ mod tests {
         let mut job = job(&["split"]);
         let split = job.next().unwrap();
         job.apply(&split, emit(&["a", "b"]));
-        let Some(Disposition::Emitted(items)) = job.end() else {
-            panic!("no outputs")
-        };
+        let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
         assert_eq!(items[1].id.as_str(), "p/in/0/7/split.1");
         assert_eq!(items[1].key.as_deref(), Some(b"k".as_slice()), "siblings keep the key");
     }
@@ -258,10 +232,7 @@ mod tests {
         assert!(job.next().is_none(), "c must not start");
         assert_eq!(job.end(), None, "b still runs");
         job.apply(&second, emit(&["b1"]));
-        let expected = Disposition::DeadLettered {
-            stage: Some("mark".into()),
-            failed: failed("trap"),
-        };
+        let expected = Disposition::DeadLettered { stage: Some("mark".into()), failed: failed("trap") };
         assert_eq!(job.end(), Some(expected));
     }
 
@@ -288,14 +259,9 @@ mod tests {
     fn an_unmapped_branch_is_a_fault_and_not_silence() {
         let mut job = job(&["route"]);
         let task = job.next().unwrap();
-        let branched = Output {
-            branch: Some("german".into()),
-            ..output("x")
-        };
+        let branched = Output { branch: Some("german".into()), ..output("x") };
         job.apply(&task, Verdict::Decided(Outcome::Emit(vec![branched])));
-        let Some(Disposition::DeadLettered { failed, .. }) = job.end() else {
-            panic!("not dead-lettered")
-        };
+        let Some(Disposition::DeadLettered { failed, .. }) = job.end() else { panic!("not dead-lettered") };
         assert_eq!(failed.failure.code, "unmapped-branch");
     }
 
@@ -303,23 +269,15 @@ mod tests {
     fn a_stage_cannot_set_what_is_the_hosts() {
         let mut job = job(&["x"]);
         let task = job.next().unwrap();
-        let attribute = |name: &str| crate::model::Attribute {
-            name: name.into(),
-            value: "v".into(),
-        };
-        let header = |name: &str| crate::model::Header {
-            name: name.into(),
-            value: None,
-        };
+        let attribute = |name: &str| crate::model::Attribute { name: name.into(), value: "v".into() };
+        let header = |name: &str| crate::model::Header { name: name.into(), value: None };
         let greedy = Output {
             attributes: vec![attribute("sys.pipeline"), attribute("mine")],
             headers: vec![header("gristmill-job-id"), header("mine")],
             ..output("x")
         };
         job.apply(&task, Verdict::Decided(Outcome::Emit(vec![greedy])));
-        let Some(Disposition::Emitted(items)) = job.end() else {
-            panic!("no outputs")
-        };
+        let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
         assert_eq!(items[0].attributes, [attribute("mine")]);
         assert_eq!(items[0].headers, [header("mine")]);
     }

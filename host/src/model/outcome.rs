@@ -21,11 +21,7 @@ impl Failure {
     /// A failure without details.
     #[must_use]
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            details: None,
-        }
+        Self { code: code.into(), message: message.into(), details: None }
     }
 }
 

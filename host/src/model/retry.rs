@@ -28,10 +28,7 @@ impl RetryPolicy {
     #[must_use]
     pub fn after_trap(self) -> Self {
         let fewer = self.attempts.get().min(ATTEMPTS_AFTER_TRAP);
-        Self {
-            attempts: NonZeroU32::new(fewer).unwrap_or(NonZeroU32::MIN),
-            ..self
-        }
+        Self { attempts: NonZeroU32::new(fewer).unwrap_or(NonZeroU32::MIN), ..self }
     }
 
     /// How long to wait after the `attempt`-th attempt (from 1): the doubled first wait, plus up to a quarter of it by
@@ -40,8 +37,7 @@ impl RetryPolicy {
     pub fn wait(&self, attempt: u32, asked: Option<Duration>, dice: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(20);
         let wait = self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait);
-        wait.max(asked.unwrap_or_default())
-            .mul_f64(1.0 + 0.25 * dice.clamp(0.0, 1.0))
+        wait.max(asked.unwrap_or_default()).mul_f64(1.0 + 0.25 * dice.clamp(0.0, 1.0))
     }
 }
 
@@ -62,13 +58,8 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let policy = RetryPolicy {
-            longest_wait: Duration::from_secs(5),
-            ..RetryPolicy::default()
-        };
-        let waits: Vec<u64> = (1..=4)
-            .map(|attempt| policy.wait(attempt, None, 0.0).as_secs())
-            .collect();
+        let policy = RetryPolicy { longest_wait: Duration::from_secs(5), ..RetryPolicy::default() };
+        let waits: Vec<u64> = (1..=4).map(|attempt| policy.wait(attempt, None, 0.0).as_secs()).collect();
         assert_eq!(waits, [2, 4, 5, 5]);
     }
 

@@ -24,9 +24,7 @@ impl Cache {
     /// Uses this folder, made if missing. Without a safe folder there is no cache, said once; compiling still works.
     pub(super) fn open(folder: &Path) -> Self {
         match prepare(folder) {
-            Ok(()) => Self {
-                folder: Some(folder.to_owned()),
-            },
+            Ok(()) => Self { folder: Some(folder.to_owned()) },
             Err(error) => {
                 tracing::warn!(folder = %folder.display(), "compiled stages are not cached: {error:#}");
                 Self { folder: None }
@@ -55,29 +53,15 @@ impl Cache {
 }
 
 fn prepare(folder: &Path) -> anyhow::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .context("the folder cannot be made")?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).context("the folder cannot be made")?;
     let metadata = fs::metadata(folder).context("the folder cannot be looked at")?;
     // A file made by this process shows whose rights it has, without asking the system for user ids.
     let probe = folder.join(format!(".probe-{}", unique()));
-    let owner = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&probe)
-        .and_then(|file| file.metadata());
+    let owner = OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|file| file.metadata());
     let _ = fs::remove_file(&probe);
     let owner = owner.context("the folder cannot be written to")?.uid();
-    ensure!(
-        metadata.uid() == owner,
-        "the folder belongs to another user; name another one by GRISTMILL_CACHE"
-    );
-    ensure!(
-        metadata.mode() & 0o022 == 0,
-        "others may write to the folder; chmod 700 it"
-    );
+    ensure!(metadata.uid() == owner, "the folder belongs to another user; name another one by GRISTMILL_CACHE");
+    ensure!(metadata.mode() & 0o022 == 0, "others may write to the folder; chmod 700 it");
     Ok(())
 }
 
@@ -87,10 +71,7 @@ fn engine_hash(engine: &Engine) -> u64 {
     hasher.finish()
 }
 
-#[expect(
-    unsafe_code,
-    reason = "only files that `store` wrote into a folder that no other user can write to"
-)]
+#[expect(unsafe_code, reason = "only files that `store` wrote into a folder that no other user can write to")]
 fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was written by `store` from `Component::serialize` of this same engine configuration (both are
     // in its name), is complete because it appeared by rename after a sync, and `prepare` made sure that no other

@@ -38,17 +38,11 @@ pub(super) fn event(call: &Call, stage: &str, digest: &str) -> types::Event {
 }
 
 fn header_out(header: &Header) -> types::Header {
-    types::Header {
-        name: header.name.clone(),
-        value: header.value.as_ref().map(|bytes| bytes.to_vec()),
-    }
+    types::Header { name: header.name.clone(), value: header.value.as_ref().map(|bytes| bytes.to_vec()) }
 }
 
 fn attribute_out(attribute: &Attribute) -> types::Attribute {
-    types::Attribute {
-        name: attribute.name.clone(),
-        value: attribute.value.clone(),
-    }
+    types::Attribute { name: attribute.name.clone(), value: attribute.value.clone() }
 }
 
 /// What the guest decided.
@@ -61,14 +55,8 @@ pub(super) fn outcome(outcome: types::Outcome) -> Outcome {
 }
 
 fn output(output: types::Output) -> Output {
-    let header = |header: types::Header| Header {
-        name: header.name,
-        value: header.value.map(Bytes::from),
-    };
-    let attribute = |new: types::Attribute| Attribute {
-        name: new.name,
-        value: new.value,
-    };
+    let header = |header: types::Header| Header { name: header.name, value: header.value.map(Bytes::from) };
+    let attribute = |new: types::Attribute| Attribute { name: new.name, value: new.value };
     Output {
         payload: output.payload.into(),
         content_type: output.content_type,
@@ -82,39 +70,25 @@ fn output(output: types::Output) -> Output {
 /// The bytes that an output holds.
 pub(super) fn size(output: &Output) -> usize {
     let bytes = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-    let headers: usize = output
-        .headers
-        .iter()
-        .map(|header| header.name.len() + bytes(&header.value))
-        .sum();
-    let attributes: usize = output
-        .attributes
-        .iter()
-        .map(|new| new.name.len() + new.value.len())
-        .sum();
+    let headers: usize = output.headers.iter().map(|header| header.name.len() + bytes(&header.value)).sum();
+    let attributes: usize = output.attributes.iter().map(|new| new.name.len() + new.value.len()).sum();
     output.payload.len() + bytes(&output.key) + headers + attributes
 }
 
 fn failure(failure: types::Failure) -> Failure {
-    Failure {
-        code: printable(&failure.code),
-        message: printable(&failure.message),
-        details: failure.details_json,
-    }
+    Failure { code: printable(&failure.code), message: printable(&failure.message), details: failure.details_json }
 }
 
 /// Why the guest could not decide.
 pub(super) fn stage_error(error: types::StageError) -> StageError {
     let after = |after: Option<u64>| after.map(Duration::from_millis);
     match error {
-        types::StageError::Retryable(retry) => StageError::Retry {
-            failure: failure(retry.cause),
-            after: after(retry.after),
-        },
-        types::StageError::RateLimited(retry) => StageError::Slow {
-            failure: failure(retry.cause),
-            after: after(retry.after),
-        },
+        types::StageError::Retryable(retry) => {
+            StageError::Retry { failure: failure(retry.cause), after: after(retry.after) }
+        }
+        types::StageError::RateLimited(retry) => {
+            StageError::Slow { failure: failure(retry.cause), after: after(retry.after) }
+        }
         types::StageError::Permanent(cause) => StageError::Permanent(failure(cause)),
     }
 }
@@ -128,10 +102,7 @@ pub(super) fn request(request: llm::Request) -> ChatRequest {
     };
     let content = |content| match content {
         llm::Content::Text(text) => Content::Text(text),
-        llm::Content::Media(media) => Content::Media {
-            media_type: media.media_type,
-            data: media.data.into(),
-        },
+        llm::Content::Media(media) => Content::Media { media_type: media.media_type, data: media.data.into() },
     };
     let message = |message: llm::Message| ChatMessage {
         role: role(message.role),
@@ -143,11 +114,9 @@ pub(super) fn request(request: llm::Request) -> ChatRequest {
         format: match request.format {
             llm::Format::Text => Format::Text,
             llm::Format::Json => Format::Json,
-            llm::Format::JsonSchema(schema) => Format::Schema {
-                name: schema.name,
-                description: schema.description,
-                schema: schema.schema_json,
-            },
+            llm::Format::JsonSchema(schema) => {
+                Format::Schema { name: schema.name, description: schema.description, schema: schema.schema_json }
+            }
         },
         temperature: request.temperature,
         top_p: request.top_p,
@@ -197,11 +166,9 @@ pub(super) fn chat_failure(failure: ChatFailure) -> llm_types::Error {
         ChatFailure::RateLimited { message, after } => llm_types::Error::RateLimited(busy(message, after)),
         ChatFailure::Unavailable { message, after } => llm_types::Error::Unavailable(busy(message, after)),
         ChatFailure::Timeout(message) => llm_types::Error::Timeout(message),
-        ChatFailure::ContextLengthExceeded(message) => llm_types::Error::ContextLengthExceeded(llm_types::TooLong {
-            limit: None,
-            actual: None,
-            message,
-        }),
+        ChatFailure::ContextLengthExceeded(message) => {
+            llm_types::Error::ContextLengthExceeded(llm_types::TooLong { limit: None, actual: None, message })
+        }
         ChatFailure::ContentFiltered(message) => llm_types::Error::ContentFiltered(message),
         ChatFailure::InvalidOutput { text, problems } => {
             llm_types::Error::InvalidOutput(llm_types::BadOutput { text, problems })

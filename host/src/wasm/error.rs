@@ -70,11 +70,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Read(error) => write!(f, "cannot be read: {error}"),
             Self::NoSuchBuiltin(known) => {
-                write!(
-                    f,
-                    "there is no builtin stage of that name; there are {}",
-                    known.join(", ")
-                )
+                write!(f, "there is no builtin stage of that name; there are {}", known.join(", "))
             }
             Self::NotAComponent(what) => f.write_str(what),
             Self::Compile(error) => write!(f, "does not compile: {error:#}"),

@@ -20,22 +20,12 @@ const FREE: [&str; 4] = ["types", "llm-types", "logging", "context"];
 
 /// WASI packages linked over an empty context: no files, no network, no environment. The standard libraries of most
 /// languages import them whether they use them or not.
-const EMPTY_WASI: [&str; 6] = [
-    "wasi:cli",
-    "wasi:clocks",
-    "wasi:filesystem",
-    "wasi:io",
-    "wasi:random",
-    "wasi:sockets",
-];
+const EMPTY_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
 /// Refuses a component that imports what it was not granted, by name.
 pub(super) fn check(component: &Component, engine: &Engine, grants: Grants) -> Result<(), Reason> {
     for (import, _) in component.component_type().imports(engine) {
-        verdict(import, grants).map_err(|why| Reason::Import {
-            import: import.to_owned(),
-            why,
-        })?;
+        verdict(import, grants).map_err(|why| Reason::Import { import: import.to_owned(), why })?;
     }
     Ok(())
 }
@@ -45,9 +35,7 @@ fn verdict(import: &str, grants: Grants) -> Result<(), String> {
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
     if package == "gristmill:stage" {
         if version != SERVED && !version.starts_with(&format!("{SERVED}.")) {
-            return Err(format!(
-                "this host serves version {SERVED} of the contract; rebuild the stage against it"
-            ));
+            return Err(format!("this host serves version {SERVED} of the contract; rebuild the stage against it"));
         }
         return match interface {
             _ if FREE.contains(&interface) => Ok(()),
@@ -70,20 +58,12 @@ mod tests {
     fn a_model_is_only_for_those_who_were_granted_it() {
         let llm = "gristmill:stage/llm@0.1.0";
         assert!(verdict(llm, Grants { llm: true }).is_ok());
-        assert!(
-            verdict(llm, Grants::default())
-                .unwrap_err()
-                .contains("grants = [\"llm\"]")
-        );
+        assert!(verdict(llm, Grants::default()).unwrap_err().contains("grants = [\"llm\"]"));
     }
 
     #[test]
     fn the_free_interfaces_and_the_empty_wasi_are_for_all() {
-        for import in [
-            "gristmill:stage/logging@0.1.0",
-            "gristmill:stage/types@0.1.3",
-            "wasi:io/streams@0.2.6",
-        ] {
+        for import in ["gristmill:stage/logging@0.1.0", "gristmill:stage/types@0.1.3", "wasi:io/streams@0.2.6"] {
             assert_eq!(verdict(import, Grants::default()), Ok(()), "{import}");
         }
     }

@@ -20,12 +20,7 @@ pub struct StageLimits {
 impl Default for StageLimits {
     /// 64 MiB, 5 s, 2 min, 8 MiB.
     fn default() -> Self {
-        Self {
-            memory: 64 << 20,
-            cpu: Duration::from_secs(5),
-            wall: Duration::from_secs(120),
-            output: 8 << 20,
-        }
+        Self { memory: 64 << 20, cpu: Duration::from_secs(5), wall: Duration::from_secs(120), output: 8 << 20 }
     }
 }
 
@@ -89,11 +84,7 @@ pub(super) struct CpuBudget {
 impl CpuBudget {
     pub(super) fn new(limit: Duration) -> Self {
         let ticks = limit.as_millis().div_ceil(TICK.as_millis());
-        Self {
-            ticks_left: u64::try_from(ticks).unwrap_or(u64::MAX),
-            limit,
-            waited: false,
-        }
+        Self { ticks_left: u64::try_from(ticks).unwrap_or(u64::MAX), limit, waited: false }
     }
 
     /// The guest is back from waiting for the host: the epoch went on meanwhile, so the next tick is not its own.

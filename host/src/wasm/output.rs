@@ -36,9 +36,7 @@ impl Tail {
 
 /// The text with every control character made a space, so that a guest cannot write to a terminal through a log.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|char| if char.is_control() { ' ' } else { char })
-        .collect()
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
 }
 
 impl IsTerminal for Tail {

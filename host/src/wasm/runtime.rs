@@ -100,28 +100,16 @@ impl Runtime {
     /// The first reason not to take it.
     pub async fn load(&self, spec: StageSpec) -> Result<WasmStage, LoadError> {
         let (stage, module) = (spec.name.to_string(), spec.module.clone());
-        self.load_checked(spec)
-            .await
-            .map_err(|reason| LoadError { stage, module, reason })
+        self.load_checked(spec).await.map_err(|reason| LoadError { stage, module, reason })
     }
 
     async fn load_checked(&self, spec: StageSpec) -> Result<WasmStage, Reason> {
         check_header(&spec.wasm)?;
-        let digest: String = Sha256::digest(&spec.wasm)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest: String = Sha256::digest(&spec.wasm).iter().map(|byte| format!("{byte:02x}")).collect();
         let component = self.compile(digest.clone(), spec.wasm).await?;
         grants::check(&component, &self.engine, spec.grants)?;
-        let linker = if spec.grants.llm {
-            &self.with_llm
-        } else {
-            &self.without_llm
-        };
-        let linked = linker
-            .instantiate_pre(&component)
-            .and_then(LlmStagePre::new)
-            .map_err(Reason::Contract)?;
+        let linker = if spec.grants.llm { &self.with_llm } else { &self.without_llm };
+        let linked = linker.instantiate_pre(&component).and_then(LlmStagePre::new).map_err(Reason::Contract)?;
         let surroundings = Surroundings {
             pipeline: spec.pipeline,
             stage: spec.name,
@@ -191,10 +179,7 @@ fn check_header(wasm: &[u8]) -> Result<(), Reason> {
     let what = match wasm {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] if wasm.len() <= LARGEST_MODULE => return Ok(()),
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {
-            format!(
-                "has {} bytes; the largest module taken has {LARGEST_MODULE}",
-                wasm.len()
-            )
+            format!("has {} bytes; the largest module taken has {LARGEST_MODULE}", wasm.len())
         }
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
             "is a core WebAssembly module, not a component; in Rust, build it for the target wasm32-wasip2".into()

@@ -91,20 +91,13 @@ impl WasmStage {
         let init = async |guest: &LlmStage, store: &mut Store<CallState>| {
             guest.gristmill_stage_lifecycle().call_init(store, &stage.config).await
         };
-        stage
-            .call(None, init)
-            .await
-            .map_err(refused("init"))?
-            .map_err(|faults| {
-                let fault = |fault| {
-                    let super::bindings::exports::gristmill::stage::lifecycle::ConfigFault { pointer, message } = fault;
-                    ConfigFault {
-                        pointer,
-                        message: printable(&message),
-                    }
-                };
-                Reason::Config(faults.into_iter().map(fault).collect())
-            })?;
+        stage.call(None, init).await.map_err(refused("init"))?.map_err(|faults| {
+            let fault = |fault| {
+                let super::bindings::exports::gristmill::stage::lifecycle::ConfigFault { pointer, message } = fault;
+                ConfigFault { pointer, message: printable(&message) }
+            };
+            Reason::Config(faults.into_iter().map(fault).collect())
+        })?;
         stage.description = Description {
             name: descriptor.name,
             version: descriptor.version,
@@ -154,13 +147,10 @@ impl WasmStage {
         };
         match tokio::time::timeout(limits.wall, work).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => Err(CallError::Host(
-                anyhow::anyhow!("no room for another instance: {error:#}"),
-            )),
-            Ok(Err(error)) => Err(CallError::Broke {
-                error,
-                printed: printed.line(),
-            }),
+            Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                Err(CallError::Host(anyhow::anyhow!("no room for another instance: {error:#}")))
+            }
+            Ok(Err(error)) => Err(CallError::Broke { error, printed: printed.line() }),
             Err(_) => Err(CallError::Timeout),
         }
     }
@@ -174,24 +164,14 @@ impl Stage for WasmStage {
         }
         let event = convert::event(&call, &self.surroundings.stage, &self.digest);
         let process = async |guest: &LlmStage, store: &mut Store<CallState>| {
-            if let Err(faults) = guest
-                .gristmill_stage_lifecycle()
-                .call_init(&mut *store, &self.config)
-                .await?
-            {
+            if let Err(faults) = guest.gristmill_stage_lifecycle().call_init(&mut *store, &self.config).await? {
                 let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-                let message = format!(
-                    "init took this configuration at load and refuses it now: {}",
-                    faults.join("; ")
-                );
+                let message = format!("init took this configuration at load and refuses it now: {}", faults.join("; "));
                 return Err(wasmtime::Error::msg(message));
             }
             guest.gristmill_stage_handler().call_process(store, &event).await
         };
-        let answer = self
-            .call(Some(&call), process)
-            .await
-            .map_err(classify_in(self.surroundings.limits.wall))?;
+        let answer = self.call(Some(&call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
         let outcome = answer.map(convert::outcome).map_err(convert::stage_error)?;
         if let Outcome::Emit(outputs) = &outcome {
             check_outputs(outputs, &self.description, self.surroundings.limits.output)?;
@@ -204,10 +184,7 @@ fn classify_in(wall: std::time::Duration) -> impl FnOnce(CallError) -> StageErro
     move |error| match error {
         CallError::Timeout => {
             let message = format!("the stage did not answer within its {wall:?} (limits.wall)");
-            StageError::Retry {
-                failure: Failure::new("timeout", message),
-                after: None,
-            }
+            StageError::Retry { failure: Failure::new("timeout", message), after: None }
         }
         other => classify(other),
     }
@@ -236,25 +213,15 @@ fn classify(error: CallError) -> StageError {
         };
         return StageError::Trap(Failure::new("trap", message));
     }
-    StageError::Trap(Failure::new(
-        "bad-call",
-        printable(&format!("the sandbox ended the call: {error:#}")),
-    ))
+    StageError::Trap(Failure::new("bad-call", printable(&format!("the sandbox ended the call: {error:#}"))))
 }
 
 /// Holds the configuration against the stage's own schema.
 fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), Reason> {
     let Some(schema) = schema else {
         let empty = config.as_object().is_none_or(serde_json::Map::is_empty);
-        let fault = ConfigFault {
-            pointer: String::new(),
-            message: "the stage takes no configuration".into(),
-        };
-        return if empty {
-            Ok(())
-        } else {
-            Err(Reason::Config(vec![fault]))
-        };
+        let fault = ConfigFault { pointer: String::new(), message: "the stage takes no configuration".into() };
+        return if empty { Ok(()) } else { Err(Reason::Config(vec![fault])) };
     };
     let schema = serde_json::from_str(schema).map_err(|error| Reason::Schema(error.to_string()))?;
     let validator = jsonschema::draft202012::new(&schema).map_err(|error| Reason::Schema(error.to_string()))?;
@@ -263,11 +230,7 @@ fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), 
         message: error.to_string(),
     };
     let faults: Vec<ConfigFault> = validator.iter_errors(config).map(fault).collect();
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Reason::Config(faults))
-    }
+    if faults.is_empty() { Ok(()) } else { Err(Reason::Config(faults)) }
 }
 
 /// The rejection of an item whose media type the stage does not take. An item without a type is let through: the
@@ -275,19 +238,12 @@ fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), 
 fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<Failure> {
     let full = content_type.filter(|_| !description.accepts.is_empty())?;
     let bare = full.split(';').next().unwrap_or(full).trim().to_ascii_lowercase();
-    let taken = description
-        .accepts
-        .iter()
-        .any(|accepted| match accepted.strip_suffix('*') {
-            Some(start) => bare.starts_with(start),
-            None => *accepted == bare,
-        });
+    let taken = description.accepts.iter().any(|accepted| match accepted.strip_suffix('*') {
+        Some(start) => bare.starts_with(start),
+        None => *accepted == bare,
+    });
     (!taken).then(|| {
-        let message = format!(
-            "the stage takes {}, not {:?}",
-            description.accepts.join(", "),
-            printable(&bare)
-        );
+        let message = format!("the stage takes {}, not {:?}", description.accepts.join(", "), printable(&bare));
         Failure::new("unsupported-media-type", message)
     })
 }
@@ -301,10 +257,8 @@ fn check_outputs(outputs: &[crate::model::Output], description: &Description, mo
     }
     for branch in outputs.iter().filter_map(|output| output.branch.as_ref()) {
         if !description.branches.contains(branch) {
-            let message = format!(
-                "an output names the branch {:?}, which the stage does not declare",
-                printable(branch)
-            );
+            let message =
+                format!("an output names the branch {:?}, which the stage does not declare", printable(branch));
             return Err(StageError::Permanent(Failure::new("undeclared-branch", message)));
         }
     }

@@ -54,19 +54,14 @@ impl CallState {
     pub(super) fn new(surroundings: Surroundings, call: Option<&Call>) -> Self {
         let printed = Tail::default();
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(printed.clone())
-            .stderr(printed.clone())
-            .max_random_size(MOST_RANDOM);
+        wasi.stdout(printed.clone()).stderr(printed.clone()).max_random_size(MOST_RANDOM);
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
         let limits = surroundings.limits;
         Self {
             surroundings,
-            current: call.map(|call| Current {
-                job: call.job.clone(),
-                item: call.item.id.as_str().into(),
-            }),
+            current: call.map(|call| Current { job: call.job.clone(), item: call.item.id.as_str().into() }),
             deadline: Instant::now() + limits.wall,
             memory: MemoryLimiter::new(limits.memory),
             cpu: CpuBudget::new(limits.cpu),
@@ -81,9 +76,6 @@ impl CallState {
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }

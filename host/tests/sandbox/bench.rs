@@ -16,9 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A guest that `cargo stages` built.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-        .with_file_name("guests")
-        .join(format!("{name}.wasm"));
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo stages` first", path.display()))
 }
 
@@ -113,10 +111,7 @@ impl Sandbox {
             model: Some(Arc::clone(&self.model)),
         };
         let stage = runtime.load(spec).await?;
-        Ok(Loaded {
-            stage,
-            _runtime: runtime,
-        })
+        Ok(Loaded { stage, _runtime: runtime })
     }
 
     pub(crate) async fn misbehave(&self) -> Loaded {
@@ -136,13 +131,7 @@ impl Loaded {
     }
 
     pub(crate) async fn run_typed(&self, text: &str, content_type: Option<&str>) -> Result<Outcome, StageError> {
-        let event = EventId {
-            partition: Partition {
-                topic: "in".into(),
-                index: 0,
-            },
-            position: Position(7),
-        };
+        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
         let job = JobId::new("test", &event);
         let item = Item {
             id: ItemId::root(&job),
@@ -152,14 +141,6 @@ impl Loaded {
             headers: Vec::new(),
             attributes: Vec::new(),
         };
-        self.stage
-            .run(Call {
-                job,
-                event,
-                timestamp: Timestamp(0),
-                item,
-                attempt: 1,
-            })
-            .await
+        self.stage.run(Call { job, event, timestamp: Timestamp(0), item, attempt: 1 }).await
     }
 }

@@ -36,10 +36,7 @@ async fn a_good_item_comes_out_as_the_stage_made_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_way_to_misbehave_costs_one_attempt_and_has_a_code_of_its_own() {
-    let limits = StageLimits {
-        cpu: Duration::from_millis(200),
-        ..StageLimits::default()
-    };
+    let limits = StageLimits { cpu: Duration::from_millis(200), ..StageLimits::default() };
     let stage = Sandbox::new().limits(limits).misbehave().await;
     let table = [
         ("spin", "cpu-limit"),
@@ -63,19 +60,14 @@ async fn each_way_to_misbehave_costs_one_attempt_and_has_a_code_of_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_says_where_without_control_characters() {
     let stage = Sandbox::new().misbehave().await;
-    let Err(StageError::Trap(Failure { message, .. })) = stage.run("panic").await else {
-        panic!("no trap")
-    };
+    let Err(StageError::Trap(Failure { message, .. })) = stage.run("panic").await else { panic!("no trap") };
     assert!(message.contains("told to panic"), "{message}");
     assert!(!message.contains('\x1b'), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn good_stages_beside_a_spinning_one_keep_going() {
-    let limits = StageLimits {
-        cpu: Duration::from_secs(2),
-        ..StageLimits::default()
-    };
+    let limits = StageLimits { cpu: Duration::from_secs(2), ..StageLimits::default() };
     let stage = std::sync::Arc::new(Sandbox::new().limits(limits).misbehave().await);
     let spinning: Vec<_> = (0..4)
         .map(|_| {
@@ -96,10 +88,7 @@ async fn good_stages_beside_a_spinning_one_keep_going() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wall_time_ends_a_guest_that_waits_for_ever() {
-    let limits = StageLimits {
-        wall: Duration::from_millis(300),
-        ..StageLimits::default()
-    };
+    let limits = StageLimits { wall: Duration::from_millis(300), ..StageLimits::default() };
     let silent = scripted(|_| Duration::from_secs(3600));
     let stage = Sandbox::new().limits(limits).model(silent).misbehave().await;
     let begun = Instant::now();
@@ -109,10 +98,7 @@ async fn the_wall_time_ends_a_guest_that_waits_for_ever() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_a_model_is_not_computing() {
-    let limits = StageLimits {
-        cpu: Duration::from_millis(50),
-        ..StageLimits::default()
-    };
+    let limits = StageLimits { cpu: Duration::from_millis(50), ..StageLimits::default() };
     let slow = scripted(|_| Duration::from_millis(400));
     let stage = Sandbox::new().limits(limits).model(slow).misbehave().await;
     assert_eq!(text(stage.run("ask something").await), "answer to something");
@@ -127,20 +113,13 @@ async fn several_requests_run_side_by_side() {
         text(stage.run("ask-many a b c d e").await),
         "answer to a answer to b answer to c answer to d answer to e"
     );
-    assert!(
-        begun.elapsed() < Duration::from_secs(4),
-        "one after the other: {:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(4), "one after the other: {:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_outside_can_be_seen() {
     let stage = Sandbox::new().misbehave().await;
-    assert_eq!(
-        text(stage.run("look").await),
-        "files 0 variables 0 arguments 0 connected false"
-    );
+    assert_eq!(text(stage.run("look").await), "files 0 variables 0 arguments 0 connected false");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,27 +132,17 @@ async fn a_chatty_stage_is_cut_short_and_lives() {
 async fn an_item_of_another_media_type_is_rejected_without_a_call() {
     let stage = Sandbox::new().misbehave().await;
     let outcome = stage.run_typed("spin", Some("application/pdf")).await.unwrap();
-    let Outcome::Reject(failure) = outcome else {
-        panic!("not rejected: {outcome:?}")
-    };
+    let Outcome::Reject(failure) = outcome else { panic!("not rejected: {outcome:?}") };
     assert_eq!(failure.code, "unsupported-media-type");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_was_not_granted_cannot_be_linked() {
-    let refused = Sandbox::new()
-        .grants(Grants::default())
-        .load(guest("misbehave"), json!({}))
-        .await
-        .err()
-        .unwrap();
+    let refused = Sandbox::new().grants(Grants::default()).load(guest("misbehave"), json!({})).await.err().unwrap();
     let message = refused.to_string();
     assert!(message.contains("\"under-test\""), "names the stage: {message}");
     assert!(message.contains("test.wasm"), "names the file: {message}");
-    assert!(
-        message.contains("gristmill:stage/llm@0.1.0") && message.contains("grants = [\"llm\"]"),
-        "{message}"
-    );
+    assert!(message.contains("gristmill:stage/llm@0.1.0") && message.contains("grants = [\"llm\"]"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,10 +163,7 @@ async fn what_is_no_component_is_refused_in_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_that_does_not_fit_is_refused_with_pointers() {
-    let sandbox = Sandbox::new().limits(StageLimits {
-        cpu: Duration::from_millis(200),
-        ..StageLimits::default()
-    });
+    let sandbox = Sandbox::new().limits(StageLimits { cpu: Duration::from_millis(200), ..StageLimits::default() });
     let table = [
         (json!({ "init": "unknown" }), "/init"),
         (json!({ "inti": "spin" }), "inti"),
@@ -206,12 +172,7 @@ async fn a_configuration_that_does_not_fit_is_refused_with_pointers() {
         (json!({ "init": "spin" }), "computed for more than"),
     ];
     for (config, expected) in table {
-        let refused = sandbox
-            .load(guest("misbehave"), config)
-            .await
-            .err()
-            .unwrap()
-            .to_string();
+        let refused = sandbox.load(guest("misbehave"), config).await.err().unwrap().to_string();
         assert!(refused.contains(expected), "{refused}");
     }
 }
@@ -224,10 +185,7 @@ async fn a_second_start_takes_the_compiled_code_and_a_damaged_file_is_compiled_a
     assert_eq!(cached.len(), 1, "{cached:?}");
     std::fs::write(&cached[0], b"damaged").unwrap();
     assert_eq!(text(sandbox.again().misbehave().await.run("echo b").await), "b");
-    assert!(
-        std::fs::metadata(&cached[0]).unwrap().len() > 1000,
-        "the damaged file was replaced"
-    );
+    assert!(std::fs::metadata(&cached[0]).unwrap().len() > 1000, "the damaged file was replaced");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,10 +200,7 @@ async fn two_hosts_can_fill_one_cache_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_come_back_after_every_kind_of_end() {
-    let limits = StageLimits {
-        cpu: Duration::from_millis(20),
-        ..StageLimits::default()
-    };
+    let limits = StageLimits { cpu: Duration::from_millis(20), ..StageLimits::default() };
     let stage = Sandbox::new().instances(2).limits(limits).misbehave().await;
     for round in 0..30 {
         let told = ["panic", "spin", "hog", "echo x"][round % 4];

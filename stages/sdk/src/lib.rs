@@ -94,7 +94,7 @@ pub fn configure<S: Stage>(config_json: &str) -> Result<S, Vec<ConfigFault>> {
 /// Exports a [`Stage`] as a WebAssembly component. On other targets it does nothing, so that unit tests run natively.
 #[macro_export]
 macro_rules! stage {
-    ($stage:ty) => {
+    ($stage:ident) => {
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, missing_docs)]
         mod gristmill_component {

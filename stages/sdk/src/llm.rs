@@ -95,7 +95,7 @@ impl From<Error> for StageError {
             Error::Unavailable(busy) => Self::retryable("llm-unavailable", busy.message, busy.retry_after),
             Error::Timeout(message) => Self::retryable("llm-timeout", message, None),
             Error::Cancelled => Self::retryable("llm-cancelled", "the call was given up by the host", None),
-            Error::Misconfigured(message) => Self::retryable("llm-misconfigured", message, None),
+            Error::Misconfigured(message) => Self::rate_limited("llm-misconfigured", message, None),
             Error::Other(message) => Self::retryable("llm-failed", message, None),
             Error::ContextLengthExceeded(long) => Self::permanent("llm-context-length-exceeded", long.message),
             Error::ContentFiltered(message) => Self::permanent("llm-content-filtered", message),

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::{Attribute, Branch, ConfigFault, Descriptor, Event, Failure, Header, Outcome, Output, Retry, StageError, Traits};
+use crate::{
+    Attribute, Branch, ConfigFault, Descriptor, Event, Failure, Header, Outcome, Output, Retry, StageError, Traits,
+};
 
 /// The configuration of a stage that takes none: an empty table.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

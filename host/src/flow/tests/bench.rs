@@ -39,18 +39,12 @@ pub(super) struct Effects {
 
 impl Effects {
     fn note(&self, what: impl std::fmt::Display) {
-        self.lines
-            .lock()
-            .unwrap()
-            .push(format!("{}s {what}", self.begun.elapsed().as_secs()));
+        self.lines.lock().unwrap().push(format!("{}s {what}", self.begun.elapsed().as_secs()));
     }
 }
 
 fn partition(index: u32) -> Partition {
-    Partition {
-        topic: "in".into(),
-        index,
-    }
+    Partition { topic: "in".into(), index }
 }
 
 struct ScriptedSource {
@@ -84,10 +78,7 @@ impl Source for ScriptedSource {
                 Some(Moment::Revoke(index)) => {
                     let (ack, acked) = oneshot::channel();
                     self.acks.push((index, acked));
-                    return Ok(Signal::Revoked {
-                        partitions: vec![partition(index)],
-                        ack,
-                    });
+                    return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
                 }
                 Some(Moment::Arrive(index, position, payload)) => {
                     return Ok(Signal::Event(event(index, position, payload)));
@@ -104,10 +95,7 @@ impl Source for ScriptedSource {
 
     fn settle(&mut self, event: &EventId, below: Option<Next>) -> Result<(), SourceError> {
         let below = below.map_or_else(|| "-".into(), |next| next.0.to_string());
-        self.effects.note(format!(
-            "settled {}:{} below {below}",
-            event.partition.index, event.position
-        ));
+        self.effects.note(format!("settled {}:{} below {below}", event.partition.index, event.position));
         Ok(())
     }
 
@@ -124,10 +112,7 @@ impl Source for ScriptedSource {
 
 fn event(index: u32, position: u128, payload: &'static str) -> Event {
     Event {
-        id: EventId {
-            partition: partition(index),
-            position: Position(position),
-        },
+        id: EventId { partition: partition(index), position: Position(position) },
         generation: crate::model::Generation::default(),
         key: None,
         payload: (payload != "<null>").then(|| Bytes::from_static(payload.as_bytes())),
@@ -151,24 +136,17 @@ impl Sink for NotingSink {
         for record in records {
             let payload = String::from_utf8_lossy(record.payload.as_deref().unwrap_or(b"<null>")).into_owned();
             if payload == "huge" && &*record.topic == "out" {
-                return Err(SinkError::Refused {
-                    topic: record.topic,
-                    reason: "too large".into(),
-                });
+                return Err(SinkError::Refused { topic: record.topic, reason: "too large".into() });
             }
             if self.broken.contains(&&*record.topic) {
                 let source = anyhow::anyhow!("no broker");
-                return Err(SinkError::Unavailable {
-                    topic: record.topic,
-                    source,
-                });
+                return Err(SinkError::Unavailable { topic: record.topic, source });
             }
             let reason = record.headers.iter().find(|header| header.name == "failure_reason");
             let reason = reason.and_then(|header| header.value.clone()).unwrap_or_default();
             let reason = String::from_utf8_lossy(&reason).into_owned();
             let separator = if reason.is_empty() { "" } else { " " };
-            self.effects
-                .note(format!("{} {payload}{separator}{reason}", record.topic));
+            self.effects.note(format!("{} {payload}{separator}{reason}", record.topic));
         }
         Ok(())
     }
@@ -200,23 +178,14 @@ impl Stage for Obedient {
             "reject" => return Err(StageError::Permanent(failure("rejected"))),
             "trap" => return Err(StageError::Trap(failure("trap"))),
             "flaky" if call.attempt == 1 => {
-                return Err(StageError::Retry {
-                    failure: failure("flaky"),
-                    after: None,
-                });
+                return Err(StageError::Retry { failure: failure("flaky"), after: None });
             }
             "never" => {
-                return Err(StageError::Retry {
-                    failure: failure("never"),
-                    after: None,
-                });
+                return Err(StageError::Retry { failure: failure("never"), after: None });
             }
             "limited" if self.effects.begun.elapsed() < Duration::from_secs(10) => {
                 let after = Some(seconds(&mut words));
-                return Err(StageError::Slow {
-                    failure: failure("limited"),
-                    after,
-                });
+                return Err(StageError::Slow { failure: failure("limited"), after });
             }
             "host" => return Err(StageError::Host(anyhow::anyhow!("no memory"))),
             "panic" => panic!("as told"),
@@ -254,34 +223,19 @@ pub(super) struct Bench {
 
 impl Default for Bench {
     fn default() -> Self {
-        Self {
-            stages: 1,
-            jobs: 64,
-            broken_topics: Vec::new(),
-            sink_latency: Duration::ZERO,
-            log_calls: false,
-        }
+        Self { stages: 1, jobs: 64, broken_topics: Vec::new(), sink_latency: Duration::ZERO, log_calls: false }
     }
 }
 
 impl Bench {
     /// Plays the history, stops when it is over and all is quiet, and gives the effects and how the flow ended.
     pub(super) async fn play(self, history: &[Moment]) -> (Vec<String>, Result<(), FlowError>) {
-        let effects = Effects {
-            begun: Instant::now(),
-            lines: Arc::default(),
-        };
+        let effects = Effects { begun: Instant::now(), lines: Arc::default() };
         let shutdown = CancellationToken::new();
-        let stage: Arc<dyn Stage> = Arc::new(Obedient {
-            effects: effects.clone(),
-            log_calls: self.log_calls,
-        });
+        let stage: Arc<dyn Stage> = Arc::new(Obedient { effects: effects.clone(), log_calls: self.log_calls });
         let names: Vec<Arc<str>> = (0..self.stages).map(|index| format!("s{index}").into()).collect();
-        let step = |name: &Arc<str>| Step {
-            name: Arc::clone(name),
-            stage: Arc::clone(&stage),
-            retry: RetryPolicy::default(),
-        };
+        let step =
+            |name: &Arc<str>| Step { name: Arc::clone(name), stage: Arc::clone(&stage), retry: RetryPolicy::default() };
         let pipeline = Pipeline {
             name: "p".into(),
             steps: names.iter().map(step).collect(),

@@ -33,11 +33,7 @@ struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
 impl Prepared {
     async fn answer(self) -> Result<Response, Error> {
         let (model, caller, request) = self.0?;
-        model
-            .chat(&caller, &request)
-            .await
-            .map(convert::response)
-            .map_err(convert::chat_failure)
+        model.chat(&caller, &request).await.map(convert::response).map_err(convert::chat_failure)
     }
 }
 
@@ -51,9 +47,7 @@ impl CallState {
             return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));
         };
         let Some(current) = &self.current else {
-            return Prepared(Err(Error::Denied(
-                "models can be asked while an item is processed, not before".into(),
-            )));
+            return Prepared(Err(Error::Denied("models can be asked while an item is processed, not before".into())));
         };
         let mut request = convert::request(request);
         // Never beyond the end of the call: the stage must get the answer, or the error, while it can still use it.

@@ -70,10 +70,7 @@ impl Stage for Misbehave {
             "permanent" => return Err(StageError::permanent("told-to", rest)),
             "ask" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
             "ask-many" => {
-                let requests = rest
-                    .split(' ')
-                    .map(|word| Request::new(vec![Message::user(word)]))
-                    .collect();
+                let requests = rest.split(' ').map(|word| Request::new(vec![Message::user(word)])).collect();
                 let mut texts = Vec::new();
                 for answer in llm::Host.chat_many(requests) {
                     texts.push(answer?.text);
@@ -116,9 +113,7 @@ fn recurse(depth: u64) -> u64 {
 
 /// Many outputs that together hold so many megabytes, which a guest of 64 MiB can name but not hold.
 fn flood(event: &Event, megabytes: usize) -> Vec<Output> {
-    (0..megabytes)
-        .map(|_| Output::from(event).payload(vec![b'x'; 1 << 20]))
-        .collect()
+    (0..megabytes).map(|_| Output::from(event).payload(vec![b'x'; 1 << 20])).collect()
 }
 
 fn chatter() -> String {

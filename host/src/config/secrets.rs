@@ -1,0 +1,43 @@
+//! Finds secrets that stand in a pipeline file although they should not, so that no message shows them.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Parts of names whose values are secret. A name that is starred out without need does no harm.
+const SECRET_NAMES: [&str; 6] = ["password", "secret", "token", "jaas", "pem", "oauthbearer.config"];
+
+/// The spans of string values that are, or may be, secrets: keys of models, passwords of Kafka, and what stands before
+/// the "@" of an address.
+pub(super) fn secrets(root: &DeTable<'_>) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    for (section, value) in root {
+        match section.get_ref().as_ref() {
+            "models" | "kafka" => collect("", value, &mut spans),
+            _ => {}
+        }
+    }
+    spans
+}
+
+fn collect(path: &str, value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::String(text) => {
+            let name = path.to_ascii_lowercase();
+            let by_name = name.ends_with(".key") || SECRET_NAMES.iter().any(|part| name.contains(part));
+            // The references themselves may be shown.
+            let reference = name.ends_with(".env") || name.ends_with(".file");
+            if (by_name && !reference) || (text.contains("://") && text.contains('@')) {
+                spans.push(value.span());
+            }
+        }
+        DeValue::Array(array) => array.iter().for_each(|element| collect(path, element, spans)),
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                collect(&format!("{path}.{}", key.get_ref()), value, spans);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,52 @@
+//! What a pipeline file can say, what can be wrong with it, and how that is shown.
+
+mod cluster;
+mod good;
+mod models;
+mod places;
+mod robust;
+mod stages;
+mod syntax;
+
+use std::path::Path;
+
+use super::{ConfigError, Pipeline};
+
+/// The least that a pipeline needs.
+const LEAST: &str = r#"name = "contracts"
+[kafka]
+brokers = "embedded"
+[source]
+topic = "documents"
+[sink]
+topic = "analysed"
+[dead_letter]
+topic = "dead"
+[[stage]]
+name = "extract"
+module = "builtin:extract"
+"#;
+
+fn parse(text: &str) -> Result<Pipeline, ConfigError> {
+    Pipeline::parse(text, Path::new("pipes/p.toml"))
+}
+
+/// The least pipeline with `more` behind it, in its stage.
+fn with(more: &str) -> Result<Pipeline, ConfigError> {
+    parse(&format!("{LEAST}{more}"))
+}
+
+/// The least pipeline with one part replaced.
+fn replaced(from: &str, to: &str) -> Result<Pipeline, ConfigError> {
+    assert!(LEAST.contains(from), "{from}");
+    parse(&LEAST.replacen(from, to, 1))
+}
+
+/// What the user sees.
+#[track_caller]
+fn shown(result: Result<Pipeline, ConfigError>) -> String {
+    match result {
+        Ok(pipeline) => panic!("no fault was found: {pipeline:#?}"),
+        Err(error) => format!("\n{error}\n"),
+    }
+}

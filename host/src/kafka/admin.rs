@@ -1,0 +1,232 @@
+//! What is checked before anything runs: brokers that answer, credentials that fit, topics that exist.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::log::{self, LogOnly};
+use super::settings::{Settings, SettingsError, check_topic_name, refusal};
+
+/// The longest a check takes, and creating topics after it.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How long one question waits for its answer before errors of the connection are looked at.
+const QUESTION: Duration = Duration::from_secs(1);
+
+/// How missing topics are created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Creation {
+    /// Partitions of each.
+    pub partitions: u16,
+    /// Copies of each partition; at most the number of brokers.
+    pub replication: u16,
+}
+
+/// Why a pipeline cannot start on these brokers.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The settings are wrong by themselves.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Nobody answers.
+    #[error("no Kafka broker answers at {brokers} ({reason}); check brokers under [kafka], and whether it is running")]
+    Unreachable {
+        /// As configured.
+        brokers: String,
+        /// The last trouble, in librdkafka's words.
+        reason: String,
+    },
+    /// Someone answers, but not to us.
+    #[error("the Kafka brokers at {brokers} refuse us ({reason}); check the sasl.* and ssl.* properties under [kafka]")]
+    Credentials {
+        /// As configured.
+        brokers: String,
+        /// In librdkafka's words.
+        reason: String,
+    },
+    /// Topics that cannot be used, all of them.
+    #[error("{}", describe(.0))]
+    Topics(Vec<TopicFault>),
+}
+
+/// One topic that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicFault {
+    /// Its name.
+    pub topic: String,
+    /// Why not.
+    pub reason: String,
+}
+
+fn describe(faults: &[TopicFault]) -> String {
+    let mut text = String::from("these Kafka topics cannot be used:");
+    for fault in faults {
+        text.push_str(&format!("\n  {}: {}", fault.topic, fault.reason));
+    }
+    text.push_str(
+        "\ncreate what is missing, or let it be created by create_topics = { partitions = 6, replication = 3 }",
+    );
+    text
+}
+
+/// Checks that the brokers answer and that all these topics exist; creates missing ones if `creation` says how. One
+/// error names all that is wrong. Takes 10 s at most, 20 s when topics are created. Returns what was created.
+///
+/// The embedded broker creates no topics by this way: see [`EmbeddedBroker`](super::EmbeddedBroker).
+pub async fn check_topics(
+    settings: &Settings,
+    topics: &[&str],
+    creation: Option<Creation>,
+) -> Result<Vec<String>, CheckError> {
+    for topic in topics {
+        check_topic_name(topic)?;
+    }
+    let (faults, missing) = look(settings, topics, Instant::now() + LONGEST).await?;
+    if !faults.is_empty() {
+        return Err(CheckError::Topics(faults));
+    }
+    let Some(creation) = creation.filter(|_| !missing.is_empty()) else {
+        return match missing.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err(CheckError::Topics(missing.into_iter().map(not_there).collect())),
+        };
+    };
+    create(settings, &missing, creation).await?;
+    // A topic is created before every broker knows it: a consumer that comes too early is told that there is none.
+    let deadline = Instant::now() + LONGEST;
+    loop {
+        let names: Vec<&str> = missing.iter().map(String::as_str).collect();
+        let (_, unknown) = look(settings, &names, deadline).await?;
+        if unknown.is_empty() {
+            return Ok(missing);
+        }
+        if Instant::now() >= deadline {
+            return Err(CheckError::Topics(unknown.into_iter().map(not_there).collect()));
+        }
+    }
+}
+
+fn not_there(topic: String) -> TopicFault {
+    TopicFault { topic, reason: "does not exist".into() }
+}
+
+async fn create(settings: &Settings, topics: &[String], creation: Creation) -> Result<(), CheckError> {
+    let admin: AdminClient<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(refusal)?;
+    let new: Vec<NewTopic<'_>> = topics
+        .iter()
+        .map(|topic| {
+            let replication = TopicReplication::Fixed(creation.replication.into());
+            NewTopic::new(topic, creation.partitions.into(), replication)
+        })
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(LONGEST)).operation_timeout(Some(LONGEST));
+    let results = admin.create_topics(&new, &options).await.map_err(|error| trouble(settings, &error.to_string()))?;
+    let mut faults = Vec::new();
+    for result in results {
+        match result {
+            // Another host was faster.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => {
+                faults.push(TopicFault { topic, reason: format!("cannot be created: {code}") });
+            }
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(CheckError::Topics(faults)),
+    }
+}
+
+/// Which topics cannot be used, and which do not exist.
+async fn look(
+    settings: &Settings,
+    topics: &[&str],
+    deadline: Instant,
+) -> Result<(Vec<TopicFault>, Vec<String>), CheckError> {
+    let settings = settings.clone();
+    let topics: Vec<String> = topics.iter().map(|topic| (*topic).into()).collect();
+    let asked = tokio::task::spawn_blocking(move || ask(&settings, topics, deadline));
+    match asked.await {
+        Ok(answer) => answer,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+fn ask(
+    settings: &Settings,
+    topics: Vec<String>,
+    deadline: Instant,
+) -> Result<(Vec<TopicFault>, Vec<String>), CheckError> {
+    let (sender, errors) = mpsc::channel();
+    let consumer: BaseConsumer<Errors> = settings.reader()?.create_with_context(Errors(sender)).map_err(refusal)?;
+    let (mut faults, mut missing) = (Vec::new(), Vec::new());
+    let mut reason = String::from("no answer");
+    for topic in topics {
+        let metadata = loop {
+            if let Ok(metadata) = consumer.fetch_metadata(Some(&topic), QUESTION) {
+                break metadata;
+            }
+            // That it failed says little. Only a poll brings the errors of the connection.
+            drop(consumer.poll(Duration::ZERO));
+            for (error, words) in errors.try_iter() {
+                if is_refusal(&error) {
+                    return Err(CheckError::Credentials { brokers: settings.brokers.clone(), reason: words });
+                }
+                // That all are down is true, but not why.
+                if error != KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) {
+                    reason = words;
+                }
+            }
+            if Instant::now() >= deadline {
+                return Err(trouble(settings, &reason));
+            }
+        };
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        match found.map(|found| (found.error().map(RDKafkaErrorCode::from), found.partitions().len())) {
+            None | Some((Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _)) => {
+                missing.push(topic);
+            }
+            Some((None, 0)) => missing.push(topic),
+            Some((Some(RDKafkaErrorCode::LeaderNotAvailable), _) | (None, _)) => {}
+            Some((Some(code), _)) => faults.push(TopicFault { topic, reason: code.to_string() }),
+        }
+    }
+    Ok((faults, missing))
+}
+
+fn trouble(settings: &Settings, reason: &str) -> CheckError {
+    CheckError::Unreachable { brokers: settings.brokers.clone(), reason: reason.into() }
+}
+
+fn is_refusal(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::UnsupportedSASLMechanism
+                | RDKafkaErrorCode::SSL
+        )
+    )
+}
+
+/// Keeps the errors of a connection for whoever asks.
+struct Errors(mpsc::Sender<(KafkaError, String)>);
+
+impl ClientContext for Errors {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        // They become one error, in the end; as they come they are noise.
+        log::line(RDKafkaLogLevel::Debug, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // The receiver lives beside the consumer.
+        let _ = self.0.send((error, reason.into()));
+    }
+}
+
+impl ConsumerContext for Errors {}

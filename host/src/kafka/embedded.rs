@@ -1,0 +1,81 @@
+//! Kafka without Kafka: librdkafka's mock cluster as a broker in this process. In memory, one node, for a first look
+//! and for development. It keeps 5 MiB per partition and forgets the oldest beyond that without a word; nothing may be
+//! promised on it, see [`unread`](super::unread).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use rdkafka::ClientConfig;
+use rdkafka::bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms};
+use rdkafka::client::Client;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::types::RDKafkaType;
+
+use super::log::LogOnly;
+use super::settings::{Settings, check_topic_name, refusal};
+
+/// How the name of such a cluster begins, for all who ask for it.
+const CLUSTER_ID: &str = "mockCluster";
+/// How long a broker may take to tell its cluster's name.
+const LOOKUP: Duration = Duration::from_secs(10);
+
+/// A broker that lives as long as this value, on a free port of this machine.
+pub struct EmbeddedBroker {
+    client: Client<LogOnly>,
+    address: String,
+}
+
+impl EmbeddedBroker {
+    /// Starts it.
+    pub fn start() -> anyhow::Result<Self> {
+        let mut config = ClientConfig::new();
+        config.set("test.mock.num.brokers", "1").set_log_level(RDKafkaLogLevel::Critical);
+        let native = config.create_native_config()?;
+        let client = Client::new(&config, native, RDKafkaType::RD_KAFKA_PRODUCER, LogOnly)?;
+        // SAFETY: the client is alive, and with it the cluster that it owns.
+        #[allow(unsafe_code)]
+        unsafe {
+            let cluster = rd_kafka_handle_mock_cluster(client.native_ptr());
+            ensure!(!cluster.is_null(), "librdkafka started no embedded broker");
+            // By default the first member of a classic group waits 3 s for others.
+            rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+        }
+        let cluster = client.mock_cluster().context("librdkafka started no embedded broker")?;
+        let address = cluster.bootstrap_servers();
+        drop(cluster);
+        Ok(Self { client, address })
+    }
+
+    /// Host and port, for other processes too.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// How to talk to it: members join without delay by the broker-side group protocol.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let properties = BTreeMap::from([("group.protocol".into(), "consumer".into())]);
+        Settings { brokers: self.address.clone(), properties }
+    }
+
+    /// Creates a topic with so many partitions. One that exists is left as it is.
+    pub fn create_topic(&self, topic: &str, partitions: u16) -> anyhow::Result<()> {
+        use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+        check_topic_name(topic)?;
+        let cluster = self.client.mock_cluster().context("the embedded broker is gone")?;
+        match cluster.create_topic(topic, partitions.into(), 1) {
+            Ok(()) | Err(KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("cannot create {topic} on the embedded broker")),
+        }
+    }
+}
+
+/// Whether these brokers are an embedded broker, of this process or another. Asks them, 10 s at most.
+pub(super) fn is_embedded(settings: &Settings) -> anyhow::Result<bool> {
+    let consumer: BaseConsumer<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(refusal)?;
+    let cluster = consumer.client().fetch_cluster_id(LOOKUP).context("no Kafka broker answers")?;
+    Ok(cluster.starts_with(CLUSTER_ID))
+}

@@ -1,0 +1,114 @@
+//! The guard of the embedded broker: it forgets what is beyond 5 MiB in a partition, so nothing may be appended while too
+//! much of it is unread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::log::LogOnly;
+use super::settings::{Settings, refusal};
+use super::{offsets, stats};
+
+/// What may be unread in one partition: 4 MiB of the 5 that the embedded broker keeps.
+const MOST_UNREAD: usize = 4 << 20;
+/// Counted for each record besides its bytes: more than the format needs, also for a record that is a batch alone.
+const OVERHEAD: usize = 128;
+/// The longest that reading back may take. It is a few MiB from this machine.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The unread bytes of a topic's partitions, by number.
+pub type Unread = BTreeMap<u32, usize>;
+
+/// The embedded broker would forget what nobody has read yet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{topic}/{partition} has {unread} unread bytes and the embedded broker keeps no more than 4 MiB of them safely; let \
+     the pipeline catch up, send less at once, or use a real Kafka"
+)]
+pub struct Full {
+    /// The topic.
+    pub topic: String,
+    /// The fullest of its partitions.
+    pub partition: u32,
+    /// What is unread there.
+    pub unread: usize,
+}
+
+/// Whether a record that costs `new_bytes` may be appended, to whichever partition it falls in.
+pub fn may_append(topic: &str, unread: &Unread, new_bytes: usize) -> Result<(), Full> {
+    match unread.iter().max_by_key(|(_, unread)| **unread) {
+        Some((partition, unread)) if unread + new_bytes > MOST_UNREAD => {
+            Err(Full { topic: topic.into(), partition: *partition, unread: *unread })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a record with so many bytes in key, value and headers counts.
+pub(super) fn cost(bytes: usize) -> usize {
+    bytes + OVERHEAD
+}
+
+/// The unread bytes of each partition of a topic: behind what `reader` has committed, or everything if nobody reads it.
+/// Reads them back to count them: only for the embedded broker, where they are few.
+pub async fn unread(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Result<Unread> {
+    let (settings, topic, reader) = (settings.clone(), topic.to_owned(), reader.map(str::to_owned));
+    tokio::task::spawn_blocking(move || count(&settings, &topic, reader.as_deref())).await?
+}
+
+fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Result<Unread> {
+    let stats = stats::look(settings, topic, reader)?;
+    let mut unread = Unread::new();
+    let mut list = TopicPartitionList::new();
+    for partition in &stats {
+        unread.insert(partition.partition, 0);
+        if partition.lag() > 0 {
+            let number = i32::try_from(partition.partition)?;
+            list.add_partition_offset(topic, number, Offset::Offset(partition.next()))?;
+        }
+    }
+    let consumer: BaseConsumer<LogOnly> = settings.assigner()?.create_with_context(LogOnly).map_err(refusal)?;
+    consumer.assign(&list)?;
+    let mut open: BTreeSet<i32> = list.elements().iter().map(|element| element.partition()).collect();
+    let deadline = Instant::now() + LONGEST;
+    while !open.is_empty() {
+        if Instant::now() >= deadline {
+            bail!("cannot count what is unread in {topic} within {LONGEST:?}");
+        }
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                let bytes = message.key_len() + message.payload_len() + headers(&message);
+                *unread.entry(offsets::index(message.partition())).or_default() += cost(bytes);
+            }
+            Some(Err(KafkaError::PartitionEOF(number))) => {
+                open.remove(&number);
+            }
+            Some(Err(error)) => return Err(error).with_context(|| format!("cannot read {topic} back")),
+            None => {}
+        }
+    }
+    Ok(unread)
+}
+
+fn headers(message: &rdkafka::message::BorrowedMessage<'_>) -> usize {
+    let (headers, _) = super::message::headers(message);
+    headers.iter().map(|header| header.name.len() + header.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fullest_partition_decides() {
+        let unread = Unread::from([(0, 10), (1, MOST_UNREAD - 100), (2, 50)]);
+        assert_eq!(may_append("in", &unread, 100), Ok(()));
+        let full = Full { topic: "in".into(), partition: 1, unread: MOST_UNREAD - 100 };
+        assert_eq!(may_append("in", &unread, 101), Err(full));
+    }
+}

@@ -1,0 +1,35 @@
+//! librdkafka's log lines as ours.
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+
+/// Passes a line on. `facility` is librdkafka's short name of what the line is about.
+pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    // One map of properties serves consumers and producers; that a consumer ignores those of producers is no news.
+    let level = if facility == "CONFWARN" { RDKafkaLogLevel::Debug } else { level };
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            tracing::error!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// The context of a client of which nothing but its log is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct LogOnly;
+
+impl ClientContext for LogOnly {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(target: "librdkafka", %error, "{reason}");
+    }
+}
+
+impl rdkafka::consumer::ConsumerContext for LogOnly {}

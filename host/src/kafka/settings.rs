@@ -1,0 +1,360 @@
+//! How to reach the brokers: our defaults for librdkafka, what an operator may change about them, and what not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+
+/// Which brokers, and how to talk to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `host:port`, several of them with commas.
+    pub brokers: String,
+    /// Properties of librdkafka, TLS and SASL among them. They win over our defaults; those that would break a promise
+    /// are refused.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// What one pipeline reads, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSettings {
+    /// The consumer group, shared by all hosts that run this pipeline.
+    pub group: String,
+    /// The topics, at least one.
+    pub topics: Vec<String>,
+    /// Where to begin in a partition of which the group has committed nothing yet.
+    pub start: Start,
+    /// How long a revocation waits for the work on its partitions.
+    pub drain_timeout: Duration,
+    /// How long closing waits for the last commit and for leaving the group, in all.
+    pub close_timeout: Duration,
+    /// From when on partitions are paused.
+    pub high_water: HighWater,
+}
+
+impl SourceSettings {
+    /// These topics for this group from their beginning, 20 s to drain, 10 s to close.
+    #[must_use]
+    pub fn new(group: &str, topics: &[&str]) -> Self {
+        Self {
+            group: group.into(),
+            topics: topics.iter().map(|topic| (*topic).into()).collect(),
+            start: Start::Earliest,
+            drain_timeout: Duration::from_secs(20),
+            close_timeout: Duration::from_secs(10),
+            high_water: HighWater::default(),
+        }
+    }
+}
+
+/// Where a group begins that has no committed offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest record.
+    Earliest,
+    /// With what arrives from now on. The place is committed at once: what arrives before the first event is settled
+    /// does not get lost with a crash.
+    Latest,
+}
+
+/// How much may be read ahead of the pipeline, in this process, before partitions are paused. They are resumed below
+/// half of it, because a pause throws away what librdkafka has fetched already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HighWater {
+    /// Events.
+    pub events: usize,
+    /// Bytes of keys, values and headers. May be exceeded by one event.
+    pub bytes: usize,
+}
+
+impl Default for HighWater {
+    /// 1,000 events or 16 MiB.
+    fn default() -> Self {
+        Self { events: 1_000, bytes: 16 << 20 }
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A property that would break a promise, or that has its own place in the configuration.
+    #[error("the Kafka property {property} cannot be set: {reason}")]
+    Refused {
+        /// Its name.
+        property: String,
+        /// Why, and what to do instead.
+        reason: &'static str,
+    },
+    /// librdkafka does not know the property or its value.
+    #[error("the Kafka property {property} cannot be {value:?}: {reason}")]
+    Invalid {
+        /// Its name.
+        property: String,
+        /// What it was set to.
+        value: String,
+        /// Why, in librdkafka's words.
+        reason: String,
+    },
+    /// Properties that do not go together.
+    #[error("these Kafka settings do not go together: {0}")]
+    Contradiction(String),
+    /// No topic has such a name.
+    #[error("{0:?} cannot be the name of a topic: use 1 to 249 letters, digits, dots, underscores and hyphens")]
+    TopicName(String),
+    /// Nothing to read.
+    #[error("a source needs at least one topic")]
+    NoTopics,
+    /// The system gives no thread for the consumer.
+    #[error("cannot start the thread of a Kafka consumer")]
+    Thread(#[source] std::io::Error),
+    /// librdkafka failed otherwise.
+    #[error("cannot create a Kafka client")]
+    Client(#[source] KafkaError),
+}
+
+/// A default: the property, a second name of it (or the same again), and the value.
+type Preset = (&'static str, &'static str, &'static str);
+
+const FOR_ALL: &[Preset] =
+    &[("client.id", "client.id", "gristmill"), ("socket.keepalive.enable", "socket.keepalive.enable", "true")];
+
+const FOR_CONSUMERS: &[Preset] = &[
+    ("allow.auto.create.topics", "allow.auto.create.topics", "false"),
+    ("check.crcs", "check.crcs", "true"),
+    // The memory of a consumer: what is fetched ahead of the poll, besides our own high water.
+    ("queued.min.messages", "queued.min.messages", "1000"),
+    ("queued.max.messages.kbytes", "queued.max.messages.kbytes", "16384"),
+    ("fetch.message.max.bytes", "max.partition.fetch.bytes", "1048576"),
+    ("fetch.max.bytes", "fetch.max.bytes", "16777216"),
+    ("receive.message.max.bytes", "receive.message.max.bytes", "16777728"),
+    // After a pause the next fetch waits for the one that was on its way and found nothing: this long.
+    ("fetch.wait.max.ms", "fetch.wait.max.ms", "100"),
+    // The library's second is a long time for the first event after a lull.
+    ("fetch.queue.backoff.ms", "fetch.queue.backoff.ms", "100"),
+];
+
+const FOR_MEMBERS: &[Preset] = &[
+    // Where the group begins is decided at each assignment. This is for a committed offset whose record is gone:
+    // neither end of the partition may be taken silently.
+    ("auto.offset.reset", "auto.offset.reset", "error"),
+];
+
+const FOR_PRODUCERS: &[Preset] = &[
+    ("acks", "request.required.acks", "all"),
+    ("enable.idempotence", "enable.idempotence", "true"),
+    ("linger.ms", "queue.buffering.max.ms", "5"),
+    ("compression.type", "compression.codec", "lz4"),
+    ("message.timeout.ms", "delivery.timeout.ms", "120000"),
+    ("queue.buffering.max.kbytes", "queue.buffering.max.kbytes", "65536"),
+    // How large a record may be is the broker's to say; the library's own 1 MB would be in its way. Batches stay at
+    // `batch.size`, so that a record which is too large is refused alone.
+    ("message.max.bytes", "message.max.bytes", "16777216"),
+];
+
+const OWN_COMMITS: &str = "offsets are committed only for what is finished";
+const OWN_BROKERS: &str = "set brokers under [kafka]";
+const OWN_ACKS: &str = "a record counts as written only when every in-sync replica has it";
+
+/// Properties no operator sets, and why.
+const REFUSED: &[(&str, &str)] = &[
+    ("enable.auto.commit", OWN_COMMITS),
+    ("auto.commit.enable", OWN_COMMITS),
+    ("auto.commit.interval.ms", OWN_COMMITS),
+    ("enable.auto.offset.store", OWN_COMMITS),
+    ("offset.store.method", OWN_COMMITS),
+    ("group.id", "set group under [source]"),
+    ("bootstrap.servers", OWN_BROKERS),
+    ("metadata.broker.list", OWN_BROKERS),
+    ("delivery.report.only.error", OWN_ACKS),
+    ("transactional.id", "the sink does not use transactions"),
+    ("enable.partition.eof", "a source has no end"),
+];
+
+/// What the broker decides when `group.protocol` is `consumer`.
+const CLASSIC_ONLY: &[&str] =
+    &["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
+
+impl Settings {
+    /// These brokers with our defaults.
+    #[must_use]
+    pub fn new(brokers: &str) -> Self {
+        Self { brokers: brokers.into(), properties: BTreeMap::new() }
+    }
+
+    /// Finds what is wrong without reaching for a broker: refused, unknown and contradicting properties.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        for (property, value) in &self.properties {
+            if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| refused == property) {
+                return Err(SettingsError::Refused { property: property.clone(), reason });
+            }
+            let is_acks = property == "acks" || property == "request.required.acks";
+            if is_acks && value != "all" && value != "-1" {
+                return Err(SettingsError::Refused { property: property.clone(), reason: OWN_ACKS });
+            }
+            if self.broker_assigns() && CLASSIC_ONLY.contains(&property.as_str()) {
+                let reason = "with group.protocol = \"consumer\" the broker decides it";
+                return Err(SettingsError::Refused { property: property.clone(), reason });
+            }
+        }
+        for config in [self.with(FOR_CONSUMERS), self.with(FOR_PRODUCERS)] {
+            config.create_native_config().map_err(refusal)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the group uses the protocol of KIP-848.
+    fn broker_assigns(&self) -> bool {
+        self.properties.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
+    }
+
+    /// For a member of the source's group.
+    pub(super) fn member(&self, source: &SourceSettings) -> Result<ClientConfig, SettingsError> {
+        self.check()?;
+        if source.topics.is_empty() {
+            return Err(SettingsError::NoTopics);
+        }
+        for topic in &source.topics {
+            check_topic_name(topic)?;
+        }
+        let mut config = self.with(FOR_CONSUMERS);
+        self.preset(&mut config, FOR_MEMBERS);
+        if !self.broker_assigns() {
+            let strategy = "partition.assignment.strategy";
+            self.preset(&mut config, &[(strategy, strategy, "cooperative-sticky")]);
+        }
+        config.set("group.id", &source.group);
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        Ok(config)
+    }
+
+    /// For a consumer that assigns itself what it reads, and is told of the ends. librdkafka wants a group's name for
+    /// that too, but nobody joins and nothing is committed.
+    pub(super) fn assigner(&self) -> Result<ClientConfig, SettingsError> {
+        let mut config = self.reader()?;
+        config.set("group.id", "gristmill-reader").set("enable.partition.eof", "true");
+        Ok(config)
+    }
+
+    /// For a client that looks things up.
+    pub(super) fn reader(&self) -> Result<ClientConfig, SettingsError> {
+        self.check()?;
+        let mut config = self.with(FOR_CONSUMERS);
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        Ok(config)
+    }
+
+    /// For a producer.
+    pub(super) fn producer(&self) -> Result<ClientConfig, SettingsError> {
+        self.check()?;
+        Ok(self.with(FOR_PRODUCERS))
+    }
+
+    fn with(&self, presets: &[Preset]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (property, value) in &self.properties {
+            config.set(property, value);
+        }
+        self.preset(&mut config, FOR_ALL);
+        self.preset(&mut config, presets);
+        config.set("bootstrap.servers", &self.brokers);
+        // What is shown is decided where all logs are filtered.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config
+    }
+
+    /// Sets what the operator did not, under neither of its names.
+    fn preset(&self, config: &mut ClientConfig, presets: &[Preset]) {
+        for (property, alias, value) in presets {
+            if !self.properties.contains_key(*property) && !self.properties.contains_key(*alias) {
+                config.set(*property, *value);
+            }
+        }
+    }
+}
+
+/// Turns librdkafka's complaint about a configuration into ours.
+pub(super) fn refusal(error: KafkaError) -> SettingsError {
+    match error {
+        KafkaError::ClientConfig(_, reason, property, value) => SettingsError::Invalid { property, value, reason },
+        KafkaError::ClientCreation(reason) => SettingsError::Contradiction(reason),
+        error => SettingsError::Client(error),
+    }
+}
+
+/// Kafka's rule for names of topics.
+pub(super) fn check_topic_name(topic: &str) -> Result<(), SettingsError> {
+    let fits = (1..=249).contains(&topic.len()) && topic != "." && topic != "..";
+    match fits && topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+        true => Ok(()),
+        false => Err(SettingsError::TopicName(topic.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(property: &str, value: &str) -> Settings {
+        let properties = BTreeMap::from([(property.into(), value.into())]);
+        Settings { properties, ..Settings::new("localhost:9092") }
+    }
+
+    fn source() -> SourceSettings {
+        SourceSettings::new("group", &["topic"])
+    }
+
+    #[test]
+    fn what_would_break_a_promise_is_refused() {
+        for (property, value) in [("enable.auto.commit", "true"), ("acks", "1"), ("group.id", "other")] {
+            let error = with(property, value).check().unwrap_err();
+            assert!(matches!(error, SettingsError::Refused { property: refused, .. } if refused == property));
+        }
+        with("acks", "all").check().unwrap();
+    }
+
+    #[test]
+    fn a_misspelt_property_is_named() {
+        let error = with("sesion.timeout.ms", "1").check().unwrap_err();
+        assert!(matches!(error, SettingsError::Invalid { property, .. } if property == "sesion.timeout.ms"));
+        let error = with("linger.ms", "soon").check().unwrap_err();
+        assert!(matches!(error, SettingsError::Invalid { value, .. } if value == "soon"));
+    }
+
+    #[test]
+    fn an_operators_property_wins_under_either_name() {
+        let config = with("queue.buffering.max.ms", "50").producer().unwrap();
+        assert_eq!((config.get("queue.buffering.max.ms"), config.get("linger.ms")), (Some("50"), None));
+        let config = with("linger.ms", "50").producer().unwrap();
+        assert_eq!(config.get("linger.ms"), Some("50"));
+    }
+
+    #[test]
+    fn offsets_are_only_committed_by_us() {
+        let config = with("session.timeout.ms", "6000").member(&source()).unwrap();
+        assert_eq!(config.get("enable.auto.commit"), Some("false"));
+        assert_eq!(config.get("enable.auto.offset.store"), Some("false"));
+        assert_eq!(config.get("session.timeout.ms"), Some("6000"));
+    }
+
+    #[test]
+    fn the_broker_side_protocol_is_not_told_what_the_broker_decides() {
+        let mut settings = with("group.protocol", "consumer");
+        let config = settings.member(&source()).unwrap();
+        assert_eq!(config.get("partition.assignment.strategy"), None);
+        assert!(config.create::<rdkafka::consumer::BaseConsumer>().is_ok());
+        settings.properties.insert("session.timeout.ms".into(), "6000".into());
+        assert!(matches!(settings.check().unwrap_err(), SettingsError::Refused { .. }));
+    }
+
+    #[test]
+    fn a_topic_that_cannot_exist_is_refused() {
+        for name in ["", "a topic", "a\0", "..", "\u{fc}"] {
+            assert!(check_topic_name(name).is_err(), "{name:?}");
+        }
+        check_topic_name("in.v1_a-b").unwrap();
+        let source = SourceSettings { topics: Vec::new(), ..source() };
+        assert!(matches!(Settings::new("localhost").member(&source), Err(SettingsError::NoTopics)));
+    }
+}

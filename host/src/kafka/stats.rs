@@ -1,0 +1,90 @@
+//! How far a group is in a topic.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::Settings;
+use super::log::LogOnly;
+use super::offsets;
+use super::settings::refusal;
+
+/// How long each lookup may take.
+const LOOKUP: Duration = Duration::from_secs(10);
+
+/// One partition and how far a group is in it, as offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionStats {
+    /// The partition's number.
+    pub partition: u32,
+    /// The oldest record that is left.
+    pub low: i64,
+    /// Where the next record will be.
+    pub high: i64,
+    /// The first record the group has not settled, if it ever settled one.
+    pub committed: Option<i64>,
+}
+
+impl PartitionStats {
+    /// Where the group goes on: at what it committed, or at the beginning.
+    #[must_use]
+    pub fn next(&self) -> i64 {
+        self.committed.unwrap_or(self.low).clamp(self.low, self.high)
+    }
+
+    /// How many offsets are not settled; the number of records if there are no gaps.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        (self.high - self.next()).unsigned_abs()
+    }
+}
+
+/// The partitions of a topic in order, with what `group` has committed. Waits for the broker 10 s per question.
+pub async fn topic_stats(settings: &Settings, topic: &str, group: Option<&str>) -> anyhow::Result<Vec<PartitionStats>> {
+    let (settings, topic, group) = (settings.clone(), topic.to_owned(), group.map(str::to_owned));
+    tokio::task::spawn_blocking(move || look(&settings, &topic, group.as_deref())).await?
+}
+
+pub(super) fn look(settings: &Settings, topic: &str, group: Option<&str>) -> anyhow::Result<Vec<PartitionStats>> {
+    super::settings::check_topic_name(topic)?;
+    let mut config = settings.reader()?;
+    if let Some(group) = group {
+        config.set("group.id", group);
+    }
+    let consumer: BaseConsumer<LogOnly> = config.create_with_context(LogOnly).map_err(refusal)?;
+    let numbers = partitions(&consumer, topic)?;
+    let mut committed = TopicPartitionList::new();
+    for number in &numbers {
+        committed.add_partition(topic, *number);
+    }
+    if group.is_some() {
+        committed = consumer.committed_offsets(committed, LOOKUP).context("cannot look up committed offsets")?;
+    }
+    let mut stats = Vec::new();
+    for number in numbers {
+        let (low, high) = consumer
+            .fetch_watermarks(topic, number, LOOKUP)
+            .with_context(|| format!("cannot look up the ends of {topic}/{number}"))?;
+        let committed = match committed.find_partition(topic, number).map(|element| element.offset()) {
+            Some(Offset::Offset(offset)) => Some(offset),
+            _ => None,
+        };
+        stats.push(PartitionStats { partition: offsets::index(number), low, high, committed });
+    }
+    Ok(stats)
+}
+
+/// The numbers of a topic's partitions, in order.
+pub(super) fn partitions(consumer: &BaseConsumer<LogOnly>, topic: &str) -> anyhow::Result<Vec<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), LOOKUP).context("no Kafka broker answers")?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let mut numbers: Vec<i32> =
+        found.map_or_else(Vec::new, |topic| topic.partitions().iter().map(|p| p.id()).collect());
+    numbers.sort_unstable();
+    match numbers.is_empty() {
+        true => Err(anyhow!("the topic {topic} does not exist")),
+        false => Ok(numbers),
+    }
+}

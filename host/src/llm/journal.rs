@@ -1,0 +1,191 @@
+//! The layer that remembers what was paid: an unfinished job never pays for the same call twice.
+//!
+//! The memory lasts as long as this process. A durable one belongs here too, inside the closure that fills a slot: ask
+//! the store, then the model, then tell the store.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::model::{ChatFailure, ChatRequest, ChatResponse, JobId};
+use crate::ports::{Caller, Model};
+
+use super::fingerprint::fingerprint;
+use super::memory::{CallKey, Memory};
+
+/// A model whose answers are given again, marked as cached, to later attempts of the same job. Failures are not
+/// remembered: the next attempt asks anew.
+pub struct Journaled<M> {
+    model: M,
+    memory: Mutex<Memory>,
+}
+
+impl<M: Model> Journaled<M> {
+    /// Puts the layer around a model. Above `bytes` of answers the oldest jobs are forgotten, whole.
+    pub fn new(model: M, bytes: usize) -> Self {
+        Self { model, memory: Mutex::new(Memory::new(bytes)) }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Nothing in there can panic half way: a poisoned memory is whole.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn warn_of(&self, gone: &[JobId]) {
+        for job in gone {
+            tracing::warn!(%job, "answers are forgotten for want of memory: if this job fails, it pays again");
+        }
+    }
+}
+
+#[async_trait]
+impl<M: Model> Model for Journaled<M> {
+    /// Equal calls of one job at the same time are one: the second waits for the first, and only asks itself if the
+    /// first fails. Cancel-safe: of a dropped call nothing is remembered.
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        let (slot, gone) = self.memory().slot(&caller.job, key(caller, request));
+        self.warn_of(&gone);
+        let mut asked = false;
+        let answer = slot
+            .get_or_try_init(|| {
+                asked = true;
+                self.model.chat(caller, request)
+            })
+            .await?
+            .clone();
+        if asked {
+            let gone = self.memory().filled(&caller.job, &answer);
+            self.warn_of(&gone);
+            return Ok(answer);
+        }
+        tracing::debug!(job = %caller.job, stage = %caller.stage, "an answer that was paid is given again");
+        Ok(ChatResponse { cached: true, ..answer })
+    }
+
+    fn forget(&self, job: &JobId) {
+        self.memory().forget(job);
+        self.model.forget(job);
+    }
+}
+
+fn key(caller: &Caller, request: &ChatRequest) -> CallKey {
+    let stage = Arc::clone(&caller.stage);
+    match &request.idempotency_key {
+        Some(name) => CallKey::Named { stage, name: name.clone() },
+        None => {
+            let (item, repeat) = (Arc::clone(&caller.item), caller.repeat);
+            CallKey::Nth { stage, item, request: fingerprint(request), repeat }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use super::super::fixtures::{caller, job, request, response};
+    use super::*;
+
+    /// Counts its calls and answers with their number; fails while told so.
+    #[derive(Default)]
+    struct Counting {
+        calls: AtomicU32,
+        failures: AtomicU32,
+    }
+
+    #[async_trait]
+    impl Model for Arc<Counting> {
+        async fn chat(&self, _caller: &Caller, _request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+            let number = self.calls.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            if number < self.failures.load(Ordering::Relaxed) {
+                return Err(ChatFailure::Timeout("slow".into()));
+            }
+            Ok(response(&format!("answer {number}")))
+        }
+    }
+
+    fn journaled(failures: u32) -> (Arc<Counting>, Journaled<Arc<Counting>>) {
+        let model = Arc::new(Counting { failures: failures.into(), ..Counting::default() });
+        (Arc::clone(&model), Journaled::new(model, 1 << 20))
+    }
+
+    #[tokio::test]
+    async fn a_later_attempt_gets_the_same_answer_unpaid() {
+        let (model, journal) = journaled(0);
+        let who = caller(1, "enrich", "p/1", 0);
+        let first = journal.chat(&who, &request("hello")).await.unwrap();
+        let later = ChatRequest { timeout: Some(Duration::from_secs(3)), ..request("hello") };
+        let second = journal.chat(&who, &later).await.unwrap();
+        assert!(!first.cached && second.cached);
+        assert_eq!(first.text, second.text);
+        assert_eq!(model.calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn different_calls_are_different_answers() {
+        let (model, journal) = journaled(0);
+        for (position, stage, item, repeat, text) in [
+            (1, "enrich", "a", 0, "hello"),
+            (1, "enrich", "a", 1, "hello"),
+            (1, "enrich", "b", 0, "hello"),
+            (1, "rate", "a", 0, "hello"),
+            (2, "enrich", "a", 0, "hello"),
+            (1, "enrich", "a", 0, "good day"),
+        ] {
+            let answer = journal.chat(&caller(position, stage, item, repeat), &request(text)).await.unwrap();
+            assert!(!answer.cached, "{position} {stage} {item} {repeat} {text}");
+        }
+        assert_eq!(model.calls.load(Ordering::Relaxed), 6);
+    }
+
+    #[tokio::test]
+    async fn a_named_call_is_one_call_of_its_stage_and_job() {
+        let (model, journal) = journaled(0);
+        let named = |text: &str| ChatRequest { idempotency_key: Some("once".into()), ..request(text) };
+        let (one, other) = (caller(1, "s", "a", 0), caller(1, "s", "b", 3));
+        let (first, second) = (named("hello"), named("good day"));
+        let (first, second) = tokio::join!(journal.chat(&one, &first), journal.chat(&other, &second));
+        assert_eq!(first.unwrap().text, second.unwrap().text, "also when both ask at once");
+        assert_eq!(model.calls.load(Ordering::Relaxed), 1);
+        journal.chat(&caller(1, "t", "a", 0), &named("hello")).await.unwrap();
+        assert_eq!(model.calls.load(Ordering::Relaxed), 2, "another stage means another call");
+    }
+
+    #[tokio::test]
+    async fn failures_are_not_remembered() {
+        let (model, journal) = journaled(1);
+        let who = caller(1, "s", "a", 0);
+        journal.chat(&who, &request("hello")).await.unwrap_err();
+        assert!(!journal.chat(&who, &request("hello")).await.unwrap().cached);
+        assert_eq!(model.calls.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_job_pays_again() {
+        let (model, journal) = journaled(0);
+        for _ in 0..2 {
+            journal.chat(&caller(1, "s", "a", 0), &request("hello")).await.unwrap();
+            journal.forget(&job(1));
+        }
+        assert_eq!(model.calls.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_call_leaves_the_slot_free() {
+        let (model, journal) = journaled(0);
+        let who = caller(1, "s", "a", 0);
+        let hello = request("hello");
+        {
+            let mut call = journal.chat(&who, &hello);
+            tokio::select! {
+                biased;
+                _ = &mut call => panic!("answered at once"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        assert!(!journal.chat(&who, &hello).await.unwrap().cached);
+        assert_eq!(model.calls.load(Ordering::Relaxed), 2);
+    }
+}

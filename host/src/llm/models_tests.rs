@@ -1,0 +1,205 @@
+//! Aliases, fallbacks and turns, over targets made of closures and a clock that stands still.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::Notify;
+
+use super::super::fixtures::{caller, request, response, schema};
+use super::*;
+
+/// Answers as told, and counts.
+struct Fixed {
+    answer: Result<ChatResponse, ChatFailure>,
+    calls: Arc<AtomicU32>,
+    takes: Duration,
+}
+
+#[async_trait]
+impl Model for Fixed {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let allowed = request.timeout.unwrap();
+        if self.takes > allowed {
+            tokio::time::sleep(allowed).await;
+            return Err(ChatFailure::Timeout("slow".into()));
+        }
+        tokio::time::sleep(self.takes).await;
+        self.answer.clone()
+    }
+}
+
+/// Waits to be let go, as long as the request allows.
+struct Held(Arc<Notify>);
+
+#[async_trait]
+impl Model for Held {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        match timeout(request.timeout.unwrap(), self.0.notified()).await {
+            Ok(()) => Ok(response("late")),
+            Err(_) => Err(ChatFailure::Timeout("held".into())),
+        }
+    }
+}
+
+fn target(model: impl Model + 'static) -> Target {
+    Target { name: "test/model".into(), timeout: Duration::from_secs(60), model: Box::new(model) }
+}
+
+fn alias(answers: Vec<Result<ChatResponse, ChatFailure>>) -> (Alias, Vec<Arc<AtomicU32>>) {
+    let (mut targets, mut calls) = (Vec::new(), Vec::new());
+    for answer in answers {
+        let counter = Arc::new(AtomicU32::new(0));
+        calls.push(Arc::clone(&counter));
+        targets.push(target(Fixed { answer, calls: counter, takes: Duration::ZERO }));
+    }
+    (Alias::new(targets, 8), calls)
+}
+
+fn only(alias: Alias) -> Models {
+    Models::new([("smart".to_owned(), alias)].into())
+}
+
+async fn chat(models: &Models, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    models.chat(&caller(1, "s", "a", 0), request).await
+}
+
+fn limited(seconds: u64) -> ChatFailure {
+    ChatFailure::RateLimited { message: "limited".into(), after: Some(Duration::from_secs(seconds)) }
+}
+
+fn away() -> ChatFailure {
+    ChatFailure::Unavailable { message: "away".into(), after: None }
+}
+
+#[tokio::test]
+async fn a_request_without_a_model_goes_to_the_only_one_or_the_default() {
+    let named = |model: Option<&str>| ChatRequest { model: model.map(str::to_owned), ..request("hello") };
+    let model = |text: &str| alias(vec![Ok(response(text))]).0;
+    let one = only(model("one"));
+    assert_eq!(chat(&one, &named(None)).await.unwrap().text, "one");
+    let several = Models::new([("a".into(), model("a")), ("default".into(), model("d"))].into());
+    assert_eq!(chat(&several, &named(None)).await.unwrap().text, "d");
+    assert_eq!(chat(&several, &named(Some("a"))).await.unwrap().text, "a");
+    let unclear = Models::new([("a".into(), model("a")), ("b".into(), model("b"))].into());
+    for (models, asked, expected) in [
+        (&several, Some("x"), "there is no model \"x\"; there are: a, default"),
+        (&unclear, None, "the request names no model, and none is called \"default\"; there are: a, b"),
+        (
+            &Models::new(BTreeMap::new()),
+            Some("x"),
+            "there is no model \"x\"; there are none; configure one as [models.NAME]",
+        ),
+    ] {
+        assert_eq!(chat(models, &named(asked)).await, Err(ChatFailure::Denied(expected.into())));
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_stands_in_for_a_target_that_is_busy_or_away() {
+    for failure in [limited(9), away(), ChatFailure::Timeout("slow".into())] {
+        let (alias, calls) = alias(vec![Err(failure), Ok(response("second"))]);
+        assert_eq!(chat(&only(alias), &request("hello")).await.unwrap().text, "second");
+        assert_eq!(calls[0].load(Ordering::Relaxed), 1, "no target is asked twice");
+    }
+}
+
+#[tokio::test]
+async fn no_fallback_is_asked_for_what_is_wrong_with_the_request() {
+    for failure in [
+        ChatFailure::ContextLengthExceeded("long".into()),
+        ChatFailure::ContentFiltered("no".into()),
+        ChatFailure::InvalidRequest("no".into()),
+        ChatFailure::BudgetExhausted("no".into()),
+        ChatFailure::Misconfigured("no".into()),
+    ] {
+        let (alias, calls) = alias(vec![Err(failure.clone()), Ok(response("second"))]);
+        assert_eq!(chat(&only(alias), &request("hello")).await, Err(failure));
+        assert_eq!(calls[1].load(Ordering::Relaxed), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_fallback_does_not_make_a_pause_permanent() {
+    let permanent = || Err(ChatFailure::Misconfigured("wrong key".into()));
+    for (answers, expected) in [
+        (vec![Err(limited(9)), permanent()], limited(9)),
+        (vec![Err(limited(9)), Err(away())], limited(9)),
+        (vec![Err(away()), Err(limited(5))], limited(5)),
+        (vec![Err(away()), permanent()], away()),
+        (vec![Err(limited(9)), Err(limited(5))], limited(9)),
+    ] {
+        let (alias, _) = alias(answers);
+        assert_eq!(chat(&only(alias), &request("hello")).await, Err(expected));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_the_wrong_form_is_no_answer() {
+    let (alias, calls) = alias(vec![Ok(response("not json")), Ok(response("{}"))]);
+    let asked = ChatRequest { format: schema("{}"), ..request("hello") };
+    let failure = chat(&only(alias), &asked).await.unwrap_err();
+    assert!(matches!(failure, ChatFailure::InvalidOutput { .. }), "{failure:?}");
+    assert_eq!(calls[1].load(Ordering::Relaxed), 0, "it was paid: asking elsewhere is for a later layer");
+}
+
+#[tokio::test]
+async fn a_bad_schema_reaches_no_target() {
+    let (alias, calls) = alias(vec![Ok(response("{}"))]);
+    let asked = ChatRequest { format: schema("{nope"), ..request("hello") };
+    assert!(matches!(chat(&only(alias), &asked).await, Err(ChatFailure::InvalidRequest(_))));
+    assert_eq!(calls[0].load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_cannot_start_in_half_its_time_is_rate_limited() {
+    let release = Arc::new(Notify::new());
+    let models = only(Alias::new(vec![target(Held(Arc::clone(&release)))], 1));
+    let who = caller(1, "s", "a", 0);
+    let asked = ChatRequest { timeout: Some(Duration::from_secs(10)), ..request("hello") };
+    let begun = Instant::now();
+    let holding = models.chat(&who, &asked);
+    let waiting = async {
+        let failure = models.chat(&who, &asked).await.unwrap_err();
+        assert_eq!(begun.elapsed(), Duration::from_secs(5));
+        assert!(matches!(failure, ChatFailure::RateLimited { after: None, .. }), "{failure:?}");
+        release.notify_one();
+    };
+    let (held, ()) = tokio::join!(holding, waiting);
+    assert_eq!(held.unwrap().text, "late");
+    release.notify_one();
+    assert!(models.chat(&who, &asked).await.is_ok(), "the turn came back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call_gives_its_turn_back() {
+    let release = Arc::new(Notify::new());
+    let models = only(Alias::new(vec![target(Held(Arc::clone(&release)))], 1));
+    let who = caller(1, "s", "a", 0);
+    let asked = request("hello");
+    assert!(timeout(Duration::from_secs(1), models.chat(&who, &asked)).await.is_err());
+    release.notify_one();
+    assert!(models.chat(&who, &asked).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_targets_together_keep_to_the_requests_time() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let slow = || {
+        let takes = Duration::from_secs(8);
+        Target {
+            timeout: Duration::from_secs(6),
+            ..target(Fixed { answer: Ok(response("late")), calls: Arc::clone(&calls), takes })
+        }
+    };
+    let models = only(Alias::new(vec![slow(), slow(), slow()], 8));
+    let begun = Instant::now();
+    let failure = chat(&models, &request("hello")).await.unwrap_err();
+    assert_eq!(failure, ChatFailure::Timeout("slow".into()));
+    assert_eq!(begun.elapsed(), Duration::from_secs(10), "6 s for the first, the 4 s that were left for the second");
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+    let endless = ChatRequest { timeout: Some(Duration::MAX), ..request("hello") };
+    let begun = Instant::now();
+    chat(&models, &endless).await.unwrap_err();
+    assert_eq!(begun.elapsed(), Duration::from_secs(18), "the targets' own times bound a greedy request");
+}

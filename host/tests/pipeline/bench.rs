@@ -1,0 +1,208 @@
+//! The test language of whole pipelines: the real binary, a real broker, topics and a group of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use gristmill::kafka::{self, Creation, From, Settings, Tail, Until};
+use gristmill::model::{Event, Header, Timestamp};
+use gristmill::ports::Record;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+/// Nothing takes longer, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The broker of the test run.
+pub(crate) fn broker() -> Settings {
+    match std::env::var("GRISTMILL_TEST_KAFKA") {
+        Ok(address) => Settings::new(&address),
+        Err(_) => {
+            panic!("GRISTMILL_TEST_KAFKA is not set: run `cargo verify`, or `cargo xtask kafka` and set what it prints")
+        }
+    }
+}
+
+/// A guest that `cargo stages` built.
+fn guest(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join(format!("{name}.wasm"))
+}
+
+/// A pipeline file with fresh topics on the broker.
+pub(crate) struct Bench {
+    pub(crate) name: String,
+    settings: Settings,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// A pipeline of these `[[stage]]` and `[models]` sections; GUEST:name in them is a test guest's file.
+    pub(crate) async fn new(sections: &str, partitions: u16) -> Self {
+        let bench = Self::without_topics(sections);
+        let topics = [bench.topic("in"), bench.topic("out"), bench.topic("dead")];
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let creation = Creation { partitions, replication: 1 };
+        kafka::check_topics(&bench.settings, &topics, Some(creation)).await.unwrap();
+        bench
+    }
+
+    /// The same before anyone created its topics.
+    pub(crate) fn without_topics(sections: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let name = format!("t-{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let bench = Self { settings: broker(), folder: tempfile::tempdir().unwrap(), name };
+        let mut sections = sections.to_owned();
+        for name in ["pass", "misbehave"] {
+            sections = sections.replace(&format!("GUEST:{name}"), &guest(name).display().to_string());
+        }
+        let file = format!(
+            "name = {:?}\n[kafka]\nbrokers = {:?}\n[source]\ntopic = {:?}\n[sink]\ntopic = {:?}\n[dead_letter]\ntopic = {:?}\n\
+             [retry]\nfirst_wait = \"100ms\"\n{sections}",
+            bench.name,
+            bench.settings.brokers,
+            bench.topic("in"),
+            bench.topic("out"),
+            bench.topic("dead"),
+        );
+        std::fs::write(bench.file(), file).unwrap();
+        bench
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("pipeline.toml")
+    }
+
+    pub(crate) fn topic(&self, role: &str) -> String {
+        format!("{}.{role}", self.name)
+    }
+
+    /// Writes payloads to the source topic; `None` is a record without a value.
+    pub(crate) async fn send<'a>(&self, payloads: impl IntoIterator<Item = (&'a str, Option<String>)>) {
+        let topic: Arc<str> = self.topic("in").into();
+        let record = |(content_type, payload): (&str, Option<String>)| Record {
+            topic: Arc::clone(&topic),
+            key: None,
+            payload: payload.map(Bytes::from),
+            headers: vec![Header { name: "content-type".into(), value: Some(content_type.to_owned().into()) }],
+            timestamp: Timestamp(1_700_000_000_000),
+        };
+        kafka::send(&self.settings, None, payloads.into_iter().map(record), |_| {}).await.unwrap();
+    }
+
+    /// Starts the host on the pipeline.
+    pub(crate) fn start(&self) -> Host {
+        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let child = gristmill().arg("run").arg(self.file()).stderr(log).kill_on_drop(true).spawn().unwrap();
+        Host { child, log: self.folder.path().join("log") }
+    }
+
+    /// Runs the host until it ends by itself.
+    pub(crate) async fn run_to_end(&self) -> Output {
+        tokio::time::timeout(PATIENCE, gristmill().arg("run").arg(self.file()).output()).await.unwrap().unwrap()
+    }
+
+    /// How many events of the source are settled.
+    pub(crate) async fn settled(&self) -> i64 {
+        let stats = kafka::topic_stats(&self.settings, &self.topic("in"), Some(&self.name)).await.unwrap();
+        stats.iter().map(|partition| partition.committed.unwrap_or(0)).sum()
+    }
+
+    /// Waits until the group has committed the end of every partition.
+    pub(crate) async fn until_all_settled(&self, host: &mut Host) {
+        self.until("all is settled", host, async || {
+            let stats = kafka::topic_stats(&self.settings, &self.topic("in"), Some(&self.name)).await.unwrap();
+            stats.iter().all(|partition| partition.committed.unwrap_or(0) == partition.high)
+        })
+        .await;
+    }
+
+    /// Waits until so many events are settled.
+    pub(crate) async fn until_settled(&self, events: i64, host: &mut Host) {
+        self.until("events are settled", host, async || self.settled().await >= events).await;
+    }
+
+    /// Waits until something is true, while the host lives.
+    pub(crate) async fn until(&self, what: &str, host: &mut Host, reached: impl AsyncFn() -> bool) {
+        let wait = async {
+            while !reached().await {
+                assert!(host.child.try_wait().unwrap().is_none(), "the host ended before {what}:\n{}", host.log());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "not within {PATIENCE:?}: {what}\n{}", host.log());
+    }
+
+    /// All records of a topic.
+    pub(crate) async fn records(&self, role: &str) -> Vec<Event> {
+        let mut tail = Tail::open(&self.settings, &self.topic(role), From::Start, Until::End).await.unwrap();
+        let mut records = Vec::new();
+        while let Some(record) = tail.next().await {
+            records.push(record.unwrap());
+        }
+        records
+    }
+}
+
+/// The binary under test, with a cache of compiled stages that all tests share.
+pub(crate) fn gristmill() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// A running host.
+pub(crate) struct Host {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Host {
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) async fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").arg(id).status().await.unwrap().success());
+        tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.unwrap().unwrap().code()
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// A header of a record as text.
+pub(crate) fn header(record: &Event, name: &str) -> String {
+    let header = record.headers.iter().find(|header| header.name == name);
+    let value = header.and_then(|header| header.value.clone()).unwrap_or_default();
+    String::from_utf8(value.to_vec()).unwrap()
+}
+
+/// The payload of a record as text.
+pub(crate) fn text(record: &Event) -> String {
+    String::from_utf8(record.payload.clone().unwrap_or_default().to_vec()).unwrap()
+}
+
+/// How many records each job wrote, by job id.
+pub(crate) fn by_job(records: &[Event]) -> BTreeMap<String, usize> {
+    let mut jobs = BTreeMap::new();
+    for record in records {
+        *jobs.entry(header(record, "gristmill-job-id")).or_default() += 1;
+    }
+    jobs
+}
+
+/// The ids of all jobs that wrote something.
+pub(crate) fn jobs(records: &[Event]) -> BTreeSet<String> {
+    by_job(records).into_keys().collect()
+}

@@ -1,0 +1,153 @@
+//! Measures text in the unit of the configuration, one character at a time, forwards or backwards.
+
+use gristmill_sdk::serde::Deserialize;
+
+/// What `size` and `overlap` count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(crate = "gristmill_sdk::serde", rename_all = "kebab-case")]
+pub enum Unit {
+    /// Unicode scalar values.
+    Characters,
+    /// Estimated model tokens: the README has the method and its error.
+    Tokens,
+}
+
+/// One unit on the meter's scale, which keeps whole numbers for fractions of a token.
+const ONE: u64 = 100;
+
+/// Measures a piece of text.
+///
+/// Tokens are estimated from runs of one kind of character (a word, a number, a gap). The price of a run depends only
+/// on its length, so a text costs the same read forwards or backwards. The prices are a fit to `cl100k_base`.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    unit: Unit,
+    used: u64,
+    run: Option<(Kind, u32)>,
+}
+
+impl Meter {
+    pub(crate) fn new(unit: Unit) -> Self {
+        Self { unit, used: 0, run: None }
+    }
+
+    /// Adds the next character of the text, or the one before when measuring backwards.
+    pub(crate) fn add(&mut self, character: char) {
+        self.used += match self.unit {
+            Unit::Characters => ONE,
+            Unit::Tokens => self.token_price(character),
+        };
+    }
+
+    /// Whether what was added fits into so many units.
+    pub(crate) fn fits(&self, limit: u32) -> bool {
+        self.used <= u64::from(limit) * ONE
+    }
+
+    fn token_price(&mut self, character: char) -> u64 {
+        let kind = Kind::of(character);
+        let before = match self.run {
+            Some((same, length)) if same == kind => length,
+            _ => 0,
+        };
+        self.run = Some((kind, before.saturating_add(1)));
+        kind.price(before) + accent_price(kind, character)
+    }
+}
+
+/// Kinds of characters that tokenizers treat alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Space,
+    Latin,
+    Digit,
+    Sign,
+    Greek,
+    Semitic,
+    WideSign,
+    Wide,
+    Beyond,
+}
+
+impl Kind {
+    fn of(character: char) -> Self {
+        match character {
+            '0'..='9' => Self::Digit,
+            'a'..='z' | 'A'..='Z' => Self::Latin,
+            _ if character.is_whitespace() => Self::Space,
+            '\0'..='\u{bf}' => Self::Sign,
+            '\u{c0}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}' => Self::Latin,
+            // Greek, Cyrillic, Armenian.
+            '\u{370}'..='\u{58f}' => Self::Greek,
+            // Hebrew, Arabic and their neighbours.
+            '\u{590}'..='\u{8ff}' => Self::Semitic,
+            // General punctuation and symbols.
+            '\u{2000}'..='\u{2bff}' => Self::Sign,
+            // Punctuation of Chinese and Japanese.
+            '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' => Self::WideSign,
+            '\0'..='\u{ffff}' => Self::Wide,
+            _ => Self::Beyond,
+        }
+    }
+
+    /// What the next character of a run costs that has so many already, in hundredths of a token.
+    fn price(self, before: u32) -> u64 {
+        match (self, before) {
+            // A single gap belongs to the word after it.
+            (Self::Space, 0) => 0,
+            (Self::Space, _) => 3,
+            (Self::Latin, 0) => 105,
+            (Self::Latin, 1..=6) => 0,
+            (Self::Latin, _) => 40,
+            (Self::Digit, _) if before.is_multiple_of(3) => 125,
+            (Self::Digit, _) => 0,
+            (Self::Sign, 0) => 80,
+            (Self::Sign, _) => 25,
+            (Self::Greek, _) => 48,
+            (Self::Semitic, _) => 86,
+            (Self::WideSign, _) => 20,
+            (Self::Wide, _) => 118,
+            (Self::Beyond, _) => 250,
+        }
+    }
+}
+
+/// Letters with accents break a word into more tokens.
+fn accent_price(kind: Kind, character: char) -> u64 {
+    match kind {
+        Kind::Latin if !character.is_ascii() => 180,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(unit: Unit, text: impl Iterator<Item = char>) -> u64 {
+        let mut meter = Meter::new(unit);
+        text.for_each(|character| meter.add(character));
+        meter.used
+    }
+
+    #[test]
+    fn characters_are_scalar_values() {
+        assert_eq!(used(Unit::Characters, "aé👩‍🚀".chars()), 5 * ONE);
+    }
+
+    #[test]
+    fn a_text_measures_the_same_in_both_directions() {
+        let text = "In 2024, GROẞ: 12345 Wörter, naïveté — 日本語のテキスト。 Привет\n\n  مرحبا 👍🏽!";
+        assert_eq!(used(Unit::Tokens, text.chars()), used(Unit::Tokens, text.chars().rev()));
+    }
+
+    #[test]
+    fn a_limit_is_met_by_the_last_unit_that_fits() {
+        let mut meter = Meter::new(Unit::Characters);
+        meter.add('a');
+        meter.add('b');
+        assert!(meter.fits(2));
+        meter.add('c');
+        assert!(!meter.fits(2));
+    }
+}

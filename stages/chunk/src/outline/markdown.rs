@@ -1,0 +1,206 @@
+//! The structure of Markdown, as CommonMark with tables and front matter has it.
+
+use std::cmp::Reverse;
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+use super::{Content, Heading, Mark, Outline, Rank, page_starts};
+
+/// The longest title that is kept, in characters: every chunk below the heading carries it.
+const TITLE_MAX: usize = 200;
+
+pub(super) fn outline(text: &str) -> Outline {
+    let parseable = parseable(text);
+    let options = Options::ENABLE_TABLES | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    let mut reading = Reading::new(&parseable);
+    for (event, range) in Parser::new_ext(&parseable, options).into_offset_iter() {
+        match event {
+            Event::Start(tag) => reading.open(&tag, range.start),
+            Event::End(tag) => reading.close(tag),
+            Event::Rule => reading.mark(range.start, Content::Prose),
+            Event::Text(piece) | Event::Code(piece) => reading.title_goes_on(&piece),
+            Event::SoftBreak | Event::HardBreak => reading.title_goes_on(" "),
+            _ => {}
+        }
+    }
+    let Reading { mut marks, headings, .. } = reading;
+    keep_headings_with_their_text(&mut marks);
+    marks.extend(page_starts(text));
+    Outline::new(marks, headings)
+}
+
+/// The text with every offset kept, made fit for the parser: CommonMark has no page breaks, and a byte order mark
+/// would hide a heading in the first line, where three spaces do not.
+fn parseable(text: &str) -> String {
+    let text = text.replace('\u{c}', "\n");
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => format!("   {rest}"),
+        None => text,
+    }
+}
+
+/// What has been found so far.
+struct Reading<'a> {
+    text: &'a str,
+    marks: Vec<Mark>,
+    headings: Vec<Heading>,
+    /// The heading being read.
+    open_heading: Option<Heading>,
+    /// How many elements are open.
+    depth: usize,
+    line: Line,
+}
+
+/// The line around the last block that was met.
+#[derive(Default)]
+struct Line {
+    start: usize,
+    /// How far its text was searched for a line end. Blocks come in order, so nothing is searched twice, not even when
+    /// thousands start in one line.
+    searched: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, marks: Vec::new(), headings: Vec::new(), open_heading: None, depth: 0, line: Line::default() }
+    }
+
+    fn open(&mut self, tag: &Tag<'_>, start: usize) {
+        match tag {
+            // Headings inside lists and quotations are no part of the outline.
+            Tag::Heading { level, .. } if self.depth == 0 => {
+                let (at, level) = (self.line_start(start), *level as u8);
+                self.marks.push(Mark { at, rank: Rank::Heading(Reverse(level)), content: Content::Prose });
+                self.open_heading = Some(Heading { at, level, title: String::new() });
+            }
+            Tag::CodeBlock(_) | Tag::MetadataBlock(_) => self.mark(start, Content::Code),
+            Tag::Paragraph
+            | Tag::Heading { .. }
+            | Tag::BlockQuote(_)
+            | Tag::HtmlBlock
+            | Tag::List(_)
+            | Tag::Item
+            | Tag::Table(_)
+            | Tag::TableRow => self.mark(start, Content::Prose),
+            _ => {}
+        }
+        self.depth += 1;
+    }
+
+    fn close(&mut self, tag: TagEnd) {
+        self.depth -= 1;
+        if let TagEnd::Heading(_) = tag {
+            self.headings.extend(
+                self.open_heading.take().map(|heading| Heading { title: shortened(&heading.title), ..heading }),
+            );
+        }
+    }
+
+    fn mark(&mut self, start: usize, content: Content) {
+        let rank = if self.depth == 0 { Rank::Block } else { Rank::Item };
+        let at = self.line_start(start);
+        self.marks.push(Mark { at, rank, content });
+    }
+
+    fn title_goes_on(&mut self, piece: &str) {
+        if let Some(heading) = &mut self.open_heading {
+            heading.title.push_str(piece);
+        }
+    }
+
+    /// A block is cut off with its indent, its quotation mark or its bullet.
+    fn line_start(&mut self, position: usize) -> usize {
+        let Line { start, searched } = &mut self.line;
+        let position = position.max(*searched);
+        if let Some(end) = self.text[*searched..position].rfind(['\n', '\r']) {
+            *start = *searched + end + 1;
+        }
+        *searched = position;
+        *start
+    }
+}
+
+/// Takes back the marks between a heading and the block under it, so that no chunk ends with a bare heading. Code
+/// keeps its mark: that a code block stays whole matters more.
+fn keep_headings_with_their_text(marks: &mut Vec<Mark>) {
+    marks.dedup_by_key(|mark| mark.at);
+    let mut previous = None;
+    marks.retain(|mark| {
+        let follows_heading = matches!(previous.replace(mark.rank), Some(Rank::Heading(_)));
+        !follows_heading || mark.content == Content::Code
+    });
+}
+
+fn shortened(title: &str) -> String {
+    let title = title.trim();
+    match title.char_indices().nth(TITLE_MAX) {
+        Some((end, _)) => format!("{}…", &title[..end]),
+        None => title.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headings(text: &str) -> Vec<(u8, String)> {
+        outline(text).headings.into_iter().map(|heading| (heading.level, heading.title)).collect()
+    }
+
+    fn starts(text: &str) -> Vec<(Rank, &str)> {
+        let first_line = |at: usize| text[at..].lines().next().unwrap();
+        outline(text).marks.iter().map(|mark| (mark.rank, first_line(mark.at))).collect()
+    }
+
+    #[test]
+    fn both_kinds_of_headings_are_found() {
+        let text = "# One #\n\nText.\n\nTwo\n===\n\nThree\n---\n\n#hashtag\n";
+        assert_eq!(headings(text), [(1, "One".into()), (1, "Two".into()), (2, "Three".into())]);
+    }
+
+    #[test]
+    fn a_title_is_what_a_reader_sees() {
+        assert_eq!(headings("# The *new* `api` [guide](https://a.example)"), [(1, "The new api guide".into())]);
+    }
+
+    #[test]
+    fn a_very_long_title_is_shortened() {
+        let titles = headings(&format!("# {}", "é".repeat(300)));
+        assert_eq!(titles[0].1.chars().count(), TITLE_MAX + 1);
+    }
+
+    #[test]
+    fn a_heading_sign_inside_a_fence_is_no_heading() {
+        assert_eq!(headings("```sh\n# not one\n```\n\n~~~\n## nor this\n~~~\n\n    # nor this\n"), []);
+    }
+
+    #[test]
+    fn headings_in_lists_and_quotations_are_no_part_of_the_outline() {
+        assert_eq!(headings("> # Quoted\n\n- # Listed\n"), []);
+    }
+
+    #[test]
+    fn front_matter_is_no_heading() {
+        assert_eq!(headings("---\ntitle: A\n---\n\n# One\n"), [(1, "One".into())]);
+    }
+
+    #[test]
+    fn a_heading_behind_a_page_break_or_a_byte_order_mark_is_found() {
+        assert_eq!(headings("\u{feff}# One\n\nText\u{c}# Two\n"), [(1, "One".into()), (1, "Two".into())]);
+    }
+
+    #[test]
+    fn a_heading_stays_with_the_text_under_it_but_not_with_code() {
+        let h3 = Rank::Heading(Reverse(3));
+        assert_eq!(starts("### A\n\nText\n"), [(h3, "### A")]);
+        assert_eq!(starts("### A\n\n```\ncode\n```\n"), [(h3, "### A"), (Rank::Block, "```")]);
+    }
+
+    #[test]
+    fn list_items_table_rows_and_quoted_paragraphs_are_cut_off_with_their_line() {
+        let text = "- a\n- b\n\n> c\n>\n> d\n\n|h|\n|-|\n|1|\n";
+        let item = |line| (Rank::Item, line);
+        let block = |line| (Rank::Block, line);
+        assert_eq!(starts(text), [block("- a"), item("- b"), block("> c"), item("> d"), block("|h|"), item("|1|")]);
+    }
+}

@@ -1,0 +1,108 @@
+//! Says where a piece stands in the text, for positions that only grow.
+
+use crate::outline::Heading;
+
+/// Counts the characters before a position.
+#[derive(Debug)]
+pub(crate) struct Characters<'a> {
+    text: &'a str,
+    at: usize,
+    count: usize,
+}
+
+impl<'a> Characters<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self { text, at: 0, count: 0 }
+    }
+
+    /// How many characters (Unicode scalar values) stand before `position`.
+    pub(crate) fn before(&mut self, position: usize) -> usize {
+        self.count += self.text[self.at..position].chars().count();
+        self.at = position;
+        self.count
+    }
+}
+
+/// Counts pages.
+#[derive(Debug)]
+pub(crate) struct Pages<'a> {
+    text: &'a str,
+    at: usize,
+    page: usize,
+}
+
+impl<'a> Pages<'a> {
+    /// `None` when the text has no form feeds, so no pages.
+    pub(crate) fn of(text: &'a str) -> Option<Self> {
+        text.contains('\u{c}').then_some(Self { text, at: 0, page: 1 })
+    }
+
+    /// The page that `position` is on; the first is 1.
+    pub(crate) fn at(&mut self, position: usize) -> usize {
+        self.page += self.text[self.at..position].matches('\u{c}').count();
+        self.at = position;
+        self.page
+    }
+}
+
+/// Follows the headings.
+#[derive(Debug)]
+pub(crate) struct Path<'a> {
+    ahead: &'a [Heading],
+    open: Vec<&'a Heading>,
+}
+
+impl<'a> Path<'a> {
+    pub(crate) fn along(headings: &'a [Heading]) -> Self {
+        Self { ahead: headings, open: Vec::new() }
+    }
+
+    /// The titles of the headings that `position` stands under, joined by " > "; `None` when there are none.
+    pub(crate) fn at(&mut self, position: usize) -> Option<String> {
+        while let [next, rest @ ..] = self.ahead
+            && next.at <= position
+        {
+            self.open.retain(|heading| heading.level < next.level);
+            self.open.push(next);
+            self.ahead = rest;
+        }
+        let titles: Vec<&str> = self.open.iter().map(|heading| heading.title.as_str()).collect();
+        (!titles.is_empty()).then(|| titles.join(" > "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heading(at: usize, level: u8, title: &str) -> Heading {
+        Heading { at, level, title: title.into() }
+    }
+
+    #[test]
+    fn characters_are_counted_not_bytes() {
+        let mut characters = Characters::of("aé日b");
+        assert_eq!([characters.before(0), characters.before(3), characters.before(7)], [0, 2, 4]);
+    }
+
+    #[test]
+    fn a_form_feed_turns_the_page() {
+        let mut pages = Pages::of("a\u{c}b\u{c}c").unwrap();
+        assert_eq!([pages.at(0), pages.at(1), pages.at(2), pages.at(4)], [1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_text_without_form_feeds_has_no_pages() {
+        assert!(Pages::of("a\n\nb").is_none());
+    }
+
+    #[test]
+    fn a_heading_ends_those_of_its_level_and_deeper_ones() {
+        let headings = [heading(2, 1, "A"), heading(4, 3, "B"), heading(6, 2, "C"), heading(8, 1, "D")];
+        let mut path = Path::along(&headings);
+        assert_eq!(path.at(0), None);
+        assert_eq!(path.at(5).unwrap(), "A > B");
+        assert_eq!(path.at(6).unwrap(), "A > C");
+        assert_eq!(path.at(9).unwrap(), "D");
+    }
+}

@@ -1,0 +1,193 @@
+//! What holds for every text and every configuration.
+
+use gristmill_sdk::{Event, Outcome, Output, Stage};
+use proptest::prelude::*;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::meter::{Meter, Unit};
+use crate::{Chunk, Config, Format};
+
+/// Pieces that texts are made of: each is there for a rule that it may break.
+const PIECES: &[&str] = &[
+    "a",
+    "word",
+    "Satz",
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "\u{c}",
+    ". ",
+    "! ",
+    "...",
+    "z. B. ",
+    "3. Mai",
+    "\"",
+    "# ",
+    "## ",
+    "### A\n",
+    "\n---\n",
+    "\n===\n",
+    "```\n",
+    "\n~~~\n",
+    "- ",
+    "\n1. ",
+    "> ",
+    "|a|b|\n",
+    "|-|-|\n",
+    "    ",
+    "<!--",
+    "-->",
+    "\u{feff}",
+    "é",
+    "e\u{301}",
+    "\u{301}",
+    "👨‍👩‍👧‍👦",
+    "👍🏽",
+    "🇩🇪",
+    "\u{200d}",
+    "한",
+    "\u{1112}\u{1161}",
+    "日本",
+    "カタカナ",
+    "。",
+    "「」",
+    "ไทยสวัสดี",
+    "नमस्ते",
+    "क्ष",
+    "।",
+    "العربية",
+    "\u{600}",
+    "\u{2028}",
+    "\u{a0}",
+    "supercalifragilistic",
+    "https://a.example/b?c=d",
+    "12345",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(PIECES).prop_map(str::to_owned);
+    let piece = prop_oneof![9 => known, 1 => any::<char>().prop_map(String::from)];
+    prop::collection::vec(piece, 0..120).prop_map(|pieces| pieces.concat())
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let unit = prop::sample::select(vec![Unit::Characters, Unit::Tokens]);
+    let format = prop::sample::select(vec![Format::Text, Format::Markdown]);
+    (1..60_u32, any::<prop::sample::Index>(), unit, format, 0..=6_u8).prop_map(
+        |(size, overlap, unit, format, split_at_heading)| Config {
+            size: size.try_into().unwrap(),
+            overlap: u32::try_from(overlap.index(size as usize)).unwrap(),
+            unit,
+            format,
+            split_at_heading,
+        },
+    )
+}
+
+fn chunks(config: &Config, text: &str) -> Vec<Output> {
+    match Chunk::new(config.clone()).unwrap().process(Event::sample(text, Some("text/plain"))).unwrap() {
+        Outcome::Emit(outputs) => outputs,
+        _ => Vec::new(),
+    }
+}
+
+fn number(output: &Output, name: &str) -> usize {
+    output.attributes.iter().find(|attribute| attribute.name == name).unwrap().value.parse().unwrap()
+}
+
+fn payload(output: &Output) -> &str {
+    std::str::from_utf8(&output.payload).unwrap()
+}
+
+fn fits(text: &str, config: &Config) -> bool {
+    let mut meter = Meter::new(config.unit);
+    text.chars().for_each(|character| meter.add(character));
+    meter.fits(config.size.get())
+}
+
+proptest! {
+    #[test]
+    fn chunks_without_what_they_repeat_are_the_text(text in text(), config in config()) {
+        prop_assume!(!text.trim().is_empty());
+        let mut joined = String::new();
+        for chunk in chunks(&config, &text) {
+            joined.extend(payload(&chunk).chars().skip(number(&chunk, "chunk.overlap")));
+        }
+        prop_assert_eq!(joined, text);
+    }
+
+    #[test]
+    fn every_chunk_fits_or_is_one_grapheme(text in text(), config in config()) {
+        for chunk in chunks(&config, &text) {
+            prop_assert!(fits(payload(&chunk), &config) || payload(&chunk).graphemes(true).count() == 1);
+        }
+    }
+
+    #[test]
+    fn offsets_are_those_of_the_characters(text in text(), config in config()) {
+        let characters: Vec<char> = text.chars().collect();
+        for chunk in chunks(&config, &text) {
+            let range = number(&chunk, "chunk.start")..number(&chunk, "chunk.end");
+            prop_assert_eq!(characters[range].iter().collect::<String>(), payload(&chunk));
+        }
+    }
+
+    #[test]
+    fn no_grapheme_is_cut(text in text(), config in config()) {
+        let mut ends: Vec<usize> = vec![0];
+        for grapheme in text.graphemes(true) {
+            ends.push(ends.last().unwrap() + grapheme.chars().count());
+        }
+        for chunk in chunks(&config, &text) {
+            prop_assert!(ends.binary_search(&number(&chunk, "chunk.start")).is_ok());
+            prop_assert!(ends.binary_search(&number(&chunk, "chunk.end")).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_chunk_starts_and_ends_behind_the_one_before(text in text(), config in config()) {
+        for pair in chunks(&config, &text).windows(2) {
+            prop_assert!(number(&pair[0], "chunk.start") < number(&pair[1], "chunk.start"));
+            prop_assert!(number(&pair[0], "chunk.end") < number(&pair[1], "chunk.end"));
+        }
+    }
+
+    #[test]
+    fn an_overlap_keeps_to_its_limit(text in text(), config in config()) {
+        let limit = Config { size: config.overlap.max(1).try_into().unwrap(), ..config.clone() };
+        for chunk in chunks(&config, &text) {
+            let overlap = number(&chunk, "chunk.overlap");
+            let repeated: String = payload(&chunk).chars().take(overlap).collect();
+            prop_assert!(overlap == 0 || (config.overlap > 0 && fits(&repeated, &limit)));
+        }
+    }
+
+    #[test]
+    fn a_dividing_heading_is_only_found_at_the_start_of_a_chunk(
+        levels in prop::collection::vec((1..=6_usize, 0..6_usize), 1..20),
+        config in config(),
+    ) {
+        let mut text = String::new();
+        for (level, sentences) in levels {
+            let sign = "#".repeat(level);
+            text.push_str(&format!("{sign} H\n\n{}\n\n", "Some words here. ".repeat(sentences)));
+        }
+        let (size, overlap) = (40.try_into().unwrap(), config.overlap.min(20));
+        let config = Config { format: Format::Markdown, size, overlap, ..config };
+        for chunk in chunks(&config, &text) {
+            for level in 1..=usize::from(config.split_at_heading) {
+                let heading = format!("\n{} H", "#".repeat(level));
+                prop_assert!(!payload(&chunk).contains(&heading));
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_event_gives_the_same_chunks(text in text(), config in config()) {
+        prop_assert_eq!(chunks(&config, &text), chunks(&config, &text));
+    }
+}

@@ -1,0 +1,95 @@
+//! Splits a text along its outline into pieces of bounded size.
+
+use std::ops::Range;
+
+use crate::fine::Stretch;
+use crate::grapheme::last_whole_grapheme;
+use crate::meter::{Meter, Unit};
+use crate::outline::Outline;
+use crate::overlap::overlap_start;
+
+/// How large pieces may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) unit: Unit,
+    pub(crate) size: u32,
+    pub(crate) overlap: u32,
+    pub(crate) split_at_heading: u8,
+}
+
+/// A piece of the text, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) range: Range<usize>,
+    /// Where the text begins that the piece before does not have.
+    pub(crate) fresh: usize,
+}
+
+/// The pieces in order. Without what they repeat they are the text, byte for byte.
+pub(crate) fn split(text: &str, outline: &Outline, limits: Limits) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for section in outline.sections(limits.split_at_heading, text.len()) {
+        split_section(text, section, outline, limits, &mut pieces);
+    }
+    pieces
+}
+
+fn split_section(text: &str, section: Range<usize>, outline: &Outline, limits: Limits, pieces: &mut Vec<Piece>) {
+    let content_end = section.start + text[section.clone()].trim_end().len();
+    let mut start = section.start;
+    let mut fresh = section.start;
+    while fresh < section.end {
+        let reach = reach(text, start..section.end, limits);
+        if reach == section.end {
+            pieces.push(Piece { range: start..reach, fresh });
+            return;
+        }
+        let stretch = if fresh < reach { Stretch::new(text, fresh..reach, content_end) } else { None };
+        let end = match stretch {
+            Some(stretch) => cut(&stretch, outline),
+            // What is repeated left no room for anything new.
+            None if start < fresh => {
+                start = fresh;
+                continue;
+            }
+            // Nothing but white space, more than fits.
+            None => reach,
+        };
+        pieces.push(Piece { range: start..end, fresh });
+        start = overlap_start(text, start..end, outline, limits);
+        fresh = end;
+    }
+}
+
+/// How far a piece can go that starts where `rest` does.
+fn reach(text: &str, rest: Range<usize>, limits: Limits) -> usize {
+    let mut meter = Meter::new(limits.unit);
+    for (offset, character) in text[rest.clone()].char_indices() {
+        meter.add(character);
+        if !meter.fits(limits.size) {
+            return last_whole_grapheme(text, rest.start, rest.start + offset);
+        }
+    }
+    rest.end
+}
+
+/// The best block to cut before, the last of several; else the best cut inside the block.
+fn cut(stretch: &Stretch<'_>, outline: &Outline) -> usize {
+    let mut best = None;
+    for mark in outline.marks_after(stretch.content()) {
+        let Some(at) = stretch.accept_behind_gap(mark.at) else {
+            break;
+        };
+        if best.is_none_or(|(rank, _)| mark.rank >= rank) {
+            best = Some((mark.rank, at));
+        }
+        // Only the first mark beyond the room can have its gap begin inside; a gap may hold a million page breaks.
+        if mark.at > at {
+            break;
+        }
+    }
+    match best {
+        Some((_, at)) => at,
+        None => stretch.cut(outline.content_at(stretch.content())),
+    }
+}

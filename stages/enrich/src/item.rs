@@ -1,0 +1,225 @@
+//! What an item holds: its kind, and the values that prompts name.
+
+use gristmill_sdk::{Event, Failure};
+use serde_json::error::Category;
+
+use crate::config::{OnTooLong, Plan};
+use crate::json::{self, Object, Pointer};
+use crate::template::Placeholder;
+
+/// The payload of an item, by its media type.
+#[derive(Debug)]
+pub(crate) enum Body<'a> {
+    /// Plain text of any kind, also without a media type.
+    Text(&'a str),
+    /// A JSON object.
+    Json(Object<'a>),
+}
+
+impl<'a> Body<'a> {
+    /// Reads the payload.
+    ///
+    /// # Errors
+    /// Why the item is to be rejected.
+    pub(crate) fn read(event: &'a Event) -> Result<Self, Failure> {
+        let media_type = event.media_type().unwrap_or_else(|| "text/plain".into());
+        let is_json = media_type == "application/json" || media_type.ends_with("+json");
+        if !is_json && !media_type.starts_with("text/") {
+            let message = format!("enrich reads text and JSON, not {media_type}: put `extract` before it");
+            return Err(Failure::new("unsupported-type", message));
+        }
+        let text = event.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
+        if !is_json {
+            return Ok(Self::Text(text));
+        }
+        Object::parse(text).map(Self::Json).map_err(|error| match error.classify() {
+            Category::Data => {
+                Failure::new("not-an-object", "the JSON item is not an object: there is nowhere to put answers")
+            }
+            // What serde says of bad syntax is the kind and the place, never a piece of the data.
+            _ => Failure::new("invalid-json", format!("the payload is not JSON: {error}")),
+        })
+    }
+
+    /// The text as `{{text}}` means it.
+    fn text(&self, fields: &[Pointer]) -> String {
+        let document = match self {
+            Self::Text(text) => return (*text).into(),
+            Self::Json(object) => object.text(),
+        };
+        let found = |pointer: &Pointer| pointer.find(document).map(json::readable).unwrap_or_default();
+        match fields {
+            [] => document.into(),
+            [only] => found(only),
+            _ => {
+                let values = fields.iter().map(|pointer| (pointer.label(), found(pointer)));
+                let full = values.filter(|(_, value)| !value.trim().is_empty());
+                full.map(|(label, value)| format!("{label}: {value}")).collect::<Vec<_>>().join("\n\n")
+            }
+        }
+    }
+
+    fn value(&self, event: &Event, placeholder: &Placeholder, fields: &[Pointer]) -> String {
+        let found = match placeholder {
+            Placeholder::Text => return self.text(fields),
+            Placeholder::Attribute(name) => event.attribute(name).map(Into::into),
+            Placeholder::Header(name) => event.header(name).map(Into::into),
+            Placeholder::Json(pointer) => match self {
+                Self::Json(object) => pointer.find(object.text()).map(json::readable),
+                Self::Text(_) => None,
+            },
+        };
+        found.unwrap_or_default()
+    }
+}
+
+/// How much of the values the model sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of them.
+    Whole,
+    /// A value was cut at the limit.
+    Truncated,
+}
+
+/// The value of a placeholder on one item.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Datum<'p> {
+    /// What the prompt named.
+    pub placeholder: &'p Placeholder,
+    /// What the item has there; empty if it has nothing.
+    pub value: String,
+}
+
+/// Every value that some task needs, once each, in the order the tasks name them.
+///
+/// # Errors
+/// Why the item is to be rejected.
+pub(crate) fn collect<'p>(plan: &'p Plan, event: &Event, body: &Body) -> Result<(Vec<Datum<'p>>, Extent), Failure> {
+    let limit = plan.settings.max_input_chars;
+    let mut data: Vec<Datum> = Vec::new();
+    let mut extent = Extent::Whole;
+    let prompts = plan.system.iter().chain(plan.tasks.iter().map(|task| &task.prompt));
+    for placeholder in prompts.flat_map(|prompt| prompt.placeholders()) {
+        if data.iter().any(|datum| datum.placeholder == placeholder) {
+            continue;
+        }
+        let mut value = body.value(event, placeholder, &plan.fields);
+        if let Some((cut, _)) = value.char_indices().nth(limit) {
+            match plan.settings.on_too_long {
+                OnTooLong::Reject => return Err(too_long(placeholder, value.chars().count(), limit)),
+                OnTooLong::Truncate => value.truncate(cut),
+            }
+            extent = Extent::Truncated;
+        }
+        if *placeholder == Placeholder::Text && value.trim().is_empty() {
+            return Err(Failure::new("empty-text", "the item has no text to ask about"));
+        }
+        data.push(Datum { placeholder, value });
+    }
+    if data.iter().all(|datum| datum.value.trim().is_empty()) {
+        return Err(Failure::new("empty-text", "every part of the item that the prompts name is empty"));
+    }
+    Ok((data, extent))
+}
+
+fn too_long(placeholder: &Placeholder, length: usize, limit: usize) -> Failure {
+    let message = format!(
+        "`{placeholder}` has {length} characters, the limit is {limit}: raise `max_input_chars`, set `on_too_long` to \
+         \"truncate\", or put `chunk` before this stage"
+    );
+    Failure::new("input-too-long", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn plan(mut config: serde_json::Value) -> Plan {
+        if config.get("custom").is_none() {
+            config["tasks"] = json!(["summary", "spam"]);
+        }
+        Plan::try_from(serde_json::from_value::<Config>(config).unwrap()).unwrap()
+    }
+
+    fn text_of(config: serde_json::Value, payload: &str) -> String {
+        let event = Event::sample(payload, Some("application/json"));
+        let plan = plan(config);
+        let (data, _) = collect(&plan, &event, &Body::read(&event).unwrap()).unwrap();
+        data.into_iter().next().unwrap().value
+    }
+
+    fn rejection(config: serde_json::Value, payload: &[u8], media_type: &str) -> String {
+        let event = Event::sample(payload, Some(media_type));
+        let plan = plan(config);
+        Body::read(&event).and_then(|body| collect(&plan, &event, &body)).unwrap_err().code
+    }
+
+    #[test]
+    fn the_media_type_says_what_an_item_is() {
+        let kind = |media_type| match Body::read(&Event::sample("{}", media_type)) {
+            Ok(Body::Text(_)) => "text".into(),
+            Ok(Body::Json(_)) => "json".into(),
+            Err(failure) => failure.code,
+        };
+        assert_eq!(kind(None), "text");
+        assert_eq!(kind(Some("text/markdown; charset=utf-8")), "text");
+        assert_eq!(kind(Some("Application/JSON")), "json");
+        assert_eq!(kind(Some("application/cloudevents+json")), "json");
+        assert_eq!(kind(Some("application/pdf")), "unsupported-type");
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_read_is_rejected() {
+        assert_eq!(rejection(json!({}), b"{\"a\": ", "application/json"), "invalid-json");
+        assert_eq!(rejection(json!({}), b"{\"\\ud800\": 1}", "application/json"), "invalid-json");
+        assert_eq!(rejection(json!({}), b"[1]", "application/json"), "not-an-object");
+        assert_eq!(rejection(json!({}), b"\xff", "text/plain"), "not-utf8");
+        assert_eq!(rejection(json!({}), b" \n", "text/plain"), "empty-text");
+    }
+
+    #[test]
+    fn chosen_fields_are_labelled_and_empty_ones_left_out() {
+        let config = json!({"fields": ["/subject", "/none", "/meta/to", "/nil", "/body"]});
+        let payload = r#"{"body": "Dear\nall", "nil": null, "meta": {"to": ["a", 1E5]}, "subject": "Hi"}"#;
+        assert_eq!(text_of(config, payload), "subject: Hi\n\nmeta/to: [\"a\", 1E5]\n\nbody: Dear\nall");
+    }
+
+    #[test]
+    fn one_field_needs_no_label_and_no_field_means_the_document() {
+        assert_eq!(text_of(json!({"fields": ["/body"]}), r#"{"body": "Dear\nall"}"#), "Dear\nall");
+        assert_eq!(text_of(json!({}), r#"{"body": 1}"#), r#"{"body": 1}"#);
+    }
+
+    #[test]
+    fn fields_that_are_all_empty_reject_the_item() {
+        assert_eq!(rejection(json!({"fields": ["/a", "/b"]}), br#"{"a": " "}"#, "application/json"), "empty-text");
+        let custom = json!([{"name": "risk", "prompt": "{{json:/a}}{{header:b}}", "schema": {}}]);
+        assert_eq!(rejection(json!({"custom": custom}), b"{}", "application/json"), "empty-text");
+        let custom = json!([{"name": "risk", "prompt": "{{json:/b}}{{text}}", "schema": {}}]);
+        let payload = br#"{"a": " ", "b": "full"}"#;
+        assert_eq!(rejection(json!({"custom": custom, "fields": ["/a"]}), payload, "application/json"), "empty-text");
+    }
+
+    #[test]
+    fn a_value_used_by_several_tasks_is_collected_once() {
+        let plan = plan(json!({}));
+        let event = Event::sample("text", None);
+        assert_eq!(collect(&plan, &event, &Body::Text("text")).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn text_beyond_the_limit_is_rejected_or_cut_between_characters() {
+        assert_eq!(rejection(json!({"max_input_chars": 2}), "äöü".as_bytes(), "text/plain"), "input-too-long");
+        let event = Event::sample("äöü", None);
+        let plan_at = |limit: usize| plan(json!({"max_input_chars": limit, "on_too_long": "truncate"}));
+        let (cut, whole) = (plan_at(2), plan_at(3));
+        let (data, extent) = collect(&cut, &event, &Body::Text("äöü")).unwrap();
+        assert_eq!((data[0].value.as_str(), extent), ("äö", Extent::Truncated));
+        let (data, extent) = collect(&whole, &event, &Body::Text("äöü")).unwrap();
+        assert_eq!((data[0].value.as_str(), extent), ("äöü", Extent::Whole));
+    }
+}

@@ -1,0 +1,84 @@
+//! Asks a language model about each item and adds its answer as JSON.
+
+mod answer;
+mod builtin;
+mod config;
+mod item;
+mod json;
+mod output;
+mod prompt;
+mod schema;
+mod task;
+mod template;
+
+use gristmill_sdk::llm::{Host, Model};
+use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Stage, StageError};
+
+use answer::Totals;
+pub use builtin::BuiltIn;
+use config::Plan;
+pub use config::{Config, Custom, OnTooLong};
+use item::Body;
+use output::Target;
+
+/// The stage.
+#[derive(Debug)]
+pub struct Enrich {
+    plan: Plan,
+}
+
+impl Stage for Enrich {
+    type Config = Config;
+
+    fn describe() -> Descriptor {
+        Descriptor::new("enrich", env!("CARGO_PKG_VERSION"), "Asks a language model about each item")
+            .config_schema(include_str!("../config.schema.json"))
+            .accepts(&["text/*", "application/*"])
+    }
+
+    fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
+        Ok(Self { plan: config.try_into()? })
+    }
+
+    fn process(&self, event: Event) -> Result<Outcome, StageError> {
+        self.enrich(&event, &Host)
+    }
+}
+
+impl Enrich {
+    /// Handles one item with this model.
+    ///
+    /// # Errors
+    /// The model gave no usable answer.
+    pub fn enrich(&self, event: &Event, model: &dyn Model) -> Result<Outcome, StageError> {
+        let plan = &self.plan;
+        let body = match Body::read(event) {
+            Ok(body) => body,
+            Err(rejection) => return Ok(Outcome::Reject(rejection)),
+        };
+        let read =
+            Target::of(&body, &plan.settings).and_then(|target| Ok((target, item::collect(plan, event, &body)?)));
+        let (target, (data, extent)) = match read {
+            Ok(read) => read,
+            Err(rejection) => return Ok(Outcome::Reject(rejection)),
+        };
+        let calls: Vec<_> = match plan.settings.one_call {
+            true => vec![plan.tasks.as_slice()],
+            false => plan.tasks.chunks(1).collect(),
+        };
+        let requests = calls.iter().map(|tasks| prompt::request(plan, tasks, &data)).collect();
+        // After a failure the whole item comes back; the host answers what it has answered before from its store.
+        let responses = model.chat_many(requests).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut answers = Vec::new();
+        for (tasks, response) in calls.iter().zip(&responses) {
+            answers.extend(answer::read(tasks, response)?);
+        }
+        let output = target.output(event, &answers, &plan.settings);
+        Ok(Outcome::one(output::marked(output, &Totals::of(&responses), extent)))
+    }
+}
+
+gristmill_sdk::stage!(Enrich);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! What every reader gives back.
+
+use crate::kind::Kind;
+
+/// A document as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Document {
+    /// The text; pages of a PDF are separated by form feeds.
+    pub(crate) text: String,
+    /// The title, if the document states one.
+    pub(crate) title: Option<String>,
+    /// How many pages, if the document has pages.
+    pub(crate) pages: Option<usize>,
+    /// What it was read as.
+    pub(crate) kind: Kind,
+}
+
+impl Document {
+    /// The media type of `text`: Markdown where the source has headings.
+    pub(crate) fn content_type(&self) -> &'static str {
+        match self.kind {
+            Kind::Html | Kind::Docx | Kind::Markdown => "text/markdown",
+            Kind::Pdf | Kind::Plain => "text/plain",
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Writes Markdown blocks: what HTML pages and Word files are turned into.
+//!
+//! Characters that Markdown could read as markup are not escaped: later stages want the words as they were
+//! written, and "first\_last@example.com" is no mail address.
+
+/// What stands before the text of a list item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marker {
+    /// "-".
+    Bullet,
+    /// "1.", "2." and so on.
+    Number(u64),
+}
+
+/// How a block joins the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    Block,
+    Item,
+}
+
+/// Markdown in the making.
+#[derive(Debug)]
+pub(crate) struct Markdown {
+    out: String,
+    last: Last,
+}
+
+impl Default for Markdown {
+    fn default() -> Self {
+        Self { out: String::new(), last: Last::Nothing }
+    }
+}
+
+impl Markdown {
+    /// Bytes written so far.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// A heading; levels beyond six become six.
+    pub(crate) fn heading(&mut self, level: u8, text: &str) {
+        let text = one_line(text);
+        if !text.is_empty() {
+            self.join(Last::Block);
+            self.out.extend(std::iter::repeat_n('#', level.clamp(1, 6).into()));
+            self.out.push(' ');
+            self.out.push_str(&text);
+        }
+    }
+
+    /// A paragraph, which may have line breaks.
+    pub(crate) fn paragraph(&mut self, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() {
+            self.join(Last::Block);
+            self.out.push_str(text);
+        }
+    }
+
+    /// A list item, `depth` lists inside the outermost.
+    pub(crate) fn item(&mut self, depth: usize, marker: Marker, text: &str) {
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        self.join(Last::Item);
+        let indent = indent(depth);
+        let marker = match marker {
+            Marker::Bullet => "-".to_owned(),
+            Marker::Number(number) => format!("{number}."),
+        };
+        self.out.push_str(&format!("{indent}{marker} "));
+        self.out.push_str(&text.replace('\n', &format!("\n{indent}  ")));
+    }
+
+    /// A further paragraph of the item before.
+    pub(crate) fn item_paragraph(&mut self, depth: usize, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() {
+            self.join(Last::Block);
+            let indent = format!("{}  ", indent(depth));
+            self.out.push_str(&indent);
+            self.out.push_str(&text.replace('\n', &format!("\n{indent}")));
+        }
+    }
+
+    /// Preformatted text, verbatim.
+    pub(crate) fn code(&mut self, text: &str) {
+        let text = text.trim_matches('\n').trim_end();
+        if !text.is_empty() {
+            self.join(Last::Block);
+            let fence = if text.contains("```") { "~~~~" } else { "```" };
+            self.out.push_str(&format!("{fence}\n{text}\n{fence}"));
+        }
+    }
+
+    /// A table; its first row is the head. One cell a row is no table but paragraphs.
+    pub(crate) fn table(&mut self, rows: &[Vec<String>]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        if columns < 2 {
+            for cell in rows.iter().flatten() {
+                self.paragraph(cell);
+            }
+            return;
+        }
+        if rows.iter().flatten().all(|cell| cell.trim().is_empty()) {
+            return;
+        }
+        self.join(Last::Block);
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                self.out.push('\n');
+            }
+            self.out.push('|');
+            for column in 0..columns {
+                let cell = row.get(column).map(|cell| one_line(cell).replace('|', "\\|")).unwrap_or_default();
+                self.out.push_str(&format!(" {cell} |"));
+            }
+            if index == 0 {
+                self.out.push_str("\n|");
+                self.out.push_str(&" --- |".repeat(columns));
+            }
+        }
+    }
+
+    /// The text.
+    pub(crate) fn finish(self) -> String {
+        self.out
+    }
+
+    fn join(&mut self, next: Last) {
+        match (self.last, next) {
+            (Last::Nothing, _) => {}
+            (Last::Item, Last::Item) => self.out.push('\n'),
+            _ => self.out.push_str("\n\n"),
+        }
+        self.last = next;
+    }
+}
+
+/// Three columns a level: enough for CommonMark to nest under "-" and under "1.".
+fn indent(depth: usize) -> String {
+    "   ".repeat(depth.min(8))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_a_blank_line_apart_and_items_a_line() {
+        let mut markdown = Markdown::default();
+        markdown.heading(2, "Con\ntents");
+        markdown.item(0, Marker::Number(1), "one");
+        markdown.item(1, Marker::Bullet, "deep\nbroken");
+        markdown.item_paragraph(0, "more");
+        markdown.paragraph("  end ");
+        assert_eq!(markdown.finish(), "## Con tents\n\n1. one\n   - deep\n     broken\n\n  more\n\nend");
+    }
+
+    #[test]
+    fn a_table_has_as_many_columns_as_its_widest_row() {
+        let mut markdown = Markdown::default();
+        markdown.table(&[vec!["a".into()], vec!["b|c".into(), "d\ne".into()]]);
+        assert_eq!(markdown.finish(), "| a |  |\n| --- | --- |\n| b\\|c | d e |");
+    }
+
+    #[test]
+    fn a_table_of_one_column_is_paragraphs() {
+        let mut markdown = Markdown::default();
+        markdown.table(&[vec!["a".into()], vec!["b".into()]]);
+        assert_eq!(markdown.finish(), "a\n\nb");
+    }
+
+    #[test]
+    fn code_is_fenced_whatever_it_holds() {
+        let mut markdown = Markdown::default();
+        markdown.code("  x\n```\n");
+        assert_eq!(markdown.finish(), "~~~~\n  x\n```\n~~~~");
+    }
+
+    #[test]
+    fn empty_blocks_leave_no_trace() {
+        let mut markdown = Markdown::default();
+        markdown.heading(1, " ");
+        markdown.paragraph("\n");
+        markdown.item(0, Marker::Bullet, "");
+        markdown.table(&[vec![" ".into(), String::new()]]);
+        assert_eq!(markdown.len(), 0);
+    }
+}

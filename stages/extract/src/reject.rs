@@ -1,0 +1,83 @@
+//! Why a document is turned away: one case for each stable rejection code.
+
+use gristmill_sdk::Outcome;
+
+/// A document that no retry will make readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reject {
+    /// The PDF needs a password that is not empty, or uses an unknown cipher.
+    PdfEncrypted,
+    /// The PDF has pages but no text on them: a scan.
+    PdfNoText {
+        /// How many pages were looked at.
+        pages: usize,
+    },
+    /// The PDF has no structure that can be followed.
+    PdfBroken,
+    /// The Word file is an encrypted package.
+    DocxEncrypted,
+    /// The Word file is damaged; the text says where.
+    DocxBroken(String),
+    /// The text does not decode; the text names the charset that was tried.
+    NotUtf8(String),
+    /// Nothing but white space was found.
+    Empty,
+    /// Neither the media type nor the content is known; the text names it.
+    Unsupported(String),
+    /// The document unpacks to more than the limit, in bytes.
+    TooLarge(usize),
+}
+
+impl Reject {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::PdfEncrypted => "pdf-encrypted",
+            Self::PdfNoText { .. } => "pdf-no-text",
+            Self::PdfBroken => "pdf-broken",
+            Self::DocxEncrypted => "docx-encrypted",
+            Self::DocxBroken(_) => "docx-broken",
+            Self::NotUtf8(_) => "not-utf8",
+            Self::Empty => "empty-document",
+            Self::Unsupported(_) => "unsupported-type",
+            Self::TooLarge(_) => "too-large",
+        }
+    }
+
+    /// The thing, the reason and the way out, for people.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::PdfEncrypted => {
+                "the PDF cannot be decrypted with the empty password: remove its encryption before sending it".into()
+            }
+            Self::PdfNoText { pages } => {
+                format!(
+                    "none of the {pages} pages of the PDF has a text layer: run OCR over the scan before sending it"
+                )
+            }
+            Self::PdfBroken => "the PDF is too damaged to find its pages: repair it or send the original again".into(),
+            Self::DocxEncrypted => {
+                "the Word file is an encrypted package: remove its password before sending it".into()
+            }
+            Self::DocxBroken(what) => {
+                format!("the Word file is damaged ({what}): save it again as .docx and send that")
+            }
+            Self::NotUtf8(charset) => {
+                format!("the text is not valid {charset}: send UTF-8 or name the charset in the content type")
+            }
+            Self::Empty => "the document has no text: check what the producer sends".into(),
+            Self::Unsupported(what) => {
+                format!("{what} is not a type this stage reads: send PDF, DOCX, HTML, Markdown or plain text")
+            }
+            Self::TooLarge(limit) => {
+                format!("the document unpacks to more than {limit} bytes: raise max_text_bytes or split the document")
+            }
+        }
+    }
+}
+
+impl From<Reject> for Outcome {
+    fn from(reject: Reject) -> Self {
+        Outcome::reject(reject.code(), reject.message())
+    }
+}

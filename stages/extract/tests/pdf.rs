@@ -1,0 +1,205 @@
+//! PDF files through the stage: reading order, fonts, damage, encryption and bounds.
+
+// Outside a test function an unwrap counts as one in the stage.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use gristmill_sdk::{Event, Outcome, Output, Stage};
+use gristmill_stage_extract::{Config, Extract};
+
+const THREE_PAGES: &str = "Page one\nMail to mara.lindqvist@example.com or not.\nText inside of a form\u{C}\
+                           Page two is turned\nand upright again when shown.\u{C}\
+                           Page three\nspelled out\nFilled in by Ana\nx² + y²";
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(name)).unwrap()
+}
+
+fn process(payload: Vec<u8>, config: Config) -> Outcome {
+    Extract::new(config).unwrap().process(Event::sample(payload, Some("application/pdf"))).unwrap()
+}
+
+fn output(payload: Vec<u8>) -> Output {
+    match process(payload, Config::default()) {
+        Outcome::Emit(mut outputs) => outputs.remove(0),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn text(payload: Vec<u8>) -> String {
+    String::from_utf8(output(payload).payload).unwrap()
+}
+
+fn code(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Reject(failure) => failure.code,
+        Outcome::Emit(outputs) => String::from_utf8(outputs[0].payload.clone()).unwrap(),
+        Outcome::Drop(code) => code,
+    }
+}
+
+/// A PDF of one page around this content stream, without a cross reference table.
+fn page(content: &[u8], stream_entries: &str) -> Vec<u8> {
+    let mut file = b"%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n\
+        2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj\n\
+        3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources \
+        <</Font<</F <</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>/XObject<</X 5 0 R>>>>>> endobj\n"
+        .to_vec();
+    file.extend(format!("4 0 obj <</Length {}{stream_entries}>> stream\n", content.len()).bytes());
+    file.extend(content);
+    file.extend(
+        b"\nendstream endobj\n5 0 obj <</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 12/Resources\
+        <</XObject<</X 5 0 R>>>>>> stream\n/X Do /X Do \nendstream endobj\ntrailer <</Root 1 0 R/Size 6>>\n",
+    );
+    file
+}
+
+#[test]
+fn two_columns_are_read_one_after_the_other() {
+    let text = text(file("two-columns.pdf"));
+    let order =
+        ["A title", "The left column", "its end, which", "The right column", "the last of them", "A closing line"];
+    let places: Vec<usize> = order.iter().map(|words| text.find(words).unwrap()).collect();
+    assert!(places.is_sorted(), "{text}");
+}
+
+#[test]
+fn a_table_is_read_row_by_row_with_tabs_between_cells() {
+    let text = text(file("table.pdf"));
+    assert!(text.starts_with("Stock\n\nPart\tSite\tOwner\tPrice\nBolt M4\tLyon\tA. Brandt\t0.12\n"), "{text}");
+    assert_eq!(text.lines().count(), 8);
+}
+
+#[test]
+fn composite_fonts_are_read_by_their_table_of_characters() {
+    assert_eq!(text(file("cid.pdf")), "Ωμέγα ŁódźЖooffi");
+}
+
+#[test]
+fn composite_fonts_without_a_table_are_read_by_the_embedded_font() {
+    assert_eq!(text(file("cid-unmapped.pdf")), "Ωμέγα ŁódźЖo");
+}
+
+#[test]
+fn east_asian_fonts_are_read_by_their_collection() {
+    for name in ["cjk.pdf", "cjk-embedded.pdf"] {
+        assert_eq!(text(file(name)), "契約書の第一条", "{name}");
+    }
+}
+
+#[test]
+fn ligatures_are_written_out_and_kerned_words_are_parted() {
+    assert_eq!(text(file("ligatures.pdf")), "The office fills flags, baffles and staff\nbold words");
+}
+
+#[test]
+fn pages_forms_fields_and_turned_text_are_kept() {
+    for name in ["pages.pdf", "packed.pdf"] {
+        let output = output(file(name));
+        assert_eq!(String::from_utf8(output.payload.clone()).unwrap(), THREE_PAGES, "{name}");
+        assert_eq!(output.content_type.as_deref(), Some("text/plain"));
+        let attributes: Vec<_> = output.attributes.iter().map(|a| (a.name.as_str(), a.value.as_str())).collect();
+        let title = ("extract.title", "Three pages – a test");
+        assert_eq!(attributes, [("extract.source-type", "application/pdf"), ("extract.pages", "3"), title]);
+    }
+}
+
+#[test]
+fn the_words_are_those_that_pdftotext_finds() {
+    for name in ["two-columns", "table", "cid", "ligatures", "pages", "packed"] {
+        let text = text(file(&format!("{name}.pdf")));
+        let is_break = |letter: char| !letter.is_alphanumeric() && letter != '_';
+        let mut words: Vec<&str> = text.split(is_break).filter(|word| !word.is_empty()).collect();
+        words.sort_unstable();
+        let expected = String::from_utf8(file(&format!("{name}.words"))).unwrap();
+        assert_eq!(words, expected.lines().collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[test]
+fn files_that_open_without_a_password_are_decrypted() {
+    assert_eq!(text(file("encrypted-empty.pdf")), THREE_PAGES);
+    assert_eq!(text(file("encrypted-rc4.pdf")), THREE_PAGES);
+}
+
+#[test]
+fn files_that_need_a_password_are_encrypted() {
+    assert_eq!(code(process(file("encrypted-user.pdf"), Config::default())), "pdf-encrypted");
+}
+
+#[test]
+fn scans_have_no_text() {
+    assert_eq!(code(process(file("scan.pdf"), Config::default())), "pdf-no-text");
+}
+
+#[test]
+fn a_broken_cross_reference_table_is_rebuilt() {
+    let mut broken = file("pages.pdf");
+    let table = broken.windows(5).rposition(|window| window == b"\nxref").unwrap();
+    broken[table + 6..].iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|byte| *byte = b'7');
+    assert_eq!(text(broken), THREE_PAGES);
+}
+
+#[test]
+fn a_truncated_file_gives_what_is_left_or_is_broken() {
+    let whole = file("pages.pdf");
+    let mut codes: Vec<String> =
+        (0..whole.len()).map(|end| code(process(whole[..end].to_vec(), Config::default()))).collect();
+    assert_eq!(codes[0], "pdf-broken");
+    codes.sort_unstable();
+    codes.dedup();
+    let is_known = |code: &String| ["pdf-broken", "pdf-no-text", "pdf-encrypted"].contains(&code.as_str());
+    assert!(codes.iter().all(|code| is_known(code) || code.contains("Page") || code.contains("Text")), "{codes:?}");
+}
+
+#[test]
+fn no_pdf_at_all_is_broken() {
+    assert_eq!(code(process(b"%PDF-1.7\nhello".to_vec(), Config::default())), "pdf-broken");
+    assert_eq!(code(process(Vec::new(), Config::default())), "pdf-broken");
+}
+
+#[test]
+fn damaged_bytes_anywhere_never_panic() {
+    // A fixed sequence of changes: the same on every run.
+    let mut state = 0x9E37_79B9_u32;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as usize
+    };
+    for name in ["pages.pdf", "packed.pdf", "cid.pdf", "encrypted-rc4.pdf"] {
+        let whole = file(name);
+        for _ in 0..300 {
+            let mut damaged = whole.clone();
+            for _ in 0..1 + next() % 12 {
+                let place = next() % damaged.len();
+                damaged[place] = next() as u8;
+            }
+            process(damaged, Config::default());
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_unpacks_without_end_is_too_large() {
+    let packed = miniz_oxide::deflate::compress_to_vec_zlib(&vec![b' '; 4_000_000], 9);
+    let twice = miniz_oxide::deflate::compress_to_vec_zlib(&packed, 9);
+    let config = Config { max_text_bytes: 10_000 };
+    assert_eq!(code(process(page(&packed, "/Filter/FlateDecode"), config.clone())), "too-large");
+    assert_eq!(code(process(page(&twice, "/Filter[/FlateDecode/FlateDecode]"), config)), "too-large");
+}
+
+#[test]
+fn text_beyond_the_limit_is_too_large() {
+    let config = Config { max_text_bytes: 20 };
+    assert_eq!(code(process(page(b"BT /F 9 Tf (more text than the limit has) Tj ET", ""), config)), "too-large");
+}
+
+#[test]
+fn deep_nesting_and_forms_that_draw_themselves_end() {
+    let mut deep = b"BT /F 12 Tf 60 700 Td (before) Tj ET /X Do BT ".to_vec();
+    deep.extend([b'['; 100_000]);
+    assert_eq!(text(page(&deep, "")), "before");
+}

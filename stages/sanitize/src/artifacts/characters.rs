@@ -1,0 +1,216 @@
+//! Artifacts that are single characters, or a few around one.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::Artifact;
+use super::scripts::{
+    FLAG, is_pictograph, is_tag, is_variation_selector, parts_words_invisibly, region_length, shapes_with_joiners,
+};
+use crate::config::Switches;
+use crate::report::Report;
+use crate::rewrite::Rewrite;
+
+/// One replacement.
+struct Fix {
+    artifact: Artifact,
+    range: Range<usize>,
+    with: &'static str,
+}
+
+/// Removes or replaces the artifacts that are switched on.
+pub(super) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report) -> Cow<'t, str> {
+    let mut rewrite = Rewrite::new(text);
+    let mut at = 0;
+    while let Some(plain) = text.as_bytes()[at..].iter().position(|byte| !is_plain(*byte)) {
+        at += plain;
+        let Some(c) = text[at..].chars().next() else { break };
+        if c == FLAG {
+            at += c.len_utf8() + region_length(&text[at + c.len_utf8()..]).unwrap_or(0);
+            continue;
+        }
+        match fix(text, at, c, &rewrite) {
+            Some(fix) if switches.removes(fix.artifact) => {
+                at = fix.range.end;
+                rewrite.replace(fix.range, fix.with);
+                report.removed(fix.artifact);
+            }
+            _ => at += c.len_utf8(),
+        }
+    }
+    rewrite.finish()
+}
+
+/// Bytes that need no second look: printable ASCII, line ends, tabs and form feeds.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n' | b'\t' | b'\x0c')
+}
+
+/// What is to be done about the character at `at`.
+fn fix(text: &str, at: usize, c: char, rewrite: &Rewrite<'_>) -> Option<Fix> {
+    let end = at + c.len_utf8();
+    let before = rewrite.char_before(at);
+    let after = text[end..].chars().next();
+    let (artifact, range, with) = match c {
+        '\r' if after == Some('\n') => return None,
+        // Other signs for a new line.
+        '\r' | '\u{b}' | '\u{85}' => (Artifact::Control, at..end, "\n"),
+        '\u{1b}' => (Artifact::Control, at..end + terminal_sequence_length(&text[end..]), ""),
+        '\u{fff9}'..='\u{fffb}' => (Artifact::Control, at..end, ""),
+        _ if c.is_control() => (Artifact::Control, at..end, ""),
+
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            (Artifact::Bidi, at..end, "")
+        }
+
+        '\u{200b}' if [before, after].iter().flatten().any(|c| parts_words_invisibly(*c)) => return None,
+        '\u{200c}' | '\u{200d}' if before.is_some_and(shapes_with_joiners) => return None,
+        '\u{200d}' if before.is_some_and(is_pictograph) && after.is_some_and(is_pictograph) => return None,
+        '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}' => {
+            (Artifact::ZeroWidth, at..end, "")
+        }
+        _ if is_tag(c) => (Artifact::ZeroWidth, at..end, ""),
+        // One may choose the form of the character before it; rows of them carry hidden text.
+        _ if is_variation_selector(c) && before.is_none_or(is_variation_selector) => (Artifact::ZeroWidth, at..end, ""),
+
+        '\u{ad}' => (Artifact::SoftHyphens, at..end + used_break_length(before, &text[end..]), ""),
+
+        '\u{fb00}'..='\u{fb06}' => {
+            let range = if stands_apart(before, text, at, end) { at - 1..end + 1 } else { at..end };
+            (Artifact::Ligatures, range, letters(c))
+        }
+        _ => return None,
+    };
+    Some(Fix { artifact, range, with })
+}
+
+/// The length of what follows the escape character in a sequence for colours and the like.
+fn terminal_sequence_length(rest: &str) -> usize {
+    let Some(parameters) = rest.strip_prefix('[') else {
+        return 0;
+    };
+    let length = parameters.bytes().take_while(|byte| matches!(byte, b' '..=b'?')).count();
+    match parameters.as_bytes().get(length) {
+        Some(b'@'..=b'~') => 1 + length + 1,
+        _ => 0,
+    }
+}
+
+/// A soft hyphen at the end of a line was in use: the line break within the word goes with it.
+fn used_break_length(before: Option<char>, rest: &str) -> usize {
+    let Some(next_line) = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')) else {
+        return 0;
+    };
+    match before.is_some_and(char::is_alphabetic) && next_line.starts_with(char::is_alphabetic) {
+        true => rest.len() - next_line.len(),
+        false => 0,
+    }
+}
+
+/// A ligature alone between two spaces is no word: extraction tore it out of one, as in "e ﬃ cient".
+fn stands_apart(before: Option<char>, text: &str, at: usize, end: usize) -> bool {
+    let left = text[..at].strip_suffix(' ').is_some_and(|left| left.ends_with(char::is_alphabetic));
+    let right = text[end..].strip_prefix(' ').is_some_and(|right| right.starts_with(char::is_lowercase));
+    // The space must still be there: it may have gone with the ligature before.
+    left && right && before == Some(' ')
+}
+
+fn letters(ligature: char) -> &'static str {
+    match ligature {
+        '\u{fb00}' => "ff",
+        '\u{fb01}' => "fi",
+        '\u{fb02}' => "fl",
+        '\u{fb03}' => "ffi",
+        '\u{fb04}' => "ffl",
+        _ => "st",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean(text: &str) -> String {
+        remove(text, &Switches::default(), &mut Report::default()).into_owned()
+    }
+
+    #[test]
+    fn control_characters_go_and_layout_stays() {
+        assert_eq!(clean("a\0b\x07c\x7fd\u{9d}e\u{fffb}"), "abcde");
+        assert_eq!(clean("a\tb\nc\r\nd\x0ce"), "a\tb\nc\r\nd\x0ce");
+        assert_eq!(clean("a\rb\x0bc\u{85}d\r\r\n"), "a\nb\nc\nd\n\r\n");
+    }
+
+    #[test]
+    fn terminal_sequences_go_as_a_whole() {
+        assert_eq!(clean("\x1b[1;31mred\x1b[0m \x1b[2K\x1b]x \x1b[é"), "red ]x [é");
+    }
+
+    #[test]
+    fn characters_without_width_go() {
+        assert_eq!(clean("\u{feff}j\u{200b}o\u{200c}h\u{200d}n\u{2060}@x"), "john@x");
+    }
+
+    #[test]
+    fn joiners_that_scripts_and_emoji_need_stay() {
+        for text in [
+            "می\u{200c}خواهم",
+            "क\u{94d}\u{200d}ष",
+            "ന\u{d4d}\u{200d}",
+            "👩\u{200d}🚀",
+            "🏳\u{fe0f}\u{200d}🌈",
+            "ภาษา\u{200b}ไทย",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+        assert_eq!(clean("👩\u{200d} a\u{200d}🚀 می\u{200c}\u{200c}خ"), "👩 a🚀 می\u{200c}خ");
+    }
+
+    #[test]
+    fn tags_stay_only_in_flags() {
+        let scotland = "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}";
+        assert_eq!(clean(scotland), scotland);
+        assert_eq!(clean("a\u{e0069}\u{e0067}\u{e006e}b\u{e007f}"), "ab");
+        let smuggled: String = std::iter::repeat_n('\u{e0061}', 40).collect();
+        assert_eq!(clean(&format!("🏴{smuggled}\u{e007f}")), "🏴");
+    }
+
+    #[test]
+    fn one_variation_selector_stays_and_rows_of_them_go() {
+        assert_eq!(clean("☺\u{fe0f} 葛\u{e0100}"), "☺\u{fe0f} 葛\u{e0100}");
+        assert_eq!(clean("a\u{fe01}\u{e0121}\u{e0133}b"), "a\u{fe01}b");
+    }
+
+    #[test]
+    fn controls_of_direction_go() {
+        assert_eq!(clean("if \u{202e}admin\u{202c} \u{2066}x\u{2069}\u{200f}"), "if admin x");
+    }
+
+    #[test]
+    fn soft_hyphens_go_and_take_their_line_break_along() {
+        assert_eq!(
+            clean("Donau\u{ad}dampf exam\u{ad}\nple exam\u{ad}\r\nple end\u{ad}\n- x"),
+            "Donaudampf example example end\n- x"
+        );
+    }
+
+    #[test]
+    fn ligatures_become_letters() {
+        assert_eq!(clean("ﬁnd oﬀ ﬂow eﬃcient raﬄe ﬆop"), "find off flow efficient raffle stop");
+    }
+
+    #[test]
+    fn torn_ligatures_are_put_back() {
+        assert_eq!(clean("e ﬃ cient con ﬁ guration"), "efficient configuration");
+        assert_eq!(clean("S. 3 ﬀ und oﬀ the con ﬁ Guration"), "S. 3 ff und off the con fi Guration");
+        assert_eq!(clean("a ﬁ ﬁ b"), clean(&clean("a ﬁ ﬁ b")));
+    }
+
+    #[test]
+    fn plain_text_of_any_script_is_not_copied() {
+        for text in ["plain\tASCII\n", "Grüße, žluťoučký, 日本語, עברית, ไทย, 😀 — “quoted”…"]
+        {
+            assert!(matches!(remove(text, &Switches::default(), &mut Report::default()), Cow::Borrowed(_)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Removes what layout and encoding left in a text, and characters that nobody sees.
+
+mod characters;
+mod hyphenation;
+mod running_lines;
+mod scripts;
+
+use std::borrow::Cow;
+
+use crate::config::Switches;
+use crate::report::Report;
+
+/// One sort of artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Artifact {
+    /// Control characters and terminal sequences.
+    Control,
+    /// Characters without width, tags and stray variation selectors.
+    ZeroWidth,
+    /// Controls of the writing direction.
+    Bidi,
+    /// Soft hyphens.
+    SoftHyphens,
+    /// Ligatures as single characters.
+    Ligatures,
+    /// Words broken over two lines.
+    Hyphenation,
+    /// Running headers and footers.
+    RunningLines,
+}
+
+impl Artifact {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Control,
+        Self::ZeroWidth,
+        Self::Bidi,
+        Self::SoftHyphens,
+        Self::Ligatures,
+        Self::Hyphenation,
+        Self::RunningLines,
+    ];
+
+    /// The name in attributes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::ZeroWidth => "zero-width",
+            Self::Bidi => "bidi",
+            Self::SoftHyphens => "soft-hyphens",
+            Self::Ligatures => "ligatures",
+            Self::Hyphenation => "hyphenation",
+            Self::RunningLines => "running-lines",
+        }
+    }
+}
+
+/// The text without the artifacts that are switched on. Characters go first: they hide words and lines from the rest.
+pub(crate) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report) -> Cow<'t, str> {
+    let mut clean = characters::remove(text, switches, report);
+    if switches.removes(Artifact::RunningLines) {
+        clean = then(clean, |text| running_lines::remove(text, report));
+    }
+    if switches.removes(Artifact::Hyphenation) {
+        clean = then(clean, |text| hyphenation::remove(text, report));
+    }
+    clean
+}
+
+/// The next step on a text that may be a copy already.
+fn then<'t>(text: Cow<'t, str>, step: impl FnOnce(&str) -> Cow<'_, str>) -> Cow<'t, str> {
+    match step(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(changed) => Cow::Owned(changed),
+    }
+}

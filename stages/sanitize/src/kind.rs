@@ -1,0 +1,56 @@
+//! The kinds of personal data that are looked for.
+
+/// One kind of personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `name@host.tld`.
+    Email,
+    /// International and common national telephone numbers.
+    Phone,
+    /// Account numbers with a valid check.
+    Iban,
+    /// Payment card numbers of known issuers with a valid check digit.
+    Card,
+    /// Addresses of version 4 and 6.
+    Ip,
+    /// Hardware addresses.
+    Mac,
+    /// Social security numbers of the United States.
+    Ssn,
+    /// `user:password` before the host of a URL.
+    UrlCredentials,
+}
+
+impl Kind {
+    /// Every kind, in the order of the attributes.
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Email, Self::Phone, Self::Iban, Self::Card, Self::Ip, Self::Mac, Self::Ssn, Self::UrlCredentials];
+
+    /// The name in attributes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Iban => "iban",
+            Self::Card => "card",
+            Self::Ip => "ip",
+            Self::Mac => "mac",
+            Self::Ssn => "ssn",
+            Self::UrlCredentials => "url-credentials",
+        }
+    }
+
+    /// The word in placeholders.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Email => "EMAIL",
+            Self::Phone => "PHONE",
+            Self::Iban => "IBAN",
+            Self::Card => "CARD",
+            Self::Ip => "IP",
+            Self::Mac => "MAC",
+            Self::Ssn => "SSN",
+            Self::UrlCredentials => "URL_CREDENTIALS",
+        }
+    }
+}

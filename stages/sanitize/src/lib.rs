@@ -1,0 +1,107 @@
+//! The `sanitize` stage: replaces personal data and removes text artifacts, in text and in chosen fields of JSON.
+
+mod artifacts;
+mod clean;
+mod config;
+mod json;
+mod kind;
+mod pii;
+mod pointer;
+mod replacement;
+mod report;
+mod rewrite;
+
+use std::borrow::Cow;
+
+use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, Traits};
+
+use crate::clean::Cleaner;
+pub use crate::config::Config;
+use crate::pointer::Pointer;
+use crate::report::Report;
+
+/// The stage.
+pub struct Sanitize {
+    cleaner: Cleaner,
+    fields: Vec<Pointer>,
+}
+
+/// How a payload is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    /// The payload says itself what it is.
+    Unstated,
+}
+
+impl Stage for Sanitize {
+    type Config = Config;
+
+    fn describe() -> Descriptor {
+        let description = "Replaces personal data and removes text artifacts";
+        // "application/*" for the types that end in "+json": the ones that hold no JSON are rejected here.
+        let mut descriptor = Descriptor::new("sanitize", env!("CARGO_PKG_VERSION"), description)
+            .config_schema(include_str!("../config.schema.json"))
+            .accepts(&["text/*", "application/*"]);
+        descriptor.traits = Traits::DETERMINISTIC | Traits::STATELESS;
+        descriptor
+    }
+
+    fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
+        match (config.digester(), config.pointers()) {
+            (Ok(digester), Ok(fields)) => {
+                let cleaner = Cleaner { pii: config.pii, digester, switches: config.artifacts.switches() };
+                Ok(Self { cleaner, fields })
+            }
+            (digester, fields) => Err(digester.err().into_iter().chain(fields.err().into_iter().flatten()).collect()),
+        }
+    }
+
+    fn process(&self, event: Event) -> Result<Outcome, StageError> {
+        let Some(form) = form(event.media_type().as_deref()) else {
+            let reason = "the media type is neither text nor JSON: extract its text before this stage";
+            return Ok(Outcome::reject("unsupported-media-type", reason));
+        };
+        let Some(text) = event.text() else {
+            let reason = "the payload is not UTF-8 text: convert it before this stage";
+            return Ok(Outcome::reject("not-utf8", reason));
+        };
+        let mut report = Report::default();
+        let clean = match form {
+            Form::Json => self.clean_json(text, &mut report),
+            Form::Unstated if json::is_container(text) => self.clean_json(text, &mut report),
+            Form::Text | Form::Unstated => Ok(self.cleaner.clean(text, &mut report)),
+        };
+        let clean = match clean {
+            Ok(clean) => clean.into_owned(),
+            Err(invalid) => {
+                let reason = format!("the payload is not JSON as its media type says: {}", invalid.reason);
+                return Ok(Outcome::reject("invalid-json", reason));
+            }
+        };
+        Ok(Outcome::one(report.annotate(Output::from(&event).payload(clean))))
+    }
+}
+
+impl Sanitize {
+    fn clean_json<'t>(&self, text: &'t str, report: &mut Report) -> Result<Cow<'t, str>, json::Invalid> {
+        json::rewrite_strings(text, &self.fields, |value| match self.cleaner.clean(value, report) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(clean) => Some(clean),
+        })
+    }
+}
+
+/// How to read a payload of this type; `None` for a type that is neither text nor JSON.
+fn form(media_type: Option<&str>) -> Option<Form> {
+    let Some(media_type) = media_type else { return Some(Form::Unstated) };
+    match media_type.split_once('/') {
+        Some(("application" | "text", "json")) => Some(Form::Json),
+        Some((_, subtype)) if subtype.ends_with("+json") => Some(Form::Json),
+        Some(("text", _)) => Some(Form::Text),
+        _ => None,
+    }
+}
+
+gristmill_sdk::stage!(Sanitize);

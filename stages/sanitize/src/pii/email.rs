@@ -1,0 +1,139 @@
+//! E-mail addresses, also with the "@" as "%40" as in a query string.
+
+use std::ops::Range;
+
+use super::boundary::is_word;
+use crate::kind::Kind;
+
+/// Reports the addresses. Every "@" is a candidate: what is left and right of it is read as far as it fits.
+pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for at in memchr::memchr2_iter(b'@', b'%', bytes) {
+        if at < from {
+            continue;
+        }
+        let domain = match &bytes[at..] {
+            [b'@', ..] => at + 1,
+            [b'%', b'4', b'0', ..] => at + 3,
+            _ => continue,
+        };
+        let Some(end) = domain_end(text, domain) else { continue };
+        let start = from + local_start(&text[from..at]);
+        if start < at && !is_scaled_image(&text[domain..end]) {
+            report(Kind::Email, start..end);
+            from = end;
+        }
+    }
+}
+
+/// Where the part before the "@" begins; the length of the text when there is none.
+fn local_start(before: &str) -> usize {
+    let is_local = |c: char| is_word(c) || matches!(c, '.' | '%' | '+' | '-' | '\'');
+    let run = before.rsplit(|c| !is_local(c)).next().unwrap_or_default();
+    before.len() - run.trim_start_matches(|c| !is_word(c)).len()
+}
+
+/// The end of the longest domain name that begins at `start`: labels with dots between, the last one of letters.
+fn domain_end(text: &str, start: usize) -> Option<usize> {
+    let mut end = None;
+    let mut label_start = start;
+    loop {
+        let rest = &text[label_start..];
+        let label = &rest[..rest.find(|c| !is_label(c)).unwrap_or(rest.len())];
+        if label.is_empty() || label.starts_with('-') {
+            return end;
+        }
+        if label_start > start {
+            end = top_level(label).map(|length| label_start + length).or(end);
+        }
+        label_start += label.len();
+        if label.ends_with('-') || !text[label_start..].starts_with('.') {
+            return end;
+        }
+        label_start += 1;
+    }
+}
+
+fn is_label(c: char) -> bool {
+    c == '-' || (is_word(c) && c != '_')
+}
+
+/// The length of the top-level domain that a label is or begins with, as in `com-like`.
+fn top_level(label: &str) -> Option<usize> {
+    if label.starts_with("xn--") {
+        return Some(label.trim_end_matches('-').len());
+    }
+    let letters = label.split('-').next().unwrap_or_default();
+    let fits = letters.chars().count() >= 2 && letters.chars().all(char::is_alphabetic);
+    fits.then_some(letters.len())
+}
+
+/// `icon@2x.png` is a file.
+fn is_scaled_image(domain: &str) -> bool {
+    let bytes = domain.as_bytes();
+    bytes.len() > 3 && bytes[0].is_ascii_digit() && bytes[1] == b'x' && bytes[2] == b'.'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        let mut all = Vec::new();
+        scan(text, &mut |_, range| all.push(&text[range]));
+        all
+    }
+
+    #[test]
+    fn addresses_are_found_in_all_their_shapes() {
+        for address in [
+            "info@presidio.site",
+            "first.last+tag@mail.example.co.uk",
+            "o'brien@example.ie",
+            "x_y-z%n@sub-domain.example.museum",
+            "4711@example.com",
+            "müller@bücher.example",
+            "почта@пример.рф",
+            "joe@xn--bcher-kva.xn--p1ai",
+            "joe%40example.com",
+            "JOE@EXAMPLE.COM",
+        ] {
+            assert_eq!(found(address), [address]);
+            assert_eq!(found(&format!("to <{address}>, or {address}.")), [address, address]);
+        }
+    }
+
+    #[test]
+    fn what_surrounds_an_address_stays() {
+        assert_eq!(found("mailto:joe@example.com?subject=x"), ["joe@example.com"]);
+        assert_eq!(found("email='joe@example.com'"), ["joe@example.com"]);
+        assert_eq!(found("..joe@example.com..."), ["joe@example.com"]);
+        assert_eq!(found("joe@example.com-or-so"), ["joe@example.com"]);
+        assert_eq!(found("joe@example.com_x"), ["joe@example.com"]);
+        assert_eq!(found("请联系joe@example.com谢谢"), ["joe@example.com"]);
+        assert_eq!(found("a@b.de,c@d.de;e@f.de"), ["a@b.de", "c@d.de", "e@f.de"]);
+    }
+
+    #[test]
+    fn what_only_has_an_at_sign_is_left() {
+        for text in [
+            "info@presidio.",
+            "@handle",
+            "@scope/package@1.2.3",
+            "react@18.2.0",
+            "user@localhost",
+            "joe@192.168.0.1",
+            "icon@2x.png",
+            "a @ b.de",
+            "a@b.c",
+            "joe@.com",
+            "joe@-x.com",
+            "3 @ 4.50",
+            "100%40 of",
+            "@@@@",
+        ] {
+            assert!(found(text).is_empty(), "{text}: {:?}", found(text));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Digits in groups, as numbers are written for people: `(030) 123-45 67`.
+
+/// Longest number in groups that any kind has, and one more to see that it goes on.
+const MAX_GROUPS: usize = 9;
+/// A longer run of digits is no group but a number of another sort.
+const MAX_DIGITS: usize = 19;
+
+/// What stands between a group and the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Separator {
+    /// Nothing but brackets.
+    #[default]
+    Tight,
+    Space,
+    Dash,
+    Dot,
+    Slash,
+}
+
+/// Whether a group stands in brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Bracket {
+    #[default]
+    Without,
+    Around,
+}
+
+/// One run of digits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Group<'a> {
+    pub(super) digits: &'a str,
+    /// The end in the text, a closing bracket included.
+    pub(super) end: usize,
+    /// Before this group; `Tight` for the first.
+    pub(super) separator: Separator,
+    pub(super) bracket: Bracket,
+}
+
+/// The groups that begin at one place.
+pub(super) struct Groups<'a> {
+    list: [Group<'a>; MAX_GROUPS],
+    count: usize,
+}
+
+impl<'a> Groups<'a> {
+    /// Reads groups from `at` on, where a digit or an opening bracket stands.
+    pub(super) fn read(text: &'a str, at: usize) -> Self {
+        let mut groups = Self { list: [Group::default(); MAX_GROUPS], count: 0 };
+        let mut next = Some((Separator::Tight, at));
+        while let Some((separator, start)) = next {
+            let Some(group) = read_group(text, start, separator) else {
+                break;
+            };
+            groups.list[groups.count] = group;
+            groups.count += 1;
+            next = match groups.count {
+                MAX_GROUPS => None,
+                _ => read_separator(text, group.end),
+            };
+        }
+        groups
+    }
+
+    pub(super) fn as_slice(&self) -> &[Group<'a>] {
+        &self.list[..self.count]
+    }
+}
+
+/// How many digits the groups have together.
+pub(super) fn digit_count(groups: &[Group<'_>]) -> usize {
+    groups.iter().map(|group| group.digits.len()).sum()
+}
+
+/// The digits of the groups as values from 0 to 9.
+pub(super) fn digits<'g>(groups: &'g [Group<'_>]) -> impl DoubleEndedIterator<Item = u32> + 'g {
+    groups.iter().flat_map(|group| group.digits.bytes()).map(|byte| u32::from(byte - b'0'))
+}
+
+/// The lengths of the groups are these.
+pub(super) fn has_lengths(groups: &[Group<'_>], lengths: &[usize]) -> bool {
+    groups.iter().map(|group| group.digits.len()).eq(lengths.iter().copied())
+}
+
+/// All groups after the first have this separator.
+pub(super) fn all_separated_by(groups: &[Group<'_>], separator: Separator) -> bool {
+    groups.iter().skip(1).all(|group| group.separator == separator)
+}
+
+fn read_group(text: &str, at: usize, separator: Separator) -> Option<Group<'_>> {
+    let bracket = if text[at..].starts_with('(') { Bracket::Around } else { Bracket::Without };
+    let start = match bracket {
+        Bracket::Around => at + 1,
+        Bracket::Without => at,
+    };
+    let length = text.as_bytes()[start..].iter().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    if length == 0 || length > MAX_DIGITS {
+        return None;
+    }
+    let end = start + length;
+    let end = match bracket {
+        Bracket::Without => end,
+        Bracket::Around if text[end..].starts_with(')') => end + 1,
+        Bracket::Around => return None,
+    };
+    Some(Group { digits: &text[start..start + length], end, separator, bracket })
+}
+
+/// The separator at `at` and where the next group begins: a sign, spaced or not, or one space.
+fn read_separator(text: &str, at: usize) -> Option<(Separator, usize)> {
+    let rest = &text[at..];
+    let bare = rest.strip_prefix([' ', '\u{a0}', '\u{202f}']).unwrap_or(rest);
+    let (separator, after) = match bare.chars().next() {
+        Some('-' | '\u{2010}' | '\u{2011}' | '\u{2013}') => (Separator::Dash, after_sign(rest, bare)),
+        Some('/') => (Separator::Slash, after_sign(rest, bare)),
+        Some('.') if bare.len() == rest.len() => (Separator::Dot, &bare[1..]),
+        _ if bare.len() < rest.len() => (Separator::Space, bare),
+        _ => (Separator::Tight, bare),
+    };
+    let next = text.len() - after.len();
+    // Without a sign, only a bracket parts two groups.
+    let parted = separator != Separator::Tight || after.starts_with('(') || text[..at].ends_with(')');
+    (parted && after.starts_with(|c: char| c == '(' || c.is_ascii_digit())).then_some((separator, next))
+}
+
+/// What follows the sign at the front of `bare`; a space before it needs one behind it.
+fn after_sign<'a>(rest: &'a str, bare: &'a str) -> &'a str {
+    let mut chars = bare.chars();
+    chars.next();
+    let after = chars.as_str();
+    match bare.len() < rest.len() {
+        true => after.strip_prefix(' ').unwrap_or(""),
+        false => after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(text: &str) -> Vec<(&str, Separator, Bracket)> {
+        Groups::read(text, 0).as_slice().iter().map(|group| (group.digits, group.separator, group.bracket)).collect()
+    }
+
+    #[test]
+    fn groups_are_read_with_what_parts_them() {
+        use Bracket::{Around, Without};
+        use Separator::{Dash, Dot, Slash, Space, Tight};
+        assert_eq!(
+            shape("12 34-5.6/7x"),
+            [
+                ("12", Tight, Without),
+                ("34", Space, Without),
+                ("5", Dash, Without),
+                ("6", Dot, Without),
+                ("7", Slash, Without),
+            ]
+        );
+        assert_eq!(
+            shape("(030)12 (3) 4"),
+            [("030", Tight, Around), ("12", Tight, Without), ("3", Space, Around), ("4", Space, Without),]
+        );
+        assert_eq!(
+            shape("030 / 12 - 3\u{a0}4"),
+            [("030", Tight, Without), ("12", Slash, Without), ("3", Dash, Without), ("4", Space, Without),]
+        );
+    }
+
+    #[test]
+    fn groups_end_at_two_spaces_a_lone_sign_and_an_open_bracket() {
+        for text in ["12  34", "12 -34", "12- 34", "12 .34", "12, 34", "12 (34", "12 ()"] {
+            assert_eq!(shape(text).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_run_of_digits_is_no_group() {
+        assert!(shape(&"1".repeat(20)).is_empty());
+        assert_eq!(shape(&"1".repeat(19)).len(), 1);
+    }
+
+    #[test]
+    fn endless_groups_are_cut() {
+        assert_eq!(shape(&"1 ".repeat(50)).len(), MAX_GROUPS);
+    }
+}

@@ -1,0 +1,40 @@
+//! What was found, as counts: the values themselves are nowhere kept.
+
+use gristmill_sdk::Output;
+
+use crate::artifacts::Artifact;
+use crate::kind::Kind;
+
+/// Counts over one event.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    kinds: [u64; Kind::ALL.len()],
+    artifacts: [u64; Artifact::ALL.len()],
+}
+
+impl Report {
+    pub(crate) fn replaced(&mut self, kind: Kind) {
+        self.kinds[kind as usize] += 1;
+    }
+
+    pub(crate) fn removed(&mut self, artifact: Artifact) {
+        self.artifacts[artifact as usize] += 1;
+    }
+
+    /// Adds the counts that are not zero, and the total of personal data in any case.
+    pub(crate) fn annotate(&self, mut output: Output) -> Output {
+        for kind in Kind::ALL {
+            let count = self.kinds[kind as usize];
+            if count > 0 {
+                output = output.attribute(&format!("sanitize.{}", kind.name()), count);
+            }
+        }
+        for artifact in Artifact::ALL {
+            let count = self.artifacts[artifact as usize];
+            if count > 0 {
+                output = output.attribute(&format!("sanitize.artifacts.{}", artifact.name()), count);
+            }
+        }
+        output.attribute("sanitize.total", self.kinds.iter().sum::<u64>())
+    }
+}

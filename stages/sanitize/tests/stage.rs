@@ -1,0 +1,192 @@
+//! The stage as the host sees it: events in, outcomes out.
+
+// Outside a test function an unwrap counts as one in the stage.
+#![allow(clippy::unwrap_used)]
+
+use gristmill_sdk::{Attribute, Event, Header, Outcome, Output, Stage, configure};
+use gristmill_stage_sanitize::Sanitize;
+
+fn process(config: &str, payload: impl Into<Vec<u8>>, media_type: Option<&str>) -> Outcome {
+    let stage: Sanitize = configure(config).unwrap();
+    stage.process(Event::sample(payload, media_type)).unwrap()
+}
+
+fn output(config: &str, payload: &str, media_type: Option<&str>) -> Output {
+    match process(config, payload, media_type) {
+        Outcome::Emit(mut outputs) if outputs.len() == 1 => outputs.remove(0),
+        other => panic!("one output expected, not {other:?}"),
+    }
+}
+
+fn text(config: &str, payload: &str, media_type: &str) -> String {
+    String::from_utf8(output(config, payload, Some(media_type)).payload).unwrap()
+}
+
+fn code(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Reject(failure) => failure.code,
+        other => panic!("a rejection expected, not {other:?}"),
+    }
+}
+
+const MAIL: &str = "From joe@example.com (joe@example.com), +49 30 901820, IBAN DE89 3704 0044 0532 0130 00.";
+
+#[test]
+fn everything_is_masked_unless_said_otherwise() {
+    assert_eq!(text("{}", MAIL, "text/plain"), "From [EMAIL] ([EMAIL]), [PHONE], IBAN [IBAN].");
+}
+
+#[test]
+fn each_kind_has_its_label() {
+    let all = "a@b.de, +49 30 901820, DE89370400440532013000, 4111 1111 1111 1111, 10.1.2.3, 00:1a:2b:3c:4d:5e, \
+               078-05-1123, ftp://a:b@c";
+    let masked = "[EMAIL], [PHONE], [IBAN], [CARD], [IP], [MAC], [SSN], ftp://[URL_CREDENTIALS]@c";
+    assert_eq!(text("{}", all, "text/plain"), masked);
+    let named = r#"{"pii":{"default":"keep","email":"mask","phone":"mask","iban":"mask","card":"mask","ip":"mask",
+                    "mac":"mask","ssn":"mask","url_credentials":"mask"}}"#;
+    assert_eq!(text(named, all, "text/plain"), masked);
+    assert_eq!(text(r#"{"pii":{"default":"keep"}}"#, all, "text/plain"), all);
+}
+
+#[test]
+fn a_kept_card_is_not_taken_for_something_else() {
+    let config = r#"{"pii":{"card":"keep"}}"#;
+    assert_eq!(text(config, "Tel 4111 1111 1111 1111", "text/plain"), "Tel 4111 1111 1111 1111");
+}
+
+#[test]
+fn counts_are_attributes_and_kept_kinds_do_not_count() {
+    let output = output(r#"{"pii":{"phone":"keep"}}"#, &format!("\u{200b}{MAIL}"), Some("text/plain"));
+    let attributes: Vec<(&str, &str)> =
+        output.attributes.iter().map(|Attribute { name, value }| (name.as_str(), value.as_str())).collect();
+    assert_eq!(
+        attributes,
+        [
+            ("sanitize.email", "2"),
+            ("sanitize.iban", "1"),
+            ("sanitize.artifacts.zero-width", "1"),
+            ("sanitize.total", "3"),
+        ]
+    );
+}
+
+#[test]
+fn a_clean_payload_passes_with_a_total_of_zero() {
+    let output = output("{}", "nothing here", Some("text/plain"));
+    assert_eq!(output.payload, b"nothing here");
+    assert_eq!(output.attributes, [Attribute { name: "sanitize.total".into(), value: "0".into() }]);
+}
+
+#[test]
+fn headers_and_media_type_are_not_touched() {
+    let mut event = Event::sample("a@b.de", Some("text/markdown; charset=utf-8"));
+    event.headers = vec![Header { name: "reply-to".into(), value: Some(b"a@b.de".to_vec()) }];
+    let stage: Sanitize = configure("{}").unwrap();
+    let Outcome::Emit(outputs) = stage.process(event.clone()).unwrap() else { panic!("no output") };
+    assert_eq!(outputs[0].headers, event.headers);
+    assert_eq!(outputs[0].content_type, event.content_type);
+    assert_eq!(outputs[0].key, None);
+}
+
+#[test]
+fn equal_values_get_equal_tokens() {
+    let masked = text(r#"{"pii":{"default":"token"}}"#, MAIL, "text/plain");
+    let first = masked.find("[EMAIL_").unwrap();
+    let token = &masked[first..first + "[EMAIL_0123456789abcdef]".len()];
+    assert_eq!(masked.matches(token).count(), 2, "{masked}");
+    let keyed = text(r#"{"pii":{"default":"token"},"key":"0123456789abcdef"}"#, MAIL, "text/plain");
+    assert!(!keyed.contains(token), "{keyed}");
+}
+
+#[test]
+fn a_hash_is_bare_and_keyed() {
+    let config = r#"{"pii":{"email":"hash"},"key":"0123456789abcdef"}"#;
+    assert_eq!(text(config, "a@b.de", "text/plain"), "5b730c06fe0439461ff0bb156b00547d");
+}
+
+#[test]
+fn a_hash_without_a_key_is_a_fault() {
+    let faults = configure::<Sanitize>(r#"{"pii":{"iban":"hash"}}"#).err().unwrap();
+    assert_eq!(faults[0].pointer, "/pii");
+    assert!(faults[0].message.contains("iban") && faults[0].message.contains("key"), "{}", faults[0].message);
+    assert!(configure::<Sanitize>(r#"{"pii":{"default":"hash","iban":"keep"}}"#).is_err());
+}
+
+#[test]
+fn all_faults_are_reported_and_none_shows_the_key() {
+    let faults = configure::<Sanitize>(r#"{"key":"sesame","fields":["/a","b","/~"]}"#).err().unwrap();
+    let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/key", "/fields/1", "/fields/2"]);
+    assert!(faults.iter().all(|fault| !fault.message.contains("sesame")));
+}
+
+#[test]
+fn unknown_settings_are_refused() {
+    for config in
+        [r#"{"pi":{}}"#, r#"{"pii":{"name":"mask"}}"#, r#"{"artifacts":{"all":true}}"#, r#"{"pii":{"ip":"drop"}}"#]
+    {
+        assert!(configure::<Sanitize>(config).is_err(), "{config}");
+    }
+}
+
+#[test]
+fn artifacts_can_be_switched_off_together_and_one_by_one() {
+    let dirty = "a\u{ad}b \u{202e}c exam-\nple";
+    assert_eq!(text("{}", dirty, "text/plain"), "ab c exam-\nple");
+    assert_eq!(text(r#"{"artifacts":true}"#, dirty, "text/plain"), "ab c exam-\nple");
+    assert_eq!(text(r#"{"artifacts":false}"#, dirty, "text/plain"), dirty);
+    let some = r#"{"artifacts":{"bidi":false,"hyphenation":true}}"#;
+    assert_eq!(text(some, dirty, "text/plain"), "ab \u{202e}c example");
+}
+
+#[test]
+fn running_lines_go_from_pages() {
+    let pages = "ACME\none\n- 1 -\n\x0cACME\ntwo\n- 2 -\n\x0cACME\nthree\n- 3 -\n\x0c";
+    let output = output("{}", pages, Some("text/plain"));
+    assert_eq!(output.payload, b"one\n\x0ctwo\n\x0cthree\n\x0c");
+    assert!(output.attributes.iter().any(|a| a.name == "sanitize.artifacts.running-lines" && a.value == "6"));
+}
+
+#[test]
+fn what_is_hidden_by_invisible_characters_is_found() {
+    assert_eq!(text("{}", "joe\u{200b}@exam\u{ad}ple.com", "text/plain"), "[EMAIL]");
+}
+
+#[test]
+fn json_is_sanitised_in_all_values_or_in_the_named_fields() {
+    let json =
+        r#"{"to": "a@b.de", "n": 4111111111111111, "m": [{"text": "\u0061@b.de", "id": "c@d.de"}], "e@f.de": null}"#;
+    assert_eq!(
+        text("{}", json, "application/json"),
+        r#"{"to": "[EMAIL]", "n": 4111111111111111, "m": [{"text": "[EMAIL]", "id": "[EMAIL]"}], "e@f.de": null}"#
+    );
+    assert_eq!(
+        text(r#"{"fields":["/m/*/text","/n","/absent"]}"#, json, "application/cloudevents+json; charset=utf-8"),
+        r#"{"to": "a@b.de", "n": 4111111111111111, "m": [{"text": "[EMAIL]", "id": "c@d.de"}], "e@f.de": null}"#
+    );
+}
+
+#[test]
+fn a_payload_without_a_media_type_says_itself_whether_it_is_json() {
+    let payload = |payload: &str| String::from_utf8(output("{}", payload, None).payload).unwrap();
+    assert_eq!(payload(r#"{"a@b.de":"\na@b.de"}"#), r#"{"a@b.de":"\n[EMAIL]"}"#);
+    assert_eq!(payload("{a@b.de}"), "{[EMAIL]}");
+}
+
+#[test]
+fn bad_payloads_are_rejected_with_a_code_and_without_their_content() {
+    assert_eq!(code(process("{}", [b'a', 0xff], Some("text/plain"))), "not-utf8");
+    assert_eq!(code(process("{}", [0xff], Some("application/json"))), "not-utf8");
+    assert_eq!(code(process("{}", "{\"a@b.de\"", Some("application/json"))), "invalid-json");
+    assert_eq!(code(process("{}", [0xff, 0xd8], Some("application/pdf"))), "unsupported-media-type");
+    let Outcome::Reject(failure) = process("{}", "{\"a@b.de\" 7", Some("application/json")) else { panic!("accepted") };
+    assert!(!failure.message.contains("a@b.de"), "{}", failure.message);
+}
+
+#[test]
+fn the_description_carries_a_schema_that_names_every_setting() {
+    let descriptor = Sanitize::describe();
+    let schema: serde_json::Value = serde_json::from_str(&descriptor.config_schema_json.unwrap()).unwrap();
+    let names: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["artifacts", "fields", "key", "pii"]);
+}

@@ -1,0 +1,96 @@
+//! Lets an item pass unchanged, or rejects it with everything that is wrong with it.
+
+mod config;
+mod fault;
+mod rules;
+mod schema;
+
+use gristmill_sdk::{ConfigFault, Descriptor, Event, Failure, Outcome, Output, Stage, StageError};
+use serde_json::Value;
+
+use config::Checks;
+pub use config::Config;
+use fault::Faults;
+pub use rules::Bounds;
+
+/// The stage.
+#[derive(Debug)]
+pub struct Validate {
+    checks: Checks,
+}
+
+impl Stage for Validate {
+    type Config = Config;
+
+    fn describe() -> Descriptor {
+        Descriptor::new("validate", env!("CARGO_PKG_VERSION"), "Rejects items that do not fit a schema or rules")
+            .config_schema(include_str!("../config.schema.json"))
+            .accepts(&["text/*", "application/*"])
+    }
+
+    fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
+        Ok(Self { checks: config.try_into()? })
+    }
+
+    fn process(&self, event: Event) -> Result<Outcome, StageError> {
+        let verdict = self.check(&event);
+        Ok(verdict.map_or_else(Outcome::Reject, |()| Outcome::one(Output::from(&event))))
+    }
+}
+
+impl Validate {
+    fn check(&self, event: &Event) -> Result<(), Failure> {
+        let text = event.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
+        let mut faults = Faults::default();
+        match self.kind(event)? {
+            Kind::Json => {
+                let item = parsed(text)?;
+                if let Some(schema) = &self.checks.schema {
+                    schema.check(&item, &mut faults);
+                }
+                self.checks.rules.check(&item, &mut faults);
+            }
+            Kind::Text => {
+                if !self.checks.text.contain(&text.chars().count()) {
+                    faults.add("", || format!("must have a number of characters of {}", self.checks.text));
+                }
+            }
+        }
+        faults.rejection().map_or(Ok(()), Err)
+    }
+
+    /// What to take the item for. Without a media type that is what the checks need.
+    fn kind(&self, event: &Event) -> Result<Kind, Failure> {
+        let needs_json = self.checks.need_json();
+        match event.media_type().as_deref() {
+            None if needs_json => Ok(Kind::Json),
+            None => Ok(Kind::Text),
+            Some(json) if json == "application/json" || json.ends_with("+json") => Ok(Kind::Json),
+            Some(text) if text.starts_with("text/") && needs_json => {
+                let message = format!("the checks are for JSON and the item is {text}: send it as application/json");
+                Err(Failure::new("not-json", message))
+            }
+            Some(text) if text.starts_with("text/") => Ok(Kind::Text),
+            Some(other) => {
+                let message = format!("validate checks text and JSON, not {other}: put `extract` before it");
+                Err(Failure::new("unsupported-type", message))
+            }
+        }
+    }
+}
+
+enum Kind {
+    Text,
+    Json,
+}
+
+fn parsed(text: &str) -> Result<Value, Failure> {
+    // What serde says of bad syntax is the kind and the place, never a piece of the data.
+    serde_json::from_str(text)
+        .map_err(|error| Failure::new("invalid-json", format!("the payload is not JSON: {error}")))
+}
+
+gristmill_sdk::stage!(Validate);
+
+#[cfg(test)]
+mod tests;

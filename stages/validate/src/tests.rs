@@ -1,0 +1,136 @@
+//! The stage as a whole.
+
+use gristmill_sdk::{Attribute, ConfigFault, Event, Header, Outcome, Stage};
+use serde_json::{Value, json};
+
+use crate::{Config, Validate};
+
+fn made(config: Value) -> Result<Validate, Vec<ConfigFault>> {
+    Validate::new(serde_json::from_value::<Config>(config).unwrap())
+}
+
+fn outcome(config: Value, payload: &str, media_type: Option<&str>) -> Outcome {
+    made(config).unwrap().process(Event::sample(payload, media_type)).unwrap()
+}
+
+/// The rejection's code, or "" if the item passes.
+fn code(config: Value, payload: &str, media_type: Option<&str>) -> String {
+    match outcome(config, payload, media_type) {
+        Outcome::Emit(_) => String::new(),
+        Outcome::Reject(failure) => failure.code,
+        Outcome::Drop(reason) => panic!("dropped: {reason}"),
+    }
+}
+
+fn config_faults(config: Value) -> Vec<String> {
+    made(config).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
+}
+
+const JSON: Option<&str> = Some("application/json");
+
+#[test]
+fn a_valid_item_passes_unchanged() {
+    let mut event = Event::sample(" {\"id\": 1E5,\t\"id\": 1.10} \n", Some("application/vnd.x+json; charset=utf-8"));
+    event.headers.push(Header { name: "h".into(), value: None });
+    event.attributes.push(Attribute { name: "chunk.ordinal".into(), value: "1".into() });
+    let config = json!({"schema": {"required": ["id"]}, "require": ["/id"]});
+    let Outcome::Emit(outputs) = made(config).unwrap().process(event.clone()).unwrap() else { panic!("not emitted") };
+    let [output] = &outputs[..] else { panic!("{} outputs", outputs.len()) };
+    assert_eq!(output.payload, event.payload);
+    assert_eq!((&output.content_type, &output.headers), (&event.content_type, &event.headers));
+    assert!(output.attributes.is_empty() && output.branch.is_none());
+}
+
+#[test]
+fn faults_of_schema_and_rules_come_together() {
+    let config = json!({"schema": {"properties": {"id": {"type": "integer"}}}, "require": ["/name"]});
+    let Outcome::Reject(failure) = outcome(config, r#"{"id": "x"}"#, JSON) else { panic!("not rejected") };
+    assert_eq!(failure.code, "validation-failed");
+    assert_eq!(failure.message, r#"2 faults: /id: value is not of type "integer"; /name: is required"#);
+}
+
+#[test]
+fn text_has_a_length_in_characters() {
+    let config = json!({"min_text_length": 2, "max_text_length": 3});
+    assert_eq!(code(config.clone(), "äöü", Some("text/plain")), "");
+    assert_eq!(code(config.clone(), "äö", None), "");
+    assert_eq!(code(config.clone(), "äöüß", Some("text/plain")), "validation-failed");
+    let Outcome::Reject(failure) = outcome(config, "ä", None) else { panic!("not rejected") };
+    assert_eq!(failure.message, "1 fault: the item: must have a number of characters of from 2 to 3");
+}
+
+#[test]
+fn text_rules_leave_json_items_alone() {
+    assert_eq!(code(json!({"max_text_length": 1}), r#"{"a": 1}"#, JSON), "");
+    assert_eq!(code(json!({"max_text_length": 1}), r#"{"a": "#, JSON), "invalid-json");
+}
+
+#[test]
+fn json_checks_refuse_text_items_but_read_untyped_ones() {
+    let config = json!({"require": ["/a"]});
+    assert_eq!(code(config.clone(), r#"{"a": 1}"#, Some("text/plain")), "not-json");
+    assert_eq!(code(config.clone(), r#"{"a": 1}"#, None), "");
+    assert_eq!(code(config, "plain", None), "invalid-json");
+}
+
+#[test]
+fn what_cannot_be_read_is_rejected() {
+    let config = json!({"require": ["/a"]});
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    assert_eq!(code(config.clone(), &nested(127), JSON), "validation-failed");
+    assert_eq!(code(config.clone(), &nested(128), JSON), "invalid-json");
+    assert_eq!(code(config.clone(), "%PDF", Some("application/pdf")), "unsupported-type");
+    let event = Event::sample(*b"\xff", JSON);
+    let Outcome::Reject(failure) = made(config).unwrap().process(event).unwrap() else { panic!("not rejected") };
+    assert_eq!(failure.code, "not-utf8");
+}
+
+#[test]
+fn invalid_json_is_not_quoted() {
+    for payload in [r#"{"a": jane}"#, r#"{"a": "jane" "b": 1}"#, r#"{"jane": 1,}"#, "\"jane\u{1}\"", "1jane", "[\"jane"]
+    {
+        let outcome = outcome(json!({"require": ["/a"]}), payload, JSON);
+        let Outcome::Reject(failure) = outcome else { panic!("not rejected: {payload}") };
+        assert!(!failure.message.contains("jane") && failure.message.contains("line 1 column"), "{}", failure.message);
+    }
+}
+
+#[test]
+fn a_configuration_that_checks_nothing_is_a_fault() {
+    assert_eq!(config_faults(json!({})), [""]);
+    assert_eq!(config_faults(json!({"formats": true})), [""]);
+}
+
+#[test]
+fn all_faults_of_a_configuration_are_reported() {
+    let config = json!({
+        "schema": {"pattern": "("}, "require": ["a"], "min_text_length": 2, "max_text_length": 1,
+    });
+    assert_eq!(config_faults(config), ["/require/0", "/min_text_length", "/schema/pattern"]);
+}
+
+#[test]
+fn the_config_schema_agrees_with_the_type() {
+    let schema: Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();
+    let accepts = |config: Value| {
+        let fits = jsonschema::is_valid(&schema, &config);
+        let made = serde_json::from_value::<Config>(config.clone()).is_ok_and(|config| Validate::new(config).is_ok());
+        assert_eq!(fits, made, "{config}");
+        fits
+    };
+    assert!(accepts(json!({"schema": true, "formats": true})));
+    assert!(accepts(json!({"min_text_length": 0, "max_text_length": 9})));
+    assert!(accepts(json!({
+        "require": ["", "/a~1b"], "allowed": {"/s": [1, null]},
+        "range": {"/n": {"min": -0.5}}, "length": {"/t": {"min": 1, "max": 2}},
+    })));
+    assert!(!accepts(json!({"require": ["a"]})));
+    assert!(!accepts(json!({"require": ["/a~b"]})));
+    assert!(!accepts(json!({"allowed": {"/s": []}})));
+    assert!(!accepts(json!({"range": {"/n": {}}})));
+    assert!(!accepts(json!({"range": {"/n": {"minimum": 1}}})));
+    assert!(!accepts(json!({"length": {"/n": {"min": -1}}})));
+    assert!(!accepts(json!({"length": {"n": {"min": 1}}})));
+    assert!(!accepts(json!({"schema": "text"})));
+    assert!(!accepts(json!({"unknown": 1})));
+}

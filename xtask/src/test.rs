@@ -1,0 +1,69 @@
+//! `cargo xtask test`: the host's tests, with the guests built and a broker running.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::broker::{Broker, VARIABLE};
+use crate::workspace::{self, Workspace};
+use crate::{setup, stages};
+
+/// The integration tests that need Apache Kafka. A test that does belongs into one of them.
+const NEED_A_BROKER: &[&str] = &["broker"];
+
+/// Runs `cargo test` of the host with these arguments.
+pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
+    setup::run(workspace)?;
+    let mut broker = Broker::begin(workspace);
+    stages::standard(workspace)?;
+    stages::guests(workspace)?;
+    workspace::run(with_broker(workspace, broker.address()?).args(args))
+}
+
+/// Every test of the host, doc tests among them, against the broker at this address.
+pub(crate) fn with_broker(workspace: &Workspace, address: &str) -> Command {
+    let mut command = workspace.cargo(["test", "--package", "gristmill", "--no-fail-fast"]);
+    command.env(VARIABLE, address);
+    command
+}
+
+/// Every test of the host that needs no broker, but for doc tests, which cargo runs with all others or alone.
+pub(crate) fn without_broker(workspace: &Workspace) -> Result<Command> {
+    let mut command = workspace.cargo(["test", "--package", "gristmill", "--no-fail-fast", "--lib", "--bins"]);
+    for test in integration_tests(&workspace.root.join("host/tests"))? {
+        if !NEED_A_BROKER.contains(&test.as_str()) {
+            command.args(["--test", &test]);
+        }
+    }
+    command.env_remove(VARIABLE);
+    Ok(command)
+}
+
+/// The names of the test targets in a folder: its files, and its folders with a `main.rs`.
+fn integration_tests(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+        let path = entry?.path();
+        let is_test = path.join("main.rs").is_file() || path.extension().is_some_and(|extension| extension == "rs");
+        if let (true, Some(name)) = (is_test, path.file_stem()) {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quick_run_has_the_house_rules_and_no_test_that_needs_a_broker() {
+        let workspace = Workspace::find().unwrap();
+        let line = workspace::line(&without_broker(&workspace).unwrap());
+        assert!(line.contains("--test tidy"), "{line}");
+        assert!(!line.contains("--test broker"), "{line}");
+    }
+}

@@ -1,0 +1,71 @@
+//! `cargo verify`: everything that a change must pass, on a laptop as in CI.
+
+use anyhow::Result;
+
+use crate::broker::Broker;
+use crate::steps::Steps;
+use crate::workspace::{self, Workspace, which};
+use crate::{setup, stages, test};
+
+/// How much is verified.
+#[derive(Clone, Copy)]
+pub(crate) enum Extent {
+    /// All of it, with Apache Kafka.
+    Full,
+    /// What needs no broker.
+    Quick,
+}
+
+/// Takes every step up to the first that fails, and says how long each took.
+pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
+    let mut steps = Steps::new(9);
+    let verdict = take(workspace, extent, &mut steps);
+    eprintln!("\n{steps}");
+    verdict
+}
+
+fn take(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> {
+    steps.take("build tools", "cargo xtask setup", || setup::run(workspace))?;
+    let mut broker = match extent {
+        Extent::Full => Some(Broker::begin(workspace)),
+        Extent::Quick => None,
+    };
+    steps.run("format", &mut workspace.cargo(["fmt", "--all", "--", "--check"]))?;
+    licences(workspace, steps)?;
+    steps.take("stages", "cargo stages", || {
+        stages::standard(workspace)?;
+        stages::guests(workspace)
+    })?;
+    // Long before it is needed: a broker that cannot be had is to be known before the long builds, not after.
+    if let Some(broker) = &mut broker {
+        steps.take("Apache Kafka", "cargo xtask kafka", || broker.address().map(drop))?;
+    }
+
+    // The host and the rest apart: cargo unifies the features of what it builds together, so with the guests beside it
+    // the host would get another wasmtime than it has alone.
+    clippy(workspace, steps, "clippy of the host", &["--package", "gristmill"])?;
+    clippy(workspace, steps, "clippy of the rest", &["--workspace", "--exclude", "gristmill"])?;
+    steps.run("tests of the rest", &mut workspace.cargo(["test", "--workspace", "--exclude", "gristmill"]))?;
+    match &mut broker {
+        Some(broker) => {
+            let mut tests = test::with_broker(workspace, broker.address()?);
+            steps.take("tests of the host", "cargo xtask test", || workspace::run(&mut tests))
+        }
+        None => steps.run("tests of the host without a broker", &mut test::without_broker(workspace)?),
+    }
+}
+
+fn clippy(workspace: &Workspace, steps: &mut Steps, name: &'static str, packages: &[&str]) -> Result<()> {
+    let args = [&["clippy", "--all-targets"], packages, &["--", "-D", "warnings"]].concat();
+    steps.run(name, &mut workspace.cargo(args))
+}
+
+/// Licences, bans and sources. Not the advisories: they change from day to day and need the net, and what passes today
+/// must pass tomorrow; `just deny` checks them.
+fn licences(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    if which("cargo-deny").is_none() {
+        steps.leave_out("licences", "cargo-deny is not installed; `cargo install cargo-deny --locked` installs it");
+        return Ok(());
+    }
+    steps.run("licences", &mut workspace.cargo(["deny", "check", "licenses", "bans", "sources"]))
+}

@@ -1,0 +1,97 @@
+//! Where things are, and how other programs are run in it.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The repository and its build folder.
+pub(crate) struct Workspace {
+    /// The folder with the workspace's Cargo.toml.
+    pub(crate) root: PathBuf,
+    /// Cargo's target folder, absolute.
+    pub(crate) target: PathBuf,
+}
+
+impl Workspace {
+    /// The workspace that this program is a member of.
+    pub(crate) fn find() -> Result<Self> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = here.parent().context("xtask is not in a folder of the workspace")?.to_path_buf();
+        // Cargo reads a relative CARGO_TARGET_DIR from the folder it is called in, which is still ours.
+        let target = match env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => env::current_dir()?.join(folder),
+            None => root.join("target"),
+        };
+        Ok(Self { root, target })
+    }
+
+    /// The same cargo that runs us, to be called in the root, with the same target folder.
+    pub(crate) fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+        command.current_dir(&self.root).args(args);
+        if env::var_os("CARGO_TARGET_DIR").is_some() {
+            command.env("CARGO_TARGET_DIR", &self.target);
+        }
+        command
+    }
+
+    /// The host as the demo, the figures and the tests use it: one profile, so that nothing big is compiled twice.
+    pub(crate) fn host(&self) -> PathBuf {
+        self.target.join("debug").join("gristmill")
+    }
+}
+
+/// Runs a program to its end, with our own input and output.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("`{}` cannot be started", line(command)))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", line(command));
+    }
+    Ok(())
+}
+
+/// Runs a program to its end and gives what it printed; nothing of it is shown.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("`{}` cannot be started", line(command)))?;
+    if !output.status.success() {
+        bail!("`{}` failed: {}", line(command), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// A command as one would type it.
+pub(crate) fn line(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let mut line = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    for arg in command.get_args() {
+        line.push(' ');
+        line.push_str(&arg.to_string_lossy());
+    }
+    line
+}
+
+/// Where a program stands in PATH.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_command_is_named_as_one_would_type_it() {
+        let error = run(Command::new("/bin/sh").args(["-c", "exit 3"])).unwrap_err();
+        assert_eq!(error.to_string(), "`sh -c exit 3` failed (exit status: 3)");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_not_found() {
+        assert!(which("sh").is_some());
+        assert!(which("no-program-of-this-name").is_none());
+    }
+}
