@@ -1,0 +1,152 @@
+//! The examples, run as their READMEs say and compared with what they promise.
+//!
+//! `GRISTMILL_UPDATE_EXAMPLES=1 cargo test --test examples` writes the expected files anew; look at the difference.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+/// Nothing takes longer, even on a busy machine that compiles the stages first.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join(name)
+}
+
+fn gristmill() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// `gristmill run` on an example with its embedded broker.
+struct Host {
+    child: std::process::Child,
+    brokers: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Host {
+    fn start(pipeline: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = std::fs::File::create(&path).unwrap();
+        let mut run = gristmill();
+        run.args(["run", "--log-format", "json"]).arg(pipeline).stderr(log);
+        let child = run.spawn().unwrap();
+        let mut host = Self { child, brokers: String::new(), _folder: folder };
+        host.brokers = until("the host runs", || {
+            let log = std::fs::read_to_string(&path).unwrap();
+            assert!(host.child.try_wait().unwrap().is_none(), "the host ended:\n{log}");
+            let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines.find_map(|line| {
+                let running = line["message"] == "running";
+                running.then(|| line["brokers"].as_str().unwrap().to_owned())
+            })
+        });
+        host
+    }
+
+    fn send(&self, topic: &str, files: &[PathBuf], options: &[&str]) {
+        let mut send = gristmill();
+        send.args(["send", topic, "--brokers", &self.brokers]).args(options).args(files);
+        succeeded(send.output().unwrap());
+    }
+
+    /// All records of a topic as `gristmill tail --json` shows them, in the order of their items.
+    fn records(&self, topic: &str) -> Vec<Value> {
+        let mut tail = gristmill();
+        tail.args(["tail", topic, "--json", "--until-end", "--brokers", &self.brokers]);
+        let shown = succeeded(tail.output().unwrap());
+        let mut records: Vec<Value> = shown.lines().map(|line| plain(serde_json::from_str(line).unwrap())).collect();
+        records.sort_by_key(|record| {
+            let header = |name: &str| record["headers"][name].as_str().unwrap_or_default().to_owned();
+            (header("gristmill-job-id"), header("gristmill-item-id"))
+        });
+        records
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn succeeded(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits until there is a value.
+fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = reached() {
+            return value;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A record without what differs from run to run: headers by name, JSON values as JSON, binary values by size.
+fn plain(record: Value) -> Value {
+    let mut headers = Map::new();
+    for header in record["headers"].as_array().unwrap() {
+        headers.insert(header["name"].as_str().unwrap().to_owned(), header["value"].clone());
+    }
+    let value = match record["value"].as_str() {
+        Some(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        None => json!(format!("({} characters of base64)", record["value_base64"].as_str().map_or(0, str::len))),
+    };
+    json!({ "headers": headers, "value": value })
+}
+
+/// Runs an example until every input record has come to an end, and compares both topics with the expected files.
+fn run_and_compare(name: &str, topics: [&str; 3], files: &[&str], options: &[&str], inputs: usize) {
+    let folder = example(name);
+    let host = Host::start(&folder.join("pipeline.toml"));
+    let files: Vec<PathBuf> = files.iter().map(|file| folder.join("input").join(file)).collect();
+    let [source, sink, dead] = topics;
+    host.send(source, &files, options);
+    let (output, letters) = until("every record has come to an end", || {
+        let (output, letters) = (host.records(sink), host.records(dead));
+        let job = |record: &Value| record["headers"]["gristmill-job-id"].to_string();
+        let jobs: BTreeSet<String> = output.iter().chain(&letters).map(job).collect();
+        (jobs.len() == inputs).then_some((output, letters))
+    });
+    compare(&folder.join("expected/output.jsonl"), &output);
+    compare(&folder.join("expected/dead-letters.jsonl"), &letters);
+}
+
+fn compare(path: &Path, records: &[Value]) {
+    if std::env::var_os("GRISTMILL_UPDATE_EXAMPLES").is_some() {
+        let lines: Vec<String> = records.iter().map(|record| format!("{record}\n")).collect();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, lines.concat()).unwrap();
+    }
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let expected: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (number, (record, expected)) in records.iter().zip(&expected).enumerate() {
+        assert_eq!(record, expected, "record {} of {}", number + 1, path.display());
+    }
+    assert_eq!(records.len(), expected.len(), "{}", path.display());
+}
+
+#[test]
+fn documents_become_clean_enriched_chunks_and_the_scan_a_dead_letter() {
+    let files = ["broken-scan.pdf", "incident-report.docx", "release-notes.html", "supply-agreement.pdf"];
+    run_and_compare("documents", ["documents", "chunks", "documents.dead"], &files, &[], files.len());
+}
+
+#[test]
+fn events_are_enriched_in_place_and_the_bad_ones_are_dead_letters() {
+    let topics = ["tickets", "tickets.enriched", "tickets.dead"];
+    run_and_compare("events", topics, &["tickets.jsonl"], &["--lines"], 5);
+}
