@@ -33,14 +33,15 @@ pub(super) fn answer(format: &Format, message: &str) -> Result<String, ChatFailu
     Ok(writer.value(&schema, 0).to_string())
 }
 
-/// What stands between the first and the last line that is only a tag; else the whole message.
+/// What stands between the first and the last line that is only a tag (`<text>`, `</text>`) or a fence (`<<<KEY text`,
+/// `KEY>>>`); else the whole message.
 fn document(message: &str) -> &str {
     let (mut start, mut end, mut offset) = (None, None, 0);
     for line in message.split_inclusive('\n') {
         let tag = line.trim();
-        if tag.starts_with("</") && tag.ends_with('>') {
+        if (tag.starts_with("</") && tag.ends_with('>')) || tag.ends_with(">>>") {
             end = Some(offset);
-        } else if start.is_none() && tag.starts_with('<') && tag.ends_with('>') {
+        } else if start.is_none() && ((tag.starts_with('<') && tag.ends_with('>')) || tag.starts_with("<<<")) {
             start = Some(offset + line.len());
         }
         offset += line.len();
@@ -54,6 +55,7 @@ fn document(message: &str) -> &str {
 fn sentences(document: &str) -> Vec<String> {
     let mut sentences = Vec::new();
     for line in document.lines() {
+        let line = line.trim_start_matches(['#', '-', '*', '|', ' ']);
         for sentence in line.split_inclusive(['.', '!', '?']) {
             let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
             if sentence.chars().any(char::is_alphanumeric) {
@@ -208,6 +210,13 @@ mod tests {
         assert_eq!(answer(&Format::Text, DOCUMENT).unwrap(), "The harvest was good. Mills ran all night!");
         assert_eq!(answer(&Format::Text, "One.\nTwo. Three.").unwrap(), "One. Two.");
         assert_eq!(answer(&Format::Text, "").unwrap(), "");
+    }
+
+    #[test]
+    fn only_what_is_fenced_is_the_document() {
+        for fenced in ["The key is 3f.\n\n<<<3f text\n# Hello there.\n3f>>>", "Summarise:\n<text>\nHello there.\n</text>"] {
+            assert_eq!(answer(&Format::Text, fenced).unwrap(), "Hello there.");
+        }
     }
 
     #[test]

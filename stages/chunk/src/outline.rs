@@ -4,7 +4,7 @@ mod markdown;
 mod plain;
 
 use std::cmp::Reverse;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::config::Format;
 
@@ -87,6 +87,13 @@ impl Outline {
     pub(crate) fn content_at(&self, position: usize) -> Content {
         let next = self.marks.partition_point(|mark| mark.at <= position);
         self.marks[..next].last().map_or(Content::Prose, |mark| mark.content)
+    }
+
+    /// Whether a code block starts in these places.
+    pub(crate) fn code_starts_in(&self, places: RangeInclusive<usize>) -> bool {
+        let first = self.marks.partition_point(|mark| mark.at < *places.start());
+        let mut starts = self.marks[first..].iter().take_while(|mark| mark.at <= *places.end());
+        starts.any(|mark| mark.content == Content::Code)
     }
 
     pub(crate) fn headings(&self) -> &[Heading] {

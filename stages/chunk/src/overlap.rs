@@ -24,12 +24,15 @@ pub(crate) fn overlap_start(text: &str, piece: Range<usize>, outline: &Outline, 
         return piece.end;
     }
     let room = Room { text, piece_start: piece.start, range: earliest..piece.end };
-    let start = match outline.content_at(earliest) {
-        Content::Prose => room.first_sentence(),
-        Content::Code => room.first_line(),
+    let block = outline.marks_after(earliest - 1).first().filter(|mark| mark.at <= piece.end);
+    let block_start = block.and_then(|mark| room.accept(mark.at));
+    let start = match (outline.content_at(earliest), block) {
+        // Half a code block that is over would open a fence in the next piece.
+        (Content::Code, Some(_)) => return block_start.unwrap_or(piece.end),
+        (Content::Code, None) => room.first_line(),
+        (Content::Prose, _) => room.first_sentence(),
     };
-    let block = outline.marks_after(earliest - 1).first().and_then(|mark| room.accept(mark.at));
-    let by_structure = [start, block].into_iter().flatten().min();
+    let by_structure = [start, block_start].into_iter().flatten().min();
     by_structure.or_else(|| room.first_word()).or_else(|| room.first_grapheme()).unwrap_or(piece.end)
 }
 

@@ -44,21 +44,32 @@ fn split_section(text: &str, section: Range<usize>, outline: &Outline, limits: L
             pieces.push(Piece { range: start..reach, fresh });
             return;
         }
-        let stretch = if fresh < reach { Stretch::new(text, fresh..reach, content_end) } else { None };
-        let end = match stretch {
-            Some(stretch) => cut(&stretch, outline),
-            // What is repeated left no room for anything new.
-            None if start < fresh => {
-                start = fresh;
-                continue;
-            }
-            // Nothing but white space, more than fits.
-            None => reach,
+        let longest = Piece { range: start..reach, fresh };
+        let Some(end) = end_of_piece(text, &longest, content_end, outline) else {
+            start = fresh;
+            continue;
         };
         pieces.push(Piece { range: start..end, fresh });
         start = overlap_start(text, start..end, outline, limits);
         fresh = end;
     }
+}
+
+/// Where to end a piece that cannot be longer than `longest`; `None` when it should not repeat anything, for what it
+/// repeats takes the room that is needed.
+fn end_of_piece(text: &str, longest: &Piece, content_end: usize, outline: &Outline) -> Option<usize> {
+    let Piece { range, fresh } = longest;
+    let repeats = range.start < *fresh;
+    let room = *fresh..range.end.max(*fresh);
+    let Some(stretch) = Stretch::new(text, room, content_end) else {
+        // Nothing but white space, more than fits.
+        return (!repeats).then_some(range.end);
+    };
+    let block_cut = cut_between_blocks(&stretch, outline);
+    if block_cut.is_none() && repeats && outline.code_starts_in(*fresh..=stretch.content()) {
+        return None;
+    }
+    block_cut.or_else(|| Some(stretch.cut(outline.content_at(stretch.content()))))
 }
 
 /// How far a piece can go that starts where `rest` does.
@@ -73,8 +84,8 @@ fn reach(text: &str, rest: Range<usize>, limits: Limits) -> usize {
     rest.end
 }
 
-/// The best block to cut before, the last of several; else the best cut inside the block.
-fn cut(stretch: &Stretch<'_>, outline: &Outline) -> usize {
+/// The best block to cut before, the last of several.
+fn cut_between_blocks(stretch: &Stretch<'_>, outline: &Outline) -> Option<usize> {
     let mut best = None;
     for mark in outline.marks_after(stretch.content()) {
         let Some(at) = stretch.accept_behind_gap(mark.at) else {
@@ -88,8 +99,5 @@ fn cut(stretch: &Stretch<'_>, outline: &Outline) -> usize {
             break;
         }
     }
-    match best {
-        Some((_, at)) => at,
-        None => stretch.cut(outline.content_at(stretch.content())),
-    }
+    best.map(|(_, at)| at)
 }

@@ -144,6 +144,21 @@ fn an_overlap_without_the_start_of_a_sentence_starts_at_a_word() {
 }
 
 #[test]
+fn an_overlap_repeats_lines_of_a_code_block_only_inside_it() {
+    let config = json!({"size": 20, "overlap": 8});
+    let goes_on = markdown(&config, "```\nmake one\nb c\nd e f g\n```\n");
+    assert_eq!(goes_on, ["```\nmake one\nb c\n", "b c\nd e f g\n```\n"]);
+    let is_over = markdown(&config, "```\nmake one\n```\n\nThe text under it.");
+    assert_eq!(is_over, ["```\nmake one\n```\n\n", "The text under it."]);
+}
+
+#[test]
+fn an_overlap_that_would_break_a_code_block_is_left_out() {
+    let text = "Some text here.\n\n```\nmake one\n```\n";
+    assert_eq!(markdown(&json!({"size": 18, "overlap": 8}), text), ["Some text here.\n\n", "```\nmake one\n```\n"]);
+}
+
+#[test]
 fn an_overlap_never_crosses_a_dividing_heading() {
     let chunks = outputs(&json!({"size": 40, "overlap": 30}), "text/markdown", "# A\n\nFirst.\n\n# B\n\nSecond.\n");
     assert_eq!(attributes("chunk.overlap", &chunks), some(&["0", "0"]));

@@ -1,0 +1,120 @@
+//! Gristmill itself, from topic to topic.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use gristmill::flow::{self, Limits, Step};
+use gristmill::kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
+use gristmill::model::RetryPolicy;
+use gristmill::ports::{Observer, Sight, Stage};
+use gristmill::{app, config};
+use gristmill_stage_chunk::Chunk;
+use gristmill_stage_sanitize::Sanitize;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::native::Native;
+use super::{Run, cpu_time};
+
+/// Jobs in flight. Each waits some milliseconds for its acknowledgement, so a pipeline for throughput wants many.
+const IN_FLIGHT: usize = 2_000;
+const SANITIZE: &str = r#"{ "pii": { "default": "keep", "email": "mask", "phone": "mask" }, "artifacts": false }"#;
+const CHUNK: &str = r#"{ "size": 1000 }"#;
+
+/// Where a run reads and writes.
+pub(crate) struct Wanted<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) source: &'a str,
+    pub(crate) group: &'a str,
+    pub(crate) sink: &'a str,
+    pub(crate) dead: &'a str,
+}
+
+/// Counts ended jobs and remembers when the first began.
+#[derive(Default)]
+struct Count {
+    begun: std::sync::OnceLock<(Instant, Duration)>,
+    ended: AtomicUsize,
+    wanted: usize,
+    done: CancellationToken,
+}
+
+impl Observer for Count {
+    fn observe(&self, sight: &Sight<'_>) {
+        match sight {
+            Sight::JobStarted { .. } => {
+                self.begun.get_or_init(|| (Instant::now(), cpu_time()));
+            }
+            Sight::Attempt { .. } => {}
+            Sight::JobEnded { .. } => {
+                if self.ended.fetch_add(1, Ordering::Relaxed) + 1 == self.wanted {
+                    self.done.cancel();
+                }
+            }
+        }
+    }
+}
+
+/// Runs the steps over so many events; the time until they are committed counts.
+pub(crate) async fn run(wanted: Wanted<'_>, steps: Vec<Step>, count: usize) -> Run {
+    let mut source = KafkaSource::open(wanted.settings, SourceSettings::new(wanted.group, &[wanted.source])).unwrap();
+    let observer = Arc::new(Count { wanted: count, ..Count::default() });
+    let pipeline = flow::Pipeline {
+        name: "bench".into(),
+        stage_names: steps.iter().map(|step| Arc::clone(&step.name)).collect(),
+        steps,
+        content_type: None,
+        sink: Arc::new(KafkaSink::open(wanted.settings).unwrap()),
+        output_topic: wanted.sink.into(),
+        dead_letter_topic: wanted.dead.into(),
+        model: None,
+        observer: observer.clone(),
+        limits: Limits {
+            jobs: IN_FLIGHT.try_into().unwrap(),
+            bytes: (64 << 20).try_into().unwrap(),
+            items_per_job: 8.try_into().unwrap(),
+            drain_timeout: Duration::from_secs(30),
+        },
+    };
+    flow::run(&mut source, Arc::new(pipeline), observer.done.clone()).await.unwrap();
+    assert_eq!(observer.ended.load(Ordering::Relaxed), count, "an event came twice");
+    let (wall, cpu) = observer.begun.get().unwrap();
+    Run { wall: wall.elapsed(), cpu: cpu_time() - *cpu }
+}
+
+/// A stage that changes nothing, in the sandbox.
+pub(crate) async fn pass_through() -> Vec<Step> {
+    static LOADED: OnceCell<Vec<Step>> = OnceCell::const_new();
+    let guest = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join("pass.wasm");
+    let stages = format!("[[stage]]\nname = \"pass\"\nmodule = {:?}\n", guest.display().to_string());
+    LOADED.get_or_init(|| load(stages)).await.clone()
+}
+
+/// The two standard stages, in the sandbox.
+pub(crate) async fn sandboxed() -> Vec<Step> {
+    static LOADED: OnceCell<Vec<Step>> = OnceCell::const_new();
+    let stages = "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\n\
+         config = { pii = { default = \"keep\", email = \"mask\", phone = \"mask\" }, artifacts = false }\n\
+         [[stage]]\nname = \"chunk\"\nmodule = \"builtin:chunk\"\nconfig = { size = 1000 }\n";
+    LOADED.get_or_init(|| load(stages.into())).await.clone()
+}
+
+/// The same two, natively.
+pub(crate) fn natively() -> Vec<Step> {
+    let step = |name: &str, stage: Arc<dyn Stage>| Step { name: name.into(), stage, retry: RetryPolicy::default() };
+    vec![
+        step("sanitize", Arc::new(Native::<Sanitize>::new(SANITIZE))),
+        step("chunk", Arc::new(Native::<Chunk>::new(CHUNK))),
+    ]
+}
+
+async fn load(stages: String) -> Vec<Step> {
+    let file = format!(
+        "name = \"bench\"\n[kafka]\nbrokers = \"embedded\"\n[source]\ntopic = \"a\"\n[sink]\ntopic = \"b\"\n\
+         [dead_letter]\ntopic = \"c\"\n[limits]\nmax_in_flight = {IN_FLIGHT}\n{stages}"
+    );
+    let pipeline = config::Pipeline::parse(&file, Path::new("bench.toml")).unwrap();
+    app::load(&pipeline, CancellationToken::new()).await.unwrap().steps
+}

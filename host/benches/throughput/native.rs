@@ -1,0 +1,55 @@
+//! The standard stages without a sandbox: the same code, called directly.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gristmill::model::{Attribute, Failure, Header, Outcome, Output};
+use gristmill::ports::{Call, Stage, StageError};
+use gristmill_sdk as sdk;
+
+/// A stage as a native library, made once and used for every item.
+pub(crate) struct Native<S>(S);
+
+impl<S: sdk::Stage> Native<S> {
+    pub(crate) fn new(config: &str) -> Self {
+        Self(sdk::configure(config).unwrap())
+    }
+}
+
+#[async_trait]
+impl<S: sdk::Stage + Send + Sync> Stage for Native<S> {
+    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
+        match self.0.process(event(&call)) {
+            Ok(sdk::Outcome::Emit(outputs)) => Ok(Outcome::Emit(outputs.into_iter().map(output).collect())),
+            Ok(sdk::Outcome::Drop(code)) => Ok(Outcome::Drop(code)),
+            Ok(sdk::Outcome::Reject(failure)) => Ok(Outcome::Reject(Failure::new(failure.code, failure.message))),
+            Err(error) => Err(StageError::Host(anyhow::anyhow!("{error:?}"))),
+        }
+    }
+}
+
+fn event(call: &Call) -> sdk::Event {
+    let item = &call.item;
+    let bytes = |bytes: &Bytes| bytes.to_vec();
+    let mut event = sdk::Event::sample(item.payload.to_vec(), item.content_type.as_deref());
+    event.id = item.id.as_str().into();
+    event.job_id = call.job.as_str().into();
+    event.key = item.key.as_ref().map(bytes);
+    let header = |header: &Header| sdk::Header { name: header.name.clone(), value: header.value.as_ref().map(bytes) };
+    event.headers = item.headers.iter().map(header).collect();
+    let attribute = |old: &Attribute| sdk::Attribute { name: old.name.clone(), value: old.value.clone() };
+    event.attributes = item.attributes.iter().map(attribute).collect();
+    event
+}
+
+fn output(output: sdk::Output) -> Output {
+    let header = |header: sdk::Header| Header { name: header.name, value: header.value.map(Bytes::from) };
+    let attribute = |new: sdk::Attribute| Attribute { name: new.name, value: new.value };
+    Output {
+        payload: output.payload.into(),
+        content_type: output.content_type,
+        key: output.key.map(Bytes::from),
+        headers: output.headers.into_iter().map(header).collect(),
+        attributes: output.attributes.into_iter().map(attribute).collect(),
+        branch: output.branch,
+    }
+}
