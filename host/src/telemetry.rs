@@ -21,7 +21,11 @@ pub fn start(form: LogForm, level: tracing::Level) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::try_new(&directives)
             .map_err(|error| anyhow::anyhow!("RUST_LOG={directives:?} cannot be understood: {error}"))?,
-        _ => EnvFilter::new(format!("warn,gristmill={}", level.as_str().to_lowercase())),
+        _ => {
+            // Of the libraries only what may need an operator.
+            let others = level.min(tracing::Level::WARN);
+            EnvFilter::new(format!("{others},gristmill={level}"))
+        }
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match form {

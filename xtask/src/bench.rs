@@ -1,30 +1,23 @@
 //! `cargo xtask bench`: the figures, measured on Apache Kafka.
 
-use std::process::{Command, ExitCode};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::broker::{Broker, VARIABLE};
-use crate::host;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
+use crate::{setup, stages};
 
-/// Builds the host and runs its `bench` with the address of a broker in its environment.
-pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<ExitCode> {
-    let mut steps = Steps::new(5);
+/// Builds what is measured in the one profile, and measures it with the address of a broker in the environment.
+pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
+    let mut steps = Steps::new(4);
+    steps.take("checking the build tools", "cargo xtask setup", || setup::run(workspace))?;
     let mut broker = Broker::begin(workspace);
-    host::build(workspace, &mut steps)?;
+    steps.take("building the stages", "cargo stages", || {
+        stages::standard(workspace)?;
+        stages::guests(workspace)
+    })?;
     let address = steps.take("starting Apache Kafka", "cargo xtask kafka", || broker.address())?;
-
-    steps.headline("measuring");
-    let program = workspace.host();
-    let status = Command::new(&program)
-        .arg("bench")
-        .args(args)
-        .env(VARIABLE, address)
-        .status()
-        .with_context(|| format!("{} cannot be started", program.display()))?;
-    // Killed by a signal there is no code; that is no success either.
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Ok(ExitCode::from(code))
+    let mut bench = workspace.cargo(["bench", "--profile", "dev", "--package", "gristmill", "--bench", "throughput"]);
+    bench.arg("--").args(args).env(VARIABLE, address);
+    steps.run("building the host and measuring it", &mut bench)
 }

@@ -28,7 +28,7 @@ cargo stages               build the stages into target/stages, the test guests 
 
 cargo xtask host [ARGS]    build everything and run `gristmill ARGS`
 cargo xtask test [ARGS]    the host's tests with a broker; ARGS go to `cargo test`
-cargo xtask bench [ARGS]   the figures with a broker; ARGS go to `gristmill bench`
+cargo xtask bench          the figures, on a broker of their own
 cargo xtask kafka          one Apache Kafka in the foreground, until ctrl-c
 cargo xtask setup          check the build tools, add the WebAssembly target where it is missing
 
@@ -61,7 +61,7 @@ fn dispatch() -> Result<ExitCode> {
     match (chore.as_str(), words.as_slice()) {
         ("demo", args) => return host::run(&workspace, &[&["demo"], args].concat()),
         ("host", args) => return host::run(&workspace, args),
-        ("bench", args) => return bench::run(&workspace, args),
+        ("bench", args) => bench::run(&workspace, args)?,
         ("test", args) => test::run(&workspace, args)?,
         ("verify", []) => verify::run(&workspace, Extent::Full)?,
         ("verify", ["quick"]) => verify::run(&workspace, Extent::Quick)?,

@@ -11,7 +11,7 @@ use crate::workspace::{self, Workspace};
 use crate::{setup, stages};
 
 /// The integration tests that need Apache Kafka. A test that does belongs into one of them.
-const NEED_A_BROKER: &[&str] = &["broker"];
+const NEED_A_BROKER: &[&str] = &["broker", "pipeline"];
 
 /// Runs `cargo test` of the host with these arguments.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {

@@ -70,7 +70,7 @@ pub(crate) async fn run(wanted: Wanted<'_>, steps: Vec<Step>, count: usize) -> R
         output_topic: wanted.sink.into(),
         dead_letter_topic: wanted.dead.into(),
         model: None,
-        observer: observer.clone(),
+        observer: Arc::<Count>::clone(&observer),
         limits: Limits {
             jobs: IN_FLIGHT.try_into().unwrap(),
             bytes: (64 << 20).try_into().unwrap(),

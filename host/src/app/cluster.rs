@@ -26,7 +26,7 @@ pub struct Cluster {
 /// # Errors
 /// When the variable holds something else than brokers.
 pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
-    if let Ok(brokers) = std::env::var(BROKERS) {
+    if let Some(brokers) = std::env::var(BROKERS).ok().filter(|brokers| !brokers.is_empty()) {
         pipeline.kafka.brokers =
             brokers.parse().with_context(|| format!("the variable {BROKERS} is set")).map_err(Failure::Setup)?;
     }

@@ -26,6 +26,7 @@ Exit codes:
 
 Environment:
   GRISTMILL_BROKERS  the brokers, in place of what a pipeline file says
+  GRISTMILL_CACHE    the folder of compiled stages; the user's cache folder if not set
   RUST_LOG           what is logged, for example RUST_LOG=gristmill=debug";
 
 /// The command line.
@@ -72,8 +73,9 @@ pub enum Command {
     Check(Check),
     /// Show a pipeline at work, with nothing installed
     ///
-    /// Starts a broker in memory, a pipeline of the standard stages with a model that answers from a script, sends it a
-    /// few documents, and shows what becomes of each.
+    /// Starts a broker in memory and a pipeline of the standard stages, sends it a few documents, and shows what becomes
+    /// of each. The model answers from a script, unless OPENAI_BASE_URL or OPENAI_API_KEY is set or an Ollama runs on
+    /// this machine.
     ///
     /// Example: gristmill demo --keep
     #[command(verbatim_doc_comment)]

@@ -17,7 +17,7 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     tracing::info!(pipeline = %pipeline.name, stages = pipeline.stages.len(), "loading; new stages are compiled first");
     let loaded = app::load(&pipeline, shutdown.clone()).await?;
     let totals = Arc::new(Totals::default());
-    let running = Running::connect(&pipeline, loaded, totals.clone(), shutdown).await?;
+    let running = Running::connect(&pipeline, loaded, Arc::<Totals>::clone(&totals), shutdown).await?;
     let brokers = running.settings.brokers.as_str();
     if pipeline.kafka.brokers == Brokers::Embedded {
         tracing::warn!(

@@ -57,7 +57,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let loaded = app::load(&pipeline, shutdown.clone()).await;
     spinner.finish_and_clear();
     let watch = Arc::new(Watch::new(options.plain));
-    let running = Running::connect(&pipeline, loaded?, watch.clone(), shutdown.clone()).await?;
+    let running = Running::connect(&pipeline, loaded?, Arc::<Watch>::clone(&watch), shutdown.clone()).await?;
     let settings = running.settings.clone();
     let flow = tokio::spawn(running.run());
 
@@ -71,7 +71,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     }
     println!("{}", watch.summary(documents));
     if options.keep && !shutdown.is_cancelled() {
-        println!("{}", summary::still_running(&settings.brokers, &pipeline));
+        println!("{}", summary::still_running(&settings.brokers, &pipeline, &example.pipeline_file()));
         shutdown.cancelled().await;
     } else {
         println!("{}", summary::NEXT);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use super::watch::Counts;
@@ -51,11 +52,12 @@ What to try next:
   README.md, \"A first own pipeline\"                       a stage of your own";
 
 /// What to do while the demo goes on.
-pub(super) fn still_running(brokers: &str, pipeline: &Pipeline) -> String {
+pub(super) fn still_running(brokers: &str, pipeline: &Pipeline, file: &Path) -> String {
+    let file = file.display();
     let (source, sink, dead) = (&pipeline.source.topic, &pipeline.sink.topic, &pipeline.dead_letter.topic);
     format!(
         "It goes on until Ctrl-C. From another terminal:
-  gristmill send {source} FILE… --brokers {brokers}
+  gristmill send {source} FILE… --brokers {brokers} --pipeline {file}
   gristmill tail {sink} --brokers {brokers}
   gristmill tail {dead} --brokers {brokers}"
     )

@@ -60,7 +60,7 @@ impl Run<'_> {
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < self.pipeline.limits.items_per_job.get() {
-                let Some(task) = job.next() else { break };
+                let Some(task) = job.next_task() else { break };
                 running.push(self.task(task));
             }
             if let Some(ended) = running.next().await {

@@ -186,13 +186,12 @@ fn ask(
             }
         };
         let found = metadata.topics().iter().find(|found| found.name() == topic);
-        match found.map(|found| (found.error().map(RDKafkaErrorCode::from), found.partitions().len())) {
-            None | Some((Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _)) => {
+        match found.map(|found| found.error().map(RDKafkaErrorCode::from)) {
+            None | Some(Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {
                 missing.push(topic);
             }
-            Some((None, 0)) => missing.push(topic),
-            Some((Some(RDKafkaErrorCode::LeaderNotAvailable), _) | (None, _)) => {}
-            Some((Some(code), _)) => faults.push(TopicFault { topic, reason: code.to_string() }),
+            Some(Some(RDKafkaErrorCode::LeaderNotAvailable) | None) => {}
+            Some(Some(code)) => faults.push(TopicFault { topic, reason: code.to_string() }),
         }
     }
     Ok((faults, missing))

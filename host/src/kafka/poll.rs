@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -20,7 +21,13 @@ use crate::model::{Event, Generation, Next, Partition};
 
 /// The longest a poll waits for a record: how late an order may be seen.
 const POLL: Duration = Duration::from_millis(100);
-/// The same while partitions are paused: how late a resume may be.
+/// How long a full backlog is left to drain before partitions are paused. A pause throws away what was fetched, so a
+/// pipeline that is only a little slower than its topic must never come to it; it is short against every time-out of
+/// the group.
+const BEFORE_PAUSE: Duration = Duration::from_secs(1);
+/// How often a full backlog is looked at.
+const LOOK: Duration = Duration::from_millis(1);
+/// The same as [`POLL`] while partitions are paused: how late a resume may be.
 pub(super) const POLL_PAUSED: Duration = Duration::from_millis(20);
 
 /// What the source is told ahead of all events.
@@ -86,6 +93,8 @@ impl Poller {
 
     fn turn(&mut self) -> Result<(), Stop> {
         self.take_orders()?;
+        self.wait_for_room()?;
+        self.regulate()?;
         let wait = if self.flow == Flow::Paused { POLL_PAUSED } else { POLL };
         // Copied out at once: a message borrows the consumer.
         let polled = match self.consumer.poll(wait) {
@@ -115,8 +124,21 @@ impl Poller {
             Ok(None) => {}
             Err(error) => self.judge(&error, words.unwrap_or_default())?,
         }
-        self.regulate()?;
         self.commit_when_due()
+    }
+
+    /// While the backlog is full, takes nothing for a moment: what librdkafka has fetched stays where it is.
+    fn wait_for_room(&mut self) -> Result<(), Stop> {
+        let begun = Instant::now();
+        while self.flow == Flow::Running
+            && self.backlog.valve(self.flow, self.high_water) == Valve::Pause
+            && begun.elapsed() < BEFORE_PAUSE
+        {
+            self.take_orders()?;
+            self.commit_when_due()?;
+            thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
     /// Does what the source asked for so far.

@@ -62,7 +62,7 @@ fn option(target: &OpenAiSettings, name: &str, value: &str) -> Result<Value, Cha
         };
         return Err(ChatFailure::InvalidRequest(format!(
             "the option {name:?} may not be set by a stage (allowed here: {allowed}); the operator allows it with \
-             `allowed_options` of the target"
+             `options` of the target"
         )));
     }
     serde_json::from_str(value).map_err(|_| {

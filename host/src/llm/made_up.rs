@@ -214,7 +214,9 @@ mod tests {
 
     #[test]
     fn only_what_is_fenced_is_the_document() {
-        for fenced in ["The key is 3f.\n\n<<<3f text\n# Hello there.\n3f>>>", "Summarise:\n<text>\nHello there.\n</text>"] {
+        for fenced in
+            ["The key is 3f.\n\n<<<3f text\n# Hello there.\n3f>>>", "Summarise:\n<text>\nHello there.\n</text>"]
+        {
             assert_eq!(answer(&Format::Text, fenced).unwrap(), "Hello there.");
         }
     }

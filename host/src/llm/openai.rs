@@ -59,7 +59,7 @@ impl OpenAi {
     async fn read(&self, mut response: Response, limit: Duration) -> Result<Bytes, ChatFailure> {
         let most = self.settings.max_answer_bytes;
         let too_large = || ChatFailure::Unavailable {
-            message: format!("{} answered with more than {most} bytes, the target's `max_answer_bytes`", self.name),
+            message: format!("{} answered with more than {most} bytes", self.name),
             after: None,
         };
         if response.content_length().is_some_and(|length| length > most as u64) {

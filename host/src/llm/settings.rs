@@ -55,6 +55,7 @@ impl AliasSettings {
 
 /// Who answers.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a handful of them are made when the host starts")]
 pub enum TargetSettings {
     /// Anything that speaks OpenAI's chat completions.
     OpenAi(OpenAiSettings),

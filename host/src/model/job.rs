@@ -1,6 +1,6 @@
 //! The passage of one event through the pipeline, as a pure state machine.
 //!
-//! `next()` says which item to hand to which stage, `apply()` takes the verdict, and when neither has anything left the
+//! `next_task()` says which item to hand to which stage, `apply()` takes the verdict, and when neither has anything left the
 //! job has ended. It knows no time and does no I/O: who runs the stages, how often and side by side, is the flow's.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -83,13 +83,13 @@ impl Job {
     }
 
     /// The next item to run, if one is ready. It counts as running until [`Job::apply`].
-    pub fn next(&mut self) -> Option<Task> {
+    pub fn next_task(&mut self) -> Option<Task> {
         let task = self.ready.pop_front()?;
         self.running += 1;
         Some(task)
     }
 
-    /// Moves on by the verdict on a task from [`Job::next`]. After the first failure nothing new becomes ready: the job
+    /// Moves on by the verdict on a task from [`Job::next_task`]. After the first failure nothing new becomes ready: the job
     /// is all or nothing.
     pub fn apply(&mut self, task: &Task, verdict: Verdict) {
         self.running -= 1;
@@ -202,9 +202,9 @@ mod tests {
     #[test]
     fn outputs_keep_item_order_whatever_order_they_finish_in() {
         let mut job = job(&["split", "mark"]);
-        let split = job.next().unwrap();
+        let split = job.next_task().unwrap();
         job.apply(&split, emit(&["a", "b", "c"]));
-        let tasks: Vec<Task> = std::iter::from_fn(|| job.next()).collect();
+        let tasks: Vec<Task> = std::iter::from_fn(|| job.next_task()).collect();
         job.apply(&tasks[2], emit(&["c1", "c2"]));
         job.apply(&tasks[0], emit(&["a1"]));
         assert_eq!(job.end(), None, "an item is still running");
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn ids_are_made_of_parent_stage_and_ordinal() {
         let mut job = job(&["split"]);
-        let split = job.next().unwrap();
+        let split = job.next_task().unwrap();
         job.apply(&split, emit(&["a", "b"]));
         let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
         assert_eq!(items[1].id.as_str(), "p/in/0/7/split.1");
@@ -225,11 +225,11 @@ mod tests {
     #[test]
     fn one_failed_item_dead_letters_the_whole_job_and_starts_nothing_new() {
         let mut job = job(&["split", "mark"]);
-        let split = job.next().unwrap();
+        let split = job.next_task().unwrap();
         job.apply(&split, emit(&["a", "b", "c"]));
-        let (first, second) = (job.next().unwrap(), job.next().unwrap());
+        let (first, second) = (job.next_task().unwrap(), job.next_task().unwrap());
         job.apply(&first, Verdict::Failed(failed("trap")));
-        assert!(job.next().is_none(), "c must not start");
+        assert!(job.next_task().is_none(), "c must not start");
         assert_eq!(job.end(), None, "b still runs");
         job.apply(&second, emit(&["b1"]));
         let expected = Disposition::DeadLettered { stage: Some("mark".into()), failed: failed("trap") };
@@ -239,9 +239,9 @@ mod tests {
     #[test]
     fn a_dropped_item_leaves_its_siblings() {
         let mut job = job(&["split", "filter"]);
-        let split = job.next().unwrap();
+        let split = job.next_task().unwrap();
         job.apply(&split, emit(&["a", "b"]));
-        let (a, b) = (job.next().unwrap(), job.next().unwrap());
+        let (a, b) = (job.next_task().unwrap(), job.next_task().unwrap());
         job.apply(&a, Verdict::Decided(Outcome::Drop("spam".into())));
         job.apply(&b, emit(&["b"]));
         assert_eq!(payloads(job.end()), ["b"]);
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_job_that_emits_nothing_is_dropped_with_its_reason() {
         let mut job = job(&["filter"]);
-        let task = job.next().unwrap();
+        let task = job.next_task().unwrap();
         job.apply(&task, Verdict::Decided(Outcome::Drop("spam".into())));
         assert_eq!(job.end(), Some(Disposition::Dropped("spam".into())));
     }
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn an_unmapped_branch_is_a_fault_and_not_silence() {
         let mut job = job(&["route"]);
-        let task = job.next().unwrap();
+        let task = job.next_task().unwrap();
         let branched = Output { branch: Some("german".into()), ..output("x") };
         job.apply(&task, Verdict::Decided(Outcome::Emit(vec![branched])));
         let Some(Disposition::DeadLettered { failed, .. }) = job.end() else { panic!("not dead-lettered") };
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_stage_cannot_set_what_is_the_hosts() {
         let mut job = job(&["x"]);
-        let task = job.next().unwrap();
+        let task = job.next_task().unwrap();
         let attribute = |name: &str| crate::model::Attribute { name: name.into(), value: "v".into() };
         let header = |name: &str| crate::model::Header { name: name.into(), value: None };
         let greedy = Output {

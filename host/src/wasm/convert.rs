@@ -79,9 +79,12 @@ fn failure(failure: types::Failure) -> Failure {
     Failure { code: printable(&failure.code), message: printable(&failure.message), details: failure.details_json }
 }
 
+/// The longest wait that a guest can ask for: it must not stop a pipeline for years.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
 /// Why the guest could not decide.
 pub(super) fn stage_error(error: types::StageError) -> StageError {
-    let after = |after: Option<u64>| after.map(Duration::from_millis);
+    let after = |after: Option<u64>| after.map(|after| Duration::from_millis(after).min(LONGEST_WAIT));
     match error {
         types::StageError::Retryable(retry) => {
             StageError::Retry { failure: failure(retry.cause), after: after(retry.after) }

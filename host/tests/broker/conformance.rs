@@ -147,7 +147,9 @@ pub(crate) async fn a_partition_that_comes_back_is_not_set_back<B: Bench>() {
     }
     new.close().await.unwrap();
     while !assigned(old.as_mut()).await.contains(&partition) {}
-    // Late work of the first time, under the second.
+    // It reads on there, and late work of the first time ends under the second.
+    bench.write(&numbered(20..60)).await;
+    while event(old.as_mut()).await.id.partition != partition {}
     settle(old.as_mut(), in_partition[0]);
     old.close().await.unwrap();
     assert_eq!(bench.committed().await.get(&partition.index), Some(&(in_partition.len() as u128)));

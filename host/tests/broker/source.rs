@@ -117,6 +117,58 @@ async fn a_revocation_does_not_wait_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_revoked_while_paused_is_not_paused_when_it_comes_back() {
+    let mut kafka = Kafka::real(2).await;
+    kafka.source.high_water = HighWater { events: 20, bytes: 1 << 20 };
+    let bench = Classic(kafka);
+    bench.write(&numbered(0..200)).await;
+    let mut full = bench.0.kafka_source();
+    event(&mut full).await;
+    let filled = async {
+        // One of the twenty was taken already.
+        while full.waiting() < 19 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, filled).await.expect("it was never full");
+    let mut other = bench.0.kafka_source();
+    let joined = tokio::spawn(async move {
+        let partition = assigned(&mut other).await.remove(0);
+        (other, partition)
+    });
+    let (mut other, partition) = while_attending(&mut full, joined).await;
+    // It is no longer full, and runs on with the partition that is left.
+    while event(&mut full).await.id.position.0 < 50 {}
+    other.close().await.unwrap();
+    while event(&mut full).await.id.partition != partition {}
+    full.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settlement_after_the_revocation_is_counted_and_changes_nothing() {
+    let mut kafka = Kafka::real(2).await;
+    kafka.source.drain_timeout = Duration::from_millis(200);
+    let bench = Classic(kafka);
+    bench.write(&numbered(0..20)).await;
+    let mut deaf = bench.0.kafka_source();
+    let seen = events(&mut deaf, 20).await;
+    let mut new = bench.0.kafka_source();
+    let taken = assigned(&mut new).await;
+    // The old owner has not heard of it yet.
+    let late = seen.iter().find(|event| taken.contains(&event.id.partition)).unwrap();
+    settle(&mut deaf, late);
+    let counted = async {
+        while deaf.late_settlements() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, counted).await.expect("it was taken");
+    deaf.close().await.unwrap();
+    new.close().await.unwrap();
+    assert_eq!(bench.committed().await, BTreeMap::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_of_a_revoked_partition_that_wait_are_dropped() {
     let bench = Classic::fresh(2).await;
     bench.write(&numbered(0..200)).await;

@@ -1,6 +1,7 @@
 //! The examples, run as their READMEs say and compared with what they promise.
 //!
 //! `GRISTMILL_UPDATE_EXAMPLES=1 cargo test --test examples` writes the expected files anew; look at the difference.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Whole pipelines: the real binary between the topics of a real broker, with an HTTP server as the model.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod bench;
 #[path = "../model_server/mod.rs"]
