@@ -8,10 +8,16 @@ use gristmill::model::{ChatFailure, ChatRequest};
 use super::model_server::{Behaviour, ModelServer, Script};
 use super::{caller, key_file, kind, model, request, target};
 
+/// The failure of one call, which must come in reasonable time.
+async fn ask(targets: Vec<OpenAiSettings>, request: &ChatRequest) -> ChatFailure {
+    let (model, caller) = (model(targets), caller(1));
+    tokio::time::timeout(Duration::from_secs(20), model.chat(&caller, request)).await.unwrap().unwrap_err()
+}
+
 /// What one call to a server of this behaviour gives.
 async fn failure(behaviour: Behaviour, settings: impl Fn(OpenAiSettings) -> OpenAiSettings) -> ChatFailure {
     let server = ModelServer::start(Script::new().when("", [behaviour])).await;
-    let failure = model(vec![settings(target(&server))]).chat(&caller(1), &request("hello")).await.unwrap_err();
+    let failure = ask(vec![settings(target(&server))], &request("hello")).await;
     assert_eq!((server.calls(), server.paid()), (1, 0), "a call is never repeated here");
     server.until("no request is left behind", |server| server.in_flight() == 0).await;
     failure
@@ -71,7 +77,7 @@ async fn a_request_may_ask_for_less_time_than_the_target_has() {
     let server = ModelServer::start(Script::new().when("", [Behaviour::Silence])).await;
     let hurried = ChatRequest { timeout: Some(Duration::from_millis(200)), ..request("hello") };
     let begun = Instant::now();
-    let failure = model(vec![target(&server)]).chat(&caller(1), &hurried).await.unwrap_err();
+    let failure = ask(vec![target(&server)], &hurried).await;
     assert_eq!(kind(&failure), "timeout");
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
@@ -105,8 +111,8 @@ async fn a_server_that_is_not_there_is_unavailable() {
     let server = ModelServer::start(Script::new()).await;
     let settings = target(&server);
     server.stop().await;
-    match model(vec![settings]).chat(&caller(1), &request("hello")).await {
-        Err(ChatFailure::Unavailable { message, .. }) => assert!(message.contains("cannot be reached"), "{message}"),
+    match ask(vec![settings], &request("hello")).await {
+        ChatFailure::Unavailable { message, .. } => assert!(message.contains("cannot be reached"), "{message}"),
         other => panic!("{other:?}"),
     }
 }
@@ -114,7 +120,9 @@ async fn a_server_that_is_not_there_is_unavailable() {
 #[tokio::test]
 async fn a_dropped_call_ends_at_the_server() {
     let server = ModelServer::start(Script::new().when("", [Behaviour::Silence])).await;
-    let model = model(vec![target(&server)]);
+    // Longer than the test waits, so that it is not the time-out that ends the request.
+    let patient = OpenAiSettings { timeout: Duration::from_secs(120), ..target(&server) };
+    let model = model(vec![patient]);
     let call = tokio::spawn(async move { model.chat(&caller(1), &request("hello")).await });
     server.until("the request is there", |server| server.in_flight() == 1).await;
     call.abort();

@@ -1,6 +1,7 @@
 //! `llm`: a guest asks a model. Check, call, map; keys, limits and the memory of what was paid are behind the port.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -27,6 +28,9 @@ impl Host for CallState {
     }
 }
 
+/// What is left of a call's time after its last answer, for the stage to do something about it.
+const TO_REACT: Duration = Duration::from_millis(200);
+
 /// A request that is ready to be sent, or the refusal to.
 struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
 
@@ -51,7 +55,7 @@ impl CallState {
         };
         let mut request = convert::request(request);
         // Never beyond the end of the call: the stage must get the answer, or the error, while it can still use it.
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TO_REACT);
         request.timeout = Some(request.timeout.unwrap_or(left).min(left));
         let identity = request.idempotency_key.clone().unwrap_or_else(|| fingerprint(&request));
         let count = self.requests.entry(identity).or_default();
