@@ -99,7 +99,7 @@ impl Partitions {
     pub(super) fn open(&mut self, partitions: Vec<Partition>) {
         self.generation.0 += 1;
         for partition in partitions {
-            tracing::info!(%partition, "assigned");
+            tracing::debug!(%partition, "assigned");
             let lane = Lane { generation: self.generation, progress: Progress::default() };
             self.lanes.insert(partition, lane);
         }

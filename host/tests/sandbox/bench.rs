@@ -20,9 +20,29 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo stages` first", path.display()))
 }
 
+/// A standard stage that `cargo stages` built.
+pub(crate) fn standard(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("stages").join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo stages` first", path.display()))
+}
+
 /// A model that answers "answer to …" after a time that depends on the question.
 pub(crate) fn scripted(wait: fn(&str) -> Duration) -> Arc<dyn Model> {
     Arc::new(Scripted(wait))
+}
+
+/// A model that always says this.
+pub(crate) fn always(text: &'static str) -> Arc<dyn Model> {
+    Arc::new(Always(text))
+}
+
+struct Always(&'static str);
+
+#[async_trait]
+impl Model for Always {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        Ok(said(self.0.to_owned()))
+    }
 }
 
 struct Scripted(fn(&str) -> Duration);
@@ -34,14 +54,18 @@ impl Model for Scripted {
             panic!("a question is text");
         };
         tokio::time::sleep((self.0)(question)).await;
-        Ok(ChatResponse {
-            text: format!("answer to {question}"),
-            finish_reason: FinishReason::Stop,
-            usage: Usage::default(),
-            model: "test/scripted".into(),
-            provider_request_id: None,
-            cached: false,
-        })
+        Ok(said(format!("answer to {question}")))
+    }
+}
+
+fn said(text: String) -> ChatResponse {
+    ChatResponse {
+        text,
+        finish_reason: FinishReason::Stop,
+        usage: Usage::default(),
+        model: "test/scripted".into(),
+        provider_request_id: None,
+        cached: false,
     }
 }
 
@@ -131,12 +155,16 @@ impl Loaded {
     }
 
     pub(crate) async fn run_typed(&self, text: &str, content_type: Option<&str>) -> Result<Outcome, StageError> {
+        self.run_bytes(text.as_bytes().to_vec(), content_type).await
+    }
+
+    pub(crate) async fn run_bytes(&self, bytes: Vec<u8>, content_type: Option<&str>) -> Result<Outcome, StageError> {
         let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
         let job = JobId::new("test", &event);
         let item = Item {
             id: ItemId::root(&job),
             key: None,
-            payload: text.as_bytes().to_vec().into(),
+            payload: bytes.into(),
             content_type: content_type.map(Into::into),
             headers: Vec::new(),
             attributes: Vec::new(),
