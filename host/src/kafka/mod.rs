@@ -17,6 +17,7 @@ mod log;
 mod message;
 mod offsets;
 mod poll;
+mod properties;
 mod rebalance;
 mod send;
 mod settings;

@@ -1,8 +1,8 @@
 //! The thread that owns the consumer and never stops polling: a member that does not poll is thrown out of its group,
 //! however busy the pipeline is.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,6 @@ impl Poller {
             }
         };
         if let Stop::Failed(error) = stop {
-            tracing::error!(source = %self.name, error = format!("{error:#}"), "the source cannot go on");
             // Nobody listens when the source was dropped.
             let _ = self.control.send(Control::Ended(error));
         }
@@ -157,7 +156,7 @@ impl Poller {
         if self.assignment.generation(partition) == Some(generation) {
             self.settled.note(partition, below);
         } else {
-            self.backlog.stale.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.backlog.stale.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(source = %self.name, %partition, generation = generation.0, "settled too late, ignored");
         }
     }
@@ -203,7 +202,7 @@ impl Poller {
 }
 
 /// Whether trying again cannot help: someone has to change a setting, a topic or a permission.
-fn is_final(code: RDKafkaErrorCode) -> bool {
+pub(super) fn is_final(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,

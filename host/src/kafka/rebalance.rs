@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -14,12 +15,15 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::backlog::Flow;
-use super::poll::{Control, Order, Poller, Stop};
+use super::poll::{Control, Order, Poller, Stop, is_final};
 use super::{Start, log, offsets};
 use crate::model::{Generation, Next, Partition};
 
-/// How long the lookups before an assignment may take, each.
+/// How long a lookup before an assignment may take, how often it is tried, and the wait in between. Together less than
+/// the broker waits for a member at its default of five minutes.
 const LOOKUP: Duration = Duration::from_secs(10);
+const LOOKUPS: u32 = 10;
+const LOOKUP_WAIT: Duration = Duration::from_secs(1);
 /// How often a drain looks whether the flow has acknowledged.
 const ACK_CHECK: Duration = Duration::from_millis(5);
 
@@ -106,15 +110,10 @@ impl Assignment {
 impl Poller {
     /// Partitions were given to us: looks up where to begin, takes them, and only then tells the flow.
     pub(super) fn assigned(&mut self, mut list: TopicPartitionList) -> Result<(), Stop> {
-        let ends = match self.first_offsets(&mut list) {
-            Ok(ends) => ends,
-            Err(error) => {
-                // The group waits for an answer to every rebalance, also from one who is about to leave.
-                let _ = take(&self.consumer, &list);
-                return Err(Stop::Failed(error));
-            }
-        };
+        let found = self.first_offsets(&mut list);
         take(&self.consumer, &list).context("cannot take the assigned partitions").map_err(Stop::Failed)?;
+        // Only now, because the group waits for an answer to every rebalance, also from one who is about to leave.
+        let ends = found.map_err(Stop::Failed)?;
         if self.flow == Flow::Paused {
             self.consumer.pause(&list).context("cannot pause new partitions").map_err(Stop::Failed)?;
         }
@@ -184,15 +183,32 @@ impl Poller {
     }
 
     /// Finds where to begin in partitions of which the group has committed nothing, and enters it into the list. The
-    /// ends found for [`Start::Latest`] are returned: to be committed, so that they stay the beginning.
+    /// ends found for [`Start::Latest`] are returned: to be committed, so that they stay the beginning. Brokers may be
+    /// moving just now, so it is tried for a while.
     fn first_offsets(&self, list: &mut TopicPartitionList) -> anyhow::Result<Vec<(Partition, Next)>> {
+        let mut tried = 0;
+        loop {
+            let error = match self.look_up(list) {
+                Ok(ends) => return Ok(ends),
+                Err(error) => error,
+            };
+            tried += 1;
+            let hopeless = error.rdkafka_error_code().is_some_and(is_final);
+            if hopeless || tried == LOOKUPS || self.consumer.assignment_lost() {
+                return Err(error).context("cannot look up where the group is");
+            }
+            tracing::warn!(source = %self.name, %error, tried, "cannot look up where the group is, trying again");
+            thread::sleep(LOOKUP_WAIT);
+        }
+    }
+
+    fn look_up(&self, list: &mut TopicPartitionList) -> KafkaResult<Vec<(Partition, Next)>> {
         let mut ends = Vec::new();
         if list.count() == 0 {
             return Ok(ends);
         }
-        let committed = self.consumer.committed_offsets(list.clone(), LOOKUP);
-        for element in committed.context("cannot look up the committed offsets")?.elements() {
-            element.error().context("cannot look up a committed offset")?;
+        for element in self.consumer.committed_offsets(list.clone(), LOOKUP)?.elements() {
+            element.error()?;
             if element.offset() != Offset::Invalid {
                 continue;
             }

@@ -1,20 +1,31 @@
 //! How to reach the brokers: our defaults for librdkafka, what an operator may change about them, and what not.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+use super::properties::{CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, OWN_ACKS, Preset, REFUSED};
+
 /// Which brokers, and how to talk to them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `host:port`, several of them with commas.
     pub brokers: String,
     /// Properties of librdkafka, TLS and SASL among them. They win over our defaults; those that would break a promise
     /// are refused.
     pub properties: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Settings {
+    /// Without the values of properties: there are passwords among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.properties.keys().collect();
+        f.debug_struct("Settings").field("brokers", &self.brokers).field("properties", &names).finish()
+    }
 }
 
 /// What one pipeline reads, and how.
@@ -26,7 +37,8 @@ pub struct SourceSettings {
     pub topics: Vec<String>,
     /// Where to begin in a partition of which the group has committed nothing yet.
     pub start: Start,
-    /// How long a revocation waits for the work on its partitions.
+    /// How long a revocation waits for the work on its partitions. Less than `max.poll.interval.ms`, five minutes unless
+    /// set, or the group goes on without us.
     pub drain_timeout: Duration,
     /// How long closing waits for the last commit and for leaving the group, in all.
     pub close_timeout: Duration,
@@ -92,7 +104,7 @@ pub enum SettingsError {
     Invalid {
         /// Its name.
         property: String,
-        /// What it was set to.
+        /// What it was set to; hidden if it may be a secret.
         value: String,
         /// Why, in librdkafka's words.
         reason: String,
@@ -113,68 +125,6 @@ pub enum SettingsError {
     #[error("cannot create a Kafka client")]
     Client(#[source] KafkaError),
 }
-
-/// A default: the property, a second name of it (or the same again), and the value.
-type Preset = (&'static str, &'static str, &'static str);
-
-const FOR_ALL: &[Preset] =
-    &[("client.id", "client.id", "gristmill"), ("socket.keepalive.enable", "socket.keepalive.enable", "true")];
-
-const FOR_CONSUMERS: &[Preset] = &[
-    ("allow.auto.create.topics", "allow.auto.create.topics", "false"),
-    ("check.crcs", "check.crcs", "true"),
-    // The memory of a consumer: what is fetched ahead of the poll, besides our own high water.
-    ("queued.min.messages", "queued.min.messages", "1000"),
-    ("queued.max.messages.kbytes", "queued.max.messages.kbytes", "16384"),
-    ("fetch.message.max.bytes", "max.partition.fetch.bytes", "1048576"),
-    ("fetch.max.bytes", "fetch.max.bytes", "16777216"),
-    ("receive.message.max.bytes", "receive.message.max.bytes", "16777728"),
-    // After a pause the next fetch waits for the one that was on its way and found nothing: this long.
-    ("fetch.wait.max.ms", "fetch.wait.max.ms", "100"),
-    // The library's second is a long time for the first event after a lull.
-    ("fetch.queue.backoff.ms", "fetch.queue.backoff.ms", "100"),
-];
-
-const FOR_MEMBERS: &[Preset] = &[
-    // Where the group begins is decided at each assignment. This is for a committed offset whose record is gone:
-    // neither end of the partition may be taken silently.
-    ("auto.offset.reset", "auto.offset.reset", "error"),
-];
-
-const FOR_PRODUCERS: &[Preset] = &[
-    ("acks", "request.required.acks", "all"),
-    ("enable.idempotence", "enable.idempotence", "true"),
-    ("linger.ms", "queue.buffering.max.ms", "5"),
-    ("compression.type", "compression.codec", "lz4"),
-    ("message.timeout.ms", "delivery.timeout.ms", "120000"),
-    ("queue.buffering.max.kbytes", "queue.buffering.max.kbytes", "65536"),
-    // How large a record may be is the broker's to say; the library's own 1 MB would be in its way. Batches stay at
-    // `batch.size`, so that a record which is too large is refused alone.
-    ("message.max.bytes", "message.max.bytes", "16777216"),
-];
-
-const OWN_COMMITS: &str = "offsets are committed only for what is finished";
-const OWN_BROKERS: &str = "set brokers under [kafka]";
-const OWN_ACKS: &str = "a record counts as written only when every in-sync replica has it";
-
-/// Properties no operator sets, and why.
-const REFUSED: &[(&str, &str)] = &[
-    ("enable.auto.commit", OWN_COMMITS),
-    ("auto.commit.enable", OWN_COMMITS),
-    ("auto.commit.interval.ms", OWN_COMMITS),
-    ("enable.auto.offset.store", OWN_COMMITS),
-    ("offset.store.method", OWN_COMMITS),
-    ("group.id", "set group under [source]"),
-    ("bootstrap.servers", OWN_BROKERS),
-    ("metadata.broker.list", OWN_BROKERS),
-    ("delivery.report.only.error", OWN_ACKS),
-    ("transactional.id", "the sink does not use transactions"),
-    ("enable.partition.eof", "a source has no end"),
-];
-
-/// What the broker decides when `group.protocol` is `consumer`.
-const CLASSIC_ONLY: &[&str] =
-    &["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
 
 impl Settings {
     /// These brokers with our defaults.
@@ -209,6 +159,12 @@ impl Settings {
         self.properties.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
     }
 
+    /// How long a group waits for a member, in milliseconds.
+    fn poll_interval(&self) -> u128 {
+        let set = self.properties.get("max.poll.interval.ms").and_then(|value| value.parse().ok());
+        set.unwrap_or(300_000)
+    }
+
     /// For a member of the source's group.
     pub(super) fn member(&self, source: &SourceSettings) -> Result<ClientConfig, SettingsError> {
         self.check()?;
@@ -217,6 +173,12 @@ impl Settings {
         }
         for topic in &source.topics {
             check_topic_name(topic)?;
+        }
+        if source.drain_timeout.as_millis() >= self.poll_interval() {
+            let drain = source.drain_timeout;
+            return Err(SettingsError::Contradiction(format!(
+                "the drain timeout of {drain:?} is not shorter than max.poll.interval.ms"
+            )));
         }
         let mut config = self.with(FOR_CONSUMERS);
         self.preset(&mut config, FOR_MEMBERS);
@@ -277,7 +239,11 @@ impl Settings {
 /// Turns librdkafka's complaint about a configuration into ours.
 pub(super) fn refusal(error: KafkaError) -> SettingsError {
     match error {
-        KafkaError::ClientConfig(_, reason, property, value) => SettingsError::Invalid { property, value, reason },
+        KafkaError::ClientConfig(_, reason, property, value) => {
+            let secret = ["password", "secret", "pem", "token"].iter().any(|word| property.contains(word));
+            let value = if secret { "(hidden)".into() } else { value };
+            SettingsError::Invalid { property, value, reason }
+        }
         KafkaError::ClientCreation(reason) => SettingsError::Contradiction(reason),
         error => SettingsError::Client(error),
     }
@@ -346,6 +312,19 @@ mod tests {
         assert!(config.create::<rdkafka::consumer::BaseConsumer>().is_ok());
         settings.properties.insert("session.timeout.ms".into(), "6000".into());
         assert!(matches!(settings.check().unwrap_err(), SettingsError::Refused { .. }));
+    }
+
+    #[test]
+    fn a_drain_that_outlasts_the_groups_patience_is_refused() {
+        let source = SourceSettings { drain_timeout: Duration::from_secs(20), ..source() };
+        with("max.poll.interval.ms", "21000").member(&source).unwrap();
+        let error = with("max.poll.interval.ms", "20000").member(&source).unwrap_err();
+        assert!(matches!(error, SettingsError::Contradiction(_)), "{error}");
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        assert!(!format!("{:?}", with("sasl.password", "hunter2")).contains("hunter2"));
     }
 
     #[test]

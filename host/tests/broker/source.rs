@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use gristmill::kafka::{HighWater, KafkaSource, Settings, SourceSettings, Start};
-use gristmill::model::Event;
+use gristmill::kafka::{HighWater, KafkaSource, Settings, SourceSettings, Start, topic_stats};
+use gristmill::model::{Event, Position};
 use gristmill::ports::{Demand, Signal, SinkError, Source};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -17,6 +17,10 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use crate::bench::{Bench, PATIENCE, assigned, event, events, numbered, payload, payloads, settle, signal};
 use crate::conformance::while_attending;
 use crate::kafka::{Classic, Kafka, address, fresh_name};
+
+fn offset(number: i64) -> Position {
+    Position(u128::try_from(number).unwrap())
+}
 
 fn client() -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -137,8 +141,11 @@ async fn a_partition_revoked_while_paused_is_not_paused_when_it_comes_back() {
         (other, partition)
     });
     let (mut other, partition) = while_attending(&mut full, joined).await;
-    // It is no longer full, and runs on with the partition that is left.
-    while event(&mut full).await.id.position.0 < 50 {}
+    // It reads the partition that is left to its end: nothing is paused or resumed after that.
+    let stats = topic_stats(&bench.0.settings, bench.topic(), None).await.unwrap();
+    let left = stats.iter().find(|stats| stats.partition != partition.index).unwrap();
+    let last = offset(left.high - 1);
+    while event(&mut full).await.id.position != last {}
     other.close().await.unwrap();
     while event(&mut full).await.id.partition != partition {}
     full.close().await.unwrap();
@@ -298,6 +305,27 @@ async fn a_failed_commit_is_repeated() {
     settle(&mut source, &arrived);
     bench.until_committed(1).await;
     assert_eq!(bench.committed().await, BTreeMap::from([(0, 1)]));
+    source.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lookup_that_fails_at_the_assignment_is_repeated() {
+    let (cluster, bench) = faulty();
+    bench.write(&numbered(0..1)).await;
+    cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN]);
+    let mut source = bench.0.kafka_source();
+    assert_eq!(payload(&event(&mut source).await), "00000");
+    source.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_we_may_not_read_ends_the_source() {
+    let (cluster, bench) = faulty();
+    let fault = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED];
+    cluster.request_errors(RDKafkaApiKey::OffsetFetch, &fault);
+    let mut source = bench.0.kafka_source();
+    let words = last_words(&mut source).await;
+    assert!(words.contains("uthorization"), "{words}");
     source.close().await.unwrap();
 }
 
