@@ -116,6 +116,7 @@ fn flood(event: &Event, megabytes: usize) -> Vec<Output> {
     (0..megabytes).map(|_| Output::from(event).payload(vec![b'x'; 1 << 20])).collect()
 }
 
+#[expect(clippy::print_stderr, reason = "it is there to print too much")]
 fn chatter() -> String {
     for round in 0..10_000 {
         log::info(&format!("chatter {round}"));
