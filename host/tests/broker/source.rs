@@ -88,6 +88,7 @@ async fn a_slow_reader_pauses_the_partitions_and_loses_nothing() {
 async fn a_member_that_is_full_for_longer_than_its_session_stays_in_the_group() {
     let mut kafka = Kafka::real(2).await;
     kafka.source.high_water = HighWater { events: 20, bytes: 1 << 20 };
+    kafka.source.drain_timeout = Duration::from_secs(1);
     kafka.settings.properties.insert("session.timeout.ms".into(), "1500".into());
     kafka.settings.properties.insert("max.poll.interval.ms".into(), "2000".into());
     let bench = Classic(kafka);
