@@ -103,14 +103,15 @@ async fn measure(subject: Subject, settings: &Settings, events: &Events, label: 
 
 /// A source topic with so many events.
 async fn fill(settings: &Settings, what: &'static str, count: usize, payload: fn(usize) -> String) -> Events {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    let topic = create(settings, &format!("bench-{now}")).await;
+    // Also the time of the records: the broker's retention goes by it.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let topic = create(settings, &format!("bench-{}", now.as_millis())).await;
     let record = |number| Record {
         topic: topic.as_str().into(),
         key: None,
         payload: Some(Bytes::from(payload(number))),
         headers: vec![Header { name: "content-type".into(), value: Some(Bytes::from_static(b"text/plain")) }],
-        timestamp: Timestamp(1_700_000_000_000),
+        timestamp: Timestamp(i64::try_from(now.as_millis()).unwrap()),
     };
     kafka::send(settings, None, (0..count).map(record), |_| {}).await.unwrap();
     Events { what, topic, count }

@@ -11,6 +11,9 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 
 use super::{Run, cpu_time};
 
+/// Joining a group takes some seconds; a silence longer than this is a failed measurement, not a slow one.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
 /// Copies so many records from topic to topic and commits them when all are acknowledged.
 pub(crate) fn run(settings: &Settings, source: &str, group: &str, sink: &str, count: usize) -> Run {
     let consumer: BaseConsumer = ClientConfig::new()
@@ -32,7 +35,9 @@ pub(crate) fn run(settings: &Settings, source: &str, group: &str, sink: &str, co
     let mut begun = None;
     let mut taken = 0;
     while taken < count {
-        let Some(message) = consumer.poll(Duration::from_secs(1)) else { continue };
+        let message = consumer.poll(LONGEST_SILENCE);
+        let message =
+            message.unwrap_or_else(|| panic!("{taken} of {count} records came, then none for {LONGEST_SILENCE:?}"));
         let message = message.unwrap();
         begun.get_or_insert_with(|| (Instant::now(), cpu_time()));
         let mut record = BaseRecord::<[u8], [u8]>::to(sink).payload(message.payload().unwrap());

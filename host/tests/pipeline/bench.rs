@@ -84,12 +84,14 @@ impl Bench {
     /// Writes payloads to the source topic; `None` is a record without a value.
     pub(crate) async fn send<'a>(&self, payloads: impl IntoIterator<Item = (&'a str, Option<String>)>) {
         let topic: Arc<str> = self.topic("in").into();
+        // The broker's retention goes by it.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let record = |(content_type, payload): (&str, Option<String>)| Record {
             topic: Arc::clone(&topic),
             key: None,
             payload: payload.map(Bytes::from),
             headers: vec![Header { name: "content-type".into(), value: Some(content_type.to_owned().into()) }],
-            timestamp: Timestamp(1_700_000_000_000),
+            timestamp: Timestamp(i64::try_from(now.as_millis()).unwrap()),
         };
         kafka::send(&self.settings, None, payloads.into_iter().map(record), |_| {}).await.unwrap();
     }
