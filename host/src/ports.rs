@@ -9,8 +9,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::model::{
-    ChatFailure, ChatRequest, ChatResponse, Event, EventId, Failure, Header, Item, JobId, Next, Outcome, Partition,
-    Timestamp,
+    ChatFailure, ChatRequest, ChatResponse, Event, EventId, Failure, Generation, Header, Item, JobId, Next, Outcome,
+    Partition, Timestamp,
 };
 
 /// What the flow can take now.
@@ -26,7 +26,12 @@ pub enum Demand {
 #[derive(Debug)]
 pub enum Signal {
     /// These partitions are ours from now on. Events of them follow.
-    Assigned(Vec<Partition>),
+    Assigned {
+        /// What is given.
+        partitions: Vec<Partition>,
+        /// The span of ownership that begins, higher than all before. Their events carry it.
+        generation: Generation,
+    },
     /// These partitions are being taken away. Everything of them must be settled or given up before `ack` is sent; the
     /// source waits for it a bounded time.
     Revoked {
@@ -112,6 +117,110 @@ pub trait Sink: Send + Sync {
     async fn deliver(&self, records: Vec<Record>) -> Result<(), SinkError>;
 }
 
+/// What a transaction writes and settles as one.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The records, in order.
+    pub records: Vec<Record>,
+    /// What is settled with them; each partition once.
+    pub settled: Vec<Settlement>,
+}
+
+/// Everything in a partition below a place, settled by who owns it in this generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The partition.
+    pub partition: Partition,
+    /// The span of ownership in which the events were read.
+    pub generation: Generation,
+    /// The first place that is not settled.
+    pub below: Next,
+}
+
+/// Why a transaction was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum TransactionError {
+    /// The broker will never take the record with this index. Nothing of the batch was written.
+    #[error("the topic {topic} refuses a record: {reason}")]
+    Refused {
+        /// Which of the batch's records.
+        record: usize,
+        /// Where it should have gone.
+        topic: Arc<str>,
+        /// Why, in the broker's words.
+        reason: String,
+    },
+    /// Nothing of the batch was written: a rebalance came between, or the brokers broke it off. What of it is still
+    /// ours may be tried again.
+    #[error("a transaction was aborted: {0}")]
+    Aborted(String),
+    /// It cannot be known whether the batch was written, or no further one can be. The flow stops; what the group has
+    /// committed tells at the next start.
+    #[error("transactions cannot be committed")]
+    Unavailable(#[source] anyhow::Error),
+}
+
+/// Writes outputs and settles their events in one step: readers of committed records see both or nothing.
+#[async_trait]
+pub trait Transactor: Send + Sync {
+    /// Writes and settles the batch. Refuses it as aborted when one of its partitions is not owned in the generation it
+    /// names any more. One call at a time. Not cancel-safe: a dropped call may have been committed.
+    async fn commit(&self, batch: Batch) -> Result<(), TransactionError>;
+}
+
+/// Names something kept for a job: a digest of what asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(pub [u8; 32]);
+
+/// What is kept of a job beyond the life of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// What a model answered: paid for.
+    Answer(ChatResponse),
+    /// What a stage decided: its checkpoint.
+    Outcome(Outcome),
+}
+
+/// How a job was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobState {
+    /// Its outputs are in the sink.
+    Emitted,
+    /// It was filtered.
+    Dropped,
+    /// It is in the dead letters.
+    DeadLettered,
+}
+
+/// The state store does not work. The flow stops, because going on would acknowledge what is not safe, or pay twice.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the state store {store} does not work: {reason}")]
+pub struct StoreError {
+    /// What the operator calls it.
+    pub store: String,
+    /// Why, and the way out.
+    pub reason: String,
+}
+
+/// What jobs leave behind for a later attempt, in this process or after a crash: the journal of what was paid, and
+/// checkpoints of stages.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What is kept under the key, if anything. Cancel-safe.
+    async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError>;
+
+    /// Keeps it, in place of what was there. Once this returned it survives the end of the process and of the machine.
+    /// A dropped call may keep it too.
+    async fn keep(&self, job: &JobId, key: Key, kept: Kept) -> Result<(), StoreError>;
+
+    /// Notes that the job has ended: what is kept of it may be deleted some time after. Does not wait. Without it the
+    /// job's things are kept longer, no harm is done.
+    ///
+    /// # Errors
+    /// When the store has failed before: nothing may be acknowledged any more.
+    fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError>;
+}
+
 /// One call of a stage: an item and what surrounds it.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -125,7 +234,14 @@ pub struct Call {
     pub item: Item,
     /// 1 for the first attempt.
     pub attempt: u32,
+    /// How the job was begun anew.
+    pub edition: Edition,
 }
+
+/// What is kept of a job is kept by edition: a job that an operator replays from some stage on gets a new one there,
+/// and answers and checkpoints of earlier ones are not used. 0 unless replayed so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Edition(pub u32);
 
 /// Why a stage gave no outcome. The variants are what the flow does.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +293,8 @@ pub struct Caller {
     pub item: Arc<str>,
     /// How many equal requests this call of the stage has made before this one.
     pub repeat: u32,
+    /// How the job was begun anew.
+    pub edition: Edition,
 }
 
 /// A language model, or a layer around one.
@@ -209,6 +327,18 @@ pub enum Sight<'a> {
         elapsed: Duration,
         /// What it gave.
         result: &'a Result<Outcome, StageError>,
+    },
+    /// A job ended after its partition was given away: what it did is not settled, its event is another owner's.
+    Stale {
+        /// The event.
+        event: &'a EventId,
+    },
+    /// A stage was not run, because its outcome was kept.
+    Restored {
+        /// The job.
+        job: &'a JobId,
+        /// The stage.
+        stage: &'a str,
     },
     /// A job ended, and what it ended in is acknowledged.
     JobEnded {

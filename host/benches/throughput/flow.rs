@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use gristmill::flow::{self, Limits, Step};
+use gristmill::flow::{self, Delivery, Letters, Limits, Order, Step};
 use gristmill::kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
-use gristmill::model::RetryPolicy;
+use gristmill::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
 use gristmill::ports::{Observer, Sight, Stage};
 use gristmill::{app, config};
 use gristmill_stage_chunk::Chunk;
@@ -47,7 +47,7 @@ impl Observer for Count {
             Sight::JobStarted { .. } => {
                 self.begun.get_or_init(|| (Instant::now(), cpu_time()));
             }
-            Sight::Attempt { .. } => {}
+            Sight::Attempt { .. } | Sight::Stale { .. } | Sight::Restored { .. } => {}
             Sight::JobEnded { .. } => {
                 if self.ended.fetch_add(1, Ordering::Relaxed) + 1 == self.wanted {
                     self.done.cancel();
@@ -63,18 +63,22 @@ pub(crate) async fn run(wanted: Wanted<'_>, steps: Vec<Step>, count: usize) -> R
     let observer = Arc::new(Count { wanted: count, ..Count::default() });
     let pipeline = flow::Pipeline {
         name: "bench".into(),
-        stage_names: steps.iter().map(|step| Arc::clone(&step.name)).collect(),
+        plan: Arc::new(Plan::straight(&steps.iter().map(|step| &*step.name).collect::<Vec<&str>>())),
         steps,
         content_type: None,
-        sink: Arc::new(KafkaSink::open(wanted.settings).unwrap()),
+        delivery: Delivery::AtLeastOnce(Arc::new(KafkaSink::open(wanted.settings).unwrap())),
         output_topic: wanted.sink.into(),
-        dead_letter_topic: wanted.dead.into(),
+        letters: Letters { topic: wanted.dead.into(), bounds: LetterBounds::default(), connect_headers: false },
+        order: Order::None,
         model: None,
+        store: None,
+        clock: || Timestamp(0),
         observer: Arc::<Count>::clone(&observer),
         limits: Limits {
             jobs: IN_FLIGHT.try_into().unwrap(),
             bytes: (64 << 20).try_into().unwrap(),
             items_per_job: 8.try_into().unwrap(),
+            job_bytes: (64 << 20).try_into().unwrap(),
             drain_timeout: Duration::from_secs(30),
         },
     };
@@ -103,7 +107,13 @@ pub(crate) async fn sandboxed() -> Vec<Step> {
 
 /// The same two, natively.
 pub(crate) fn natively() -> Vec<Step> {
-    let step = |name: &str, stage: Arc<dyn Stage>| Step { name: name.into(), stage, retry: RetryPolicy::default() };
+    let step = |name: &str, stage: Arc<dyn Stage>| Step {
+        name: name.into(),
+        stage,
+        digest: "native".into(),
+        retry: RetryPolicy::default(),
+        checkpoint: None,
+    };
     vec![
         step("sanitize", Arc::new(Native::<Sanitize>::new(SANITIZE))),
         step("chunk", Arc::new(Native::<Chunk>::new(CHUNK))),

@@ -43,8 +43,15 @@ pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Lo
     for (index, (stage, loaded)) in pipeline.stages.iter().zip(stages).enumerate() {
         match loaded {
             Ok(loaded) => {
+                let digest = Arc::<str>::from(loaded.digest());
                 described.push((loaded.description().clone(), loaded.digest().to_owned()));
-                steps.push(Step { name: Arc::clone(&stage.name), stage: Arc::new(loaded), retry: stage.retry });
+                steps.push(Step {
+                    name: Arc::clone(&stage.name),
+                    stage: Arc::new(loaded),
+                    digest,
+                    retry: stage.retry,
+                    checkpoint: None,
+                });
             }
             Err(error) => faults.extend(stage_faults(pipeline, index, error)),
         }

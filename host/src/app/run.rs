@@ -2,14 +2,16 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Loaded, cluster};
 use crate::config::{Brokers, Pipeline, Start};
-use crate::flow::{self, Limits};
+use crate::flow::{self, Delivery, Letters, Limits};
 use crate::kafka::{EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics};
+use crate::model::Timestamp;
 use crate::ports::Observer;
 
 /// Partitions of each topic of the embedded broker, where the file says nothing.
@@ -64,15 +66,21 @@ impl Running {
         }
         let sink = KafkaSink::open(&settings).map_err(anyhow::Error::new)?;
         let source = KafkaSource::open(&settings, source_settings(config)).map_err(anyhow::Error::new)?;
-        let stage_names = loaded.steps.iter().map(|step| Arc::clone(&step.name)).collect();
         let pipeline = flow::Pipeline {
             name: Arc::clone(&config.name),
             steps: loaded.steps,
-            stage_names,
+            plan: Arc::clone(&config.plan),
             content_type: config.source.content_type.clone(),
-            sink: Arc::new(sink),
+            delivery: Delivery::AtLeastOnce(Arc::new(sink)),
             output_topic: Arc::clone(&config.sink.topic),
-            dead_letter_topic: Arc::clone(&config.dead_letter.topic),
+            letters: Letters {
+                topic: Arc::clone(&config.dead_letter.topic),
+                bounds: config.dead_letter.bounds,
+                connect_headers: config.dead_letter.connect_headers,
+            },
+            order: flow::Order::None,
+            store: None,
+            clock: now,
             model: loaded.model,
             observer,
             limits: limits(config),
@@ -109,6 +117,13 @@ fn limits(config: &Pipeline) -> Limits {
         jobs: number(config.limits.max_in_flight),
         bytes: NonZeroUsize::new(config.limits.max_in_flight_bytes.as_usize()).unwrap_or(NonZeroUsize::MIN),
         items_per_job: number(config.limits.items_in_flight),
+        job_bytes: NonZeroUsize::new(config.limits.max_job_bytes.as_usize()).unwrap_or(NonZeroUsize::MIN),
         drain_timeout: config.limits.drain_timeout,
     }
+}
+
+/// The time of the day.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -14,6 +14,10 @@ pub struct Totals {
     records: AtomicU64,
     dropped: AtomicU64,
     dead_lettered: AtomicU64,
+    /// Jobs whose partition was given away before they were settled.
+    stale: AtomicU64,
+    /// Calls of stages that a checkpoint spared.
+    restored: AtomicU64,
 }
 
 /// How often the totals are logged while they change.
@@ -29,7 +33,8 @@ impl Totals {
             let (emitted, dropped, dead_lettered) = (of(&self.emitted), of(&self.dropped), of(&self.dead_lettered));
             let jobs = emitted + dropped + dead_lettered;
             if jobs != last || ended {
-                tracing::info!(pipeline, jobs, records = of(&self.records), dropped, dead_lettered, "jobs done");
+                let (records, stale, restored) = (of(&self.records), of(&self.stale), of(&self.restored));
+                tracing::info!(pipeline, jobs, records, dropped, dead_lettered, stale, restored, "jobs done");
                 last = jobs;
             }
             if ended {
@@ -43,6 +48,14 @@ impl Observer for Totals {
     fn observe(&self, sight: &Sight<'_>) {
         match sight {
             Sight::JobStarted { .. } => {}
+            Sight::Stale { event } => {
+                self.stale.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(%event, "its partition was given away before it was settled");
+            }
+            Sight::Restored { job, stage } => {
+                self.restored.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%job, stage, "not run again, its outcome was kept");
+            }
             Sight::Attempt { call, stage, result, .. } => match result {
                 Ok(_) => {}
                 Err(error @ StageError::Slow { .. }) => {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::model::Plan;
 use document::Document;
 use section::{Faults, Section};
 
@@ -32,8 +33,8 @@ pub use document::Place;
 pub use error::{ConfigError, Fault, Style};
 pub use quantity::ByteSize;
 pub use settings::{
-    Alias, BadBrokers, Brokers, CreateTopics, DeadLetter, Grant, Kafka, Limits, Module, OpenAi, Property, SecretRef,
-    Sink, Source, Stage, StageLimits, Start, Structured, Target,
+    Alias, BadBrokers, Brokers, Checkpoint, CreateTopics, DeadLetter, Delivery, Grant, Isolation, Kafka, Limits,
+    Module, OpenAi, Order, Property, SecretRef, Sink, Source, Stage, StageLimits, Start, Store, Structured, Target,
 };
 
 /// The most bytes of a pipeline file.
@@ -54,8 +55,16 @@ pub struct Pipeline {
     pub dead_letter: DeadLetter,
     /// Bounds of the pipeline as a whole.
     pub limits: Limits,
-    /// What is done, in order; never empty.
+    /// How outputs are written.
+    pub delivery: Delivery,
+    /// Which jobs wait for each other.
+    pub order: Order,
+    /// The memory of jobs.
+    pub store: Store,
+    /// What is done, in the order of the file; never empty.
     pub stages: Vec<Stage>,
+    /// The ways between the stages.
+    pub plan: Arc<Plan>,
     /// Language models by alias; not empty if a stage is granted them.
     pub models: BTreeMap<Arc<str>, Alias>,
     document: Arc<Document>,
@@ -115,7 +124,11 @@ impl Pipeline {
             sink: resolved.sink,
             dead_letter: resolved.dead_letter,
             limits: resolved.limits,
+            delivery: resolved.delivery,
+            order: resolved.order,
+            store: resolved.store,
             stages: resolved.stages,
+            plan: resolved.plan,
             models: resolved.models,
             document,
         })

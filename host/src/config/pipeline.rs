@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::model::RetryPolicy;
+use crate::model::{LetterBounds, Plan, RetryPolicy};
 
 use super::models::models;
 use super::quantity::{ByteSize, show_duration};
 use super::section::{Faults, Read, Section, Value};
 use super::settings::{
-    Alias, BROKERS_FORM, BadBrokers, Brokers, CreateTopics, DeadLetter, Grant, Kafka, Limits, Property, Sink, Source,
-    Stage, Start,
+    Alias, BROKERS_FORM, BadBrokers, Brokers, CreateTopics, DeadLetter, Delivery, Grant, Kafka, Limits, Order,
+    Property, Sink, Source, Stage, Start, Store,
 };
 use super::stages::stages;
 
@@ -27,7 +27,11 @@ pub(super) struct Resolved {
     pub(super) sink: Sink,
     pub(super) dead_letter: DeadLetter,
     pub(super) limits: Limits,
+    pub(super) delivery: Delivery,
+    pub(super) order: Order,
+    pub(super) store: Store,
     pub(super) stages: Vec<Stage>,
+    pub(super) plan: Arc<Plan>,
     pub(super) models: BTreeMap<Arc<str>, Alias>,
 }
 
@@ -66,14 +70,25 @@ pub(super) fn pipeline(root: &mut Section<'_>) -> Read<Resolved> {
     policy?;
     apart?;
     answered?;
+    let stages = stages?;
+    let names: Vec<&str> = stages.iter().map(|stage| &*stage.name).collect();
     Ok(Resolved {
+        plan: Arc::new(Plan::straight(&names)),
+        delivery: Delivery::AtLeastOnce,
+        order: Order::None,
+        store: Store {
+            folder: None,
+            keep_ended: Duration::from_secs(24 * 3_600),
+            keep_unfinished: Duration::from_secs(168 * 3_600),
+            max_size: ByteSize::mib(16 << 10),
+        },
         name: name?,
         kafka: kafka?,
         source: source?,
         sink: Sink { topic: sink? },
-        dead_letter: DeadLetter { topic: dead_letter? },
+        dead_letter: DeadLetter { topic: dead_letter?, bounds: LetterBounds::default(), connect_headers: false },
         limits: limits?,
-        stages: stages?,
+        stages,
         models: models?,
     })
 }
@@ -170,6 +185,7 @@ fn limits(section: &mut Section<'_>) -> Read<Limits> {
         max_in_flight: max_in_flight?,
         max_in_flight_bytes: max_in_flight_bytes?,
         items_in_flight: items_in_flight?,
+        max_job_bytes: ByteSize::mib(64),
         drain_timeout: drain_timeout?,
     })
 }
@@ -179,8 +195,10 @@ pub(super) fn retry(section: &mut Section<'_>, base: RetryPolicy) -> Read<RetryP
     let waits = Duration::ZERO..=Duration::from_secs(3_600);
     let attempts = section.or("attempts", base.attempts, |value| value.count(100));
     let first_wait = section.or("first_wait", base.first_wait, |value| value.duration(waits.clone()));
-    let longest_wait = section.or("longest_wait", base.longest_wait, |value| value.duration(waits));
-    let policy = RetryPolicy { attempts: attempts?, first_wait: first_wait?, longest_wait: longest_wait? };
+    let longest_wait = section.or("longest_wait", base.longest_wait, |value| value.duration(waits.clone()));
+    let deadline = section.or("deadline", base.deadline, |value| value.duration(waits));
+    let policy =
+        RetryPolicy { attempts: attempts?, first_wait: first_wait?, longest_wait: longest_wait?, deadline: deadline? };
     if policy.first_wait > policy.longest_wait {
         let key = if section.has("longest_wait") { "longest_wait" } else { "first_wait" };
         let message = format!("the first wait is longer than the longest in {}", section.title);

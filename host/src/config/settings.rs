@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::RetryPolicy;
+use crate::model::{LetterBounds, RetryPolicy};
 
 use super::quantity::ByteSize;
 
@@ -127,10 +127,76 @@ pub struct Sink {
 }
 
 /// Where jobs go that cannot be finished.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetter {
     /// The topic.
     pub topic: Arc<str>,
+    /// How many of them stop the pipeline; 1% of the last 10,000 jobs or 1,000 in a row if the file has none.
+    pub bounds: LetterBounds,
+    /// Whether they carry Kafka Connect's header names too; not if the file has none.
+    pub connect_headers: bool,
+}
+
+/// How outputs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// Nothing is lost, and after a crash some outputs are there twice.
+    #[default]
+    AtLeastOnce,
+    /// In transactions.
+    ExactlyOnce {
+        /// A transaction takes so many jobs; 1 to 100,000, 1,000 if the file has none.
+        most: NonZeroU32,
+        /// or what there is after so long; 1 ms to 10 s, 100 ms if the file has none.
+        every: Duration,
+    },
+}
+
+/// Which jobs wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// None.
+    #[default]
+    None,
+    /// Those with the same key in one partition.
+    Key,
+    /// All of one partition.
+    Partition,
+}
+
+/// The memory of jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Its folder; `None` is the user's folder for such things.
+    pub folder: Option<PathBuf>,
+    /// How long things are kept of a job that has ended; 1 minute to 8,760 hours, 24 hours if the file has none.
+    pub keep_ended: Duration,
+    /// How long of one that has not; not below the other, 168 hours if the file has none.
+    pub keep_unfinished: Duration,
+    /// The most bytes on disk; 1 MiB to 1 TiB, 16 GiB if the file has none. A full store stops the pipeline.
+    pub max_size: ByteSize,
+}
+
+/// Which outcomes of a stage are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checkpoint {
+    /// Those of stages that may ask a model.
+    #[default]
+    Auto,
+    /// All.
+    Always,
+    /// None.
+    Never,
+}
+
+/// Which calls of a stage share an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// None: each item gets a fresh one.
+    #[default]
+    Item,
+    /// One after the other, until a call breaks. What a stage leaves in memory its next item can see.
+    Shared,
 }
 
 /// Bounds of the pipeline as a whole.
@@ -142,6 +208,8 @@ pub struct Limits {
     pub max_in_flight_bytes: ByteSize,
     /// Items of one job at once; at most 1,000, 8 if the file has none.
     pub items_in_flight: NonZeroU32,
+    /// Bytes that the items of one job hold together; 64 KiB to 16 GiB, 64 MiB if the file has none.
+    pub max_job_bytes: ByteSize,
     /// How long jobs may take to end after a stop, or when their partition is taken away; 100 ms to 4 minutes, 30 s if
     /// the file has none.
     pub drain_timeout: Duration,
@@ -163,6 +231,10 @@ pub struct Stage {
     pub retry: RetryPolicy,
     /// Bounds of one call.
     pub limits: StageLimits,
+    /// Which outcomes are kept.
+    pub checkpoint: Checkpoint,
+    /// Which calls share an instance.
+    pub isolation: Isolation,
 }
 
 /// The code of a stage.

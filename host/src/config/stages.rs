@@ -12,7 +12,7 @@ use super::document::Place;
 use super::pipeline::retry;
 use super::quantity::ByteSize;
 use super::section::{Read, Section, TABLE_FORM, Value};
-use super::settings::{Grant, Module, Stage, StageLimits};
+use super::settings::{Checkpoint, Grant, Isolation, Module, Stage, StageLimits};
 use super::value::is_name;
 
 const GRANTS: [(&str, Grant); 1] = [("llm", Grant::Llm)];
@@ -66,7 +66,16 @@ fn stage(section: &mut Section<'_>, names: &mut BTreeMap<Arc<str>, Place>, base:
         });
     let policy = section.table_or_default("retry", &format!("retry of {title}"), |section| retry(section, base));
     let limits = section.table_or_default("limits", &format!("limits of {title}"), limits);
-    Ok(Stage { name: name?, module: module?, grants: grants?, config: config?, retry: policy?, limits: limits? })
+    Ok(Stage {
+        name: name?,
+        module: module?,
+        grants: grants?,
+        config: config?,
+        retry: policy?,
+        limits: limits?,
+        checkpoint: Checkpoint::Auto,
+        isolation: Isolation::Item,
+    })
 }
 
 fn unique_name(value: &Value<'_>, names: &mut BTreeMap<Arc<str>, Place>) -> Read<Arc<str>> {

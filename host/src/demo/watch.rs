@@ -56,6 +56,7 @@ impl Watch {
 impl Observer for Watch {
     fn observe(&self, sight: &Sight<'_>) {
         match sight {
+            Sight::Stale { .. } | Sight::Restored { .. } => {}
             Sight::JobStarted { event, .. } => {
                 let name = event.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
                 self.numbers().names.insert(event.id.to_string(), name.into_owned());

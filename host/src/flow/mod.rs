@@ -1,13 +1,21 @@
 //! Floor 2. How an event moves: from the source through the stages to the sink or the dead letters, and only then is
 //! it settled. Knows no Kafka, no WebAssembly, no model.
 
+mod checkpoint;
+mod done;
 mod execute;
+mod gather;
+mod order;
+mod outbox;
 mod pace;
 mod partitions;
 mod pipeline;
 mod records;
+mod replay;
+mod task;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -15,9 +23,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::JobId;
-use crate::ports::{Demand, Signal, SinkError, Source, SourceError};
+use crate::ports::{Signal, SinkError, Source, SourceError, StoreError};
 use partitions::{Partitions, Turn};
-pub use pipeline::{Limits, Pipeline, Step};
+pub use pipeline::{Delivery, Fingerprint, Letters, Limits, Order, Pipeline, Step};
+pub use records::names;
 
 /// Why a pipeline stopped by itself. Whatever was not settled comes again at the next start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +49,38 @@ pub enum FlowError {
         job: JobId,
         /// Why.
         source: SinkError,
+    },
+    /// The broker refuses a dead letter for good. Going on would mean to skip the event, so the pipeline stops.
+    #[error(
+        "job {job} failed and its dead letter is refused ({reason}); the event was not committed and will come again"
+    )]
+    LetterRefused {
+        /// Whose dead letter.
+        job: JobId,
+        /// Why.
+        reason: String,
+    },
+    /// Transactions cannot be committed.
+    #[error(
+        "outputs and offsets cannot be committed in a transaction; the next start goes on where the last one ended"
+    )]
+    Transaction(#[source] anyhow::Error),
+    /// What a job has behind it cannot be remembered.
+    #[error("job {job} cannot be remembered; nothing of it was committed")]
+    Store {
+        /// Whose.
+        job: JobId,
+        /// Why.
+        source: StoreError,
+    },
+    /// So many jobs fail that it cannot be the events' fault.
+    #[error(
+        "{reason}, so the pipeline stopped by its own policy before it would empty its topic into them; mend what is \
+         wrong and start it again, or change limits.max_dead_letter_rate"
+    )]
+    TooManyDeadLetters {
+        /// How many.
+        reason: String,
     },
     /// The host cannot run a stage, whatever the item.
     #[error("stage {stage} cannot be run on this host")]
@@ -78,39 +119,42 @@ async fn work(
     shutdown: CancellationToken,
 ) -> Result<(), FlowError> {
     let mut drain_until: Option<Instant> = None;
+    let mut ended = Ok(());
     while drain_until.is_none() || !partitions.is_idle() {
-        let demand = match drain_until {
-            Some(_) => Demand::ControlOnly,
-            None => partitions.demand(),
-        };
+        partitions.transact_when_due();
+        let demand = partitions.demand();
         tokio::select! {
             biased;
-            () = shutdown.cancelled(), if drain_until.is_none() => {
-                tracing::info!(in_flight = partitions.in_flight(), "draining");
-                drain_until = Some(Instant::now() + partitions.drain_timeout());
-            }
-            turn = partitions.next_turn() => match turn? {
-                Turn::Ended(job) => {
-                    if let Some(settled) = partitions.finish(job) {
-                        source.settle(&settled.event, settled.below)?;
+            () = shutdown.cancelled(), if drain_until.is_none() => drain_until = Some(partitions.drain()),
+            turn = partitions.next_turn() => {
+                match turn? {
+                    Turn::Ended(job, done) => {
+                        if let Some(settled) = partitions.finish(job, done) {
+                            source.settle(&settled.event, settled.below)?;
+                        }
                     }
-                    partitions.release_revoked();
+                    Turn::Transacted(result) => partitions.transacted(result)?,
+                    Turn::RevocationOverdue => partitions.give_up_revoked(),
+                    Turn::TimePassed => {}
                 }
-                Turn::RevocationOverdue => partitions.give_up_revoked(),
-                Turn::PaceChanged => {}
-            },
+                partitions.release_revoked();
+                if let (Some(reason), None) = (partitions.too_many_letters(), drain_until) {
+                    ended = Err(FlowError::TooManyDeadLetters { reason });
+                    drain_until = Some(partitions.drain());
+                }
+            }
             () = sleep_until(drain_until) => {
                 tracing::warn!(in_flight = partitions.in_flight(), "drain time-out; what is in flight will come again");
                 break;
             }
             signal = source.recv(demand) => match signal? {
-                Signal::Assigned(assigned) => partitions.open(assigned),
+                Signal::Assigned { partitions: assigned, generation } => partitions.open(assigned, generation),
                 Signal::Revoked { partitions: revoked, ack } => partitions.revoke(revoked, ack),
-                Signal::Event(event) => partitions.start(event),
+                Signal::Event(event) => partitions.take(event),
             },
         }
     }
-    Ok(())
+    ended
 }
 
 /// Waits for that moment, or for ever.

@@ -1,4 +1,4 @@
-//! The partitions we own, the jobs running for them, and what may be committed.
+//! The partitions we own, the jobs running for them, and what may be settled.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,22 +8,31 @@ use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
-use super::{FlowError, Pipeline, execute, pace::Pace, sleep_until};
-use crate::model::{Event, EventId, Generation, Next, Partition, Progress};
-use crate::ports::Demand;
+use super::done::Done;
+use super::order::{self, Queues};
+use super::outbox::Outbox;
+use super::pace::Pace;
+use super::transactions::Transactions;
+use super::{Delivery, FlowError, Pipeline, execute, sleep_until};
+use crate::model::{Event, EventId, Generation, LetterRate, Next, Partition, Progress};
+use crate::ports::{Demand, Sight, TransactionError};
 
-/// A job that was begun.
+/// A job whose stages run.
 struct Running {
     event: EventId,
     generation: Generation,
     bytes: usize,
+    turn: Option<order::Turn>,
     handle: tokio::task::AbortHandle,
 }
 
 /// A partition we own.
-struct Lane {
-    generation: Generation,
+pub(super) struct Lane {
+    pub(super) generation: Generation,
     progress: Progress,
+    /// Jobs whose stages run.
+    running: usize,
+    pub(super) outbox: Outbox,
 }
 
 /// Partitions that are being taken away: their jobs may finish until the deadline.
@@ -41,114 +50,200 @@ pub(super) struct Settled {
 
 /// What can happen to the partitions from inside.
 pub(super) enum Turn {
-    /// The task of a job ended, by itself or aborted.
-    Ended(Id),
+    /// The task of a job ended by itself, or aborted without anything done.
+    Ended(Id, Option<Done>),
+    /// A transaction ended.
+    Transacted(Result<(), TransactionError>),
     /// A revocation has waited long enough for its jobs.
     RevocationOverdue,
-    /// A pause began or ended: the demand is to be asked for anew.
-    PaceChanged,
+    /// A pause began or ended, or a transaction is due: all is to be asked for anew.
+    TimePassed,
+}
+
+/// Whether new jobs may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Working,
+    Draining,
 }
 
 pub(super) struct Partitions {
-    pipeline: Arc<Pipeline>,
+    pub(super) pipeline: Arc<Pipeline>,
     pace: Pace,
-    lanes: HashMap<Partition, Lane>,
-    generation: Generation,
-    jobs: JoinSet<Result<(), FlowError>>,
+    pub(super) lanes: HashMap<Partition, Lane>,
+    jobs: JoinSet<Result<Done, FlowError>>,
     running: HashMap<Id, Running>,
-    bytes: usize,
+    queues: Queues,
+    pub(super) transactions: Transactions,
+    pub(super) letters: LetterRate,
+    /// Jobs in flight, from the taking of their event to its settlement, and the bytes of these events.
+    pub(super) held: Held,
     revocations: Vec<Revocation>,
+    pub(super) phase: Phase,
+}
+
+/// What is in flight.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Held {
+    pub(super) jobs: usize,
+    bytes: usize,
+}
+
+impl Held {
+    fn add(&mut self, bytes: usize) {
+        self.jobs += 1;
+        self.bytes += bytes;
+    }
+
+    pub(super) fn remove(&mut self, (jobs, bytes): (usize, usize)) {
+        self.jobs -= jobs;
+        self.bytes -= bytes;
+    }
 }
 
 impl Partitions {
     pub(super) fn new(pipeline: Arc<Pipeline>) -> Self {
         Self {
-            pipeline,
             pace: Pace::new(),
             lanes: HashMap::new(),
-            generation: Generation::default(),
             jobs: JoinSet::new(),
             running: HashMap::new(),
-            bytes: 0,
+            queues: Queues::new(pipeline.order),
+            transactions: Transactions::default(),
+            letters: LetterRate::new(pipeline.letters.bounds),
+            held: Held::default(),
             revocations: Vec::new(),
+            phase: Phase::Working,
+            pipeline,
         }
     }
 
-    pub(super) fn drain_timeout(&self) -> Duration {
+    fn drain_timeout(&self) -> Duration {
         self.pipeline.limits.drain_timeout
     }
 
-    pub(super) fn in_flight(&self) -> usize {
-        self.running.len()
+    /// Begins no further jobs. Gives the moment until which those that run may end.
+    pub(super) fn drain(&mut self) -> Instant {
+        tracing::info!(in_flight = self.in_flight(), "draining");
+        self.phase = Phase::Draining;
+        Instant::now() + self.drain_timeout()
     }
 
+    pub(super) fn in_flight(&self) -> usize {
+        self.held.jobs
+    }
+
+    /// Why the pipeline must stop, if so many jobs fail.
+    pub(super) fn too_many_letters(&self) -> Option<String> {
+        self.letters.too_many()
+    }
+
+    /// Whether nothing runs and nothing waits to be written. Events that wait for their turn come again.
     pub(super) fn is_idle(&self) -> bool {
-        self.jobs.is_empty()
+        self.jobs.is_empty() && !self.transactions.is_running() && self.ready() == 0
     }
 
     /// Events only while there is room and nothing asked for a slower pace.
     pub(super) fn demand(&self) -> Demand {
         let limits = &self.pipeline.limits;
-        let full = self.running.len() >= limits.jobs.get() || self.bytes >= limits.bytes.get();
-        match full || self.pace.paused_until().is_some() {
+        let full = self.held.jobs >= limits.jobs.get() || self.held.bytes >= limits.bytes.get();
+        match full || self.phase == Phase::Draining || self.pace.paused_until().is_some() {
             true => Demand::ControlOnly,
             false => Demand::Everything,
         }
     }
 
-    pub(super) fn open(&mut self, partitions: Vec<Partition>) {
-        self.generation.0 += 1;
+    pub(super) fn open(&mut self, partitions: Vec<Partition>, generation: Generation) {
         for partition in partitions {
-            tracing::debug!(%partition, "assigned");
-            let lane = Lane { generation: self.generation, progress: Progress::default() };
+            tracing::debug!(%partition, generation = generation.0, "assigned");
+            self.close(&partition);
+            let lane = Lane { generation, progress: Progress::default(), running: 0, outbox: Outbox::default() };
             self.lanes.insert(partition, lane);
         }
     }
 
-    /// Begins the job of an event. An event of a partition that is not ours, or not for long, is left to its owner.
-    pub(super) fn start(&mut self, event: Event) {
-        let leaving = self.revocations.iter().any(|revocation| revocation.partitions.contains(&event.id.partition));
-        let lane = self.lanes.get_mut(&event.id.partition).filter(|_| !leaving);
+    /// Takes an event: its job begins, now or in its turn. An event of a partition that is not ours, or not for long, is
+    /// left to its owner.
+    pub(super) fn take(&mut self, event: Event) {
+        let leaving = self.is_leaving(&event.id.partition);
+        let lane =
+            self.lanes.get_mut(&event.id.partition).filter(|lane| !leaving && lane.generation == event.generation);
         let Some(lane) = lane else {
             tracing::debug!(event = %event.id, "not ours any more");
             return;
         };
         lane.progress.start(event.id.position);
-        let (id, bytes, generation) = (event.id.clone(), event.size(), lane.generation);
+        self.held.add(event.size());
+        let turn = self.queues.turn(&event);
+        if let Some(event) = self.queues.admit(turn.as_ref(), event) {
+            self.begin(event, turn);
+        }
+    }
+
+    fn is_leaving(&self, partition: &Partition) -> bool {
+        self.revocations.iter().any(|revocation| revocation.partitions.contains(partition))
+    }
+
+    fn begin(&mut self, event: Event, turn: Option<order::Turn>) {
+        if let Some(lane) = self.lanes.get_mut(&event.id.partition) {
+            lane.running += 1;
+        }
+        let (id, generation, bytes) = (event.id.clone(), event.generation, event.size());
         let handle = self.jobs.spawn(execute::job(Arc::clone(&self.pipeline), self.pace.clone(), event));
-        self.bytes += bytes;
-        self.running.insert(handle.id(), Running { event: id, generation, bytes, handle });
+        self.running.insert(handle.id(), Running { event: id, generation, bytes, turn, handle });
     }
 
     /// The next thing that happens here; waits for one. Cancel-safe.
     pub(super) async fn next_turn(&mut self) -> Result<Turn, FlowError> {
         let overdue = self.revocations.iter().map(|revocation| revocation.deadline).min();
+        let due = self.transaction_due();
         tokio::select! {
             biased;
             ended = self.jobs.join_next_with_id(), if !self.jobs.is_empty() => match ended {
-                Some(Ok((id, Ok(())))) => Ok(Turn::Ended(id)),
+                Some(Ok((id, Ok(done)))) => Ok(Turn::Ended(id, Some(done))),
                 Some(Ok((_, Err(error)))) => Err(error),
-                Some(Err(aborted)) if aborted.is_cancelled() => Ok(Turn::Ended(aborted.id())),
+                Some(Err(aborted)) if aborted.is_cancelled() => Ok(Turn::Ended(aborted.id(), None)),
                 Some(Err(panicked)) => Err(FlowError::Panic(panicked)),
-                None => Ok(Turn::PaceChanged),
+                None => Ok(Turn::TimePassed),
             },
+            result = self.transactions.ended() => Ok(Turn::Transacted(result)),
             () = sleep_until(overdue) => Ok(Turn::RevocationOverdue),
-            () = self.pace.changed() => Ok(Turn::PaceChanged),
+            () = sleep_until(due) => Ok(Turn::TimePassed),
+            () = self.pace.changed() => Ok(Turn::TimePassed),
         }
     }
 
-    /// Takes note of a job's end. Nothing may be settled for a job of an earlier generation: its partition was given
-    /// away in between, and its event is being worked on again.
-    pub(super) fn finish(&mut self, id: Id) -> Option<Settled> {
+    /// Takes note of the end of a job's stages, and begins the job whose turn it is then. Nothing is settled for a job of
+    /// an earlier generation: its partition was given away in between, and its event is being worked on again.
+    pub(super) fn finish(&mut self, id: Id, done: Option<Done>) -> Option<Settled> {
         let job = self.running.remove(&id)?;
-        self.bytes -= job.bytes;
         let lane = self.lanes.get_mut(&job.event.partition).filter(|lane| lane.generation == job.generation);
-        let Some(lane) = lane else {
-            tracing::debug!(event = %job.event, "ended after its partition was given away");
+        let (Some(lane), Some(done)) = (lane, done) else {
+            self.held.remove((1, job.bytes));
+            self.pipeline.observer.observe(&Sight::Stale { event: &job.event });
             return None;
         };
+        lane.running -= 1;
         let below = lane.progress.finish(job.event.position);
-        Some(Settled { event: job.event, below })
+        let settled = match self.pipeline.delivery {
+            Delivery::AtLeastOnce(_) => {
+                self.held.remove((1, job.bytes));
+                self.letters.note(done.is_dead());
+                Some(Settled { event: job.event.clone(), below })
+            }
+            Delivery::ExactlyOnce { .. } => {
+                lane.outbox.put(done, below);
+                self.transactions.note_ready();
+                None
+            }
+        };
+        let may_begin = self.phase == Phase::Working && !self.is_leaving(&job.event.partition);
+        if let Some(turn) = job.turn.filter(|_| may_begin)
+            && let Some(event) = self.queues.next(&turn)
+        {
+            self.begin(event, Some(turn));
+        }
+        settled
     }
 
     /// Partitions are being taken away: what runs may finish, nothing new begins, then the source is told.
@@ -159,17 +254,22 @@ impl Partitions {
         self.release_revoked();
     }
 
+    /// Whether a partition waits for the end of its jobs to be given away.
+    pub(super) fn is_revoking(&self) -> bool {
+        !self.revocations.is_empty()
+    }
+
     /// Gives away every revoked set of partitions whose jobs have all ended.
     pub(super) fn release_revoked(&mut self) {
-        let lanes = &mut self.lanes;
+        let lanes = &self.lanes;
         let (done, waiting): (Vec<_>, Vec<_>) = self.revocations.drain(..).partition(|revocation| {
-            let busy = |partition| lanes.get(partition).is_some_and(|lane: &Lane| lane.progress.in_flight() > 0);
-            !revocation.partitions.iter().any(busy)
+            let busy = |lane: &Lane| lane.running > 0 || lane.outbox.ready() > 0;
+            !revocation.partitions.iter().any(|partition| lanes.get(partition).is_some_and(busy))
         });
         self.revocations = waiting;
         for revocation in done {
             for partition in &revocation.partitions {
-                lanes.remove(partition);
+                self.close(partition);
             }
             // A source that no longer waits has given the partitions away already.
             let _ = revocation.ack.send(());
@@ -179,18 +279,25 @@ impl Partitions {
     /// Aborts what still runs for revoked partitions whose time is over, and gives them away.
     pub(super) fn give_up_revoked(&mut self) {
         let now = Instant::now();
-        for revocation in &self.revocations {
-            if revocation.deadline > now {
-                continue;
-            }
-            for partition in &revocation.partitions {
-                self.lanes.remove(partition);
-                for job in self.running.values().filter(|job| job.event.partition == *partition) {
-                    job.handle.abort();
-                }
+        let overdue = self.revocations.iter().filter(|revocation| revocation.deadline <= now);
+        let partitions: Vec<Partition> = overdue.flat_map(|revocation| revocation.partitions.iter().cloned()).collect();
+        for partition in &partitions {
+            self.close(partition);
+            for job in self.running.values().filter(|job| job.event.partition == *partition) {
+                job.handle.abort();
             }
         }
         self.release_revoked();
+    }
+
+    /// Ends the ownership of a partition. What runs for it is stale from now on; what waits comes again.
+    fn close(&mut self, partition: &Partition) {
+        for event in self.queues.forget(partition) {
+            self.held.remove((1, event.size()));
+        }
+        if let Some(lane) = self.lanes.remove(partition) {
+            self.held.remove(lane.outbox.held());
+        }
     }
 
     pub(super) fn abort_all(&mut self) {

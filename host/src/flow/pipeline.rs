@@ -4,53 +4,108 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::RetryPolicy;
-use crate::ports::{Model, Observer, Sink, Stage};
+use crate::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
+use crate::ports::{Model, Observer, Sink, Stage, Store, Transactor};
 
-/// One stage of a pipeline.
+/// What runs at one node of the plan.
 #[derive(Clone)]
 pub struct Step {
     /// Its name in the pipeline file.
     pub name: Arc<str>,
     /// What runs.
     pub stage: Arc<dyn Stage>,
+    /// SHA-256 of its module in hexadecimal, for the dead letters.
+    pub digest: Arc<str>,
     /// How often an item is tried.
     pub retry: RetryPolicy,
+    /// Under which fingerprint its outcomes are kept in the store; `None` keeps none.
+    pub checkpoint: Option<Fingerprint>,
 }
+
+/// A digest of the code and the configuration of a stage: outcomes of another version are not taken for its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
 
 /// How much is in flight at most.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Jobs at a time.
+    /// Jobs at a time, from the taking of their event to its settlement.
     pub jobs: NonZeroUsize,
     /// Bytes of the events of these jobs. One event larger than this still runs, alone.
     pub bytes: NonZeroUsize,
     /// Items of one job side by side.
     pub items_per_job: NonZeroUsize,
+    /// Bytes that the items of one job hold together while they wait for a stage or for the end of the job.
+    pub job_bytes: NonZeroUsize,
     /// How long jobs may go on after a stop or a revocation was asked for.
     pub drain_timeout: Duration,
+}
+
+/// Which jobs wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// None.
+    #[default]
+    None,
+    /// Those of one partition with the same key; those without a key wait for none.
+    Key,
+    /// All of one partition.
+    Partition,
+}
+
+/// How outputs are written and events settled.
+#[derive(Clone)]
+pub enum Delivery {
+    /// Outputs first, their event later: after a crash in between they are written again.
+    AtLeastOnce(Arc<dyn Sink>),
+    /// Both in one transaction.
+    ExactlyOnce {
+        /// Who commits it.
+        transactor: Arc<dyn Transactor>,
+        /// A transaction begins at the latest when so many jobs wait for one,
+        most: NonZeroUsize,
+        /// or when the first of them has waited so long.
+        every: Duration,
+    },
+}
+
+/// The dead letters of a pipeline.
+#[derive(Debug, Clone)]
+pub struct Letters {
+    /// Their topic.
+    pub topic: Arc<str>,
+    /// When there are too many.
+    pub bounds: LetterBounds,
+    /// Whether they carry the header names of Kafka Connect too.
+    pub connect_headers: bool,
 }
 
 /// Everything a job needs.
 pub struct Pipeline {
     /// The pipeline's name: part of every job id.
     pub name: Arc<str>,
-    /// The stages in order.
+    /// The ways between the stages.
+    pub plan: Arc<Plan>,
+    /// The stages, in the order of the plan's nodes.
     pub steps: Vec<Step>,
-    /// The names of the stages in order.
-    pub stage_names: Arc<[Arc<str>]>,
     /// Media type of records without a `content-type` header.
     pub content_type: Option<String>,
     /// Where outputs and dead letters are written.
-    pub sink: Arc<dyn Sink>,
+    pub delivery: Delivery,
     /// The topic of outputs.
     pub output_topic: Arc<str>,
-    /// The topic of dead letters.
-    pub dead_letter_topic: Arc<str>,
+    /// The dead letters.
+    pub letters: Letters,
+    /// Which jobs wait for each other.
+    pub order: Order,
     /// The models, told when a job is over; `None` when no stage may ask one.
     pub model: Option<Arc<dyn Model>>,
+    /// The memory of jobs; `None` when nothing of them is kept.
+    pub store: Option<Arc<dyn Store>>,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
     /// How much is in flight.
     pub limits: Limits,
+    /// The time of the day, for the headers of dead letters.
+    pub clock: fn() -> Timestamp,
 }

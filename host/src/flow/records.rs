@@ -5,30 +5,70 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Pipeline;
-use crate::model::{Event, Failed, Header, Item, JobId};
+use super::replay::Origin;
+use crate::model::{Event, Failed, Finished, Header, JobId, Timestamp};
 use crate::ports::Record;
 
 /// The longest error text in a dead letter, in bytes.
 const LONGEST_ERROR: usize = 512;
+/// The longest details of an error in a dead letter, in bytes. Longer ones are left out: cut JSON is none.
+const LONGEST_DETAILS: usize = 4 << 10;
 
 /// Names of headers that Gristmill writes. Do not change: consumers read them.
-pub(super) mod names {
-    pub(crate) const JOB_ID: &str = "gristmill-job-id";
-    pub(crate) const ITEM_ID: &str = "gristmill-item-id";
-    pub(crate) const ATTRIBUTE: &str = "gristmill-attribute-";
-    pub(crate) const CONTENT_TYPE: &str = "content-type";
-    pub(crate) const FAILURE_REASON: &str = "failure_reason";
-    pub(crate) const STAGE: &str = "gristmill-stage";
-    pub(crate) const ATTEMPTS: &str = "gristmill-attempts";
-    pub(crate) const ERROR: &str = "gristmill-error";
-    pub(crate) const DETAILS: &str = "gristmill-error-details";
-    pub(crate) const SOURCE_TOPIC: &str = "gristmill-source-topic";
-    pub(crate) const SOURCE_PARTITION: &str = "gristmill-source-partition";
-    pub(crate) const SOURCE_POSITION: &str = "gristmill-source-position";
+pub mod names {
+    /// The job, as pipeline/topic/partition/position.
+    pub const JOB_ID: &str = "gristmill-job-id";
+    /// The item.
+    pub const ITEM_ID: &str = "gristmill-item-id";
+    /// With the attribute's name at the end.
+    pub const ATTRIBUTE: &str = "gristmill-attribute-";
+    /// The media type.
+    pub const CONTENT_TYPE: &str = "content-type";
+    /// The stable token that says why.
+    pub const FAILURE_REASON: &str = "failure_reason";
+    /// Where the job failed.
+    pub const STAGE: &str = "gristmill-stage";
+    /// SHA-256 of the module of that stage.
+    pub const MODULE: &str = "gristmill-module";
+    /// How often it was tried there.
+    pub const ATTEMPTS: &str = "gristmill-attempts";
+    /// Why, for people.
+    pub const ERROR: &str = "gristmill-error";
+    /// Why, as JSON.
+    pub const DETAILS: &str = "gristmill-error-details";
+    /// Where the event came from.
+    pub const SOURCE_TOPIC: &str = "gristmill-source-topic";
+    /// Where the event came from.
+    pub const SOURCE_PARTITION: &str = "gristmill-source-partition";
+    /// Where the event came from.
+    pub const SOURCE_POSITION: &str = "gristmill-source-position";
+    /// When the job was first begun, in milliseconds since the Unix epoch.
+    pub const FIRST_ATTEMPT: &str = "gristmill-first-attempt";
+    /// When it was given up.
+    pub const LAST_ATTEMPT: &str = "gristmill-last-attempt";
+    /// How often it was replayed from the dead letters before.
+    pub const REPLAYS: &str = "gristmill-replays";
+    /// On a replayed event: the job that it continues.
+    pub const REPLAY_OF: &str = "gristmill-replay-of";
+    /// On a replayed event: the first stage that is to be run anew.
+    pub const FROM_STAGE: &str = "gristmill-from-stage";
 }
 
+/// Whether a header tells of a job or a failure, and not of the event itself. What another pipeline said of the item
+/// that is our event stays with it.
+pub(super) fn is_ours(header: &Header) -> bool {
+    let name = header.name.as_str();
+    name == names::FAILURE_REASON
+        || name.starts_with(CONNECT)
+        || (name.starts_with("gristmill-") && !name.starts_with(names::ATTRIBUTE))
+}
+
+/// The start of Kafka Connect's names for the same.
+const CONNECT: &str = "__connect.errors.";
+
 /// The record of one output: the item's own headers, its media type, its attributes and the ids to find repeats by.
-pub(super) fn output(pipeline: &Pipeline, job: &JobId, event: &Event, item: Item) -> Record {
+pub(super) fn output(pipeline: &Pipeline, job: &JobId, event: &Event, end: Finished) -> Record {
+    let item = end.item;
     let mut headers = item.headers;
     if let Some(content_type) = item.content_type {
         headers.retain(|header| !header.name.eq_ignore_ascii_case(names::CONTENT_TYPE));
@@ -40,7 +80,7 @@ pub(super) fn output(pipeline: &Pipeline, job: &JobId, event: &Event, item: Item
         headers.push(text(&format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
     }
     Record {
-        topic: Arc::clone(&pipeline.output_topic),
+        topic: end.topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)),
         key: item.key,
         payload: Some(item.payload),
         headers,
@@ -48,35 +88,59 @@ pub(super) fn output(pipeline: &Pipeline, job: &JobId, event: &Event, item: Item
     }
 }
 
-/// The dead letter of an event: the record as it was, and why it could not be finished.
-pub(super) fn dead_letter(
-    pipeline: &Pipeline,
-    job: &JobId,
-    event: &Event,
-    stage: Option<&str>,
-    failed: &Failed,
-) -> Record {
-    let ours = |header: &Header| header.name == names::FAILURE_REASON || header.name.starts_with("gristmill-");
-    let mut headers: Vec<Header> = event.headers.iter().filter(|header| !ours(header)).cloned().collect();
-    headers.push(text(names::FAILURE_REASON, failed.failure.code.clone()));
-    headers.push(text(names::ERROR, bounded(&failed.failure.message, LONGEST_ERROR).to_owned()));
-    if let Some(details) = &failed.failure.details {
-        headers.push(text(names::DETAILS, details.clone()));
-    }
-    if let Some(stage) = stage {
-        headers.push(text(names::STAGE, stage.to_owned()));
-    }
-    headers.push(text(names::ATTEMPTS, failed.attempts.to_string()));
-    headers.push(text(names::JOB_ID, job.as_str().to_owned()));
-    headers.push(text(names::SOURCE_TOPIC, event.id.partition.topic.to_string()));
-    headers.push(text(names::SOURCE_PARTITION, event.id.partition.index.to_string()));
-    headers.push(text(names::SOURCE_POSITION, event.id.position.to_string()));
-    Record {
-        topic: Arc::clone(&pipeline.dead_letter_topic),
-        key: event.key.clone(),
-        payload: event.payload.clone(),
-        headers,
-        timestamp: event.timestamp,
+/// What a dead letter says of its event.
+pub(super) struct Letter<'a> {
+    /// The stage that gave up; `None` when none was reached, or it was the broker.
+    pub(super) stage: Option<&'a str>,
+    pub(super) failed: &'a Failed,
+    pub(super) first_attempt: Timestamp,
+    pub(super) last_attempt: Timestamp,
+}
+
+impl Letter<'_> {
+    /// The record as it was, and why it could not be finished.
+    pub(super) fn record(&self, pipeline: &Pipeline, origin: &Origin, event: &Event) -> Record {
+        let failure = &self.failed.failure;
+        let error = bounded(&failure.message, LONGEST_ERROR);
+        let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
+        let mut add = |name: &str, value: String| headers.push(text(name, value));
+        add(names::FAILURE_REASON, failure.code.clone());
+        add(names::ERROR, error.to_owned());
+        if let Some(details) = failure.details.as_ref().filter(|details| details.len() <= LONGEST_DETAILS) {
+            add(names::DETAILS, details.clone());
+        }
+        if let Some(stage) = self.stage {
+            add(names::STAGE, stage.to_owned());
+            if let Some(step) = pipeline.steps.iter().find(|step| &*step.name == stage) {
+                add(names::MODULE, step.digest.to_string());
+            }
+        }
+        let place = &event.id;
+        add(names::ATTEMPTS, self.failed.attempts.to_string());
+        add(names::JOB_ID, origin.job.as_str().to_owned());
+        add(names::SOURCE_TOPIC, place.partition.topic.to_string());
+        add(names::SOURCE_PARTITION, place.partition.index.to_string());
+        add(names::SOURCE_POSITION, place.position.to_string());
+        add(names::FIRST_ATTEMPT, self.first_attempt.0.to_string());
+        add(names::LAST_ATTEMPT, self.last_attempt.0.to_string());
+        add(names::REPLAYS, origin.replays.to_string());
+        if pipeline.letters.connect_headers {
+            let mut connect = |name: &str, value: String| add(&format!("{CONNECT}{name}"), value);
+            connect("topic", place.partition.topic.to_string());
+            connect("partition", place.partition.index.to_string());
+            connect("offset", place.position.to_string());
+            connect("connector.name", pipeline.name.to_string());
+            connect("stage", self.stage.unwrap_or_default().to_owned());
+            connect("exception.class.name", failure.code.clone());
+            connect("exception.message", error.to_owned());
+        }
+        Record {
+            topic: Arc::clone(&pipeline.letters.topic),
+            key: event.key.clone(),
+            payload: event.payload.clone(),
+            headers,
+            timestamp: event.timestamp,
+        }
     }
 }
 

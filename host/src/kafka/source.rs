@@ -130,7 +130,7 @@ impl KafkaSource {
                 for partition in &partitions {
                     self.owned.insert(partition.clone(), Tenure::Ours(generation));
                 }
-                Ok(Signal::Assigned(partitions))
+                Ok(Signal::Assigned { partitions, generation })
             }
             Some(Control::Revoked { partitions, ack }) => {
                 for partition in &partitions {

@@ -50,5 +50,6 @@ pub(super) fn job(position: u128) -> JobId {
 }
 
 pub(super) fn caller(position: u128, stage: &str, item: &str, repeat: u32) -> Caller {
-    Caller { job: job(position), stage: stage.into(), item: item.into(), repeat }
+    let edition = crate::ports::Edition::default();
+    Caller { job: job(position), stage: stage.into(), item: item.into(), repeat, edition }
 }

@@ -163,7 +163,8 @@ fn reason(failure: &ChatFailure) -> &str {
         | ChatFailure::InvalidRequest(reason)
         | ChatFailure::Denied(reason)
         | ChatFailure::BudgetExhausted(reason)
-        | ChatFailure::Misconfigured(reason) => reason,
+        | ChatFailure::Misconfigured(reason)
+        | ChatFailure::Store(reason) => reason,
         ChatFailure::InvalidOutput { .. } => "the answer has not the form that was asked for",
     }
 }

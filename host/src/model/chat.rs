@@ -177,4 +177,6 @@ pub enum ChatFailure {
     BudgetExhausted(String),
     /// A wrong key, address or model name on the host's side.
     Misconfigured(String),
+    /// The host cannot remember what was paid: it must stop.
+    Store(String),
 }

@@ -64,7 +64,7 @@ impl fmt::Display for EventId {
 }
 
 /// One span of owning partitions. What was begun under an earlier one must not be settled under a later one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Generation(pub u64);
 
 /// Milliseconds since the Unix epoch, UTC.

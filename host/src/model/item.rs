@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::job::FAILURE_ATTRIBUTE;
 use super::{EventId, Header, Output};
 
 /// Names one job: pipeline and event, so the same after every redelivery. Consumers of the outputs drop repeats by it.
@@ -18,12 +19,23 @@ impl JobId {
         Self(format!("{pipeline}/{event}").into())
     }
 
+    /// The job that a replayed event says it continues, if that is one of this pipeline.
+    #[must_use]
+    pub fn replayed(pipeline: &str, id: &str) -> Option<Self> {
+        let place = id.strip_prefix(pipeline)?.strip_prefix('/')?;
+        let legal = id.len() <= LONGEST_ID && place.bytes().all(|byte| byte.is_ascii_graphic());
+        (legal && place.split('/').count() == 3).then(|| Self(id.into()))
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+/// Longer than any pipeline's name, topic and position together.
+const LONGEST_ID: usize = 512;
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,6 +58,12 @@ impl ItemId {
     #[must_use]
     pub fn child(&self, stage: &str, ordinal: usize) -> Self {
         Self(format!("{}/{stage}.{ordinal}", self.0).into())
+    }
+
+    /// All items of a job as the gathering `stage` takes them.
+    #[must_use]
+    pub fn gathered(job: &JobId, stage: &str) -> Self {
+        Self(format!("{job}/{stage}.all").into())
     }
 
     /// As text.
@@ -87,6 +105,34 @@ pub struct Item {
     pub attributes: Vec<Attribute>,
 }
 
+impl Item {
+    /// What items have in common: the key and the attributes that are the same in all. Without content.
+    #[must_use]
+    pub fn common(id: ItemId, items: &[Self]) -> Self {
+        let first = items.first();
+        let everywhere = |attribute: &&Attribute| items.iter().all(|item| item.attributes.contains(attribute));
+        Self {
+            id,
+            key: first.map(|item| item.key.clone()).filter(|key| items.iter().all(|item| item.key == *key)).flatten(),
+            payload: Bytes::new(),
+            content_type: None,
+            headers: Vec::new(),
+            attributes: first
+                .map(|item| item.attributes.iter().filter(everywhere).cloned().collect())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers: usize = self.headers.iter().map(|header| header.name.len() + length(&header.value)).sum();
+        let attributes: usize = self.attributes.iter().map(|new| new.name.len() + new.value.len()).sum();
+        self.payload.len() + length(&self.key) + headers + attributes
+    }
+}
+
 /// Attribute names with this start belong to the host.
 const HOST_ATTRIBUTES: &str = "sys.";
 /// Header names with this start belong to the host.
@@ -98,6 +144,8 @@ impl Item {
     #[must_use]
     pub fn child(&self, stage: &str, ordinal: usize, output: Output) -> Self {
         let mut attributes = self.attributes.clone();
+        // How a mended item once failed is of interest to nobody else.
+        attributes.retain(|attribute| !attribute.name.starts_with(FAILURE_ATTRIBUTE));
         for new in output.attributes {
             if new.name.starts_with(HOST_ATTRIBUTES) {
                 continue;

@@ -1,24 +1,45 @@
 //! The passage of one event through the pipeline, as a pure state machine.
 //!
-//! `next_task()` says which item to hand to which stage, `apply()` takes the verdict, and when neither has anything left the
+//! `next_task()` says what to hand to which stage, `apply()` takes the verdict, and when neither has anything left the
 //! job has ended. It knows no time and does no I/O: who runs the stages, how often and side by side, is the flow's.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Failure, Item, ItemId, JobId, Outcome, Output};
+use super::{Attribute, Failure, Intake, Item, ItemId, JobId, OnFailure, Outcome, Output, Plan, Target};
 
 /// Where an item stands in the order of outputs: the ordinals on the way to it.
 type Path = Vec<usize>;
 
-/// One item for one stage.
+/// What a stage is handed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// One item.
+    Item(Item),
+    /// All items of the job, in order; never none.
+    Gathered(Vec<Item>),
+}
+
+/// One call of a stage, all its attempts included.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// Index of the stage in the pipeline.
+    /// Index of the stage in the plan.
     pub stage: usize,
-    /// The item.
-    pub item: Item,
+    /// What it is handed.
+    pub input: Input,
     path: Path,
+    rescue: Rescue,
+}
+
+/// Where a task stands in the mending of an item.
+#[derive(Debug, Clone)]
+enum Rescue {
+    /// The item has not failed here.
+    NotNeeded,
+    /// This task is to mend an item that failed in that stage, in this way.
+    Mending { stage: usize, failed: Failed },
+    /// The item was mended: it is not mended a second time.
+    Mended,
 }
 
 /// What became of a task, after all its attempts.
@@ -39,11 +60,20 @@ pub struct Failed {
     pub attempts: u32,
 }
 
+/// An item at the end of its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The topic that a branch led it to; `None` is the pipeline's sink.
+    pub topic: Option<Arc<str>>,
+    /// The item.
+    pub item: Item,
+}
+
 /// How a job ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
-    /// These items go to the sink, in this order, all or none.
-    Emitted(Vec<Item>),
+    /// These items are written, in this order, all or none.
+    Emitted(Vec<Finished>),
     /// Every item was filtered on purpose; the code of the first that was, or "nothing-emitted".
     Dropped(String),
     /// The event goes to the dead letters.
@@ -58,21 +88,39 @@ pub enum Disposition {
 /// One job in memory.
 #[derive(Debug)]
 pub struct Job {
-    stages: Arc<[Arc<str>]>,
+    id: JobId,
+    plan: Arc<Plan>,
+    most_bytes: usize,
+    /// What all items hold that are ready, waiting or finished.
+    bytes: usize,
     ready: VecDeque<Task>,
-    running: usize,
-    finished: BTreeMap<Path, Item>,
+    /// How many tasks run, by their place in the plan.
+    running: BTreeMap<usize, usize>,
+    /// What came so far for stages that gather.
+    gathering: BTreeMap<usize, BTreeMap<Path, Item>>,
+    finished: BTreeMap<Path, Finished>,
     dropped: Option<String>,
     failed: Option<(Arc<str>, Failed)>,
 }
 
 impl Job {
-    /// A job whose first item is about to enter the first of the named stages.
+    /// A job whose first item is about to enter the plan. A job whose items hold more than `most_bytes` fails.
     #[must_use]
-    pub fn start(stages: Arc<[Arc<str>]>, item: Item) -> Self {
-        let mut job =
-            Self { stages, ready: VecDeque::new(), running: 0, finished: BTreeMap::new(), dropped: None, failed: None };
-        job.enter(0, item, Path::new());
+    pub fn start(id: JobId, plan: Arc<Plan>, item: Item, most_bytes: usize) -> Self {
+        let first = Target::Stage(plan.first);
+        let mut job = Self {
+            id,
+            plan,
+            most_bytes,
+            bytes: 0,
+            ready: VecDeque::new(),
+            running: BTreeMap::new(),
+            gathering: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            dropped: None,
+            failed: None,
+        };
+        job.enter(&first, item, Path::new(), Rescue::NotNeeded);
         job
     }
 
@@ -82,19 +130,28 @@ impl Job {
         ItemId::root(id)
     }
 
-    /// The next item to run, if one is ready. It counts as running until [`Job::apply`].
+    /// The next task to run, if one is ready. It counts as running until [`Job::apply`].
     pub fn next_task(&mut self) -> Option<Task> {
-        let task = self.ready.pop_front()?;
-        self.running += 1;
+        let task = self.ready.pop_front().or_else(|| self.gathered())?;
+        self.bytes -= task.input.size();
+        *self.running.entry(task.place()).or_default() += 1;
         Some(task)
     }
 
-    /// Moves on by the verdict on a task from [`Job::next_task`]. After the first failure nothing new becomes ready: the job
-    /// is all or nothing.
-    pub fn apply(&mut self, task: &Task, verdict: Verdict) {
-        self.running -= 1;
+    /// Moves on by the verdict on a task from [`Job::next_task`]. After a failure that is not skipped or rescued nothing
+    /// new becomes ready: the job is all or nothing.
+    pub fn apply(&mut self, task: Task, verdict: Verdict) {
+        if let Some(count) = self.running.get_mut(&task.place()) {
+            *count -= 1;
+            if *count == 0 {
+                self.running.remove(&task.place());
+            }
+        }
+        if self.failed.is_some() {
+            return;
+        }
         let failed = match verdict {
-            Verdict::Decided(Outcome::Emit(outputs)) => match self.emit(task, outputs) {
+            Verdict::Decided(Outcome::Emit(outputs)) => match self.emit(&task, outputs) {
                 Ok(()) => return,
                 Err(failure) => Failed { failure, attempts: 1 },
             },
@@ -105,14 +162,13 @@ impl Job {
             Verdict::Decided(Outcome::Reject(failure)) => Failed { failure, attempts: 1 },
             Verdict::Failed(failed) => failed,
         };
-        self.failed.get_or_insert_with(|| (Arc::clone(&self.stages[task.stage]), failed));
-        self.ready.clear();
+        self.fail(task, failed);
     }
 
-    /// How the job ended; `None` while an item is ready or running.
+    /// How the job ended; `None` while a task is ready or running.
     #[must_use]
     pub fn end(&mut self) -> Option<Disposition> {
-        if self.running > 0 || !self.ready.is_empty() {
+        if !self.running.is_empty() || !self.ready.is_empty() || !self.gathering.is_empty() {
             return None;
         }
         if let Some((stage, failed)) = self.failed.take() {
@@ -124,161 +180,158 @@ impl Job {
         Some(Disposition::Emitted(std::mem::take(&mut self.finished).into_values().collect()))
     }
 
-    fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), Failure> {
-        if self.failed.is_some() {
-            return Ok(());
+    /// The first stage that gathers and that no item can reach any more: every way leads upwards, so that is so when
+    /// nothing runs below it. Nothing is ready either when this is asked.
+    fn gathered(&mut self) -> Option<Task> {
+        let (stage, _) = self.gathering.first_key_value()?;
+        if self.running.keys().next().is_some_and(|lowest| lowest < stage) {
+            return None;
         }
-        let stage = Arc::clone(&self.stages[task.stage]);
-        for (ordinal, output) in outputs.into_iter().enumerate() {
-            if let Some(branch) = &output.branch {
-                let message = format!("an output of stage {stage} names the branch {branch:?}, which leads nowhere");
-                return Err(Failure::new("unmapped-branch", message));
-            }
+        let (stage, items) = self.gathering.pop_first()?;
+        let path = items.keys().next().cloned().unwrap_or_default();
+        let input = Input::Gathered(items.into_values().collect());
+        Some(Task { stage, input, path, rescue: Rescue::NotNeeded })
+    }
+
+    fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), Failure> {
+        let plan = Arc::clone(&self.plan);
+        let node = plan.node(task.stage);
+        // All ways are looked up before anything enters one.
+        let mut ways = Vec::with_capacity(outputs.len());
+        for output in &outputs {
+            ways.push(match (&output.branch, &task.rescue) {
+                (None, Rescue::Mending { stage, .. }) => (Target::Stage(*stage), Rescue::Mended),
+                (None, _) => (node.next.clone(), Rescue::NotNeeded),
+                (Some(branch), _) => match node.branches.get(branch) {
+                    Some(target) => (target.clone(), Rescue::NotNeeded),
+                    None => return Err(unmapped(&node.name, branch)),
+                },
+            });
+        }
+        let parent = task.input.parent(&self.id, &node.name);
+        for (ordinal, (output, (target, rescue))) in outputs.into_iter().zip(ways).enumerate() {
             let mut path = task.path.clone();
             path.push(ordinal);
-            self.enter(task.stage + 1, task.item.child(&stage, ordinal, output), path);
+            self.enter(&target, parent.child(&node.name, ordinal, output), path, rescue);
+        }
+        if self.bytes > self.most_bytes {
+            let message = format!(
+                "the items of the job hold {} bytes; at most {} are allowed (limits.job_bytes)",
+                self.bytes, self.most_bytes
+            );
+            return Err(Failure::new(TOO_LARGE, message));
         }
         Ok(())
     }
 
-    fn enter(&mut self, stage: usize, item: Item, path: Path) {
-        if stage == self.stages.len() {
-            self.finished.insert(path, item);
-        } else {
-            self.ready.push_back(Task { stage, item, path });
+    fn enter(&mut self, target: &Target, item: Item, path: Path, rescue: Rescue) {
+        let bytes = item.size();
+        let topic = match target {
+            Target::Stage(stage) => {
+                self.bytes += bytes;
+                // A mended item enters alone: its siblings have been gathered already.
+                if self.plan.node(*stage).intake == Intake::Gathered && !matches!(rescue, Rescue::Mended) {
+                    self.gathering.entry(*stage).or_default().insert(path, item);
+                } else {
+                    self.ready.push_back(Task { stage: *stage, input: Input::Item(item), path, rescue });
+                }
+                return;
+            }
+            Target::Drop => {
+                self.dropped.get_or_insert_with(|| "dropped".into());
+                return;
+            }
+            Target::Sink => None,
+            Target::Topic(topic) => Some(Arc::clone(topic)),
+        };
+        self.bytes += bytes;
+        self.finished.insert(path, Finished { topic, item });
+    }
+
+    /// Follows the policy of the stage that an item failed in.
+    fn fail(&mut self, task: Task, failed: Failed) {
+        let (stage, failed) = match &task.rescue {
+            Rescue::NotNeeded | Rescue::Mended => (task.stage, failed),
+            Rescue::Mending { stage, failed: first } => {
+                let rescuer = &self.plan.node(task.stage).name;
+                let message =
+                    format!("{}; its rescue by stage {rescuer} failed too: {}", first.failure.message, failed.failure);
+                let failure = Failure { message, ..first.failure.clone() };
+                (*stage, Failed { failure, attempts: first.attempts })
+            }
+        };
+        let node = self.plan.node(stage);
+        // What is wrong with the job as a whole is no fault of the item.
+        let policy = if failed.failure.code == TOO_LARGE { OnFailure::DeadLetter } else { node.on_failure };
+        match (policy, &task.rescue, task.input) {
+            (OnFailure::Skip, _, _) => {
+                self.dropped.get_or_insert(failed.failure.code);
+            }
+            (OnFailure::Rescue(rescuer), Rescue::NotNeeded, Input::Item(item)) => {
+                let item = with_failure(item, &node.name, &failed.failure);
+                self.bytes += item.size();
+                let rescue = Rescue::Mending { stage, failed };
+                self.ready.push_back(Task { stage: rescuer, input: Input::Item(item), path: task.path, rescue });
+            }
+            (OnFailure::DeadLetter | OnFailure::Rescue(_), _, _) => {
+                self.failed = Some((Arc::clone(&node.name), failed));
+                self.ready.clear();
+                self.gathering.clear();
+                self.finished.clear();
+                self.bytes = 0;
+            }
         }
     }
 }
+
+impl Task {
+    /// Where the task stands in the plan: a rescue stands where its item failed.
+    fn place(&self) -> usize {
+        match &self.rescue {
+            Rescue::Mending { stage, .. } => *stage,
+            Rescue::NotNeeded | Rescue::Mended => self.stage,
+        }
+    }
+}
+
+impl Input {
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Item(item) => item.size(),
+            Self::Gathered(items) => items.iter().map(Item::size).sum(),
+        }
+    }
+
+    /// What the outputs of a stage continue: the item, or of gathered ones what all have in common, without content.
+    fn parent(&self, job: &JobId, stage: &str) -> Item {
+        match self {
+            Self::Item(item) => item.clone(),
+            Self::Gathered(items) => Item::common(ItemId::gathered(job, stage), items),
+        }
+    }
+}
+
+fn unmapped(stage: &str, branch: &str) -> Failure {
+    let message = format!("an output of stage {stage} names the branch {branch:?}, which leads nowhere");
+    Failure::new("unmapped-branch", message)
+}
+
+/// The item with attributes that say how it failed.
+fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
+    let told = [("stage", stage), ("code", failure.code.as_str()), ("message", failure.message.as_str())];
+    for (what, value) in told {
+        item.attributes.push(Attribute { name: format!("{FAILURE_ATTRIBUTE}{what}"), value: value.to_owned() });
+    }
+    item
+}
+
+/// The code of a job that holds more than it may.
+const TOO_LARGE: &str = "job-too-large";
+/// The attributes by which a rescuing stage learns of the failure: with "stage", "code" and "message" at the end.
+pub(super) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::model::{EventId, Partition, Position};
-
-    fn job(stages: &[&str]) -> Job {
-        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
-        let id = JobId::new("p", &event);
-        let item = Item {
-            id: Job::first_item(&id),
-            key: Some(Bytes::from_static(b"k")),
-            payload: Bytes::from_static(b"whole"),
-            content_type: None,
-            headers: Vec::new(),
-            attributes: Vec::new(),
-        };
-        Job::start(stages.iter().map(|stage| Arc::from(*stage)).collect(), item)
-    }
-
-    fn output(payload: &'static str) -> Output {
-        Output {
-            payload: Bytes::from_static(payload.as_bytes()),
-            content_type: None,
-            key: None,
-            headers: Vec::new(),
-            attributes: Vec::new(),
-            branch: None,
-        }
-    }
-
-    fn emit(payloads: &[&'static str]) -> Verdict {
-        Verdict::Decided(Outcome::Emit(payloads.iter().map(|payload| output(payload)).collect()))
-    }
-
-    fn failed(code: &str) -> Failed {
-        Failed { failure: Failure::new(code, "why"), attempts: 3 }
-    }
-
-    fn payloads(end: Option<Disposition>) -> Vec<String> {
-        match end {
-            Some(Disposition::Emitted(items)) => {
-                items.iter().map(|item| String::from_utf8_lossy(&item.payload).into_owned()).collect()
-            }
-            other => panic!("expected outputs, got {other:?}"),
-        }
-    }
-
-    #[test]
-    fn outputs_keep_item_order_whatever_order_they_finish_in() {
-        let mut job = job(&["split", "mark"]);
-        let split = job.next_task().unwrap();
-        job.apply(&split, emit(&["a", "b", "c"]));
-        let tasks: Vec<Task> = std::iter::from_fn(|| job.next_task()).collect();
-        job.apply(&tasks[2], emit(&["c1", "c2"]));
-        job.apply(&tasks[0], emit(&["a1"]));
-        assert_eq!(job.end(), None, "an item is still running");
-        job.apply(&tasks[1], emit(&["b1"]));
-        assert_eq!(payloads(job.end()), ["a1", "b1", "c1", "c2"]);
-    }
-
-    #[test]
-    fn ids_are_made_of_parent_stage_and_ordinal() {
-        let mut job = job(&["split"]);
-        let split = job.next_task().unwrap();
-        job.apply(&split, emit(&["a", "b"]));
-        let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
-        assert_eq!(items[1].id.as_str(), "p/in/0/7/split.1");
-        assert_eq!(items[1].key.as_deref(), Some(b"k".as_slice()), "siblings keep the key");
-    }
-
-    #[test]
-    fn one_failed_item_dead_letters_the_whole_job_and_starts_nothing_new() {
-        let mut job = job(&["split", "mark"]);
-        let split = job.next_task().unwrap();
-        job.apply(&split, emit(&["a", "b", "c"]));
-        let (first, second) = (job.next_task().unwrap(), job.next_task().unwrap());
-        job.apply(&first, Verdict::Failed(failed("trap")));
-        assert!(job.next_task().is_none(), "c must not start");
-        assert_eq!(job.end(), None, "b still runs");
-        job.apply(&second, emit(&["b1"]));
-        let expected = Disposition::DeadLettered { stage: Some("mark".into()), failed: failed("trap") };
-        assert_eq!(job.end(), Some(expected));
-    }
-
-    #[test]
-    fn a_dropped_item_leaves_its_siblings() {
-        let mut job = job(&["split", "filter"]);
-        let split = job.next_task().unwrap();
-        job.apply(&split, emit(&["a", "b"]));
-        let (a, b) = (job.next_task().unwrap(), job.next_task().unwrap());
-        job.apply(&a, Verdict::Decided(Outcome::Drop("spam".into())));
-        job.apply(&b, emit(&["b"]));
-        assert_eq!(payloads(job.end()), ["b"]);
-    }
-
-    #[test]
-    fn a_job_that_emits_nothing_is_dropped_with_its_reason() {
-        let mut job = job(&["filter"]);
-        let task = job.next_task().unwrap();
-        job.apply(&task, Verdict::Decided(Outcome::Drop("spam".into())));
-        assert_eq!(job.end(), Some(Disposition::Dropped("spam".into())));
-    }
-
-    #[test]
-    fn an_unmapped_branch_is_a_fault_and_not_silence() {
-        let mut job = job(&["route"]);
-        let task = job.next_task().unwrap();
-        let branched = Output { branch: Some("german".into()), ..output("x") };
-        job.apply(&task, Verdict::Decided(Outcome::Emit(vec![branched])));
-        let Some(Disposition::DeadLettered { failed, .. }) = job.end() else { panic!("not dead-lettered") };
-        assert_eq!(failed.failure.code, "unmapped-branch");
-    }
-
-    #[test]
-    fn a_stage_cannot_set_what_is_the_hosts() {
-        let mut job = job(&["x"]);
-        let task = job.next_task().unwrap();
-        let attribute = |name: &str| crate::model::Attribute { name: name.into(), value: "v".into() };
-        let header = |name: &str| crate::model::Header { name: name.into(), value: None };
-        let greedy = Output {
-            attributes: vec![attribute("sys.pipeline"), attribute("mine")],
-            headers: vec![header("gristmill-job-id"), header("mine")],
-            ..output("x")
-        };
-        job.apply(&task, Verdict::Decided(Outcome::Emit(vec![greedy])));
-        let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
-        assert_eq!(items[0].attributes, [attribute("mine")]);
-        assert_eq!(items[0].headers, [header("mine")]);
-    }
-}
+#[path = "job_tests.rs"]
+mod tests;

@@ -4,7 +4,9 @@ mod chat;
 mod event;
 mod item;
 mod job;
+mod letters;
 mod outcome;
+mod plan;
 mod progress;
 mod retry;
 
@@ -13,7 +15,9 @@ pub use chat::{
 };
 pub use event::{Event, EventId, Generation, Header, Next, Partition, Position, Timestamp};
 pub use item::{Attribute, Item, ItemId, JobId};
-pub use job::{Disposition, Failed, Job, Task, Verdict};
+pub use job::{Disposition, Failed, Finished, Input, Job, Task, Verdict};
+pub use letters::{LetterBounds, LetterRate};
 pub use outcome::{Failure, Outcome, Output};
+pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
 pub use retry::RetryPolicy;

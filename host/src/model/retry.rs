@@ -12,16 +12,20 @@ pub struct RetryPolicy {
     pub first_wait: Duration,
     /// No wait of its own is longer than this.
     pub longest_wait: Duration,
+    /// No attempt begins later than this after the first, waiting for a limited dependency not counted.
+    pub deadline: Duration,
 }
 
 /// A trap hits the same bug again nearly always: one fresh instance gets a second chance, no more.
 const ATTEMPTS_AFTER_TRAP: u32 = 2;
 
 impl RetryPolicy {
-    /// Whether the `attempt`-th attempt (from 1) was the last one.
+    /// How long to wait for another attempt after the `attempt`-th (from 1) failed, with so much time `spent` since the
+    /// first began; `None` when it was the last one. What the stage `asked` for and the `dice` are as in [`Self::wait`].
     #[must_use]
-    pub fn is_last(&self, attempt: u32) -> bool {
-        attempt >= self.attempts.get()
+    pub fn again(&self, attempt: u32, spent: Duration, asked: Option<Duration>, dice: f64) -> Option<Duration> {
+        let wait = self.wait(attempt, asked, dice);
+        (attempt < self.attempts.get() && spent.saturating_add(wait) <= self.deadline).then_some(wait)
     }
 
     /// The same policy for an item whose stage trapped.
@@ -42,12 +46,13 @@ impl RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// 3 attempts, waits of 2 s and 4 s, never above 60 s.
+    /// 3 attempts, waits of 2 s and 4 s, never above 60 s, all within 15 minutes.
     fn default() -> Self {
         Self {
             attempts: NonZeroU32::MIN.saturating_add(2),
             first_wait: Duration::from_secs(2),
             longest_wait: Duration::from_secs(60),
+            deadline: Duration::from_secs(15 * 60),
         }
     }
 }
@@ -79,7 +84,16 @@ mod tests {
     #[test]
     fn a_trap_gets_one_more_chance() {
         let policy = RetryPolicy::default().after_trap();
-        assert!(!policy.is_last(1));
-        assert!(policy.is_last(2));
+        assert!(policy.again(1, Duration::ZERO, None, 0.0).is_some());
+        assert_eq!(policy.again(2, Duration::ZERO, None, 0.0), None);
+    }
+
+    #[test]
+    fn no_attempt_begins_after_the_deadline() {
+        let policy = RetryPolicy { deadline: Duration::from_secs(10), ..RetryPolicy::default() };
+        let seconds = Duration::from_secs;
+        assert_eq!(policy.again(1, seconds(8), None, 0.0), Some(seconds(2)));
+        assert_eq!(policy.again(1, seconds(9), None, 0.0), None, "it would begin at 11 s");
+        assert_eq!(policy.again(1, seconds(0), Some(seconds(11)), 0.0), None, "also when the stage asked for the wait");
     }
 }

@@ -180,5 +180,7 @@ pub(super) fn chat_failure(failure: ChatFailure) -> llm_types::Error {
         ChatFailure::Denied(message) => llm_types::Error::Denied(message),
         ChatFailure::BudgetExhausted(message) => llm_types::Error::BudgetExhausted(message),
         ChatFailure::Misconfigured(message) => llm_types::Error::Misconfigured(message),
+        // Never seen by a guest: the call is ended before.
+        ChatFailure::Store(message) => llm_types::Error::Other(message),
     }
 }

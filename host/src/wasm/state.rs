@@ -28,6 +28,7 @@ pub(super) struct Surroundings {
 pub(super) struct Current {
     pub(super) job: crate::model::JobId,
     pub(super) item: Arc<str>,
+    pub(super) edition: crate::ports::Edition,
 }
 
 /// The data of a store.
@@ -61,7 +62,11 @@ impl CallState {
         let limits = surroundings.limits;
         Self {
             surroundings,
-            current: call.map(|call| Current { job: call.job.clone(), item: call.item.id.as_str().into() }),
+            current: call.map(|call| Current {
+                job: call.job.clone(),
+                item: call.item.id.as_str().into(),
+                edition: call.edition,
+            }),
             deadline: Instant::now() + limits.wall,
             memory: MemoryLimiter::new(limits.memory),
             cpu: CpuBudget::new(limits.cpu),

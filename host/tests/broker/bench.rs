@@ -64,7 +64,7 @@ pub(crate) async fn signal(source: &mut dyn Source, demand: Demand) -> Signal {
 pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
     loop {
         match signal(source, Demand::ControlOnly).await {
-            Signal::Assigned(partitions) => return partitions,
+            Signal::Assigned { partitions, .. } => return partitions,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
             Signal::Event(event) => panic!("an event was not asked for: {}", event.id),
         }
@@ -77,7 +77,7 @@ pub(crate) async fn event(source: &mut dyn Source) -> Event {
         match signal(source, Demand::Everything).await {
             Signal::Event(event) => return event,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
-            Signal::Assigned(_) => {}
+            Signal::Assigned { .. } => {}
         }
     }
 }

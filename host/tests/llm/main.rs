@@ -56,7 +56,13 @@ fn job(position: u128) -> JobId {
 }
 
 fn caller(position: u128) -> Caller {
-    Caller { job: job(position), stage: "enrich".into(), item: "item".into(), repeat: 0 }
+    Caller {
+        job: job(position),
+        stage: "enrich".into(),
+        item: "item".into(),
+        repeat: 0,
+        edition: gristmill::ports::Edition::default(),
+    }
 }
 
 fn request(text: &str) -> ChatRequest {
@@ -88,5 +94,6 @@ fn kind(failure: &ChatFailure) -> &'static str {
         ChatFailure::Denied(_) => "denied",
         ChatFailure::BudgetExhausted(_) => "budget-exhausted",
         ChatFailure::Misconfigured(_) => "misconfigured",
+        ChatFailure::Store(_) => "store",
     }
 }

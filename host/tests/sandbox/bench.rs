@@ -9,7 +9,7 @@ use gristmill::model::{
     ChatFailure, ChatRequest, ChatResponse, Content, EventId, FinishReason, Item, ItemId, JobId, Outcome, Partition,
     Position, Timestamp, Usage,
 };
-use gristmill::ports::{Call, Caller, Model, Stage, StageError};
+use gristmill::ports::{Call, Caller, Edition, Model, Stage, StageError};
 use gristmill::wasm::{Grants, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -169,6 +169,8 @@ impl Loaded {
             headers: Vec::new(),
             attributes: Vec::new(),
         };
-        self.stage.run(Call { job, event, timestamp: Timestamp(0), item, attempt: 1 }).await
+        self.stage
+            .run(Call { job, event, timestamp: Timestamp(0), item, attempt: 1, edition: Edition::default() })
+            .await
     }
 }

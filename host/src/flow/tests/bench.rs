@@ -10,8 +10,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::flow::{FlowError, Limits, Pipeline, Step, run};
-use crate::model::{Event, EventId, Failure, Next, Outcome, Output, Partition, Position, RetryPolicy, Timestamp};
+use crate::flow::{Delivery, FlowError, Letters, Limits, Order, Pipeline, Step, run};
+use crate::model::{
+    Event, EventId, Failure, Generation, LetterBounds, Next, Outcome, Output, Partition, Plan, Position, RetryPolicy,
+    Timestamp,
+};
 use crate::ports::{
     Call, Demand, Observer, Record, Sight, Signal, Sink, SinkError, Source, SourceError, Stage, StageError,
 };
@@ -51,6 +54,7 @@ struct ScriptedSource {
     history: VecDeque<Moment>,
     effects: Effects,
     acks: Vec<(u32, oneshot::Receiver<()>)>,
+    generation: Generation,
     waiting_until: Option<Instant>,
     shutdown: CancellationToken,
 }
@@ -74,14 +78,17 @@ impl Source for ScriptedSource {
                 Some(_) => {}
             }
             match self.history.pop_front() {
-                Some(Moment::Assign(index)) => return Ok(Signal::Assigned(vec![partition(index)])),
+                Some(Moment::Assign(index)) => {
+                    self.generation.0 += 1;
+                    return Ok(Signal::Assigned { partitions: vec![partition(index)], generation: self.generation });
+                }
                 Some(Moment::Revoke(index)) => {
                     let (ack, acked) = oneshot::channel();
                     self.acks.push((index, acked));
                     return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
                 }
                 Some(Moment::Arrive(index, position, payload)) => {
-                    return Ok(Signal::Event(event(index, position, payload)));
+                    return Ok(Signal::Event(event(index, position, self.generation, payload)));
                 }
                 Some(Moment::Wait(time)) => self.waiting_until = Some(Instant::now() + time),
                 Some(Moment::Stop) => {
@@ -110,10 +117,10 @@ impl Source for ScriptedSource {
     }
 }
 
-fn event(index: u32, position: u128, payload: &'static str) -> Event {
+fn event(index: u32, position: u128, generation: Generation, payload: &'static str) -> Event {
     Event {
         id: EventId { partition: partition(index), position: Position(position) },
-        generation: crate::model::Generation::default(),
+        generation,
         key: None,
         payload: (payload != "<null>").then(|| Bytes::from_static(payload.as_bytes())),
         headers: Vec::new(),
@@ -234,26 +241,35 @@ impl Bench {
         let shutdown = CancellationToken::new();
         let stage: Arc<dyn Stage> = Arc::new(Obedient { effects: effects.clone(), log_calls: self.log_calls });
         let names: Vec<Arc<str>> = (0..self.stages).map(|index| format!("s{index}").into()).collect();
-        let step =
-            |name: &Arc<str>| Step { name: Arc::clone(name), stage: Arc::clone(&stage), retry: RetryPolicy::default() };
+        let step = |name: &Arc<str>| Step {
+            name: Arc::clone(name),
+            stage: Arc::clone(&stage),
+            digest: "d1".into(),
+            retry: RetryPolicy::default(),
+            checkpoint: None,
+        };
         let pipeline = Pipeline {
             name: "p".into(),
             steps: names.iter().map(step).collect(),
-            stage_names: names.into(),
+            plan: Arc::new(Plan::straight(&names.iter().map(AsRef::as_ref).collect::<Vec<&str>>())),
             content_type: None,
-            sink: Arc::new(NotingSink {
+            delivery: Delivery::AtLeastOnce(Arc::new(NotingSink {
                 effects: effects.clone(),
                 broken: self.broken_topics,
                 latency: self.sink_latency,
-            }),
+            })),
             output_topic: "out".into(),
-            dead_letter_topic: "dead".into(),
+            letters: Letters { topic: "dead".into(), bounds: LetterBounds::default(), connect_headers: false },
+            order: Order::None,
             model: None,
+            store: None,
+            clock: || Timestamp(0),
             observer: Arc::new(Blind),
             limits: Limits {
                 jobs: self.jobs.try_into().unwrap(),
                 bytes: (64 << 20).try_into().unwrap(),
                 items_per_job: 8.try_into().unwrap(),
+                job_bytes: (64 << 20).try_into().unwrap(),
                 drain_timeout: Duration::from_secs(30),
             },
         };
@@ -261,6 +277,7 @@ impl Bench {
             history: history.iter().cloned().collect(),
             effects: effects.clone(),
             acks: Vec::new(),
+            generation: Generation::default(),
             waiting_until: None,
             shutdown: shutdown.clone(),
         };

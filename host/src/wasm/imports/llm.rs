@@ -67,6 +67,7 @@ impl CallState {
             stage: Arc::clone(&self.surroundings.stage),
             item: Arc::clone(&current.item),
             repeat,
+            edition: current.edition,
         };
         Prepared(Ok((model, caller, request)))
     }

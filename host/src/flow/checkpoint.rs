@@ -1,0 +1,83 @@
+//! Under which key the outcome of a stage is kept.
+
+use sha2::{Digest, Sha256};
+
+use super::Fingerprint;
+use crate::model::Item;
+use crate::ports::{Edition, Key};
+
+/// A digest of everything the outcome follows from: the stage's code and configuration, the edition of the job, and the
+/// item with its content. A stage before it that is not kept may give something else the next time; then the key is
+/// another too. Do not change the encoding: stores know outcomes by it.
+pub(super) fn key(stage: &str, fingerprint: Fingerprint, edition: Edition, item: &Item) -> Key {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    let text = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
+    let mut optional = |bytes: Option<&[u8]>| {
+        part(&[u8::from(bytes.is_some())]);
+        part(bytes.unwrap_or_default());
+    };
+    optional(Some(b"gristmill outcome 1"));
+    optional(Some(stage.as_bytes()));
+    optional(Some(&fingerprint.0));
+    optional(Some(&edition.0.to_be_bytes()));
+    optional(Some(item.id.as_str().as_bytes()));
+    optional(item.key.as_deref());
+    optional(Some(&item.payload));
+    optional(text(&item.content_type).as_deref());
+    optional(Some(&(item.headers.len() as u64).to_be_bytes()));
+    for header in &item.headers {
+        optional(Some(header.name.as_bytes()));
+        optional(header.value.as_deref());
+    }
+    for attribute in &item.attributes {
+        optional(Some(attribute.name.as_bytes()));
+        optional(Some(attribute.value.as_bytes()));
+    }
+    Key(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::{Attribute, EventId, Header, ItemId, JobId, Partition, Position};
+
+    #[test]
+    fn whatever_the_outcome_follows_from_tells_keys_apart() {
+        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
+        let id = ItemId::root(&JobId::new("p", &event));
+        let base = Item {
+            id: id.clone(),
+            key: None,
+            payload: Bytes::from_static(b"x"),
+            content_type: None,
+            headers: Vec::new(),
+            attributes: Vec::new(),
+        };
+        let header = |name: &str| Header { name: name.into(), value: None };
+        let attribute = |name: &str| Attribute { name: name.into(), value: String::new() };
+        let items = [
+            base.clone(),
+            Item { id: id.child("s", 0), ..base.clone() },
+            Item { key: Some(Bytes::new()), ..base.clone() },
+            Item { payload: Bytes::from_static(b"y"), ..base.clone() },
+            Item { content_type: Some(String::new()), ..base.clone() },
+            Item { headers: vec![header("h")], ..base.clone() },
+            Item { attributes: vec![attribute("h")], ..base.clone() },
+        ];
+        let mut keys: Vec<Key> = items.iter().map(|item| key("s", Fingerprint([1; 32]), Edition(0), item)).collect();
+        keys.push(key("t", Fingerprint([1; 32]), Edition(0), &base));
+        keys.push(key("s", Fingerprint([2; 32]), Edition(0), &base));
+        keys.push(key("s", Fingerprint([1; 32]), Edition(1), &base));
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+        assert_eq!(keys.contains(&key("s", Fingerprint([1; 32]), Edition(0), &base)), true, "the same again");
+    }
+}
