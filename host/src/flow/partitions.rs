@@ -28,11 +28,16 @@ struct Running {
 
 /// A partition we own.
 pub(super) struct Lane {
-    pub(super) generation: Generation,
     progress: Progress,
     /// Jobs whose stages run.
     running: usize,
     pub(super) outbox: Outbox,
+}
+
+impl Lane {
+    pub(super) fn generation(&self) -> Generation {
+        self.progress.generation()
+    }
 }
 
 /// Partitions that are being taken away: their jobs may finish until the deadline.
@@ -157,7 +162,7 @@ impl Partitions {
         for partition in partitions {
             tracing::debug!(%partition, generation = generation.0, "assigned");
             self.close(&partition);
-            let lane = Lane { generation, progress: Progress::default(), running: 0, outbox: Outbox::default() };
+            let lane = Lane { progress: Progress::new(generation), running: 0, outbox: Outbox::default() };
             self.lanes.insert(partition, lane);
         }
     }
@@ -167,7 +172,7 @@ impl Partitions {
     pub(super) fn take(&mut self, event: Event) {
         let leaving = self.is_leaving(&event.id.partition);
         let lane =
-            self.lanes.get_mut(&event.id.partition).filter(|lane| !leaving && lane.generation == event.generation);
+            self.lanes.get_mut(&event.id.partition).filter(|lane| !leaving && lane.generation() == event.generation);
         let Some(lane) = lane else {
             tracing::debug!(event = %event.id, "not ours any more");
             return;
@@ -217,14 +222,14 @@ impl Partitions {
     /// an earlier generation: its partition was given away in between, and its event is being worked on again.
     pub(super) fn finish(&mut self, id: Id, done: Option<Done>) -> Option<Settled> {
         let job = self.running.remove(&id)?;
-        let lane = self.lanes.get_mut(&job.event.partition).filter(|lane| lane.generation == job.generation);
+        let lane = self.lanes.get_mut(&job.event.partition).filter(|lane| lane.generation() == job.generation);
         let (Some(lane), Some(done)) = (lane, done) else {
             self.held.remove((1, job.bytes));
             self.pipeline.observer.observe(&Sight::Stale { event: &job.event });
             return None;
         };
         lane.running -= 1;
-        let below = lane.progress.finish(job.event.position);
+        let below = lane.progress.finish(job.generation, job.event.position);
         let settled = match self.pipeline.delivery {
             Delivery::AtLeastOnce(_) => {
                 self.held.remove((1, job.bytes));

@@ -74,7 +74,7 @@ impl Partitions {
         let mut taken = Vec::new();
         for (partition, lane) in &self.lanes {
             if let Some(took) = lane.outbox.take(&mut batch.records) {
-                let (partition, generation) = (partition.clone(), lane.generation);
+                let (partition, generation) = (partition.clone(), lane.generation());
                 batch.settled.push(Settlement { partition: partition.clone(), generation, below: took.below });
                 taken.push((partition, generation, took));
             }
@@ -148,6 +148,6 @@ impl Partitions {
     }
 
     fn lane_of(&mut self, partition: &Partition, generation: Generation) -> Option<&mut Lane> {
-        self.lanes.get_mut(partition).filter(|lane| lane.generation == generation)
+        self.lanes.get_mut(partition).filter(|lane| lane.generation() == generation)
     }
 }

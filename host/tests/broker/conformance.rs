@@ -59,13 +59,13 @@ pub(crate) async fn a_hole_is_never_committed<B: Bench>() {
     bench.write(&numbered(0..4)).await;
     let mut source = bench.source();
     let arrived = events(source.as_mut(), 4).await;
-    let mut progress = Progress::default();
+    let mut progress = Progress::new(arrived[0].generation);
     for event in &arrived {
         progress.start(event.id.position);
     }
     // The third and the first are done, the second never is.
     for done in [&arrived[2], &arrived[0]] {
-        source.settle(&done.id, progress.finish(done.id.position)).unwrap();
+        source.settle(&done.id, progress.finish(done.generation, done.id.position)).unwrap();
     }
     source.close().await.unwrap();
     let mut again = bench.source();

@@ -1,6 +1,6 @@
 //! The test language of the flow: a history of signals goes in, a log of effects comes out, in simulated time.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,38 +10,38 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::flow::{Delivery, FlowError, Letters, Limits, Order, Pipeline, Step, run};
+use super::world::{MemoryStore, NotingSink, NotingTransactor, Obedient};
+use crate::flow::{Delivery, Fingerprint, FlowError, Letters, Limits, Order, Pipeline, Step, run};
 use crate::model::{
-    Event, EventId, Failure, Generation, LetterBounds, Next, Outcome, Output, Partition, Plan, Position, RetryPolicy,
-    Timestamp,
+    Event, EventId, Generation, Header, LetterBounds, Next, Partition, Plan, Position, RetryPolicy, Timestamp,
 };
-use crate::ports::{
-    Call, Demand, Observer, Record, Sight, Signal, Sink, SinkError, Source, SourceError, Stage, StageError,
-};
+use crate::ports::{Demand, Observer, Sight, Signal, Source, SourceError, Stage, Store};
 
 /// One line of a history.
 #[derive(Debug, Clone)]
 pub(super) enum Moment {
     Assign(u32),
     Revoke(u32),
-    /// Partition, position, payload.
+    /// Partition, position, payload; what is behind an "@" is the key.
     Arrive(u32, u128, &'static str),
+    /// The same with headers: "name=value".
+    Replay(u32, u128, &'static str, &'static [&'static str]),
     /// Nothing for that long.
     Wait(Duration),
     /// The operator asks for a stop.
     Stop,
 }
-pub(super) use Moment::{Arrive, Assign, Revoke, Stop, Wait};
+pub(super) use Moment::{Arrive, Assign, Replay, Revoke, Stop, Wait};
 
 /// What happened, each with the simulated second.
 #[derive(Clone)]
 pub(super) struct Effects {
-    begun: Instant,
+    pub(super) begun: Instant,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Effects {
-    fn note(&self, what: impl std::fmt::Display) {
+    pub(super) fn note(&self, what: impl std::fmt::Display) {
         self.lines.lock().unwrap().push(format!("{}s {what}", self.begun.elapsed().as_secs()));
     }
 }
@@ -54,9 +54,17 @@ struct ScriptedSource {
     history: VecDeque<Moment>,
     effects: Effects,
     acks: Vec<(u32, oneshot::Receiver<()>)>,
-    generation: Generation,
+    /// The newest generation, and that of each partition.
+    newest: Generation,
+    generations: HashMap<u32, Generation>,
     waiting_until: Option<Instant>,
     shutdown: CancellationToken,
+}
+
+impl ScriptedSource {
+    fn generation(&self, partition: u32) -> Generation {
+        self.generations.get(&partition).copied().unwrap_or_default()
+    }
 }
 
 #[async_trait]
@@ -73,14 +81,18 @@ impl Source for ScriptedSource {
                 self.waiting_until = None;
             }
             match self.history.front() {
-                Some(Moment::Arrive(..)) if demand == Demand::ControlOnly => std::future::pending().await,
+                Some(Moment::Arrive(..) | Moment::Replay(..)) if demand == Demand::ControlOnly => {
+                    std::future::pending().await
+                }
                 None => std::future::pending().await,
                 Some(_) => {}
             }
             match self.history.pop_front() {
                 Some(Moment::Assign(index)) => {
-                    self.generation.0 += 1;
-                    return Ok(Signal::Assigned { partitions: vec![partition(index)], generation: self.generation });
+                    self.newest.0 += 1;
+                    let generation = self.newest;
+                    self.generations.insert(index, generation);
+                    return Ok(Signal::Assigned { partitions: vec![partition(index)], generation });
                 }
                 Some(Moment::Revoke(index)) => {
                     let (ack, acked) = oneshot::channel();
@@ -88,7 +100,12 @@ impl Source for ScriptedSource {
                     return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
                 }
                 Some(Moment::Arrive(index, position, payload)) => {
-                    return Ok(Signal::Event(event(index, position, self.generation, payload)));
+                    return Ok(Signal::Event(event(index, position, self.generation(index), payload)));
+                }
+                Some(Moment::Replay(index, position, payload, headers)) => {
+                    let mut event = event(index, position, self.generation(index), payload);
+                    event.headers = headers.iter().map(|header| named(header)).collect();
+                    return Ok(Signal::Event(event));
                 }
                 Some(Moment::Wait(time)) => self.waiting_until = Some(Instant::now() + time),
                 Some(Moment::Stop) => {
@@ -117,106 +134,37 @@ impl Source for ScriptedSource {
     }
 }
 
+fn named(header: &str) -> Header {
+    let (name, value) = header.split_once('=').unwrap();
+    Header { name: name.into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) }
+}
+
 fn event(index: u32, position: u128, generation: Generation, payload: &'static str) -> Event {
     Event {
         id: EventId { partition: partition(index), position: Position(position) },
         generation,
-        key: None,
-        payload: (payload != "<null>").then(|| Bytes::from_static(payload.as_bytes())),
+        key: payload.split_once('@').map(|(_, key)| Bytes::from_static(key.as_bytes())),
+        payload: (payload != "<null>").then(|| {
+            let before_key = payload.split_once('@').map_or(payload, |(text, _)| text);
+            Bytes::from_static(before_key.as_bytes())
+        }),
         headers: Vec::new(),
         timestamp: Timestamp(0),
         fault: None,
     }
 }
 
-/// A sink that notes what it gets, and refuses what the test says.
-struct NotingSink {
-    effects: Effects,
-    broken: Vec<&'static str>,
-    latency: Duration,
-}
+/// Notes what the effects do not show.
+struct Watching(Effects);
 
-#[async_trait]
-impl Sink for NotingSink {
-    async fn deliver(&self, records: Vec<Record>) -> Result<(), SinkError> {
-        tokio::time::sleep(self.latency).await;
-        for record in records {
-            let payload = String::from_utf8_lossy(record.payload.as_deref().unwrap_or(b"<null>")).into_owned();
-            if payload == "huge" && &*record.topic == "out" {
-                return Err(SinkError::Refused { topic: record.topic, reason: "too large".into() });
-            }
-            if self.broken.contains(&&*record.topic) {
-                let source = anyhow::anyhow!("no broker");
-                return Err(SinkError::Unavailable { topic: record.topic, source });
-            }
-            let reason = record.headers.iter().find(|header| header.name == "failure_reason");
-            let reason = reason.and_then(|header| header.value.clone()).unwrap_or_default();
-            let reason = String::from_utf8_lossy(&reason).into_owned();
-            let separator = if reason.is_empty() { "" } else { " " };
-            self.effects.note(format!("{} {payload}{separator}{reason}", record.topic));
+impl Observer for Watching {
+    fn observe(&self, sight: &Sight<'_>) {
+        match sight {
+            Sight::Stale { event } => self.0.note(format!("stale {event}")),
+            Sight::Restored { stage, .. } => self.0.note(format!("restored {stage}")),
+            Sight::JobStarted { .. } | Sight::Attempt { .. } | Sight::JobEnded { .. } => {}
         }
-        Ok(())
     }
-}
-
-/// A stage that obeys its input: "slow 5" takes 5 s, "split a b" emits two items, "trap", "reject", "limited 7" and so
-/// on; anything else passes.
-pub(super) struct Obedient {
-    effects: Effects,
-    log_calls: bool,
-}
-
-#[async_trait]
-impl Stage for Obedient {
-    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
-        let text = String::from_utf8_lossy(&call.item.payload).into_owned();
-        if self.log_calls {
-            self.effects.note(format!("call {text} #{}", call.attempt));
-        }
-        let mut words = text.split(' ');
-        let failure = |code: &str| Failure::new(code, "as told");
-        let seconds = |words: &mut std::str::Split<'_, char>| {
-            Duration::from_secs(words.next().and_then(|word| word.parse().ok()).unwrap_or(0))
-        };
-        match words.next().unwrap_or_default() {
-            "slow" => tokio::time::sleep(seconds(&mut words)).await,
-            "split" => return Ok(Outcome::Emit(words.map(output).collect())),
-            "drop" => return Ok(Outcome::Drop("told-to".into())),
-            "reject" => return Err(StageError::Permanent(failure("rejected"))),
-            "trap" => return Err(StageError::Trap(failure("trap"))),
-            "flaky" if call.attempt == 1 => {
-                return Err(StageError::Retry { failure: failure("flaky"), after: None });
-            }
-            "never" => {
-                return Err(StageError::Retry { failure: failure("never"), after: None });
-            }
-            "limited" if self.effects.begun.elapsed() < Duration::from_secs(10) => {
-                let after = Some(seconds(&mut words));
-                return Err(StageError::Slow { failure: failure("limited"), after });
-            }
-            "host" => return Err(StageError::Host(anyhow::anyhow!("no memory"))),
-            "panic" => panic!("as told"),
-            _ => {}
-        }
-        Ok(Outcome::Emit(vec![output(&text)]))
-    }
-}
-
-fn output(text: &str) -> Output {
-    Output {
-        payload: Bytes::copy_from_slice(text.as_bytes()),
-        content_type: None,
-        key: None,
-        headers: Vec::new(),
-        attributes: Vec::new(),
-        branch: None,
-    }
-}
-
-struct Blind;
-
-impl Observer for Blind {
-    fn observe(&self, _: &Sight<'_>) {}
 }
 
 /// What a test sets up before it plays a history.
@@ -226,11 +174,32 @@ pub(super) struct Bench {
     pub(super) broken_topics: Vec<&'static str>,
     pub(super) sink_latency: Duration,
     pub(super) log_calls: bool,
+    /// Changes the straight plan.
+    pub(super) plan: fn(&mut Plan),
+    pub(super) order: Order,
+    pub(super) retry: RetryPolicy,
+    pub(super) letters: LetterBounds,
+    /// Transactions of so many jobs or after 1 s, of which the first so many are aborted.
+    pub(super) transactions: Option<(usize, u32)>,
+    /// Keeps the outcomes of all stages.
+    pub(super) store: Option<Arc<MemoryStore>>,
 }
 
 impl Default for Bench {
     fn default() -> Self {
-        Self { stages: 1, jobs: 64, broken_topics: Vec::new(), sink_latency: Duration::ZERO, log_calls: false }
+        Self {
+            stages: 1,
+            jobs: 64,
+            broken_topics: Vec::new(),
+            sink_latency: Duration::ZERO,
+            log_calls: false,
+            plan: |_| {},
+            order: Order::None,
+            retry: RetryPolicy::default(),
+            letters: LetterBounds::default(),
+            transactions: None,
+            store: None,
+        }
     }
 }
 
@@ -245,26 +214,40 @@ impl Bench {
             name: Arc::clone(name),
             stage: Arc::clone(&stage),
             digest: "d1".into(),
-            retry: RetryPolicy::default(),
-            checkpoint: None,
+            retry: self.retry,
+            checkpoint: self.store.as_ref().map(|_| Fingerprint([0; 32])),
         };
-        let pipeline = Pipeline {
-            name: "p".into(),
-            steps: names.iter().map(step).collect(),
-            plan: Arc::new(Plan::straight(&names.iter().map(AsRef::as_ref).collect::<Vec<&str>>())),
-            content_type: None,
-            delivery: Delivery::AtLeastOnce(Arc::new(NotingSink {
+        let mut plan = Plan::straight(&names.iter().map(AsRef::as_ref).collect::<Vec<&str>>());
+        (self.plan)(&mut plan);
+        let delivery = match self.transactions {
+            None => Delivery::AtLeastOnce(Arc::new(NotingSink {
                 effects: effects.clone(),
                 broken: self.broken_topics,
                 latency: self.sink_latency,
             })),
+            Some((most, aborts)) => Delivery::ExactlyOnce {
+                transactor: Arc::new(NotingTransactor {
+                    effects: effects.clone(),
+                    aborts: aborts.into(),
+                    latency: self.sink_latency,
+                }),
+                most: most.try_into().unwrap(),
+                every: Duration::from_secs(1),
+            },
+        };
+        let pipeline = Pipeline {
+            name: "p".into(),
+            steps: names.iter().map(step).collect(),
+            plan: Arc::new(plan),
+            content_type: None,
+            delivery,
             output_topic: "out".into(),
-            letters: Letters { topic: "dead".into(), bounds: LetterBounds::default(), connect_headers: false },
-            order: Order::None,
+            letters: Letters { topic: "dead".into(), bounds: self.letters, connect_headers: false },
+            order: self.order,
             model: None,
-            store: None,
+            store: self.store.map(|store| store as Arc<dyn Store>),
             clock: || Timestamp(0),
-            observer: Arc::new(Blind),
+            observer: Arc::new(Watching(effects.clone())),
             limits: Limits {
                 jobs: self.jobs.try_into().unwrap(),
                 bytes: (64 << 20).try_into().unwrap(),
@@ -277,7 +260,8 @@ impl Bench {
             history: history.iter().cloned().collect(),
             effects: effects.clone(),
             acks: Vec::new(),
-            generation: Generation::default(),
+            newest: Generation::default(),
+            generations: HashMap::new(),
             waiting_until: None,
             shutdown: shutdown.clone(),
         };

@@ -2,6 +2,10 @@
 //! the record a; "settled 0:7 below 8" that event 7 of partition 0 was reported done, and everything below 8 with it.
 
 mod bench;
+mod delivery;
+mod resume;
+mod ways;
+mod world;
 
 use std::time::Duration;
 
@@ -9,7 +13,7 @@ use bench::{Arrive, Assign, Bench, Revoke, Stop, Wait};
 
 use super::FlowError;
 
-const fn seconds(seconds: u64) -> Duration {
+pub(super) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
