@@ -12,7 +12,7 @@ use super::{BUILTIN, Failure};
 use crate::config::{Alias, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target};
 use crate::flow::Step;
 use crate::llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
-use crate::ports::Model;
+use crate::ports::{Model, Store};
 use crate::wasm::{
     Description, Grants, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
 };
@@ -34,8 +34,12 @@ const MOST_INSTANCES: usize = 512;
 ///
 /// # Errors
 /// All faults, each at its place in the pipeline file.
-pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Loaded, Failure> {
-    let model = models(pipeline)?;
+pub async fn load(
+    pipeline: &Pipeline,
+    store: Option<Arc<dyn Store>>,
+    shutdown: CancellationToken,
+) -> Result<Loaded, Failure> {
+    let model = models(pipeline, store)?;
     let runtime = Runtime::new(runtime_settings(pipeline, shutdown)?)?;
     let stages =
         join_all(pipeline.stages.iter().map(|stage| load_stage(&runtime, pipeline, stage, model.clone()))).await;
@@ -143,14 +147,14 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
     }
 }
 
-/// The models of the pipeline, if any stage may ask one.
-fn models(pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
+/// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
+fn models(pipeline: &Pipeline, store: Option<Arc<dyn Store>>) -> Result<Option<Arc<dyn Model>>, Failure> {
     if !pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm)) {
         return Ok(None);
     }
     let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
     let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
-    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }) {
+    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }, store) {
         Ok(model) => Ok(Some(model)),
         Err(error) => {
             let place = pipeline.place("/models");

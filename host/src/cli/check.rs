@@ -11,7 +11,7 @@ use crate::config::{Module, Pipeline};
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let pipeline = Pipeline::load(&args.pipeline)?;
     app::kafka_settings(&pipeline)?;
-    let loaded = app::load(&pipeline, CancellationToken::new()).await?;
+    let loaded = app::load(&pipeline, None, CancellationToken::new()).await?;
     println!("{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
     for (stage, (description, digest)) in pipeline.stages.iter().zip(&loaded.described) {
         let module = match &stage.module {

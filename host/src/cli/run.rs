@@ -15,7 +15,7 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
     tracing::info!(pipeline = %pipeline.name, stages = pipeline.stages.len(), "loading; new stages are compiled first");
-    let loaded = app::load(&pipeline, shutdown.clone()).await?;
+    let loaded = app::load(&pipeline, None, shutdown.clone()).await?;
     let totals = Arc::new(Totals::default());
     let running = Running::connect(&pipeline, loaded, Arc::<Totals>::clone(&totals), shutdown).await?;
     let brokers = running.settings.brokers.as_str();
