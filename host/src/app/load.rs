@@ -8,14 +8,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use super::{BUILTIN, Failure, fingerprint};
+use super::{BUILTIN, Failure, Memory, fingerprint, memory};
 use crate::config::{
     Alias, Checkpoint, ConfigError, Fault, Grant, Isolation, Module, OpenAi, Pipeline, SecretRef, Stage, Structured,
     Target,
 };
 use crate::flow::Step;
 use crate::llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
-use crate::ports::Model;
+use crate::ports::{Model, Store};
 use crate::wasm::{
     Description, Grants, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
 };
@@ -28,6 +28,8 @@ pub struct Loaded {
     pub described: Vec<(Description, String)>,
     /// The models; `None` when no stage may ask one.
     pub model: Option<Arc<dyn Model>>,
+    /// What remembers jobs beyond this process, if anything of them is to be remembered.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// Most instances alive at once in one process: each waits for a model or computes.
@@ -37,8 +39,8 @@ const MOST_INSTANCES: usize = 512;
 ///
 /// # Errors
 /// All faults, each at its place in the pipeline file.
-pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Loaded, Failure> {
-    let loaded = load_all(std::slice::from_ref(pipeline), shutdown).await?;
+pub async fn load(pipeline: &Pipeline, memory: Memory, shutdown: CancellationToken) -> Result<Loaded, Failure> {
+    let loaded = load_all(std::slice::from_ref(pipeline), memory, shutdown).await?;
     loaded.into_iter().next().ok_or_else(|| Failure::Running(anyhow::anyhow!("no pipeline was loaded")))
 }
 
@@ -46,9 +48,13 @@ pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Lo
 ///
 /// # Errors
 /// All faults of all files, each at its place.
-pub async fn load_all(pipelines: &[Pipeline], shutdown: CancellationToken) -> Result<Vec<Loaded>, Failure> {
+pub async fn load_all(
+    pipelines: &[Pipeline],
+    memory: Memory,
+    shutdown: CancellationToken,
+) -> Result<Vec<Loaded>, Failure> {
     let runtime = Runtime::new(runtime_settings(pipelines, shutdown)?)?;
-    all(join_all(pipelines.iter().map(|pipeline| load_one(&runtime, pipeline))).await)
+    all(join_all(pipelines.iter().map(|pipeline| load_one(&runtime, pipeline, memory))).await)
 }
 
 /// What several pipelines came to.
@@ -72,8 +78,12 @@ pub fn all<T>(results: Vec<Result<T, Failure>>) -> Result<Vec<T>, Failure> {
     failed.map_or(Ok(values), Err)
 }
 
-async fn load_one(runtime: &Runtime, pipeline: &Pipeline) -> Result<Loaded, Failure> {
-    let model = models(pipeline)?;
+async fn load_one(runtime: &Runtime, pipeline: &Pipeline, memory: Memory) -> Result<Loaded, Failure> {
+    let store = match memory {
+        Memory::Durable => memory::store(pipeline).await?,
+        Memory::ThisProcess => None,
+    };
+    let model = models(pipeline, store.clone())?;
     let stages =
         join_all(pipeline.stages.iter().map(|stage| load_stage(runtime, pipeline, stage, model.clone()))).await;
     let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
@@ -95,11 +105,11 @@ async fn load_one(runtime: &Runtime, pipeline: &Pipeline) -> Result<Loaded, Fail
         }
     }
     ConfigError::check(faults)?;
-    Ok(Loaded { steps, described, model })
+    Ok(Loaded { steps, described, model, store })
 }
 
 /// What is paid for is worth keeping: by itself that is what a stage with models decides.
-fn keeps_outcomes(stage: &Stage) -> bool {
+pub(super) fn keeps_outcomes(stage: &Stage) -> bool {
     match stage.checkpoint {
         Checkpoint::Auto => stage.grants.contains(&Grant::Llm),
         Checkpoint::Always => true,
@@ -213,14 +223,14 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
     }
 }
 
-/// The models of the pipeline, if any stage may ask one.
-fn models(pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
+/// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
+fn models(pipeline: &Pipeline, store: Option<Arc<dyn Store>>) -> Result<Option<Arc<dyn Model>>, Failure> {
     if !pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm)) {
         return Ok(None);
     }
     let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
     let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
-    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }) {
+    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }, store) {
         Ok(model) => Ok(Some(model)),
         Err(error) => {
             let place = pipeline.place("/models");

@@ -6,6 +6,7 @@ mod fate;
 mod fingerprint;
 mod host;
 mod load;
+mod memory;
 mod run;
 mod shutdown;
 mod totals;
@@ -15,6 +16,7 @@ pub use cluster::{Cluster, cluster, override_brokers, reach, settings as kafka_s
 pub use fate::run_all;
 pub use host::{Host, check_together};
 pub use load::{Loaded, all, load, load_all};
+pub use memory::Memory;
 pub use run::Running;
 pub use shutdown::on_signals;
 pub use totals::Totals;

@@ -74,7 +74,7 @@ impl Running {
                 config::Order::Key => flow::Order::Key,
                 config::Order::Partition => flow::Order::Partition,
             },
-            store: None,
+            store: loaded.store,
             clock: now,
             model: loaded.model,
             observer,
@@ -158,7 +158,7 @@ fn limits(config: &Pipeline) -> Limits {
 }
 
 /// The time of the day.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -13,7 +13,7 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let pipelines = files::load(&args.pipelines)?;
     app::check_together(&pipelines)?;
     app::all(pipelines.iter().map(app::kafka_settings).collect())?;
-    let loaded = app::load_all(&pipelines, CancellationToken::new()).await?;
+    let loaded = app::load_all(&pipelines, app::Memory::ThisProcess, CancellationToken::new()).await?;
     for (pipeline, loaded) in pipelines.iter().zip(&loaded) {
         println!("{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
         for (stage, (description, digest)) in pipeline.stages.iter().zip(&loaded.described) {

@@ -18,7 +18,7 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         let stages = pipeline.stages.len();
         tracing::info!(pipeline = %pipeline.name, stages, "loading; new stages are compiled first");
     }
-    let loaded = app::load_all(&pipelines, shutdown.clone()).await?;
+    let loaded = app::load_all(&pipelines, app::Memory::Durable, shutdown.clone()).await?;
     let host = Host::start(&pipelines, shutdown)?;
     if let Some(brokers) = host.embedded_address() {
         tracing::warn!(

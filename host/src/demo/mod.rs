@@ -54,7 +54,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
     let spinner = spinner(options, "compiling the stages for this machine; the result is kept for the next time");
-    let loaded = app::load(&pipeline, shutdown.clone()).await;
+    let loaded = app::load(&pipeline, app::Memory::ThisProcess, shutdown.clone()).await;
     spinner.finish_and_clear();
     let watch = Arc::new(Watch::new(options.plain));
     let host = Host::start(std::slice::from_ref(&pipeline), shutdown.clone())?;
