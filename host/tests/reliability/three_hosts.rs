@@ -122,7 +122,10 @@ async fn live(bench: Arc<Bench>, fault: Fault, mut dice: Rng, until: Instant) ->
             nap(9_000, 12_000).await;
             host.signal("CONT").await;
         } else {
-            assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+            let code = host.terminate().await;
+            // Its last commit can wait in vain: the one who divides the partitions may be the one who hangs.
+            let in_vain = host.log().contains("the last commit");
+            assert!(code == Some(0) || code == Some(1) && in_vain, "{code:?}: {}", host.last_words());
             nap(300, 2_000).await;
             host = bench.start();
         }
