@@ -188,8 +188,10 @@ fn end(connection: &Connection, job: &JobId, state: JobState, now: Timestamp) ->
         JobState::Dropped => 2,
         JobState::DeadLettered => 3,
     };
-    connection
-        .prepare_cached("UPDATE job SET ended = ?2, state = ?3 WHERE name = ?1")?
-        .execute(params![job.as_str(), now.0, state])?;
+    connection.prepare_cached("UPDATE job SET ended = ?2, state = ?3 WHERE name = ?1")?.execute(params![
+        job.as_str(),
+        now.0,
+        state
+    ])?;
     Ok(())
 }
