@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, Loaded, cluster};
 use crate::config::{Brokers, Pipeline, Start};
 use crate::flow::{self, Delivery, Letters, Limits};
-use crate::kafka::{EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics};
+use crate::kafka::{EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, Topic, check_topics};
 use crate::model::Timestamp;
 use crate::ports::Observer;
 
@@ -40,13 +40,17 @@ impl Running {
         shutdown: CancellationToken,
     ) -> Result<Self, Failure> {
         let mut settings = cluster::settings(config)?;
-        let topics = [&*config.source.topic, &*config.sink.topic, &*config.dead_letter.topic];
+        let topics = [
+            Topic::source(&config.source.topic),
+            Topic::sink(&config.sink.topic),
+            Topic::dead_letters(&config.dead_letter.topic),
+        ];
         let creation = cluster::creation(config);
         let mut embedded = None;
         match config.kafka.brokers {
             Brokers::Embedded => {
                 let broker = EmbeddedBroker::start().context("the embedded broker cannot start")?;
-                for topic in topics {
+                for topic in topics.map(|topic| topic.name) {
                     let partitions = creation.map_or(EMBEDDED_PARTITIONS, |creation| creation.partitions);
                     broker.create_topic(topic, partitions).with_context(|| format!("the topic {topic}"))?;
                 }
@@ -58,9 +62,12 @@ impl Running {
                 embedded = Some(broker);
             }
             Brokers::Addresses(_) => {
-                let created = check_topics(&settings, &topics, creation).await.map_err(anyhow::Error::new)?;
-                for topic in created {
+                let checked = check_topics(&settings, &topics, creation).await.map_err(anyhow::Error::new)?;
+                for topic in checked.created {
                     tracing::info!(topic, "created");
+                }
+                for tight in checked.tight {
+                    tracing::warn!("{tight}");
                 }
             }
         }
