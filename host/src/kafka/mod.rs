@@ -31,6 +31,8 @@ mod stats;
 mod tail;
 mod transaction;
 mod transactor;
+#[cfg(test)]
+mod transactor_tests;
 
 pub use admin::{CheckError, Checked, Creation, Role, Topic, TopicFault, check_topics};
 pub use embedded::EmbeddedBroker;

@@ -204,6 +204,11 @@ impl Poller {
                      property auto.offset.reset to \"earliest\" to go on with the oldest record that is left",
                 )))
             }
+            Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId) => {
+                Err(Stop::Failed(anyhow!(words).context(
+                    "another member of the group has the same group.instance.id; give each host one of its own",
+                )))
+            }
             Some(code) if fatal || is_final(code) => Err(Stop::Failed(anyhow!(words).context(error.clone()))),
             _ => {
                 tracing::warn!(source = %self.name, %error, reason = words, "the brokers have trouble");

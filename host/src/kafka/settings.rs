@@ -235,6 +235,9 @@ impl Settings {
             Some(longest).filter(|longest| *longest > 0)
         });
         config.set("message.timeout.ms", delivery.unwrap_or(timeout).min(timeout).to_string());
+        // A topic that is not there is to be found out before its record times out.
+        let propagation = "topic.metadata.propagation.max.ms";
+        self.preset(&mut config, &[(propagation, propagation, &(timeout / 2).to_string())]);
         config.set("transactional.id", id);
         Ok(config)
     }
@@ -253,7 +256,7 @@ impl Settings {
     }
 
     /// Sets what the operator did not, under neither of its names.
-    fn preset(&self, config: &mut ClientConfig, presets: &[Preset]) {
+    fn preset(&self, config: &mut ClientConfig, presets: &[(&str, &str, &str)]) {
         for (property, alias, value) in presets {
             if !self.properties.contains_key(*property) && !self.properties.contains_key(*alias) {
                 config.set(*property, *value);

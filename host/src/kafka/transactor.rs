@@ -28,7 +28,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct TransactionSettings {
     /// How often one is begun, at least while there is work. `transaction.timeout.ms` must be longer: 10 s unless set.
     pub every: Duration,
-    /// How long one may take with all that is tried again, brokers that come and go included.
+    /// How long one may take with all that is tried again, brokers that come and go included; and how long in all may go
+    /// into transactions that are aborted before one is committed.
     pub patience: Duration,
 }
 
@@ -118,7 +119,7 @@ impl KafkaTransactor {
         }
     }
 
-    async fn begin(
+    pub(super) async fn begin(
         settings: &Settings,
         fence: Arc<Fence>,
         transactions: TransactionSettings,
@@ -130,7 +131,7 @@ impl KafkaTransactor {
         let patience = transactions.patience;
         let (orders, taken) = mpsc::channel::<Order>();
         let (ready, opened) = oneshot::channel();
-        let mut worker = Worker { config, fence, patience, producer: None };
+        let mut worker = Worker { config, fence, patience, producer: None, in_vain: Duration::ZERO };
         thread::Builder::new()
             .name("kafka-transactions".into())
             .spawn(move || {
@@ -188,6 +189,8 @@ struct Worker {
     patience: Duration,
     /// `None` after one that could not go on.
     producer: Option<Transactional>,
+    /// How long transactions took that were aborted, since the last one that was not.
+    in_vain: Duration,
 }
 
 impl Worker {
@@ -217,15 +220,28 @@ impl Worker {
             self.producer = None;
         }
         match written {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.in_vain = Duration::ZERO;
+                Ok(())
+            }
             Err(Failure::Refused { record, reason }) => {
                 let topic = batch.records.get(record).map_or_else(|| "".into(), |record| Arc::clone(&record.topic));
                 Err(TransactionError::Refused { record, topic, reason })
             }
-            Err(Failure::Aborted(reason)) => Err(TransactionError::Aborted(reason)),
+            Err(Failure::Aborted(reason)) => self.aborted(begun, reason),
             Err(Failure::Hopeless(error)) => Err(TransactionError::Unavailable(error)),
             Err(Failure::Doubt(error)) => self.resolve(&batch.settled, error, deadline),
         }
+    }
+
+    /// What was aborted may be tried again, but not for ever.
+    fn aborted(&mut self, begun: Instant, reason: String) -> Result<(), TransactionError> {
+        self.in_vain += begun.elapsed();
+        if self.in_vain < self.patience {
+            return Err(TransactionError::Aborted(reason));
+        }
+        let tried = format!("no transaction could be committed, and {:?} went into it", self.patience);
+        Err(TransactionError::Unavailable(anyhow!(reason).context(tried)))
     }
 
     /// Finds out what became of a commit that did not say so.
