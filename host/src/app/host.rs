@@ -35,6 +35,7 @@ impl Host {
             };
             let partitions = cluster::creation(pipeline).map_or(EMBEDDED_PARTITIONS, |creation| creation.partitions);
             for topic in run::topics(pipeline) {
+                let topic = topic.name;
                 broker.create_topic(topic, partitions).with_context(|| format!("the topic {topic}"))?;
             }
             embedded = Some(broker);

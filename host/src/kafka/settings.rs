@@ -8,7 +8,9 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
-use super::properties::{CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, OWN_ACKS, Preset, REFUSED};
+use super::properties::{
+    CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, FOR_TRANSACTIONS, OWN_ACKS, Preset, REFUSED,
+};
 
 /// Which brokers, and how to talk to them.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -213,6 +215,35 @@ impl Settings {
         Ok(self.with(FOR_PRODUCERS))
     }
 
+    /// For a producer with this transactional id that begins a transaction so often.
+    pub(super) fn transactional(&self, id: &str, every: Duration) -> Result<ClientConfig, SettingsError> {
+        let mut config = self.producer()?;
+        self.preset(&mut config, FOR_TRANSACTIONS);
+        let timeout = config.get("transaction.timeout.ms").and_then(|value| value.parse().ok()).unwrap_or(60_000);
+        if u128::from(timeout) <= every.as_millis() {
+            return Err(SettingsError::Contradiction(format!(
+                "transaction.timeout.ms = {timeout} is not longer than the {every:?} between transactions"
+            )));
+        }
+        if self.properties.get("isolation.level").is_some_and(|level| level != "read_committed") {
+            return Err(SettingsError::Contradiction(
+                "exactly-once reads committed records and offsets only: leave isolation.level at read_committed".into(),
+            ));
+        }
+        // librdkafka wants a record to be given up before its transaction is.
+        let delivery = ["message.timeout.ms", "delivery.timeout.ms"].into_iter().find_map(|name| {
+            let longest: u64 = config.get(name)?.parse().ok()?;
+            config.remove(name);
+            Some(longest).filter(|longest| *longest > 0)
+        });
+        config.set("message.timeout.ms", delivery.unwrap_or(timeout).min(timeout).to_string());
+        // A topic that is not there is to be found out before its record times out.
+        let propagation = "topic.metadata.propagation.max.ms";
+        self.preset(&mut config, &[(propagation, propagation, &(timeout / 2).to_string())]);
+        config.set("transactional.id", id);
+        Ok(config)
+    }
+
     fn with(&self, presets: &[Preset]) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (property, value) in &self.properties {
@@ -227,7 +258,7 @@ impl Settings {
     }
 
     /// Sets what the operator did not, under neither of its names.
-    fn preset(&self, config: &mut ClientConfig, presets: &[Preset]) {
+    fn preset(&self, config: &mut ClientConfig, presets: &[(&str, &str, &str)]) {
         for (property, alias, value) in presets {
             if !self.properties.contains_key(*property) && !self.properties.contains_key(*alias) {
                 config.set(*property, *value);

@@ -96,33 +96,43 @@ fn worse(first: Result<(), SinkError>, second: Result<(), SinkError>) -> Result<
 }
 
 fn native(record: &Record) -> FutureRecord<'_, [u8], [u8]> {
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-    for header in &record.headers {
-        headers = headers.insert(rdkafka::message::Header { key: &header.name, value: header.value.as_deref() });
-    }
     FutureRecord {
         topic: &record.topic,
         partition: None,
         payload: record.payload.as_deref(),
         key: record.key.as_deref(),
         timestamp: Some(record.timestamp.0),
-        headers: Some(headers),
+        headers: Some(headers(record)),
     }
 }
 
-/// What an error means to the flow.
-fn failure(topic: Arc<str>, error: KafkaError) -> SinkError {
+pub(super) fn headers(record: &Record) -> OwnedHeaders {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for header in &record.headers {
+        headers = headers.insert(rdkafka::message::Header { key: &header.name, value: header.value.as_deref() });
+    }
+    headers
+}
+
+/// Whether the broker, or librdkafka in its place, will never take such a record.
+pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code() {
-        Some(
-            code @ (Code::MessageSizeTooLarge
+    matches!(
+        code,
+        Code::MessageSizeTooLarge
             | Code::MessageBatchTooLarge
             | Code::InvalidMessage
             | Code::InvalidMessageSize
             | Code::InvalidRecord
             | Code::InvalidTimestamp
-            | Code::PolicyViolation),
-        ) => SinkError::Refused { topic, reason: code.to_string() },
+            | Code::PolicyViolation
+    )
+}
+
+/// What an error means to the flow.
+fn failure(topic: Arc<str>, error: KafkaError) -> SinkError {
+    match error.rdkafka_error_code() {
+        Some(code) if is_refusal(code) => SinkError::Refused { topic, reason: code.to_string() },
         _ => SinkError::Unavailable { topic, source: error.into() },
     }
 }
