@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
+use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::TopicPartitionList;
 
 use super::log;
 use super::sink::{headers, is_refusal};
@@ -119,9 +119,8 @@ impl Transactional {
 
     fn enqueue(&self, index: usize, record: &Record, deadline: Instant) -> Result<(), Failure> {
         loop {
-            let mut native = BaseRecord::with_opaque_to(&record.topic, index)
-                .timestamp(record.timestamp.0)
-                .headers(headers(record));
+            let mut native =
+                BaseRecord::with_opaque_to(&record.topic, index).timestamp(record.timestamp.0).headers(headers(record));
             native.key = record.key.as_deref();
             native.payload = record.payload.as_deref();
             match self.producer.send::<[u8], [u8]>(native) {

@@ -43,9 +43,8 @@ fn batch(kafka: &Kafka, output: &str, seen: &[Event]) -> Batch {
         settled.insert(event.id.partition.clone(), (event.generation, event.id.position.next()));
     }
     let settlements = settled.into_iter();
-    batch.settled = settlements
-        .map(|(partition, (generation, below))| Settlement { partition, generation, below })
-        .collect();
+    batch.settled =
+        settlements.map(|(partition, (generation, below))| Settlement { partition, generation, below }).collect();
     batch
 }
 
