@@ -354,6 +354,33 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_a_transaction_is_given_up_before_the_transaction_is() {
+        let every = Duration::from_millis(100);
+        for settings in [Settings::new("localhost"), with("delivery.timeout.ms", "90000")] {
+            let config = settings.transactional("id", every).unwrap();
+            assert_eq!(config.get("message.timeout.ms"), Some("10000"));
+            assert!(config.create::<rdkafka::producer::BaseProducer>().is_ok());
+        }
+        let config = with("delivery.timeout.ms", "2000").transactional("id", every).unwrap();
+        assert_eq!((config.get("message.timeout.ms"), config.get("delivery.timeout.ms")), (Some("2000"), None));
+    }
+
+    #[test]
+    fn a_transaction_that_is_over_before_the_next_one_is_due_is_refused() {
+        let settings = with("transaction.timeout.ms", "2000");
+        assert!(settings.transactional("id", Duration::from_millis(1_999)).is_ok());
+        let error = settings.transactional("id", Duration::from_secs(2)).unwrap_err();
+        assert!(matches!(error, SettingsError::Contradiction(_)), "{error}");
+    }
+
+    #[test]
+    fn exactly_once_reads_nothing_that_is_not_committed() {
+        let settings = with("isolation.level", "read_uncommitted");
+        let error = settings.transactional("id", Duration::from_millis(100)).unwrap_err();
+        assert!(error.to_string().contains("isolation.level"), "{error}");
+    }
+
+    #[test]
     fn no_password_is_shown() {
         assert!(!format!("{:?}", with("sasl.password", "hunter2")).contains("hunter2"));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gristmill::kafka::KafkaSource;
-use gristmill::ports::{Demand, Signal, Source};
+use gristmill::ports::{Demand, Source};
 
 use crate::bench::{Bench, PATIENCE, assigned, event, numbered, payload};
 use crate::conformance::while_attending;

@@ -46,6 +46,43 @@ async fn missing_topics_are_created_when_asked_for_and_only_those() {
     assert_eq!(check_topics(&settings, &topics, creation).await.unwrap(), Checked::default());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_topic_that_we_create_takes_any_event_with_its_headers() {
+    let (there, dead) = (Classic::fresh(1).await, fresh_name());
+    let topics = [Topic::source(there.topic()), Topic::dead_letters(&dead)];
+    let creation = Some(Creation { partitions: 1, replication: 1 });
+    let checked = check_topics(&there.0.settings, &topics, creation).await.unwrap();
+    assert_eq!(checked, Checked { created: vec![dead.clone()], tight: Vec::new() });
+    // Does not compress. An event of 16 MiB and what a dead letter adds at the worst.
+    let large: Bytes = std::iter::repeat_with(|| fastrand::u8(..)).take(16 << 20).collect();
+    let header = gristmill::model::Header { name: "gristmill-error".into(), value: Some(large.slice(..900_000)) };
+    let letter = Record {
+        topic: dead.as_str().into(),
+        payload: Some(large.clone()),
+        headers: vec![header],
+        ..there.record("k", "")
+    };
+    there.sink().deliver(vec![letter]).await.unwrap();
+    let mut tail = Tail::open(&there.0.settings, &dead, From::Start, Until::End).await.unwrap();
+    let read = tokio::time::timeout(PATIENCE, tail.next()).await.expect("it cannot be read back");
+    assert_eq!(read.unwrap().unwrap().payload, Some(large));
+}
+
+#[tokio::test]
+async fn a_dead_letter_topic_that_takes_less_than_its_source_is_warned_of_with_both_numbers() {
+    let (there, large) = (Classic::fresh(1).await, fresh_name());
+    let creation = Some(Creation { partitions: 1, replication: 1 });
+    // Made with the size of a dead-letter topic, then used as a source.
+    check_topics(&there.0.settings, &[Topic::dead_letters(&large)], creation).await.unwrap();
+    let topics = [Topic::source(&large), Topic::dead_letters(there.topic())];
+    let checked = check_topics(&there.0.settings, &topics, None).await.unwrap();
+    let [tight] = checked.tight.as_slice() else { panic!("{checked:?}") };
+    let words = tight.to_string();
+    for expected in [there.topic(), &large, "1048588", "18874368", "max.message.bytes"] {
+        assert!(words.contains(expected), "{words}");
+    }
+}
+
 #[tokio::test]
 async fn a_topic_that_cannot_be_created_is_named_with_the_reason() {
     let missing = fresh_name();
