@@ -98,8 +98,8 @@ mod tests {
 
     fn pipeline(file: &str, name: &str, source: &str) -> Pipeline {
         let text = format!(
-            "name = {name:?}\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ {source} }}\nsink = {{ topic = \"out\" }}\n\
-             dead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", module = \"builtin:extract\" }}]\n"
+            "name = {name:?}\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ {source} }}\n\
+             sink = {{ topic = \"out\" }}\ndead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", module = \"builtin:extract\" }}]\n"
         );
         Pipeline::parse(&text, Path::new(file)).unwrap()
     }
