@@ -20,6 +20,10 @@ stages:
 test *args:
     cargo xtask test {{args}}
 
+# The tests of reliability in full size, with figures for docs/reliability.md; args as for the test program
+soak *args:
+    cargo xtask soak {{args}}
+
 # Format and clippy, as `cargo verify` has them
 lint: stages
     cargo fmt --all -- --check

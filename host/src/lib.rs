@@ -6,7 +6,7 @@
 //! - [`ports`]: what the flow needs of the world
 //! - [`flow`]: how an event moves
 //! - [`config`]: what a pipeline file says
-//! - [`kafka`], [`llm`], [`wasm`], [`telemetry`]: the adapters
+//! - [`kafka`], [`llm`], [`store`], [`wasm`], [`telemetry`]: the adapters
 //! - [`app`]: from a pipeline file to a running pipeline
 //! - [`cli`], [`demo`]: what people type
 
@@ -19,5 +19,6 @@ pub mod kafka;
 pub mod llm;
 pub mod model;
 pub mod ports;
+pub mod store;
 pub mod telemetry;
 pub mod wasm;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+/// Names the folder of the jars to tests that start brokers of their own.
+pub(crate) const HOME: &str = "GRISTMILL_TEST_KAFKA_HOME";
 const VERSION: &str = "4.1.0";
 const POM: &str = include_str!("kafka/pom.xml");
 const SERVER_PROPERTIES: &str = include_str!("kafka/server.properties");
@@ -43,9 +45,8 @@ impl Kafka {
     /// Java 17 and Maven, and installs them by apt-get when run as root. Returns when the broker answers, or after
     /// two minutes with an error that shows the end of its log.
     pub(crate) fn start(work_dir: &Path) -> Result<Self> {
-        install_missing_tools()?;
         let home = work_dir.join("kafka");
-        let libs = fetch_jars(&home)?;
+        let libs = jars(work_dir)?;
         let (port, controller_port) = (free_port()?, free_port()?);
         let folder = home.join(format!("broker-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -151,6 +152,12 @@ fn knows_a_broker(address: &str) -> io::Result<bool> {
     let mut answer = [0; 12];
     broker.read_exact(&mut answer)?;
     Ok(answer[8..] > [0; 4][..])
+}
+
+/// The folder with the jars of Kafka below `work_dir`. They are fetched the first time, with the tools that this needs.
+pub(crate) fn jars(work_dir: &Path) -> Result<PathBuf> {
+    install_missing_tools()?;
+    fetch_jars(&work_dir.join("kafka"))
 }
 
 /// The folder with the jars, fetched once.

@@ -28,11 +28,15 @@ cargo stages               build the stages into target/stages, the test guests 
 
 cargo xtask host [ARGS]    build everything and run `gristmill ARGS`
 cargo xtask test [ARGS]    the host's tests with a broker; ARGS go to `cargo test`
+cargo xtask soak [ARGS]    the tests of reliability in full size, half an hour; ARGS go to the test program
 cargo xtask bench          the figures, on a broker of their own
 cargo xtask kafka          one Apache Kafka in the foreground, until ctrl-c
 cargo xtask setup          check the build tools, add the WebAssembly target where it is missing
 
 GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker, start none
+GRISTMILL_TEST_KAFKA_HOME=PATH   start brokers that a test kills from the jars in this folder, fetch none
+GRISTMILL_TEST_SEED=NUMBER       repeat a run of the tests of reliability
+GRISTMILL_KILLS=NUMBER           kill the host so often in the kill loop
 GRISTMILL_WASM_RUSTC=PATH        compile the stages with this rustc";
 
 fn main() -> ExitCode {
@@ -63,6 +67,7 @@ fn dispatch() -> Result<ExitCode> {
         ("host", args) => return host::run(&workspace, args),
         ("bench", args) => bench::run(&workspace, args)?,
         ("test", args) => test::run(&workspace, args)?,
+        ("soak", args) => test::soak(&workspace, args)?,
         ("verify", []) => verify::run(&workspace, Extent::Full)?,
         ("verify", ["quick"]) => verify::run(&workspace, Extent::Quick)?,
         ("stages", []) => {

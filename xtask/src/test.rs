@@ -1,17 +1,17 @@
 //! `cargo xtask test`: the host's tests, with the guests built and a broker running.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result};
 
 use crate::broker::{Broker, VARIABLE};
 use crate::workspace::{self, Workspace};
-use crate::{setup, stages};
+use crate::{kafka, setup, stages};
 
 /// The integration tests that need Apache Kafka. A test that does belongs into one of them.
-const NEED_A_BROKER: &[&str] = &["broker", "pipeline"];
+const NEED_A_BROKER: &[&str] = &["broker", "pipeline", "reliability"];
 
 /// Runs `cargo test` of the host with these arguments.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
@@ -19,14 +19,28 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let mut broker = Broker::begin(workspace);
     stages::standard(workspace)?;
     stages::guests(workspace)?;
-    workspace::run(with_broker(workspace, broker.address()?).args(args))
+    workspace::run(with_broker(workspace, &mut broker)?.args(args))
 }
 
-/// Every test of the host, doc tests among them, against the broker at this address.
-pub(crate) fn with_broker(workspace: &Workspace, address: &str) -> Command {
+/// `cargo xtask soak`: the tests of reliability in full size, with their figures.
+pub(crate) fn soak(workspace: &Workspace, args: &[&str]) -> Result<()> {
+    setup::run(workspace)?;
+    let mut broker = Broker::begin(workspace);
+    stages::standard(workspace)?;
+    stages::guests(workspace)?;
+    let mut command = with_broker(workspace, &mut broker)?;
+    command.env("GRISTMILL_SOAK", "1").args(["--test", "reliability", "--", "--nocapture"]).args(args);
+    workspace::run(&mut command)
+}
+
+/// Every test of the host, doc tests among them, against the broker, and with the jars for those that start their own.
+pub(crate) fn with_broker(workspace: &Workspace, broker: &mut Broker) -> Result<Command> {
     let mut command = workspace.cargo(["test", "--package", "gristmill", "--no-fail-fast"]);
-    command.env(VARIABLE, address);
-    command
+    command.env(VARIABLE, broker.address()?);
+    if env::var_os(kafka::HOME).is_none() {
+        command.env(kafka::HOME, kafka::jars(&workspace.target)?);
+    }
+    Ok(command)
 }
 
 /// Every test of the host that needs no broker, but for doc tests, which cargo runs with all others or alone.

@@ -48,7 +48,7 @@ fn take(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> 
     steps.run("tests of the rest", &mut workspace.cargo(["test", "--workspace", "--exclude", "gristmill"]))?;
     match &mut broker {
         Some(broker) => {
-            let mut tests = test::with_broker(workspace, broker.address()?);
+            let mut tests = test::with_broker(workspace, broker)?;
             steps.take("tests of the host", "cargo xtask test", || workspace::run(&mut tests))
         }
         None => steps.run("tests of the host without a broker", &mut test::without_broker(workspace)?),

@@ -126,5 +126,5 @@ async fn load(stages: String) -> Vec<Step> {
          [dead_letter]\ntopic = \"c\"\n[limits]\nmax_in_flight = {IN_FLIGHT}\n{stages}"
     );
     let pipeline = config::Pipeline::parse(&file, Path::new("bench.toml")).unwrap();
-    app::load(&pipeline, CancellationToken::new()).await.unwrap().steps
+    app::load(&pipeline, app::Memory::ThisProcess, CancellationToken::new()).await.unwrap().steps
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::Failure;
-use crate::config::{Brokers, Fault, Pipeline, Property, SecretRef};
+use crate::config::{Brokers, Delivery, Fault, Pipeline, Property, SecretRef};
 use crate::kafka::{Creation, Settings};
 
 /// The variable that replaces the brokers of every pipeline file.
@@ -30,6 +30,11 @@ pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
         pipeline.kafka.brokers =
             brokers.parse().with_context(|| format!("the variable {BROKERS} is set")).map_err(Failure::Setup)?;
     }
+    if pipeline.kafka.brokers == Brokers::Embedded && pipeline.delivery != Delivery::AtLeastOnce {
+        let place = pipeline.place("/delivery");
+        let fault = Fault::at(place, "the embedded broker cannot deliver exactly once, and the variable names it");
+        return Err(Failure::Config(fault.label(format!("name other brokers by {BROKERS}, or none")).into()));
+    }
     Ok(())
 }
 
@@ -39,12 +44,21 @@ pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
 /// When the file is wrong, or names the embedded broker without saying where it listens.
 pub fn cluster(brokers: Option<&str>, pipeline: Option<&Path>) -> Result<Cluster, Failure> {
     let pipeline = pipeline.map(Pipeline::load).transpose()?;
-    let mut settings = match &pipeline {
+    let settings = reach(brokers, pipeline.as_ref())?;
+    Ok(Cluster { settings, group: pipeline.map(|pipeline| pipeline.source.group) })
+}
+
+/// How to reach the given brokers, else those of the pipeline, with its properties.
+///
+/// # Errors
+/// When neither says where the brokers are, or a property cannot be used.
+pub fn reach(brokers: Option<&str>, pipeline: Option<&Pipeline>) -> Result<Settings, Failure> {
+    let mut settings = match pipeline {
         Some(pipeline) => settings(pipeline)?,
         None => Settings::new(""),
     };
     let given = brokers.map(str::parse).transpose().context("--brokers").map_err(Failure::Setup)?;
-    let chosen = given.or_else(|| pipeline.as_ref().map(|pipeline| pipeline.kafka.brokers.clone()));
+    let chosen = given.or_else(|| pipeline.map(|pipeline| pipeline.kafka.brokers.clone()));
     match chosen {
         Some(Brokers::Addresses(addresses)) => settings.brokers = addresses,
         Some(Brokers::Embedded) | None => {
@@ -54,7 +68,7 @@ pub fn cluster(brokers: Option<&str>, pipeline: Option<&Path>) -> Result<Cluster
             )));
         }
     }
-    Ok(Cluster { settings, group: pipeline.map(|pipeline| pipeline.source.group) })
+    Ok(settings)
 }
 
 /// The settings of the pipeline's cluster, secrets read. The brokers are empty for the embedded one.

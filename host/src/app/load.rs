@@ -8,11 +8,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use super::{BUILTIN, Failure};
-use crate::config::{Alias, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target};
+use super::{BUILTIN, Failure, Memory, fingerprint, memory};
+use crate::config::{
+    Alias, Checkpoint, ConfigError, Fault, Grant, Isolation, Module, OpenAi, Pipeline, SecretRef, Stage, Structured,
+    Target,
+};
 use crate::flow::Step;
 use crate::llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
-use crate::ports::Model;
+use crate::ports::{Model, Store};
 use crate::wasm::{
     Description, Grants, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
 };
@@ -25,45 +28,119 @@ pub struct Loaded {
     pub described: Vec<(Description, String)>,
     /// The models; `None` when no stage may ask one.
     pub model: Option<Arc<dyn Model>>,
+    /// What remembers jobs beyond this process, if anything of them is to be remembered.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// Most instances alive at once in one process: each waits for a model or computes.
 const MOST_INSTANCES: usize = 512;
 
-/// Loads every stage and model. Compiles what is not in the cache, side by side.
+/// Loads every stage and model of a pipeline. Compiles what is not in the cache, side by side.
 ///
 /// # Errors
 /// All faults, each at its place in the pipeline file.
-pub async fn load(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<Loaded, Failure> {
-    let model = models(pipeline)?;
-    let runtime = Runtime::new(runtime_settings(pipeline, shutdown)?)?;
+pub async fn load(pipeline: &Pipeline, memory: Memory, shutdown: CancellationToken) -> Result<Loaded, Failure> {
+    let loaded = load_all(std::slice::from_ref(pipeline), memory, shutdown).await?;
+    loaded.into_iter().next().ok_or_else(|| Failure::Running(anyhow::anyhow!("no pipeline was loaded")))
+}
+
+/// Loads the pipelines of one process, in their order. They share one engine: its instances are bounded in sum.
+///
+/// # Errors
+/// All faults of all files, each at its place.
+pub async fn load_all(
+    pipelines: &[Pipeline],
+    memory: Memory,
+    shutdown: CancellationToken,
+) -> Result<Vec<Loaded>, Failure> {
+    let runtime = Runtime::new(runtime_settings(pipelines, shutdown)?)?;
+    all(join_all(pipelines.iter().map(|pipeline| load_one(&runtime, pipeline, memory))).await)
+}
+
+/// What several pipelines came to.
+///
+/// # Errors
+/// The failures as one: faults of files together, of anything else the first.
+pub fn all<T>(results: Vec<Result<T, Failure>>) -> Result<Vec<T>, Failure> {
+    let (mut values, mut failed) = (Vec::new(), None);
+    for result in results {
+        match (result, failed.take()) {
+            (Ok(value), before) => {
+                values.push(value);
+                failed = before;
+            }
+            (Err(Failure::Config(more)), Some(Failure::Config(faults))) => {
+                failed = Some(Failure::Config(ConfigError::and(faults, more)));
+            }
+            (Err(failure), before) => failed = Some(before.unwrap_or(failure)),
+        }
+    }
+    failed.map_or(Ok(values), Err)
+}
+
+async fn load_one(runtime: &Runtime, pipeline: &Pipeline, memory: Memory) -> Result<Loaded, Failure> {
+    let store = match memory {
+        Memory::Durable => memory::store(pipeline).await?,
+        Memory::ThisProcess => None,
+    };
+    let model = models(pipeline, store.clone())?;
     let stages =
-        join_all(pipeline.stages.iter().map(|stage| load_stage(&runtime, pipeline, stage, model.clone()))).await;
+        join_all(pipeline.stages.iter().map(|stage| load_stage(runtime, pipeline, stage, model.clone()))).await;
     let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (stage, loaded)) in pipeline.stages.iter().zip(stages).enumerate() {
         match loaded {
             Ok(loaded) => {
+                faults.extend(undeclared_branches(pipeline, index, loaded.description()));
                 let digest = Arc::<str>::from(loaded.digest());
                 described.push((loaded.description().clone(), loaded.digest().to_owned()));
                 steps.push(Step {
                     name: Arc::clone(&stage.name),
                     stage: Arc::new(loaded),
+                    checkpoint: keeps_outcomes(stage).then(|| fingerprint::of(&digest, &stage.config)),
                     digest,
                     retry: stage.retry,
-                    checkpoint: None,
                 });
             }
             Err(error) => faults.extend(stage_faults(pipeline, index, error)),
         }
     }
     ConfigError::check(faults)?;
-    Ok(Loaded { steps, described, model })
+    Ok(Loaded { steps, described, model, store })
 }
 
-fn runtime_settings(pipeline: &Pipeline, shutdown: CancellationToken) -> Result<RuntimeSettings, Failure> {
-    let wanted =
-        (pipeline.limits.max_in_flight.get() as usize).saturating_mul(pipeline.limits.items_in_flight.get() as usize);
-    let largest = pipeline.stages.iter().map(|stage| stage.limits.memory.as_usize()).max();
+/// What is paid for is worth keeping: by itself that is what a stage with models decides.
+pub(super) fn keeps_outcomes(stage: &Stage) -> bool {
+    match stage.checkpoint {
+        Checkpoint::Auto => stage.grants.contains(&Grant::Llm),
+        Checkpoint::Always => true,
+        Checkpoint::Never => false,
+    }
+}
+
+/// Branches that the file leads somewhere and that the stage never takes.
+fn undeclared_branches(pipeline: &Pipeline, index: usize, description: &Description) -> Vec<Fault> {
+    let node = pipeline.plan.node(index);
+    let declared = match description.branches.as_slice() {
+        [] => "it declares no branch".to_owned(),
+        labels => format!("it declares: {}", labels.join(", ")),
+    };
+    let unknown = node.branches.keys().filter(|label| !description.branches.contains(label));
+    let fault = |label: &String| {
+        let place = pipeline.place(&format!("/stage/{index}/branches/{label}"));
+        let what = format!("stage {:?}: {} declares no branch {label:?}", &*node.name, description.name);
+        Fault::at(place, what).label(declared.clone())
+    };
+    unknown.map(fault).collect()
+}
+
+fn runtime_settings(pipelines: &[Pipeline], shutdown: CancellationToken) -> Result<RuntimeSettings, Failure> {
+    let wanted = |pipeline: &Pipeline| {
+        let limits = &pipeline.limits;
+        (limits.max_in_flight.get() as usize).saturating_mul(limits.items_in_flight.get() as usize)
+    };
+    let wanted = pipelines.iter().map(wanted).fold(0, usize::saturating_add);
+    let stages = pipelines.iter().flat_map(|pipeline| &pipeline.stages);
+    let largest = stages.map(|stage| stage.limits.memory.as_usize()).max();
     Ok(RuntimeSettings {
         cache: cache_folder()?,
         instances: NonZeroUsize::new(wanted.min(MOST_INSTANCES)).unwrap_or(NonZeroUsize::MIN),
@@ -111,6 +188,9 @@ async fn load_stage(
         wall: stage.limits.wall,
         output: stage.limits.output.as_usize(),
     };
+    if stage.isolation == Isolation::Shared {
+        tracing::warn!(stage = %stage.name, "instances cannot be shared yet: each item gets a fresh one");
+    }
     let spec = StageSpec {
         pipeline: Arc::clone(&pipeline.name),
         name: Arc::clone(&stage.name),
@@ -143,14 +223,14 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
     }
 }
 
-/// The models of the pipeline, if any stage may ask one.
-fn models(pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
+/// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
+fn models(pipeline: &Pipeline, store: Option<Arc<dyn Store>>) -> Result<Option<Arc<dyn Model>>, Failure> {
     if !pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm)) {
         return Ok(None);
     }
     let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
     let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
-    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }) {
+    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }, store) {
         Ok(model) => Ok(Some(model)),
         Err(error) => {
             let place = pipeline.place("/models");

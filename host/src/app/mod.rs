@@ -2,14 +2,21 @@
 
 mod builtin;
 mod cluster;
+mod fate;
+mod fingerprint;
+mod host;
 mod load;
+mod memory;
 mod run;
 mod shutdown;
 mod totals;
 
 pub use builtin::{BUILTIN, Builtin};
-pub use cluster::{Cluster, cluster, override_brokers, settings as kafka_settings};
-pub use load::{Loaded, load};
+pub use cluster::{Cluster, cluster, override_brokers, reach, settings as kafka_settings};
+pub use fate::run_all;
+pub use host::{Host, check_together};
+pub use load::{Loaded, all, load, load_all};
+pub use memory::Memory;
 pub use run::Running;
 pub use shutdown::on_signals;
 pub use totals::Totals;
@@ -25,6 +32,9 @@ pub enum Failure {
     /// Something else is wrong with what the operator set up, without a place in the file.
     #[error("{0:#}")]
     Setup(anyhow::Error),
+    /// A pipeline stopped by its own policy: too many of its jobs fail.
+    #[error("{0:#}")]
+    Policy(anyhow::Error),
     /// It went wrong while running.
     #[error("{0:#}")]
     Running(#[from] anyhow::Error),

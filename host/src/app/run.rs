@@ -4,18 +4,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Loaded, cluster};
-use crate::config::{Brokers, Pipeline, Start};
-use crate::flow::{self, Delivery, Letters, Limits};
+use super::{Failure, Host, Loaded, cluster};
+use crate::config::{self, Brokers, Fault, Pipeline, Start};
+use crate::flow::{self, Delivery, FlowError, Letters, Limits};
 use crate::kafka::{EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics};
-use crate::model::Timestamp;
+use crate::model::{Target, Timestamp};
 use crate::ports::Observer;
-
-/// Partitions of each topic of the embedded broker, where the file says nothing.
-const EMBEDDED_PARTITIONS: u16 = 1;
 
 /// A pipeline that is connected and has joined its group, but takes no event yet.
 pub struct Running {
@@ -25,67 +21,73 @@ pub struct Running {
     /// How its brokers are reached.
     pub settings: Settings,
     /// The broker of this process, alive as long as it is held.
-    _embedded: Option<EmbeddedBroker>,
+    _embedded: Option<Arc<EmbeddedBroker>>,
 }
 
 impl Running {
-    /// Connects a loaded pipeline: starts the embedded broker if it wants that, checks topics, joins the group.
+    /// Connects a loaded pipeline: checks its topics, joins the group. One that wants the embedded broker gets the
+    /// host's.
     ///
     /// # Errors
     /// One clear reason: brokers, credentials, topics.
     pub async fn connect(
+        host: &Host,
         config: &Pipeline,
         loaded: Loaded,
         observer: Arc<dyn Observer>,
-        shutdown: CancellationToken,
     ) -> Result<Self, Failure> {
         let mut settings = cluster::settings(config)?;
-        let topics = [&*config.source.topic, &*config.sink.topic, &*config.dead_letter.topic];
-        let creation = cluster::creation(config);
-        let mut embedded = None;
-        match config.kafka.brokers {
-            Brokers::Embedded => {
-                let broker = EmbeddedBroker::start().context("the embedded broker cannot start")?;
-                for topic in topics {
-                    let partitions = creation.map_or(EMBEDDED_PARTITIONS, |creation| creation.partitions);
-                    broker.create_topic(topic, partitions).with_context(|| format!("the topic {topic}"))?;
-                }
+        match (&config.kafka.brokers, host.embedded()) {
+            (Brokers::Embedded, Some(broker)) => {
                 let own = broker.settings();
                 settings.brokers = own.brokers;
                 for (name, value) in own.properties {
                     settings.properties.entry(name).or_insert(value);
                 }
-                embedded = Some(broker);
             }
-            Brokers::Addresses(_) => {
-                let created = check_topics(&settings, &topics, creation).await.map_err(anyhow::Error::new)?;
+            (Brokers::Embedded, None) => {
+                return Err(Failure::Running(anyhow::anyhow!("the embedded broker was not started")));
+            }
+            (Brokers::Addresses(_), _) => {
+                let creation = cluster::creation(config);
+                let created = check_topics(&settings, &topics(config), creation).await.map_err(anyhow::Error::new)?;
                 for topic in created {
                     tracing::info!(topic, "created");
                 }
             }
         }
-        let sink = KafkaSink::open(&settings).map_err(anyhow::Error::new)?;
         let source = KafkaSource::open(&settings, source_settings(config)).map_err(anyhow::Error::new)?;
         let pipeline = flow::Pipeline {
             name: Arc::clone(&config.name),
             steps: loaded.steps,
             plan: Arc::clone(&config.plan),
             content_type: config.source.content_type.clone(),
-            delivery: Delivery::AtLeastOnce(Arc::new(sink)),
+            delivery: delivery(config, &settings)?,
             output_topic: Arc::clone(&config.sink.topic),
             letters: Letters {
                 topic: Arc::clone(&config.dead_letter.topic),
                 bounds: config.dead_letter.bounds,
                 connect_headers: config.dead_letter.connect_headers,
             },
-            order: flow::Order::None,
-            store: None,
+            order: match config.order {
+                config::Order::None => flow::Order::None,
+                config::Order::Key => flow::Order::Key,
+                config::Order::Partition => flow::Order::Partition,
+            },
+            store: loaded.store,
             clock: now,
             model: loaded.model,
             observer,
             limits: limits(config),
         };
-        Ok(Self { source, pipeline: Arc::new(pipeline), shutdown, settings, _embedded: embedded })
+        let embedded = host.embedded().cloned();
+        Ok(Self { source, pipeline: Arc::new(pipeline), shutdown: host.shutdown(), settings, _embedded: embedded })
+    }
+
+    /// The pipeline's name.
+    #[must_use]
+    pub fn name(&self) -> Arc<str> {
+        Arc::clone(&self.pipeline.name)
     }
 
     /// Runs until the shutdown token is cancelled or the pipeline stops by itself.
@@ -95,8 +97,41 @@ impl Running {
     pub async fn run(mut self) -> Result<(), Failure> {
         let name = Arc::clone(&self.pipeline.name);
         let ended = flow::run(&mut self.source, Arc::clone(&self.pipeline), self.shutdown.clone()).await;
-        ended.with_context(|| format!("the pipeline {name} stopped")).map_err(Failure::Running)
+        ended.map_err(|error| {
+            let policy = matches!(error, FlowError::TooManyDeadLetters { .. });
+            let error = anyhow::Error::new(error).context(format!("the pipeline {name} stopped"));
+            if policy { Failure::Policy(error) } else { Failure::Running(error) }
+        })
     }
+}
+
+/// How outputs are written: by a sink of the pipeline's own, whatever others this process runs.
+fn delivery(config: &Pipeline, settings: &Settings) -> Result<Delivery, Failure> {
+    match config.delivery {
+        config::Delivery::AtLeastOnce => {
+            let sink = KafkaSink::open(settings).map_err(anyhow::Error::new)?;
+            Ok(Delivery::AtLeastOnce(Arc::new(sink)))
+        }
+        config::Delivery::ExactlyOnce { .. } => {
+            let place = config.place("/delivery");
+            let fault = Fault::at(place, "this version of Gristmill cannot deliver exactly once yet");
+            Err(Failure::Config(fault.label("take the line out for at-least-once").into()))
+        }
+    }
+}
+
+/// All topics that the pipeline reads or writes, each once.
+pub(super) fn topics(config: &Pipeline) -> Vec<&str> {
+    let mut topics = vec![&*config.source.topic, &*config.sink.topic, &*config.dead_letter.topic];
+    let targets = config.plan.nodes.iter().flat_map(|node| node.branches.values().chain([&node.next]));
+    for target in targets {
+        if let Target::Topic(topic) = target
+            && !topics.contains(&&**topic)
+        {
+            topics.push(topic);
+        }
+    }
+    topics
 }
 
 fn source_settings(config: &Pipeline) -> SourceSettings {
@@ -123,7 +158,7 @@ fn limits(config: &Pipeline) -> Limits {
 }
 
 /// The time of the day.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

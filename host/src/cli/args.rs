@@ -7,6 +7,7 @@ use bytes::Bytes;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::dlq::Dlq;
 use crate::model::Header;
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
@@ -22,6 +23,7 @@ Exit codes:
   0   all went well
   1   something failed while running
   2   the command line is wrong
+  3   a pipeline stopped by its own policy: too many of its jobs were dead-lettered
   78  the configuration is wrong: every fault is shown with its line
 
 Environment:
@@ -54,21 +56,30 @@ pub enum LogFormat {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a pipeline until it is stopped
+    /// Run pipelines until they are stopped
     ///
     /// Joins the consumer group of the pipeline, passes each event through the stages and writes the results. Start it
     /// on several machines to share the work. On SIGTERM or Ctrl-C it takes no new events, lets running jobs end within
     /// `limits.drain_timeout`, commits and leaves. Nothing is lost: what was not finished comes again.
     ///
-    /// Example: gristmill run pipeline.toml
+    /// Several pipelines run side by side, each with its own group, limits and fate: one that stops by itself is logged
+    /// as an error, again every minute, and the others go on. The exit code is that of the worst. Of a folder all files
+    /// that end in .toml are pipelines.
+    ///
+    /// Examples:
+    ///   gristmill run pipeline.toml
+    ///   gristmill run contracts.toml invoices.toml
+    ///   gristmill run /etc/gristmill/pipelines
     #[command(verbatim_doc_comment)]
     Run(Run),
-    /// Check a pipeline without running it
+    /// Check pipelines without running them
     ///
-    /// Reads the file, loads every stage, and checks each stage's configuration against the stage's own schema. Every
+    /// Reads the files, loads every stage, and checks each stage's configuration against the stage's own schema. Every
     /// fault is shown with its line and the way out. No broker and no model is asked, so it fits a commit hook.
     ///
-    /// Example: gristmill check pipeline.toml
+    /// Examples:
+    ///   gristmill check pipeline.toml
+    ///   gristmill check /etc/gristmill/pipelines
     #[command(verbatim_doc_comment)]
     Check(Check),
     /// Show a pipeline at work, with nothing installed
@@ -100,22 +111,33 @@ pub enum Command {
     ///   gristmill tail contracts.dead --brokers 127.0.0.1:9092 --from end --json
     #[command(verbatim_doc_comment)]
     Tail(Tail),
+    /// Look at failed jobs, and send their events again
+    ///
+    /// Works on the dead-letter topic of a pipeline file. A letter that was replayed is marked there, so it is not
+    /// listed or replayed again. docs/dead-letters.md says what a replay does.
+    ///
+    /// Examples:
+    ///   gristmill dlq list --pipeline pipeline.toml
+    ///   gristmill dlq show 0/17 --pipeline pipeline.toml
+    ///   gristmill dlq replay --reason llm-unavailable --pipeline pipeline.toml
+    #[command(verbatim_doc_comment, subcommand)]
+    Dlq(Dlq),
 }
 
 /// `gristmill run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The pipeline file.
-    #[arg(value_name = "PIPELINE.toml")]
-    pub pipeline: PathBuf,
+    /// The pipeline files, or folders of them.
+    #[arg(value_name = "PIPELINE.toml", required = true)]
+    pub pipelines: Vec<PathBuf>,
 }
 
 /// `gristmill check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The pipeline file.
-    #[arg(value_name = "PIPELINE.toml")]
-    pub pipeline: PathBuf,
+    /// The pipeline files, or folders of them.
+    #[arg(value_name = "PIPELINE.toml", required = true)]
+    pub pipelines: Vec<PathBuf>,
 }
 
 /// `gristmill demo`.
@@ -248,6 +270,14 @@ mod tests {
     }
 
     #[test]
+    fn run_and_check_take_several_pipelines() {
+        let Command::Run(run) = parse("gristmill run a.toml folder").unwrap().command else { panic!() };
+        assert_eq!(run.pipelines, [PathBuf::from("a.toml"), PathBuf::from("folder")]);
+        let Command::Check(check) = parse("gristmill check a.toml b.toml").unwrap().command else { panic!() };
+        assert_eq!(check.pipelines.len(), 2);
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_a_usage_error() {
         let lines = [
             "gristmill run",
@@ -266,12 +296,16 @@ mod tests {
     fn the_long_help_names_the_exit_codes_and_every_command_has_an_example() {
         let mut command = CommandLine::command();
         let help = command.render_long_help().to_string();
-        for code in ["0  ", "1  ", "2  ", "78  "] {
+        for code in ["0  ", "1  ", "2  ", "3  ", "78  "] {
             assert!(help.contains(&format!("\n  {code}")), "{code}: {help}");
         }
         for subcommand in command.get_subcommands_mut().filter(|subcommand| subcommand.get_name() != "help") {
             let help = subcommand.render_long_help().to_string();
             assert!(help.contains("gristmill ") && help.contains("Example"), "{help}");
+            for nested in subcommand.get_subcommands_mut().filter(|nested| nested.get_name() != "help") {
+                let help = nested.render_long_help().to_string();
+                assert!(help.contains("gristmill dlq ") && help.contains("Example"), "{help}");
+            }
         }
     }
 }

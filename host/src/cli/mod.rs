@@ -2,6 +2,8 @@
 
 mod args;
 mod check;
+mod dlq;
+mod files;
 mod run;
 mod send;
 mod show;
@@ -19,6 +21,8 @@ use crate::app::Failure;
 use crate::config::Style;
 use crate::telemetry::{self, LogForm};
 
+/// A pipeline protected its topic, or its purse, by stopping.
+const STOPPED_BY_POLICY: u8 = 3;
 /// Bad configuration, by the convention of sysexits.h.
 const EX_CONFIG: u8 = 78;
 
@@ -30,7 +34,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
     };
     let level = match &line.command {
         Command::Run(_) => Level::INFO,
-        Command::Check(_) | Command::Demo(_) | Command::Send(_) | Command::Tail(_) => Level::ERROR,
+        Command::Check(_) | Command::Demo(_) | Command::Send(_) | Command::Tail(_) | Command::Dlq(_) => Level::ERROR,
     };
     let done = match telemetry::start(form, level) {
         Err(error) => Err(Failure::Setup(error)),
@@ -40,6 +44,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
             Command::Demo(demo) => crate::demo::run(crate::demo::Options { keep: demo.keep, plain: demo.plain }).await,
             Command::Send(send) => send::send(&send).await,
             Command::Tail(tail) => tail::tail(&tail).await,
+            Command::Dlq(command) => dlq::run(&command).await,
         },
     };
     match done {
@@ -59,6 +64,10 @@ fn tell(failure: &Failure) -> ExitCode {
         Failure::Setup(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(EX_CONFIG)
+        }
+        Failure::Policy(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(STOPPED_BY_POLICY)
         }
         Failure::Running(error) => {
             eprintln!("error: {error:#}");

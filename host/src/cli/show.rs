@@ -74,7 +74,8 @@ fn line(bytes: &Bytes) -> String {
     }
 }
 
-fn printable(text: &str) -> String {
+/// The text without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|char| if char.is_control() && char != '\t' { '\u{fffd}' } else { char }).collect()
 }
 

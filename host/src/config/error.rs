@@ -101,7 +101,7 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Everything that is wrong with a pipeline file; at least one fault, in the order of the file.
+/// Everything that is wrong with a pipeline file, or with several; at least one fault, in the order of the file.
 #[derive(Debug, Clone)]
 pub struct ConfigError {
     faults: Vec<Fault>,
@@ -120,6 +120,13 @@ impl ConfigError {
     pub(super) fn of(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| fault.place.offset());
         Self { faults }
+    }
+
+    /// The faults of several files as one error, file by file.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.faults.extend(other.faults);
+        self
     }
 
     /// The faults.

@@ -5,9 +5,11 @@
 //! those who open them, with [`Pipeline::place`] to point at.
 
 mod document;
+mod engine;
 mod error;
 mod models;
 mod pipeline;
+mod plan;
 mod quantity;
 mod secrets;
 mod section;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pipeline::count;
+use super::engine::count;
 use super::section::{Read, Section, Value};
 use super::settings::{Alias, OpenAi, Structured, Target};
 use super::value::{NAME_FORM, is_name};

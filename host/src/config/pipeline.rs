@@ -1,17 +1,16 @@
-//! Resolves the file as a whole: cluster, topics, limits, and what must fit together.
+//! Resolves the file as a whole: cluster, topics, and what must fit together.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::model::{LetterBounds, Plan, RetryPolicy};
+use crate::model::{Plan, RetryPolicy};
 
+use super::engine::{delivery, limits, order, retry, store};
 use super::models::models;
-use super::quantity::{ByteSize, show_duration};
+use super::plan::plan;
 use super::section::{Faults, Read, Section, Value};
 use super::settings::{
     Alias, BROKERS_FORM, BadBrokers, Brokers, CreateTopics, DeadLetter, Delivery, Grant, Kafka, Limits, Order,
@@ -48,10 +47,13 @@ pub(super) fn pipeline(root: &mut Section<'_>) -> Read<Resolved> {
     });
     let dead_letter =
         root.required("dead_letter", "[dead_letter] with topic = \"…\", where failed jobs go", |value| {
-            value.table("[dead_letter]", |section| section.required("topic", "topic = \"…\"", Value::topic))
+            value.table("[dead_letter]", dead_letter)
         });
+    let order = order(root);
+    let delivery = delivery(root, kafka.as_ref().ok().map(|kafka| &kafka.brokers));
     let limits = root.table_or_default("limits", "[limits]", limits);
     let policy = root.table_or_default("retry", "[retry]", |section| retry(section, RetryPolicy::default()));
+    let store = root.table_or_default("store", "[store]", store);
     let base = policy.as_ref().copied().unwrap_or_default();
     let stages =
         root.required("stage", "[[stage]] with name and module, once for each stage", |value| stages(value, base));
@@ -60,37 +62,46 @@ pub(super) fn pipeline(root: &mut Section<'_>) -> Read<Resolved> {
     let topics = [
         ("source", source.as_ref().ok().map(|source| &source.topic)),
         ("sink", sink.as_ref().ok()),
-        ("dead_letter", dead_letter.as_ref().ok()),
+        ("dead_letter", dead_letter.as_ref().ok().map(|(topic, _)| topic)),
     ];
     let apart = topics_apart(&topics, root.faults());
     let answered = match (&stages, &models) {
-        (Ok(stages), Ok(models)) => models_for_grants(stages, models, root.faults()),
+        (Ok((stages, _)), Ok(models)) => models_for_grants(stages, models, root.faults()),
         _ => Ok(()),
     };
+    let (stages, ways) = stages?;
+    let names: Vec<Arc<str>> = stages.iter().map(|stage| Arc::clone(&stage.name)).collect();
+    let reserved = [("events", topics[0].1), ("dead letters", topics[2].1)];
+    let plan = plan(&names, &ways, &reserved, root.faults());
     policy?;
     apart?;
     answered?;
-    let stages = stages?;
-    let names: Vec<&str> = stages.iter().map(|stage| &*stage.name).collect();
+    let (limits, bounds) = limits?;
+    let (letters, connect_headers) = dead_letter?;
     Ok(Resolved {
-        plan: Arc::new(Plan::straight(&names)),
-        delivery: Delivery::AtLeastOnce,
-        order: Order::None,
-        store: Store {
-            folder: None,
-            keep_ended: Duration::from_secs(24 * 3_600),
-            keep_unfinished: Duration::from_secs(168 * 3_600),
-            max_size: ByteSize::mib(16 << 10),
-        },
         name: name?,
         kafka: kafka?,
         source: source?,
         sink: Sink { topic: sink? },
-        dead_letter: DeadLetter { topic: dead_letter?, bounds: LetterBounds::default(), connect_headers: false },
-        limits: limits?,
+        dead_letter: DeadLetter { topic: letters, bounds, connect_headers },
+        limits,
+        delivery: delivery?,
+        order: order?,
+        store: store?,
         stages,
+        plan: Arc::new(plan?),
         models: models?,
     })
+}
+
+/// The topic, and whether Kafka Connect's header names are wanted too.
+fn dead_letter(section: &mut Section<'_>) -> Read<(Arc<str>, bool)> {
+    let topic = section.required("topic", "topic = \"…\"", Value::topic);
+    let connect_headers = section.or("connect_headers", false, |value| match value.toml.get_ref() {
+        DeValue::Boolean(wanted) => Ok(*wanted),
+        _ => Err(value.wrong_type("a boolean", "write true for the header names of Kafka Connect too")),
+    });
+    Ok((topic?, connect_headers?))
 }
 
 fn kafka(section: &mut Section<'_>) -> Read<Kafka> {
@@ -173,45 +184,6 @@ fn source(section: &mut Section<'_>, default_group: &str) -> Read<Source> {
     Ok(Source { topic: topic?, group: group?, start: start?, content_type: content_type? })
 }
 
-fn limits(section: &mut Section<'_>) -> Read<Limits> {
-    let max_in_flight = section.or("max_in_flight", count(64), |value| value.count(10_000));
-    let bytes = ByteSize::kib(64)..=ByteSize::mib(16 * 1024);
-    let max_in_flight_bytes = section.or("max_in_flight_bytes", ByteSize::mib(64), |value| value.size(bytes));
-    let items_in_flight = section.or("items_in_flight", count(8), |value| value.count(1_000));
-    // A member that gives up partitions waits this long inside the rebalance, which Kafka bounds at 5 minutes.
-    let drain = Duration::from_millis(100)..=Duration::from_secs(4 * 60);
-    let drain_timeout = section.or("drain_timeout", Duration::from_secs(30), |value| value.duration(drain));
-    Ok(Limits {
-        max_in_flight: max_in_flight?,
-        max_in_flight_bytes: max_in_flight_bytes?,
-        items_in_flight: items_in_flight?,
-        max_job_bytes: ByteSize::mib(64),
-        drain_timeout: drain_timeout?,
-    })
-}
-
-/// A policy whose values are those of `base` where the table has none.
-pub(super) fn retry(section: &mut Section<'_>, base: RetryPolicy) -> Read<RetryPolicy> {
-    let waits = Duration::ZERO..=Duration::from_secs(3_600);
-    let attempts = section.or("attempts", base.attempts, |value| value.count(100));
-    let first_wait = section.or("first_wait", base.first_wait, |value| value.duration(waits.clone()));
-    let longest_wait = section.or("longest_wait", base.longest_wait, |value| value.duration(waits.clone()));
-    let deadline = section.or("deadline", base.deadline, |value| value.duration(waits));
-    let policy =
-        RetryPolicy { attempts: attempts?, first_wait: first_wait?, longest_wait: longest_wait?, deadline: deadline? };
-    if policy.first_wait > policy.longest_wait {
-        let key = if section.has("longest_wait") { "longest_wait" } else { "first_wait" };
-        let message = format!("the first wait is longer than the longest in {}", section.title);
-        let (first, longest) = (show_duration(policy.first_wait), show_duration(policy.longest_wait));
-        return Err(section.fault_at(
-            key,
-            message,
-            format!("first_wait is {first}, longest_wait {longest}: change one"),
-        ));
-    }
-    Ok(policy)
-}
-
 fn topics_apart(topics: &[(&str, Option<&Arc<str>>)], faults: &Faults) -> Read<()> {
     let mut all = Ok(());
     for (index, (section, topic)) in topics.iter().enumerate() {
@@ -238,12 +210,4 @@ fn models_for_grants(stages: &[Stage], models: &BTreeMap<Arc<str>, Alias>, fault
         }
     }
     all
-}
-
-/// A default that is a count.
-pub(super) const fn count(number: u32) -> NonZeroU32 {
-    match NonZeroU32::new(number) {
-        Some(number) => number,
-        None => NonZeroU32::MIN,
-    }
 }

@@ -9,31 +9,40 @@ use toml::de::DeValue;
 use crate::model::RetryPolicy;
 
 use super::document::Place;
-use super::pipeline::retry;
+use super::engine::retry;
+use super::plan::{Ways, ways};
 use super::quantity::ByteSize;
 use super::section::{Read, Section, TABLE_FORM, Value};
 use super::settings::{Checkpoint, Grant, Isolation, Module, Stage, StageLimits};
 use super::value::is_name;
 
 const GRANTS: [(&str, Grant); 1] = [("llm", Grant::Llm)];
+const CHECKPOINTS: [(&str, Checkpoint); 3] =
+    [("auto", Checkpoint::Auto), ("always", Checkpoint::Always), ("never", Checkpoint::Never)];
+const ISOLATIONS: [(&str, Isolation); 2] = [("item", Isolation::Item), ("shared", Isolation::Shared)];
+/// Words that `next` and `branches` have another meaning for.
+const NO_STAGE_NAMES: [&str; 2] = ["sink", "drop"];
 
-/// All stages; at least one, each name once.
-pub(super) fn stages(value: &Value<'_>, base: RetryPolicy) -> Read<Vec<Stage>> {
+/// All stages and the ways out of each; at least one, each name once.
+pub(super) fn stages<'a>(value: &Value<'a>, base: RetryPolicy) -> Read<(Vec<Stage>, Vec<Ways<'a>>)> {
     let tables = value.list("write [[stage]], once for each stage")?;
     if tables.is_empty() {
         return Err(value.fault("there is no stage", "write [[stage]] with name and module, once for each stage"));
     }
-    let mut stages = Vec::new();
+    let (mut stages, mut all_ways) = (Vec::new(), Vec::new());
     let mut names: BTreeMap<Arc<str>, Place> = BTreeMap::new();
     let mut all = Ok(());
     for (index, table) in tables.iter().enumerate() {
         let title = title(index, table);
         match table.table(&title, |section| stage(section, &mut names, base)) {
-            Ok(stage) => stages.push(stage),
+            Ok((stage, ways)) => {
+                stages.push(stage);
+                all_ways.push(ways);
+            }
             Err(reported) => all = Err(reported),
         }
     }
-    all.map(|()| stages)
+    all.map(|()| (stages, all_ways))
 }
 
 /// What messages call a stage: its name if it can be read, else its number.
@@ -48,7 +57,11 @@ fn title(index: usize, table: &Value<'_>) -> String {
     }
 }
 
-fn stage(section: &mut Section<'_>, names: &mut BTreeMap<Arc<str>, Place>, base: RetryPolicy) -> Read<Stage> {
+fn stage<'a>(
+    section: &mut Section<'a>,
+    names: &mut BTreeMap<Arc<str>, Place>,
+    base: RetryPolicy,
+) -> Read<(Stage, Ways<'a>)> {
     let title = section.title.clone();
     let name = section.required("name", "name = \"…\"", |value| unique_name(value, names));
     let module = section.required("module", "module = \"builtin:NAME\" or a file", module);
@@ -66,20 +79,29 @@ fn stage(section: &mut Section<'_>, names: &mut BTreeMap<Arc<str>, Place>, base:
         });
     let policy = section.table_or_default("retry", &format!("retry of {title}"), |section| retry(section, base));
     let limits = section.table_or_default("limits", &format!("limits of {title}"), limits);
-    Ok(Stage {
+    let checkpoint =
+        section.or("checkpoint", Checkpoint::Auto, |value| value.choice("checkpoint", &title, &CHECKPOINTS));
+    let isolation = section.or("isolation", Isolation::Item, |value| value.choice("isolation", &title, &ISOLATIONS));
+    let ways = ways(section);
+    let stage = Stage {
         name: name?,
         module: module?,
         grants: grants?,
         config: config?,
         retry: policy?,
         limits: limits?,
-        checkpoint: Checkpoint::Auto,
-        isolation: Isolation::Item,
-    })
+        checkpoint: checkpoint?,
+        isolation: isolation?,
+    };
+    Ok((stage, ways?))
 }
 
 fn unique_name(value: &Value<'_>, names: &mut BTreeMap<Arc<str>, Place>) -> Read<Arc<str>> {
     let name = value.name()?;
+    if NO_STAGE_NAMES.contains(&&*name) {
+        let message = format!("no stage can be named \"{name}\"");
+        return Err(value.fault(message, "in next and branches it means something else; name the stage otherwise"));
+    }
     if let Some(first) = names.get(&name) {
         let label = format!("the other is at {first}; rename one");
         return Err(value.fault(format!("two stages are named \"{name}\""), label));

@@ -42,8 +42,7 @@ impl<'a> Value<'a> {
     /// A topic's name as Kafka allows it.
     pub(super) fn topic(&self) -> Read<Arc<str>> {
         let text = self.text()?;
-        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if text.len() > LONGEST_TOPIC || !text.chars().all(legal) || text == "." || text == ".." {
+        if !is_topic(text) {
             let label = format!("topics have 1 to {LONGEST_TOPIC} of a-z, A-Z, 0-9, \".\", \"_\" and \"-\"");
             return Err(self.fault(format!("{} is not a topic: \"{text}\"", self.what), label));
         }
@@ -172,4 +171,10 @@ const SECRET_FORM: &str = r#"write { env = "NAME" } or { file = "path" }"#;
 pub(super) fn is_name(text: &str) -> bool {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=LONGEST_NAME).contains(&text.len()) && text.chars().all(legal)
+}
+
+/// Whether a text can name a topic.
+pub(super) fn is_topic(text: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=LONGEST_TOPIC).contains(&text.len()) && text.chars().all(legal) && text != "." && text != ".."
 }

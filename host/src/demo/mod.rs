@@ -13,7 +13,7 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{self, Failure, Running};
+use crate::app::{self, Failure, Host, Running};
 use crate::config::{Brokers, Pipeline};
 use crate::kafka;
 use example::Example;
@@ -54,10 +54,11 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
     let spinner = spinner(options, "compiling the stages for this machine; the result is kept for the next time");
-    let loaded = app::load(&pipeline, shutdown.clone()).await;
+    let loaded = app::load(&pipeline, app::Memory::ThisProcess, shutdown.clone()).await;
     spinner.finish_and_clear();
     let watch = Arc::new(Watch::new(options.plain));
-    let running = Running::connect(&pipeline, loaded?, Arc::<Watch>::clone(&watch), shutdown.clone()).await?;
+    let host = Host::start(std::slice::from_ref(&pipeline), shutdown.clone())?;
+    let running = Running::connect(&host, &pipeline, loaded?, Arc::<Watch>::clone(&watch)).await?;
     let settings = running.settings.clone();
     let flow = tokio::spawn(running.run());
 

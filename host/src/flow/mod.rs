@@ -26,7 +26,7 @@ use crate::model::JobId;
 use crate::ports::{Signal, SinkError, Source, SourceError, StoreError};
 use partitions::{Partitions, Turn};
 pub use pipeline::{Delivery, Fingerprint, Letters, Limits, Order, Pipeline, Step};
-pub use records::names;
+pub use records::{is_ours, names};
 
 /// Why a pipeline stopped by itself. Whatever was not settled comes again at the next start.
 #[derive(Debug, thiserror::Error)]

@@ -52,11 +52,16 @@ pub mod names {
     pub const REPLAY_OF: &str = "gristmill-replay-of";
     /// On a replayed event: the first stage that is to be run anew.
     pub const FROM_STAGE: &str = "gristmill-from-stage";
+    /// On a mark in the dead-letter topic: the place of the letter that was replayed, as partition/offset.
+    pub const REPLAYED: &str = "gristmill-replayed";
+    /// On such a mark: when, in milliseconds since the Unix epoch.
+    pub const REPLAYED_AT: &str = "gristmill-replayed-at";
 }
 
 /// Whether a header tells of a job or a failure, and not of the event itself. What another pipeline said of the item
 /// that is our event stays with it.
-pub(super) fn is_ours(header: &Header) -> bool {
+#[must_use]
+pub fn is_ours(header: &Header) -> bool {
     let name = header.name.as_str();
     name == names::FAILURE_REASON
         || name.starts_with(CONNECT)

@@ -2,6 +2,7 @@
 //! for our own assignment, never a list of our own making: by such a list a member that was thrown out could set back
 //! the offsets of another.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -34,6 +35,13 @@ impl Commit {
         if let Err(error) = &self.last {
             tracing::warn!(%error, "a commit failed, the next one repeats it");
         }
+    }
+
+    /// Whether the last commit failed only because the group is being divided anew.
+    fn met_a_rebalance(&self) -> bool {
+        use RDKafkaErrorCode as Code;
+        let code = self.last.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        matches!(code, Some(Code::IllegalGeneration | Code::RebalanceInProgress | Code::UnknownMemberId))
     }
 }
 
@@ -70,7 +78,8 @@ impl Poller {
     }
 
     /// Commits what is settled and waits for that, half of the time that closing has. From here on every rebalance is
-    /// agreed to.
+    /// agreed to. A commit that meets a rebalance is repeated: it is good again as soon as the member is told of its new
+    /// generation.
     pub(super) fn last_commit(&mut self) -> anyhow::Result<()> {
         self.consumer.context().leave();
         // That it was asked to stop is known.
@@ -88,6 +97,10 @@ impl Poller {
                 if let Notice::Committed(result) = notice {
                     self.commit.answered(result);
                 }
+            }
+            if self.commit.unanswered == 0 && self.commit.met_a_rebalance() {
+                thread::sleep(POLL_PAUSED);
+                self.begin_commit()?;
             }
         }
         self.commit.last.clone().context("the last commit failed")

@@ -1,29 +1,35 @@
 //! The layer that remembers what was paid: an unfinished job never pays for the same call twice.
 //!
-//! The memory lasts as long as this process. A durable one belongs here too, inside the closure that fills a slot: ask
-//! the store, then the model, then tell the store.
+//! With a store the memory outlasts the process: an answer is in the store before anybody sees it, and a call asks the
+//! memory, then the store, then the model. Without one it lasts as long as this process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use crate::model::{ChatFailure, ChatRequest, ChatResponse, JobId};
-use crate::ports::{Caller, Model};
+use crate::ports::{Caller, Kept, Key, Model, Store, StoreError};
 
 use super::fingerprint::fingerprint;
 use super::memory::{CallKey, Memory};
 
 /// A model whose answers are given again, marked as cached, to later attempts of the same job. Failures are not
 /// remembered: the next attempt asks anew.
+///
+/// The request's wish for or against stored answers ([`ChatRequest::cache`]) is about caches, which save money between
+/// jobs. This saves what one job has paid already, and is always on.
 pub struct Journaled<M> {
     model: M,
+    /// A lock, because calls of many jobs share the memory; it is never held while one waits.
     memory: Mutex<Memory>,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl<M: Model> Journaled<M> {
-    /// Puts the layer around a model. Above `bytes` of answers the oldest jobs are forgotten, whole.
-    pub fn new(model: M, bytes: usize) -> Self {
-        Self { model, memory: Mutex::new(Memory::new(bytes)) }
+    /// Puts the layer around a model. Above `bytes` of answers in memory the oldest jobs are forgotten there, whole;
+    /// without a store they then pay again.
+    pub fn new(model: M, bytes: usize, store: Option<Arc<dyn Store>>) -> Self {
+        Self { model, memory: Mutex::new(Memory::new(bytes)), store }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -32,36 +38,79 @@ impl<M: Model> Journaled<M> {
     }
 
     fn warn_of(&self, gone: &[JobId]) {
+        if self.store.is_some() {
+            return;
+        }
         for job in gone {
             tracing::warn!(%job, "answers are forgotten for want of memory: if this job fails, it pays again");
         }
     }
+
+    /// The answer from the store, or else the model's, which is then in the store.
+    async fn ask(&self, caller: &Caller, request: &ChatRequest, key: Key) -> Result<Answer, ChatFailure> {
+        let Some(store) = &self.store else {
+            return self.model.chat(caller, request).await.map(Answer::Paid);
+        };
+        if let Some(Kept::Answer(answer)) = store.recall(&caller.job, key).await.map_err(failed)? {
+            return Ok(Answer::Kept(answer));
+        }
+        let answer = self.model.chat(caller, request).await?;
+        // A task of its own: it is paid, so it is kept even when nobody waits for it any more.
+        let (store, job, kept) = (Arc::clone(store), caller.job.clone(), Kept::Answer(answer.clone()));
+        let keeping = tokio::spawn(async move { store.keep(&job, key, kept).await });
+        match keeping.await {
+            Ok(kept) => kept.map_err(failed)?,
+            Err(error) => return Err(ChatFailure::Store(format!("an answer could not be kept: {error}"))),
+        }
+        Ok(Answer::Paid(answer))
+    }
+}
+
+/// Where an answer came from.
+enum Answer {
+    Paid(ChatResponse),
+    Kept(ChatResponse),
+}
+
+fn failed(error: StoreError) -> ChatFailure {
+    ChatFailure::Store(error.to_string())
 }
 
 #[async_trait]
 impl<M: Model> Model for Journaled<M> {
     /// Equal calls of one job at the same time are one: the second waits for the first, and only asks itself if the
-    /// first fails. Cancel-safe: of a dropped call nothing is remembered.
+    /// first fails. Cancel-safe: a dropped call is forgotten, but what it had paid is kept by the store.
+    ///
+    /// # Errors
+    /// Those of the model, and [`ChatFailure::Store`] when the store fails: then nothing more is asked or given out.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-        let (slot, gone) = self.memory().slot(&caller.job, key(caller, request));
+        let key = key(caller, request);
+        let stored = key.stored();
+        let (slot, gone) = self.memory().slot(&caller.job, key);
         self.warn_of(&gone);
-        let mut asked = false;
+        let (mut filled, mut paid) = (false, false);
         let answer = slot
-            .get_or_try_init(|| {
-                asked = true;
-                self.model.chat(caller, request)
+            .get_or_try_init(|| async {
+                let answer = self.ask(caller, request, stored).await?;
+                filled = true;
+                paid = matches!(answer, Answer::Paid(_));
+                let (Answer::Paid(answer) | Answer::Kept(answer)) = answer;
+                Ok::<_, ChatFailure>(answer)
             })
             .await?
             .clone();
-        if asked {
+        if filled {
             let gone = self.memory().filled(&caller.job, &answer);
             self.warn_of(&gone);
+        }
+        if paid {
             return Ok(answer);
         }
         tracing::debug!(job = %caller.job, stage = %caller.stage, "an answer that was paid is given again");
         Ok(ChatResponse { cached: true, ..answer })
     }
 
+    /// In the memory only: how long the store keeps it is the store's.
     fn forget(&self, job: &JobId) {
         self.memory().forget(job);
         self.model.forget(job);
@@ -69,12 +118,12 @@ impl<M: Model> Model for Journaled<M> {
 }
 
 fn key(caller: &Caller, request: &ChatRequest) -> CallKey {
-    let stage = Arc::clone(&caller.stage);
+    let (stage, edition) = (Arc::clone(&caller.stage), caller.edition);
     match &request.idempotency_key {
-        Some(name) => CallKey::Named { stage, name: name.clone() },
+        Some(name) => CallKey::Named { stage, name: name.clone(), edition },
         None => {
             let (item, repeat) = (Arc::clone(&caller.item), caller.repeat);
-            CallKey::Nth { stage, item, request: fingerprint(request), repeat }
+            CallKey::Nth { stage, item, request: fingerprint(request), repeat, edition }
         }
     }
 }
@@ -108,7 +157,7 @@ mod tests {
 
     fn journaled(failures: u32) -> (Arc<Counting>, Journaled<Arc<Counting>>) {
         let model = Arc::new(Counting { failures: failures.into(), ..Counting::default() });
-        (Arc::clone(&model), Journaled::new(model, 1 << 20))
+        (Arc::clone(&model), Journaled::new(model, 1 << 20, None))
     }
 
     #[tokio::test]

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 use crate::model::{ChatResponse, JobId};
+use crate::ports::{Edition, Key};
 
 /// Which call of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,6 +18,8 @@ pub(super) enum CallKey {
         stage: Arc<str>,
         /// Its name for the call.
         name: String,
+        /// How the job was begun anew.
+        edition: Edition,
     },
     /// The `repeat`-th call with this request for an item.
     Nth {
@@ -27,7 +31,38 @@ pub(super) enum CallKey {
         request: [u8; 32],
         /// How many equal ones went before.
         repeat: u32,
+        /// How the job was begun anew.
+        edition: Edition,
     },
+}
+
+impl CallKey {
+    /// Under which key a store keeps the answer. Do not change the encoding: stores know answers by it.
+    pub(super) fn stored(&self) -> Key {
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        part(b"gristmill call 1");
+        match self {
+            Self::Named { stage, name, edition } => {
+                part(b"named");
+                part(stage.as_bytes());
+                part(name.as_bytes());
+                part(&edition.0.to_be_bytes());
+            }
+            Self::Nth { stage, item, request, repeat, edition } => {
+                part(b"nth");
+                part(stage.as_bytes());
+                part(item.as_bytes());
+                part(request);
+                part(&repeat.to_be_bytes());
+                part(&edition.0.to_be_bytes());
+            }
+        }
+        Key(hash.finalize().into())
+    }
 }
 
 /// The place of one answer: empty until it has been paid for. Whoever asks for it meanwhile waits.
@@ -116,7 +151,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> CallKey {
-        CallKey::Named { stage: "s".into(), name: name.into() }
+        CallKey::Named { stage: "s".into(), name: name.into(), edition: Edition(0) }
     }
 
     fn fill(memory: &mut Memory, position: u128, bytes: usize) -> Vec<JobId> {
@@ -129,6 +164,41 @@ mod tests {
 
     fn remembers(memory: &mut Memory, position: u128) -> bool {
         memory.jobs.contains_key(&job(position))
+    }
+
+    #[test]
+    fn different_calls_are_stored_under_different_keys() {
+        let nth = |stage: &str, item: &str, request, repeat, edition| CallKey::Nth {
+            stage: stage.into(),
+            item: item.into(),
+            request: [request; 32],
+            repeat,
+            edition: Edition(edition),
+        };
+        let keys = [
+            nth("s", "i", 0, 0, 0),
+            nth("t", "i", 0, 0, 0),
+            nth("s", "j", 0, 0, 0),
+            nth("si", "", 0, 0, 0),
+            nth("s", "i", 1, 0, 0),
+            nth("s", "i", 0, 1, 0),
+            nth("s", "i", 0, 0, 1),
+            key("k"),
+            key("l"),
+            CallKey::Named { stage: "t".into(), name: "k".into(), edition: Edition(0) },
+            CallKey::Named { stage: "s".into(), name: "k".into(), edition: Edition(1) },
+        ];
+        for (index, one) in keys.iter().enumerate() {
+            for other in &keys[..index] {
+                assert_ne!(one.stored(), other.stored(), "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_encoding_of_stored_keys_stays() {
+        let hex = |key: Key| key.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(key("k").stored()), "");
     }
 
     #[test]

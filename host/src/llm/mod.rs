@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::ports::Model;
+use crate::ports::{Model, Store};
 
 pub use journal::Journaled;
 use models::{Alias, Models, Target};
@@ -44,17 +44,18 @@ use openai::OpenAi;
 use scripted::Scripted;
 use settings::{AliasSettings, Settings, TargetSettings};
 
-/// All models behind one port, with the memory of what was paid. Reads keys and scripts; connects to nobody.
+/// All models behind one port, with the memory of what was paid: durable in the store, or without one as long as this
+/// process. Reads keys and scripts; connects to nobody.
 ///
 /// # Errors
 /// A setting that cannot be used, by alias and target: no targets, a wrong address, a missing key, a faulty script.
-pub fn build(settings: Settings) -> anyhow::Result<Arc<dyn Model>> {
+pub fn build(settings: Settings, store: Option<Arc<dyn Store>>) -> anyhow::Result<Arc<dyn Model>> {
     let mut aliases = BTreeMap::new();
     for (name, alias) in settings.models {
         let built = build_alias(alias).with_context(|| format!("the model {name:?} cannot be used"))?;
         aliases.insert(name, built);
     }
-    Ok(Arc::new(Journaled::new(Models::new(aliases), settings.journal_bytes)))
+    Ok(Arc::new(Journaled::new(Models::new(aliases), settings.journal_bytes, store)))
 }
 
 fn build_alias(settings: AliasSettings) -> anyhow::Result<Alias> {
@@ -91,7 +92,7 @@ mod tests {
 
     fn fault(targets: Vec<TargetSettings>) -> String {
         let models = [("smart".to_owned(), AliasSettings::new(targets))].into();
-        match build(Settings { models, ..Settings::default() }) {
+        match build(Settings { models, ..Settings::default() }, None) {
             Err(error) => format!("{error:#}"),
             Ok(_) => "built".into(),
         }

@@ -216,7 +216,7 @@ impl Job {
         }
         if self.bytes > self.most_bytes {
             let message = format!(
-                "the items of the job hold {} bytes; at most {} are allowed (limits.job_bytes)",
+                "the items of the job hold {} bytes; at most {} are allowed (limits.max_job_bytes)",
                 self.bytes, self.most_bytes
             );
             return Err(Failure::new(TOO_LARGE, message));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::bindings::gristmill::stage::{llm, llm_types, types};
+use super::error::HostFault;
 use super::output::printable;
 use crate::model::{
     Attribute, CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason, Format,
@@ -159,13 +160,13 @@ pub(super) fn response(response: ChatResponse) -> llm::Response {
     }
 }
 
-/// Why there is no answer, for the guest.
-pub(super) fn chat_failure(failure: ChatFailure) -> llm_types::Error {
+/// Why there is no answer, for the guest; an error when that is no guest's business and its call must end.
+pub(super) fn chat_failure(failure: ChatFailure) -> Result<llm_types::Error, HostFault> {
     let busy = |message: String, after: Option<Duration>| llm_types::Busy {
         message,
         retry_after: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
     };
-    match failure {
+    Ok(match failure {
         ChatFailure::RateLimited { message, after } => llm_types::Error::RateLimited(busy(message, after)),
         ChatFailure::Unavailable { message, after } => llm_types::Error::Unavailable(busy(message, after)),
         ChatFailure::Timeout(message) => llm_types::Error::Timeout(message),
@@ -180,7 +181,6 @@ pub(super) fn chat_failure(failure: ChatFailure) -> llm_types::Error {
         ChatFailure::Denied(message) => llm_types::Error::Denied(message),
         ChatFailure::BudgetExhausted(message) => llm_types::Error::BudgetExhausted(message),
         ChatFailure::Misconfigured(message) => llm_types::Error::Misconfigured(message),
-        // Never seen by a guest: the call is ended before.
-        ChatFailure::Store(message) => llm_types::Error::Other(message),
-    }
+        ChatFailure::Store(reason) => return Err(HostFault(reason)),
+    })
 }

@@ -1,6 +1,13 @@
-//! Why a module is not taken. Every refusal names the stage, the file and the reason.
+//! Why a module is not taken: every refusal names the stage, the file and the reason. And what ends a call from the
+//! host's side.
 
 use std::fmt;
+
+/// The host failed in the middle of a guest's call, and no guest can do anything about it: the call ends, and the
+/// pipeline with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct HostFault(pub(super) String);
 
 /// One fault in a stage's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

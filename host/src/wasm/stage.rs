@@ -9,7 +9,7 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::bindings::{LlmStage, LlmStagePre};
 use super::convert;
-use super::error::{ConfigFault, Reason};
+use super::error::{ConfigFault, HostFault, Reason};
 use super::limits::LimitHit;
 use super::output::printable;
 use super::state::{CallState, Surroundings};
@@ -200,6 +200,9 @@ fn classify(error: CallError) -> StageError {
         }
         CallError::Broke { error, printed } => (error, printed),
     };
+    if let Some(fault) = error.downcast_ref::<HostFault>() {
+        return StageError::Host(fault.clone().into());
+    }
     if let Some(hit) = error.downcast_ref::<LimitHit>() {
         return StageError::Trap(match hit {
             LimitHit::Memory { .. } => Failure::new("memory-limit", format!("{hit} (limits.memory)")),

@@ -43,7 +43,7 @@ fn model(targets: Vec<OpenAiSettings>) -> Arc<dyn Model> {
 
 fn alias(settings: AliasSettings) -> Arc<dyn Model> {
     let models = [("smart".to_owned(), settings)].into();
-    gristmill::llm::build(Settings { models, ..Settings::default() }).unwrap()
+    gristmill::llm::build(Settings { models, ..Settings::default() }, None).unwrap()
 }
 
 fn scripted(path: &Path) -> TargetSettings {

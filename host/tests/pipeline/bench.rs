@@ -98,9 +98,27 @@ impl Bench {
 
     /// Starts the host on the pipeline.
     pub(crate) fn start(&self) -> Host {
+        self.start_on(&[self.file()])
+    }
+
+    /// Starts one host on this pipeline and another.
+    pub(crate) fn start_with(&self, other: &Self) -> Host {
+        self.start_on(&[self.file(), other.file()])
+    }
+
+    fn start_on(&self, files: &[PathBuf]) -> Host {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
-        let child = gristmill().arg("run").arg(self.file()).stderr(log).kill_on_drop(true).spawn().unwrap();
+        let child = gristmill().arg("run").args(files).stderr(log).kill_on_drop(true).spawn().unwrap();
         Host { child, log: self.folder.path().join("log") }
+    }
+
+    /// What the host has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs the host until it ends by itself.

@@ -1,9 +1,11 @@
 //! What a pipeline file can say, what can be wrong with it, and how that is shown.
 
 mod cluster;
+mod engine;
 mod good;
 mod models;
 mod places;
+mod plan;
 mod robust;
 mod stages;
 mod syntax;

@@ -11,20 +11,21 @@ use crate::ports::{Caller, Model};
 use crate::wasm::bindings::gristmill::stage::llm::{Host, Request, Response};
 use crate::wasm::bindings::gristmill::stage::llm_types::Error;
 use crate::wasm::convert;
+use crate::wasm::error::HostFault;
 use crate::wasm::state::CallState;
 
 impl Host for CallState {
     async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
-        let answer = self.ask(request).await;
+        let answer = self.prepare(request).answer().await;
         self.cpu.excuse_wait();
-        Ok(answer)
+        Ok(answer?)
     }
 
     async fn chat_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, Error>>> {
         let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
         self.cpu.excuse_wait();
-        Ok(answers)
+        Ok(answers.into_iter().collect::<Result<_, HostFault>>()?)
     }
 }
 
@@ -35,17 +36,20 @@ const TO_REACT: Duration = Duration::from_millis(200);
 struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
 
 impl Prepared {
-    async fn answer(self) -> Result<Response, Error> {
-        let (model, caller, request) = self.0?;
-        model.chat(&caller, &request).await.map(convert::response).map_err(convert::chat_failure)
+    /// What the guest gets, or the fault that ends its call instead.
+    async fn answer(self) -> Result<Result<Response, Error>, HostFault> {
+        let (model, caller, request) = match self.0 {
+            Ok(ready) => ready,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        Ok(match model.chat(&caller, &request).await {
+            Ok(response) => Ok(convert::response(response)),
+            Err(failure) => Err(convert::chat_failure(failure)?),
+        })
     }
 }
 
 impl CallState {
-    async fn ask(&mut self, request: Request) -> Result<Response, Error> {
-        self.prepare(request).answer().await
-    }
-
     fn prepare(&mut self, request: Request) -> Prepared {
         let Some(model) = self.surroundings.model.clone() else {
             return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));

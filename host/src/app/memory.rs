@@ -1,0 +1,66 @@
+//! Whether and where jobs are remembered beyond this process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::load::keeps_outcomes;
+use super::{Failure, run};
+use crate::config::{Brokers, Fault, Grant, Pipeline};
+use crate::ports::Store;
+use crate::store::{Settings, Sqlite};
+
+/// How long jobs are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// As the pipeline file says, in its state store.
+    Durable,
+    /// As long as this process lives, for commands that run nothing or whose broker ends with them.
+    ThisProcess,
+}
+
+/// The variable that names the folder of state stores.
+const STATE: &str = "GRISTMILL_STATE";
+
+/// Opens the state store of the pipeline. `None` when nothing is to be kept, or when its events do not outlive this process.
+///
+/// # Errors
+/// A folder or a file that cannot be used, at its place in the pipeline file.
+pub(super) async fn store(pipeline: &Pipeline) -> Result<Option<Arc<dyn Store>>, Failure> {
+    let pays = pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm));
+    let keeps = pays || pipeline.stages.iter().any(keeps_outcomes);
+    if !keeps || pipeline.kafka.brokers == Brokers::Embedded {
+        return Ok(None);
+    }
+    let folder = match &pipeline.store.folder {
+        Some(folder) => folder.clone(),
+        None => state_folder()?,
+    };
+    let settings = Settings {
+        keep_ended: pipeline.store.keep_ended,
+        keep_unfinished: pipeline.store.keep_unfinished,
+        max_size: pipeline.store.max_size.as_usize() as u64,
+        ..Settings::new(folder, &pipeline.name, Arc::new(run::now))
+    };
+    let opened =
+        tokio::task::spawn_blocking(move || Sqlite::open(settings)).await.context("opening the state store")?;
+    match opened {
+        Ok(store) => Ok(Some(Arc::new(store))),
+        Err(error) => {
+            let fault = Fault::at(pipeline.place("/store"), "the state store cannot be used").label(error.to_string());
+            Err(Failure::Config(fault.into()))
+        }
+    }
+}
+
+/// `GRISTMILL_STATE`, else the user's folder for such things.
+fn state_folder() -> Result<PathBuf, Failure> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable(STATE)
+        .or_else(|| variable("XDG_STATE_HOME").map(|folder| folder.join("gristmill")))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state/gristmill")))
+        .ok_or_else(|| {
+            Failure::Setup(anyhow::anyhow!("no folder for the state store; name one by {STATE}, or as store.folder"))
+        })
+}

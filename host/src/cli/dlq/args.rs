@@ -1,0 +1,190 @@
+//! What can be typed behind `gristmill dlq`.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand};
+
+use super::letter::Place;
+use super::moment::Moment;
+
+/// What to do with failed jobs.
+#[derive(Debug, Subcommand)]
+pub enum Dlq {
+    /// List the dead letters, one line each, and how many there are by reason
+    ///
+    /// A line has the letter's place in the topic, the time of the last attempt, the reason, the stage, the attempts
+    /// there, how often it was replayed before, the job and the error. Letters that were replayed since are left out.
+    ///
+    /// Examples:
+    ///   gristmill dlq list --pipeline pipeline.toml
+    ///   gristmill dlq list --since 2h --reason llm-timeout --json --pipeline pipeline.toml
+    #[command(verbatim_doc_comment)]
+    List(List),
+    /// Show everything of one dead letter
+    ///
+    /// Example: gristmill dlq show 0/17 --pipeline pipeline.toml
+    #[command(verbatim_doc_comment)]
+    Show(Show),
+    /// Send the events of dead letters to the source topic again
+    ///
+    /// The job goes on where it failed: answers that were paid for and outcomes that were kept are used again, unless
+    /// --from-stage says from which stage on all is to be done anew. Each letter is marked as replayed. What has been
+    /// replayed --max-replays times is skipped, so that nothing goes round for ever.
+    ///
+    /// Examples:
+    ///   gristmill dlq replay --reason llm-unavailable --dry-run --pipeline pipeline.toml
+    ///   gristmill dlq replay 0/17 1/3 --from-stage enrich --pipeline pipeline.toml
+    #[command(verbatim_doc_comment)]
+    Replay(Replay),
+}
+
+/// Whose dead letters.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The pipeline file: it names the topics and the brokers.
+    #[arg(long, value_name = "FILE")]
+    pub pipeline: PathBuf,
+    /// The brokers, as host:port separated by commas; they win over those of the file.
+    #[arg(long, value_name = "ADDR", env = "GRISTMILL_BROKERS", value_parser = NonEmptyStringValueParser::new())]
+    pub brokers: Option<String>,
+}
+
+/// Which letters.
+#[derive(Debug, Args, Default)]
+pub struct Filters {
+    /// Only letters with this reason, for example llm-timeout; can be given several times.
+    #[arg(long, value_name = "CODE")]
+    pub reason: Vec<String>,
+    /// Only letters that failed in this stage.
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// Only letters of this job.
+    #[arg(long, value_name = "ID")]
+    pub job: Option<String>,
+    /// Only letters whose last attempt was at or after this: a time like 2026-11-20T08:00:00Z, or so long ago, like 2h.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+    /// Only letters whose last attempt was before this: a time, or so long ago.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Moment>,
+}
+
+/// `gristmill dlq list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Whose.
+    #[command(flatten)]
+    pub target: Target,
+    /// Which.
+    #[command(flatten)]
+    pub filters: Filters,
+    /// One JSON object a line, without the totals.
+    #[arg(long)]
+    pub json: bool,
+    /// Those too that were replayed since.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `gristmill dlq show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Where the letter is, as `list` shows it.
+    #[arg(value_name = "PARTITION/OFFSET")]
+    pub place: Place,
+    /// Whose.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `gristmill dlq replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The letters, as `list` shows their places.
+    #[arg(value_name = "PARTITION/OFFSET")]
+    pub places: Vec<Place>,
+    /// Whose.
+    #[command(flatten)]
+    pub target: Target,
+    /// Which.
+    #[command(flatten)]
+    pub filters: Filters,
+    /// All of them: must be said where nothing else chooses.
+    #[arg(long, required_unless_present_any = ["places", "reason", "stage", "job", "since", "until"])]
+    pub all_letters: bool,
+    /// Do everything anew from this stage on, in place of using what was kept.
+    #[arg(long, value_name = "NAME")]
+    pub from_stage: Option<String>,
+    /// Only say what would be replayed.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Skip what was replayed so often before.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub max_replays: u32,
+    /// Replay at most so many, the oldest first.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<NonZeroU64>,
+    /// Those too that were replayed since.
+    #[arg(long)]
+    pub again: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::super::args::{Command, CommandLine};
+    use super::*;
+
+    fn parse(line: &str) -> Result<Dlq, clap::Error> {
+        match CommandLine::try_parse_from(line.split(' '))?.command {
+            Command::Dlq(dlq) => Ok(dlq),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_replay_of_everything_must_be_said() {
+        let error = parse("gristmill dlq replay --pipeline p.toml").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("--all-letters"), "{error}");
+        for chosen in ["--all-letters", "0/1", "--reason x", "--stage s", "--job j", "--since 1h", "--until 1h"] {
+            parse(&format!("gristmill dlq replay {chosen} --pipeline p.toml")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_replay_takes_places_and_numbers() {
+        let line = "gristmill dlq replay 0/17 3/4 --from-stage enrich --max-replays 1 --limit 9 --again --dry-run --pipeline p";
+        let Dlq::Replay(replay) = parse(line).unwrap() else { panic!() };
+        let places: Vec<String> = replay.places.iter().map(ToString::to_string).collect();
+        assert_eq!(places, ["0/17", "3/4"]);
+        assert_eq!((replay.from_stage.as_deref(), replay.max_replays), (Some("enrich"), 1));
+        assert_eq!((replay.limit.map(NonZeroU64::get), replay.again, replay.dry_run), (Some(9), true, true));
+    }
+
+    #[test]
+    fn a_list_takes_filters() {
+        let line = "gristmill dlq list --reason a --reason b --since 2026-11-20T08:00:00Z --json --all --pipeline p --brokers h:1";
+        let Dlq::List(list) = parse(line).unwrap() else { panic!() };
+        assert_eq!(list.filters.reason, ["a", "b"]);
+        assert!(list.json && list.all);
+        assert_eq!(list.target.brokers.as_deref(), Some("h:1"));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_a_usage_error() {
+        let lines = [
+            "gristmill dlq list",
+            "gristmill dlq show --pipeline p",
+            "gristmill dlq show 17 --pipeline p",
+            "gristmill dlq list --since yesterday --pipeline p",
+            "gristmill dlq replay 0/1 --limit 0 --pipeline p",
+        ];
+        for line in lines {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What a record of the dead-letter topic says, and the records that a replay writes.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::flow::{is_ours, names};
+use crate::model::{Event, Header, Timestamp};
+use crate::ports::Record;
+
+/// Where a letter is in its topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    partition: u32,
+    offset: u64,
+}
+
+impl Place {
+    pub(super) fn of(event: &Event) -> Self {
+        let offset = u64::try_from(event.id.position.0).unwrap_or(u64::MAX);
+        Self { partition: event.id.partition.index, offset }
+    }
+
+    pub(super) fn partition(self) -> u32 {
+        self.partition
+    }
+
+    pub(super) fn offset(self) -> u64 {
+        self.offset
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.partition, self.offset)
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(partition, offset)| {
+            Some(Self { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+        });
+        parsed.ok_or_else(|| "write PARTITION/OFFSET, for example 0/17".to_owned())
+    }
+}
+
+/// A dead letter, without its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Letter {
+    pub(super) place: Place,
+    /// Empty if it has none: then no pipeline of ours wrote it.
+    pub(super) job: String,
+    pub(super) reason: String,
+    /// Empty if no stage was reached.
+    pub(super) stage: String,
+    pub(super) attempts: u32,
+    /// How often it had been replayed before it failed again.
+    pub(super) replays: u32,
+    /// In milliseconds since the Unix epoch.
+    pub(super) first_attempt: Option<i64>,
+    /// In milliseconds since the Unix epoch; the time of the record if it says none.
+    pub(super) last_attempt: i64,
+    pub(super) error: String,
+}
+
+/// What a record of the dead-letter topic is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A failed job.
+    Letter(Letter),
+    /// The mark that the letter at this place was replayed.
+    Replayed(Place),
+    /// Something that Gristmill did not write.
+    Other,
+}
+
+impl Entry {
+    pub(super) fn of(event: &Event) -> Self {
+        let text = |name: &str| {
+            let header = event.headers.iter().rev().find(|header| header.name == name)?;
+            std::str::from_utf8(header.value.as_deref()?).ok()
+        };
+        if let Some(place) = text(names::REPLAYED) {
+            return place.parse().map_or(Self::Other, Self::Replayed);
+        }
+        let (job, reason) = (text(names::JOB_ID), text(names::FAILURE_REASON));
+        if reason.is_none() {
+            return Self::Other;
+        }
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let number = |name| text(name).and_then(|number| number.parse::<u32>().ok()).unwrap_or_default();
+        let time = |name| text(name).and_then(|time| time.parse::<i64>().ok());
+        Self::Letter(Letter {
+            place: Place::of(event),
+            job: owned(job),
+            reason: owned(reason),
+            stage: owned(text(names::STAGE)),
+            attempts: number(names::ATTEMPTS),
+            replays: number(names::REPLAYS),
+            first_attempt: time(names::FIRST_ATTEMPT),
+            last_attempt: time(names::LAST_ATTEMPT).unwrap_or(event.timestamp.0),
+            error: owned(text(names::ERROR)),
+        })
+    }
+}
+
+/// Where a replay writes to, and how the job is to go on.
+#[derive(Debug, Clone)]
+pub(super) struct Replaying {
+    pub(super) source: Arc<str>,
+    pub(super) letters: Arc<str>,
+    pub(super) from_stage: Option<String>,
+    pub(super) now: i64,
+}
+
+impl Replaying {
+    /// The event as it was, with what tells the flow which job it continues.
+    pub(super) fn event(&self, letter: &Letter, event: &Event) -> Record {
+        let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
+        headers.push(header(names::REPLAY_OF, letter.job.clone()));
+        headers.push(header(names::REPLAYS, letter.replays.saturating_add(1).to_string()));
+        headers.extend(self.from_stage.clone().map(|stage| header(names::FROM_STAGE, stage)));
+        headers.extend(letter.first_attempt.map(|time| header(names::FIRST_ATTEMPT, time.to_string())));
+        Record {
+            topic: Arc::clone(&self.source),
+            key: event.key.clone(),
+            payload: event.payload.clone(),
+            headers,
+            timestamp: event.timestamp,
+        }
+    }
+
+    /// The mark that keeps the letter from being listed and replayed again.
+    pub(super) fn mark(&self, letter: &Letter, key: Option<Bytes>) -> Record {
+        Record {
+            topic: Arc::clone(&self.letters),
+            key,
+            payload: None,
+            headers: vec![
+                header(names::REPLAYED, letter.place.to_string()),
+                header(names::REPLAYED_AT, self.now.to_string()),
+                header(names::JOB_ID, letter.job.clone()),
+            ],
+            timestamp: Timestamp(self.now),
+        }
+    }
+}
+
+fn header(name: &str, value: String) -> Header {
+    Header { name: name.into(), value: Some(Bytes::from(value)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EventId, Generation, Partition, Position};
+
+    fn event(headers: &[(&str, &str)]) -> Event {
+        Event {
+            id: EventId { partition: Partition { topic: "dead".into(), index: 2 }, position: Position(7) },
+            generation: Generation::default(),
+            key: Some(Bytes::from_static(b"k")),
+            payload: Some(Bytes::from_static(b"v")),
+            headers: headers.iter().map(|(name, value)| header(name, (*value).to_owned())).collect(),
+            timestamp: Timestamp(5),
+            fault: None,
+        }
+    }
+
+    const FAILED: [(&str, &str); 11] = [
+        ("content-type", "text/plain"),
+        ("gristmill-attribute-kind", "contract"),
+        ("failure_reason", "llm-timeout"),
+        ("gristmill-error", "too slow"),
+        ("gristmill-stage", "enrich"),
+        ("gristmill-attempts", "3"),
+        ("gristmill-job-id", "p/in/0/4"),
+        ("gristmill-first-attempt", "100"),
+        ("gristmill-last-attempt", "200"),
+        ("gristmill-replays", "1"),
+        ("__connect.errors.topic", "in"),
+    ];
+
+    fn letter() -> Letter {
+        let Entry::Letter(letter) = Entry::of(&event(&FAILED)) else { panic!() };
+        letter
+    }
+
+    #[test]
+    fn a_letter_is_read_from_its_headers() {
+        let expected = Letter {
+            place: "2/7".parse().unwrap(),
+            job: "p/in/0/4".into(),
+            reason: "llm-timeout".into(),
+            stage: "enrich".into(),
+            attempts: 3,
+            replays: 1,
+            first_attempt: Some(100),
+            last_attempt: 200,
+            error: "too slow".into(),
+        };
+        assert_eq!(letter(), expected);
+    }
+
+    #[test]
+    fn what_is_no_letter_is_told_apart() {
+        assert_eq!(Entry::of(&event(&[])), Entry::Other);
+        assert_eq!(Entry::of(&event(&[("gristmill-replayed", "2/7")])), Entry::Replayed("2/7".parse().unwrap()));
+        assert_eq!(Entry::of(&event(&[("gristmill-replayed", "here")])), Entry::Other);
+        let Entry::Letter(letter) = Entry::of(&event(&[("failure_reason", "x"), ("gristmill-attempts", "many")]))
+        else {
+            panic!()
+        };
+        assert_eq!((letter.attempts, letter.last_attempt), (0, 5), "bad numbers do not hide it");
+    }
+
+    #[test]
+    fn a_replay_is_the_event_as_it_was_and_whose_job_it_continues() {
+        let replaying =
+            Replaying { source: "in".into(), letters: "dead".into(), from_stage: Some("chunk".into()), now: 900 };
+        let record = replaying.event(&letter(), &event(&FAILED));
+        assert_eq!((&*record.topic, record.timestamp), ("in", Timestamp(5)));
+        assert_eq!((record.key.as_deref(), record.payload.as_deref()), (Some(&b"k"[..]), Some(&b"v"[..])));
+        let headers: Vec<(&str, &str)> = record
+            .headers
+            .iter()
+            .map(|header| (header.name.as_str(), std::str::from_utf8(header.value.as_deref().unwrap()).unwrap()))
+            .collect();
+        let expected = [
+            ("content-type", "text/plain"),
+            ("gristmill-attribute-kind", "contract"),
+            ("gristmill-replay-of", "p/in/0/4"),
+            ("gristmill-replays", "2"),
+            ("gristmill-from-stage", "chunk"),
+            ("gristmill-first-attempt", "100"),
+        ];
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn a_mark_names_the_letter_and_is_read_as_one() {
+        let replaying = Replaying { source: "in".into(), letters: "dead".into(), from_stage: None, now: 900 };
+        let mark = replaying.mark(&letter(), Some(Bytes::from_static(b"k")));
+        assert_eq!((&*mark.topic, mark.payload, mark.timestamp), ("dead", None, Timestamp(900)));
+        let read = Event { headers: mark.headers, payload: None, ..event(&[]) };
+        assert_eq!(Entry::of(&read), Entry::Replayed("2/7".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_place_is_partition_and_offset() {
+        assert_eq!("3/18446744073709551615".parse::<Place>().unwrap().offset(), u64::MAX);
+        for text in ["", "/", "1", "1/", "/1", "a/1", "1/2/3", "-1/2"] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A pipeline file with topics and a group of its own.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use gristmill::kafka::{From, Settings, Tail, Until};
+use gristmill::model::Event;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use tempfile::TempDir;
+
+use crate::host::Host;
+use crate::model_server::ModelServer;
+use crate::offsets::Offsets;
+
+/// Nothing that is waited for takes longer, even on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The topics of dead letters and events take records beyond the 1 MB that is Kafka's default.
+const LARGE: &str = "20971520";
+
+/// A pipeline to be tested.
+pub(crate) struct Setup {
+    /// Where the broker is.
+    pub(crate) broker: String,
+    /// Of the source's topic.
+    pub(crate) partitions: i32,
+    /// Of the sink's topic.
+    pub(crate) sink_partitions: i32,
+    /// Keys of the file outside of all tables.
+    pub(crate) top: &'static str,
+    /// Properties of librdkafka.
+    pub(crate) properties: Vec<(&'static str, &'static str)>,
+    /// The tables behind `[dead_letter]`; GUEST:name is a test guest's file, STORE a fresh folder.
+    pub(crate) sections: String,
+}
+
+impl Setup {
+    /// A pipeline of these sections on the broker of the test run: 6 partitions.
+    pub(crate) fn new(sections: impl Into<String>) -> Self {
+        let broker = std::env::var("GRISTMILL_TEST_KAFKA").expect(
+            "GRISTMILL_TEST_KAFKA is not set: run `cargo verify`, or `cargo xtask kafka` and set what it prints",
+        );
+        let (partitions, sink_partitions) = (6, 6);
+        Self { broker, partitions, sink_partitions, top: "", properties: Vec::new(), sections: sections.into() }
+    }
+
+    /// One partition each, where order or a single place counts.
+    pub(crate) fn narrow(self) -> Self {
+        Self { partitions: 1, sink_partitions: 1, ..self }
+    }
+
+    pub(crate) fn properties(self, properties: &[(&'static str, &'static str)]) -> Self {
+        Self { properties: properties.to_vec(), ..self }
+    }
+}
+
+/// A stage that changes nothing.
+pub(crate) const PASS: &str = "[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n";
+
+/// A stage that does as its items say; what it imports of a model nobody answers.
+pub(crate) const OBEY: &str = "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\ngrants = [\"llm\"]\n\
+     limits = { cpu = \"300ms\" }\n\
+     [models.m]\ntargets = [{ provider = \"openai\", model = \"x\", base_url = \"http://127.0.0.1:9/v1\" }]\n";
+
+/// Those who leave without a word are noticed after 6 s.
+pub(crate) const QUICK: &[(&str, &str)] = &[("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500")];
+
+/// The `[models]` of a server.
+pub(crate) fn model(server: &ModelServer, timeout: &str) -> String {
+    let target = format!(
+        "{{ provider = \"openai\", model = \"x\", base_url = {:?}, timeout = {timeout:?} }}",
+        server.base_url()
+    );
+    format!("[models.m]\nmax_concurrent = 64\ntargets = [{target}]\n")
+}
+
+/// A stage that asks the server about each event, and keeps what the oracle put into it.
+pub(crate) fn enriching(server: &ModelServer) -> String {
+    format!(
+        "[[stage]]\nname = \"enrich\"\nmodule = \"builtin:enrich\"\ngrants = [\"llm\"]\n\
+         config = {{ model = \"m\", tasks = [\"summary\"], fields = [\"/body\"] }}\n{}",
+        model(server, "10s")
+    )
+}
+
+/// A set-up with its topics.
+pub(crate) struct Bench {
+    pub(crate) name: String,
+    pub(crate) settings: Settings,
+    pub(crate) offsets: Offsets,
+    folder: TempDir,
+    starts: AtomicU32,
+    partitions: (i32, i32),
+}
+
+impl Bench {
+    /// Creates the topics and writes the pipeline file.
+    pub(crate) async fn new(setup: Setup) -> Self {
+        let name = format!("r-{:016x}", fastrand::u64(..));
+        let settings = Settings::new(&setup.broker);
+        let offsets = Offsets::new(&setup.broker, &name);
+        let folder = tempfile::tempdir().unwrap();
+        let partitions = (setup.partitions, setup.sink_partitions);
+        let bench = Self { name, settings, offsets, folder, starts: AtomicU32::new(0), partitions };
+        for role in ["in", "out", "dead"] {
+            bench.create(role).await;
+        }
+        std::fs::write(bench.file(), bench.text(&setup)).unwrap();
+        bench
+    }
+
+    fn text(&self, setup: &Setup) -> String {
+        let mut file = format!(
+            "name = {:?}\n{}\n[kafka]\nbrokers = {:?}\n[source]\ntopic = {:?}\n[sink]\ntopic = {:?}\n\
+             [dead_letter]\ntopic = {:?}\n[retry]\nfirst_wait = \"100ms\"\n",
+            self.name,
+            setup.top,
+            setup.broker,
+            self.topic("in"),
+            self.topic("out"),
+            self.topic("dead"),
+        );
+        file.push_str("[kafka.properties]\n");
+        for (name, value) in &setup.properties {
+            writeln!(file, "{name:?} = {value:?}").unwrap();
+        }
+        let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
+        let mut sections = setup.sections.replace("STORE", &self.folder.path().join("store").display().to_string());
+        for guest in ["pass", "misbehave"] {
+            let path = guests.join(format!("{guest}.wasm"));
+            sections = sections.replace(&format!("GUEST:{guest}"), &path.display().to_string());
+        }
+        file + &sections
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("pipeline.toml")
+    }
+
+    pub(crate) fn topic(&self, role: &str) -> String {
+        format!("{}.{role}", self.name)
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.settings.brokers).create().unwrap()
+    }
+
+    /// Creates the topic of a role.
+    pub(crate) async fn create(&self, role: &str) {
+        let partitions = if role == "in" { self.partitions.0 } else { self.partitions.1 };
+        let name = self.topic(role);
+        let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+        if role != "out" {
+            topic = topic.set("max.message.bytes", LARGE);
+        }
+        // A topic of that name may still be on its way out.
+        let deadline = Instant::now() + PATIENCE;
+        while self.admin().create_topics([&topic], &AdminOptions::new()).await.unwrap()[0].is_err() {
+            assert!(Instant::now() < deadline, "the topic {name} cannot be created");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Deletes the topic of a role.
+    pub(crate) async fn delete(&self, role: &str) {
+        let deleted = self.admin().delete_topics(&[&self.topic(role)], &AdminOptions::new()).await.unwrap();
+        deleted[0].as_ref().unwrap();
+    }
+
+    /// Starts a host on the pipeline.
+    pub(crate) fn start(&self) -> Host {
+        let number = self.starts.fetch_add(1, Ordering::Relaxed);
+        Host::start(&self.file(), self.folder.path().join(format!("log-{number}")))
+    }
+
+    /// What the host that was started last has said.
+    pub(crate) fn last_log(&self) -> String {
+        let number = self.starts.load(Ordering::Relaxed) - 1;
+        std::fs::read_to_string(self.folder.path().join(format!("log-{number}"))).unwrap_or_default()
+    }
+
+    /// Where the partitions of the topic of a role end.
+    pub(crate) fn ends(&self, role: &str) -> Vec<u64> {
+        let partitions = if role == "in" { self.partitions.0 } else { self.partitions.1 };
+        self.offsets.ends(&self.topic(role), partitions).unwrap()
+    }
+
+    /// What the group has committed.
+    pub(crate) fn committed(&self) -> Vec<u64> {
+        self.offsets.committed(&self.topic("in"), self.partitions.0).unwrap()
+    }
+
+    /// How many events are settled.
+    pub(crate) fn settled(&self) -> u64 {
+        self.committed().iter().sum()
+    }
+
+    /// Whether the group has committed the end of every partition.
+    pub(crate) fn is_all_settled(&self) -> bool {
+        self.committed() == self.ends("in")
+    }
+
+    /// Waits until all is settled, while the host lives.
+    pub(crate) async fn until_all_settled(&self, host: &mut Host) {
+        self.until("all is settled", host, || self.is_all_settled()).await;
+    }
+
+    /// Waits until something is true, while the host lives.
+    pub(crate) async fn until(&self, what: &str, host: &mut Host, mut reached: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !reached() {
+            host.must_live(&format!("before {what}"));
+            let words = || host.last_words();
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}\n{}", words());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// All records of a topic.
+    pub(crate) async fn records(&self, role: &str) -> Vec<Event> {
+        let mut tail = Tail::open(&self.settings, &self.topic(role), From::Start, Until::End).await.unwrap();
+        let mut records = Vec::new();
+        while let Some(record) = tail.next().await {
+            records.push(record.unwrap());
+        }
+        records
+    }
+}
+
+/// A header of a record as text.
+pub(crate) fn header(record: &Event, name: &str) -> String {
+    let header = record.headers.iter().find(|header| header.name == name);
+    let value = header.and_then(|header| header.value.clone()).unwrap_or_default();
+    String::from_utf8(value.to_vec()).unwrap()
+}

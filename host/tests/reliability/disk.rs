@@ -1,0 +1,67 @@
+//! The disk of the state store is full.
+
+use std::process::Stdio;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+use crate::bench::{Bench, PATIENCE, Setup, enriching};
+use crate::extent::{Run, place};
+use crate::host::{gristmill, with_environment};
+use crate::model_server::{Behaviour, ModelServer, Script};
+use crate::oracle::Oracle;
+use crate::reader::Seen;
+
+const EVENTS: usize = 3_000;
+const IN_FLIGHT: usize = 64;
+
+/// No file may grow beyond 256 KiB, in blocks of 512 bytes; a write beyond is an error, not a signal. The log goes into
+/// a pipe, so the store is what grows.
+const LIMITED: &str = r#"trap "" XFSZ; ulimit -f 512; exec "$0" run "$1""#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the state store is not part of the host yet"]
+async fn a_full_disk_stops_the_pipeline_and_acknowledges_nothing_that_was_not_kept() {
+    let _place = place().await;
+    let run = Run::new("disk full");
+    let summary = Script::new().when("", [Behaviour::answer("{\"summary\": \"a number\"}")]);
+    let server = ModelServer::start(summary).await;
+    let bench = Bench::new(Setup::new(enriching(&server) + "[store]\nfolder = \"STORE\"\n")).await;
+    let oracle = Oracle::new(&bench);
+    oracle.send(EVENTS).await;
+    // So that the limit does not meet the cache of compiled stages.
+    assert!(gristmill().arg("check").arg(bench.file()).output().await.unwrap().status.success());
+
+    let mut limited = with_environment(Command::new("sh"));
+    limited.args(["-c", LIMITED, env!("CARGO_BIN_EXE_gristmill")]).arg(bench.file()).stderr(Stdio::piped());
+    let mut child = limited.spawn().unwrap();
+    let mut log = String::new();
+    let mut errors = child.stderr.take().unwrap();
+    tokio::time::timeout(PATIENCE, errors.read_to_string(&mut log)).await.unwrap().unwrap();
+    let code = child.wait().await.unwrap().code();
+    let (settled, paid) = (bench.settled(), server.paid());
+    assert!(code.is_some_and(|code| code != 0), "{log}");
+    assert!(log.contains("the state store") && log.contains("does not work"), "it says what is wrong: {log}");
+    assert!(settled < EVENTS as u64, "the limit was not met");
+    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let committed = bench.committed();
+    let settled_and_written = out.times.keys().filter(|place| place.offset < committed[place.partition as usize]);
+    assert_eq!(settled_and_written.count() as u64, settled, "something was committed that is not in the sink");
+
+    let mut host = bench.start();
+    bench.until_all_settled(&mut host).await;
+    assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let account = oracle.account(&out, &Seen::default());
+    run.say(
+        "figures",
+        format!(
+            "{settled} of {EVENTS} events settled and {paid} calls paid when the disk was full, {} paid in all, {} \
+             repeated",
+            server.paid(),
+            account.repeated,
+        ),
+    );
+    account.must_be_complete();
+    assert!(server.paid() <= EVENTS + IN_FLIGHT, "{} paid: answers that were kept were asked for again", server.paid());
+}

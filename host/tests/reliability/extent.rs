@@ -1,0 +1,77 @@
+//! How large a run is, its seed, what runs side by side, and what of the host is there to be tested.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fastrand::Rng;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Whether answers survive the process. Until the state store is part of the host, paid calls are shown, not judged.
+pub(crate) const DURABLE_JOURNAL: bool = false;
+
+/// The exit code of a pipeline that stopped by its own policy: 3, once the host tells that from other failures.
+pub(crate) const STOPPED_BY_POLICY: i32 = 1;
+
+/// Most tests here are about time, and two cores are what CI has.
+static PLACES: Semaphore = Semaphore::const_new(2);
+
+/// Waits for one of two places.
+pub(crate) async fn place() -> SemaphorePermit<'static> {
+    PLACES.acquire().await.unwrap()
+}
+
+/// Waits until nothing else runs: for tests that measure.
+pub(crate) async fn alone() -> SemaphorePermit<'static> {
+    PLACES.acquire_many(2).await.unwrap()
+}
+
+/// `full` in a soak, `short` otherwise.
+pub(crate) fn size<T>(short: T, full: T) -> T {
+    if is_soak() { full } else { short }
+}
+
+pub(crate) fn is_soak() -> bool {
+    std::env::var_os("GRISTMILL_SOAK").is_some()
+}
+
+/// A number from the environment.
+pub(crate) fn set<T: FromStr>(variable: &str) -> Option<T> {
+    let value = std::env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is {value:?}; it must be a whole number")))
+}
+
+/// The dice of one test, and what it says of itself.
+pub(crate) struct Run {
+    name: &'static str,
+    seed: u64,
+}
+
+impl Run {
+    /// A run whose seed is `GRISTMILL_TEST_SEED`, or the time of the day.
+    pub(crate) fn new(name: &'static str) -> Self {
+        let now = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let run = Self { name, seed: set("GRISTMILL_TEST_SEED").unwrap_or_else(now) };
+        run.say("begins", "");
+        run
+    }
+
+    /// Dice of their own for each part of the run, so that parts side by side do not disturb each other.
+    pub(crate) fn dice(&self, part: u64) -> Rng {
+        Rng::with_seed(self.seed.wrapping_add(part))
+    }
+
+    /// One line with the seed and the load of the machine.
+    pub(crate) fn say(&self, what: &str, figures: impl Display) {
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load: Vec<&str> = load.split(' ').take(3).collect();
+        println!("{} {what}: {figures} [seed {}, load average {}]", self.name, self.seed, load.join(" "));
+    }
+}
+
+/// The value in the middle.
+pub(crate) fn median<T: Ord + Copy>(values: &[T]) -> Option<T> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
+}

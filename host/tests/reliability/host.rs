@@ -1,0 +1,85 @@
+//! A process of the binary under test, and the plugs one can pull.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+/// How many lines of its log a failing test shows.
+const SHOWN: usize = 60;
+
+/// The binary, with a cache of compiled stages that all tests share.
+pub(crate) fn gristmill() -> Command {
+    with_environment(Command::new(env!("CARGO_BIN_EXE_gristmill")))
+}
+
+/// What the binary finds around it in tests.
+pub(crate) fn with_environment(mut command: Command) -> Command {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// A running host.
+pub(crate) struct Host {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Host {
+    pub(crate) fn start(file: &Path, log: PathBuf) -> Self {
+        let errors = std::fs::File::create(&log).unwrap();
+        let child = gristmill().arg("run").arg(file).stderr(errors).spawn().unwrap();
+        Self { child, log }
+    }
+
+    /// All that it said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The end of what it said.
+    pub(crate) fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(SHOWN)..].join("\n")
+    }
+
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Fails when it has ended by itself.
+    pub(crate) fn must_live(&mut self, when: &str) {
+        if let Some(status) = self.has_ended() {
+            panic!("the host ended {when} ({status}):\n{}", self.last_words());
+        }
+    }
+
+    /// Sends a signal by its short name.
+    pub(crate) async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("the host has ended").to_string();
+        assert!(Command::new("kill").arg(format!("-{name}")).arg(id).status().await.unwrap().success());
+    }
+
+    /// SIGKILL. Returns when the process is gone.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Its exit code when it ends by itself; `None` after a signal.
+    pub(crate) async fn end(&mut self, within: Duration) -> Option<i32> {
+        match tokio::time::timeout(within, self.child.wait()).await {
+            Ok(status) => status.unwrap().code(),
+            Err(_) => panic!("the host did not end within {within:?}:\n{}", self.last_words()),
+        }
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) async fn terminate(&mut self) -> Option<i32> {
+        self.signal("TERM").await;
+        self.end(Duration::from_secs(60)).await
+    }
+}

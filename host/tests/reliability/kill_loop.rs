@@ -1,0 +1,112 @@
+//! SIGKILL at random moments under load, again and again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::bench::{Bench, PATIENCE, Setup, enriching};
+use crate::extent::{DURABLE_JOURNAL, Run, median, place, set, size};
+use crate::host::Host;
+use crate::model_server::{Behaviour, ModelServer, Script};
+use crate::oracle::Oracle;
+use crate::reader::{Reader, Seen};
+use crate::watch::Watch;
+
+/// At least so many.
+const EVENTS: usize = 20_000;
+/// The default of `limits.max_in_flight`, and what the test's model allows at once.
+const IN_FLIGHT: usize = 64;
+/// The group knows it by this name: a new process takes over at once, without a rebalance.
+const STATIC: &[(&str, &str)] = &[("group.instance.id", "the-one"), ("session.timeout.ms", "45000")];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_host_that_is_killed_again_and_again_loses_nothing() {
+    let _place = place().await;
+    let run = Run::new("kill loop");
+    let kills = set("GRISTMILL_KILLS").unwrap_or_else(|| size(30, 200));
+    let summary = Script::new().when("", [Behaviour::answer("{\"summary\": \"a number\"}")]);
+    let server = ModelServer::start(summary).await;
+    let store = if DURABLE_JOURNAL { "[store]\nfolder = \"STORE\"\n" } else { "" };
+    let setup = Setup::new(enriching(&server) + store).properties(STATIC);
+    let bench = Arc::new(Bench::new(setup).await);
+    let oracle = Arc::new(Oracle::new(&bench));
+    let out = Arc::new(Reader::of_outputs(&bench).await);
+    let dead = Arc::new(Reader::of_letters(&bench).await);
+    let watch = Watch::begin(&bench, &out, &dead);
+    oracle.send(2_000).await;
+    let (stop, stopped) = watch::channel(false);
+    let feed = tokio::spawn({
+        let (bench, oracle) = (Arc::clone(&bench), Arc::clone(&oracle));
+        async move { oracle.feed(&bench, 2_000, 10_000, stopped).await }
+    });
+
+    let mut dice = run.dice(0);
+    let (mut first, mut open) = (Vec::new(), Vec::new());
+    for life in 1..=kills {
+        let before: u64 = bench.ends("out").iter().sum();
+        let begun = Instant::now();
+        let mut host = bench.start();
+        until_progress(&bench, &mut host, before, life).await;
+        first.push(begun.elapsed());
+        tokio::time::sleep(Duration::from_millis(dice.u64(50..=1_500))).await;
+        host.must_live("before it was killed");
+        host.kill().await;
+        open.push(written_and_not_committed(&bench, &out).await);
+    }
+    stop.send(true).unwrap();
+    feed.await.unwrap();
+    oracle.send(EVENTS.saturating_sub(oracle.events())).await;
+    let mut host = bench.start();
+    bench.until_all_settled(&mut host).await;
+    assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+
+    let watched = watch.end().await;
+    out.until(&bench.ends("out")).await;
+    let account = oracle.account(&out.seen(), &Seen::default());
+    let (events, calls) = (account.events, server.paid());
+    let stated = kills * (IN_FLIGHT + usize::try_from(watched.peak).unwrap());
+    run.say(
+        "figures",
+        format!(
+            "{kills} kills, {events} events, {} lost, {} repeated (bound {stated}, counted at the kills {}), peak {} \
+             events/s, {calls} paid calls, first output of a life after {:?} in the median, {:?} at most, {} samples \
+             of offsets",
+            account.lost.len(),
+            account.repeated,
+            open.iter().sum::<usize>(),
+            watched.peak,
+            median(&first).unwrap_or_default(),
+            first.iter().max().copied().unwrap_or_default(),
+            watched.samples,
+        ),
+    );
+    account.must_be_complete();
+    assert_eq!(bench.committed(), bench.ends("in"), "everything is committed");
+    assert!(account.repeated <= stated, "{} repeats, {stated} are stated", account.repeated);
+    // Each repeat is explained by a kill: it was written and not committed then, or on its way.
+    let explained = open.iter().sum::<usize>() + kills * IN_FLIGHT;
+    assert!(account.repeated <= explained, "{} repeats, {explained} are explained", account.repeated);
+    if DURABLE_JOURNAL {
+        let most = events + kills * IN_FLIGHT;
+        assert!(calls <= most, "{calls} paid calls, {most} are the most that {kills} kills explain");
+    }
+}
+
+/// Waits for the first output of a life. A life without any tells nothing, so it counts as a failure.
+async fn until_progress(bench: &Bench, host: &mut Host, before: u64, life: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while bench.ends("out").iter().sum::<u64>() <= before {
+        host.must_live("before its first output");
+        assert!(Instant::now() < deadline, "UNKNOWN: no progress in life {life}:\n{}", host.last_words());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// How many events will be repeated because of a kill just now.
+async fn written_and_not_committed(bench: &Bench, out: &Reader) -> usize {
+    out.until(&bench.ends("out")).await;
+    let committed = bench.committed();
+    let seen = out.seen();
+    seen.times.keys().filter(|place| place.offset >= committed[place.partition as usize]).count()
+}

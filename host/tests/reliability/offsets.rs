@@ -1,0 +1,42 @@
+//! What the broker says of a group and of topics, asked by someone who is no member.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tokio::task::block_in_place;
+
+const LOOKUP: Duration = Duration::from_secs(10);
+
+/// Looks things up for one group.
+pub(crate) struct Offsets(BaseConsumer);
+
+impl Offsets {
+    pub(crate) fn new(broker: &str, group: &str) -> Self {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", broker).set("group.id", group).set("enable.auto.commit", "false");
+        Self(config.create().unwrap())
+    }
+
+    /// The first offset of each partition that the group has not settled.
+    pub(crate) fn committed(&self, topic: &str, partitions: i32) -> KafkaResult<Vec<u64>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        let list = block_in_place(|| self.0.committed_offsets(list, LOOKUP))?;
+        let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
+            Offset::Offset(offset) => offset.unsigned_abs(),
+            _ => 0,
+        };
+        Ok(list.elements().iter().map(offset).collect())
+    }
+
+    /// Where the next record of each partition will be.
+    pub(crate) fn ends(&self, topic: &str, partitions: i32) -> KafkaResult<Vec<u64>> {
+        let end = |partition| {
+            let (_, end) = block_in_place(|| self.0.fetch_watermarks(topic, partition, LOOKUP))?;
+            Ok(end.unsigned_abs())
+        };
+        (0..partitions).map(end).collect()
+    }
+}

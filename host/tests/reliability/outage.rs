@@ -1,0 +1,115 @@
+//! The broker is gone for a while, or for good; and stops in a hurry.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::bench::{Bench, PASS, Setup, model};
+use crate::extent::{Run, place, size};
+use crate::model_server::{Behaviour, ModelServer, Script};
+use crate::oracle::Oracle;
+use crate::own_broker::OwnBroker;
+use crate::reader::Seen;
+
+const DRAIN: Duration = Duration::from_secs(3);
+const LIMITS: &str = "[limits]\ndrain_timeout = \"3s\"\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_broker_that_is_away_for_a_while_costs_time_and_no_event() {
+    let _place = place().await;
+    let run = Run::new("broker away");
+    let mut broker = OwnBroker::start().await;
+    let bench = Arc::new(Bench::new(Setup { broker: broker.address(), ..Setup::new(PASS) }).await);
+    let oracle = Arc::new(Oracle::new(&bench));
+    let (stop, stopped) = watch::channel(false);
+    oracle.send(5_000).await;
+    let mut host = bench.start();
+    bench.until("the first events are settled", &mut host, || bench.settled() >= 500).await;
+
+    broker.down().await;
+    // What is sent meanwhile waits in the oracle.
+    let feed = tokio::spawn({
+        let oracle = Arc::clone(&oracle);
+        async move { oracle.send(2_000).await }
+    });
+    let away = size(Duration::from_secs(8), Duration::from_secs(30));
+    tokio::time::sleep(away).await;
+    host.must_live("while its broker was away");
+    broker.up().await;
+    let back = Instant::now();
+    let settled = bench.settled();
+    bench.until("it goes on", &mut host, || bench.settled() > settled || bench.is_all_settled()).await;
+    let went_on = back.elapsed();
+    feed.await.unwrap();
+    drop((stop, stopped));
+    bench.until_all_settled(&mut host).await;
+    let all = back.elapsed();
+    assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+
+    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let account = oracle.account(&out, &Seen::default());
+    run.say(
+        "figures",
+        format!(
+            "{} events, away for {away:?}, {} lost, {} repeated, went on {went_on:?} and had settled all {all:?} after \
+             the broker answered again",
+            account.events,
+            account.lost.len(),
+            account.repeated,
+        ),
+    );
+    account.must_be_complete();
+    assert!(went_on < Duration::from_secs(20), "it went on only after {went_on:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_host_without_its_broker_still_ends_when_it_is_told_to() {
+    let _place = place().await;
+    let run = Run::new("stop without a broker");
+    let mut broker = OwnBroker::start().await;
+    let setup = Setup { broker: broker.address(), ..Setup::new(format!("{PASS}{LIMITS}")) };
+    let bench = Bench::new(setup).await;
+    let oracle = Oracle::new(&bench);
+    oracle.send(20_000).await;
+    let mut host = bench.start();
+    bench.until("the first events are settled", &mut host, || bench.settled() >= 100).await;
+    assert!(!bench.is_all_settled(), "it had nothing left to do");
+    broker.down().await;
+
+    host.signal("TERM").await;
+    let told = Instant::now();
+    let code = host.end(DRAIN + Duration::from_secs(20)).await;
+    run.say("figures", format!("ended {:?} after SIGTERM with {code:?}", told.elapsed()));
+    assert!(code.is_some_and(|code| code != 0), "it did not say that something is left: {code:?}");
+
+    broker.up().await;
+    let mut host = bench.start();
+    bench.until_all_settled(&mut host).await;
+    assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    oracle.account(&out, &Seen::default()).must_be_complete();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_sigterm_ends_the_host_at_once() {
+    let _place = place().await;
+    let script = Script::new().when("", [Behaviour::Held("late".into())]);
+    let server = ModelServer::start(script).await;
+    let stage = "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\ngrants = [\"llm\"]\n";
+    let bench = Bench::new(Setup::new(format!("{stage}{}", model(&server, "60s"))).narrow()).await;
+    let oracle = Oracle::new(&bench);
+    oracle.send_as("text/plain", 3, |event| format!("ask {event}")).await;
+    let mut host = bench.start();
+    bench.until("the model was asked", &mut host, || server.in_flight() == 3).await;
+    host.signal("TERM").await;
+    bench.until("it drains", &mut host, || host_says(&bench, "draining")).await;
+    host.signal("TERM").await;
+    let code = host.end(Duration::from_secs(2)).await;
+    assert_eq!(code, Some(1), "{}", host.last_words());
+    assert_eq!(bench.settled(), 0, "nothing was finished, nothing is committed");
+}
+
+fn host_says(bench: &Bench, words: &str) -> bool {
+    bench.last_log().contains(words)
+}

@@ -1,0 +1,182 @@
+//! Events that cannot be worked on, of every kind, among good ones.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+use crate::bench::{Bench, OBEY, Setup, header};
+use crate::extent::{Run, alone, place};
+use crate::oracle::{Oracle, Place};
+use crate::reader::Seen;
+
+/// JSON is looked at by the first stage, texts are told what to do by the second.
+const READ: &str = "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\n\
+                    config = { pii = { default = \"keep\" }, artifacts = false }\n";
+
+/// One event in so many is poison.
+const ONE_IN: usize = 100;
+
+/// A kind of poison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Poison {
+    BrokenJson,
+    NoValue,
+    NeitherKeyNorValue,
+    HeaderName,
+    Trap,
+    MemoryBomb,
+    EndlessLoop,
+    TenMegabytes,
+}
+
+const ALL: &[Poison] = &[
+    Poison::BrokenJson,
+    Poison::NoValue,
+    Poison::NeitherKeyNorValue,
+    Poison::HeaderName,
+    Poison::Trap,
+    Poison::MemoryBomb,
+    Poison::EndlessLoop,
+    Poison::TenMegabytes,
+];
+
+/// Those that take no more time than a good event.
+const CHEAP: &[Poison] = &[Poison::BrokenJson, Poison::NoValue, Poison::NeitherKeyNorValue, Poison::HeaderName];
+
+impl Poison {
+    /// The `failure_reason` of its dead letter.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::BrokenJson => "invalid-json",
+            Self::NoValue | Self::NeitherKeyNorValue => "null-value",
+            Self::HeaderName => "header-name-not-utf8",
+            Self::Trap => "trap",
+            Self::MemoryBomb => "memory-limit",
+            Self::EndlessLoop => "cpu-limit",
+            Self::TenMegabytes => "output-too-large",
+        }
+    }
+
+    fn payload(self) -> Option<String> {
+        Some(match self {
+            Self::BrokenJson => "{\"half\": ".into(),
+            Self::NoValue | Self::NeitherKeyNorValue => return None,
+            Self::HeaderName => "echo unheard".into(),
+            Self::Trap => "panic".into(),
+            Self::MemoryBomb => "hog".into(),
+            Self::EndlessLoop => "spin".into(),
+            Self::TenMegabytes => format!("echo {}", "x".repeat(10 << 20)),
+        })
+    }
+
+    async fn send(self, producer: &FutureProducer, topic: &str, key: &str) -> Place {
+        let content_type = if self == Self::BrokenJson { "application/json" } else { "text/plain" };
+        let mut headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(content_type) });
+        if self == Self::HeaderName {
+            let odd = b"o\xffd".to_vec();
+            // SAFETY: nothing looks at the characters of it; it is copied as bytes into a record, where it is legal.
+            #[allow(unsafe_code)]
+            let odd = unsafe { std::str::from_utf8_unchecked(&odd) };
+            headers = headers.insert(Header { key: odd, value: Some("odd") });
+        }
+        let payload = self.payload();
+        let mut record = FutureRecord::<str, str>::to(topic).headers(headers);
+        record.payload = payload.as_deref();
+        record.key = (self != Self::NeitherKeyNorValue).then_some(key);
+        let delivered = producer.send(record, Duration::from_secs(30)).await.map_err(|(error, _)| error).unwrap();
+        Place { partition: delivered.partition.unsigned_abs(), offset: delivered.offset.unsigned_abs() }
+    }
+}
+
+/// Sends good events with one of these among each so many; gives where they are.
+async fn send(bench: &Bench, oracle: &Oracle, events: usize, poison: &[Poison]) -> BTreeMap<Place, Poison> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &bench.settings.brokers).set("message.max.bytes", "20971520");
+    config.set("linger.ms", "0");
+    let producer: FutureProducer = config.create().unwrap();
+    let mut places = BTreeMap::new();
+    for turn in 0..events / ONE_IN {
+        let kind = (!poison.is_empty()).then(|| poison[turn % poison.len()]);
+        let good = ONE_IN - usize::from(kind.is_some());
+        oracle.send_as("text/plain", good, |event| format!("echo {event}")).await;
+        if let Some(kind) = kind {
+            let key = format!("poison-{turn}");
+            places.insert(kind.send(&producer, &bench.topic("in"), &key).await, kind);
+        }
+    }
+    places
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn poison_of_every_kind_is_in_the_dead_letters_with_its_reason_and_nothing_else_is() {
+    let _place = place().await;
+    let run = Run::new("poison");
+    let bench = Bench::new(Setup::new(format!("{READ}{OBEY}"))).await;
+    let oracle = Oracle::new(&bench);
+    let poison = send(&bench, &oracle, ONE_IN * 40, ALL).await;
+    let mut host = bench.start();
+    bench.until_all_settled(&mut host).await;
+    assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+
+    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let mut letters = BTreeMap::new();
+    for letter in bench.records("dead").await {
+        let number = |name: &str| header(&letter, name).parse::<u64>().unwrap();
+        let partition = u32::try_from(number("gristmill-source-partition")).unwrap();
+        let place = Place { partition, offset: number("gristmill-source-position") };
+        let told = (header(&letter, "failure_reason"), letter.payload.clone(), letter.key.clone());
+        assert!(letters.insert(place, told).is_none(), "{place:?} came twice");
+    }
+    for (place, kind) in &poison {
+        let (reason, payload, key) = letters.remove(place).unwrap_or_else(|| panic!("{kind:?} is not a dead letter"));
+        assert_eq!(reason, kind.reason(), "{kind:?}");
+        let payload = payload.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+        assert!(payload == kind.payload(), "the payload of {kind:?} is not what was sent");
+        assert_eq!(key.is_none(), *kind == Poison::NeitherKeyNorValue, "{kind:?} has the wrong key");
+    }
+    assert!(letters.is_empty(), "good events among the dead letters: {letters:?}");
+    let account = oracle.account(&out, &Seen::default());
+    run.say("figures", format!("{} good events, {} poisoned, {} lost", account.events, poison.len(), account.lost.len()));
+    account.must_be_complete();
+    assert_eq!(account.repeated, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_poisoned_event_in_a_hundred_takes_little_of_the_throughput() {
+    let _alone = alone().await;
+    let run = Run::new("throughput with poison");
+    for attempt in 1..=2 {
+        let (mut clean, mut poisoned) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..3 {
+            clean += time(&[]).await;
+            poisoned += time(CHEAP).await;
+        }
+        let share = clean.as_secs_f64() / poisoned.as_secs_f64();
+        run.say("figures", format!("3 x {EVENTS} events in {clean:?}, with 1% poison {poisoned:?}, ratio {share:.2}"));
+        if share >= 0.85 {
+            return;
+        }
+        assert!(attempt == 1, "with 1% poison only {share:.2} of the throughput, twice");
+    }
+}
+
+/// Below the 10,000 after which the share of dead letters is judged: one in a hundred is at the bound.
+const EVENTS: usize = 9_900;
+
+/// How long it takes from the first event that is written to the last.
+async fn time(poison: &[Poison]) -> Duration {
+    let bench = Bench::new(Setup::new(format!("{READ}{OBEY}"))).await;
+    let oracle = Oracle::new(&bench);
+    send(&bench, &oracle, EVENTS, poison).await;
+    let written = || ["out", "dead"].iter().flat_map(|role| bench.ends(role)).sum::<u64>();
+    let mut host = bench.start();
+    bench.until("the first is written", &mut host, || written() > 0).await;
+    let begun = Instant::now();
+    bench.until("all are written", &mut host, || written() >= EVENTS as u64).await;
+    let took = begun.elapsed();
+    assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+    took
+}

@@ -1,0 +1,122 @@
+//! Reads a topic as it grows, while faults run, and keeps what came.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use gristmill::kafka::{From, Tail, Until};
+use gristmill::model::Event;
+use tokio::task::JoinHandle;
+
+use crate::bench::{Bench, PATIENCE, header};
+use crate::oracle::{Place, number};
+
+/// What came so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// How often each event came.
+    pub(crate) times: HashMap<Place, u32>,
+    /// Which number each had.
+    pub(crate) numbers: HashMap<Place, u64>,
+    /// The events of each partition of this topic in their order.
+    pub(crate) order: BTreeMap<u32, Vec<Place>>,
+    /// What is not as it was sent.
+    pub(crate) wrong: Vec<String>,
+    /// The next offset of each partition of this topic.
+    next: BTreeMap<u32, u64>,
+    /// Why reading ended.
+    ended: Option<String>,
+}
+
+/// Reads one topic of a bench. librdkafka shows it only what is committed.
+pub(crate) struct Reader {
+    seen: Arc<Mutex<Seen>>,
+    task: JoinHandle<()>,
+}
+
+impl Reader {
+    /// Reads outputs, whose payloads must be as they were sent.
+    pub(crate) async fn of_outputs(bench: &Bench) -> Self {
+        Self::begin(bench, "out", Some(bench.name.clone())).await
+    }
+
+    /// Reads dead letters, whose payloads may be anything.
+    pub(crate) async fn of_letters(bench: &Bench) -> Self {
+        Self::begin(bench, "dead", None).await
+    }
+
+    async fn begin(bench: &Bench, role: &str, run: Option<String>) -> Self {
+        let mut tail = Tail::open(&bench.settings, &bench.topic(role), From::Start, Until::Dropped).await.unwrap();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let kept = Arc::clone(&seen);
+        let task = tokio::spawn(async move {
+            while let Some(record) = tail.next().await {
+                let mut seen = kept.lock().unwrap();
+                match record {
+                    Ok(record) => seen.note(&record, run.as_deref()),
+                    Err(error) => seen.ended = Some(format!("{error:#}")),
+                }
+            }
+        });
+        Self { seen, task }
+    }
+
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap()
+    }
+
+    /// Waits until it has read up to these ends.
+    pub(crate) async fn until(&self, ends: &[u64]) {
+        let deadline = Instant::now() + PATIENCE;
+        let reached = || {
+            let seen = self.seen();
+            assert!(seen.ended.is_none(), "reading ended: {:?}", seen.ended);
+            let next = |partition: usize| seen.next.get(&u32::try_from(partition).unwrap()).copied().unwrap_or(0);
+            ends.iter().enumerate().all(|(partition, end)| next(partition) >= *end)
+        };
+        while !reached() {
+            assert!(Instant::now() < deadline, "the reader does not come to the end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Seen {
+    /// Everything of a list of records.
+    pub(crate) fn of(records: &[Event], run: Option<&str>) -> Self {
+        let mut seen = Self::default();
+        records.iter().for_each(|record| seen.note(record, run));
+        seen
+    }
+
+    fn note(&mut self, record: &Event, run: Option<&str>) {
+        let partition = record.id.partition.index;
+        let offset = u64::try_from(record.id.position.0).unwrap();
+        self.next.insert(partition, offset + 1);
+        let job = header(record, "gristmill-job-id");
+        let Some(place) = place(&job) else {
+            self.wrong.push(format!("{job:?} is no job id"));
+            return;
+        };
+        *self.times.entry(place).or_default() += 1;
+        self.order.entry(partition).or_default().push(place);
+        let Some(run) = run else { return };
+        match number(run, record.payload.as_deref().unwrap_or_default()) {
+            Some(seq) => drop(self.numbers.insert(place, seq)),
+            None => self.wrong.push(format!("the output of {job} is not what was sent")),
+        }
+    }
+}
+
+/// Where the event of a job is.
+fn place(job: &str) -> Option<Place> {
+    let mut parts = job.rsplit('/');
+    let offset = parts.next()?.parse().ok()?;
+    Some(Place { offset, partition: parts.next()?.parse().ok()? })
+}

@@ -1,0 +1,49 @@
+//! A stage that takes longer than the group waits for a poll.
+
+use std::time::Duration;
+
+use crate::bench::{Bench, Setup, model};
+use crate::extent::{Run, place};
+use crate::model_server::{Behaviour, ModelServer, Script};
+use crate::oracle::Oracle;
+use crate::reader::Seen;
+
+const EVENTS: usize = 300;
+const IN_FLIGHT: usize = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stage_that_is_slower_than_the_poll_interval_does_not_cost_the_membership() {
+    let _place = place().await;
+    let run = Run::new("slow stage");
+    let script = Script::new().when("", [Behaviour::Held("{\"summary\": \"at last\"}".into())]);
+    let server = ModelServer::start(script).await;
+    let stage = "[[stage]]\nname = \"enrich\"\nmodule = \"builtin:enrich\"\ngrants = [\"llm\"]\n\
+                 config = { model = \"m\", tasks = [\"summary\"], fields = [\"/body\"] }\n";
+    let limits = format!("[limits]\nmax_in_flight = {IN_FLIGHT}\ndrain_timeout = \"2s\"\n");
+    let properties =
+        [("max.poll.interval.ms", "6000"), ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500")];
+    let setup = Setup::new(format!("{stage}{}{limits}", model(&server, "60s"))).properties(&properties);
+    let bench = Bench::new(setup).await;
+    let oracle = Oracle::new(&bench);
+    oracle.send(EVENTS).await;
+    let mut host = bench.start();
+    bench.until("it is full", &mut host, || server.in_flight() == IN_FLIGHT).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    host.must_live("while its stage was slow");
+    assert_eq!(bench.settled(), 0, "nothing was finished yet");
+    server.release(EVENTS);
+    bench.until_all_settled(&mut host).await;
+    assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+
+    let log = host.log();
+    let rebalances = log.lines().filter(|line| line.contains("revoked") || line.contains("poll interval")).count();
+    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let account = oracle.account(&out, &Seen::default());
+    run.say(
+        "figures",
+        format!("10 s in a stage, {rebalances} rebalances, {} repeated, {} paid", account.repeated, server.paid()),
+    );
+    account.must_be_complete();
+    assert_eq!((rebalances, account.repeated), (0, 0), "{log}");
+    assert_eq!(server.paid(), EVENTS, "each was asked once");
+}

@@ -1,0 +1,137 @@
+//! Three hosts of one group that join, leave, and are stopped for longer than their group waits for them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tokio::sync::watch;
+
+use crate::bench::{Bench, PASS, QUICK, Setup};
+use crate::extent::{Run, is_soak, place, size};
+use crate::host::Host;
+use crate::oracle::Oracle;
+use crate::reader::{Reader, Seen};
+use crate::watch::Watch;
+
+/// The group throws out who does not poll for 8 s, and who is silent for 6 s. So a drain must be shorter.
+const LIMITS: &str = "[limits]\ndrain_timeout = \"3s\"\nmax_in_flight = 64\n";
+const POLL: (&str, &str) = ("max.poll.interval.ms", "8000");
+const IN_FLIGHT: usize = 64;
+
+/// What is done to a host again and again.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// SIGTERM, and a new one a little later.
+    Leaves,
+    /// SIGSTOP beyond every patience of the group, then SIGCONT.
+    Stops,
+    /// The one and the other.
+    Both,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn hosts_that_come_and_go_and_hang_lose_nothing_and_never_set_an_offset_back() {
+    let _place = place().await;
+    come_and_go(Run::new("three hosts"), [QUICK, &[POLL]].concat()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_where_the_broker_assigns_partitions() {
+    if !is_soak() {
+        return;
+    }
+    let _place = place().await;
+    come_and_go(Run::new("three hosts, KIP-848"), vec![("group.protocol", "consumer"), POLL]).await;
+}
+
+async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
+    let setup = Setup::new(format!("{PASS}{LIMITS}")).properties(&properties);
+    let bench = Arc::new(Bench::new(setup).await);
+    let oracle = Arc::new(Oracle::new(&bench));
+    let out = Arc::new(Reader::of_outputs(&bench).await);
+    let dead = Arc::new(Reader::of_letters(&bench).await);
+    let watch = Watch::begin(&bench, &out, &dead);
+    let (stop, stopped) = watch::channel(false);
+    let feed = tokio::spawn({
+        let (bench, oracle) = (Arc::clone(&bench), Arc::clone(&oracle));
+        async move { oracle.feed(&bench, 1_000, 1_000, stopped).await }
+    });
+    let until = Instant::now() + size(Duration::from_secs(60), Duration::from_secs(300));
+    let faults = [Fault::Leaves, Fault::Stops, Fault::Both];
+    let lives = faults.into_iter().enumerate().map(|(number, fault)| {
+        let (bench, dice) = (Arc::clone(&bench), run.dice(number as u64));
+        tokio::spawn(live(bench, fault, dice, until))
+    });
+    let (mut hosts, mut done) = (Vec::new(), 0);
+    for life in lives.collect::<Vec<_>>() {
+        let (host, times) = life.await.unwrap();
+        hosts.push(host);
+        done += times;
+    }
+    stop.send(true).unwrap();
+    feed.await.unwrap();
+    let calm = Instant::now();
+    let (first, others) = hosts.split_at_mut(1);
+    bench.until_all_settled(&mut first[0]).await;
+    let calm = calm.elapsed();
+    for host in first.iter_mut().chain(others) {
+        assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
+    }
+
+    let watched = watch.end().await;
+    out.until(&bench.ends("out")).await;
+    let account = oracle.account(&out.seen(), &Seen::default());
+    let events = account.events;
+    // A fault repeats what was in flight in each host, because partitions move between all, and what was not committed.
+    let stated = done * (3 * IN_FLIGHT + usize::try_from(watched.peak).unwrap());
+    run.say(
+        "figures",
+        format!(
+            "{done} faults, {events} events, {} lost, {} repeated (bound {stated}), peak {} events/s, longest standstill \
+             {:?}, {} samples of offsets, moves of each partition {:?}, settled {calm:?} after the last fault",
+            account.lost.len(),
+            account.repeated,
+            watched.peak,
+            watched.standstill,
+            watched.samples,
+            watched.moves,
+        ),
+    );
+    account.must_be_complete();
+    assert_eq!(bench.committed(), bench.ends("in"), "everything is committed");
+    assert!(watched.moves.iter().all(|moves| *moves >= 5), "a partition stood still: {:?}", watched.moves);
+    assert!(account.repeated <= stated, "{} repeats, {stated} are stated", account.repeated);
+    assert!(account.repeated * 5 <= events, "{} of {events} is more than 20%", account.repeated);
+}
+
+/// A host, and those that replace it, with its faults. Ends with a host that runs.
+async fn live(bench: Arc<Bench>, fault: Fault, mut dice: Rng, until: Instant) -> (Host, usize) {
+    let mut host = bench.start();
+    let mut times = 0;
+    let mut nap = async |from: u64, to: u64| tokio::time::sleep(Duration::from_millis(dice.u64(from..=to))).await;
+    nap(2_000, 5_000).await;
+    while Instant::now() < until {
+        host.must_live("between two faults");
+        let stops = match fault {
+            Fault::Leaves => false,
+            Fault::Stops => true,
+            Fault::Both => times % 2 == 0,
+        };
+        if stops {
+            host.signal("STOP").await;
+            nap(9_000, 12_000).await;
+            host.signal("CONT").await;
+        } else {
+            let code = host.terminate().await;
+            // Its last commit can wait in vain: the one who divides the partitions may be the one who hangs.
+            let in_vain = host.log().contains("the last commit");
+            assert!(code == Some(0) || code == Some(1) && in_vain, "{code:?}: {}", host.last_words());
+            nap(300, 2_000).await;
+            host = bench.start();
+        }
+        times += 1;
+        nap(3_000, 7_000).await;
+    }
+    host.must_live("after the last fault");
+    (host, times)
+}
