@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The standard stages, in the order of a document's way.
-const STAGES: [&str; 5] = ["extract", "chunk", "sanitize", "enrich", "validate"];
+const STAGES: [&str; 6] = ["extract", "chunk", "language", "sanitize", "enrich", "validate"];
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());

@@ -69,6 +69,20 @@ async fn chunks_give_back_the_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn language_routes_text_by_what_it_is_written_in() {
+    let stage = stage("language", json!({ "route": ["de"] })).await;
+    for (text, language, branch) in [
+        ("Der Kunde bezahlt die Rechnung innerhalb von vierzehn Tagen.", "de", Some("de")),
+        ("The customer pays the invoice within fourteen days of its receipt.", "en", None),
+        ("14.", "und", None),
+    ] {
+        let outputs = outputs(&stage, text.as_bytes(), "text/plain").await;
+        assert_eq!(attribute(&outputs[0], "language"), language, "{text}");
+        assert_eq!((outputs[0].branch.as_deref(), outputs[0].payload.as_ref()), (branch, text.as_bytes()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sanitize_hides_what_is_personal_and_counts_it() {
     let stage = stage("sanitize", json!({})).await;
     let outputs = outputs(&stage, b"Ada, ada@example.com, DE89 3704 0044 0532 0130 00", "text/plain").await;

@@ -19,7 +19,7 @@ pub struct Config {
     pub tasks: Vec<BuiltIn>,
     /// The operator's own tasks.
     pub custom: Vec<Custom>,
-    /// JSON Pointers to what `{{text}}` means on a JSON item; empty means the whole document.
+    /// JSON Pointers to what `{{text}}` means on a JSON item, `*` for every element; empty means the whole document.
     pub fields: Vec<String>,
     /// The language of `translate`.
     pub target_language: Option<String>,

@@ -4,7 +4,7 @@ use gristmill_sdk::{Event, Failure};
 use serde_json::error::Category;
 
 use crate::config::{OnTooLong, Plan};
-use crate::json::{self, Object, Pointer};
+use crate::json::{Object, Pointer};
 use crate::template::Placeholder;
 
 /// The payload of an item, by its media type.
@@ -47,12 +47,11 @@ impl<'a> Body<'a> {
             Self::Text(text) => return (*text).into(),
             Self::Json(object) => object.text(),
         };
-        let found = |pointer: &Pointer| pointer.find(document).map(json::readable).unwrap_or_default();
         match fields {
             [] => document.into(),
-            [only] => found(only),
+            [only] => only.read(document),
             _ => {
-                let values = fields.iter().map(|pointer| (pointer.label(), found(pointer)));
+                let values = fields.iter().map(|pointer| (pointer.label(), pointer.read(document)));
                 let full = values.filter(|(_, value)| !value.trim().is_empty());
                 full.map(|(label, value)| format!("{label}: {value}")).collect::<Vec<_>>().join("\n\n")
             }
@@ -65,7 +64,7 @@ impl<'a> Body<'a> {
             Placeholder::Attribute(name) => event.attribute(name).map(Into::into),
             Placeholder::Header(name) => event.header(name).map(Into::into),
             Placeholder::Json(pointer) => match self {
-                Self::Json(object) => pointer.find(object.text()).map(json::readable),
+                Self::Json(object) => Some(pointer.read(object.text())),
                 Self::Text(_) => None,
             },
         };
@@ -192,6 +191,17 @@ mod tests {
     fn one_field_needs_no_label_and_no_field_means_the_document() {
         assert_eq!(text_of(json!({"fields": ["/body"]}), r#"{"body": "Dear\nall"}"#), "Dear\nall");
         assert_eq!(text_of(json!({}), r#"{"body": 1}"#), r#"{"body": 1}"#);
+    }
+
+    #[test]
+    fn of_gathered_items_a_field_takes_what_all_of_them_have_there() {
+        let payload = r#"{"items": [
+            {"id": "j/sum.0", "json": {"summary": "First."}},
+            {"id": "j/sum.1", "text": "no JSON"},
+            {"id": "j/sum.2", "json": {"summary": "Last."}}]}"#;
+        assert_eq!(text_of(json!({"fields": ["/items/*/json/summary"]}), payload), "First.\n\nLast.");
+        let both = json!({"fields": ["/items/*/json/summary", "/items/*/text"]});
+        assert_eq!(text_of(both, payload), "items/*/json/summary: First.\n\nLast.\n\nitems/*/text: no JSON");
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-/// A JSON Pointer (RFC 6901).
+/// A JSON Pointer (RFC 6901) with one extension: the token `*` stands for every element of a list or object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pointer(String);
+
+/// The token for every element.
+const EVERY: &str = "*";
 
 impl Pointer {
     /// Checks the form of a pointer.
@@ -29,18 +32,21 @@ impl Pointer {
         self.names().collect::<Vec<_>>().join("/")
     }
 
-    /// The value the pointer leads to.
-    pub(crate) fn find<'a>(&self, document: &'a str) -> Option<&'a str> {
-        let mut value = document;
+    /// What the pointer leads to, for people: the characters of a string, nothing for null, the JSON text of anything
+    /// else. Several values have an empty line between them; blank ones are left out.
+    pub(crate) fn read(&self, document: &str) -> String {
+        let values = self.find(document).into_iter().map(readable);
+        values.filter(|value| !value.trim().is_empty()).collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// The values the pointer leads to: at most one, unless it has a `*`. Those of a list in its order, those of an
+    /// object by their names.
+    fn find<'a>(&self, document: &'a str) -> Vec<&'a str> {
+        let mut values = vec![document];
         for name in self.names() {
-            value = if value.starts_with('{') {
-                Object::parse(value).ok()?.get(&name)?
-            } else {
-                let index: usize = name.parse().ok().filter(|index: &usize| index.to_string() == name)?;
-                serde_json::from_str::<Vec<&RawValue>>(value).ok()?.get(index)?.get()
-            };
+            values = values.into_iter().flat_map(|value| step(value, &name)).collect();
         }
-        Some(value)
+        values
     }
 
     fn names(&self) -> impl Iterator<Item = String> {
@@ -51,6 +57,26 @@ impl Pointer {
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// From a value one step down.
+fn step<'a>(value: &'a str, name: &str) -> Vec<&'a str> {
+    let texts = |values: Vec<&'a RawValue>| values.into_iter().map(RawValue::get).collect::<Vec<_>>();
+    if value.starts_with('{') {
+        let Ok(object) = Object::parse(value) else { return Vec::new() };
+        return match name {
+            EVERY => texts(object.members.into_values().collect()),
+            _ => object.get(name).into_iter().collect(),
+        };
+    }
+    let elements = serde_json::from_str(value).map(texts).unwrap_or_default();
+    match name {
+        EVERY => elements,
+        _ => {
+            let index = name.parse().ok().filter(|index: &usize| index.to_string() == name);
+            index.and_then(|index| elements.get(index).copied()).into_iter().collect()
+        }
     }
 }
 
@@ -121,8 +147,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A value for people: the characters of a string, nothing for null, the JSON text of anything else.
-pub(crate) fn readable(value: &str) -> String {
+fn readable(value: &str) -> String {
     match value {
         "null" => String::new(),
         _ => serde_json::from_str(value).unwrap_or_else(|_| value.into()),
@@ -136,7 +161,13 @@ mod tests {
     const DOCUMENT: &str = r#"{"a/b": [10, {"~": "x\ny"}], "n": 1E400, "e": null}"#;
 
     fn find(pointer: &str) -> Option<&'static str> {
-        Pointer::parse(pointer).unwrap().find(DOCUMENT)
+        let found = Pointer::parse(pointer).unwrap().find(DOCUMENT);
+        assert!(found.len() <= 1, "{pointer} leads to {found:?}");
+        found.first().copied()
+    }
+
+    fn read(pointer: &str, document: &str) -> String {
+        Pointer::parse(pointer).unwrap().read(document)
     }
 
     #[test]
@@ -150,6 +181,19 @@ mod tests {
     fn a_pointer_to_nothing_finds_nothing() {
         for pointer in ["/x", "/a~1b/2", "/a~1b/00", "/a~1b/+1", "/n/0", "/"] {
             assert_eq!(find(pointer), None, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_every_element() {
+        let document =
+            r#"{"items": [{"t": "one"}, {"u": 0}, {"t": " "}, {"t": null}, {"t": ["x", 2]}], "o": {"b": 2, "a": 1}}"#;
+        assert_eq!(read("/items/*/t", document), "one\n\n[\"x\", 2]");
+        assert_eq!(read("/items/*/t/*", document), "x\n\n2");
+        assert_eq!(read("/o/*", document), "1\n\n2", "those of an object by their names");
+        assert_eq!(read("/*/b", document), "2");
+        for nothing in ["/items/0/t/*", "/none/*", "/*/*/*/*/*"] {
+            assert_eq!(read(nothing, document), "", "{nothing}");
         }
     }
 

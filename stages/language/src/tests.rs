@@ -1,0 +1,133 @@
+//! The stage as the host sees it: events in, outcomes out.
+
+use gristmill_sdk::{Event, Header, Outcome, Output, Stage, configure};
+use proptest::prelude::*;
+
+use crate::codes::ALL;
+use crate::{Detect, SAMPLE};
+
+const ENGLISH: &str = "The supplier delivers the goods to the warehouse of the customer within ten working days. Where a \
+                       delivery is late, the customer may withdraw from the order without notice.";
+const GERMAN: &str = "Der Lieferant liefert die Ware innerhalb von zehn Werktagen an das Lager des Kunden. Bei verspäteter \
+                      Lieferung kann der Kunde ohne Frist vom Auftrag zurücktreten.";
+const FRENCH: &str = "Le fournisseur livre les marchandises à l'entrepôt du client dans un délai de dix jours ouvrables. En \
+                      cas de retard, le client peut annuler la commande sans préavis.";
+
+fn process(config: &str, payload: &[u8], media_type: Option<&str>) -> Outcome {
+    configure::<Detect>(config).unwrap().process(Event::sample(payload, media_type)).unwrap()
+}
+
+fn output(config: &str, text: &str) -> Output {
+    match process(config, text.as_bytes(), Some("text/plain")) {
+        Outcome::Emit(mut outputs) if outputs.len() == 1 => outputs.remove(0),
+        other => panic!("one output expected, not {other:?}"),
+    }
+}
+
+fn attribute(output: &Output, name: &str) -> String {
+    output.attributes.iter().find(|attribute| attribute.name == name).unwrap().value.clone()
+}
+
+fn language(text: &str) -> String {
+    attribute(&output("{}", text), "language")
+}
+
+#[test]
+fn the_language_is_an_attribute_and_the_item_stays_as_it_is() {
+    let mut event = Event::sample(GERMAN, Some("text/markdown; charset=utf-8"));
+    event.headers.push(Header { name: "h".into(), value: None });
+    let outcome = configure::<Detect>("{}").unwrap().process(event.clone()).unwrap();
+    let expected = Output::from(&event).attribute("language", "de").attribute("language-confidence", "1.00");
+    assert_eq!(outcome, Outcome::one(expected));
+}
+
+#[test]
+fn common_languages_are_told() {
+    assert_eq!([ENGLISH, GERMAN, FRENCH].map(language), ["en", "de", "fr"]);
+    assert_eq!(language("供应商应在十个工作日内将货物交付至客户仓库。"), "zh");
+    assert_eq!(language("Постачальник зобов'язаний доставити товар на склад замовника протягом десяти днів."), "uk");
+}
+
+#[test]
+fn only_routed_languages_leave_the_default_way() {
+    let branch = |text| output(r#"{"route": ["de", "en"]}"#, text).branch;
+    assert_eq!([ENGLISH, GERMAN, FRENCH].map(branch), [Some("en".into()), Some("de".into()), None]);
+    assert_eq!(output("{}", GERMAN).branch, None);
+}
+
+#[test]
+fn text_without_letters_is_undetermined() {
+    for text in ["", " \n", "12 345,00 € – 1/2", "***"] {
+        let output = output(r#"{"route": ["de", "en"], "min_confidence": 0}"#, text);
+        assert_eq!((attribute(&output, "language").as_str(), output.branch.as_deref()), ("und", None), "{text:?}");
+        assert_eq!(attribute(&output, "language-confidence"), "0.00");
+    }
+}
+
+#[test]
+fn what_is_below_the_least_confidence_is_undetermined_and_says_how_sure_it_was() {
+    let mixed = format!("{GERMAN} {ENGLISH}");
+    let guess = output(r#"{"route": ["de", "en"], "min_confidence": 0}"#, &mixed);
+    let confidence = attribute(&guess, "language-confidence");
+    assert!(guess.branch.is_some() && confidence.parse::<f64>().unwrap() < 0.9, "{confidence}");
+    let unsure = output(r#"{"route": ["de", "en"], "min_confidence": 0.9}"#, &mixed);
+    assert_eq!((attribute(&unsure, "language").as_str(), unsure.branch.as_deref()), ("und", None));
+    assert_eq!(attribute(&unsure, "language-confidence"), confidence);
+}
+
+#[test]
+fn the_least_confidence_itself_is_enough() {
+    let mixed = format!("{GERMAN} {ENGLISH}");
+    let confidence = attribute(&output("{}", &mixed), "language-confidence");
+    let config = format!(r#"{{"min_confidence": {confidence}}}"#);
+    assert_ne!(attribute(&output(&config, &mixed), "language"), "und");
+}
+
+#[test]
+fn only_the_beginning_of_a_long_text_is_looked_at() {
+    let mut text = GERMAN.repeat(SAMPLE / GERMAN.chars().count() + 1);
+    text.push_str(&ENGLISH.repeat(1_000));
+    assert_eq!(language(&text), "de");
+}
+
+#[test]
+fn what_is_no_text_is_rejected() {
+    match process("{}", b"\xff", None) {
+        Outcome::Reject(failure) => assert_eq!(failure.code, "not-utf8"),
+        other => panic!("a rejection expected, not {other:?}"),
+    }
+}
+
+#[test]
+fn every_language_that_may_be_routed_is_a_declared_branch() {
+    let branches = Detect::describe().branches;
+    assert_eq!(branches.len(), ALL.len());
+    for (branch, language) in branches.iter().zip(&ALL) {
+        assert_eq!(
+            (branch.label.as_str(), &branch.description),
+            (language.code, &format!("Text in {}", language.name))
+        );
+    }
+}
+
+#[test]
+fn an_unknown_language_is_named_with_its_place_and_the_known_ones() {
+    let faults = configure::<Detect>(r#"{"route": ["de", "xx"]}"#).unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].pointer, "/route/1");
+    assert!(faults[0].message.contains("`xx`") && faults[0].message.contains("de, el, en"), "{}", faults[0].message);
+    assert!(configure::<Detect>(r#"{"routes": []}"#).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_text_has_the_same_outcome_each_time(text in ".{0,400}") {
+        let config = r#"{"route": ["de", "en"]}"#;
+        prop_assert_eq!(output(config, &text), output(config, &text));
+    }
+
+    #[test]
+    fn any_scraps_of_words_have_an_outcome(text in "[a-zäöüßéçабв ,.\n0-9]{0,60}") {
+        output("{}", &text);
+    }
+}
