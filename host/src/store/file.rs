@@ -35,7 +35,7 @@ const MIGRATIONS: &[&str] = &["
         key   BLOB NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (job, key)
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
 "];
 
 /// The file of a pipeline in the folder.
