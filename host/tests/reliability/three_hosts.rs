@@ -87,8 +87,8 @@ async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
     run.say(
         "figures",
         format!(
-            "{done} faults, {events} events, {} lost, {} repeated (bound {stated}), peak {} events/s, longest standstill \
-             {:?}, {} samples of offsets, moves of each partition {:?}, settled {calm:?} after the last fault",
+            "{done} faults, {events} events, {} lost, {} repeated (bound {stated}), peak {} events/s, longest \
+             standstill {:?}, {} samples of offsets, moves of each partition {:?}, settled {calm:?} after the last fault",
             account.lost.len(),
             account.repeated,
             watched.peak,
