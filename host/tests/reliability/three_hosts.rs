@@ -7,7 +7,7 @@ use fastrand::Rng;
 use tokio::sync::watch;
 
 use crate::bench::{Bench, PASS, QUICK, Setup};
-use crate::extent::{Run, is_soak, place, size};
+use crate::extent::{Run, place, size};
 use crate::host::Host;
 use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
@@ -37,9 +37,6 @@ async fn hosts_that_come_and_go_and_hang_lose_nothing_and_never_set_an_offset_ba
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_where_the_broker_assigns_partitions() {
-    if !is_soak() {
-        return;
-    }
     let _place = place().await;
     come_and_go(Run::new("three hosts, KIP-848"), vec![("group.protocol", "consumer"), POLL]).await;
 }
