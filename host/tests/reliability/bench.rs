@@ -163,6 +163,11 @@ impl Bench {
             assert!(Instant::now() < deadline, "the topic {name} cannot be created");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        // That it is created is not yet known to whoever asks next.
+        while self.offsets.ends(&name, partitions).is_err() {
+            assert!(Instant::now() < deadline, "the topic {name} does not appear");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Deletes the topic of a role.

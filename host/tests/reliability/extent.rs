@@ -28,11 +28,7 @@ pub(crate) async fn alone() -> SemaphorePermit<'static> {
 
 /// `full` in a soak, `short` otherwise.
 pub(crate) fn size<T>(short: T, full: T) -> T {
-    if is_soak() { full } else { short }
-}
-
-pub(crate) fn is_soak() -> bool {
-    std::env::var_os("GRISTMILL_SOAK").is_some()
+    if std::env::var_os("GRISTMILL_SOAK").is_some() { full } else { short }
 }
 
 /// A number from the environment.

@@ -16,6 +16,8 @@ impl Offsets {
     pub(crate) fn new(broker: &str, group: &str) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker).set("group.id", group).set("enable.auto.commit", "false");
+        // A transaction that hangs must not keep the oracle from looking.
+        config.set("isolation.level", "read_uncommitted");
         Self(config.create().unwrap())
     }
 

@@ -35,8 +35,8 @@ impl OwnBroker {
     /// Starts one; returns when it answers.
     pub(crate) async fn start() -> Self {
         let jars = std::env::var("GRISTMILL_TEST_KAFKA_HOME").expect(
-            "GRISTMILL_TEST_KAFKA_HOME is not set: run `cargo verify` or `cargo xtask test`, or set it to a folder with \
-             the jars of Apache Kafka, such as target/kafka/libs-4.1.0 after `cargo xtask kafka`",
+            "GRISTMILL_TEST_KAFKA_HOME is not set: run `cargo verify` or `cargo xtask test`, or set it to a folder \
+             with the jars of Apache Kafka, such as target/kafka/libs-4.1.0 after `cargo xtask kafka`",
         );
         let mut broker =
             Self { jars: jars.into(), folder: tempfile::tempdir().unwrap(), port: free_port(), running: None };

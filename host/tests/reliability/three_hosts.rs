@@ -7,7 +7,7 @@ use fastrand::Rng;
 use tokio::sync::watch;
 
 use crate::bench::{Bench, PASS, QUICK, Setup};
-use crate::extent::{Run, is_soak, place, size};
+use crate::extent::{Run, place, size};
 use crate::host::Host;
 use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
@@ -37,9 +37,6 @@ async fn hosts_that_come_and_go_and_hang_lose_nothing_and_never_set_an_offset_ba
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_where_the_broker_assigns_partitions() {
-    if !is_soak() {
-        return;
-    }
     let _place = place().await;
     come_and_go(Run::new("three hosts, KIP-848"), vec![("group.protocol", "consumer"), POLL]).await;
 }
@@ -87,8 +84,8 @@ async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
     run.say(
         "figures",
         format!(
-            "{done} faults, {events} events, {} lost, {} repeated (bound {stated}), peak {} events/s, longest standstill \
-             {:?}, {} samples of offsets, moves of each partition {:?}, settled {calm:?} after the last fault",
+            "{done} faults, {events} events, {} lost, {} repeated (bound {stated}), peak {} events/s, longest \
+             standstill {:?}, {} samples of offsets, moves of each partition {:?}, settled {calm:?} after the last fault",
             account.lost.len(),
             account.repeated,
             watched.peak,
