@@ -31,6 +31,7 @@ const BELOW_ADAPTERS: &[&str] = &["config", "ports", "model"];
 const UNSAFE: &[(&str, &str)] = &[
     ("host/src/kafka/message.rs", "the safe headers of rdkafka panic on a name that is not UTF-8"),
     ("host/src/kafka/commit.rs", "the safe asynchronous commit of rdkafka never tells how it ended"),
+    ("host/src/kafka/fence.rs", "the safe group metadata of rdkafka does not show its generation"),
     (
         "host/src/kafka/embedded.rs",
         "rdkafka has no safe call that spares the embedded broker's first member a wait of 3 s",

@@ -119,7 +119,7 @@ async fn fill(settings: &Settings, what: &'static str, count: usize, payload: fn
 
 async fn create(settings: &Settings, topic: &str) -> String {
     let creation = Creation { partitions: PARTITIONS, replication: 1 };
-    kafka::check_topics(settings, &[topic], Some(creation)).await.unwrap();
+    kafka::check_topics(settings, &[kafka::Topic::source(topic)], Some(creation)).await.unwrap();
     topic.to_owned()
 }
 

@@ -35,6 +35,7 @@ impl Host {
             };
             let partitions = cluster::creation(pipeline).map_or(EMBEDDED_PARTITIONS, |creation| creation.partitions);
             for topic in run::topics(pipeline) {
+                let topic = topic.name;
                 broker.create_topic(topic, partitions).with_context(|| format!("the topic {topic}"))?;
             }
             embedded = Some(broker);
@@ -97,8 +98,8 @@ mod tests {
 
     fn pipeline(file: &str, name: &str, source: &str) -> Pipeline {
         let text = format!(
-            "name = {name:?}\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ {source} }}\nsink = {{ topic = \"out\" }}\n\
-             dead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", module = \"builtin:extract\" }}]\n"
+            "name = {name:?}\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ {source} }}\n\
+             sink = {{ topic = \"out\" }}\ndead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", module = \"builtin:extract\" }}]\n"
         );
         Pipeline::parse(&text, Path::new(file)).unwrap()
     }

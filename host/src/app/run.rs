@@ -7,9 +7,12 @@ use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Host, Loaded, cluster};
-use crate::config::{self, Brokers, Fault, Pipeline, Start};
+use crate::config::{self, Brokers, Pipeline, Start};
 use crate::flow::{self, Delivery, FlowError, Letters, Limits};
-use crate::kafka::{EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics};
+use crate::kafka::{
+    EmbeddedBroker, KafkaSink, KafkaSource, KafkaTransactor, Settings, SourceSettings, Topic, TransactionSettings,
+    check_topics,
+};
 use crate::model::{Target, Timestamp};
 use crate::ports::Observer;
 
@@ -50,19 +53,24 @@ impl Running {
             }
             (Brokers::Addresses(_), _) => {
                 let creation = cluster::creation(config);
-                let created = check_topics(&settings, &topics(config), creation).await.map_err(anyhow::Error::new)?;
-                for topic in created {
+                let topics = topics(config);
+                let checked = check_topics(&settings, &topics, creation).await.map_err(anyhow::Error::new)?;
+                for topic in checked.created {
                     tracing::info!(topic, "created");
+                }
+                for tight in checked.tight {
+                    tracing::warn!("{tight}");
                 }
             }
         }
         let source = KafkaSource::open(&settings, source_settings(config)).map_err(anyhow::Error::new)?;
+        let delivery = delivery(config, &settings, &source).await?;
         let pipeline = flow::Pipeline {
             name: Arc::clone(&config.name),
             steps: loaded.steps,
             plan: Arc::clone(&config.plan),
             content_type: config.source.content_type.clone(),
-            delivery: delivery(config, &settings)?,
+            delivery,
             output_topic: Arc::clone(&config.sink.topic),
             letters: Letters {
                 topic: Arc::clone(&config.dead_letter.topic),
@@ -105,30 +113,35 @@ impl Running {
     }
 }
 
-/// How outputs are written: by a sink of the pipeline's own, whatever others this process runs.
-fn delivery(config: &Pipeline, settings: &Settings) -> Result<Delivery, Failure> {
+/// How outputs are written: by a sink or a transactor of the pipeline's own, whatever others this process runs.
+async fn delivery(config: &Pipeline, settings: &Settings, source: &KafkaSource) -> Result<Delivery, Failure> {
     match config.delivery {
         config::Delivery::AtLeastOnce => {
             let sink = KafkaSink::open(settings).map_err(anyhow::Error::new)?;
             Ok(Delivery::AtLeastOnce(Arc::new(sink)))
         }
-        config::Delivery::ExactlyOnce { .. } => {
-            let place = config.place("/delivery");
-            let fault = Fault::at(place, "this version of Gristmill cannot deliver exactly once yet");
-            Err(Failure::Config(fault.label("take the line out for at-least-once").into()))
+        config::Delivery::ExactlyOnce { most, every } => {
+            let transactions = TransactionSettings::new(every);
+            let transactor = KafkaTransactor::open(settings, source, transactions).await.map_err(anyhow::Error::new)?;
+            let most = NonZeroUsize::try_from(most).unwrap_or(NonZeroUsize::MIN);
+            Ok(Delivery::ExactlyOnce { transactor: Arc::new(transactor), most, every })
         }
     }
 }
 
 /// All topics that the pipeline reads or writes, each once.
-pub(super) fn topics(config: &Pipeline) -> Vec<&str> {
-    let mut topics = vec![&*config.source.topic, &*config.sink.topic, &*config.dead_letter.topic];
+pub(super) fn topics(config: &Pipeline) -> Vec<Topic<'_>> {
+    let mut topics = vec![
+        Topic::source(&config.source.topic),
+        Topic::sink(&config.sink.topic),
+        Topic::dead_letters(&config.dead_letter.topic),
+    ];
     let targets = config.plan.nodes.iter().flat_map(|node| node.branches.values().chain([&node.next]));
     for target in targets {
         if let Target::Topic(topic) = target
-            && !topics.contains(&&**topic)
+            && !topics.iter().any(|known| *known.name == **topic)
         {
-            topics.push(topic);
+            topics.push(Topic::sink(topic));
         }
     }
     topics

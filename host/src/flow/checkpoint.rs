@@ -78,6 +78,6 @@ mod tests {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), count);
-        assert_eq!(keys.contains(&key("s", Fingerprint([1; 32]), Edition(0), &base)), true, "the same again");
+        assert!(keys.contains(&key("s", Fingerprint([1; 32]), Edition(0), &base)), "the same again");
     }
 }

@@ -56,7 +56,7 @@ pub(super) struct Settled {
 /// What can happen to the partitions from inside.
 pub(super) enum Turn {
     /// The task of a job ended by itself, or aborted without anything done.
-    Ended(Id, Option<Done>),
+    Ended(Id, Option<Box<Done>>),
     /// A transaction ended.
     Transacted(Result<(), TransactionError>),
     /// A revocation has waited long enough for its jobs.
@@ -205,7 +205,7 @@ impl Partitions {
         tokio::select! {
             biased;
             ended = self.jobs.join_next_with_id(), if !self.jobs.is_empty() => match ended {
-                Some(Ok((id, Ok(done)))) => Ok(Turn::Ended(id, Some(done))),
+                Some(Ok((id, Ok(done)))) => Ok(Turn::Ended(id, Some(Box::new(done)))),
                 Some(Ok((_, Err(error)))) => Err(error),
                 Some(Err(aborted)) if aborted.is_cancelled() => Ok(Turn::Ended(aborted.id(), None)),
                 Some(Err(panicked)) => Err(FlowError::Panic(panicked)),
@@ -220,7 +220,7 @@ impl Partitions {
 
     /// Takes note of the end of a job's stages, and begins the job whose turn it is then. Nothing is settled for a job of
     /// an earlier generation: its partition was given away in between, and its event is being worked on again.
-    pub(super) fn finish(&mut self, id: Id, done: Option<Done>) -> Option<Settled> {
+    pub(super) fn finish(&mut self, id: Id, done: Option<Box<Done>>) -> Option<Settled> {
         let job = self.running.remove(&id)?;
         let lane = self.lanes.get_mut(&job.event.partition).filter(|lane| lane.generation() == job.generation);
         let (Some(lane), Some(done)) = (lane, done) else {
@@ -237,7 +237,7 @@ impl Partitions {
                 Some(Settled { event: job.event.clone(), below })
             }
             Delivery::ExactlyOnce { .. } => {
-                lane.outbox.put(done, below);
+                lane.outbox.put(*done, below);
                 self.transactions.note_ready();
                 None
             }

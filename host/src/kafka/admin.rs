@@ -11,11 +11,61 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::log::{self, LogOnly};
 use super::settings::{Settings, SettingsError, check_topic_name, refusal};
+use super::sizes::{self, LETTER_LIMIT, LIMIT, Tight};
 
 /// The longest a check takes, and creating topics after it.
-const LONGEST: Duration = Duration::from_secs(10);
+pub(super) const LONGEST: Duration = Duration::from_secs(10);
 /// How long one question waits for its answer before errors of the connection are looked at.
 const QUESTION: Duration = Duration::from_secs(1);
+
+/// A topic of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Topic<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is there for.
+    pub role: Role,
+}
+
+/// What a topic is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Events are read from it.
+    Source,
+    /// Outputs are written to it.
+    Sink,
+    /// Dead letters are written to it.
+    DeadLetters,
+}
+
+impl<'a> Topic<'a> {
+    /// Events are read from it.
+    #[must_use]
+    pub fn source(name: &'a str) -> Self {
+        Self { name, role: Role::Source }
+    }
+
+    /// Outputs are written to it.
+    #[must_use]
+    pub fn sink(name: &'a str) -> Self {
+        Self { name, role: Role::Sink }
+    }
+
+    /// Dead letters are written to it.
+    #[must_use]
+    pub fn dead_letters(name: &'a str) -> Self {
+        Self { name, role: Role::DeadLetters }
+    }
+}
+
+/// What a check found that is no reason not to start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The topics that were missing and are there now.
+    pub created: Vec<String>,
+    /// Dead-letter topics to warn of.
+    pub tight: Vec<Tight>,
+}
 
 /// How missing topics are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,18 +124,36 @@ fn describe(faults: &[TopicFault]) -> String {
 }
 
 /// Checks that the brokers answer and that all these topics exist; creates missing ones if `creation` says how. One
-/// error names all that is wrong. Takes 10 s at most, 20 s when topics are created. Returns what was created.
+/// error names all that is wrong. Takes 20 s at most, 40 s when topics are created.
+///
+/// A dead-letter topic is created with a `max.message.bytes` of 18 MiB, so that every event fits in it with its headers. Of
+/// one that is there and takes smaller records than a source, the result tells.
 ///
 /// The embedded broker creates no topics by this way: see [`EmbeddedBroker`](super::EmbeddedBroker).
 pub async fn check_topics(
     settings: &Settings,
-    topics: &[&str],
+    topics: &[Topic<'_>],
+    creation: Option<Creation>,
+) -> Result<Checked, CheckError> {
+    let mut names: Vec<&str> = Vec::new();
+    for topic in topics {
+        check_topic_name(topic.name)?;
+        if !names.contains(&topic.name) {
+            names.push(topic.name);
+        }
+    }
+    let created = provide(settings, topics, &names, creation).await?;
+    Ok(Checked { created, tight: sizes::tight(settings, topics).await })
+}
+
+/// Finds the topics of these names, or creates them.
+async fn provide(
+    settings: &Settings,
+    topics: &[Topic<'_>],
+    names: &[&str],
     creation: Option<Creation>,
 ) -> Result<Vec<String>, CheckError> {
-    for topic in topics {
-        check_topic_name(topic)?;
-    }
-    let (faults, missing) = look(settings, topics, Instant::now() + LONGEST).await?;
+    let (faults, missing) = look(settings, names, Instant::now() + LONGEST).await?;
     if !faults.is_empty() {
         return Err(CheckError::Topics(faults));
     }
@@ -95,7 +163,8 @@ pub async fn check_topics(
             false => Err(CheckError::Topics(missing.into_iter().map(not_there).collect())),
         };
     };
-    create(settings, &missing, creation).await?;
+    let letters: Vec<&str> = topics.iter().filter(|topic| topic.role == Role::DeadLetters).map(|t| t.name).collect();
+    create(settings, &missing, &letters, creation).await?;
     // A topic is created before every broker knows it: a consumer that comes too early is told that there is none.
     let deadline = Instant::now() + LONGEST;
     loop {
@@ -114,13 +183,22 @@ fn not_there(topic: String) -> TopicFault {
     TopicFault { topic, reason: "does not exist".into() }
 }
 
-async fn create(settings: &Settings, topics: &[String], creation: Creation) -> Result<(), CheckError> {
+async fn create(
+    settings: &Settings,
+    topics: &[String],
+    letters: &[&str],
+    creation: Creation,
+) -> Result<(), CheckError> {
     let admin: AdminClient<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(refusal)?;
     let new: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| {
             let replication = TopicReplication::Fixed(creation.replication.into());
-            NewTopic::new(topic, creation.partitions.into(), replication)
+            let new = NewTopic::new(topic, creation.partitions.into(), replication);
+            match letters.contains(&topic.as_str()) {
+                true => new.set(LIMIT, LETTER_LIMIT),
+                false => new,
+            }
         })
         .collect();
     let options = AdminOptions::new().request_timeout(Some(LONGEST)).operation_timeout(Some(LONGEST));

@@ -11,7 +11,8 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{IsError, KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use super::poll::{POLL_PAUSED, Poller, Stop};
-use super::rebalance::{Notice, Reports};
+use super::rebalance::{LOOKUP_WAIT, LOOKUPS, Notice, Reports};
+use crate::model::{Next, Partition};
 
 /// How often what is settled is committed.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -74,6 +75,34 @@ impl Poller {
         };
         if let Err(error) = result {
             tracing::warn!(source = %self.name, %error, "the commit before a revocation failed");
+        }
+    }
+
+    /// Commits where the group begins in partitions that are new to it, and waits for that. Later it would be too late:
+    /// the commit could set back what a transaction has committed in the meantime.
+    pub(super) fn commit_beginnings(&mut self, beginnings: Vec<(Partition, Next)>) -> anyhow::Result<()> {
+        if beginnings.is_empty() {
+            return Ok(());
+        }
+        for (partition, begin) in beginnings {
+            self.settled.pin(partition, begin);
+        }
+        self.settled.store(&self.consumer).context("cannot store offsets")?;
+        let mut tried = 0;
+        loop {
+            let Err(error) = committed(self.consumer.commit_consumer_state(CommitMode::Sync)) else {
+                return Ok(());
+            };
+            tried += 1;
+            if self.consumer.assignment_lost() {
+                // They are not ours any more; whoever gets them does the same.
+                return Ok(());
+            }
+            if tried == LOOKUPS {
+                return Err(error).context("cannot commit where the group begins");
+            }
+            tracing::warn!(source = %self.name, %error, tried, "cannot commit where the group begins, trying again");
+            thread::sleep(LOOKUP_WAIT);
         }
     }
 

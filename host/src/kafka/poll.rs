@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::backlog::{Backlog, Flow, Valve};
 use super::commit::Commit;
+use super::fence::Fence;
 use super::offsets::{self, Settled};
 use super::rebalance::{Assignment, Notice, Reports};
 use super::{HighWater, Start, message};
@@ -27,6 +28,8 @@ const POLL: Duration = Duration::from_millis(100);
 const BEFORE_PAUSE: Duration = Duration::from_secs(1);
 /// How often a full backlog is looked at.
 const LOOK: Duration = Duration::from_millis(1);
+/// How long leaving waits for a question that a transaction asks of the group.
+const LAST_QUESTION: Duration = Duration::from_secs(1);
 /// The same as [`POLL`] while partitions are paused: how late a resume may be.
 pub(super) const POLL_PAUSED: Duration = Duration::from_millis(20);
 
@@ -54,7 +57,9 @@ pub(super) enum Stop {
 /// Everything the thread owns.
 pub(super) struct Poller {
     pub(super) name: String,
-    pub(super) consumer: BaseConsumer<Reports>,
+    /// Others hold it for the length of a question, see [`Fence`].
+    pub(super) consumer: Arc<BaseConsumer<Reports>>,
+    pub(super) fence: Arc<Fence>,
     pub(super) notices: mpsc::Receiver<Notice>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) control: UnboundedSender<Control>,
@@ -84,8 +89,15 @@ impl Poller {
             // Nobody listens when the source was dropped.
             let _ = self.control.send(Control::Ended(error));
         }
+        // From here on rebalances are agreed to without a word to the flow.
+        self.fence.close();
         // Dropped by its caller, who does not ask for the result.
         let _ = committed.send(self.last_commit());
+        // A transaction may be asking the group something just now, and the end of the consumer is this thread's.
+        let deadline = Instant::now() + LAST_QUESTION;
+        while Arc::strong_count(&self.consumer) > 1 && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
         // The end of the consumer leaves the group; `leave` made it agree to everything that takes.
         drop(self.consumer);
     }
@@ -190,6 +202,11 @@ impl Poller {
                 Err(Stop::Failed(anyhow!(words).context(
                     "records the group has not read are gone from the broker; reset the group's offsets, or set the Kafka \
                      property auto.offset.reset to \"earliest\" to go on with the oldest record that is left",
+                )))
+            }
+            Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId) => {
+                Err(Stop::Failed(anyhow!(words).context(
+                    "another member of the group has the same group.instance.id; give each host one of its own",
                 )))
             }
             Some(code) if fatal || is_final(code) => Err(Stop::Failed(anyhow!(words).context(error.clone()))),

@@ -14,7 +14,8 @@ pub(super) const FOR_CONSUMERS: &[Preset] = &[
     ("queued.max.messages.kbytes", "queued.max.messages.kbytes", "16384"),
     ("fetch.message.max.bytes", "max.partition.fetch.bytes", "1048576"),
     ("fetch.max.bytes", "fetch.max.bytes", "16777216"),
-    ("receive.message.max.bytes", "receive.message.max.bytes", "16777728"),
+    // A first record comes whole even if it is larger than all these: as large as a dead-letter topic takes.
+    ("receive.message.max.bytes", "receive.message.max.bytes", "20971520"),
     // After a pause the next fetch waits for the one that was on its way and found nothing: this long.
     ("fetch.wait.max.ms", "fetch.wait.max.ms", "100"),
     // The library's second is a long time for the first event after a lull.
@@ -35,8 +36,15 @@ pub(super) const FOR_PRODUCERS: &[Preset] = &[
     ("message.timeout.ms", "delivery.timeout.ms", "120000"),
     ("queue.buffering.max.kbytes", "queue.buffering.max.kbytes", "65536"),
     // How large a record may be is the broker's to say; the library's own 1 MB would be in its way. Batches stay at
-    // `batch.size`, so that a record which is too large is refused alone.
-    ("message.max.bytes", "message.max.bytes", "16777216"),
+    // `batch.size`, so that a record which is too large is refused alone. 16 MiB for an event, and 1 MiB for what a dead
+    // letter adds to it.
+    ("message.max.bytes", "message.max.bytes", "17825792"),
+];
+
+pub(super) const FOR_TRANSACTIONS: &[Preset] = &[
+    // Readers of committed records wait this long at most for a host that died, and so does the next owner of its
+    // partitions.
+    ("transaction.timeout.ms", "transaction.timeout.ms", "10000"),
 ];
 
 const OWN_COMMITS: &str = "offsets are committed only for what is finished";
@@ -54,7 +62,7 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("bootstrap.servers", OWN_BROKERS),
     ("metadata.broker.list", OWN_BROKERS),
     ("delivery.report.only.error", OWN_ACKS),
-    ("transactional.id", "the sink does not use transactions"),
+    ("transactional.id", "it is made of the group's name and its group.instance.id"),
     ("enable.partition.eof", "a source has no end"),
 ];
 

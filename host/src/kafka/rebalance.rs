@@ -22,8 +22,8 @@ use crate::model::{Generation, Next, Partition};
 /// How long a lookup before an assignment may take, how often it is tried, and the wait in between. Together less than
 /// the broker waits for a member at its default of five minutes.
 const LOOKUP: Duration = Duration::from_secs(10);
-const LOOKUPS: u32 = 10;
-const LOOKUP_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LOOKUPS: u32 = 10;
+pub(super) const LOOKUP_WAIT: Duration = Duration::from_secs(1);
 /// How often a drain looks whether the flow has acknowledged.
 const ACK_CHECK: Duration = Duration::from_millis(5);
 
@@ -123,9 +123,8 @@ impl Poller {
         for partition in &partitions {
             self.assignment.owned.insert(partition.clone(), generation);
         }
-        for (partition, end) in ends {
-            self.settled.pin(partition, end);
-        }
+        self.fence.assign(&partitions, generation);
+        self.commit_beginnings(ends).map_err(Stop::Failed)?;
         tracing::info!(source = %self.name, partitions = partitions.len(), generation = generation.0, "assigned");
         match partitions.is_empty() {
             true => Ok(()),
@@ -149,6 +148,8 @@ impl Poller {
                 self.commit_now();
             }
         }
+        // Before anything else, and long before the group hears of it: see `Fence`.
+        self.fence.revoke(&partitions);
         for partition in &partitions {
             self.assignment.owned.remove(partition);
             self.settled.forget(partition);

@@ -144,7 +144,8 @@ impl<'a> Sending<'a> {
     }
 }
 
-fn size(record: &Record) -> usize {
+/// The bytes of a record's key, value and headers.
+pub(super) fn size(record: &Record) -> usize {
     let length = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
     let headers: usize = record.headers.iter().map(|header| header.name.len() + length(&header.value)).sum();
     length(&record.key) + length(&record.payload) + headers

@@ -8,7 +8,9 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
-use super::properties::{CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, OWN_ACKS, Preset, REFUSED};
+use super::properties::{
+    CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, FOR_TRANSACTIONS, OWN_ACKS, Preset, REFUSED,
+};
 
 /// Which brokers, and how to talk to them.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -213,6 +215,35 @@ impl Settings {
         Ok(self.with(FOR_PRODUCERS))
     }
 
+    /// For a producer with this transactional id that begins a transaction so often.
+    pub(super) fn transactional(&self, id: &str, every: Duration) -> Result<ClientConfig, SettingsError> {
+        let mut config = self.producer()?;
+        self.preset(&mut config, FOR_TRANSACTIONS);
+        let timeout = config.get("transaction.timeout.ms").and_then(|value| value.parse().ok()).unwrap_or(60_000);
+        if u128::from(timeout) <= every.as_millis() {
+            return Err(SettingsError::Contradiction(format!(
+                "transaction.timeout.ms = {timeout} is not longer than the {every:?} between transactions"
+            )));
+        }
+        if self.properties.get("isolation.level").is_some_and(|level| level != "read_committed") {
+            return Err(SettingsError::Contradiction(
+                "exactly-once reads committed records and offsets only: leave isolation.level at read_committed".into(),
+            ));
+        }
+        // librdkafka wants a record to be given up before its transaction is.
+        let delivery = ["message.timeout.ms", "delivery.timeout.ms"].into_iter().find_map(|name| {
+            let longest: u64 = config.get(name)?.parse().ok()?;
+            config.remove(name);
+            Some(longest).filter(|longest| *longest > 0)
+        });
+        config.set("message.timeout.ms", delivery.unwrap_or(timeout).min(timeout).to_string());
+        // A topic that is not there is to be found out before its record times out.
+        let propagation = "topic.metadata.propagation.max.ms";
+        self.preset(&mut config, &[(propagation, propagation, &(timeout / 2).to_string())]);
+        config.set("transactional.id", id);
+        Ok(config)
+    }
+
     fn with(&self, presets: &[Preset]) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (property, value) in &self.properties {
@@ -227,7 +258,7 @@ impl Settings {
     }
 
     /// Sets what the operator did not, under neither of its names.
-    fn preset(&self, config: &mut ClientConfig, presets: &[Preset]) {
+    fn preset(&self, config: &mut ClientConfig, presets: &[(&str, &str, &str)]) {
         for (property, alias, value) in presets {
             if !self.properties.contains_key(*property) && !self.properties.contains_key(*alias) {
                 config.set(*property, *value);
@@ -320,6 +351,33 @@ mod tests {
         with("max.poll.interval.ms", "21000").member(&source).unwrap();
         let error = with("max.poll.interval.ms", "20000").member(&source).unwrap_err();
         assert!(matches!(error, SettingsError::Contradiction(_)), "{error}");
+    }
+
+    #[test]
+    fn a_record_of_a_transaction_is_given_up_before_the_transaction_is() {
+        let every = Duration::from_millis(100);
+        for settings in [Settings::new("localhost"), with("delivery.timeout.ms", "90000")] {
+            let config = settings.transactional("id", every).unwrap();
+            assert_eq!(config.get("message.timeout.ms"), Some("10000"));
+            assert!(config.create::<rdkafka::producer::BaseProducer>().is_ok());
+        }
+        let config = with("delivery.timeout.ms", "2000").transactional("id", every).unwrap();
+        assert_eq!((config.get("message.timeout.ms"), config.get("delivery.timeout.ms")), (Some("2000"), None));
+    }
+
+    #[test]
+    fn a_transaction_that_is_over_before_the_next_one_is_due_is_refused() {
+        let settings = with("transaction.timeout.ms", "2000");
+        assert!(settings.transactional("id", Duration::from_millis(1_999)).is_ok());
+        let error = settings.transactional("id", Duration::from_secs(2)).unwrap_err();
+        assert!(matches!(error, SettingsError::Contradiction(_)), "{error}");
+    }
+
+    #[test]
+    fn exactly_once_reads_nothing_that_is_not_committed() {
+        let settings = with("isolation.level", "read_uncommitted");
+        let error = settings.transactional("id", Duration::from_millis(100)).unwrap_err();
+        assert!(error.to_string().contains("isolation.level"), "{error}");
     }
 
     #[test]

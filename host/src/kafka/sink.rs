@@ -20,7 +20,8 @@ const QUEUE_FULL: Duration = Duration::from_millis(20);
 /// A [`Sink`] on Kafka topics: one idempotent producer, shared by all who hold it.
 ///
 /// A delivery that is not acknowledged within `message.timeout.ms` (120 s unless set) ends as
-/// [`SinkError::Unavailable`]. A record with the timestamp 0 gets the time of its delivery: librdkafka takes 0 for none.
+/// [`SinkError::Unavailable`]. Dropped with records on their way it gives them up; that takes less than a second, also when
+/// the brokers are away. A record with the timestamp 0 gets the time of its delivery: librdkafka takes 0 for none.
 pub struct KafkaSink {
     producer: FutureProducer<LogOnly>,
 }
@@ -96,40 +97,66 @@ fn worse(first: Result<(), SinkError>, second: Result<(), SinkError>) -> Result<
 }
 
 fn native(record: &Record) -> FutureRecord<'_, [u8], [u8]> {
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-    for header in &record.headers {
-        headers = headers.insert(rdkafka::message::Header { key: &header.name, value: header.value.as_deref() });
-    }
     FutureRecord {
         topic: &record.topic,
         partition: None,
         payload: record.payload.as_deref(),
         key: record.key.as_deref(),
         timestamp: Some(record.timestamp.0),
-        headers: Some(headers),
+        headers: Some(headers(record)),
     }
 }
 
-/// What an error means to the flow.
-fn failure(topic: Arc<str>, error: KafkaError) -> SinkError {
+pub(super) fn headers(record: &Record) -> OwnedHeaders {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for header in &record.headers {
+        headers = headers.insert(rdkafka::message::Header { key: &header.name, value: header.value.as_deref() });
+    }
+    headers
+}
+
+/// Whether the broker, or librdkafka in its place, will never take such a record.
+pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code() {
-        Some(
-            code @ (Code::MessageSizeTooLarge
+    matches!(
+        code,
+        Code::MessageSizeTooLarge
             | Code::MessageBatchTooLarge
             | Code::InvalidMessage
             | Code::InvalidMessageSize
             | Code::InvalidRecord
             | Code::InvalidTimestamp
-            | Code::PolicyViolation),
-        ) => SinkError::Refused { topic, reason: code.to_string() },
+            | Code::PolicyViolation
+    )
+}
+
+/// What an error means to the flow.
+fn failure(topic: Arc<str>, error: KafkaError) -> SinkError {
+    match error.rdkafka_error_code() {
+        Some(code) if is_refusal(code) => SinkError::Refused { topic, reason: code.to_string() },
         _ => SinkError::Unavailable { topic, source: error.into() },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::model::Timestamp;
+
+    #[tokio::test]
+    async fn a_sink_that_is_dropped_with_records_for_a_dead_broker_lets_go_at_once() {
+        let sink = KafkaSink::open(&Settings::new("127.0.0.1:1")).unwrap();
+        let record =
+            Record { topic: "out".into(), key: None, payload: None, headers: Vec::new(), timestamp: Timestamp(1) };
+        let records = vec![record; 1_000];
+        let begun = tokio::time::timeout(Duration::from_millis(200), sink.deliver(records)).await;
+        assert!(begun.is_err(), "it cannot have been delivered");
+        let dropped = Instant::now();
+        tokio::task::spawn_blocking(move || drop(sink)).await.unwrap();
+        assert!(dropped.elapsed() < Duration::from_secs(3), "{:?}", dropped.elapsed());
+    }
 
     fn failed(code: RDKafkaErrorCode) -> SinkError {
         failure("out".into(), KafkaError::MessageProduction(code))

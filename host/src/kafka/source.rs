@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::backlog::{Backlog, Flow};
 use super::commit::Commit;
+use super::fence::Fence;
 use super::offsets::Settled;
 use super::poll::{Control, Order, Poller};
 use super::rebalance::{Assignment, Reports};
@@ -34,6 +35,7 @@ pub struct KafkaSource {
     owned: BTreeMap<Partition, Tenure>,
     newest: Generation,
     backlog: Arc<Backlog>,
+    fence: Arc<Fence>,
     orders: mpsc::Sender<Order>,
     end: Option<End>,
 }
@@ -60,6 +62,8 @@ impl KafkaSource {
         let (notice_sender, notices) = mpsc::channel();
         let consumer: BaseConsumer<Reports> =
             config.create_with_context(Reports::new(notice_sender)).map_err(refusal)?;
+        let consumer = Arc::new(consumer);
+        let fence = Arc::new(Fence::new(&source.group, Arc::clone(&consumer)));
         let topics: Vec<&str> = source.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(SettingsError::Client)?;
 
@@ -74,6 +78,7 @@ impl KafkaSource {
         let poller = Poller {
             name: name.clone(),
             consumer,
+            fence: Arc::clone(&fence),
             notices,
             orders: order_receiver,
             control: control_sender,
@@ -105,6 +110,7 @@ impl KafkaSource {
             owned: BTreeMap::new(),
             newest: Generation::default(),
             backlog,
+            fence,
             orders,
             end: Some(End { committed, left, timeout: source.close_timeout }),
         })
@@ -120,6 +126,11 @@ impl KafkaSource {
     #[must_use]
     pub fn late_settlements(&self) -> u64 {
         self.backlog.stale.load(Ordering::Relaxed)
+    }
+
+    /// What a transaction has to know of the group.
+    pub(super) fn fence(&self) -> Arc<Fence> {
+        Arc::clone(&self.fence)
     }
 
     /// Takes note of a control message and makes it the flow's.

@@ -130,11 +130,15 @@ fn key(caller: &Caller, request: &ChatRequest) -> CallKey {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
+    use tokio::sync::Semaphore;
+
     use super::super::fixtures::{caller, job, request, response};
     use super::*;
+    use crate::ports::{Edition, JobState};
 
     /// Counts its calls and answers with their number; fails while told so.
     #[derive(Default)]
@@ -236,5 +240,98 @@ mod tests {
         }
         assert!(!journal.chat(&who, &hello).await.unwrap().cached);
         assert_eq!(model.calls.load(Ordering::Relaxed), 2);
+    }
+
+    /// Keeps in memory, when it is let; fails where it is told.
+    struct Shelf {
+        kept: Mutex<HashMap<(JobId, Key), Kept>>,
+        let_keep: Semaphore,
+        asked_to_keep: Semaphore,
+        recalls: bool,
+        keeps: bool,
+    }
+
+    impl Shelf {
+        fn new() -> Self {
+            let (let_keep, asked_to_keep) = (Semaphore::new(1_000), Semaphore::new(0));
+            Self { kept: Mutex::default(), let_keep, asked_to_keep, recalls: true, keeps: true }
+        }
+
+        fn broken() -> StoreError {
+            StoreError { store: "shelf".into(), reason: "it fell".into() }
+        }
+    }
+
+    #[async_trait]
+    impl Store for Shelf {
+        async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError> {
+            let kept = self.kept.lock().unwrap().get(&(job.clone(), key)).cloned();
+            if self.recalls { Ok(kept) } else { Err(Self::broken()) }
+        }
+
+        async fn keep(&self, job: &JobId, key: Key, kept: Kept) -> Result<(), StoreError> {
+            self.asked_to_keep.add_permits(1);
+            self.let_keep.acquire().await.unwrap().forget();
+            self.kept.lock().unwrap().insert((job.clone(), key), kept);
+            if self.keeps { Ok(()) } else { Err(Self::broken()) }
+        }
+
+        fn ended(&self, _: &JobId, _: JobState) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    fn shelved(model: &Arc<Counting>, shelf: &Arc<Shelf>) -> Journaled<Arc<Counting>> {
+        let store: Arc<dyn Store> = Arc::<Shelf>::clone(shelf);
+        Journaled::new(Arc::clone(model), 1 << 20, Some(store))
+    }
+
+    #[tokio::test]
+    async fn another_journal_over_the_same_store_pays_nothing_again() {
+        let (model, shelf) = (Arc::new(Counting::default()), Arc::new(Shelf::new()));
+        let who = caller(1, "s", "a", 0);
+        let hello = ChatRequest { cache: crate::model::CacheUse::Off, ..request("hello") };
+        let first = shelved(&model, &shelf).chat(&who, &hello).await.unwrap();
+        let second = shelved(&model, &shelf).chat(&who, &hello).await.unwrap();
+        assert_eq!((first.cached, second.cached, &first.text), (false, true, &second.text));
+        let forgetful = shelved(&model, &shelf);
+        forgetful.forget(&job(1));
+        assert!(forgetful.chat(&who, &hello).await.unwrap().cached, "the memory forgets, not the store");
+        assert_eq!(model.calls.load(Ordering::Relaxed), 1);
+        let anew = Caller { edition: Edition(1), ..who };
+        assert!(!shelved(&model, &shelf).chat(&anew, &hello).await.unwrap().cached, "begun anew, it is another call");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_is_a_failure_of_its_own_and_nothing_is_given_out() {
+        let failure = || Err(ChatFailure::Store("the state store shelf does not work: it fell".into()));
+        let (model, who) = (Arc::new(Counting::default()), caller(1, "s", "a", 0));
+        let deaf = shelved(&model, &Arc::new(Shelf { recalls: false, ..Shelf::new() }));
+        assert_eq!(deaf.chat(&who, &request("hello")).await, failure());
+        assert_eq!(model.calls.load(Ordering::Relaxed), 0, "without the store nothing is paid");
+        let dumb = shelved(&model, &Arc::new(Shelf { keeps: false, ..Shelf::new() }));
+        assert_eq!(dumb.chat(&who, &request("hello")).await, failure());
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_given_out_only_when_it_is_kept_and_kept_even_if_nobody_waits() {
+        let (model, mut shelf) = (Arc::new(Counting::default()), Shelf::new());
+        shelf.let_keep = Semaphore::new(0);
+        let shelf = Arc::new(shelf);
+        let journal = shelved(&model, &shelf);
+        let call = tokio::spawn(async move { journal.chat(&caller(1, "s", "a", 0), &request("hello")).await });
+        shelf.asked_to_keep.acquire().await.unwrap().forget();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!call.is_finished(), "given out before it is kept");
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+        shelf.let_keep.add_permits(2);
+        let later = shelved(&model, &shelf);
+        while shelf.kept.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(later.chat(&caller(1, "s", "a", 0), &request("hello")).await.unwrap().cached);
     }
 }

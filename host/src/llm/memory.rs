@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn the_encoding_of_stored_keys_stays() {
         let hex = |key: Key| key.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(hex(key("k").stored()), "");
+        assert_eq!(hex(key("k").stored()), "4cd9530a8e592f857f8725330fc6d9e20f6e68e1b15a8d08094f7a0d15e2a16d");
     }
 
     #[test]

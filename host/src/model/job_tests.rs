@@ -1,3 +1,5 @@
+//! How items move through a job, whatever order they finish in.
+
 use bytes::Bytes;
 
 use super::*;

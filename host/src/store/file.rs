@@ -67,7 +67,7 @@ pub(super) fn open(path: &Path, max_size: u64) -> Result<(Connection, Connection
     loop {
         match prepare(path, max_size) {
             Ok(connections) => return Ok(connections),
-            Err(Refusal::NotOurs(reason)) => return Err(refused(reason)),
+            Err(Refusal::NotUsable(reason)) => return Err(refused(reason)),
             // Two processes that make one file at the same moment: SQLite does not always wait by itself here.
             Err(Refusal::Sqlite(error)) if is_busy(&error) && begun.elapsed() < BUSY => {
                 thread::sleep(Duration::from_millis(10));
@@ -101,7 +101,7 @@ fn make(path: &Path) -> io::Result<()> {
 /// Why a file is not taken.
 enum Refusal {
     Sqlite(rusqlite::Error),
-    NotOurs(String),
+    NotUsable(String),
 }
 
 impl From<rusqlite::Error> for Refusal {
@@ -118,7 +118,12 @@ fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refus
         // Only a file without pages takes it. Without it a file never gets smaller.
         writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
-    writer.pragma_update(None, "journal_mode", "WAL")?;
+    let mode: String = writer.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        let reason = "its file system cannot share memory between processes, as those of networks cannot; name a folder \
+                      on a disk of this machine by store.folder";
+        return Err(Refusal::NotUsable(reason.into()));
+    }
     // What COMMIT returned for is on the disk: not only written, but synchronised.
     writer.pragma_update(None, "synchronous", "FULL")?;
     // By the writer itself, because SQLite's own checkpoints do not tell when they fail.
@@ -151,12 +156,12 @@ fn is_new(connection: &Connection) -> Result<bool, Refusal> {
     match (application, version, objects) {
         (0, 0, 0) => Ok(true),
         (APPLICATION, version, _) if version <= MIGRATIONS.len() => Ok(false),
-        (APPLICATION, version, _) => Err(Refusal::NotOurs(format!(
+        (APPLICATION, version, _) => Err(Refusal::NotUsable(format!(
             "a newer Gristmill wrote it (version {version}, this one knows {}); use that one again, or move the file \
              away: what unfinished jobs have paid for is then paid again",
             MIGRATIONS.len()
         ))),
-        _ => Err(Refusal::NotOurs(format!(
+        _ => Err(Refusal::NotUsable(format!(
             "it is an SQLite file of another application (id {application}); move it away, or name another folder by \
              store.folder"
         ))),

@@ -225,7 +225,7 @@ async fn two_processes_share_one_file() {
 async fn a_dropped_store_writes_what_was_asked_for() {
     let bench = Bench::new();
     let store = bench.open();
-    let jobs: Vec<JobId> = (0..300).map(job).collect();
+    let jobs: Vec<JobId> = (0..100).map(job).collect();
     {
         let mut keeps = Box::pin(join_all(jobs.iter().map(|job| store.keep(job, key(0), text("x")))));
         tokio::select! {
@@ -236,7 +236,7 @@ async fn a_dropped_store_writes_what_was_asked_for() {
     }
     store.ended(&job(5), JobState::Emitted).unwrap();
     drop(store);
-    assert_eq!((bench.count("kept"), bench.count("job WHERE ended IS NOT NULL")), (300, 1));
+    assert_eq!((bench.count("kept"), bench.count("job WHERE ended IS NOT NULL")), (100, 1));
 }
 
 #[tokio::test]
@@ -275,6 +275,8 @@ async fn much_is_deleted_in_steps_and_the_file_gets_smaller() {
         join_all((0..200).map(|byte| store.keep(&job, key(byte), text(&large)))).await;
         store.ended(&job, JobState::Emitted).unwrap();
     }
+    // The notes are written with what comes next.
+    store.keep(&job(1_000_000), key(0), text("x")).await.unwrap();
     let before = std::fs::metadata(bench.file()).unwrap().len();
     bench.pass(Duration::from_secs(25 * 60 * 60));
     gone(&store, &job(7)).await;
@@ -301,7 +303,7 @@ async fn a_full_store_is_broken_for_good_and_says_what_to_do() {
             Err(error) => break error.to_string(),
         }
     };
-    assert!((10..20).contains(&kept), "{kept} of 50 kB in 1 MiB");
+    assert!((10..=20).contains(&kept), "{kept} of 50 kB in 1 MiB");
     for part in ["p.sqlite does not work: it is full", "1048576 bytes (store.max_size)", "raise", "start the pipeline"]
     {
         assert!(failure.contains(part), "{failure}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use gristmill::kafka::{
-    Creation, EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics, topic_stats,
+    Creation, EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, Topic, check_topics, topic_stats,
 };
 use gristmill::ports::{Sink, Source};
 
@@ -26,7 +26,7 @@ impl Kafka {
         settings.properties.insert("session.timeout.ms".into(), "6000".into());
         let name = fresh_name();
         let creation = Creation { partitions, replication: 1 };
-        let created = check_topics(&settings, &[&name], Some(creation)).await.unwrap();
+        let created = check_topics(&settings, &[Topic::source(&name)], Some(creation)).await.unwrap().created;
         assert_eq!(created, [name.as_str()]);
         Self { settings, source: SourceSettings::new(&name, &[&name]), _embedded: None }
     }

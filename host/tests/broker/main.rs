@@ -6,6 +6,8 @@
 
 mod bench;
 mod conformance;
+mod groups;
 mod kafka;
 mod source;
 mod tools;
+mod transactions;

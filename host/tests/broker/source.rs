@@ -29,7 +29,7 @@ fn client() -> ClientConfig {
 }
 
 /// Reads on until the source ends, and gives its last words with all their causes.
-async fn last_words(source: &mut KafkaSource) -> String {
+pub(crate) async fn last_words(source: &mut KafkaSource) -> String {
     let ended = async {
         loop {
             if let Err(error) = source.recv(Demand::Everything).await {

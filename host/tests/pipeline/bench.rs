@@ -44,7 +44,8 @@ impl Bench {
     pub(crate) async fn new(sections: &str, partitions: u16) -> Self {
         let bench = Self::without_topics(sections);
         let topics = [bench.topic("in"), bench.topic("out"), bench.topic("dead")];
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let topics =
+            [kafka::Topic::source(&topics[0]), kafka::Topic::sink(&topics[1]), kafka::Topic::dead_letters(&topics[2])];
         let creation = Creation { partitions, replication: 1 };
         kafka::check_topics(&bench.settings, &topics, Some(creation)).await.unwrap();
         bench

@@ -38,7 +38,8 @@ impl OwnBroker {
             "GRISTMILL_TEST_KAFKA_HOME is not set: run `cargo verify` or `cargo xtask test`, or set it to a folder with \
              the jars of Apache Kafka, such as target/kafka/libs-4.1.0 after `cargo xtask kafka`",
         );
-        let mut broker = Self { jars: jars.into(), folder: tempfile::tempdir().unwrap(), port: free_port(), running: None };
+        let mut broker =
+            Self { jars: jars.into(), folder: tempfile::tempdir().unwrap(), port: free_port(), running: None };
         let text = PROPERTIES
             .replace("@PORT@", &broker.port.to_string())
             .replace("@CONTROLLER_PORT@", &free_port().to_string())

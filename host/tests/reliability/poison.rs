@@ -139,7 +139,10 @@ async fn poison_of_every_kind_is_in_the_dead_letters_with_its_reason_and_nothing
     }
     assert!(letters.is_empty(), "good events among the dead letters: {letters:?}");
     let account = oracle.account(&out, &Seen::default());
-    run.say("figures", format!("{} good events, {} poisoned, {} lost", account.events, poison.len(), account.lost.len()));
+    run.say(
+        "figures",
+        format!("{} good events, {} poisoned, {} lost", account.events, poison.len(), account.lost.len()),
+    );
     account.must_be_complete();
     assert_eq!(account.repeated, 0);
 }

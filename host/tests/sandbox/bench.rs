@@ -36,6 +36,20 @@ pub(crate) fn always(text: &'static str) -> Arc<dyn Model> {
     Arc::new(Always(text))
 }
 
+/// A model whose host cannot remember what was paid.
+pub(crate) fn without_store() -> Arc<dyn Model> {
+    Arc::new(WithoutStore)
+}
+
+struct WithoutStore;
+
+#[async_trait]
+impl Model for WithoutStore {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        Err(ChatFailure::Store("the state store does not work: its disk is gone".into()))
+    }
+}
+
 struct Always(&'static str);
 
 #[async_trait]

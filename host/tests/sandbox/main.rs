@@ -6,7 +6,7 @@ mod standard;
 
 use std::time::{Duration, Instant};
 
-use bench::{Sandbox, guest, scripted};
+use bench::{Sandbox, guest, scripted, without_store};
 use gristmill::model::{Failure, Outcome};
 use gristmill::ports::StageError;
 use gristmill::wasm::{Grants, StageLimits};
@@ -116,6 +116,16 @@ async fn several_requests_run_side_by_side() {
         "answer to a answer to b answer to c answer to d answer to e"
     );
     assert!(begun.elapsed() < Duration::from_secs(4), "one after the other: {:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_ends_the_call_as_a_fault_of_the_host() {
+    let stage = Sandbox::new().model(without_store()).misbehave().await;
+    for told in ["ask anything", "ask-many a b"] {
+        let result = stage.run(told).await;
+        let Err(StageError::Host(reason)) = result else { panic!("the guest saw it: {result:?}") };
+        assert_eq!(reason.to_string(), "the state store does not work: its disk is gone");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_replay_takes_places_and_numbers() {
-        let line = "gristmill dlq replay 0/17 3/4 --from-stage enrich --max-replays 1 --limit 9 --again --dry-run --pipeline p";
+        let line = "gristmill dlq replay 0/17 3/4 --from-stage enrich --max-replays 1 --limit 9 --again --dry-run \
+                    --pipeline p";
         let Dlq::Replay(replay) = parse(line).unwrap() else { panic!() };
         let places: Vec<String> = replay.places.iter().map(ToString::to_string).collect();
         assert_eq!(places, ["0/17", "3/4"]);
@@ -167,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_list_takes_filters() {
-        let line = "gristmill dlq list --reason a --reason b --since 2026-11-20T08:00:00Z --json --all --pipeline p --brokers h:1";
+        let line = "gristmill dlq list --reason a --reason b --since 2026-11-20T08:00:00Z --json --all --pipeline p \
+                    --brokers h:1";
         let Dlq::List(list) = parse(line).unwrap() else { panic!() };
         assert_eq!(list.filters.reason, ["a", "b"]);
         assert!(list.json && list.all);

@@ -97,26 +97,37 @@ async fn write_all(desk: &Desk, replaying: &Replaying, chosen: &Chosen) -> Resul
     Ok(sent)
 }
 
-/// An event that is sent again, and the marks of its letters.
+/// An event that is sent again, and the mark of its letter.
 struct Pair {
     event: Record,
-    marks: Vec<Record>,
+    mark: Record,
+    /// The marks of further letters of the same job.
+    repeats: Vec<Record>,
 }
 
 impl Pair {
     fn new(replaying: &Replaying, letter: &Letter, repeats: &[&Letter], event: &Event) -> Self {
         let mark = |letter| replaying.mark(letter, event.key.clone());
-        let marks = [letter].into_iter().chain(repeats.iter().copied()).map(mark).collect();
-        Self { event: replaying.event(letter, event), marks }
+        Self {
+            event: replaying.event(letter, event),
+            mark: mark(letter),
+            repeats: repeats.iter().copied().map(mark).collect(),
+        }
     }
 }
 
 /// Writes the events, then the marks of those that are acknowledged: should it stop in between, an event is rather
 /// replayed twice than never.
 async fn write(desk: &Desk, batch: Vec<Pair>) -> Result<usize, Failure> {
+    if batch.is_empty() {
+        return Ok(0);
+    }
     let group = Some(desk.pipeline.source.group.as_str());
-    let (events, marks): (Vec<Record>, Vec<Vec<Record>>) =
-        batch.into_iter().map(|pair| (pair.event, pair.marks)).unzip();
+    let (mut events, mut marks) = (Vec::new(), Vec::new());
+    for pair in batch {
+        events.push(pair.event);
+        marks.push([pair.mark].into_iter().chain(pair.repeats));
+    }
     let count = events.len();
     let sent = kafka::send(&desk.settings, group, events, |_| {}).await;
     let acknowledged = match &sent {

@@ -4,8 +4,10 @@ use super::{LEAST, parse, shown};
 use crate::config::{ConfigError, Pipeline};
 use crate::model::{Intake, OnFailure, Plan, Target};
 
-/// A pipeline of these stages: each a name and the lines it has besides name and module.
-fn stages(stages: &[(&str, &str)]) -> Result<Pipeline, ConfigError> {
+/// A stage: its name, and the lines it has besides name and module.
+type Lines<'a> = (&'a str, &'a str);
+
+fn stages(stages: &[Lines<'_>]) -> Result<Pipeline, ConfigError> {
     let (mut text, _) = LEAST.split_once("[[stage]]").map(|(head, rest)| (head.to_owned(), rest)).unwrap();
     for (name, more) in stages {
         text.push_str(&format!("[[stage]]\nname = \"{name}\"\nmodule = \"builtin:x\"\n{more}\n"));
@@ -14,7 +16,7 @@ fn stages(stages: &[(&str, &str)]) -> Result<Pipeline, ConfigError> {
 }
 
 #[track_caller]
-fn plan(of: &[(&str, &str)]) -> Plan {
+fn plan(of: &[Lines<'_>]) -> Plan {
     Plan::clone(&stages(of).unwrap().plan)
 }
 
@@ -122,7 +124,7 @@ error: no way leads to stage "b"
 
 #[test]
 fn faults_of_ways_say_the_way_out() {
-    let cases: [(&[(&str, &str)], &str, &str); 12] = [
+    let cases: [(&[Lines<'_>], &str, &str); 12] = [
         (&[("sink", "")], "no stage can be named \"sink\"", "name the stage otherwise"),
         (&[("drop", "")], "no stage can be named \"drop\"", "name the stage otherwise"),
         (&[("a", "next = \"topic:documents\"")], "leads to \"documents\", the topic of events", "of its own"),
@@ -163,4 +165,22 @@ fn a_stage_that_rescues_has_nothing_of_its_own() {
 fn two_stages_cannot_rescue_each_other() {
     let shown = shown(stages(&[("a", "on_failure = \"rescue:b\""), ("b", "on_failure = \"rescue:a\"")]));
     assert!(shown.contains("stage \"a\" rescues, so it has no \"on_failure\" of its own"), "{shown}");
+}
+
+/// The reference must not rot: the ways that it shows are ways.
+#[test]
+fn the_references_example_of_ways_parses() {
+    let reference = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pipeline-file.md");
+    if !reference.exists() {
+        return;
+    }
+    let text = std::fs::read_to_string(&reference).unwrap();
+    let block = text.split("```toml\n").find(|block| block.contains("next = \"english\"")).unwrap();
+    let block = block.split("```").next().unwrap();
+    let (head, _) = LEAST.split_once("[[stage]]").unwrap();
+    let models = "[models.smart]\ntargets = [{ provider = \"scripted\", script = \"a.toml\" }]\n";
+    let pipeline = parse(&format!("{head}{block}{models}")).unwrap();
+    let report = pipeline.stages.len() - 1;
+    assert_eq!(pipeline.plan.nodes[report].intake, Intake::Gathered);
+    assert_eq!(pipeline.plan.nodes[2].next, Target::Stage(report), "over the stage that rescues");
 }

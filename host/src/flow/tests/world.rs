@@ -69,7 +69,7 @@ impl Transactor for NotingTransactor {
             return Err(TransactionError::Aborted("as told".into()));
         }
         if let Some(index) = batch.records.iter().position(|record| text(record) == "huge" && &*record.topic == "out") {
-            let topic = batch.records[index].topic.clone();
+            let topic = std::sync::Arc::clone(&batch.records[index].topic);
             return Err(TransactionError::Refused { record: index, topic, reason: "too large".into() });
         }
         let records: Vec<String> = batch.records.iter().map(shown).collect();
