@@ -151,3 +151,9 @@ fn events_are_enriched_in_place_and_the_bad_ones_are_dead_letters() {
     let topics = ["tickets", "tickets.enriched", "tickets.dead"];
     run_and_compare("events", topics, &["tickets.jsonl"], &["--lines"], 5);
 }
+
+#[test]
+fn clauses_are_summarised_by_language_and_contracts_analysed_as_a_whole() {
+    let files = ["consulting-agreement.txt", "lizenz-licence.md", "wartungsvertrag.html"];
+    run_and_compare("contracts", ["contracts", "contracts.analysed", "contracts.dead"], &files, &[], files.len());
+}
