@@ -126,8 +126,8 @@ fn describe(faults: &[TopicFault]) -> String {
 /// Checks that the brokers answer and that all these topics exist; creates missing ones if `creation` says how. One
 /// error names all that is wrong. Takes 20 s at most, 40 s when topics are created.
 ///
-/// A dead-letter topic is created with a `max.message.bytes` of 18 MiB, so that every event fits in it with its headers. Of
-/// one that is there and takes smaller records than a source, the result tells.
+/// A dead-letter topic is created with a `max.message.bytes` of 18 MiB, so that every event fits in it with its
+/// headers. Of one that is there and takes smaller records than a source, the result tells.
 ///
 /// The embedded broker creates no topics by this way: see [`EmbeddedBroker`](super::EmbeddedBroker).
 pub async fn check_topics(

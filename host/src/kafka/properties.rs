@@ -36,8 +36,8 @@ pub(super) const FOR_PRODUCERS: &[Preset] = &[
     ("message.timeout.ms", "delivery.timeout.ms", "120000"),
     ("queue.buffering.max.kbytes", "queue.buffering.max.kbytes", "65536"),
     // How large a record may be is the broker's to say; the library's own 1 MB would be in its way. Batches stay at
-    // `batch.size`, so that a record which is too large is refused alone. 16 MiB for an event, and 1 MiB for what a dead
-    // letter adds to it.
+    // `batch.size`, so that a record which is too large is refused alone. 16 MiB for an event, and 1 MiB for what a
+    // dead letter adds to it.
     ("message.max.bytes", "message.max.bytes", "17825792"),
 ];
 

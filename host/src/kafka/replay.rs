@@ -1,4 +1,4 @@
-//! Brings dead letters back: the event to its source topic and a note of that to the dead-letter topic, both or neither.
+//! Brings dead letters back: the event to its source topic and a note of it to the dead-letter topic, both or neither.
 
 use std::time::{Duration, Instant};
 
@@ -39,10 +39,10 @@ pub struct ReplayError {
     pub reason: anyhow::Error,
 }
 
-/// Brings dead letters back in order, and returns their number. Up to a hundred go into one transaction, so that no event
-/// is back without its note; `progress` is called with the number so far after each. On an embedded broker, which has no
-/// transactions, each event and then its note are sent and acknowledged, and `reader` is whose reading makes room there,
-/// see [`send`](fn@super::send).
+/// Brings dead letters back in order, and returns their number. Up to a hundred go into one transaction, so that no
+/// event is back without its note; `progress` is called with the number so far after each. On an embedded broker, which
+/// has no transactions, each event and then its note are sent, and `reader` is whose reading makes room there, see
+/// [`send`](fn@super::send).
 pub async fn replay(
     settings: &Settings,
     reader: Option<&str>,

@@ -20,8 +20,8 @@ const QUEUE_FULL: Duration = Duration::from_millis(20);
 /// A [`Sink`] on Kafka topics: one idempotent producer, shared by all who hold it.
 ///
 /// A delivery that is not acknowledged within `message.timeout.ms` (120 s unless set) ends as
-/// [`SinkError::Unavailable`]. Dropped with records on their way it gives them up; that takes less than a second, also when
-/// the brokers are away. A record with the timestamp 0 gets the time of its delivery: librdkafka takes 0 for none.
+/// [`SinkError::Unavailable`]. Dropped with records on their way it gives them up; that takes less than a second, also
+/// when the brokers are away. A record with the timestamp 0 gets the time of its delivery: librdkafka takes 0 for none.
 pub struct KafkaSink {
     producer: FutureProducer<LogOnly>,
 }

@@ -1,5 +1,5 @@
-//! How large records may be: a dead letter is its event and some headers, so its topic has to take a little more than the
-//! topic the event came from.
+//! How large records may be: a dead letter is its event and some headers, so its topic has to take a little more than
+//! the topic the event came from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,8 +35,8 @@ impl fmt::Display for Tight {
         let Self { source, source_bytes, dead_letters, dead_letter_bytes } = self;
         write!(
             f,
-            "the dead-letter topic {dead_letters} takes records of {dead_letter_bytes} bytes at most, and {source} holds up to \
-             {source_bytes}: a larger event that fails would stop the pipeline; set {LIMIT} of {dead_letters} to \
+            "the dead-letter topic {dead_letters} takes records of {dead_letter_bytes} bytes at most, and {source} holds \
+             up to {source_bytes}: a larger event that fails would stop the pipeline; set {LIMIT} of {dead_letters} to \
              {source_bytes} and room for headers, {LETTER_LIMIT} for any event",
         )
     }

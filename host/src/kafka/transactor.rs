@@ -28,8 +28,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct TransactionSettings {
     /// How often one is begun, at least while there is work. `transaction.timeout.ms` must be longer: 10 s unless set.
     pub every: Duration,
-    /// How long one may take with all that is tried again, brokers that come and go included; and how long in all may go
-    /// into transactions that are aborted before one is committed.
+    /// How long one may take with all that is tried again, brokers that come and go included; and how long in all may
+    /// go into transactions that are aborted before one is committed.
     pub patience: Duration,
 }
 
@@ -55,9 +55,9 @@ pub enum TransactorError {
     Embedded,
     /// The brokers gave us none.
     #[error(
-        "the Kafka brokers at {brokers} began no transactions for the transactional id {id} within {waited:?} ({reason}); \
-         exactly-once needs Kafka 2.5 or later with its transaction log in order, and where there are ACLs, the right to \
-         write with ids that begin with the group's name"
+        "the Kafka brokers at {brokers} began no transactions for the transactional id {id} within {waited:?} \
+         ({reason}); exactly-once needs Kafka 2.5 or later with its transaction log in order, and where there are ACLs, \
+         the right to write with ids that begin with the group's name"
     )]
     Unavailable {
         /// As configured.

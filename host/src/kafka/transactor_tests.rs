@@ -1,5 +1,5 @@
-//! Transactions that go wrong, on librdkafka's mock cluster: its faults can be chosen. That it keeps no transaction does
-//! not matter here; the real broker has tests of its own.
+//! Transactions that go wrong, on librdkafka's mock cluster: its faults can be chosen. That it keeps no transaction
+//! does not matter here; the real broker has tests of its own.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

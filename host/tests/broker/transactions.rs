@@ -1,4 +1,4 @@
-//! Exactly-once on the real broker: first that it keeps transactions at all, then that ours are seen once or not at all.
+//! Exactly-once on the real broker: our transactions are seen once or not at all.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use gristmill::kafka::{
 };
 use gristmill::model::Event;
 use gristmill::ports::{Batch, Demand, Record, Settlement, Signal, Source, TransactionError, Transactor};
-use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer};
 
+use crate::acceptance::taken_over;
 use crate::bench::{Bench, PATIENCE, assigned, event, events, numbered, signal};
 use crate::conformance::while_attending;
 use crate::kafka::{BrokerSide, Classic, Kafka, address, fresh_name};
@@ -56,34 +56,6 @@ async fn seen(topic: &str) -> Vec<String> {
 async fn committed(kafka: &Kafka) -> i64 {
     let stats = topic_stats(&kafka.settings, kafka.name(), Some(&kafka.source.group)).await.unwrap();
     stats.iter().filter_map(|partition| partition.committed).sum()
-}
-
-/// A producer with this transactional id that has taken it over.
-fn taken_over(id: &str) -> BaseProducer {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address()).set("transactional.id", id);
-    let producer: BaseProducer = config.create().unwrap();
-    producer.init_transactions(PATIENCE).unwrap();
-    producer
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_broker_hides_aborted_records() {
-    let topic = outputs().await;
-    let producer = taken_over(&fresh_name());
-    for (text, ends) in [("aborted", "abort"), ("committed", "commit")] {
-        producer.begin_transaction().unwrap();
-        producer.send(BaseRecord::to(&topic).key("k").payload(text)).map_err(|(error, _)| error).unwrap();
-        producer.flush(PATIENCE).unwrap();
-        match ends {
-            "abort" => producer.abort_transaction(PATIENCE).unwrap(),
-            _ => producer.commit_transaction(PATIENCE).unwrap(),
-        }
-    }
-    assert_eq!(seen(&topic).await, ["committed"]);
-    let mut all = Settings::new(&address());
-    all.properties.insert("isolation.level".into(), "read_uncommitted".into());
-    assert_eq!(tailed(&all, &topic, From::Start).await, ["aborted", "committed"], "they are there");
 }
 
 async fn seen_once_with_offsets(kafka: &Kafka) {
