@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use gristmill::app;
+use gristmill::config::{self, Isolation};
 use gristmill::flow::{self, Delivery, Letters, Limits, Order, Step};
 use gristmill::kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
 use gristmill::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
 use gristmill::ports::{Observer, Sight, Stage};
-use gristmill::config::{self, Isolation};
-use gristmill::app;
 use gristmill_stage_chunk::Chunk;
 use gristmill_stage_sanitize::Sanitize;
 use tokio::sync::OnceCell;

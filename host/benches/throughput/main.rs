@@ -99,7 +99,9 @@ async fn measure(subject: Subject, settings: &Settings, events: &Events, label: 
     let dead = create(settings, &format!("{group}.dead")).await;
     if subject == Subject::Plain {
         let (settings, source, count) = (settings.clone(), events.topic.clone(), events.count);
-        return tokio::task::spawn_blocking(move || plain::run(&settings, &source, &group, &sink, count)).await.unwrap();
+        return tokio::task::spawn_blocking(move || plain::run(&settings, &source, &group, &sink, count))
+            .await
+            .unwrap();
     }
     let steps = match subject {
         Subject::Plain => Vec::new(),

@@ -36,9 +36,14 @@ pub(crate) const ROWS: &[Row] = &[
     row("pass", "gristmill, pass-through", Subject::Pass(Isolation::Item), Input::Records),
     row("pass-shared", "gristmill, pass-through, shared", Subject::Pass(Isolation::Shared), Input::Records),
     row("pass-native", "gristmill, pass-through, native", Subject::PassNative, Input::Records),
-    row("plain", "plain rdkafka loop", Subject::Plain, Input::Documents),
+    row("plain-documents", "plain rdkafka loop", Subject::Plain, Input::Documents),
     row("standard", "gristmill, sanitize + chunk", Subject::Standard(Isolation::Item), Input::Documents),
-    row("standard-shared", "gristmill, sanitize + chunk, shared", Subject::Standard(Isolation::Shared), Input::Documents),
+    row(
+        "standard-shared",
+        "gristmill, sanitize + chunk, shared",
+        Subject::Standard(Isolation::Shared),
+        Input::Documents,
+    ),
     row("standard-native", "gristmill, sanitize + chunk, native", Subject::StandardNative, Input::Documents),
 ];
 

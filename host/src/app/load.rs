@@ -9,12 +9,14 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::{BUILTIN, Failure};
-use crate::config::{Alias, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target};
+use crate::config::{
+    self, Alias, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target,
+};
 use crate::flow::Step;
 use crate::llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
 use crate::ports::Model;
 use crate::wasm::{
-    Description, Grants, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
+    Description, Grants, Isolation, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
 };
 
 /// The stages and models of a pipeline, ready to run.
@@ -119,6 +121,10 @@ async fn load_stage(
         config: stage.config.clone(),
         grants: Grants { llm: stage.grants.contains(&Grant::Llm) },
         limits,
+        isolation: match stage.isolation {
+            config::Isolation::Item => Isolation::Item,
+            config::Isolation::Shared => Isolation::Shared,
+        },
         model,
     };
     runtime.load(spec).await
