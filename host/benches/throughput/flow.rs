@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use gristmill::app;
+use gristmill::config::{self, Isolation};
 use gristmill::flow::{self, Delivery, Letters, Limits, Order, Step};
 use gristmill::kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
 use gristmill::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
 use gristmill::ports::{Observer, Sight, Stage};
-use gristmill::{app, config};
 use gristmill_stage_chunk::Chunk;
 use gristmill_stage_sanitize::Sanitize;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::native::Native;
+use super::native::{Native, Pass};
 use super::{Run, cpu_time};
 
 /// Jobs in flight. Each waits some milliseconds for its acknowledgement, so a pipeline for throughput wants many.
@@ -24,7 +25,7 @@ const SANITIZE: &str = r#"{ "pii": { "default": "keep", "email": "mask", "phone"
 const CHUNK: &str = r#"{ "size": 1000 }"#;
 
 /// Where a run reads and writes.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct Place<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) source: &'a str,
     pub(crate) group: &'a str,
@@ -36,7 +37,7 @@ pub(crate) struct Wanted<'a> {
 #[derive(Default)]
 struct Count {
     begun: std::sync::OnceLock<(Instant, Duration)>,
-    ended: AtomicUsize,
+    ended: Arc<AtomicUsize>,
     wanted: usize,
     done: CancellationToken,
 }
@@ -57,30 +58,51 @@ impl Observer for Count {
     }
 }
 
+/// The limits of a pipeline that is made for throughput; the rest as by default.
+pub(crate) fn for_throughput() -> Limits {
+    Limits { jobs: IN_FLIGHT.try_into().unwrap(), ..by_default() }
+}
+
+/// The limits of a pipeline whose file says nothing about them.
+pub(crate) fn by_default() -> Limits {
+    Limits {
+        jobs: 64.try_into().unwrap(),
+        bytes: (64 << 20).try_into().unwrap(),
+        items_per_job: 8.try_into().unwrap(),
+        job_bytes: (64 << 20).try_into().unwrap(),
+        drain_timeout: Duration::from_secs(30),
+    }
+}
+
 /// Runs the steps over so many events; the time until they are committed counts.
-pub(crate) async fn run(wanted: Wanted<'_>, steps: Vec<Step>, count: usize) -> Run {
-    let mut source = KafkaSource::open(wanted.settings, SourceSettings::new(wanted.group, &[wanted.source])).unwrap();
-    let observer = Arc::new(Count { wanted: count, ..Count::default() });
+pub(crate) async fn run(place: Place<'_>, steps: Vec<Step>, count: usize, limits: Limits) -> Run {
+    run_watched(place, steps, count, limits, Arc::default()).await
+}
+
+/// The same; `ended` is counted up as jobs end.
+pub(crate) async fn run_watched(
+    place: Place<'_>,
+    steps: Vec<Step>,
+    count: usize,
+    limits: Limits,
+    ended: Arc<AtomicUsize>,
+) -> Run {
+    let mut source = KafkaSource::open(place.settings, SourceSettings::new(place.group, &[place.source])).unwrap();
+    let observer = Arc::new(Count { wanted: count, ended, ..Count::default() });
     let pipeline = flow::Pipeline {
         name: "bench".into(),
         plan: Arc::new(Plan::straight(&steps.iter().map(|step| &*step.name).collect::<Vec<&str>>())),
         steps,
         content_type: None,
-        delivery: Delivery::AtLeastOnce(Arc::new(KafkaSink::open(wanted.settings).unwrap())),
-        output_topic: wanted.sink.into(),
-        letters: Letters { topic: wanted.dead.into(), bounds: LetterBounds::default(), connect_headers: false },
+        delivery: Delivery::AtLeastOnce(Arc::new(KafkaSink::open(place.settings).unwrap())),
+        output_topic: place.sink.into(),
+        letters: Letters { topic: place.dead.into(), bounds: LetterBounds::default(), connect_headers: false },
         order: Order::None,
         model: None,
         store: None,
         clock: || Timestamp(0),
         observer: Arc::<Count>::clone(&observer),
-        limits: Limits {
-            jobs: IN_FLIGHT.try_into().unwrap(),
-            bytes: (64 << 20).try_into().unwrap(),
-            items_per_job: 8.try_into().unwrap(),
-            job_bytes: (64 << 20).try_into().unwrap(),
-            drain_timeout: Duration::from_secs(30),
-        },
+        limits,
     };
     flow::run(&mut source, Arc::new(pipeline), observer.done.clone()).await.unwrap();
     assert_eq!(observer.ended.load(Ordering::Relaxed), count, "an event came twice");
@@ -89,42 +111,45 @@ pub(crate) async fn run(wanted: Wanted<'_>, steps: Vec<Step>, count: usize) -> R
 }
 
 /// A stage that changes nothing, in the sandbox.
-pub(crate) async fn pass_through() -> Vec<Step> {
-    static LOADED: OnceCell<Vec<Step>> = OnceCell::const_new();
+pub(crate) async fn pass_through(isolation: Isolation) -> Vec<Step> {
+    static LOADED: [OnceCell<Vec<Step>>; 2] = [OnceCell::const_new(), OnceCell::const_new()];
     let guest = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join("pass.wasm");
     let stages = format!("[[stage]]\nname = \"pass\"\nmodule = {:?}\n", guest.display().to_string());
-    LOADED.get_or_init(|| load(stages)).await.clone()
+    LOADED[isolation as usize].get_or_init(|| load(stages, isolation)).await.clone()
+}
+
+/// The same natively.
+pub(crate) fn pass_natively() -> Vec<Step> {
+    vec![native_step("pass", Arc::new(Pass))]
 }
 
 /// The two standard stages, in the sandbox.
-pub(crate) async fn sandboxed() -> Vec<Step> {
-    static LOADED: OnceCell<Vec<Step>> = OnceCell::const_new();
+pub(crate) async fn sandboxed(isolation: Isolation) -> Vec<Step> {
+    static LOADED: [OnceCell<Vec<Step>>; 2] = [OnceCell::const_new(), OnceCell::const_new()];
     let stages = "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\n\
          config = { pii = { default = \"keep\", email = \"mask\", phone = \"mask\" }, artifacts = false }\n\
          [[stage]]\nname = \"chunk\"\nmodule = \"builtin:chunk\"\nconfig = { size = 1000 }\n";
-    LOADED.get_or_init(|| load(stages.into())).await.clone()
+    LOADED[isolation as usize].get_or_init(|| load(stages.into(), isolation)).await.clone()
 }
 
 /// The same two, natively.
 pub(crate) fn natively() -> Vec<Step> {
-    let step = |name: &str, stage: Arc<dyn Stage>| Step {
-        name: name.into(),
-        stage,
-        digest: "native".into(),
-        retry: RetryPolicy::default(),
-        checkpoint: None,
-    };
     vec![
-        step("sanitize", Arc::new(Native::<Sanitize>::new(SANITIZE))),
-        step("chunk", Arc::new(Native::<Chunk>::new(CHUNK))),
+        native_step("sanitize", Arc::new(Native::<Sanitize>::new(SANITIZE))),
+        native_step("chunk", Arc::new(Native::<Chunk>::new(CHUNK))),
     ]
 }
 
-async fn load(stages: String) -> Vec<Step> {
+fn native_step(name: &str, stage: Arc<dyn Stage>) -> Step {
+    Step { name: name.into(), stage, digest: "native".into(), retry: RetryPolicy::default(), checkpoint: None }
+}
+
+async fn load(stages: String, isolation: Isolation) -> Vec<Step> {
     let file = format!(
         "name = \"bench\"\n[kafka]\nbrokers = \"embedded\"\n[source]\ntopic = \"a\"\n[sink]\ntopic = \"b\"\n\
          [dead_letter]\ntopic = \"c\"\n[limits]\nmax_in_flight = {IN_FLIGHT}\n{stages}"
     );
-    let pipeline = config::Pipeline::parse(&file, Path::new("bench.toml")).unwrap();
+    let mut pipeline = config::Pipeline::parse(&file, Path::new("bench.toml")).unwrap();
+    pipeline.stages.iter_mut().for_each(|stage| stage.isolation = isolation);
     app::load(&pipeline, app::Memory::ThisProcess, CancellationToken::new()).await.unwrap().steps
 }

@@ -1,13 +1,17 @@
 //! How fast, and at what cost: `just bench`.
 //!
-//! On one real broker, in one run and in turn: a plain consume-produce loop on rdkafka, Gristmill with a stage that
-//! changes nothing, Gristmill with sanitize and chunk in the sandbox, and the same two stages compiled natively. What
-//! counts are the ratios; the absolute numbers are those of the machine, its load and its broker.
+//! On one real broker, in one run and in turn: plain consume-produce loops on rdkafka, and Gristmill with different
+//! stages over the same events. What counts are the ratios; the absolute numbers are those of the machine, its load and
+//! its broker. `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` make a quick look of it.
+//! The row `backlog` is another measurement: the memory in use while a large backlog is worked off.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and stops at the first surprise")]
 
+mod arguments;
+mod backlog;
 mod flow;
 mod native;
 mod plain;
+mod rows;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,10 +20,11 @@ use gristmill::kafka::{self, Creation, Settings};
 use gristmill::model::{Header, Timestamp};
 use gristmill::ports::Record;
 
+use arguments::{Arguments, Wanted};
+use rows::{Input, ROWS, Row, Subject};
+
 /// Partitions of every topic.
 const PARTITIONS: u16 = 6;
-/// Rounds, of which the median counts.
-const ROUNDS: usize = 3;
 
 /// What one run took.
 #[derive(Debug, Clone, Copy)]
@@ -30,18 +35,9 @@ struct Run {
     cpu: Duration,
 }
 
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    Plain,
-    PassThrough,
-    Sandboxed,
-    Native,
-}
-
 /// The events of one source topic.
 struct Events {
-    what: &'static str,
+    input: Input,
     topic: String,
     count: usize,
 }
@@ -53,96 +49,96 @@ async fn main() {
         std::process::exit(2);
     };
     let settings = Settings::new(&address);
-    let records = fill(&settings, "1 KB records", 60_000, record_of_1_kb).await;
-    let documents = fill(&settings, "4 KB documents", 20_000, document_of_4_kb).await;
-    let table = [
-        (Subject::Plain, "plain rdkafka loop", &records),
-        (Subject::PassThrough, "gristmill, pass-through stage", &records),
-        (Subject::Plain, "plain rdkafka loop", &documents),
-        (Subject::Sandboxed, "gristmill, sanitize + chunk", &documents),
-        (Subject::Native, "gristmill, the same two natively", &documents),
-    ];
+    match arguments::read(std::env::args().skip(1)) {
+        Ok(Wanted::Rows(arguments)) => measure_rows(&settings, arguments).await,
+        Ok(Wanted::Backlog { gigabytes }) => backlog::measure(&settings, gigabytes).await,
+        Ok(Wanted::WorkOff(job)) => backlog::work_off(&settings, job).await,
+        Err(fault) => {
+            println!("{fault}");
+            std::process::exit(2);
+        }
+    }
+}
+
+async fn measure_rows(settings: &Settings, arguments: Arguments) {
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| arguments.wants(row)).collect();
+    let mut inputs = Vec::new();
+    for input in [Input::Records, Input::Documents] {
+        if rows.iter().any(|row| row.input == input) {
+            inputs.push(fill(settings, input, arguments.events.unwrap_or(input.count())).await);
+        }
+    }
     println!("load average before: {}", load());
-    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); table.len()];
-    for round in 1..=ROUNDS {
-        for (index, (subject, name, events)) in table.iter().enumerate() {
-            let run = measure(*subject, &settings, events, &format!("{index}-{round}")).await;
-            println!("round {round}: {name:<33} {:<15} {}", events.what, figures(run, events.count));
+    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); rows.len()];
+    for round in 1..=arguments.rounds {
+        for (index, row) in rows.iter().enumerate() {
+            let events = inputs.iter().find(|events| events.input == row.input).unwrap();
+            let run = measure(row.subject, settings, events, &format!("{index}-{round}")).await;
+            println!("round {round}: {:<35} {:<15} {}", row.what, row.input.what(), figures(run, events.count));
             runs[index].push(run);
         }
     }
-    println!("load average after: {}\n\nmedians of {ROUNDS} rounds, {PARTITIONS} partitions:", load());
-    println!("{:<33} {:<15} {:>10} {:>14} {:>9} {:>9}", "", "", "events/s", "CPU per event", "speed", "CPU");
-    for (index, (_, name, events)) in table.iter().enumerate() {
-        let run = median(&runs[index]);
-        let base = median(&runs[if events.count == records.count { 0 } else { 2 }]);
+    println!("load average after: {}\n\nmedians of {} rounds, {PARTITIONS} partitions:", load(), arguments.rounds);
+    println!("{:<35} {:<15} {:>10} {:>14} {:>9} {:>9}", "", "", "events/s", "CPU per event", "speed", "CPU");
+    let medians: Vec<(&Row, Run)> = rows.into_iter().zip(runs.iter().map(|runs| median(runs))).collect();
+    for (row, run) in &medians {
+        let count = inputs.iter().find(|events| events.input == row.input).unwrap().count;
+        let plain = |(other, _): &&(&Row, Run)| other.subject == Subject::Plain && other.input == row.input;
+        let base = medians.iter().find(plain).unwrap().1;
         let speed = base.wall.as_secs_f64() / run.wall.as_secs_f64();
         let cpu = run.cpu.as_secs_f64() / base.cpu.as_secs_f64();
-        println!("{name:<33} {:<15} {}   × {speed:<7.2} × {cpu:<7.2}", events.what, figures(run, events.count));
+        let (what, input) = (row.what, row.input.what());
+        println!("{what:<35} {input:<15} {}   × {speed:<7.2} × {cpu:<7.2}", figures(*run, count));
     }
     println!("\n× is the ratio to the plain loop on the same events");
-    let ratio = median(&runs[3]).cpu.as_secs_f64() / median(&runs[4]).cpu.as_secs_f64();
-    println!("CPU of the sandboxed stages ÷ the native ones: {ratio:.2}");
 }
 
 async fn measure(subject: Subject, settings: &Settings, events: &Events, label: &str) -> Run {
     let group = format!("{}-{label}", events.topic);
     let sink = create(settings, &format!("{group}.out")).await;
     let dead = create(settings, &format!("{group}.dead")).await;
-    let wanted = flow::Wanted { settings, source: &events.topic, group: &group, sink: &sink, dead: &dead };
-    match subject {
-        Subject::Plain => {
-            let (settings, source, count) = (settings.clone(), events.topic.clone(), events.count);
-            tokio::task::spawn_blocking(move || plain::run(&settings, &source, &group, &sink, count)).await.unwrap()
-        }
-        Subject::PassThrough => flow::run(wanted, flow::pass_through().await, events.count).await,
-        Subject::Sandboxed => flow::run(wanted, flow::sandboxed().await, events.count).await,
-        Subject::Native => flow::run(wanted, flow::natively(), events.count).await,
+    if subject == Subject::Plain {
+        let (settings, source, count) = (settings.clone(), events.topic.clone(), events.count);
+        return tokio::task::spawn_blocking(move || plain::run(&settings, &source, &group, &sink, count))
+            .await
+            .unwrap();
     }
+    let steps = match subject {
+        Subject::Plain => Vec::new(),
+        Subject::Pass(stage) => flow::pass_through(stage).await,
+        Subject::PassNative => flow::pass_natively(),
+        Subject::Standard(stage) => flow::sandboxed(stage).await,
+        Subject::StandardNative => flow::natively(),
+    };
+    let place = flow::Place { settings, source: &events.topic, group: &group, sink: &sink, dead: &dead };
+    flow::run(place, steps, events.count, flow::for_throughput()).await
 }
 
 /// A source topic with so many events.
-async fn fill(settings: &Settings, what: &'static str, count: usize, payload: fn(usize) -> String) -> Events {
-    // Also the time of the records: the broker's retention goes by it.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let topic = create(settings, &format!("bench-{}", now.as_millis())).await;
+async fn fill(settings: &Settings, input: Input, count: usize) -> Events {
+    let (topic, now) = topic(settings).await;
     let record = |number| Record {
         topic: topic.as_str().into(),
         key: None,
-        payload: Some(Bytes::from(payload(number))),
+        payload: Some(Bytes::from(input.payload(number))),
         headers: vec![Header { name: "content-type".into(), value: Some(Bytes::from_static(b"text/plain")) }],
-        timestamp: Timestamp(i64::try_from(now.as_millis()).unwrap()),
+        timestamp: now,
     };
     kafka::send(settings, None, (0..count).map(record), |_| {}).await.unwrap();
-    Events { what, topic, count }
+    Events { input, topic, count }
+}
+
+/// A new source topic, and the time of its records: the broker's retention goes by it.
+async fn topic(settings: &Settings) -> (String, Timestamp) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let topic = create(settings, &format!("bench-{now}")).await;
+    (topic, Timestamp(i64::try_from(now).unwrap()))
 }
 
 async fn create(settings: &Settings, topic: &str) -> String {
     let creation = Creation { partitions: PARTITIONS, replication: 1 };
     kafka::check_topics(settings, &[kafka::Topic::source(topic)], Some(creation)).await.unwrap();
     topic.to_owned()
-}
-
-fn record_of_1_kb(number: usize) -> String {
-    let mut text = format!("record {number} ");
-    while text.len() < 1_024 {
-        text.push_str("all work and no play ");
-    }
-    text
-}
-
-fn document_of_4_kb(number: usize) -> String {
-    let mut text = format!("# Document {number}\n\n");
-    while text.len() < 4_096 {
-        let line = text.len() + number;
-        text.push_str(&format!(
-            "The supplier delivers the goods within {} days after the order was confirmed. Questions go to \
-             person{line}@example.com or +49 30 {:07}. Nothing in this paragraph is meant.\n\n",
-            line % 30,
-            line % 10_000_000
-        ));
-    }
-    text
 }
 
 fn median(runs: &[Run]) -> Run {

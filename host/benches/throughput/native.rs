@@ -1,8 +1,8 @@
-//! The standard stages without a sandbox: the same code, called directly.
+//! Stages without a sandbox: the standard ones are the same code, called directly.
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gristmill::model::{Attribute, Failure, Header, Outcome, Output};
+use gristmill::model::{Attribute, Failure, Header, Item, Outcome, Output};
 use gristmill::ports::{Call, Stage, StageError};
 use gristmill_sdk as sdk;
 
@@ -24,6 +24,18 @@ impl<S: sdk::Stage + Send + Sync> Stage for Native<S> {
             Ok(sdk::Outcome::Reject(failure)) => Ok(Outcome::Reject(Failure::new(failure.code, failure.message))),
             Err(error) => Err(StageError::Host(anyhow::anyhow!("{error:?}"))),
         }
+    }
+}
+
+/// A stage that changes nothing and copies nothing.
+pub(crate) struct Pass;
+
+#[async_trait]
+impl Stage for Pass {
+    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
+        let Item { payload, content_type, headers, .. } = call.item;
+        let output = Output { payload, content_type, key: None, headers, attributes: Vec::new(), branch: None };
+        Ok(Outcome::Emit(vec![output]))
     }
 }
 

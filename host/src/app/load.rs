@@ -10,14 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BUILTIN, Failure, Memory, fingerprint, memory};
 use crate::config::{
-    Alias, Checkpoint, ConfigError, Fault, Grant, Isolation, Module, OpenAi, Pipeline, SecretRef, Stage, Structured,
-    Target,
+    self, Alias, Checkpoint, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target,
 };
 use crate::flow::Step;
 use crate::llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
 use crate::ports::{Model, Store};
 use crate::wasm::{
-    Description, Grants, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
+    Description, Grants, Isolation, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
 };
 
 /// The stages and models of a pipeline, ready to run.
@@ -188,9 +187,6 @@ async fn load_stage(
         wall: stage.limits.wall,
         output: stage.limits.output.as_usize(),
     };
-    if stage.isolation == Isolation::Shared {
-        tracing::warn!(stage = %stage.name, "instances cannot be shared yet: each item gets a fresh one");
-    }
     let spec = StageSpec {
         pipeline: Arc::clone(&pipeline.name),
         name: Arc::clone(&stage.name),
@@ -199,6 +195,10 @@ async fn load_stage(
         config: stage.config.clone(),
         grants: Grants { llm: stage.grants.contains(&Grant::Llm) },
         limits,
+        isolation: match stage.isolation {
+            config::Isolation::Item => Isolation::Item,
+            config::Isolation::Shared => Isolation::Shared,
+        },
         model,
     };
     runtime.load(spec).await

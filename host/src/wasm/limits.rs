@@ -4,6 +4,16 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+/// Which calls of a stage may run in one instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// None: each gets a fresh one, which is thrown away whatever happens.
+    #[default]
+    Item,
+    /// One after the other, until one breaks or is given up. What a stage leaves in memory its next item can see.
+    Shared,
+}
+
 /// The bounds of one call of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StageLimits {
@@ -49,6 +59,10 @@ const TABLE_ELEMENT: usize = 8;
 impl MemoryLimiter {
     pub(super) fn new(limit: usize) -> Self {
         Self { used: 0, limit }
+    }
+
+    pub(super) fn is_half_free(&self) -> bool {
+        self.used <= self.limit / 2
     }
 
     fn grow(&mut self, bytes: usize) -> wasmtime::Result<bool> {

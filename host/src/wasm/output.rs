@@ -27,6 +27,11 @@ impl Tail {
         kept.drain(..surplus);
     }
 
+    /// Forgets what was kept.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// What was kept, as one line without control characters.
     pub(super) fn line(&self) -> String {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
@@ -14,7 +13,8 @@ use super::bindings::{LlmStagePre, gristmill};
 use super::cache::Cache;
 use super::error::{LoadError, Reason};
 use super::grants::{self, Grants};
-use super::limits::{StageLimits, TICK};
+use super::limits::{Isolation, StageLimits, TICK};
+use super::slots::Slots;
 use super::stage::WasmStage;
 use super::state::{CallState, Surroundings};
 use crate::ports::Model;
@@ -24,7 +24,7 @@ use crate::ports::Model;
 pub struct RuntimeSettings {
     /// Where compiled code is kept between starts.
     pub cache: PathBuf,
-    /// Most instances alive at a time, over all stages. Calls beyond wait.
+    /// Most instances alive at a time, over all stages, those that wait for a call included. Calls beyond wait.
     pub instances: NonZeroUsize,
     /// The largest memory limit of any stage, in bytes.
     pub largest_memory: usize,
@@ -48,6 +48,8 @@ pub struct StageSpec {
     pub grants: Grants,
     /// What it may use.
     pub limits: StageLimits,
+    /// Which of its calls share an instance.
+    pub isolation: Isolation,
     /// What answers its requests; used only with the grant.
     pub model: Option<Arc<dyn Model>>,
 }
@@ -58,7 +60,7 @@ pub struct Runtime {
     with_llm: Linker<CallState>,
     without_llm: Linker<CallState>,
     cache: Cache,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
     shutdown: CancellationToken,
 }
 
@@ -88,7 +90,7 @@ impl Runtime {
             with_llm,
             without_llm,
             cache: Cache::open(&settings.cache),
-            slots: Arc::new(Semaphore::new(settings.instances.get())),
+            slots: Arc::new(Slots::new(settings.instances.get())),
             shutdown: settings.shutdown,
         })
     }
@@ -116,8 +118,9 @@ impl Runtime {
             model: spec.model.filter(|_| spec.grants.llm),
             shutdown: self.shutdown.clone(),
             limits: spec.limits,
+            isolation: spec.isolation,
         };
-        WasmStage::ready(linked, digest, surroundings, &spec.config, Arc::clone(&self.slots)).await
+        WasmStage::ready(linked, digest, Arc::new(surroundings), &spec.config, Arc::clone(&self.slots)).await
     }
 
     async fn compile(&self, digest: String, wasm: Vec<u8>) -> Result<Component, Reason> {

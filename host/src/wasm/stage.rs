@@ -1,17 +1,18 @@
-//! Once per stage of a pipeline: a compiled, linked and configured component; each call gets a fresh store.
+//! Once per stage of a pipeline: a compiled, linked and configured component, and the calls of it.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap};
 
 use super::bindings::{LlmStage, LlmStagePre};
 use super::convert;
 use super::error::{ConfigFault, HostFault, Reason};
-use super::limits::LimitHit;
+use super::instance::Instance;
+use super::limits::{Isolation, LimitHit};
 use super::output::printable;
+use super::slots::{Slots, StageId, Wish};
 use super::state::{CallState, Surroundings};
 use crate::model::{Failure, Outcome};
 use crate::ports::{Call, Stage, StageError};
@@ -34,11 +35,25 @@ pub struct Description {
 /// A stage that runs in the sandbox.
 pub struct WasmStage {
     linked: LlmStagePre<CallState>,
-    surroundings: Surroundings,
+    surroundings: Arc<Surroundings>,
     config: String,
     description: Description,
     digest: String,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
+    id: StageId,
+}
+
+impl Drop for WasmStage {
+    fn drop(&mut self) {
+        self.slots.forget(self.id);
+    }
+}
+
+/// Whether a guest has had its `init`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guest {
+    New,
+    Ready,
 }
 
 /// How a call of a guest failed.
@@ -56,9 +71,9 @@ impl WasmStage {
     pub(super) async fn ready(
         linked: LlmStagePre<CallState>,
         digest: String,
-        surroundings: Surroundings,
+        surroundings: Arc<Surroundings>,
         config: &serde_json::Value,
-        slots: Arc<Semaphore>,
+        slots: Arc<Slots>,
     ) -> Result<Self, Reason> {
         let mut stage = Self {
             linked,
@@ -72,6 +87,7 @@ impl WasmStage {
                 branches: Vec::new(),
             },
             digest,
+            id: slots.new_stage(),
             slots,
         };
         let refused = |function| {
@@ -83,12 +99,12 @@ impl WasmStage {
                 Reason::Call { function, failure }
             }
         };
-        let describe = async |guest: &LlmStage, store: &mut Store<CallState>| {
+        let describe = async |_, guest: &LlmStage, store: &mut Store<CallState>| {
             guest.gristmill_stage_lifecycle().call_describe(store).await
         };
         let descriptor = stage.call(None, describe).await.map_err(refused("describe"))?;
         check_config(descriptor.config_schema_json.as_deref(), config)?;
-        let init = async |guest: &LlmStage, store: &mut Store<CallState>| {
+        let init = async |_, guest: &LlmStage, store: &mut Store<CallState>| {
             guest.gristmill_stage_lifecycle().call_init(store, &stage.config).await
         };
         stage.call(None, init).await.map_err(refused("init"))?.map_err(|faults| {
@@ -120,38 +136,47 @@ impl WasmStage {
         &self.digest
     }
 
-    /// Calls into a fresh instance within the wall time. Whatever happens, the store is thrown away afterwards.
+    /// Calls into an instance within the wall time. Whatever happens, the instance is thrown away afterwards, unless the
+    /// stage shares its instances and the guest came back in good order: also when this call is dropped.
     async fn call<T>(
         &self,
         call: Option<&Call>,
-        body: impl AsyncFnOnce(&LlmStage, &mut Store<CallState>) -> wasmtime::Result<T>,
+        body: impl AsyncFnOnce(Guest, &LlmStage, &mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
-        let slot = self.slots.acquire().await;
-        let _slot = slot.context("the runtime is gone").map_err(CallError::Host)?;
-        let limits = self.surroundings.limits;
-        let state = CallState::new(self.surroundings.clone(), call);
-        let printed = state.printed.clone();
-        let mut store = Store::new(self.linked.engine(), state);
-        store.limiter(|state| &mut state.memory);
-        // Twice the output, so that a moderate excess is named as such below instead of ending in a trap here.
-        store.set_hostcall_fuel(limits.output.saturating_mul(2).saturating_add(1 << 20));
-        store.set_max_component_handles(1_000);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut store| match store.data_mut().cpu.tick() {
-            Ok(()) => Ok(UpdateDeadline::Yield(1)),
-            Err(hit) => Err(wasmtime::Error::new(hit)),
-        });
+        let slot = self.slots.take(self.id, self.wish(call)).await;
+        let mut slot = slot.context("the runtime is gone").map_err(CallError::Host)?;
+        let fresh = || Instance::empty(self.linked.engine(), &self.surroundings);
+        let instance = slot.instance.get_or_insert_with(fresh);
+        let printed = instance.begin(call);
         let work = async {
-            let guest = self.linked.instantiate_async(&mut store).await?;
-            body(&guest, &mut store).await
+            if let Some((guest, store)) = instance.guest() {
+                return body(Guest::Ready, guest, store).await;
+            }
+            let (guest, store) = instance.make(&self.linked).await?;
+            body(Guest::New, guest, store).await
         };
-        match tokio::time::timeout(limits.wall, work).await {
-            Ok(Ok(value)) => Ok(value),
+        let wall = self.surroundings.limits.wall;
+        match tokio::time::timeout(wall, work).await {
+            Ok(Ok(value)) => {
+                // Only what was made ready for items is worth keeping: not the guest that was asked what it is.
+                if call.is_some() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {
+                    slot.keep(self.id);
+                }
+                Ok(value)
+            }
             Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
                 Err(CallError::Host(anyhow::anyhow!("no room for another instance: {error:#}")))
             }
             Ok(Err(error)) => Err(CallError::Broke { error, printed: printed.line() }),
             Err(_) => Err(CallError::Timeout),
+        }
+    }
+
+    /// A further attempt gets a fresh instance in any case: what broke the first may be what others left behind.
+    fn wish(&self, call: Option<&Call>) -> Wish {
+        match (self.surroundings.isolation, call) {
+            (Isolation::Shared, Some(call)) if call.attempt == 1 => Wish::Idle,
+            _ => Wish::Fresh,
         }
     }
 }
@@ -163,8 +188,10 @@ impl Stage for WasmStage {
             return Ok(Outcome::Reject(refused));
         }
         let event = convert::event(&call, &self.surroundings.stage, &self.digest);
-        let process = async |guest: &LlmStage, store: &mut Store<CallState>| {
-            if let Err(faults) = guest.gristmill_stage_lifecycle().call_init(&mut *store, &self.config).await? {
+        let process = async |state: Guest, guest: &LlmStage, store: &mut Store<CallState>| {
+            if state == Guest::New
+                && let Err(faults) = guest.gristmill_stage_lifecycle().call_init(&mut *store, &self.config).await?
+            {
                 let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
                 let message = format!("init took this configuration at load and refuses it now: {}", faults.join("; "));
                 return Err(wasmtime::Error::msg(message));

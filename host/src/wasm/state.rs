@@ -1,4 +1,4 @@
-//! What a store holds while one call runs: the guest's limits, its empty WASI, and who is calling.
+//! What a store holds while a call runs: the guest's limits, its empty WASI, and who is calling.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,12 +8,11 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{CpuBudget, MemoryLimiter, StageLimits};
+use super::limits::{CpuBudget, Isolation, MemoryLimiter, StageLimits};
 use super::output::Tail;
 use crate::ports::{Call, Model};
 
 /// What is the same in every call of a stage.
-#[derive(Clone)]
 pub(super) struct Surroundings {
     pub(super) pipeline: Arc<str>,
     pub(super) stage: Arc<str>,
@@ -22,6 +21,7 @@ pub(super) struct Surroundings {
     /// Cancelled when the host is asked to stop.
     pub(super) shutdown: CancellationToken,
     pub(super) limits: StageLimits,
+    pub(super) isolation: Isolation,
 }
 
 /// The identity of the item being processed; absent while a stage is described or made ready at load.
@@ -33,7 +33,7 @@ pub(super) struct Current {
 
 /// The data of a store.
 pub(super) struct CallState {
-    pub(super) surroundings: Surroundings,
+    pub(super) surroundings: Arc<Surroundings>,
     pub(super) current: Option<Current>,
     pub(super) deadline: Instant,
     pub(super) memory: MemoryLimiter,
@@ -52,7 +52,8 @@ const MOST_RESOURCES: usize = 1_000;
 const MOST_RANDOM: u64 = 64 << 10;
 
 impl CallState {
-    pub(super) fn new(surroundings: Surroundings, call: Option<&Call>) -> Self {
+    /// For an instance; its calls begin with [`CallState::begin`].
+    pub(super) fn new(surroundings: Arc<Surroundings>) -> Self {
         let printed = Tail::default();
         let mut wasi = WasiCtx::builder();
         wasi.stdout(printed.clone()).stderr(printed.clone()).max_random_size(MOST_RANDOM);
@@ -62,12 +63,8 @@ impl CallState {
         let limits = surroundings.limits;
         Self {
             surroundings,
-            current: call.map(|call| Current {
-                job: call.job.clone(),
-                item: call.item.id.as_str().into(),
-                edition: call.edition,
-            }),
-            deadline: Instant::now() + limits.wall,
+            current: None,
+            deadline: Instant::now(),
             memory: MemoryLimiter::new(limits.memory),
             cpu: CpuBudget::new(limits.cpu),
             printed,
@@ -76,6 +73,21 @@ impl CallState {
             wasi: wasi.build(),
             table,
         }
+    }
+
+    /// Renews what belongs to one call. Memory is the instance's: what it holds, it goes on holding.
+    pub(super) fn begin(&mut self, call: Option<&Call>) {
+        let limits = self.surroundings.limits;
+        self.current = call.map(|call| Current {
+            job: call.job.clone(),
+            item: call.item.id.as_str().into(),
+            edition: call.edition,
+        });
+        self.deadline = Instant::now() + limits.wall;
+        self.cpu = CpuBudget::new(limits.cpu);
+        self.printed.clear();
+        self.logged = 0;
+        self.requests.clear();
     }
 }
 

@@ -10,7 +10,7 @@ use gristmill::model::{
     Position, Timestamp, Usage,
 };
 use gristmill::ports::{Call, Caller, Edition, Model, Stage, StageError};
-use gristmill::wasm::{Grants, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
+use gristmill::wasm::{Grants, Isolation, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +47,20 @@ struct WithoutStore;
 impl Model for WithoutStore {
     async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         Err(ChatFailure::Store("the state store does not work: its disk is gone".into()))
+    }
+}
+
+/// A model that answers with the item that asks, and how many equal requests this was.
+pub(crate) fn who_asks() -> Arc<dyn Model> {
+    Arc::new(WhoAsks)
+}
+
+struct WhoAsks;
+
+#[async_trait]
+impl Model for WhoAsks {
+    async fn chat(&self, caller: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        Ok(said(format!("{} {}", caller.item, caller.repeat)))
     }
 }
 
@@ -88,6 +102,7 @@ pub(crate) struct Sandbox {
     cache: Arc<TempDir>,
     instances: usize,
     limits: StageLimits,
+    isolation: Isolation,
     grants: Grants,
     model: Arc<dyn Model>,
 }
@@ -98,6 +113,7 @@ impl Sandbox {
             cache: Arc::new(tempfile::tempdir().unwrap()),
             instances: 16,
             limits: StageLimits::default(),
+            isolation: Isolation::Item,
             grants: Grants { llm: true },
             model: scripted(|_| Duration::ZERO),
         }
@@ -117,6 +133,10 @@ impl Sandbox {
         Self { limits, ..self }
     }
 
+    pub(crate) fn shared(self) -> Self {
+        Self { isolation: Isolation::Shared, ..self }
+    }
+
     pub(crate) fn grants(self, grants: Grants) -> Self {
         Self { grants, ..self }
     }
@@ -130,14 +150,27 @@ impl Sandbox {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
-    pub(crate) async fn load(&self, wasm: Vec<u8>, config: serde_json::Value) -> Result<Loaded, LoadError> {
-        let runtime = Runtime::new(RuntimeSettings {
+    pub(crate) fn runtime(&self) -> Arc<Runtime> {
+        let settings = RuntimeSettings {
             cache: self.cache.path().join("stages"),
             instances: self.instances.try_into().unwrap(),
             largest_memory: self.limits.memory,
             shutdown: CancellationToken::new(),
-        })
-        .unwrap();
+        };
+        Arc::new(Runtime::new(settings).unwrap())
+    }
+
+    pub(crate) async fn load(&self, wasm: Vec<u8>, config: serde_json::Value) -> Result<Loaded, LoadError> {
+        self.load_into(&self.runtime(), wasm, config).await
+    }
+
+    /// Beside the other stages of a runtime.
+    pub(crate) async fn load_into(
+        &self,
+        runtime: &Arc<Runtime>,
+        wasm: Vec<u8>,
+        config: serde_json::Value,
+    ) -> Result<Loaded, LoadError> {
         let spec = StageSpec {
             pipeline: "test".into(),
             name: "under-test".into(),
@@ -146,10 +179,11 @@ impl Sandbox {
             config,
             grants: self.grants,
             limits: self.limits,
+            isolation: self.isolation,
             model: Some(Arc::clone(&self.model)),
         };
         let stage = runtime.load(spec).await?;
-        Ok(Loaded { stage, _runtime: runtime })
+        Ok(Loaded { stage, _runtime: Arc::clone(runtime) })
     }
 
     pub(crate) async fn misbehave(&self) -> Loaded {
@@ -160,7 +194,7 @@ impl Sandbox {
 /// A stage with the runtime it lives in.
 pub(crate) struct Loaded {
     stage: WasmStage,
-    _runtime: Runtime,
+    _runtime: Arc<Runtime>,
 }
 
 impl Loaded {
@@ -173,18 +207,25 @@ impl Loaded {
     }
 
     pub(crate) async fn run_bytes(&self, bytes: Vec<u8>, content_type: Option<&str>) -> Result<Outcome, StageError> {
-        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
-        let job = JobId::new("test", &event);
-        let item = Item {
-            id: ItemId::root(&job),
-            key: None,
-            payload: bytes.into(),
-            content_type: content_type.map(Into::into),
-            headers: Vec::new(),
-            attributes: Vec::new(),
-        };
-        self.stage
-            .run(Call { job, event, timestamp: Timestamp(0), item, attempt: 1, edition: Edition::default() })
-            .await
+        self.stage.run(call(7, bytes, content_type, 1)).await
     }
+
+    /// The item at this position, for this time.
+    pub(crate) async fn run_at(&self, position: u128, text: &str, attempt: u32) -> Result<Outcome, StageError> {
+        self.stage.run(call(position, text.as_bytes().to_vec(), None, attempt)).await
+    }
+}
+
+fn call(position: u128, bytes: Vec<u8>, content_type: Option<&str>, attempt: u32) -> Call {
+    let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(position) };
+    let job = JobId::new("test", &event);
+    let item = Item {
+        id: ItemId::root(&job),
+        key: None,
+        payload: bytes.into(),
+        content_type: content_type.map(Into::into),
+        headers: Vec::new(),
+        attributes: Vec::new(),
+    };
+    Call { job, event, timestamp: Timestamp(0), item, attempt, edition: Edition::default() }
 }

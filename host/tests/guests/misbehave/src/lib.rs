@@ -1,5 +1,8 @@
 //! A stage that does what its item tells it to, and most of that is wrong: what hosts must survive.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
 use gristmill_sdk::llm::{self, Message, Model, Request};
 use gristmill_sdk::serde::Deserialize;
 use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, context, log};
@@ -84,6 +87,13 @@ impl Stage for Misbehave {
             "ask-then-trap" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
             "look" => look(),
             "time-left" => context::time_left().to_string(),
+            "count" => COUNT.fetch_add(1, Ordering::Relaxed).to_string(),
+            "count-and-wait" => {
+                COUNT.fetch_add(1, Ordering::Relaxed);
+                llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text
+            }
+            "compute" => compute(Duration::from_millis(rest.parse().unwrap_or(0))),
+            "hold" => hold(rest.parse().unwrap_or(0)),
             "about" => format!("{} {} {}", event.id, event.source.position, event.attempt),
             _ => return Err(StageError::permanent("unknown-verb", verb)),
         };
@@ -95,6 +105,23 @@ fn spin() -> ! {
     loop {
         std::hint::black_box(());
     }
+}
+
+/// How many items this instance has counted: what an instance remembers.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+fn compute(time: Duration) -> String {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        std::hint::black_box(());
+    }
+    "computed".into()
+}
+
+/// Never gives back so many megabytes.
+fn hold(megabytes: usize) -> String {
+    std::mem::forget(std::hint::black_box(vec![1_u8; megabytes << 20]));
+    COUNT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
 fn hog() -> String {

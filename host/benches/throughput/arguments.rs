@@ -1,0 +1,72 @@
+//! What the command line asks for.
+
+use super::backlog::Job;
+use super::rows::{ROWS, Row, Subject};
+
+/// Rounds, of which the median counts.
+const ROUNDS: usize = 3;
+/// The size of a backlog.
+const GIGABYTES: f64 = 2.0;
+
+/// What is to be measured.
+pub(crate) enum Wanted {
+    Rows(Arguments),
+    Backlog {
+        gigabytes: f64,
+    },
+    /// Only by ourselves: the process whose memory is looked at.
+    WorkOff(Job),
+}
+
+/// Which rows, and how thoroughly.
+pub(crate) struct Arguments {
+    names: Vec<String>,
+    pub(crate) rounds: usize,
+    pub(crate) events: Option<usize>,
+}
+
+impl Arguments {
+    /// Those that were named, all if none was, and the plain loops that they are compared with.
+    pub(crate) fn wants(&self, row: &Row) -> bool {
+        let named = |row: &Row| self.names.is_empty() || self.names.iter().any(|name| name == row.name);
+        let compared = ROWS.iter().any(|other| other.input == row.input && other.name != row.name && named(other));
+        named(row) || (row.subject == Subject::Plain && compared)
+    }
+}
+
+/// Reads the command line, the name of the program left out.
+pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String> {
+    // Cargo says `--bench` to every benchmark.
+    let args: Vec<String> = args.filter(|arg| arg != "--bench" && arg != "--").collect();
+    match args.iter().map(String::as_str).collect::<Vec<&str>>().as_slice() {
+        ["backlog"] => return Ok(Wanted::Backlog { gigabytes: GIGABYTES }),
+        ["backlog", gigabytes] => return Ok(Wanted::Backlog { gigabytes: number(gigabytes)? }),
+        ["work-off", source, sink, dead, count] => {
+            let count = number(count)?;
+            return Ok(Wanted::WorkOff(Job {
+                source: (*source).into(),
+                sink: (*sink).into(),
+                dead: (*dead).into(),
+                count,
+            }));
+        }
+        _ => {}
+    }
+    let mut arguments = Arguments { names: Vec::new(), rounds: ROUNDS, events: None };
+    for arg in args {
+        match arg.split_once('=') {
+            Some(("rounds", value)) => arguments.rounds = number::<usize>(value)?.max(1),
+            Some(("events", value)) => arguments.events = Some(number::<usize>(value)?.max(1)),
+            None if ROWS.iter().any(|row| row.name == arg) => arguments.names.push(arg),
+            _ => {
+                let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+                return Err(format!("what is `{arg}`? say {}, rounds=N, events=N, or backlog [GB]", names.join(", ")));
+            }
+        }
+    }
+    Ok(Wanted::Rows(arguments))
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is not such a number"))
+}

@@ -1,0 +1,101 @@
+//! What is measured, and over which events.
+
+use gristmill::config::Isolation;
+
+/// One row of the figures.
+pub(crate) struct Row {
+    /// By which it is chosen.
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) subject: Subject,
+    pub(crate) input: Input,
+}
+
+/// What runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A loop on rdkafka alone.
+    Plain,
+    /// A stage that changes nothing, in the sandbox.
+    Pass(Isolation),
+    /// The same without a sandbox: what flow and Kafka cost.
+    PassNative,
+    /// Sanitize and chunk, in the sandbox.
+    Standard(Isolation),
+    /// The same without a sandbox.
+    StandardNative,
+}
+
+const fn row(name: &'static str, what: &'static str, subject: Subject, input: Input) -> Row {
+    Row { name, what, subject, input }
+}
+
+/// All rows, in the order of a round. The plain loops are the base of the others and always run.
+pub(crate) const ROWS: &[Row] = &[
+    row("plain", "plain rdkafka loop", Subject::Plain, Input::Records),
+    row("pass", "gristmill, pass-through", Subject::Pass(Isolation::Item), Input::Records),
+    row("pass-shared", "gristmill, pass-through, shared", Subject::Pass(Isolation::Shared), Input::Records),
+    row("pass-native", "gristmill, pass-through, native", Subject::PassNative, Input::Records),
+    row("plain-documents", "plain rdkafka loop", Subject::Plain, Input::Documents),
+    row("standard", "gristmill, sanitize + chunk", Subject::Standard(Isolation::Item), Input::Documents),
+    row(
+        "standard-shared",
+        "gristmill, sanitize + chunk, shared",
+        Subject::Standard(Isolation::Shared),
+        Input::Documents,
+    ),
+    row("standard-native", "gristmill, sanitize + chunk, native", Subject::StandardNative, Input::Documents),
+];
+
+/// The events of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input {
+    Records,
+    Documents,
+}
+
+impl Input {
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Records => "1 KB records",
+            Self::Documents => "4 KB documents",
+        }
+    }
+
+    /// How many there are unless the command line says else.
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::Records => 60_000,
+            Self::Documents => 20_000,
+        }
+    }
+
+    pub(crate) fn payload(self, number: usize) -> String {
+        match self {
+            Self::Records => record_of_1_kb(number),
+            Self::Documents => document_of_4_kb(number),
+        }
+    }
+}
+
+fn record_of_1_kb(number: usize) -> String {
+    let mut text = format!("record {number} ");
+    while text.len() < 1_024 {
+        text.push_str("all work and no play ");
+    }
+    text
+}
+
+fn document_of_4_kb(number: usize) -> String {
+    let mut text = format!("# Document {number}\n\n");
+    while text.len() < 4_096 {
+        let line = text.len() + number;
+        text.push_str(&format!(
+            "The supplier delivers the goods within {} days after the order was confirmed. Questions go to \
+             person{line}@example.com or +49 30 {:07}. Nothing in this paragraph is meant.\n\n",
+            line % 30,
+            line % 10_000_000
+        ));
+    }
+    text
+}
