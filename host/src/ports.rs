@@ -279,7 +279,7 @@ pub enum StageError {
 pub trait Stage: Send + Sync {
     /// Runs the stage on one item. Bounded in time, memory and output by its limits. A dropped call leaves nothing
     /// behind.
-    async fn run(&self, call: Call) -> Result<Outcome, StageError>;
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError>;
 }
 
 /// Who asks a model: for limits, logs and the memory of what was paid.

@@ -17,8 +17,8 @@ impl<S: sdk::Stage> Native<S> {
 
 #[async_trait]
 impl<S: sdk::Stage + Send + Sync> Stage for Native<S> {
-    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
-        match self.0.process(event(&call)) {
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
+        match self.0.process(event(call)) {
             Ok(sdk::Outcome::Emit(outputs)) => Ok(Outcome::Emit(outputs.into_iter().map(output).collect())),
             Ok(sdk::Outcome::Drop(code)) => Ok(Outcome::Drop(code)),
             Ok(sdk::Outcome::Reject(failure)) => Ok(Outcome::Reject(Failure::new(failure.code, failure.message))),
@@ -32,8 +32,8 @@ pub(crate) struct Pass;
 
 #[async_trait]
 impl Stage for Pass {
-    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
-        let Item { payload, content_type, headers, .. } = call.item;
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
+        let Item { payload, content_type, headers, .. } = call.item.clone();
         let output = Output { payload, content_type, key: None, headers, attributes: Vec::new(), branch: None };
         Ok(Outcome::Emit(vec![output]))
     }

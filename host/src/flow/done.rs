@@ -10,8 +10,8 @@ use crate::ports::{End, JobState, Record, Sight};
 /// What a job ended in.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// Its outputs.
-    Emitted,
+    /// So many outputs.
+    Emitted(usize),
     /// Filtered, with a code.
     Dropped(String),
     /// In the dead letters.
@@ -23,6 +23,7 @@ pub(super) enum Ending {
 pub(super) struct Done {
     pub(super) origin: Origin,
     pub(super) event: Event,
+    /// What is to be written; none any more once the sink has it.
     pub(super) records: Vec<Record>,
     pub(super) ending: Ending,
     begun: Instant,
@@ -40,11 +41,12 @@ impl Done {
         begun_at: Timestamp,
         disposition: Disposition,
     ) -> Self {
-        let mut done = Self { origin, event, records: Vec::new(), ending: Ending::Emitted, begun, begun_at };
+        let mut done = Self { origin, event, records: Vec::new(), ending: Ending::Emitted(0), begun, begun_at };
         match disposition {
             Disposition::Emitted(ends) => {
                 let record = |end| records::output(pipeline, &done.origin.job, &done.event, end);
                 done.records = ends.into_iter().map(record).collect();
+                done.ending = Ending::Emitted(done.records.len());
             }
             Disposition::Dropped(code) => done.ending = Ending::Dropped(code),
             Disposition::DeadLettered { stage, failed } => done.dead_letter(pipeline, stage.as_deref(), failed),
@@ -72,7 +74,7 @@ impl Done {
     pub(super) fn acknowledged(&self, pipeline: &Pipeline) -> Result<(), FlowError> {
         let job = &self.origin.job;
         let (end, state) = match &self.ending {
-            Ending::Emitted => (End::Emitted(self.records.len()), JobState::Emitted),
+            Ending::Emitted(records) => (End::Emitted(*records), JobState::Emitted),
             Ending::Dropped(code) => (End::Dropped(code), JobState::Dropped),
             Ending::DeadLettered(failure) => (End::DeadLettered(failure), JobState::DeadLettered),
         };

@@ -38,7 +38,7 @@ async fn deliver(pipeline: &Pipeline, sink: &dyn Sink, done: &mut Done) -> Resul
     if done.records.is_empty() {
         return Ok(());
     }
-    let refused = match sink.deliver(done.records.clone()).await {
+    let refused = match sink.deliver(std::mem::take(&mut done.records)).await {
         Ok(()) => return Ok(()),
         Err(source) if matches!(done.ending, Ending::DeadLettered(_)) => {
             return Err(FlowError::DeadLetter { job: done.origin.job.clone(), source });
@@ -49,7 +49,7 @@ async fn deliver(pipeline: &Pipeline, sink: &dyn Sink, done: &mut Done) -> Resul
         Err(refused @ SinkError::Refused { .. }) => refused,
     };
     done.refuse(pipeline, refused.to_string());
-    let delivered = sink.deliver(done.records.clone()).await;
+    let delivered = sink.deliver(std::mem::take(&mut done.records)).await;
     delivered.map_err(|source| FlowError::DeadLetter { job: done.origin.job.clone(), source })
 }
 

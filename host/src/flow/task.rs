@@ -38,13 +38,21 @@ impl Run<'_> {
     /// Tries until the stage decides or the policy gives up.
     async fn attempts(&self, step: &Step, item: Item, edition: Edition) -> Result<Verdict, FlowError> {
         let mut policy = step.retry;
-        let (mut attempt, mut slowed, mut paused) = (1, 0, Duration::ZERO);
+        let (mut slowed, mut paused) = (0, Duration::ZERO);
+        let mut call = Call {
+            job: self.origin.job.clone(),
+            event: self.event.id.clone(),
+            timestamp: self.event.timestamp,
+            item,
+            attempt: 1,
+            edition,
+        };
         let begun = Instant::now();
         loop {
-            let (failure, after) = match self.attempt(step, &item, attempt, edition).await {
+            let (failure, after) = match self.attempt(step, &call).await {
                 Ok(outcome) => return Ok(Verdict::Decided(outcome)),
                 Err(StageError::Permanent(failure)) => {
-                    return Ok(Verdict::Failed(Failed { failure, attempts: attempt }));
+                    return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
                 }
                 Err(StageError::Host(source)) => {
                     return Err(FlowError::Stage { stage: Arc::clone(&step.name), source });
@@ -68,27 +76,19 @@ impl Run<'_> {
                 Err(StageError::Retry { failure, after }) => (failure, after),
             };
             let spent = begun.elapsed().saturating_sub(paused);
-            let Some(wait) = policy.again(attempt, spent, after, fastrand::f64()) else {
-                return Ok(Verdict::Failed(Failed { failure, attempts: attempt }));
+            let Some(wait) = policy.again(call.attempt, spent, after, fastrand::f64()) else {
+                return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
             };
             tokio::time::sleep(wait).await;
-            attempt += 1;
+            call.attempt += 1;
         }
     }
 
-    async fn attempt(&self, step: &Step, item: &Item, attempt: u32, edition: Edition) -> Result<Outcome, StageError> {
-        let call = Call {
-            job: self.origin.job.clone(),
-            event: self.event.id.clone(),
-            timestamp: self.event.timestamp,
-            item: item.clone(),
-            attempt,
-            edition,
-        };
+    async fn attempt(&self, step: &Step, call: &Call) -> Result<Outcome, StageError> {
         let begun = Instant::now();
-        let result = step.stage.run(call.clone()).await;
+        let result = step.stage.run(call).await;
         let elapsed = begun.elapsed();
-        self.pipeline.observer.observe(&Sight::Attempt { call: &call, stage: &step.name, elapsed, result: &result });
+        self.pipeline.observer.observe(&Sight::Attempt { call, stage: &step.name, elapsed, result: &result });
         result
     }
 }

@@ -51,7 +51,7 @@ impl ItemId {
     /// The item that is the event itself.
     #[must_use]
     pub fn root(job: &JobId) -> Self {
-        Self(job.as_str().into())
+        Self(Arc::clone(&job.0))
     }
 
     /// The `ordinal`-th output of `stage` for this item.

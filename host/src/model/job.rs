@@ -3,6 +3,7 @@
 //! `next_task()` says what to hand to which stage, `apply()` takes the verdict, and when neither has anything left the
 //! job has ended. It knows no time and does no I/O: who runs the stages, how often and side by side, is the flow's.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -305,10 +306,10 @@ impl Input {
     }
 
     /// What the outputs of a stage continue: the item, or of gathered ones what all have in common, without content.
-    fn parent(&self, job: &JobId, stage: &str) -> Item {
+    fn parent(&self, job: &JobId, stage: &str) -> Cow<'_, Item> {
         match self {
-            Self::Item(item) => item.clone(),
-            Self::Gathered(items) => Item::common(ItemId::gathered(job, stage), items),
+            Self::Item(item) => Cow::Borrowed(item),
+            Self::Gathered(items) => Cow::Owned(Item::common(ItemId::gathered(job, stage), items)),
         }
     }
 }

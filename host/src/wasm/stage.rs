@@ -183,11 +183,11 @@ impl WasmStage {
 
 #[async_trait]
 impl Stage for WasmStage {
-    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
         if let Some(refused) = refuse_type(&self.description, call.item.content_type.as_deref()) {
             return Ok(Outcome::Reject(refused));
         }
-        let event = convert::event(&call, &self.surroundings.stage, &self.digest);
+        let event = convert::event(call, &self.surroundings.stage, &self.digest);
         let process = async |state: Guest, guest: &LlmStage, store: &mut Store<CallState>| {
             if state == Guest::New
                 && let Err(faults) = guest.gristmill_stage_lifecycle().call_init(&mut *store, &self.config).await?
@@ -198,7 +198,7 @@ impl Stage for WasmStage {
             }
             guest.gristmill_stage_handler().call_process(store, &event).await
         };
-        let answer = self.call(Some(&call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        let answer = self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
         let outcome = answer.map(convert::outcome).map_err(convert::stage_error)?;
         if let Outcome::Emit(outputs) = &outcome {
             check_outputs(outputs, &self.description, self.surroundings.limits.output)?;

@@ -207,12 +207,12 @@ impl Loaded {
     }
 
     pub(crate) async fn run_bytes(&self, bytes: Vec<u8>, content_type: Option<&str>) -> Result<Outcome, StageError> {
-        self.stage.run(call(7, bytes, content_type, 1)).await
+        self.stage.run(&call(7, bytes, content_type, 1)).await
     }
 
     /// The item at this position, for this time.
     pub(crate) async fn run_at(&self, position: u128, text: &str, attempt: u32) -> Result<Outcome, StageError> {
-        self.stage.run(call(position, text.as_bytes().to_vec(), None, attempt)).await
+        self.stage.run(&call(position, text.as_bytes().to_vec(), None, attempt)).await
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) struct Obedient {
 
 #[async_trait]
 impl Stage for Obedient {
-    async fn run(&self, call: Call) -> Result<Outcome, StageError> {
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
         let text = String::from_utf8_lossy(&call.item.payload).into_owned();
         if self.log_calls {
             self.effects.note(format!("call {text} #{}", call.attempt));
