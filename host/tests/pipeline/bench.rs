@@ -63,12 +63,13 @@ impl Bench {
         }
         let file = format!(
             "name = {:?}\n[kafka]\nbrokers = {:?}\n[source]\ntopic = {:?}\n[sink]\ntopic = {:?}\n[dead_letter]\ntopic = {:?}\n\
-             [retry]\nfirst_wait = \"100ms\"\n{sections}",
+             [store]\nfolder = {:?}\n[retry]\nfirst_wait = \"100ms\"\n{sections}",
             bench.name,
             bench.settings.brokers,
             bench.topic("in"),
             bench.topic("out"),
             bench.topic("dead"),
+            bench.folder.path().join("store").display().to_string(),
         );
         std::fs::write(bench.file(), file).unwrap();
         bench

@@ -34,7 +34,7 @@ pub(crate) struct Setup {
     pub(crate) top: &'static str,
     /// Properties of librdkafka.
     pub(crate) properties: Vec<(&'static str, &'static str)>,
-    /// The tables behind `[dead_letter]`; GUEST:name is a test guest's file, STORE a fresh folder.
+    /// The tables behind `[dead_letter]`; GUEST:name is a test guest's file.
     pub(crate) sections: String,
 }
 
@@ -129,7 +129,8 @@ impl Bench {
             writeln!(file, "{name:?} = {value:?}").unwrap();
         }
         let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
-        let mut sections = setup.sections.replace("STORE", &self.folder.path().join("store").display().to_string());
+        let store = self.folder.path().join("store").display().to_string();
+        let mut sections = format!("[store]\nfolder = {store:?}\n{}", setup.sections);
         for guest in ["pass", "misbehave"] {
             let path = guests.join(format!("{guest}.wasm"));
             sections = sections.replace(&format!("GUEST:{guest}"), &path.display().to_string());

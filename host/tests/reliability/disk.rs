@@ -20,13 +20,12 @@ const IN_FLIGHT: usize = 64;
 const LIMITED: &str = r#"trap "" XFSZ; ulimit -f 512; exec "$0" run "$1""#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the state store is not part of the host yet"]
 async fn a_full_disk_stops_the_pipeline_and_acknowledges_nothing_that_was_not_kept() {
     let _place = place().await;
     let run = Run::new("disk full");
     let summary = Script::new().when("", [Behaviour::answer("{\"summary\": \"a number\"}")]);
     let server = ModelServer::start(summary).await;
-    let bench = Bench::new(Setup::new(enriching(&server) + "[store]\nfolder = \"STORE\"\n")).await;
+    let bench = Bench::new(Setup::new(enriching(&server))).await;
     let oracle = Oracle::new(&bench);
     oracle.send(EVENTS).await;
     // So that the limit does not meet the cache of compiled stages.

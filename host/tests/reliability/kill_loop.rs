@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::bench::{Bench, PATIENCE, Setup, enriching};
-use crate::extent::{DURABLE_JOURNAL, Run, median, place, set, size};
+use crate::extent::{Run, median, place, set, size};
 use crate::host::Host;
 use crate::model_server::{Behaviour, ModelServer, Script};
 use crate::oracle::Oracle;
@@ -27,8 +27,7 @@ async fn a_host_that_is_killed_again_and_again_loses_nothing() {
     let kills = set("GRISTMILL_KILLS").unwrap_or_else(|| size(30, 200));
     let summary = Script::new().when("", [Behaviour::answer("{\"summary\": \"a number\"}")]);
     let server = ModelServer::start(summary).await;
-    let store = if DURABLE_JOURNAL { "[store]\nfolder = \"STORE\"\n" } else { "" };
-    let setup = Setup::new(enriching(&server) + store).properties(STATIC);
+    let setup = Setup::new(enriching(&server)).properties(STATIC);
     let bench = Arc::new(Bench::new(setup).await);
     let oracle = Arc::new(Oracle::new(&bench));
     let out = Arc::new(Reader::of_outputs(&bench).await);
@@ -87,10 +86,8 @@ async fn a_host_that_is_killed_again_and_again_loses_nothing() {
     // Each repeat is explained by a kill: it was written and not committed then, or on its way.
     let explained = open.iter().sum::<usize>() + kills * IN_FLIGHT;
     assert!(account.repeated <= explained, "{} repeats, {explained} are explained", account.repeated);
-    if DURABLE_JOURNAL {
-        let most = events + kills * IN_FLIGHT;
-        assert!(calls <= most, "{calls} paid calls, {most} are the most that {kills} kills explain");
-    }
+    let most = events + kills * IN_FLIGHT;
+    assert!(calls <= most, "{calls} paid calls, {most} are the most that {kills} kills explain");
 }
 
 /// Waits for the first output of a life. A life without any tells nothing, so it counts as a failure.
