@@ -33,7 +33,8 @@ pub enum Signal {
         generation: Generation,
     },
     /// These partitions are being taken away. Everything of them must be settled or given up before `ack` is sent; the
-    /// source waits for it a bounded time.
+    /// source waits for it a bounded time. If they are lost already it does not wait, and `ack` is closed from the
+    /// beginning: nothing of them can be settled any more.
     Revoked {
         /// What is taken.
         partitions: Vec<Partition>,

@@ -161,7 +161,11 @@ impl Partitions {
     pub(super) fn open(&mut self, partitions: Vec<Partition>, generation: Generation) {
         for partition in partitions {
             tracing::debug!(%partition, generation = generation.0, "assigned");
-            self.close(&partition);
+            // One that was lost and came back before the flow was done with it is new from now on, and stays.
+            for revocation in &mut self.revocations {
+                revocation.partitions.retain(|leaving| *leaving != partition);
+            }
+            self.give_up(&partition);
             let lane = Lane { progress: Progress::new(generation), running: 0, outbox: Outbox::default() };
             self.lanes.insert(partition, lane);
         }
@@ -253,10 +257,12 @@ impl Partitions {
 
     /// Partitions are being taken away: what runs may finish, nothing new begins, then the source is told.
     pub(super) fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>) {
-        tracing::info!(count = partitions.len(), "revoked");
-        let deadline = Instant::now() + self.drain_timeout();
+        // What was lost can no longer be settled, and nobody waits for it.
+        let lost = ack.is_closed();
+        tracing::info!(count = partitions.len(), lost, "revoked");
+        let deadline = if lost { Instant::now() } else { Instant::now() + self.drain_timeout() };
         self.revocations.push(Revocation { partitions, ack, deadline });
-        self.release_revoked();
+        self.give_up_revoked();
     }
 
     /// Whether a partition waits for the end of its jobs to be given away.
@@ -281,18 +287,23 @@ impl Partitions {
         }
     }
 
-    /// Aborts what still runs for revoked partitions whose time is over, and gives them away.
+    /// Aborts what still runs for revoked partitions whose time is over, and gives away all that are done.
     pub(super) fn give_up_revoked(&mut self) {
         let now = Instant::now();
         let overdue = self.revocations.iter().filter(|revocation| revocation.deadline <= now);
         let partitions: Vec<Partition> = overdue.flat_map(|revocation| revocation.partitions.iter().cloned()).collect();
         for partition in &partitions {
-            self.close(partition);
-            for job in self.running.values().filter(|job| job.event.partition == *partition) {
-                job.handle.abort();
-            }
+            self.give_up(partition);
         }
         self.release_revoked();
+    }
+
+    /// Ends the ownership of a partition and aborts what runs for it.
+    fn give_up(&mut self, partition: &Partition) {
+        self.close(partition);
+        for job in self.running.values().filter(|job| job.event.partition == *partition) {
+            job.handle.abort();
+        }
     }
 
     /// Ends the ownership of a partition. What runs for it is stale from now on; what waits comes again.

@@ -141,9 +141,10 @@ impl Poller {
         let mut stop = Ok(());
         if !partitions.is_empty() {
             let (ack, done) = oneshot::channel();
-            stop = self.tell(Control::Revoked { partitions: partitions.clone(), ack });
             // Of a lost partition nothing can be committed any more: someone else may have it.
-            if !lost {
+            let done = (!lost).then_some(done);
+            stop = self.tell(Control::Revoked { partitions: partitions.clone(), ack });
+            if let Some(done) = done {
                 stop = stop.and_then(|()| self.drain(done));
                 self.commit_now();
             }

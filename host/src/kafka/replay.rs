@@ -1,4 +1,4 @@
-//! Brings dead letters back: the event to its source topic and a note of it to the dead-letter topic, both or neither.
+//! Brings dead letters back: the event to its source topic and notes of it to the dead-letter topic, all or nothing.
 
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a transaction that was aborted is tried.
 const TRIES: u32 = 3;
 
-/// One dead letter that is brought back.
+/// One event that is brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// The event, for its source topic.
     pub record: Record,
-    /// The note that it was brought back, for the dead-letter topic.
-    pub marker: Record,
+    /// The notes that it was brought back, for the dead-letter topic: one for each letter of its job.
+    pub markers: Vec<Record>,
 }
 
 /// Why not everything was brought back.
 #[derive(Debug, thiserror::Error)]
-#[error("{replayed} dead letters were brought back, then it stopped")]
+#[error("{replayed} events were brought back, then it stopped")]
 pub struct ReplayError {
     /// How many of them, from the first. Those after them were not, unless the reason says that it is not known.
     pub replayed: u64,
@@ -39,34 +39,36 @@ pub struct ReplayError {
     pub reason: anyhow::Error,
 }
 
-/// Brings dead letters back in order, and returns their number. Up to a hundred go into one transaction, so that no
-/// event is back without its note; `progress` is called with the number so far after each. On an embedded broker, which
-/// has no transactions, each event and then its note are sent, and `reader` is whose reading makes room there, see
+/// Brings events back in order, and returns their number. Up to a hundred go into one transaction, so that no event is
+/// back without its notes; `progress` is called with the number so far after each. On an embedded broker, which has no
+/// transactions, each event and then its notes are sent, and `reader` is whose reading makes room there, see
 /// [`send`](fn@super::send).
 pub async fn replay(
     settings: &Settings,
     reader: Option<&str>,
-    letters: Vec<Replay>,
+    events: Vec<Replay>,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, ReplayError> {
     let stopped = |reason| ReplayError { replayed: 0, reason };
     let asked = settings.clone();
     let embedded = tokio::task::spawn_blocking(move || is_embedded(&asked)).await;
     if embedded.map_err(anyhow::Error::from).flatten().map_err(stopped)? {
-        let records = letters.into_iter().flat_map(|letter| [letter.record, letter.marker]);
-        let sent = send(settings, reader, records, |sent| progress(sent / 2)).await;
+        let ends = ends(&events);
+        let whole = |sent: u64| ends.partition_point(|end| *end <= sent) as u64;
+        let records = events.into_iter().flat_map(Replay::records);
+        let sent = send(settings, reader, records, |sent| progress(whole(sent))).await;
         return sent
-            .map(|sent| sent / 2)
-            .map_err(|error| ReplayError { replayed: error.acknowledged / 2, reason: error.reason.into() });
+            .map(whole)
+            .map_err(|error| ReplayError { replayed: whole(error.acknowledged), reason: error.reason.into() });
     }
     let id = format!("gristmill-replay-{:016x}", fastrand::u64(..));
     let config = settings.transactional(&id, Duration::ZERO).map_err(|error| stopped(error.into()))?;
     let mut producer = None;
     let mut replayed = 0;
-    for chunk in chunks(letters) {
-        let (count, config) = (chunk.len() as u64 / 2, config.clone());
+    for chunk in chunks(events) {
+        let (count, config) = (chunk.len() as u64, config.clone());
         let written = tokio::task::spawn_blocking(move || {
-            let result = write(&config, &mut producer, &chunk);
+            let result = write(&config, &mut producer, chunk);
             (result, producer)
         });
         let (result, kept) = match written.await {
@@ -81,26 +83,49 @@ pub async fn replay(
     Ok(replayed)
 }
 
-/// The records of each transaction.
-fn chunks(letters: Vec<Replay>) -> Vec<Vec<Record>> {
-    let mut chunks: Vec<Vec<Record>> = Vec::new();
+impl Replay {
+    fn records(self) -> impl Iterator<Item = Record> {
+        [self.record].into_iter().chain(self.markers)
+    }
+
+    fn size(&self) -> usize {
+        send::size(&self.record) + self.markers.iter().map(send::size).sum::<usize>()
+    }
+}
+
+/// How many records there are up to the end of each event.
+fn ends(events: &[Replay]) -> Vec<u64> {
+    let records = events.iter().map(|event| 1 + event.markers.len() as u64);
+    records
+        .scan(0, |end, records| {
+            *end += records;
+            Some(*end)
+        })
+        .collect()
+}
+
+/// What goes into each transaction.
+fn chunks(events: Vec<Replay>) -> Vec<Vec<Replay>> {
+    let mut chunks: Vec<Vec<Replay>> = Vec::new();
     let mut bytes = 0;
-    for Replay { record, marker } in letters {
-        let full = chunks.last().is_none_or(|chunk| chunk.len() >= 2 * CHUNK || bytes >= CHUNK_BYTES);
+    for event in events {
+        let full = chunks.last().is_none_or(|chunk| chunk.len() >= CHUNK || bytes >= CHUNK_BYTES);
         if full {
             chunks.push(Vec::new());
             bytes = 0;
         }
-        bytes += send::size(&record) + send::size(&marker);
+        bytes += event.size();
         if let Some(chunk) = chunks.last_mut() {
-            chunk.extend([record, marker]);
+            chunk.push(event);
         }
     }
     chunks
 }
 
 /// Writes one transaction. `producer` is the one to go on with, made when there is none.
-fn write(config: &ClientConfig, producer: &mut Option<Transactional>, records: &[Record]) -> anyhow::Result<()> {
+fn write(config: &ClientConfig, producer: &mut Option<Transactional>, events: Vec<Replay>) -> anyhow::Result<()> {
+    let count = events.len();
+    let records: Vec<Record> = events.into_iter().flat_map(Replay::records).collect();
     let mut tried = 0;
     loop {
         let deadline = Instant::now() + PATIENCE;
@@ -108,7 +133,7 @@ fn write(config: &ClientConfig, producer: &mut Option<Transactional>, records: &
             Some(current) => current,
             None => Transactional::open(config, deadline).context("the brokers began no transactions")?,
         };
-        let written = current.write(records, || Ok(None), deadline);
+        let written = current.write(&records, || Ok(None), deadline);
         *producer = Some(current).filter(|current| !current.is_spent());
         tried += 1;
         match written {
@@ -121,8 +146,7 @@ fn write(config: &ClientConfig, producer: &mut Option<Transactional>, records: &
                 return Err(anyhow!("the topic {topic} refuses a record: {reason}"));
             }
             Err(Failure::Doubt(error)) => {
-                let letters = records.len() / 2;
-                let reason = format!("it is not known whether the next {letters} were; look whether they are marked");
+                let reason = format!("it is not known whether the next {count} were; look whether they are marked");
                 return Err(anyhow!(error).context(reason));
             }
         }
@@ -139,11 +163,12 @@ mod tests {
     fn letter(bytes: usize) -> Replay {
         let payload = Some(Bytes::from(vec![b'x'; bytes]));
         let record = Record { topic: "in".into(), key: None, payload, headers: Vec::new(), timestamp: Timestamp(1) };
-        Replay { marker: Record { topic: "dead".into(), payload: None, ..record.clone() }, record }
+        let marker = Record { topic: "dead".into(), payload: None, ..record.clone() };
+        Replay { markers: vec![marker; 2], record }
     }
 
     fn sizes(letters: Vec<Replay>) -> Vec<usize> {
-        chunks(letters).iter().map(|chunk| chunk.len() / 2).collect()
+        chunks(letters).iter().map(Vec::len).collect()
     }
 
     #[test]
@@ -152,5 +177,12 @@ mod tests {
         assert_eq!(sizes(vec![letter(5 << 20); 5]), [2, 2, 1]);
         assert_eq!(sizes(vec![letter(16 << 20); 2]), [1, 1]);
         assert!(sizes(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn an_event_counts_once_its_notes_are_there() {
+        let (one, mut two) = (letter(1), letter(1));
+        two.markers.pop();
+        assert_eq!(ends(&[one, two]), [3, 5]);
     }
 }

@@ -326,7 +326,7 @@ async fn events_are_replayed_with_their_notes_or_not_at_all() {
         let texts = numbered(0..count);
         let letter = |text: &String| Replay {
             record: bench.record(text, text),
-            marker: Record { topic: dead.as_str().into(), ..bench.record(text, text) },
+            markers: vec![Record { topic: dead.as_str().into(), ..bench.record(text, text) }],
         };
         texts.iter().map(letter).collect()
     };
@@ -337,7 +337,7 @@ async fn events_are_replayed_with_their_notes_or_not_at_all() {
     assert_eq!(seen(&dead).await, numbered(0..250));
     // The second transaction has a note that the broker does not take.
     let mut oversized = letters(150);
-    oversized[120].marker.payload = Some(noise(3 << 20));
+    oversized[120].markers[0].payload = Some(noise(3 << 20));
     let error = replay(&bench.0.settings, None, oversized, |_| {}).await.unwrap_err();
     assert_eq!(error.replayed, 100);
     assert!(format!("{:#}", error.reason).contains(&dead), "{:#}", error.reason);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod bench;
+mod contracts;
 mod fate;
 #[path = "../model_server/mod.rs"]
 mod model_server;

@@ -72,8 +72,16 @@ async fn chunks_give_back_the_text() {
 async fn language_routes_text_by_what_it_is_written_in() {
     let stage = stage("language", json!({ "route": ["de"] })).await;
     for (text, language, branch) in [
-        ("Der Kunde bezahlt die Rechnung innerhalb von vierzehn Tagen, nachdem er sie erhalten hat. Die Frist beginnt mit dem Tag, an dem die Ware geliefert wurde, und endet auch dann, wenn er sie nicht abholt.", "de", Some("de")),
-        ("The customer shall pay the invoice within fourteen days of its receipt. The period begins on the day on which the goods were delivered, and it ends even if they are not collected.", "en", None),
+        (
+            "Der Kunde bezahlt die Rechnung innerhalb von vierzehn Tagen, nachdem er sie erhalten hat. Die Frist beginnt mit dem Tag, an dem die Ware geliefert wurde, und endet auch dann, wenn er sie nicht abholt.",
+            "de",
+            Some("de"),
+        ),
+        (
+            "The customer shall pay the invoice within fourteen days of its receipt. The period begins on the day on which the goods were delivered, and it ends even if they are not collected.",
+            "en",
+            None,
+        ),
         ("14.", "und", None),
     ] {
         let outputs = outputs(&stage, text.as_bytes(), "text/plain").await;

@@ -11,8 +11,6 @@ use super::letter::{Letter, Place, Replaying};
 use super::{Desk, letters, list, moment, print, show};
 use crate::app::Failure;
 use crate::kafka;
-use crate::model::Event;
-use crate::ports::Record;
 
 /// So much is written at once.
 const BATCH_EVENTS: usize = 500;
@@ -87,7 +85,11 @@ async fn write_all(desk: &Desk, replaying: &Replaying, chosen: &Chosen) -> Resul
         let Some(letter) = wanted.remove(&Place::of(&event)) else { continue };
         bytes += event.size();
         let repeats = repeats.remove(letter.job.as_str()).unwrap_or_default();
-        batch.push(Pair::new(replaying, letter, &repeats, &event));
+        let letters = [letter].into_iter().chain(repeats);
+        batch.push(kafka::Replay {
+            record: replaying.event(letter, &event),
+            markers: letters.map(|letter| replaying.mark(letter, event.key.clone())).collect(),
+        });
         if batch.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
             sent += write(desk, std::mem::take(&mut batch)).await?;
             bytes = 0;
@@ -97,50 +99,12 @@ async fn write_all(desk: &Desk, replaying: &Replaying, chosen: &Chosen) -> Resul
     Ok(sent)
 }
 
-/// An event that is sent again, and the mark of its letter.
-struct Pair {
-    event: Record,
-    mark: Record,
-    /// The marks of further letters of the same job.
-    repeats: Vec<Record>,
-}
-
-impl Pair {
-    fn new(replaying: &Replaying, letter: &Letter, repeats: &[&Letter], event: &Event) -> Self {
-        let mark = |letter| replaying.mark(letter, event.key.clone());
-        Self {
-            event: replaying.event(letter, event),
-            mark: mark(letter),
-            repeats: repeats.iter().copied().map(mark).collect(),
-        }
-    }
-}
-
-/// Writes the events, then the marks of those that are acknowledged: should it stop in between, an event is rather
-/// replayed twice than never.
-async fn write(desk: &Desk, batch: Vec<Pair>) -> Result<usize, Failure> {
-    if batch.is_empty() {
-        return Ok(0);
-    }
+/// Writes events and marks, each event with its own or not at all.
+async fn write(desk: &Desk, batch: Vec<kafka::Replay>) -> Result<usize, Failure> {
+    let count = batch.len();
     let group = Some(desk.pipeline.source.group.as_str());
-    let (mut events, mut marks) = (Vec::new(), Vec::new());
-    for pair in batch {
-        events.push(pair.event);
-        marks.push([pair.mark].into_iter().chain(pair.repeats));
-    }
-    let count = events.len();
-    let sent = kafka::send(&desk.settings, group, events, |_| {}).await;
-    let acknowledged = match &sent {
-        Ok(_) => count,
-        Err(error) => usize::try_from(error.acknowledged).unwrap_or(count),
-    };
-    let marks: Vec<Record> = marks.into_iter().take(acknowledged).flatten().collect();
-    let marked = kafka::send(&desk.settings, None, marks, |_| {}).await;
-    sent.map_err(|error| {
+    kafka::replay(&desk.settings, group, batch, |_| {}).await.map_err(|error| {
         anyhow::Error::new(error).context("not all events could be replayed; run it again for the rest")
-    })?;
-    marked.map_err(|error| {
-        anyhow::Error::new(error).context("events were replayed, but not all of their letters could be marked as such")
     })?;
     Ok(count)
 }

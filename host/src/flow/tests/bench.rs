@@ -22,6 +22,8 @@ use crate::ports::{Demand, Observer, Sight, Signal, Source, SourceError, Stage, 
 pub(super) enum Moment {
     Assign(u32),
     Revoke(u32),
+    /// Taken away already: nobody waits for what runs.
+    Lose(u32),
     /// Partition, position, payload; what is behind an "@" is the key.
     Arrive(u32, u128, &'static str),
     /// The same with headers: "name=value".
@@ -31,7 +33,7 @@ pub(super) enum Moment {
     /// The operator asks for a stop.
     Stop,
 }
-pub(super) use Moment::{Arrive, Assign, Replay, Revoke, Stop, Wait};
+pub(super) use Moment::{Arrive, Assign, Lose, Replay, Revoke, Stop, Wait};
 
 /// What happened, each with the simulated second.
 #[derive(Clone)]
@@ -97,6 +99,10 @@ impl Source for ScriptedSource {
                 Some(Moment::Revoke(index)) => {
                     let (ack, acked) = oneshot::channel();
                     self.acks.push((index, acked));
+                    return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
+                }
+                Some(Moment::Lose(index)) => {
+                    let (ack, _) = oneshot::channel();
                     return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
                 }
                 Some(Moment::Arrive(index, position, payload)) => {

@@ -9,7 +9,7 @@ mod world;
 
 use std::time::Duration;
 
-use bench::{Arrive, Assign, Bench, Revoke, Stop, Wait};
+use bench::{Arrive, Assign, Bench, Lose, Revoke, Stop, Wait};
 
 use super::FlowError;
 
@@ -167,6 +167,27 @@ async fn a_partition_that_comes_back_starts_a_new_count() {
     let effects = Bench::default().effects(&history).await;
     let settled: Vec<&String> = effects.iter().filter(|line| line.contains("settled")).collect();
     assert_eq!(settled, ["41s settled 0:1 below 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_partition_is_given_up_at_once() {
+    let history = [Assign(0), Arrive(0, 1, "slow 5"), Wait(seconds(1)), Lose(0), Wait(seconds(9)), Stop];
+    let effects = Bench::default().effects(&history).await;
+    assert_eq!(effects, ["1s stale in/0/1", "10s closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_back_before_it_was_drained_loses_none_of_its_events() {
+    let slow = || [Assign(0), Arrive(0, 1, "slow 5"), Arrive(0, 2, "b"), Wait(seconds(1))];
+    for taken in [Lose(0), Revoke(0)] {
+        let again = [taken, Assign(0), Arrive(0, 1, "again"), Arrive(0, 2, "b"), Wait(seconds(60)), Stop];
+        let effects = Bench::default().effects(&[slow().as_slice(), &again].concat()).await;
+        assert!(
+            effects.contains(&"1s settled 0:1 below 3".into()) || effects.contains(&"1s settled 0:2 below 3".into()),
+            "{effects:?}"
+        );
+        assert!(!effects.contains(&"5s out slow 5".into()), "what ran before is given up: {effects:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
