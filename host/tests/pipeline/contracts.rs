@@ -9,13 +9,16 @@ const CLAUSES: usize = 80;
 /// `limits.items_in_flight` unless set: so many clauses of a contract are summarised at once.
 const AT_ONCE: usize = 8;
 
+/// The group knows the host by a name, so it goes on without waiting for the end of the killed one's session.
+const STATIC: &str = "[kafka.properties]\n\"group.instance.id\" = \"the-one\"\n";
+
 /// The stages as they are in the folder, and this server as both models.
 fn pipeline(server: &ModelServer) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join("contracts/pipeline.toml");
     let file = std::fs::read_to_string(file).unwrap();
     let (begin, end) = (file.find("[[stage]]").unwrap(), file.find("[models.small]").unwrap());
     let target = format!("targets = [{{ provider = \"openai\", model = \"x\", base_url = {:?} }}]", server.base_url());
-    format!("{}[models.small]\n{target}\n[models.smart]\n{target}\n", &file[begin..end])
+    format!("{STATIC}{}[models.small]\n{target}\n[models.smart]\n{target}\n", &file[begin..end])
 }
 
 /// A contract whose clauses are English and German in turn, each of a chunk's size.
@@ -70,10 +73,10 @@ async fn a_contract_of_eighty_clauses_is_resumed_where_its_host_was_killed() {
     bench.send([("text/markdown", Some(contract()))]).await;
     // In the middle of the clauses, twice; then while the analysis of the whole is awaited.
     for (answered, waiting) in [(30, AT_ONCE), (61, AT_ONCE), (CLAUSES, 1)] {
-        let host = bench.start();
+        let mut host = bench.start();
         server.release(answered - server.paid());
         let are_asked = "the answers are kept and the next are asked for";
-        server.until(are_asked, |server| server.paid() == answered && server.in_flight() == waiting).await;
+        bench.until(are_asked, &mut host, async || server.paid() == answered && server.in_flight() == waiting).await;
         host.kill().await;
         server.until("what was asked for is given up", |server| server.in_flight() == 0).await;
     }
