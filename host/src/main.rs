@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use gristmill::cli::{self, CommandLine};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     cli::run(CommandLine::parse()).await

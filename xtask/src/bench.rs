@@ -7,6 +7,9 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{setup, stages};
 
+/// The profile of the demo and the tests compiles the host's own crate fast; the figures want its code fast.
+const OPTIMISED: &str = "profile.dev.package.gristmill.opt-level=3";
+
 /// Builds what is measured in the one profile, and measures it with the address of a broker in the environment.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let mut steps = Steps::new(4);
@@ -17,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
         stages::guests(workspace)
     })?;
     let address = steps.take("starting Apache Kafka", "cargo xtask kafka", || broker.address())?;
-    let mut bench = workspace.cargo(["bench", "--profile", "dev", "--package", "gristmill", "--bench", "throughput"]);
-    bench.arg("--").args(args).env(VARIABLE, address);
+    let mut bench = workspace.cargo(["bench", "--profile", "dev", "--config", OPTIMISED, "--package", "gristmill"]);
+    bench.args(["--bench", "throughput", "--"]).args(args).env(VARIABLE, address);
     steps.run("building the host and measuring it", &mut bench)
 }

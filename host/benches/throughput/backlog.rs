@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gristmill::config::Isolation;
+use gristmill::config::{Checkpoint, Isolation};
 use gristmill::kafka::{self, Settings};
 use gristmill::ports::Record;
 use tokio::process::Command;
@@ -62,7 +62,7 @@ pub(crate) async fn measure(settings: &Settings, gigabytes: f64) {
 
 /// Passes the records through a sandboxed stage with default limits, and says what memory that took.
 pub(crate) async fn work_off(settings: &Settings, job: Job) {
-    let steps = flow::pass_through(Isolation::Item).await;
+    let steps = flow::pass_through(Isolation::Item, Checkpoint::Never).await;
     let ready = resident("VmRSS");
     let ended = Arc::new(AtomicUsize::new(0));
     let watch = tokio::spawn(watch(Arc::clone(&ended), job.count));

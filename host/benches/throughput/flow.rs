@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill::app;
-use gristmill::config::{self, Isolation};
+use gristmill::config::{self, Checkpoint, Isolation};
 use gristmill::flow::{self, Delivery, Letters, Limits, Order, Step};
 use gristmill::kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
 use gristmill::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
-use gristmill::ports::{Observer, Sight, Stage};
+use gristmill::ports::{Observer, Sight, Stage, Store};
+use gristmill::store::{self, Sqlite};
 use gristmill_stage_chunk::Chunk;
 use gristmill_stage_sanitize::Sanitize;
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::native::{Native, Pass};
@@ -87,6 +87,13 @@ pub(crate) async fn run_watched(
     limits: Limits,
     ended: Arc<AtomicUsize>,
 ) -> Run {
+    // A store as the host opens it, on the disk of the build.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let keeps = steps.iter().any(|step| step.checkpoint.is_some());
+    let store = keeps.then(|| -> Arc<dyn Store> {
+        let settings = store::Settings::new(folder.path().to_path_buf(), "bench", Arc::new(|| Timestamp(0)));
+        Arc::new(Sqlite::open(settings).unwrap())
+    });
     let mut source = KafkaSource::open(place.settings, SourceSettings::new(place.group, &[place.source])).unwrap();
     let observer = Arc::new(Count { wanted: count, ended, ..Count::default() });
     let pipeline = flow::Pipeline {
@@ -99,23 +106,25 @@ pub(crate) async fn run_watched(
         letters: Letters { topic: place.dead.into(), bounds: LetterBounds::default(), connect_headers: false },
         order: Order::None,
         model: None,
-        store: None,
+        store,
         clock: || Timestamp(0),
         observer: Arc::<Count>::clone(&observer),
         limits,
     };
-    flow::run(&mut source, Arc::new(pipeline), observer.done.clone()).await.unwrap();
+    // In a task of its own, as the host has it: a task is spawned from there at less cost.
+    let done = observer.done.clone();
+    let work = async move { flow::run(&mut source, Arc::new(pipeline), done).await };
+    tokio::spawn(work).await.unwrap().unwrap();
     assert_eq!(observer.ended.load(Ordering::Relaxed), count, "an event came twice");
     let (wall, cpu) = observer.begun.get().unwrap();
     Run { wall: wall.elapsed(), cpu: cpu_time() - *cpu }
 }
 
 /// A stage that changes nothing, in the sandbox.
-pub(crate) async fn pass_through(isolation: Isolation) -> Vec<Step> {
-    static LOADED: [OnceCell<Vec<Step>>; 2] = [OnceCell::const_new(), OnceCell::const_new()];
+pub(crate) async fn pass_through(isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
     let guest = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join("pass.wasm");
     let stages = format!("[[stage]]\nname = \"pass\"\nmodule = {:?}\n", guest.display().to_string());
-    LOADED[isolation as usize].get_or_init(|| load(stages, isolation)).await.clone()
+    load(&stages, isolation, checkpoint).await
 }
 
 /// The same natively.
@@ -124,12 +133,11 @@ pub(crate) fn pass_natively() -> Vec<Step> {
 }
 
 /// The two standard stages, in the sandbox.
-pub(crate) async fn sandboxed(isolation: Isolation) -> Vec<Step> {
-    static LOADED: [OnceCell<Vec<Step>>; 2] = [OnceCell::const_new(), OnceCell::const_new()];
+pub(crate) async fn sandboxed(isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
     let stages = "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\n\
          config = { pii = { default = \"keep\", email = \"mask\", phone = \"mask\" }, artifacts = false }\n\
          [[stage]]\nname = \"chunk\"\nmodule = \"builtin:chunk\"\nconfig = { size = 1000 }\n";
-    LOADED[isolation as usize].get_or_init(|| load(stages.into(), isolation)).await.clone()
+    load(stages, isolation, checkpoint).await
 }
 
 /// The same two, natively.
@@ -144,12 +152,14 @@ fn native_step(name: &str, stage: Arc<dyn Stage>) -> Step {
     Step { name: name.into(), stage, digest: "native".into(), retry: RetryPolicy::default(), checkpoint: None }
 }
 
-async fn load(stages: String, isolation: Isolation) -> Vec<Step> {
+async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
     let file = format!(
         "name = \"bench\"\n[kafka]\nbrokers = \"embedded\"\n[source]\ntopic = \"a\"\n[sink]\ntopic = \"b\"\n\
          [dead_letter]\ntopic = \"c\"\n[limits]\nmax_in_flight = {IN_FLIGHT}\n{stages}"
     );
     let mut pipeline = config::Pipeline::parse(&file, Path::new("bench.toml")).unwrap();
-    pipeline.stages.iter_mut().for_each(|stage| stage.isolation = isolation);
+    for stage in &mut pipeline.stages {
+        (stage.isolation, stage.checkpoint) = (isolation, checkpoint);
+    }
     app::load(&pipeline, app::Memory::ThisProcess, CancellationToken::new()).await.unwrap().steps
 }

@@ -16,12 +16,17 @@ mod rows;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use gristmill::config::{Checkpoint, Isolation};
 use gristmill::kafka::{self, Creation, Settings};
 use gristmill::model::{Header, Timestamp};
 use gristmill::ports::Record;
 
 use arguments::{Arguments, Wanted};
 use rows::{Input, ROWS, Row, Subject};
+
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Partitions of every topic.
 const PARTITIONS: u16 = 6;
@@ -105,9 +110,11 @@ async fn measure(subject: Subject, settings: &Settings, events: &Events, label: 
     }
     let steps = match subject {
         Subject::Plain => Vec::new(),
-        Subject::Pass(stage) => flow::pass_through(stage).await,
+        Subject::Pass(isolation) => flow::pass_through(isolation, Checkpoint::Never).await,
+        Subject::PassKept => flow::pass_through(Isolation::Item, Checkpoint::Always).await,
         Subject::PassNative => flow::pass_natively(),
-        Subject::Standard(stage) => flow::sandboxed(stage).await,
+        Subject::Standard(isolation) => flow::sandboxed(isolation, Checkpoint::Never).await,
+        Subject::StandardKept => flow::sandboxed(Isolation::Item, Checkpoint::Always).await,
         Subject::StandardNative => flow::natively(),
     };
     let place = flow::Place { settings, source: &events.topic, group: &group, sink: &sink, dead: &dead };

@@ -18,10 +18,14 @@ pub(crate) enum Subject {
     Plain,
     /// A stage that changes nothing, in the sandbox.
     Pass(Isolation),
+    /// The same with its outcomes in the state store.
+    PassKept,
     /// The same without a sandbox: what flow and Kafka cost.
     PassNative,
     /// Sanitize and chunk, in the sandbox.
     Standard(Isolation),
+    /// The same with the outcomes of both in the state store.
+    StandardKept,
     /// The same without a sandbox.
     StandardNative,
 }
@@ -35,6 +39,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("plain", "plain rdkafka loop", Subject::Plain, Input::Records),
     row("pass", "gristmill, pass-through", Subject::Pass(Isolation::Item), Input::Records),
     row("pass-shared", "gristmill, pass-through, shared", Subject::Pass(Isolation::Shared), Input::Records),
+    row("pass-kept", "gristmill, pass-through, kept", Subject::PassKept, Input::Records),
     row("pass-native", "gristmill, pass-through, native", Subject::PassNative, Input::Records),
     row("plain-documents", "plain rdkafka loop", Subject::Plain, Input::Documents),
     row("standard", "gristmill, sanitize + chunk", Subject::Standard(Isolation::Item), Input::Documents),
@@ -44,6 +49,7 @@ pub(crate) const ROWS: &[Row] = &[
         Subject::Standard(Isolation::Shared),
         Input::Documents,
     ),
+    row("standard-kept", "gristmill, sanitize + chunk, kept", Subject::StandardKept, Input::Documents),
     row("standard-native", "gristmill, sanitize + chunk, native", Subject::StandardNative, Input::Documents),
 ];
 

@@ -15,7 +15,7 @@ use crate::ports::{Sight, Sink, SinkError};
 
 /// Runs the job of an event. When it returns, every output or the dead letter is acknowledged; in a pipeline with
 /// transactions they are ready for one.
-pub(super) async fn job(pipeline: Arc<Pipeline>, pace: Pace, event: Event) -> Result<Done, FlowError> {
+pub(super) async fn job(pipeline: Arc<Pipeline>, pace: Pace, event: Event) -> Result<Box<Done>, FlowError> {
     let origin = Origin::of(&event, &pipeline.name, &pipeline.plan);
     let (begun, begun_at) = (Instant::now(), (pipeline.clock)());
     pipeline.observer.observe(&Sight::JobStarted { job: &origin.job, event: &event });
@@ -24,7 +24,7 @@ pub(super) async fn job(pipeline: Arc<Pipeline>, pace: Pace, event: Event) -> Re
         Ok(item) => run.through_stages(item).await?,
         Err(failure) => Disposition::DeadLettered { stage: None, failed: Failed { failure, attempts: 0 } },
     };
-    let mut done = Done::new(&pipeline, origin, event, begun, begun_at, disposition);
+    let mut done = Box::new(Done::new(&pipeline, origin, event, begun, begun_at, disposition));
     if let Delivery::AtLeastOnce(sink) = &pipeline.delivery {
         deliver(&pipeline, &**sink, &mut done).await?;
         done.acknowledged(&pipeline)?;

@@ -17,16 +17,21 @@ mod task;
 mod tests;
 mod transactions;
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::JobId;
-use crate::ports::{Signal, SinkError, Source, SourceError, StoreError};
+use crate::ports::{SinkError, Source, SourceError, StoreError};
 use partitions::{Partitions, Turn};
 pub use pipeline::{Delivery, Fingerprint, Letters, Limits, Order, Pipeline, Step};
 pub use records::{is_ours, names};
+
+/// So many signals at most are taken before ended jobs are looked at again.
+const BURST: usize = 64;
 
 /// Why a pipeline stopped by itself. Whatever was not settled comes again at the next start.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +123,7 @@ async fn work(
     partitions: &mut Partitions,
     shutdown: CancellationToken,
 ) -> Result<(), FlowError> {
+    let mut stopped = pin!(shutdown.cancelled());
     let mut drain_until: Option<Instant> = None;
     let mut ended = Ok(());
     while drain_until.is_none() || !partitions.is_idle() {
@@ -125,12 +131,16 @@ async fn work(
         let demand = partitions.demand();
         tokio::select! {
             biased;
-            () = shutdown.cancelled(), if drain_until.is_none() => drain_until = Some(partitions.drain()),
+            () = &mut stopped, if drain_until.is_none() => drain_until = Some(partitions.drain()),
             turn = partitions.next_turn() => {
                 match turn? {
                     Turn::Ended(job, done) => {
-                        if let Some(settled) = partitions.finish(job, done) {
-                            source.settle(&settled.event, settled.below)?;
+                        let mut ended = Some((job, done));
+                        while let Some((job, done)) = ended {
+                            if let Some(settled) = partitions.finish(job, done) {
+                                source.settle(&settled.event, settled.below)?;
+                            }
+                            ended = partitions.ended_meanwhile()?;
                         }
                     }
                     Turn::Transacted(result) => partitions.transacted(result)?,
@@ -147,11 +157,14 @@ async fn work(
                 tracing::warn!(in_flight = partitions.in_flight(), "drain time-out; what is in flight will come again");
                 break;
             }
-            signal = source.recv(demand) => match signal? {
-                Signal::Assigned { partitions: assigned, generation } => partitions.open(assigned, generation),
-                Signal::Revoked { partitions: revoked, ack } => partitions.revoke(revoked, ack),
-                Signal::Event(event) => partitions.take(event),
-            },
+            signal = source.recv(demand) => {
+                partitions.heed(signal?);
+                // What waits already, before everything above is asked anew: that costs more than to take an event.
+                for _ in 1..BURST {
+                    let Some(signal) = source.recv(partitions.demand()).now_or_never() else { break };
+                    partitions.heed(signal?);
+                }
+            }
         }
     }
     ended

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::done::Done;
@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::transactions::Transactions;
 use super::{Delivery, FlowError, Pipeline, execute, sleep_until};
 use crate::model::{Event, EventId, Generation, LetterRate, Next, Partition, Progress};
-use crate::ports::{Demand, Sight, TransactionError};
+use crate::ports::{Demand, Sight, Signal, TransactionError};
 
 /// A job whose stages run.
 struct Running {
@@ -65,6 +65,17 @@ pub(super) enum Turn {
     TimePassed,
 }
 
+/// The task of a job, and what it has done unless it was aborted.
+type Ended = (Id, Option<Box<Done>>);
+
+fn end_of(joined: Result<(Id, Result<Box<Done>, FlowError>), JoinError>) -> Result<Ended, FlowError> {
+    match joined {
+        Ok((id, done)) => Ok((id, Some(done?))),
+        Err(aborted) if aborted.is_cancelled() => Ok((aborted.id(), None)),
+        Err(panicked) => Err(FlowError::Panic(panicked)),
+    }
+}
+
 /// Whether new jobs may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -76,7 +87,7 @@ pub(super) struct Partitions {
     pub(super) pipeline: Arc<Pipeline>,
     pace: Pace,
     pub(super) lanes: HashMap<Partition, Lane>,
-    jobs: JoinSet<Result<Done, FlowError>>,
+    jobs: JoinSet<Result<Box<Done>, FlowError>>,
     running: HashMap<Id, Running>,
     queues: Queues,
     pub(super) transactions: Transactions,
@@ -158,7 +169,16 @@ impl Partitions {
         }
     }
 
-    pub(super) fn open(&mut self, partitions: Vec<Partition>, generation: Generation) {
+    /// Does what the source says.
+    pub(super) fn heed(&mut self, signal: Signal) {
+        match signal {
+            Signal::Assigned { partitions, generation } => self.open(partitions, generation),
+            Signal::Revoked { partitions, ack } => self.revoke(partitions, ack),
+            Signal::Event(event) => self.take(event),
+        }
+    }
+
+    fn open(&mut self, partitions: Vec<Partition>, generation: Generation) {
         for partition in partitions {
             tracing::debug!(%partition, generation = generation.0, "assigned");
             // One that was lost and came back before the flow was done with it is new from now on, and stays.
@@ -173,7 +193,7 @@ impl Partitions {
 
     /// Takes an event: its job begins, now or in its turn. An event of a partition that is not ours, or not for long, is
     /// left to its owner.
-    pub(super) fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event) {
         let leaving = self.is_leaving(&event.id.partition);
         let lane =
             self.lanes.get_mut(&event.id.partition).filter(|lane| !leaving && lane.generation() == event.generation);
@@ -198,7 +218,9 @@ impl Partitions {
             lane.running += 1;
         }
         let (id, generation, bytes) = (event.id.clone(), event.generation, event.size());
-        let handle = self.jobs.spawn(execute::job(Arc::clone(&self.pipeline), self.pace.clone(), event));
+        // In a box, because a task is moved several times on its way to be one.
+        let job = Box::pin(execute::job(Arc::clone(&self.pipeline), self.pace.clone(), event));
+        let handle = self.jobs.spawn(job);
         self.running.insert(handle.id(), Running { event: id, generation, bytes, turn, handle });
     }
 
@@ -209,10 +231,7 @@ impl Partitions {
         tokio::select! {
             biased;
             ended = self.jobs.join_next_with_id(), if !self.jobs.is_empty() => match ended {
-                Some(Ok((id, Ok(done)))) => Ok(Turn::Ended(id, Some(Box::new(done)))),
-                Some(Ok((_, Err(error)))) => Err(error),
-                Some(Err(aborted)) if aborted.is_cancelled() => Ok(Turn::Ended(aborted.id(), None)),
-                Some(Err(panicked)) => Err(FlowError::Panic(panicked)),
+                Some(ended) => end_of(ended).map(|(id, done)| Turn::Ended(id, done)),
                 None => Ok(Turn::TimePassed),
             },
             result = self.transactions.ended() => Ok(Turn::Transacted(result)),
@@ -220,6 +239,11 @@ impl Partitions {
             () = sleep_until(due) => Ok(Turn::TimePassed),
             () = self.pace.changed() => Ok(Turn::TimePassed),
         }
+    }
+
+    /// Another job that has ended by now.
+    pub(super) fn ended_meanwhile(&mut self) -> Result<Option<Ended>, FlowError> {
+        self.jobs.try_join_next_with_id().map(end_of).transpose()
     }
 
     /// Takes note of the end of a job's stages, and begins the job whose turn it is then. Nothing is settled for a job of
@@ -256,7 +280,7 @@ impl Partitions {
     }
 
     /// Partitions are being taken away: what runs may finish, nothing new begins, then the source is told.
-    pub(super) fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>) {
+    fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>) {
         // What was lost can no longer be settled, and nobody waits for it.
         let lost = ack.is_closed();
         tracing::info!(count = partitions.len(), lost, "revoked");
