@@ -15,9 +15,9 @@ use crate::reader::Seen;
 const EVENTS: usize = 3_000;
 const IN_FLIGHT: usize = 64;
 
-/// No file may grow beyond 256 KiB, in blocks of 512 bytes; a write beyond is an error, not a signal. The log goes into
+/// No file may grow beyond 2 MiB, in blocks of 512 bytes; a write beyond is an error, not a signal. The log goes into
 /// a pipe, so the store is what grows.
-const LIMITED: &str = r#"trap "" XFSZ; ulimit -f 512; exec "$0" run "$1""#;
+const LIMITED: &str = r#"trap "" XFSZ; ulimit -f 4096; exec "$0" run "$1""#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_stops_the_pipeline_and_acknowledges_nothing_that_was_not_kept() {
