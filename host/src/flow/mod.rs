@@ -81,7 +81,7 @@ pub enum FlowError {
     /// So many jobs fail that it cannot be the events' fault.
     #[error(
         "{reason}, so the pipeline stopped by its own policy before it would empty its topic into them; mend what is \
-         wrong and start it again, or change limits.max_dead_letter_rate"
+         wrong and start it again, or change max_dead_letter_rate and max_dead_letters_in_a_row under limits"
     )]
     TooManyDeadLetters {
         /// How many.
