@@ -50,7 +50,7 @@ impl Observer for Totals {
             Sight::JobStarted { .. } => {}
             Sight::Stale { event } => {
                 self.stale.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(%event, "its partition was given away before it was settled");
+                tracing::debug!(%event, "its partition was given away before it was settled");
             }
             Sight::Restored { job, stage } => {
                 self.restored.fetch_add(1, Ordering::Relaxed);
