@@ -112,8 +112,9 @@ impl From<rusqlite::Error> for Refusal {
 
 fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refusal> {
     let mut writer = connect(path)?;
-    // Before anything is changed: it could be someone else's.
-    let new = is_new(&writer)?;
+    // Before anything is changed: it could be someone else's. In one transaction, because another process may be making
+    // it just now.
+    let new = is_new(&writer.transaction()?)?;
     if new {
         // Only a file without pages takes it. Without it a file never gets smaller.
         writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
