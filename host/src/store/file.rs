@@ -114,7 +114,9 @@ fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refus
     let mut writer = connect(path)?;
     // Before anything is changed: it could be someone else's. In one transaction, because another process may be making
     // it just now.
-    let new = is_new(&writer.transaction()?)?;
+    let look = writer.transaction()?;
+    let new = is_new(&look)?;
+    look.finish()?;
     if new {
         // Only a file without pages takes it. Without it a file never gets smaller.
         writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
