@@ -229,6 +229,6 @@ async fn a_module_that_is_refused_is_shown_at_its_place() {
     let output = gristmill().arg("check").arg(bench.file()).output().await.unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{said}");
-    assert!(said.contains("pipeline.toml:14:"), "{said}");
+    assert!(said.contains("pipeline.toml:16:"), "{said}");
     assert!(said.contains("gristmill:stage/llm@0.1.0"), "{said}");
 }
