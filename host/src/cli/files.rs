@@ -5,30 +5,47 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::app::{self, Failure};
-use crate::config::{ConfigError, Pipeline};
+use crate::config::{ConfigError, Pipeline, Target};
 
-/// Reads all pipelines that the paths name: files as they are, of a folder all that end in `.toml`, by name.
+/// Reads all pipelines that the paths name: files as they are, of a folder all that end in `.toml`, by name. What a
+/// pipeline names as the script of a model is none, where only its folder was named.
 pub(super) fn load(paths: &[PathBuf]) -> Result<Vec<Pipeline>, Failure> {
-    let mut files = Vec::new();
+    let (mut pipelines, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
-        match path.is_dir() {
-            true => files.extend(in_folder(path).map_err(Failure::Setup)?),
-            false => files.push(path.clone()),
-        }
-    }
-    let (mut pipelines, mut faults) = (Vec::new(), None::<ConfigError>);
-    for file in files {
-        match Pipeline::load(&file) {
-            Ok(pipeline) => pipelines.push(pipeline),
-            Err(more) => {
-                faults = Some(match faults {
-                    Some(faults) => faults.and(more),
-                    None => more,
-                });
+        if path.is_dir() {
+            for file in in_folder(path).map_err(Failure::Setup)? {
+                let real = file.canonicalize().ok();
+                read(&file, real, &mut pipelines, &mut faults);
             }
+        } else {
+            read(path, None, &mut pipelines, &mut faults);
         }
     }
+    let scripts: Vec<PathBuf> = pipelines.iter().flat_map(scripts).collect();
+    let faults = faults.into_iter().filter(|(found, _)| !found.as_ref().is_some_and(|found| scripts.contains(found)));
+    let faults = faults.map(|(_, faults)| faults).reduce(ConfigError::and);
     faults.map_or(Ok(pipelines), |faults| Err(Failure::Config(faults)))
+}
+
+/// `found` is the real path of a file that nobody named.
+fn read(
+    file: &Path,
+    found: Option<PathBuf>,
+    pipelines: &mut Vec<Pipeline>,
+    faults: &mut Vec<(Option<PathBuf>, ConfigError)>,
+) {
+    match Pipeline::load(file) {
+        Ok(pipeline) => pipelines.push(pipeline),
+        Err(error) => faults.push((found, error)),
+    }
+}
+
+/// The real paths of what answers in the place of models.
+fn scripts(pipeline: &Pipeline) -> impl Iterator<Item = PathBuf> {
+    pipeline.models.values().flat_map(|alias| &alias.targets).filter_map(|target| match target {
+        Target::Scripted { script } => script.canonicalize().ok(),
+        Target::OpenAi(_) => None,
+    })
 }
 
 fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -90,6 +107,20 @@ mod tests {
             names(load(&[folder.path().join("b.toml"), folder.path().join("a.toml")]).unwrap()),
             ["second", "first"]
         );
+    }
+
+    #[test]
+    fn of_a_folder_scripts_of_models_are_no_pipelines() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = "models.m.targets = [{ provider = \"scripted\", script = \"answers.toml\" }]\n";
+        write(folder.path(), "a.toml", &(pipeline("a") + model));
+        write(folder.path(), "answers.toml", "name = \"x\"\n");
+        assert_eq!(load(&[folder.path().to_owned()]).unwrap().len(), 1);
+        let named = [folder.path().to_owned(), folder.path().join("answers.toml")];
+        assert!(load(&named).unwrap_err().to_string().contains("answers.toml"), "who names it means it");
+        write(folder.path(), "other.toml", "name = \"x\"\n");
+        let error = load(&[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("other.toml") && !error.contains("answers.toml"), "{error}");
     }
 
     #[test]
