@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use rdkafka::bindings::{
     rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
     rd_kafka_consumer_group_metadata_generation_id,
@@ -100,7 +100,9 @@ impl Fence {
         let committed = consumer.committed_offsets(list(settled)?, longest).context("cannot look up the offsets")?;
         let state = self.state();
         let Some(ours) = settled.iter().find(|settlement| state.owns(settlement)) else {
-            return Err(anyhow!("its partitions were taken away"));
+            // The transaction has ended, and whoever has them now goes on from where it ended: for us they are lost
+            // either way, and nothing of them is tried again.
+            return Ok(Fate::Aborted);
         };
         let found = committed.find_partition(&ours.partition.topic, offsets::number(&ours.partition));
         let found = found.context("the broker left a partition out")?;

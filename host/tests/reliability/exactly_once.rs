@@ -14,6 +14,8 @@ use crate::reader::{Reader, Seen};
 const LIMITS: &str = "[limits]\ndrain_timeout = \"3s\"\n";
 /// Beyond the default of `transaction.timeout.ms`, 10 s, and beyond what the group waits for.
 const STOP: (u64, u64) = (12_000, 14_000);
+/// How long a host that was stopped may take to see that it cannot go on.
+const FINDING_OUT: Duration = Duration::from_secs(8);
 const POLL: (&str, &str) = ("max.poll.interval.ms", "8000");
 
 /// How much is to be survived.
@@ -127,9 +129,9 @@ async fn paused(bench: Arc<Bench>, times: usize, mut dice: Rng) -> crate::host::
         host.signal("STOP").await;
         tokio::time::sleep(Duration::from_millis(dice.u64(STOP.0..=STOP.1))).await;
         host.signal("CONT").await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        // Where it hung in the middle of a commit, it cannot know how that ended: it stops, and whoever runs it
+        // Where it hung in the middle of a commit, it may not find out how that ended: it stops, and whoever runs it
         // starts it again.
+        tokio::time::sleep(FINDING_OUT).await;
         if let Some(status) = host.has_ended() {
             let log = host.last_words();
             assert!(
