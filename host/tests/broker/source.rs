@@ -45,8 +45,9 @@ async fn a_header_name_that_is_not_utf8_arrives_as_a_fault_and_harms_nobody() {
     let bench = Classic::fresh(1).await;
     let producer: FutureProducer = client().create().unwrap();
     let odd = b"o\xffd".to_vec();
-    // SAFETY: nothing looks at the characters of it; it is copied as bytes into a record, where it is legal.
-    #[allow(unsafe_code)]
+    // SAFETY: only the characters of a `str` must be UTF-8, and nothing looks at them: it is copied as bytes into a
+    // record, where it is legal.
+    #[expect(unsafe_code, reason = "other clients write such names, and rdkafka takes a name as a `str` only")]
     let odd = unsafe { std::str::from_utf8_unchecked(&odd) };
     let headers = OwnedHeaders::new()
         .insert(Header { key: "fine", value: Some("yes") })

@@ -80,8 +80,9 @@ impl Poison {
         let mut headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(content_type) });
         if self == Self::HeaderName {
             let odd = b"o\xffd".to_vec();
-            // SAFETY: nothing looks at the characters of it; it is copied as bytes into a record, where it is legal.
-            #[allow(unsafe_code)]
+            // SAFETY: only the characters of a `str` must be UTF-8, and nothing looks at them: it is copied as bytes into a
+            // record, where it is legal.
+            #[expect(unsafe_code, reason = "other clients write such names, and rdkafka takes a name as a `str` only")]
             let odd = unsafe { std::str::from_utf8_unchecked(&odd) };
             headers = headers.insert(Header { key: odd, value: Some("odd") });
         }
