@@ -18,7 +18,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<ExitCode> {
     // asking for a test beside the binary gives the demo the wasmtime of the tests, so nothing big is compiled twice.
     steps.run(
         "building the host (the first time this takes minutes: librdkafka, OpenSSL, wasmtime)",
-        &mut workspace.cargo(["build", "--package", "gristmill", "--bin", "gristmill", "--test", "tidy"]),
+        &mut workspace.cargo(["build", "--package", "gristmill", "--bin", "gristmill", "--test", "journal"]),
     )?;
     steps.headline(&format!("gristmill {}", args.join(" ")));
     let program = workspace.host();

@@ -5,6 +5,7 @@ mod bench;
 mod broker;
 mod host;
 mod kafka;
+mod rules;
 mod setup;
 mod stages;
 mod steps;
@@ -31,6 +32,7 @@ cargo xtask test [ARGS]    the host's tests with a broker; ARGS go to `cargo tes
 cargo xtask soak [ARGS]    the tests of reliability in full size, half an hour; ARGS go to the test program
 cargo xtask bench          the figures, on a broker of their own
 cargo xtask kafka          one Apache Kafka in the foreground, until ctrl-c
+cargo xtask rules          the house rules: small files, no unexcused unsafe code, nothing left for later
 cargo xtask setup          check the build tools, add the WebAssembly target where it is missing
 
 GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker, start none
@@ -76,6 +78,7 @@ fn dispatch() -> Result<ExitCode> {
             stages::guests(&workspace)?;
         }
         ("setup", []) => setup::run(&workspace)?,
+        ("rules", []) => rules::check(&workspace.root)?,
         ("kafka", []) => kafka::command(&workspace.target)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         (chore, args) => bail!("there is no chore `{}`\n\n{USAGE}", [&[chore], args].concat().join(" ")),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the host's tests, with the guests built and a broker running.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -35,7 +35,8 @@ pub(crate) fn soak(workspace: &Workspace, args: &[&str]) -> Result<()> {
 
 /// Every test of the host, doc tests among them, against the broker, and with the jars for those that start their own.
 pub(crate) fn with_broker(workspace: &Workspace, broker: &mut Broker) -> Result<Command> {
-    let mut command = workspace.cargo(["test", "--package", "gristmill", "--no-fail-fast"]);
+    let mut command = workspace.cargo(["test", "--no-fail-fast"]);
+    command.args(workspace.host_packages("--package")?);
     command.env(VARIABLE, broker.address()?);
     if env::var_os(kafka::HOME).is_none() {
         command.env(kafka::HOME, kafka::jars(&workspace.target)?);
@@ -45,14 +46,30 @@ pub(crate) fn with_broker(workspace: &Workspace, broker: &mut Broker) -> Result<
 
 /// Every test of the host that needs no broker, but for doc tests, which cargo runs with all others or alone.
 pub(crate) fn without_broker(workspace: &Workspace) -> Result<Command> {
-    let mut command = workspace.cargo(["test", "--package", "gristmill", "--no-fail-fast", "--lib", "--bins"]);
-    for test in integration_tests(&workspace.root.join("host/tests"))? {
-        if !NEED_A_BROKER.contains(&test.as_str()) {
-            command.args(["--test", &test]);
+    let mut command = workspace.cargo(["test", "--no-fail-fast", "--lib", "--bins"]);
+    command.args(workspace.host_packages("--package")?);
+    for folder in host_tests(workspace)? {
+        for test in integration_tests(&folder)? {
+            if !NEED_A_BROKER.contains(&test.as_str()) {
+                command.args(["--test", &test]);
+            }
         }
     }
     command.env_remove(VARIABLE);
     Ok(command)
+}
+
+/// The folders of integration tests of the host and its crates.
+fn host_tests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let crates = workspace.root.join("host/crates");
+    let mut folders = vec![workspace.root.join("host/tests")];
+    for entry in fs::read_dir(&crates).with_context(|| format!("{} cannot be read", crates.display()))? {
+        let tests = entry?.path().join("tests");
+        if tests.is_dir() {
+            folders.push(tests);
+        }
+    }
+    Ok(folders)
 }
 
 /// The names of the test targets in a folder: its files, and its folders with a `main.rs`.
@@ -74,10 +91,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_quick_run_has_the_house_rules_and_no_test_that_needs_a_broker() {
+    fn the_quick_run_leaves_out_what_needs_a_broker() {
         let workspace = Workspace::find().unwrap();
         let line = workspace::line(&without_broker(&workspace).unwrap());
-        assert!(line.contains("--test tidy"), "{line}");
+        assert!(line.contains("--test sandbox") && line.contains("--test examples"), "{line}");
         assert!(!line.contains("--test broker"), "{line}");
     }
 }

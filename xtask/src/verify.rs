@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::broker::Broker;
 use crate::steps::Steps;
 use crate::workspace::{self, Workspace, which};
-use crate::{setup, stages, test};
+use crate::{rules, setup, stages, test};
 
 /// How much is verified.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(crate) enum Extent {
 
 /// Takes every step up to the first that fails, and says how long each took.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
-    let mut steps = Steps::new(9);
+    let mut steps = Steps::new(10);
     let verdict = take(workspace, extent, &mut steps);
     eprintln!("\n{steps}");
     verdict
@@ -31,6 +31,7 @@ fn take(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> 
         Extent::Quick => None,
     };
     steps.run("format", &mut workspace.cargo(["fmt", "--all", "--", "--check"]))?;
+    steps.take("house rules", "cargo xtask rules", || rules::check(&workspace.root))?;
     licences(workspace, steps)?;
     steps.take("stages", "cargo stages", || {
         stages::standard(workspace)?;
@@ -43,9 +44,11 @@ fn take(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> 
 
     // The host and the rest apart: cargo unifies the features of what it builds together, so with the guests beside it
     // the host would get another wasmtime than it has alone.
-    clippy(workspace, steps, "clippy of the host", &["--package", "gristmill"])?;
-    clippy(workspace, steps, "clippy of the rest", &["--workspace", "--exclude", "gristmill"])?;
-    steps.run("tests of the rest", &mut workspace.cargo(["test", "--workspace", "--exclude", "gristmill"]))?;
+    let (host, mut rest) = (workspace.host_packages("--package")?, workspace.host_packages("--exclude")?);
+    rest.insert(0, "--workspace".to_owned());
+    clippy(workspace, steps, "clippy of the host", &host)?;
+    clippy(workspace, steps, "clippy of the rest", &rest)?;
+    steps.run("tests of the rest", workspace.cargo(["test"]).args(&rest))?;
     match &mut broker {
         Some(broker) => {
             let mut tests = test::with_broker(workspace, broker)?;
@@ -55,9 +58,9 @@ fn take(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> 
     }
 }
 
-fn clippy(workspace: &Workspace, steps: &mut Steps, name: &'static str, packages: &[&str]) -> Result<()> {
-    let args = [&["clippy", "--all-targets"], packages, &["--", "-D", "warnings"]].concat();
-    steps.run(name, &mut workspace.cargo(args))
+fn clippy(workspace: &Workspace, steps: &mut Steps, name: &'static str, packages: &[String]) -> Result<()> {
+    let mut cargo = workspace.cargo(["clippy", "--all-targets"]);
+    steps.run(name, cargo.args(packages).args(["--", "-D", "warnings"]))
 }
 
 /// Licences, bans and sources. Not the advisories: they change from day to day and need the net, and what passes today

@@ -1,9 +1,9 @@
 //! Where things are, and how other programs are run in it.
 
-use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
@@ -36,6 +36,18 @@ impl Workspace {
             command.env("CARGO_TARGET_DIR", &self.target);
         }
         command
+    }
+
+    /// The packages that the host is made of, as arguments of cargo. They are built together and apart from all others:
+    /// cargo unifies the features of what it builds together, and with other features wasmtime is compiled again.
+    pub(crate) fn host_packages(&self, flag: &'static str) -> Result<Vec<String>> {
+        let crates = self.root.join("host/crates");
+        let mut names = vec!["gristmill".to_owned(), "gristmill-model-server".to_owned()];
+        for entry in fs::read_dir(&crates).with_context(|| format!("{} cannot be read", crates.display()))? {
+            names.push(format!("gristmill-{}", entry?.file_name().to_string_lossy()));
+        }
+        names.sort();
+        Ok(names.into_iter().flat_map(|name| [flag.to_owned(), name]).collect())
     }
 
     /// The host as the demo, the figures and the tests use it: one profile, so that nothing big is compiled twice.

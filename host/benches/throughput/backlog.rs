@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gristmill::config::{Checkpoint, Isolation};
-use gristmill::kafka::{self, Settings};
-use gristmill::ports::Record;
+use gristmill_config::{Checkpoint, Isolation};
+use gristmill_core::ports::Record;
+use gristmill_kafka::{self as kafka, Settings};
 use tokio::process::Command;
 
 use super::flow::{self, Place};

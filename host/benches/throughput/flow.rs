@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill::app;
-use gristmill::config::{self, Checkpoint, Isolation};
-use gristmill::flow::{self, Delivery, Letters, Limits, Order, Step};
-use gristmill::kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
-use gristmill::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
-use gristmill::ports::{Observer, Sight, Stage, Store};
-use gristmill::store::{self, Sqlite};
+use gristmill_config::{self as config, Checkpoint, Isolation};
+use gristmill_core::flow::{self, Delivery, Letters, Limits, Order, Step};
+use gristmill_core::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
+use gristmill_core::ports::{Observer, Sight, Stage, Store};
+use gristmill_kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
 use gristmill_stage_chunk::Chunk;
 use gristmill_stage_sanitize::Sanitize;
+use gristmill_store::{self as store, Sqlite};
 use tokio_util::sync::CancellationToken;
 
 use super::native::{Native, Pass};

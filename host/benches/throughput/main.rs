@@ -16,10 +16,10 @@ mod rows;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use gristmill::config::{Checkpoint, Isolation};
-use gristmill::kafka::{self, Creation, Settings};
-use gristmill::model::{Header, Timestamp};
-use gristmill::ports::Record;
+use gristmill_config::{Checkpoint, Isolation};
+use gristmill_core::model::{Header, Timestamp};
+use gristmill_core::ports::Record;
+use gristmill_kafka::{self as kafka, Creation, Settings};
 
 use arguments::{Arguments, Wanted};
 use rows::{Input, ROWS, Row, Subject};

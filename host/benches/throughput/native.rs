@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gristmill::model::{Attribute, Failure, Header, Item, Outcome, Output};
-use gristmill::ports::{Call, Stage, StageError};
+use gristmill_core::model::{Attribute, Failure, Header, Item, Outcome, Output};
+use gristmill_core::ports::{Call, Stage, StageError};
 use gristmill_sdk as sdk;
 
 /// A stage as a native library, made once and used for every item.

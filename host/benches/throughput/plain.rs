@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gristmill::kafka::Settings;
+use gristmill_kafka::Settings;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

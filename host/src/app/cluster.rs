@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::Failure;
-use crate::config::{Brokers, Delivery, Fault, Pipeline, Property, SecretRef};
-use crate::kafka::{Creation, Settings};
+use gristmill_config::{Brokers, Delivery, Fault, Pipeline, Property, SecretRef};
+use gristmill_kafka::{Creation, Settings};
 
 /// The variable that replaces the brokers of every pipeline file.
 const BROKERS: &str = "GRISTMILL_BROKERS";

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::flow::Fingerprint;
+use gristmill_core::flow::Fingerprint;
 
 /// A digest of a stage's code and configuration. Do not change the encoding: stores know outcomes by it.
 pub(super) fn of(module: &str, config: &Value) -> Fingerprint {

@@ -7,8 +7,8 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, cluster, run};
-use crate::config::{Brokers, ConfigError, Fault, Pipeline};
-use crate::kafka::EmbeddedBroker;
+use gristmill_config::{Brokers, ConfigError, Fault, Pipeline};
+use gristmill_kafka::EmbeddedBroker;
 
 /// Partitions of each topic of the embedded broker, where the file says nothing.
 const EMBEDDED_PARTITIONS: u16 = 1;

@@ -9,13 +9,13 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::{BUILTIN, Failure, Memory, fingerprint, memory};
-use crate::config::{
+use gristmill_config::{
     self, Alias, Checkpoint, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target,
 };
-use crate::flow::Step;
-use crate::llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
-use crate::ports::{Model, Store};
-use crate::wasm::{
+use gristmill_core::flow::Step;
+use gristmill_core::ports::{Model, Store};
+use gristmill_llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
+use gristmill_wasm::{
     Description, Grants, Isolation, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
 };
 
@@ -210,7 +210,7 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
     let at_module = pipeline.place(&format!("/stage/{index}/module"));
     match reason {
         Reason::Config(faults) => {
-            let fault = |fault: crate::wasm::ConfigFault| {
+            let fault = |fault: gristmill_wasm::ConfigFault| {
                 let place = pipeline.place_of(index, &fault.pointer).unwrap_or_else(|| at_module.clone());
                 let what = format!("stage {stage:?}: {module} does not take this configuration");
                 Fault::at(place, what).label(fault.message)
@@ -230,7 +230,7 @@ fn models(pipeline: &Pipeline, store: Option<Arc<dyn Store>>) -> Result<Option<A
     }
     let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
     let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
-    match crate::llm::build(settings::Settings { models, ..settings::Settings::default() }, store) {
+    match gristmill_llm::build(settings::Settings { models, ..settings::Settings::default() }, store) {
         Ok(model) => Ok(Some(model)),
         Err(error) => {
             let place = pipeline.place("/models");

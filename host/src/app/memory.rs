@@ -7,9 +7,9 @@ use anyhow::Context;
 
 use super::load::keeps_outcomes;
 use super::{Failure, run};
-use crate::config::{Brokers, Fault, Grant, Pipeline};
-use crate::ports::Store;
-use crate::store::{Settings, Sqlite};
+use gristmill_config::{Brokers, Fault, Grant, Pipeline};
+use gristmill_core::ports::Store;
+use gristmill_store::{Settings, Sqlite};
 
 /// How long jobs are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ pub use run::Running;
 pub use shutdown::on_signals;
 pub use totals::Totals;
 
-use crate::config::ConfigError;
+use gristmill_config::ConfigError;
 
 /// Why a command did not do what it was asked. The variants are the exit codes.
 #[derive(Debug, thiserror::Error)]

@@ -7,14 +7,14 @@ use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Host, Loaded, cluster};
-use crate::config::{self, Brokers, Pipeline, Start};
-use crate::flow::{self, Delivery, FlowError, Letters, Limits};
-use crate::kafka::{
+use gristmill_config::{self as config, Brokers, Pipeline, Start};
+use gristmill_core::flow::{self, Delivery, FlowError, Letters, Limits};
+use gristmill_core::model::{Target, Timestamp};
+use gristmill_core::ports::Observer;
+use gristmill_kafka::{
     EmbeddedBroker, KafkaSink, KafkaSource, KafkaTransactor, Settings, SourceSettings, Topic, TransactionSettings,
     check_topics,
 };
-use crate::model::{Target, Timestamp};
-use crate::ports::Observer;
 
 /// A pipeline that is connected and has joined its group, but takes no event yet.
 pub struct Running {
@@ -150,8 +150,8 @@ pub(super) fn topics(config: &Pipeline) -> Vec<Topic<'_>> {
 fn source_settings(config: &Pipeline) -> SourceSettings {
     SourceSettings {
         start: match config.source.start {
-            Start::Earliest => crate::kafka::Start::Earliest,
-            Start::Latest => crate::kafka::Start::Latest,
+            Start::Earliest => gristmill_kafka::Start::Earliest,
+            Start::Latest => gristmill_kafka::Start::Latest,
         },
         // The flow gives up its jobs at its own time-out; the source waits a little longer to hear of it.
         drain_timeout: config.limits.drain_timeout + std::time::Duration::from_secs(2),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::ports::{End, Observer, Sight, StageError};
+use gristmill_core::ports::{End, Observer, Sight, StageError};
 
 /// Counts how jobs end, and logs: every failure as a warning, every job at the level debug.
 #[derive(Debug, Default)]

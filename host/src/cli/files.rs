@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::app::{self, Failure};
-use crate::config::{ConfigError, Pipeline, Target};
+use gristmill_config::{ConfigError, Pipeline, Target};
 
 /// Reads all pipelines that the paths name: files as they are, of a folder all that end in `.toml`, by name. What a
 /// pipeline names as the script of a model is none, where only its folder was named.

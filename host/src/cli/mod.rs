@@ -18,8 +18,8 @@ pub use args::CommandLine;
 use args::{Command, LogFormat};
 
 use crate::app::Failure;
-use crate::config::Style;
-use crate::telemetry::{self, LogForm};
+use gristmill_config::Style;
+use gristmill_telemetry::{self as telemetry, LogForm};
 
 /// A pipeline protected its topic, or its purse, by stopping.
 const STOPPED_BY_POLICY: u8 = 3;

@@ -11,9 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Send;
 use crate::app::{self, Failure};
-use crate::kafka;
-use crate::model::{Header, Timestamp};
-use crate::ports::Record;
+use gristmill_core::model::{Header, Timestamp};
+use gristmill_core::ports::Record;
+use gristmill_kafka as kafka;
 
 /// Sends files, or their lines, and waits until every record is confirmed.
 #[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::model::Event;
+use gristmill_core::model::Event;
 
 /// The record on a few lines: place, key and size, headers, text. What is not text is named by its size, and control
 /// characters are replaced: a record must not write to the terminal.
@@ -82,7 +82,7 @@ pub(super) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EventId, Generation, Header, Partition, Position, Timestamp};
+    use gristmill_core::model::{EventId, Generation, Header, Partition, Position, Timestamp};
 
     fn event(payload: &'static [u8]) -> Event {
         Event {

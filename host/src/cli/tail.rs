@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use super::args::{From, Tail};
 use super::show;
 use crate::app::{self, Failure};
-use crate::kafka;
+use gristmill_kafka as kafka;
 
 /// Shows records until the end that was asked for, Ctrl-C, or a reader that goes away.
 pub(super) async fn tail(args: &Tail) -> Result<(), Failure> {

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use bytes::Bytes;
 
-use crate::model::{Header, Timestamp};
-use crate::ports::Record;
+use gristmill_core::model::{Header, Timestamp};
+use gristmill_core::ports::Record;
 
 const PIPELINE: &str = include_str!("../../../examples/documents/pipeline.toml");
 const ANSWERS: &str = include_str!("../../../examples/documents/answers.toml");

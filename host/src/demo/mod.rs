@@ -14,9 +14,9 @@ use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Failure, Host, Running};
-use crate::config::{Brokers, Pipeline};
-use crate::kafka;
 use example::Example;
+use gristmill_config::{Brokers, Pipeline};
+use gristmill_kafka as kafka;
 use watch::Watch;
 
 /// How the demo is run.

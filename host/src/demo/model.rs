@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::config::{OpenAi, SecretRef, Structured, Target};
+use gristmill_config::{OpenAi, SecretRef, Structured, Target};
 
 /// The choice, and why.
 pub(super) struct Choice {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::watch::Counts;
-use crate::config::Pipeline;
+use gristmill_config::Pipeline;
 
 /// What was counted.
 #[derive(Debug, Default)]

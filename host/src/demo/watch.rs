@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::summary::Numbers;
-use crate::model::{Outcome, Output};
-use crate::ports::{Call, End, Observer, Sight, StageError};
+use gristmill_core::model::{Outcome, Output};
+use gristmill_core::ports::{Call, End, Observer, Sight, StageError};
 
 /// Prints what it sees. The lock is held for the counting only, which is a few map entries.
 pub(super) struct Watch {
@@ -140,7 +140,7 @@ impl Numbers {
         }
     }
 
-    fn document(&self, job: &crate::model::JobId) -> String {
+    fn document(&self, job: &gristmill_core::model::JobId) -> String {
         let event = job.as_str().split_once('/').map_or("", |(_, event)| event);
         self.names.get(event).cloned().unwrap_or_else(|| event.to_owned())
     }

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use gristmill::kafka::{self, Creation, From, Settings, Tail, Until};
-use gristmill::model::{Event, Header, Timestamp};
-use gristmill::ports::Record;
+use gristmill_core::model::{Event, Header, Timestamp};
+use gristmill_core::ports::Record;
+use gristmill_kafka::{self as kafka, Creation, From, Settings, Tail, Until};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::bench::{Bench, text};
-use crate::model_server::{Behaviour, ModelServer, Script};
+use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const CLAUSES: usize = 80;
 /// `limits.items_in_flight` unless set: so many clauses of a contract are summarised at once.

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use crate::bench::{Bench, gristmill, header, text};
-use crate::model_server::{Behaviour, ModelServer, Script};
+use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const PASS: &str = "[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n";
 
@@ -97,7 +97,7 @@ async fn a_dead_letter_is_listed_shown_replayed_and_then_hidden() {
     assert_eq!(host.terminate().await, Some(0));
 }
 
-fn hopeless(letters: &[gristmill::model::Event]) -> &gristmill::model::Event {
+fn hopeless(letters: &[gristmill_core::model::Event]) -> &gristmill_core::model::Event {
     letters.iter().find(|letter| text(letter) == "ask hopeless").unwrap()
 }
 

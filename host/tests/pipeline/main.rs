@@ -4,13 +4,11 @@
 mod bench;
 mod contracts;
 mod fate;
-#[path = "../model_server/mod.rs"]
-mod model_server;
 
 use std::collections::BTreeMap;
 
 use bench::{Bench, by_job, gristmill, header, jobs, text};
-use model_server::{Behaviour, ModelServer, Script};
+use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 /// Three stages, the second of which asks a model.
 fn enriching(server: &ModelServer) -> String {
@@ -52,7 +50,7 @@ fn summaries() -> Script {
 }
 
 /// Every event is in the sink or, if poisoned, in the dead letters, at least once.
-fn assert_all_there(events: usize, out: &[gristmill::model::Event], dead: &[gristmill::model::Event]) {
+fn assert_all_there(events: usize, out: &[gristmill_core::model::Event], dead: &[gristmill_core::model::Event]) {
     let mut numbers: Vec<usize> = out
         .iter()
         .map(|record| {
@@ -164,7 +162,7 @@ async fn what_a_model_server_does_wrong_has_the_outcome_that_was_promised() {
 }
 
 /// Payload, reason and attempts of a dead letter.
-fn outcome(letter: &gristmill::model::Event) -> (String, (String, String)) {
+fn outcome(letter: &gristmill_core::model::Event) -> (String, (String, String)) {
     (text(letter), (header(letter, "failure_reason"), header(letter, "gristmill-attempts")))
 }
 

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use gristmill::kafka::{From, Settings, Tail, Until};
-use gristmill::model::Event;
+use gristmill_core::model::Event;
+use gristmill_kafka::{From, Settings, Tail, Until};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use tempfile::TempDir;
 
 use crate::host::Host;
-use crate::model_server::ModelServer;
 use crate::offsets::Offsets;
+use gristmill_model_server::ModelServer;
 
 /// Nothing that is waited for takes longer, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);

@@ -8,9 +8,9 @@ use tokio::process::Command;
 use crate::bench::{Bench, PATIENCE, Setup, enriching};
 use crate::extent::{Run, place};
 use crate::host::{gristmill, with_environment};
-use crate::model_server::{Behaviour, ModelServer, Script};
 use crate::oracle::Oracle;
 use crate::reader::Seen;
+use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const EVENTS: usize = 3_000;
 const IN_FLIGHT: usize = 64;

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use crate::bench::{Bench, PATIENCE, Setup, enriching};
 use crate::extent::{Run, median, place, set, size};
 use crate::host::Host;
-use crate::model_server::{Behaviour, ModelServer, Script};
 use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
 use crate::watch::Watch;
+use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 /// At least so many.
 const EVENTS: usize = 20_000;

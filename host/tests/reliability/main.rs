@@ -15,8 +15,6 @@ mod extent;
 mod host;
 mod kill_loop;
 mod letters;
-#[path = "../model_server/mod.rs"]
-mod model_server;
 mod offsets;
 mod oracle;
 mod outage;

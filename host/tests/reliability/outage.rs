@@ -7,10 +7,10 @@ use tokio::sync::watch;
 
 use crate::bench::{Bench, PASS, Setup, model};
 use crate::extent::{Run, place, size};
-use crate::model_server::{Behaviour, ModelServer, Script};
 use crate::oracle::Oracle;
 use crate::own_broker::OwnBroker;
 use crate::reader::Seen;
+use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const DRAIN: Duration = Duration::from_secs(3);
 /// A broker that is away for longer than the session, its start included, costs the membership; the group then waits for

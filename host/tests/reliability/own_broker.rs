@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use gristmill::kafka::{Settings, topic_stats};
+use gristmill_kafka::{Settings, topic_stats};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 

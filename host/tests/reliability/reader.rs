@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use gristmill::kafka::{From, Tail, Until};
-use gristmill::model::Event;
+use gristmill_core::model::Event;
+use gristmill_kafka::{From, Tail, Until};
 use tokio::task::JoinHandle;
 
 use crate::bench::{Bench, PATIENCE, header};

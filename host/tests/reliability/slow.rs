@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::bench::{Bench, Setup, model};
 use crate::extent::{Run, place};
-use crate::model_server::{Behaviour, ModelServer, Script};
 use crate::oracle::Oracle;
 use crate::reader::Seen;
+use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const EVENTS: usize = 300;
 const IN_FLIGHT: usize = 8;

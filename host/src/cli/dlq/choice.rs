@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::args::Filters;
 use super::letter::{Letter, Place};
-use crate::model::JobId;
+use gristmill_core::model::JobId;
 
 /// The filters with their times resolved. What is not given lets everything through.
 #[derive(Debug, Default)]

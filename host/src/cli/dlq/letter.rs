@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::flow::{is_ours, names};
-use crate::model::{Event, Header, Timestamp};
-use crate::ports::Record;
+use gristmill_core::flow::{is_ours, names};
+use gristmill_core::model::{Event, Header, Timestamp};
+use gristmill_core::ports::Record;
 
 /// Where a letter is in its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,7 +158,7 @@ fn header(name: &str, value: String) -> Header {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EventId, Generation, Partition, Position};
+    use gristmill_core::model::{EventId, Generation, Partition, Position};
 
     fn event(headers: &[(&str, &str)]) -> Event {
         Event {

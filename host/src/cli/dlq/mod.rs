@@ -16,8 +16,8 @@ use args::Target;
 use letter::{Entry, Letter, Place};
 
 use crate::app::{self, Failure};
-use crate::config::Pipeline;
-use crate::kafka::{From, Settings, Tail, Until};
+use gristmill_config::Pipeline;
+use gristmill_kafka::{From, Settings, Tail, Until};
 
 /// Does what was asked.
 pub(super) async fn run(command: &Dlq) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use super::choice::{Bounds, Chosen, Filter, choose};
 use super::letter::{Letter, Place, Replaying};
 use super::{Desk, letters, list, moment, print, show};
 use crate::app::Failure;
-use crate::kafka;
+use gristmill_kafka as kafka;
 
 /// So much is written at once.
 const BATCH_EVENTS: usize = 500;

@@ -9,7 +9,7 @@ use super::letter::{Entry, Letter, Place};
 use super::{Desk, moment, print};
 use crate::app::Failure;
 use crate::cli::show;
-use crate::model::Event;
+use gristmill_core::model::Event;
 
 /// Everything of one letter: how it failed, and the record as it is.
 pub(super) async fn show(args: &Show) -> Result<(), Failure> {

@@ -1,0 +1,147 @@
+//! One call of a stage, with all its attempts; what it decides is kept where the pipeline wants that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::deployment::{Deployment, Step};
+use super::error::FlowError;
+use super::patience::Patience;
+use super::pipeline::Pipeline;
+use super::replay::Origin;
+use super::throttle::Throttle;
+use super::{checkpoint, gather};
+use crate::model::{Event, Failed, Item, Outcome, Task, TraceContext, Verdict};
+use crate::ports::{Call, Edition, FlowEvent, Kept, Key, PauseReason, StageError, Store};
+
+/// What all calls of one job share.
+pub(super) struct JobContext<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) deployment: &'a Deployment,
+    pub(super) throttle: &'a Throttle,
+    pub(super) origin: &'a Origin,
+    pub(super) event: &'a Event,
+    pub(super) trace: TraceContext,
+}
+
+impl JobContext<'_> {
+    /// Runs the task, unless its outcome was kept by an earlier run of the job.
+    pub(super) async fn run(&self, task: Task) -> Result<(Task, Verdict), FlowError> {
+        let step = &self.deployment.steps[task.stage];
+        let item = gather::item(&self.origin.job, &step.name, &task.input);
+        let edition = self.origin.edition(task.stage);
+        let (Some(store), Some(fingerprint)) = (&self.pipeline.store, step.checkpoint) else {
+            let verdict = self.attempts(step, item, edition).await?;
+            return Ok((task, verdict));
+        };
+        let job = &self.origin.job;
+        let key = checkpoint::key(&step.name, fingerprint, edition, &item);
+        if let Some(Kept::Outcome(outcome)) = self.recall(&**store, key).await? {
+            self.pipeline.observer.observe(&FlowEvent::Restored { job, stage: &step.name });
+            return Ok((task, Verdict::Decided(outcome)));
+        }
+        let verdict = match self.attempts(step, item, edition).await? {
+            // What was rejected is asked about again when someone replays it: it may have been repaired.
+            Verdict::Decided(outcome @ (Outcome::Emit(_) | Outcome::Drop(_))) => {
+                let kept = Kept::Outcome(outcome);
+                match self.keep(&**store, key, &kept).await?.unwrap_or(kept) {
+                    Kept::Outcome(outcome) => Verdict::Decided(outcome),
+                    Kept::Answer(_) => return Err(mixed_up(step)),
+                }
+            }
+            other => other,
+        };
+        Ok((task, verdict))
+    }
+
+    /// Asks the store until it answers.
+    async fn recall(&self, store: &dyn Store, key: Key) -> Result<Option<Kept>, FlowError> {
+        let mut patience = Patience::default();
+        loop {
+            match store.recall(&self.origin.job, key).await {
+                Ok(kept) => return Ok(kept),
+                Err(error) => patience.wait_or_stop(&self.origin.job, self.throttle, error).await?,
+            };
+        }
+    }
+
+    /// Asks the store to keep it until it does. Returns what was kept before.
+    async fn keep(&self, store: &dyn Store, key: Key, kept: &Kept) -> Result<Option<Kept>, FlowError> {
+        let mut patience = Patience::default();
+        loop {
+            match store.keep(&self.origin.job, key, kept).await {
+                Ok(earlier) => return Ok(earlier),
+                Err(error) => patience.wait_or_stop(&self.origin.job, self.throttle, error).await?,
+            };
+        }
+    }
+
+    /// Tries until the stage decides or the policy gives up.
+    async fn attempts(&self, step: &Step, item: Item, edition: Edition) -> Result<Verdict, FlowError> {
+        let mut policy = step.retry;
+        let (mut slowed, mut patience, mut paused) = (0, Patience::default(), Duration::ZERO);
+        let mut call = Call {
+            job: self.origin.job.clone(),
+            event: self.event.id.clone(),
+            timestamp: self.event.timestamp,
+            item,
+            attempt: 1,
+            edition,
+            trace: self.trace,
+        };
+        let begun = Instant::now();
+        loop {
+            let (failure, after) = match self.attempt(step, &call).await {
+                Ok(outcome) => return Ok(Verdict::Decided(outcome)),
+                Err(StageError::Permanent(failure)) => {
+                    return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
+                }
+                Err(StageError::Host(source)) => {
+                    return Err(FlowError::Stage { stage: Arc::clone(&step.name), source });
+                }
+                Err(StageError::Store(error)) => {
+                    paused += patience.wait_or_stop(&call.job, self.throttle, error).await?;
+                    continue;
+                }
+                Err(StageError::Slow { failure, after }) => {
+                    // A wait that the provider asked for is taken as it is; without one it grows.
+                    slowed = if after.is_some() { 0 } else { slowed + 1 };
+                    let wait = match after {
+                        Some(after) => after.mul_f64(1.0 + 0.25 * fastrand::f64()),
+                        None => policy.wait(slowed, None, fastrand::f64()),
+                    };
+                    self.throttle.pause(wait, PauseReason::Dependency { stage: Arc::clone(&step.name), failure });
+                    tokio::time::sleep(wait).await;
+                    paused += wait;
+                    continue;
+                }
+                Err(StageError::Trap(failure)) => {
+                    policy = policy.after_trap();
+                    (failure, None)
+                }
+                Err(StageError::Retry { failure, after }) => (failure, after),
+            };
+            let spent = begun.elapsed().saturating_sub(paused);
+            let Some(wait) = policy.again(call.attempt, spent, after, fastrand::f64()) else {
+                return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
+            };
+            tokio::time::sleep(wait).await;
+            call.attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, step: &Step, call: &Call) -> Result<Outcome, StageError> {
+        let begun = Instant::now();
+        let result = step.stage.run(call).await;
+        let elapsed = begun.elapsed();
+        self.pipeline.observer.observe(&FlowEvent::Attempt { call, stage: &step.name, elapsed, result: &result });
+        result
+    }
+}
+
+/// Keys of answers and outcomes are digests with different names: no store can confuse them unless it is broken.
+fn mixed_up(step: &Step) -> FlowError {
+    let source = anyhow::anyhow!("the state store returned a model's answer for the key of an outcome");
+    FlowError::Stage { stage: Arc::clone(&step.name), source }
+}

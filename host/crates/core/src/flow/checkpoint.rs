@@ -1,0 +1,59 @@
+//! Under which key the outcome of a stage is kept.
+
+use super::deployment::Fingerprint;
+use crate::model::{Canonical, Item};
+use crate::ports::{Edition, Key};
+
+/// A digest of everything the outcome follows from: the stage's code and configuration, the edition of the job, and the
+/// item with its content. A stage before it that is not kept may emit something else the next time; then the key is
+/// another too. Do not change the encoding: stores know outcomes by it.
+pub(super) fn key(stage: &str, fingerprint: Fingerprint, edition: Edition, item: &Item) -> Key {
+    let mut digest = Canonical::digest("gristmill outcome 2");
+    digest.text(stage);
+    digest.bytes(&fingerprint.0);
+    digest.number(edition.0.into());
+    item.encode(&mut digest);
+    Key(digest.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::{Attribute, EventId, Header, ItemId, JobId, Partition, Position};
+
+    #[test]
+    fn everything_the_outcome_follows_from_distinguishes_keys() {
+        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
+        let id = ItemId::root(&JobId::new("p", &event));
+        let base = Item {
+            id: id.clone(),
+            key: None,
+            payload: Bytes::from_static(b"x"),
+            content_type: None,
+            headers: Vec::new(),
+            attributes: Vec::new(),
+        };
+        let header = |name: &str| Header { name: name.into(), value: None };
+        let attribute = |name: &str| Attribute { name: name.into(), value: String::new() };
+        let items = [
+            base.clone(),
+            Item { id: id.child("s", 0), ..base.clone() },
+            Item { key: Some(Bytes::new()), ..base.clone() },
+            Item { payload: Bytes::from_static(b"y"), ..base.clone() },
+            Item { content_type: Some(String::new()), ..base.clone() },
+            Item { headers: vec![header("h")], ..base.clone() },
+            Item { attributes: vec![attribute("h")], ..base.clone() },
+        ];
+        let mut keys: Vec<Key> = items.iter().map(|item| key("s", Fingerprint([1; 32]), Edition(0), item)).collect();
+        keys.push(key("t", Fingerprint([1; 32]), Edition(0), &base));
+        keys.push(key("s", Fingerprint([2; 32]), Edition(0), &base));
+        keys.push(key("s", Fingerprint([1; 32]), Edition(1), &base));
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+        assert!(keys.contains(&key("s", Fingerprint([1; 32]), Edition(0), &base)), "the same again");
+    }
+}

@@ -1,0 +1,122 @@
+//! How an event moves: from the source through the stages to the sink or the dead letters, and only then is it settled.
+//! Knows no broker, no WebAssembly, no model.
+
+mod attempts;
+mod checkpoint;
+mod deployment;
+mod done;
+mod error;
+mod execute;
+mod gather;
+mod handle;
+mod jobs;
+pub mod names;
+mod observed;
+mod order;
+mod outbox;
+mod partitions;
+mod patience;
+mod pipeline;
+mod records;
+mod replay;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod timer;
+mod transactions;
+mod worker;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::ports::Source;
+pub use deployment::{Deployment, Fingerprint, Step};
+pub use error::FlowError;
+pub use handle::{Commands, Handle, Intake, NotRunning, PartitionStatus, Status};
+pub use observed::ObservedStore;
+pub use pipeline::{DeadLetters, Delivery, Limits, Order, Pipeline};
+pub use records::is_ours;
+use timer::sleep_until;
+use worker::{Wakeup, Worker};
+
+/// So many signals at most are taken before ended jobs are looked at again.
+const BURST: usize = 64;
+/// How often observers see what is in flight, while that changes.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// Runs a pipeline until its handle drains it: jobs in flight may finish within the drain timeout, and what is left is
+/// delivered again at the next start. Leaves the group in any case.
+///
+/// # Errors
+/// Why it stopped by itself.
+pub async fn run(
+    source: &mut dyn Source,
+    pipeline: Arc<Pipeline>,
+    deployment: Arc<Deployment>,
+    mut commands: Commands,
+) -> Result<(), FlowError> {
+    let mut worker = Worker::new(pipeline, deployment);
+    let worked = work(source, &mut worker, &mut commands).await;
+    worker.abort_all();
+    let closed = source.close().await;
+    worked.and(closed.map_err(FlowError::from))
+}
+
+/// The main loop: one task owns the partitions, their jobs and their progress, so there is nothing to lock.
+async fn work(source: &mut dyn Source, worker: &mut Worker, commands: &mut Commands) -> Result<(), FlowError> {
+    let stop = commands.stop.clone();
+    let mut stopped = pin!(stop.cancelled());
+    let mut report = tokio::time::interval(REPORT);
+    report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut drain_until: Option<Instant> = None;
+    let mut ended = Ok(());
+    while drain_until.is_none() || !worker.is_idle() {
+        worker.transact_when_due();
+        let demand = worker.demand();
+        tokio::select! {
+            biased;
+            () = &mut stopped, if drain_until.is_none() => drain_until = Some(worker.drain()),
+            command = commands.next() => worker.obey(command),
+            wakeup = worker.next() => {
+                match wakeup? {
+                    Wakeup::JobEnded(job) => {
+                        let mut ended = Some(job);
+                        while let Some(job) = ended {
+                            if let Some(settled) = worker.finish(job) {
+                                source.settle(&settled.event, settled.below)?;
+                            }
+                            ended = worker.ended_by_now()?;
+                        }
+                    }
+                    Wakeup::TransactionEnded(result) => worker.transacted(result)?,
+                    Wakeup::RevocationOverdue => worker.give_up_overdue(),
+                    Wakeup::TimePassed => {}
+                }
+                worker.release_revoked();
+                if let (Some(reason), None) = (worker.too_many_dead_letters(), drain_until) {
+                    ended = Err(FlowError::TooManyDeadLetters { reason });
+                    drain_until = Some(worker.drain());
+                }
+            }
+            () = sleep_until(drain_until) => {
+                let in_flight = worker.in_flight();
+                tracing::warn!(in_flight, "drain timeout; what is in flight will be delivered again");
+                break;
+            }
+            _ = report.tick() => worker.report(),
+            signal = source.recv(demand) => {
+                worker.handle(signal?);
+                // What waits already, before everything above is asked again: that costs more than to take an event.
+                for _ in 1..BURST {
+                    let Some(signal) = source.recv(worker.demand()).now_or_never() else { break };
+                    worker.handle(signal?);
+                }
+            }
+        }
+    }
+    ended
+}

@@ -1,0 +1,43 @@
+//! The state store as a job uses it: what passes by itself is waited out, with the offset held.
+
+use std::time::Duration;
+
+use super::error::FlowError;
+use super::throttle::Throttle;
+use crate::model::{JobId, RetryPolicy};
+use crate::ports::{PauseReason, StoreError};
+
+/// How long a store that does not answer is left alone: 0.5 s at first, doubling up to 30 s, without end.
+const WAITS: RetryPolicy = RetryPolicy {
+    attempts: std::num::NonZeroU32::MAX,
+    first_wait: Duration::from_millis(500),
+    longest_wait: Duration::from_secs(30),
+    deadline: Duration::MAX,
+};
+
+/// Counts how often in a row a store did not answer.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    failures: u32,
+}
+
+impl Patience {
+    /// Decides by the error: waits until the store may be asked again, or ends the pipeline. Meanwhile no new jobs begin.
+    pub(super) async fn wait_or_stop(
+        &mut self,
+        job: &JobId,
+        throttle: &Throttle,
+        error: StoreError,
+    ) -> Result<Duration, FlowError> {
+        match error {
+            StoreError::Broken { .. } => Err(FlowError::Store { job: job.clone(), source: error }),
+            StoreError::Transient { .. } => {
+                self.failures += 1;
+                let wait = WAITS.wait(self.failures, None, fastrand::f64());
+                throttle.pause(wait, PauseReason::Store(error.to_string()));
+                tokio::time::sleep(wait).await;
+                Ok(wait)
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What is written: the records of a job's outputs, and its dead letter.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::names;
+use super::pipeline::Pipeline;
+use super::replay::Origin;
+use crate::model::{Event, Failed, Finished, Header, JobId, TRACEPARENT, Timestamp, TraceContext};
+use crate::ports::Record;
+
+/// The longest error text in a dead letter, in bytes.
+const LONGEST_ERROR: usize = 512;
+/// The longest details of an error in a dead letter, in bytes. Longer ones are left out: cut JSON is none.
+const LONGEST_DETAILS: usize = 4 << 10;
+
+/// Whether a header tells of a job or a failure, and not of the event itself. What another pipeline said of the item
+/// that is our event stays with it.
+#[must_use]
+pub fn is_ours(header: &Header) -> bool {
+    let name = header.name.as_str();
+    name == names::FAILURE_REASON
+        || name.starts_with(CONNECT)
+        || (name.starts_with("gristmill-") && !name.starts_with(names::ATTRIBUTE))
+}
+
+/// The start of Kafka Connect's names for the same.
+const CONNECT: &str = "__connect.errors.";
+
+/// What the outputs of a job have in common.
+pub(super) struct Emitted<'a> {
+    pub(super) job: &'a JobId,
+    pub(super) event: &'a Event,
+    pub(super) trace: TraceContext,
+}
+
+impl Emitted<'_> {
+    /// The record of one output: the item's own headers, its media type, its attributes, the ids that identify repeats,
+    /// and the trace.
+    pub(super) fn record(&self, pipeline: &Pipeline, end: Finished) -> Record {
+        let item = end.item;
+        let mut headers = item.headers;
+        if let Some(content_type) = item.content_type {
+            headers.retain(|header| !header.name.eq_ignore_ascii_case(names::CONTENT_TYPE));
+            headers.push(text(names::CONTENT_TYPE, content_type));
+        }
+        headers.push(text(names::JOB_ID, self.job.as_str().to_owned()));
+        headers.push(text(names::ITEM_ID, item.id.as_str().to_owned()));
+        for attribute in item.attributes {
+            headers.push(text(&format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
+        }
+        headers.retain(|header| !header.name.eq_ignore_ascii_case(TRACEPARENT));
+        headers.push(text(TRACEPARENT, self.trace.to_string()));
+        Record {
+            topic: end.topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)),
+            key: item.key,
+            payload: Some(item.payload),
+            headers,
+            timestamp: self.event.timestamp,
+        }
+    }
+}
+
+/// What a dead letter says of its event.
+pub(super) struct DeadLetter<'a> {
+    /// The stage that gave up; `None` when none was reached, or it was the broker.
+    pub(super) stage: Option<&'a str>,
+    /// SHA-256 of its module.
+    pub(super) module: Option<&'a str>,
+    pub(super) failed: &'a Failed,
+    pub(super) first_attempt: Timestamp,
+    pub(super) last_attempt: Timestamp,
+}
+
+impl DeadLetter<'_> {
+    /// The record as it was, and why it could not be finished.
+    pub(super) fn record(&self, pipeline: &Pipeline, origin: &Origin, event: &Event) -> Record {
+        let failure = &self.failed.failure;
+        let error = bounded(&failure.message, LONGEST_ERROR);
+        let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
+        let mut add = |name: &str, value: String| headers.push(text(name, value));
+        add(names::FAILURE_REASON, failure.code.clone());
+        add(names::ERROR, error.to_owned());
+        if let Some(details) = failure.details.as_ref().filter(|details| details.len() <= LONGEST_DETAILS) {
+            add(names::DETAILS, details.clone());
+        }
+        if let Some(stage) = self.stage {
+            add(names::STAGE, stage.to_owned());
+        }
+        if let Some(module) = self.module {
+            add(names::MODULE, module.to_owned());
+        }
+        let place = &event.id;
+        add(names::ATTEMPTS, self.failed.attempts.to_string());
+        add(names::JOB_ID, origin.job.as_str().to_owned());
+        add(names::SOURCE_TOPIC, place.partition.topic.to_string());
+        add(names::SOURCE_PARTITION, place.partition.index.to_string());
+        add(names::SOURCE_POSITION, place.position.to_string());
+        add(names::FIRST_ATTEMPT, self.first_attempt.0.to_string());
+        add(names::LAST_ATTEMPT, self.last_attempt.0.to_string());
+        add(names::REPLAYS, origin.replays.to_string());
+        if pipeline.dead_letters.connect_headers {
+            let mut connect = |name: &str, value: String| add(&format!("{CONNECT}{name}"), value);
+            connect("topic", place.partition.topic.to_string());
+            connect("partition", place.partition.index.to_string());
+            connect("offset", place.position.to_string());
+            connect("connector.name", pipeline.name.to_string());
+            connect("stage", self.stage.unwrap_or_default().to_owned());
+            connect("exception.class.name", failure.code.clone());
+            connect("exception.message", error.to_owned());
+        }
+        Record {
+            topic: Arc::clone(&pipeline.dead_letters.topic),
+            key: event.key.clone(),
+            payload: event.payload.clone(),
+            headers,
+            timestamp: event.timestamp,
+        }
+    }
+}
+
+fn text(name: &str, value: String) -> Header {
+    Header { name: name.into(), value: Some(Bytes::from(value)) }
+}
+
+/// The start of a text, at most so many bytes, cut between characters.
+fn bounded(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}

@@ -1,0 +1,32 @@
+//! What an operator tells a running pipeline.
+
+use super::play::{Arrive, Assign, PauseFor, Play, Revoke, Stop, Swap, Wait};
+use super::seconds;
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_pipeline_finishes_what_it_has_and_takes_the_next_event_when_it_is_resumed() {
+    let pause = PauseFor(seconds(9));
+    let history =
+        [Assign(0), Arrive(0, 1, "slow 5"), Wait(seconds(1)), pause, Arrive(0, 2, "b"), Wait(seconds(1)), Stop];
+    let effects = Play::default().effects(&history).await;
+    let expected = ["1s paused", "5s out slow 5", "5s settled 0:1 below 2", "10s resumed", "10s out b"];
+    assert_eq!(effects[..5], expected);
+    assert_eq!(effects[5], "10s settled 0:2 below 3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_pipeline_still_gives_partitions_away() {
+    let history =
+        [Assign(0), Arrive(0, 1, "slow 5"), Wait(seconds(1)), PauseFor(seconds(60)), Revoke(0), Wait(seconds(9)), Stop];
+    let effects = Play::default().effects(&history).await;
+    assert_eq!(effects, ["1s paused", "5s out slow 5", "5s settled 0:1 below 2", "5s released 0", "10s closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_ends_with_the_deployment_it_began_with() {
+    let history =
+        [Assign(0), Arrive(0, 1, "slow 5"), Wait(seconds(1)), Swap, Arrive(0, 2, "b"), Wait(seconds(9)), Stop];
+    let effects = Play { stages: 2, ..Play::default() }.effects(&history).await;
+    let outs: Vec<&String> = effects.iter().filter(|line| line.contains("out")).collect();
+    assert_eq!(outs, ["1s out b v2 v2", "10s out slow 5"]);
+}

@@ -1,0 +1,321 @@
+//! The test language of the flow: a history of signals goes in, a log of effects comes out, in simulated time.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::world::{MemoryStore, NotingSink, NotingTransactor, Obedient};
+use crate::flow::{
+    DeadLetters, Delivery, Deployment, Fingerprint, FlowError, Handle, Limits, Order, Pipeline, Step, run,
+};
+use crate::model::{
+    DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, RetryPolicy, Timestamp,
+};
+use crate::ports::{Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store};
+
+/// One line of a history.
+#[derive(Debug, Clone)]
+pub(super) enum Moment {
+    Assign(u32),
+    Revoke(u32),
+    /// Taken away already: nobody waits for what runs.
+    Lose(u32),
+    /// Partition, position, payload; what is behind an "@" is the key.
+    Arrive(u32, u128, &'static str),
+    /// The same with headers: "name=value".
+    Replay(u32, u128, &'static str, &'static [&'static str]),
+    /// Nothing for that long.
+    Wait(Duration),
+    /// The operator asks for a pause, and for its end so much later,
+    PauseFor(Duration),
+    /// for another deployment, whose stages say "v2" behind what they emit,
+    Swap,
+    /// or for a stop.
+    Stop,
+}
+pub(super) use Moment::{Arrive, Assign, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait};
+
+/// No history takes longer, in simulated time.
+const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What happened, each with the simulated second.
+#[derive(Clone)]
+pub(super) struct Effects {
+    pub(super) begun: Instant,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Effects {
+    pub(super) fn note(&self, what: impl std::fmt::Display) {
+        self.lines.lock().unwrap().push(format!("{}s {what}", self.begun.elapsed().as_secs()));
+    }
+}
+
+fn partition(index: u32) -> Partition {
+    Partition { topic: "in".into(), index }
+}
+
+struct ScriptedSource {
+    history: VecDeque<Moment>,
+    effects: Effects,
+    acks: Vec<(u32, oneshot::Receiver<()>)>,
+    /// The newest generation, and that of each partition.
+    newest: Generation,
+    generations: HashMap<u32, Generation>,
+    waiting_until: Option<Instant>,
+    handle: Handle,
+    /// What a swap brings.
+    next: Arc<Deployment>,
+}
+
+impl ScriptedSource {
+    fn generation(&self, partition: u32) -> Generation {
+        self.generations.get(&partition).copied().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Source for ScriptedSource {
+    async fn recv(&mut self, demand: Demand) -> Result<Signal, SourceError> {
+        loop {
+            for (index, ack) in &mut self.acks {
+                if ack.try_recv().is_ok() {
+                    self.effects.note(format!("released {index}"));
+                }
+            }
+            if let Some(until) = self.waiting_until {
+                tokio::time::sleep_until(until).await;
+                self.waiting_until = None;
+            }
+            match self.history.front() {
+                Some(Moment::Arrive(..) | Moment::Replay(..)) if demand == Demand::ControlOnly => {
+                    std::future::pending().await
+                }
+                None => std::future::pending().await,
+                Some(_) => {}
+            }
+            match self.history.pop_front() {
+                Some(Moment::Assign(index)) => {
+                    self.newest.0 += 1;
+                    let generation = self.newest;
+                    self.generations.insert(index, generation);
+                    return Ok(Signal::Assigned { partitions: vec![partition(index)], generation });
+                }
+                Some(Moment::Revoke(index)) => {
+                    let (ack, acked) = oneshot::channel();
+                    self.acks.push((index, acked));
+                    return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
+                }
+                Some(Moment::Lose(index)) => {
+                    let (ack, _) = oneshot::channel();
+                    return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
+                }
+                Some(Moment::Arrive(index, position, payload)) => {
+                    return Ok(Signal::Event(event(index, position, self.generation(index), payload)));
+                }
+                Some(Moment::Replay(index, position, payload, headers)) => {
+                    let mut event = event(index, position, self.generation(index), payload);
+                    event.headers = headers.iter().map(|header| named(header)).collect();
+                    return Ok(Signal::Event(event));
+                }
+                Some(Moment::Wait(time)) => self.waiting_until = Some(Instant::now() + time),
+                Some(Moment::Stop) => {
+                    self.handle.drain();
+                    std::future::pending().await
+                }
+                Some(command @ (Moment::PauseFor(_) | Moment::Swap)) => {
+                    let (handle, next) = (self.handle.clone(), Arc::clone(&self.next));
+                    // The loop that obeys is the one that waits for us.
+                    tokio::spawn(async move {
+                        match command {
+                            Moment::PauseFor(time) => {
+                                handle.pause().await?;
+                                tokio::time::sleep(time).await;
+                                handle.resume().await
+                            }
+                            _ => handle.swap(next).await,
+                        }
+                    });
+                    self.waiting_until = Some(Instant::now() + Duration::from_millis(1));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn settle(&mut self, event: &EventId, below: Option<Next>) -> Result<(), SourceError> {
+        let below = below.map_or_else(|| "-".into(), |next| next.0.to_string());
+        self.effects.note(format!("settled {}:{} below {below}", event.partition.index, event.position));
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), SourceError> {
+        for (index, ack) in &mut self.acks {
+            if ack.try_recv().is_ok() {
+                self.effects.note(format!("released {index}"));
+            }
+        }
+        self.effects.note("closed");
+        Ok(())
+    }
+}
+
+fn named(header: &str) -> Header {
+    let (name, value) = header.split_once('=').unwrap();
+    Header { name: name.into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) }
+}
+
+fn event(index: u32, position: u128, generation: Generation, payload: &'static str) -> Event {
+    Event {
+        id: EventId { partition: partition(index), position: Position(position) },
+        generation,
+        key: payload.split_once('@').map(|(_, key)| Bytes::from_static(key.as_bytes())),
+        payload: (payload != "<null>").then(|| {
+            let before_key = payload.split_once('@').map_or(payload, |(text, _)| text);
+            Bytes::from_static(before_key.as_bytes())
+        }),
+        headers: Vec::new(),
+        timestamp: Timestamp(0),
+        deliveries: None,
+        fault: None,
+    }
+}
+
+/// Notes what the effects do not show.
+struct Watching(Effects);
+
+impl Observer for Watching {
+    fn observe(&self, event: &FlowEvent<'_>) {
+        match event {
+            FlowEvent::Stale { event } => self.0.note(format!("stale {event}")),
+            FlowEvent::Restored { stage, .. } => self.0.note(format!("restored {stage}")),
+            FlowEvent::Paused { why: PauseReason::Operator, .. } => self.0.note("paused"),
+            FlowEvent::Resumed => self.0.note("resumed"),
+            _ => {}
+        }
+    }
+}
+
+/// What a test sets up before it plays a history.
+pub(super) struct Play {
+    pub(super) stages: usize,
+    pub(super) jobs: usize,
+    pub(super) broken_topics: Vec<&'static str>,
+    pub(super) sink_latency: Duration,
+    pub(super) log_calls: bool,
+    /// Changes the straight plan.
+    pub(super) plan: fn(&mut Plan),
+    pub(super) order: Order,
+    pub(super) retry: RetryPolicy,
+    pub(super) dead_letters: DeadLetterBounds,
+    /// Transactions of so many jobs or after 1 s, of which the first so many are aborted.
+    pub(super) transactions: Option<(usize, u32)>,
+    /// Keeps the outcomes of all stages.
+    pub(super) store: Option<Arc<MemoryStore>>,
+}
+
+impl Default for Play {
+    fn default() -> Self {
+        Self {
+            stages: 1,
+            jobs: 64,
+            broken_topics: Vec::new(),
+            sink_latency: Duration::ZERO,
+            log_calls: false,
+            plan: |_| {},
+            order: Order::None,
+            retry: RetryPolicy::default(),
+            dead_letters: DeadLetterBounds::default(),
+            transactions: None,
+            store: None,
+        }
+    }
+}
+
+impl Play {
+    /// Plays the history, stops when it is over and all is quiet, and gives the effects and how the flow ended.
+    pub(super) async fn play(self, history: &[Moment]) -> (Vec<String>, Result<(), FlowError>) {
+        let effects = Effects { begun: Instant::now(), lines: Arc::default() };
+        let (handle, commands) = Handle::new(CancellationToken::new());
+        let stage = |version| -> Arc<dyn Stage> {
+            Arc::new(Obedient { effects: effects.clone(), log_calls: self.log_calls, version })
+        };
+        let names: Vec<Arc<str>> = (0..self.stages).map(|index| format!("s{index}").into()).collect();
+        let step = |name: &Arc<str>, version| Step {
+            name: Arc::clone(name),
+            stage: stage(version),
+            digest: "d1".into(),
+            retry: self.retry,
+            checkpoint: self.store.as_ref().map(|_| Fingerprint([0; 32])),
+        };
+        let mut plan = Plan::straight(&names.iter().map(AsRef::as_ref).collect::<Vec<&str>>());
+        (self.plan)(&mut plan);
+        let plan = Arc::new(plan);
+        let deployment = |version| {
+            let steps = names.iter().map(|name| step(name, version)).collect();
+            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, model: None })
+        };
+        let (deployment, next) = (deployment(1), deployment(2));
+        let delivery = match self.transactions {
+            None => Delivery::AtLeastOnce(Arc::new(NotingSink {
+                effects: effects.clone(),
+                broken: self.broken_topics,
+                latency: self.sink_latency,
+            })),
+            Some((most, aborts)) => Delivery::ExactlyOnce {
+                transactor: Arc::new(NotingTransactor {
+                    effects: effects.clone(),
+                    aborts: aborts.into(),
+                    latency: self.sink_latency,
+                }),
+                most: most.try_into().unwrap(),
+                every: Duration::from_secs(1),
+            },
+        };
+        let pipeline = Pipeline {
+            name: "p".into(),
+            content_type: None,
+            delivery,
+            output_topic: "out".into(),
+            dead_letters: DeadLetters { topic: "dead".into(), bounds: self.dead_letters, connect_headers: false },
+            order: self.order,
+            store: self.store.map(|store| store as Arc<dyn Store>),
+            clock: || Timestamp(0),
+            observer: Arc::new(Watching(effects.clone())),
+            limits: Limits {
+                jobs: self.jobs.try_into().unwrap(),
+                bytes: (64 << 20).try_into().unwrap(),
+                items_per_job: 8.try_into().unwrap(),
+                job_bytes: (64 << 20).try_into().unwrap(),
+                drain_timeout: Duration::from_secs(30),
+            },
+        };
+        let mut source = ScriptedSource {
+            history: history.iter().cloned().collect(),
+            effects: effects.clone(),
+            acks: Vec::new(),
+            newest: Generation::default(),
+            generations: HashMap::new(),
+            waiting_until: None,
+            handle,
+            next,
+        };
+        let flow = run(&mut source, Arc::new(pipeline), deployment, commands);
+        let ended = tokio::time::timeout(LONGEST_HISTORY, flow).await.expect("the flow goes on after its history");
+        let lines = effects.lines.lock().unwrap().clone();
+        (lines, ended)
+    }
+
+    /// The effects of a history in which the flow stops because it was asked to.
+    pub(super) async fn effects(self, history: &[Moment]) -> Vec<String> {
+        let (effects, ended) = self.play(history).await;
+        ended.unwrap();
+        effects
+    }
+}

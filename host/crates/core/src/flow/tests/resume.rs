@@ -1,0 +1,123 @@
+//! Jobs that are found again: what was finished is not done a second time.
+
+use std::sync::Arc;
+
+use super::play::{Arrive, Assign, Moment, Play, Replay, Stop, Wait};
+use super::seconds;
+use super::world::MemoryStore;
+use crate::flow::FlowError;
+use crate::model::Outcome;
+use crate::ports::Kept;
+
+fn play(store: &Arc<MemoryStore>) -> Play {
+    Play { stages: 2, store: Some(Arc::clone(store)), log_calls: true, ..Play::default() }
+}
+
+fn of(what: &str, effects: &[String]) -> Vec<String> {
+    effects.iter().filter(|line| line.contains(what)).cloned().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_goes_on_where_the_last_host_died() {
+    let store = Arc::default();
+    // The first host dies in the middle of the second stage: its drain time-out is over before the slow item is done.
+    let history = [Assign(0), Arrive(0, 1, "split a b slow"), Wait(seconds(1))];
+    let first: Vec<Moment> = history.into_iter().chain([Stop]).collect();
+    let killed = Play { broken_topics: vec!["out"], ..play(&store) };
+    let (effects, ended) = killed.play(&first).await;
+    assert!(matches!(ended, Err(FlowError::Sink { .. })), "{ended:?}");
+    assert_eq!(of("call", &effects).len(), 4, "{effects:?}");
+    let effects = play(&store).effects(&[Assign(0), Arrive(0, 1, "split a b slow"), Wait(seconds(1)), Stop]).await;
+    assert_eq!(of("call", &effects), Vec::<String>::new());
+    assert_eq!(of("restored", &effects).len(), 4);
+    assert_eq!(of("out", &effects), ["0s out a", "0s out b", "0s out slow"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_event_at_the_same_place_of_another_topic_content_is_not_taken_for_it() {
+    let store = Arc::default();
+    play(&store).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
+    let effects = play(&store).effects(&[Assign(0), Arrive(0, 1, "b"), Wait(seconds(1)), Stop]).await;
+    assert_eq!(of("restored", &effects), Vec::<String>::new(), "the content tells them apart");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_rejected_is_asked_about_again() {
+    let store = Arc::default();
+    for _ in 0..2 {
+        let effects = play(&store).effects(&[Assign(0), Arrive(0, 1, "reject"), Wait(seconds(1)), Stop]).await;
+        assert_eq!(of("call", &effects), ["0s call reject #1"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_a_while_holds_the_offset_and_loses_nothing() {
+    let store = Arc::new(MemoryStore { silent: 4.into(), ..MemoryStore::default() });
+    let history = [Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Arrive(0, 2, "b"), Wait(seconds(60)), Stop];
+    let effects = play(&store).effects(&history).await;
+    assert_eq!(of("call", &effects).len(), 4, "each stage runs once for each item: {effects:?}");
+    let settled = of("settled", &effects);
+    assert_eq!(settled.len(), 2, "{effects:?}");
+    assert!(settled[1].ends_with("below 3") && !settled[0].starts_with("0s"), "held while it is away: {effects:?}");
+    assert!(store.kept.lock().unwrap().len() == 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_host_kept_first_is_what_counts() {
+    let store: Arc<MemoryStore> = Arc::default();
+    play(&store).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
+    // The other host was faster, and its stage decided otherwise.
+    let other = Kept::Outcome(Outcome::Drop("other".into()));
+    store.kept.lock().unwrap().values_mut().for_each(|kept| *kept = other.clone());
+    let blind = Arc::new(MemoryStore {
+        blind: true,
+        kept: store.kept.lock().unwrap().clone().into(),
+        ..MemoryStore::default()
+    });
+    let effects = play(&blind).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
+    assert_eq!(of("call", &effects).len(), 1, "the outcome of the other host ends the job: {effects:?}");
+    assert!(of("out", &effects).is_empty() && of("settled", &effects).len() == 1, "{effects:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_store_acknowledges_nothing() {
+    let store = Arc::new(MemoryStore { full: true, ..MemoryStore::default() });
+    let (effects, ended) = play(&store).play(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
+    assert!(matches!(ended, Err(FlowError::Store { .. })), "{ended:?}");
+    assert!(of("settled", &effects).is_empty() && of("out", &effects).is_empty(), "{effects:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replayed_event_continues_its_job() {
+    let store = Arc::default();
+    play(&store).effects(&[Assign(0), Arrive(0, 1, "split a b"), Wait(seconds(1)), Stop]).await;
+    let replay = Replay(0, 9, "split a b", &["gristmill-replay-of=p/in/0/1", "gristmill-replays=1"]);
+    let effects = play(&store).effects(&[Assign(0), replay, Wait(seconds(1)), Stop]).await;
+    assert_eq!(of("call", &effects), Vec::<String>::new());
+    assert!(of("settled", &effects)[0].contains("0:9 below 10"), "the event itself is settled where it is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_from_a_stage_runs_it_anew_and_what_follows() {
+    let store = Arc::default();
+    play(&store).effects(&[Assign(0), Arrive(0, 1, "split a b"), Wait(seconds(1)), Stop]).await;
+    let headers: &[&str] = &["gristmill-replay-of=p/in/0/1", "gristmill-replays=1", "gristmill-from-stage=s1"];
+    for round in ["once", "after a crash"] {
+        let history = [Assign(0), Replay(0, 9, "split a b", headers), Wait(seconds(1)), Stop];
+        let effects = play(&store).effects(&history).await;
+        let (calls, restored) = (of("call", &effects).len(), of("restored", &effects).len());
+        let expected = if round == "once" { (2, 1) } else { (0, 3) };
+        assert_eq!((calls, restored), expected, "{round}: {effects:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_of_another_pipeline_is_an_event_like_any_other() {
+    let store = Arc::default();
+    play(&store).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
+    for id in ["gristmill-replay-of=q/in/0/1", "gristmill-replay-of=p/in/0", "gristmill-replay-of=p/in/0/1/2"] {
+        let replay = Replay(0, 9, "a", Box::leak(Box::new([id])));
+        let effects = play(&Arc::default()).effects(&[Assign(0), replay, Wait(seconds(1)), Stop]).await;
+        assert_eq!(of("restored", &effects).len(), 0, "{id}");
+    }
+}

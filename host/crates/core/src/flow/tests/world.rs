@@ -1,0 +1,208 @@
+//! What stands around the flow in its tests: a stage, a sink, a transactor and a store.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::play::Effects;
+use crate::model::{Failure, JobId, Outcome, Output};
+use crate::ports::{
+    Batch, Call, JobState, Kept, Key, Record, Sink, SinkError, Stage, StageError, Store, StoreError, TransactionError,
+    Transactor,
+};
+
+/// A sink that notes what it gets, and refuses what the test says.
+pub(super) struct NotingSink {
+    pub(super) effects: Effects,
+    pub(super) broken: Vec<&'static str>,
+    pub(super) latency: Duration,
+}
+
+#[async_trait]
+impl Sink for NotingSink {
+    async fn deliver(&self, records: Vec<Record>) -> Result<(), SinkError> {
+        tokio::time::sleep(self.latency).await;
+        for record in records {
+            if text(&record) == "huge" && &*record.topic == "out" {
+                return Err(SinkError::Refused { topic: record.topic, reason: "too large".into() });
+            }
+            if self.broken.contains(&&*record.topic) {
+                let source = anyhow::anyhow!("no broker");
+                return Err(SinkError::Unavailable { topic: record.topic, source });
+            }
+            self.effects.note(shown(&record));
+        }
+        Ok(())
+    }
+}
+
+fn text(record: &Record) -> String {
+    String::from_utf8_lossy(record.payload.as_deref().unwrap_or(b"<null>")).into_owned()
+}
+
+/// Topic, payload, and the reason of a dead letter.
+fn shown(record: &Record) -> String {
+    let reason = record.headers.iter().find(|header| header.name == "failure_reason");
+    let reason = reason.and_then(|header| header.value.clone()).unwrap_or_default();
+    let separator = if reason.is_empty() { "" } else { " " };
+    format!("{} {}{separator}{}", record.topic, text(record), String::from_utf8_lossy(&reason))
+}
+
+/// A transactor that notes what it commits, after as many aborts as the test says.
+pub(super) struct NotingTransactor {
+    pub(super) effects: Effects,
+    pub(super) aborts: Mutex<u32>,
+    pub(super) latency: Duration,
+}
+
+#[async_trait]
+impl Transactor for NotingTransactor {
+    async fn commit(&self, batch: Batch) -> Result<(), TransactionError> {
+        tokio::time::sleep(self.latency).await;
+        let aborts = self.aborts.lock().unwrap().checked_sub(1);
+        if let Some(left) = aborts {
+            *self.aborts.lock().unwrap() = left;
+            self.effects.note("aborted");
+            return Err(TransactionError::Aborted("as told".into()));
+        }
+        if let Some(index) = batch.records.iter().position(|record| text(record) == "huge" && &*record.topic == "out") {
+            let topic = std::sync::Arc::clone(&batch.records[index].topic);
+            return Err(TransactionError::Refused { record: index, topic, reason: "too large".into() });
+        }
+        let records: Vec<String> = batch.records.iter().map(shown).collect();
+        let mut settled: Vec<String> = batch
+            .settled
+            .iter()
+            .map(|settlement| format!("{} below {}", settlement.partition.index, settlement.below.0))
+            .collect();
+        settled.sort();
+        self.effects.note(format!("committed [{}] {}", records.join(", "), settled.join(", ")));
+        Ok(())
+    }
+}
+
+/// What one run of a host leaves to the next.
+#[derive(Default)]
+pub(super) struct MemoryStore {
+    pub(super) kept: Mutex<HashMap<(JobId, Key), Kept>>,
+    pub(super) full: bool,
+    /// Recalls nothing: what is kept was kept by another host a moment ago.
+    pub(super) blind: bool,
+    /// So many calls are not answered before one is.
+    pub(super) silent: Mutex<u32>,
+}
+
+impl MemoryStore {
+    fn works(&self) -> Result<(), StoreError> {
+        match self.full {
+            true => Err(StoreError::Broken { store: "test".into(), reason: "full".into() }),
+            false => Ok(()),
+        }
+    }
+
+    fn answers(&self) -> Result<(), StoreError> {
+        let mut silent = self.silent.lock().unwrap();
+        match silent.checked_sub(1) {
+            Some(left) => {
+                *silent = left;
+                Err(StoreError::Transient { store: "test".into(), reason: "away".into() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError> {
+        self.answers()?;
+        if self.blind {
+            return Ok(None);
+        }
+        Ok(self.kept.lock().unwrap().get(&(job.clone(), key)).cloned())
+    }
+
+    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
+        self.works()?;
+        self.answers()?;
+        match self.kept.lock().unwrap().entry((job.clone(), key)) {
+            Entry::Occupied(earlier) => Ok(Some(earlier.get().clone())),
+            Entry::Vacant(room) => {
+                room.insert(kept.clone());
+                Ok(None)
+            }
+        }
+    }
+
+    fn ended(&self, _: &JobId, _: JobState) -> Result<(), StoreError> {
+        self.works()
+    }
+}
+
+/// A stage that obeys its input: "slow 5" takes 5 s, "split a b" emits two items, "to spam a" sends a down a branch,
+/// "trap", "reject", "limited 7" and so on; anything else passes. What failed before, it mends.
+pub(super) struct Obedient {
+    pub(super) effects: Effects,
+    pub(super) log_calls: bool,
+    /// Of the deployment.
+    pub(super) version: u64,
+}
+
+#[async_trait]
+impl Stage for Obedient {
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
+        let text = String::from_utf8_lossy(&call.item.payload).into_owned();
+        if self.log_calls {
+            self.effects.note(format!("call {text} #{}", call.attempt));
+        }
+        if call.item.attributes.iter().any(|attribute| attribute.name == "sys.failure.code") {
+            return Ok(Outcome::Emit(vec![output("mended")]));
+        }
+        let mut words = text.split(' ');
+        let failure = |code: &str| Failure::new(code, "as told");
+        let seconds = |words: &mut std::str::Split<'_, char>| {
+            Duration::from_secs(words.next().and_then(|word| word.parse().ok()).unwrap_or(0))
+        };
+        match words.next().unwrap_or_default() {
+            "slow" => tokio::time::sleep(seconds(&mut words)).await,
+            "split" => return Ok(Outcome::Emit(words.map(output).collect())),
+            "to" => {
+                let branch = words.next().map(str::to_owned);
+                return Ok(Outcome::Emit(vec![Output { branch, ..output(&words.collect::<Vec<_>>().join(" ")) }]));
+            }
+            "drop" => return Ok(Outcome::Drop("told-to".into())),
+            "reject" => return Err(StageError::Permanent(failure("rejected"))),
+            "trap" => return Err(StageError::Trap(failure("trap"))),
+            "flaky" if call.attempt == 1 => {
+                return Err(StageError::Retry { failure: failure("flaky"), after: None });
+            }
+            "never" => {
+                return Err(StageError::Retry { failure: failure("never"), after: None });
+            }
+            "limited" if self.effects.begun.elapsed() < Duration::from_secs(10) => {
+                let after = Some(seconds(&mut words));
+                return Err(StageError::Slow { failure: failure("limited"), after });
+            }
+            "host" => return Err(StageError::Host(anyhow::anyhow!("no memory"))),
+            "panic" => panic!("as told"),
+            _ => {}
+        }
+        let text = if self.version == 1 { text } else { format!("{text} v{}", self.version) };
+        Ok(Outcome::Emit(vec![output(&text)]))
+    }
+}
+
+fn output(text: &str) -> Output {
+    Output {
+        payload: Bytes::copy_from_slice(text.as_bytes()),
+        content_type: None,
+        key: None,
+        headers: Vec::new(),
+        attributes: Vec::new(),
+        branch: None,
+    }
+}

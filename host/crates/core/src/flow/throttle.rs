@@ -1,0 +1,66 @@
+//! A limited dependency slows the intake of events, for all jobs alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::timer::sleep_until;
+use crate::ports::{FlowEvent, Observer, PauseReason};
+
+/// A pause of the intake that ends by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Pause {
+    pub(super) until: Instant,
+    pub(super) why: PauseReason,
+}
+
+/// Lets jobs say "begin nothing new for that long". A watch channel: many jobs write, the main loop reads.
+#[derive(Clone)]
+pub(super) struct Throttle {
+    pause: watch::Sender<Option<Pause>>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Throttle {
+    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
+        Self { pause: watch::Sender::new(None), observer }
+    }
+
+    /// No new jobs before `wait` is over; a longer pause stands.
+    pub(super) fn pause(&self, wait: Duration, why: PauseReason) {
+        let until = Instant::now() + wait;
+        let longer = self.pause.send_if_modified(|pause| {
+            let longer = pause.as_ref().is_none_or(|pause| until > pause.until);
+            if longer {
+                *pause = Some(Pause { until, why: why.clone() });
+            }
+            longer
+        });
+        if longer {
+            self.observer.observe(&FlowEvent::Paused { why: &why, wait: Some(wait) });
+        }
+    }
+
+    /// The pause, while there is one.
+    pub(super) fn current(&self) -> Option<Pause> {
+        self.pause.borrow().clone().filter(|pause| pause.until > Instant::now())
+    }
+
+    /// Whether there is a pause.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.borrow().as_ref().is_some_and(|pause| pause.until > Instant::now())
+    }
+
+    /// Returns when a pause begins, grows or ends. Waits forever otherwise. Cancel-safe.
+    pub(super) async fn changed(&self) {
+        let mut receiver = self.pause.subscribe();
+        let until = receiver.borrow_and_update().as_ref().map(|pause| pause.until);
+        tokio::select! {
+            // The sender lives in `self`, so the channel cannot close.
+            _ = receiver.changed() => {}
+            () = sleep_until(until.filter(|until| *until > Instant::now())) => {}
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Waiting for a moment that may never come.
+
+use tokio::time::Instant;
+
+/// Waits for that moment, or forever.
+pub(super) async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

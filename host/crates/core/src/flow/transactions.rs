@@ -1,0 +1,171 @@
+//! Exactly-once: outputs and offsets in one transaction at a time, of all partitions together.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::done::Done;
+use super::error::FlowError;
+use super::outbox::Taken;
+use super::partitions::Partitions;
+use super::pipeline::{Delivery, Pipeline};
+use crate::model::{Generation, Partition};
+use crate::ports::{Batch, Settlement, TransactionError, Transactor};
+
+/// How long nothing is tried after a transaction was aborted.
+const AFTER_ABORT: Duration = Duration::from_millis(200);
+
+/// The transaction that runs, and when the next one is due. Of a pipeline without transactions none ever is.
+#[derive(Default)]
+pub(super) struct Transactions {
+    by: Option<(Arc<dyn Transactor>, NonZeroUsize, Duration)>,
+    running: Option<JoinHandle<Result<(), TransactionError>>>,
+    /// What it took, in the order of its records.
+    taken: Vec<(Partition, Generation, Taken)>,
+    /// When the oldest ready job became so.
+    ready_since: Option<Instant>,
+    not_before: Option<Instant>,
+}
+
+/// Whether the next transaction waits for more jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// For its time, or for enough jobs.
+    Usual,
+    /// No: someone waits for what is ready.
+    AtOnce,
+}
+
+/// How many jobs wait for a transaction with everything before them done.
+pub(super) fn ready(partitions: &Partitions) -> usize {
+    partitions.iter().map(|(_, partition)| partition.outbox.ready()).sum()
+}
+
+impl Transactions {
+    pub(super) fn new(delivery: &Delivery) -> Self {
+        match delivery {
+            Delivery::AtLeastOnce(_) => Self::default(),
+            Delivery::ExactlyOnce { transactor, most, every } => {
+                Self { by: Some((Arc::clone(transactor), *most, *every)), ..Self::default() }
+            }
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Notes that a job is ready, or may be.
+    pub(super) fn note_ready(&mut self) {
+        self.ready_since.get_or_insert_with(Instant::now);
+    }
+
+    /// When the next transaction is to be begun; `None` while one runs or nothing is ready.
+    pub(super) fn due(&self, partitions: &Partitions, haste: Haste) -> Option<Instant> {
+        let (_, most, every) = self.by.as_ref()?;
+        let since = self.ready_since?;
+        let ready = ready(partitions);
+        if self.is_running() || ready == 0 {
+            return None;
+        }
+        let hurry = ready >= most.get() || haste == Haste::AtOnce;
+        let due = if hurry { since } else { since + *every };
+        Some(self.not_before.map_or(due, |not_before| not_before.max(due)))
+    }
+
+    /// Begins a transaction of everything that is ready, if it is time.
+    pub(super) fn begin_when_due(&mut self, partitions: &Partitions, haste: Haste) {
+        let Some((transactor, ..)) = &self.by else { return };
+        if self.due(partitions, haste).is_none_or(|due| due > Instant::now()) {
+            return;
+        }
+        let mut batch = Batch::default();
+        let mut all = Vec::new();
+        for (partition, state) in partitions.iter() {
+            if let Some(taken) = state.outbox.take(&mut batch.records) {
+                let (partition, generation) = (partition.clone(), state.generation());
+                let (below, events) = (taken.below, taken.events.clone());
+                batch.settled.push(Settlement { partition: partition.clone(), generation, below, events });
+                all.push((partition, generation, taken));
+            }
+        }
+        let transactor = Arc::clone(transactor);
+        self.taken = all;
+        self.running = Some(tokio::spawn(async move { transactor.commit(batch).await }));
+    }
+
+    /// Waits for the end of the transaction that runs, or forever. Cancel-safe.
+    pub(super) async fn ended(&mut self) -> Result<(), TransactionError> {
+        let Some(running) = &mut self.running else { return std::future::pending().await };
+        let ended = running.await;
+        self.running = None;
+        ended.unwrap_or_else(|panicked| Err(TransactionError::Unavailable(panicked.into())))
+    }
+
+    /// Takes note of the end of a transaction, and returns the jobs that it committed. What was aborted stays where it is
+    /// and goes into the next one, unless its partition was given away meanwhile.
+    pub(super) fn settle(
+        &mut self,
+        result: Result<(), TransactionError>,
+        partitions: &mut Partitions,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Done>, FlowError> {
+        let taken = std::mem::take(&mut self.taken);
+        let mut committed = Vec::new();
+        match result {
+            Ok(()) => {
+                self.not_before = None;
+                for (partition, generation, taken) in taken {
+                    if let Some(state) = partitions.of(&partition, generation) {
+                        committed.append(&mut state.outbox.remove(&taken));
+                    }
+                }
+                // Whatever became ready meanwhile waits at most from now on.
+                self.ready_since = Some(Instant::now());
+            }
+            Err(TransactionError::Aborted(reason)) => {
+                tracing::warn!(reason, "a transaction was aborted and will be tried again");
+                self.not_before = Some(Instant::now() + AFTER_ABORT);
+            }
+            Err(TransactionError::Refused { record, topic, reason }) => {
+                let reason = format!("topic {topic} rejects a record: {reason}");
+                refuse(&taken, record, reason, partitions, pipeline)?;
+            }
+            Err(TransactionError::Unavailable(source)) => return Err(FlowError::Transaction(source)),
+        }
+        if ready(partitions) == 0 {
+            self.ready_since = None;
+        }
+        Ok(committed)
+    }
+}
+
+/// Makes a dead letter of the job whose record was rejected.
+fn refuse(
+    taken: &[(Partition, Generation, Taken)],
+    record: usize,
+    reason: String,
+    partitions: &mut Partitions,
+    pipeline: &Pipeline,
+) -> Result<(), FlowError> {
+    let mut left = record;
+    for (partition, generation, taken) in taken {
+        let Some(state) = partitions.of(partition, *generation) else { continue };
+        let records = state.outbox.records(taken);
+        if left >= records {
+            left -= records;
+            continue;
+        }
+        if let Some(done) = state.outbox.job_of_record(left) {
+            if done.is_dead() {
+                return Err(FlowError::DeadLetterRefused { job: done.origin.job.clone(), reason });
+            }
+            done.refuse(pipeline, reason);
+        }
+        break;
+    }
+    Ok(())
+}

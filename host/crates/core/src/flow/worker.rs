@@ -1,0 +1,357 @@
+//! Everything that the main loop owns: partitions, jobs in flight, and what may be settled. One owner, so no locks.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::deployment::Deployment;
+use super::error::FlowError;
+use super::execute::Start;
+use super::handle::{Command, Intake, PartitionStatus, Status};
+use super::jobs::{Ended, Jobs};
+use super::order::{OrderQueues, Sequence};
+use super::partitions::Partitions;
+use super::pipeline::{Delivery, Pipeline};
+use super::throttle::Throttle;
+use super::timer::sleep_until;
+use super::transactions::{self, Haste, Transactions};
+use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Size};
+use crate::ports::{Demand, FlowEvent, PauseReason, Queues, Signal, TransactionError};
+
+/// A job whose end may be told to the source.
+pub(super) struct Settled {
+    pub(super) event: EventId,
+    pub(super) below: Option<Next>,
+}
+
+/// What can happen inside, beside what the source and the operator say.
+pub(super) enum Wakeup {
+    /// The task of a job ended.
+    JobEnded(Ended),
+    /// A transaction ended.
+    TransactionEnded(Result<(), TransactionError>),
+    /// A revocation has waited long enough for its jobs.
+    RevocationOverdue,
+    /// A pause began or ended, or a transaction is due: everything is to be asked for again.
+    TimePassed,
+}
+
+/// Jobs from the taking of their event to its settlement, and the bytes of these events.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    jobs: usize,
+    bytes: usize,
+}
+
+impl Held {
+    fn add(&mut self, bytes: usize) {
+        self.jobs += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, (jobs, bytes): (usize, usize)) {
+        self.jobs -= jobs;
+        self.bytes -= bytes;
+    }
+}
+
+pub(super) struct Worker {
+    pipeline: Arc<Pipeline>,
+    deployment: Arc<Deployment>,
+    intake: Intake,
+    throttle: Throttle,
+    partitions: Partitions,
+    jobs: Jobs,
+    queues: OrderQueues,
+    transactions: Transactions,
+    dead_letters: DeadLetterRate,
+    held: Held,
+    /// What was reported last.
+    reported: Queues,
+}
+
+impl Worker {
+    pub(super) fn new(pipeline: Arc<Pipeline>, deployment: Arc<Deployment>) -> Self {
+        Self {
+            intake: Intake::Open,
+            throttle: Throttle::new(Arc::clone(&pipeline.observer)),
+            partitions: Partitions::default(),
+            jobs: Jobs::default(),
+            queues: OrderQueues::new(pipeline.order),
+            transactions: Transactions::new(&pipeline.delivery),
+            dead_letters: DeadLetterRate::new(pipeline.dead_letters.bounds),
+            held: Held::default(),
+            reported: Queues::default(),
+            deployment,
+            pipeline,
+        }
+    }
+
+    /// Events only while there is room and nothing asked for a pause.
+    pub(super) fn demand(&self) -> Demand {
+        let limits = &self.pipeline.limits;
+        let full = self.held.jobs >= limits.jobs.get() || self.held.bytes >= limits.bytes.get();
+        match full || self.intake != Intake::Open || self.throttle.is_paused() {
+            true => Demand::ControlOnly,
+            false => Demand::Everything,
+        }
+    }
+
+    /// Does what the source says.
+    pub(super) fn handle(&mut self, signal: Signal) {
+        match signal {
+            Signal::Assigned { partitions, generation } => self.open(partitions, generation),
+            Signal::Revoked { partitions, ack } => self.revoke(partitions, ack),
+            Signal::Event(event) => self.take(event),
+            Signal::Lag { partition, records } => {
+                self.pipeline.observer.observe(&FlowEvent::Lag { partition: &partition, records });
+            }
+        }
+    }
+
+    /// Does what the operator says. An operator who does not wait for the answer gets none.
+    pub(super) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Pause(done) => {
+                if self.intake == Intake::Open {
+                    tracing::info!("paused by an operator");
+                    self.intake = Intake::Paused;
+                    self.pipeline.observer.observe(&FlowEvent::Paused { why: &PauseReason::Operator, wait: None });
+                }
+                let _ = done.send(());
+            }
+            Command::Resume(done) => {
+                if self.intake == Intake::Paused {
+                    tracing::info!("resumed");
+                    self.intake = Intake::Open;
+                    self.pipeline.observer.observe(&FlowEvent::Resumed);
+                }
+                let _ = done.send(());
+            }
+            Command::Swap(deployment, done) => {
+                tracing::info!(
+                    from = self.deployment.version,
+                    to = deployment.version,
+                    "new jobs run the new deployment"
+                );
+                self.deployment = deployment;
+                let _ = done.send(());
+            }
+            Command::Status(asked) => {
+                let _ = asked.send(self.status());
+            }
+        }
+    }
+
+    /// Begins no further jobs. Returns the moment until which those that run may end.
+    pub(super) fn drain(&mut self) -> Instant {
+        tracing::info!(in_flight = self.held.jobs, "draining");
+        self.intake = Intake::Draining;
+        Instant::now() + self.pipeline.limits.drain_timeout
+    }
+
+    /// Whether nothing runs and nothing waits to be written. Events that wait for their order come again.
+    pub(super) fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && !self.transactions.is_running() && transactions::ready(&self.partitions) == 0
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.held.jobs
+    }
+
+    /// Why the pipeline must stop, if so many jobs fail.
+    pub(super) fn too_many_dead_letters(&self) -> Option<String> {
+        self.dead_letters.too_many()
+    }
+
+    /// The next thing that happens here; waits for one. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Wakeup, FlowError> {
+        let due = self.transactions.due(&self.partitions, self.haste());
+        tokio::select! {
+            biased;
+            ended = self.jobs.next() => Ok(ended?.map_or(Wakeup::TimePassed, Wakeup::JobEnded)),
+            result = self.transactions.ended() => Ok(Wakeup::TransactionEnded(result)),
+            () = sleep_until(self.partitions.deadline()) => Ok(Wakeup::RevocationOverdue),
+            () = sleep_until(due) => Ok(Wakeup::TimePassed),
+            () = self.throttle.changed() => Ok(Wakeup::TimePassed),
+        }
+    }
+
+    /// Another job that has ended by now.
+    pub(super) fn ended_by_now(&mut self) -> Result<Option<Ended>, FlowError> {
+        self.jobs.ended_by_now()
+    }
+
+    /// Takes note of the end of a job's stages, and begins the job that waited for it. Nothing is settled for a job of an
+    /// earlier generation: its partition was given away in between, and its event is being worked on again.
+    pub(super) fn finish(&mut self, ended: Ended) -> Option<Settled> {
+        let Ended { job, done } = ended;
+        let state = self.partitions.of(&job.event.partition, job.generation);
+        let (Some(state), Some(done)) = (state, done) else {
+            self.held.remove((1, job.bytes));
+            self.pipeline.observer.observe(&FlowEvent::Stale { event: &job.event });
+            return None;
+        };
+        state.running -= 1;
+        let below = state.progress.finish(job.generation, job.event.position);
+        let settled = match self.pipeline.delivery {
+            Delivery::AtLeastOnce(_) => {
+                self.held.remove((1, job.bytes));
+                self.dead_letters.note(done.is_dead());
+                Some(Settled { event: job.event.clone(), below })
+            }
+            Delivery::ExactlyOnce { .. } => {
+                state.outbox.put(*done, below);
+                self.transactions.note_ready();
+                None
+            }
+        };
+        let may_begin = self.intake != Intake::Draining && !self.partitions.is_leaving(&job.event.partition);
+        if let Some(sequence) = job.sequence.filter(|_| may_begin)
+            && let Some(event) = self.queues.next(&sequence)
+        {
+            self.begin(event, Some(sequence));
+        }
+        settled
+    }
+
+    /// Begins a transaction if it is time for one.
+    pub(super) fn transact_when_due(&mut self) {
+        self.transactions.begin_when_due(&self.partitions, self.haste());
+    }
+
+    /// Takes note of the end of a transaction.
+    pub(super) fn transacted(&mut self, result: Result<(), TransactionError>) -> Result<(), FlowError> {
+        for done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
+            self.held.remove((1, done.event.size()));
+            self.dead_letters.note(done.is_dead());
+            done.acknowledged(&self.pipeline)?;
+        }
+        Ok(())
+    }
+
+    /// Gives away every revoked set of partitions whose jobs have all ended.
+    pub(super) fn release_revoked(&mut self) {
+        for (partitions, ack) in self.partitions.released() {
+            for partition in &partitions {
+                self.close(partition);
+            }
+            // A source that no longer waits has given the partitions away already.
+            let _ = ack.send(());
+        }
+    }
+
+    /// Aborts what still runs for revoked partitions whose time is over, and gives away all that are done.
+    pub(super) fn give_up_overdue(&mut self) {
+        for partition in self.partitions.overdue() {
+            self.close(&partition);
+            self.jobs.abort(&partition);
+        }
+        self.release_revoked();
+    }
+
+    /// Lets observers see what is in flight, if that changed.
+    pub(super) fn report(&mut self) {
+        let queues = self.queues();
+        if queues != self.reported {
+            self.reported = queues;
+            self.pipeline.observer.observe(&FlowEvent::Queues(queues));
+        }
+    }
+
+    pub(super) fn abort_all(&mut self) {
+        self.jobs.abort_all();
+    }
+
+    fn open(&mut self, partitions: Vec<Partition>, generation: Generation) {
+        for partition in partitions {
+            tracing::debug!(%partition, generation = generation.0, "assigned");
+            self.close(&partition);
+            self.jobs.abort(&partition);
+            self.partitions.open(partition, generation);
+        }
+    }
+
+    /// Takes an event: its job begins, now or when those before it in its order have ended. An event of a partition that is
+    /// not ours, or not for long, is left to its owner.
+    fn take(&mut self, event: Event) {
+        let leaving = self.partitions.is_leaving(&event.id.partition);
+        let state = self.partitions.of(&event.id.partition, event.generation).filter(|_| !leaving);
+        let Some(state) = state else {
+            tracing::debug!(event = %event.id, "not ours any more");
+            return;
+        };
+        state.progress.start(event.id.position);
+        self.held.add(event.size());
+        let sequence = self.queues.sequence(&event);
+        if let Some(event) = self.queues.admit(sequence.as_ref(), event) {
+            self.begin(event, sequence);
+        }
+    }
+
+    fn begin(&mut self, event: Event, sequence: Option<Sequence>) {
+        if let Some(state) = self.partitions.of(&event.id.partition, event.generation) {
+            state.running += 1;
+        }
+        let (pipeline, deployment) = (Arc::clone(&self.pipeline), Arc::clone(&self.deployment));
+        self.jobs.start(Start { pipeline, deployment, throttle: self.throttle.clone(), event }, sequence);
+    }
+
+    /// Partitions are being taken away: what runs may finish, nothing new begins, then the source is told.
+    fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>) {
+        // What was lost can no longer be settled, and nobody waits for it.
+        let lost = ack.is_closed();
+        tracing::info!(count = partitions.len(), lost, "revoked");
+        let now = Instant::now();
+        let deadline = if lost { now } else { now + self.pipeline.limits.drain_timeout };
+        self.partitions.revoke(partitions, ack, deadline);
+        self.give_up_overdue();
+    }
+
+    /// Ends the ownership of a partition. What runs for it is stale from now on; what waits comes again.
+    fn close(&mut self, partition: &Partition) {
+        for event in self.queues.forget(partition) {
+            self.held.remove((1, event.size()));
+        }
+        if let Some(state) = self.partitions.close(partition) {
+            self.held.remove(state.outbox.held());
+        }
+    }
+
+    fn haste(&self) -> Haste {
+        match self.intake == Intake::Draining || self.partitions.is_revoking() {
+            true => Haste::AtOnce,
+            false => Haste::Usual,
+        }
+    }
+
+    fn queues(&self) -> Queues {
+        Queues {
+            jobs: self.held.jobs,
+            bytes: self.held.bytes,
+            waiting_for_order: self.queues.len(),
+            waiting_for_transaction: self.partitions.iter().map(|(_, state)| state.outbox.held().0).sum(),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let mut partitions: Vec<PartitionStatus> = self
+            .partitions
+            .iter()
+            .map(|(partition, state)| PartitionStatus {
+                partition: partition.clone(),
+                generation: state.generation(),
+                settled: state.progress.settled(),
+            })
+            .collect();
+        partitions.sort();
+        Status {
+            intake: self.intake,
+            throttled: self.throttle.current().map(|pause| (pause.until - Instant::now(), pause.why)),
+            queues: self.queues(),
+            deployment: self.deployment.version,
+            partitions,
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The passage of one event through the pipeline, as a pure state machine.
+//!
+//! `next_task()` says what to hand to which stage, `apply()` takes the verdict, and when neither has anything left the
+//! job has ended. It knows no time and does no I/O: who runs the stages, how often and side by side, is the flow's.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Attribute, Failure, Intake, Item, ItemId, JobId, OnFailure, Outcome, Output, Plan, Size, Target};
+
+/// Where an item stands in the order of outputs: the ordinals on the way to it.
+type Path = Vec<usize>;
+
+/// What a stage is handed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// One item.
+    Item(Item),
+    /// All items of the job, in order; never none.
+    Gathered(Vec<Item>),
+}
+
+/// One call of a stage, all its attempts included.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Index of the stage in the plan.
+    pub stage: usize,
+    /// What it is handed.
+    pub input: Input,
+    path: Path,
+    rescue: Rescue,
+}
+
+/// Where a task stands in the mending of an item.
+#[derive(Debug, Clone)]
+enum Rescue {
+    /// The item has not failed here.
+    NotNeeded,
+    /// This task is to mend an item that failed in that stage, in this way.
+    Mending { stage: usize, failed: Failed },
+    /// The item was mended: it is not mended a second time.
+    Mended,
+}
+
+/// What became of a task, after all its attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The stage decided.
+    Decided(Outcome),
+    /// The stage could not decide, and will not be asked again.
+    Failed(Failed),
+}
+
+/// A task that is given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// An item at the end of its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The topic that a branch led it to; `None` is the pipeline's sink.
+    pub topic: Option<Arc<str>>,
+    /// The item.
+    pub item: Item,
+}
+
+/// How a job ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// These items are written, in this order, all or none.
+    Emitted(Vec<Finished>),
+    /// Every item was filtered on purpose; the code of the first that was, or "nothing-emitted".
+    Dropped(String),
+    /// The event goes to the dead letters.
+    DeadLettered {
+        /// The stage that could not go on; `None` when no stage was reached.
+        stage: Option<Arc<str>>,
+        /// Why and after how many attempts.
+        failed: Failed,
+    },
+}
+
+/// One job in memory.
+#[derive(Debug)]
+pub struct Job {
+    id: JobId,
+    plan: Arc<Plan>,
+    most_bytes: usize,
+    /// What all items hold that are ready, waiting or finished.
+    bytes: usize,
+    ready: VecDeque<Task>,
+    /// How many tasks run, by their place in the plan.
+    running: BTreeMap<usize, usize>,
+    /// What came so far for stages that gather.
+    gathering: BTreeMap<usize, BTreeMap<Path, Item>>,
+    finished: BTreeMap<Path, Finished>,
+    dropped: Option<String>,
+    failed: Option<(Arc<str>, Failed)>,
+}
+
+impl Job {
+    /// A job whose first item is about to enter the plan. A job whose items hold more than `most_bytes` fails.
+    #[must_use]
+    pub fn start(id: JobId, plan: Arc<Plan>, item: Item, most_bytes: usize) -> Self {
+        let first = Target::Stage(plan.first);
+        let mut job = Self {
+            id,
+            plan,
+            most_bytes,
+            bytes: 0,
+            ready: VecDeque::new(),
+            running: BTreeMap::new(),
+            gathering: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            dropped: None,
+            failed: None,
+        };
+        job.enter(&first, item, Path::new(), Rescue::NotNeeded);
+        job
+    }
+
+    /// The id of the item that an event itself is.
+    #[must_use]
+    pub fn first_item(id: &JobId) -> ItemId {
+        ItemId::root(id)
+    }
+
+    /// The next task to run, if one is ready. It counts as running until [`Job::apply`].
+    pub fn next_task(&mut self) -> Option<Task> {
+        let task = self.ready.pop_front().or_else(|| self.gathered())?;
+        self.bytes -= task.input.size();
+        *self.running.entry(task.place()).or_default() += 1;
+        Some(task)
+    }
+
+    /// Moves on by the verdict on a task from [`Job::next_task`]. After a failure that is not skipped or rescued nothing
+    /// new becomes ready: the job is all or nothing.
+    pub fn apply(&mut self, task: Task, verdict: Verdict) {
+        if let Some(count) = self.running.get_mut(&task.place()) {
+            *count -= 1;
+            if *count == 0 {
+                self.running.remove(&task.place());
+            }
+        }
+        if self.failed.is_some() {
+            return;
+        }
+        let failed = match verdict {
+            Verdict::Decided(Outcome::Emit(outputs)) => match self.emit(&task, outputs) {
+                Ok(()) => return,
+                Err(failure) => Failed { failure, attempts: 1 },
+            },
+            Verdict::Decided(Outcome::Drop(code)) => {
+                self.dropped.get_or_insert(code);
+                return;
+            }
+            Verdict::Decided(Outcome::Reject(failure)) => Failed { failure, attempts: 1 },
+            Verdict::Failed(failed) => failed,
+        };
+        self.fail(task, failed);
+    }
+
+    /// How the job ended; `None` while a task is ready or running.
+    #[must_use]
+    pub fn end(&mut self) -> Option<Disposition> {
+        if !self.running.is_empty() || !self.ready.is_empty() || !self.gathering.is_empty() {
+            return None;
+        }
+        if let Some((stage, failed)) = self.failed.take() {
+            return Some(Disposition::DeadLettered { stage: Some(stage), failed });
+        }
+        if self.finished.is_empty() {
+            return Some(Disposition::Dropped(self.dropped.take().unwrap_or_else(|| "nothing-emitted".into())));
+        }
+        Some(Disposition::Emitted(std::mem::take(&mut self.finished).into_values().collect()))
+    }
+
+    /// The first stage that gathers and that no item can reach any more: every route leads upwards, so that is so when
+    /// nothing runs below it. Nothing is ready either when this is asked.
+    fn gathered(&mut self) -> Option<Task> {
+        let (stage, _) = self.gathering.first_key_value()?;
+        if self.running.keys().next().is_some_and(|lowest| lowest < stage) {
+            return None;
+        }
+        let (stage, items) = self.gathering.pop_first()?;
+        let path = items.keys().next().cloned().unwrap_or_default();
+        let input = Input::Gathered(items.into_values().collect());
+        Some(Task { stage, input, path, rescue: Rescue::NotNeeded })
+    }
+
+    fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), Failure> {
+        let plan = Arc::clone(&self.plan);
+        let node = plan.node(task.stage);
+        // All routes are looked up before anything takes one.
+        let mut routes = Vec::with_capacity(outputs.len());
+        for output in &outputs {
+            routes.push(match (&output.branch, &task.rescue) {
+                (None, Rescue::Mending { stage, .. }) => (Target::Stage(*stage), Rescue::Mended),
+                (None, _) => (node.next.clone(), Rescue::NotNeeded),
+                (Some(branch), _) => match node.branches.get(branch) {
+                    Some(target) => (target.clone(), Rescue::NotNeeded),
+                    None => return Err(unmapped(&node.name, branch)),
+                },
+            });
+        }
+        let parent = task.input.parent(&self.id, &node.name);
+        for (ordinal, (output, (target, rescue))) in outputs.into_iter().zip(routes).enumerate() {
+            let mut path = task.path.clone();
+            path.push(ordinal);
+            self.enter(&target, parent.child(&node.name, ordinal, output), path, rescue);
+        }
+        if self.bytes > self.most_bytes {
+            let message = format!(
+                "the items of the job hold {} bytes; at most {} are allowed (limits.max_job_bytes)",
+                self.bytes, self.most_bytes
+            );
+            return Err(Failure::new(TOO_LARGE, message));
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, target: &Target, item: Item, path: Path, rescue: Rescue) {
+        let bytes = item.size();
+        let topic = match target {
+            Target::Stage(stage) => {
+                self.bytes += bytes;
+                // A mended item enters alone: its siblings have been gathered already.
+                if self.plan.node(*stage).intake == Intake::Gathered && !matches!(rescue, Rescue::Mended) {
+                    self.gathering.entry(*stage).or_default().insert(path, item);
+                } else {
+                    self.ready.push_back(Task { stage: *stage, input: Input::Item(item), path, rescue });
+                }
+                return;
+            }
+            Target::Drop => {
+                self.dropped.get_or_insert_with(|| "dropped".into());
+                return;
+            }
+            Target::Sink => None,
+            Target::Topic(topic) => Some(Arc::clone(topic)),
+        };
+        self.bytes += bytes;
+        self.finished.insert(path, Finished { topic, item });
+    }
+
+    /// Follows the policy of the stage that an item failed in.
+    fn fail(&mut self, task: Task, failed: Failed) {
+        let (stage, failed) = match &task.rescue {
+            Rescue::NotNeeded | Rescue::Mended => (task.stage, failed),
+            Rescue::Mending { stage, failed: first } => {
+                let rescuer = &self.plan.node(task.stage).name;
+                let message =
+                    format!("{}; its rescue by stage {rescuer} failed too: {}", first.failure.message, failed.failure);
+                let failure = Failure { message, ..first.failure.clone() };
+                (*stage, Failed { failure, attempts: first.attempts })
+            }
+        };
+        let node = self.plan.node(stage);
+        // What is wrong with the job as a whole is no fault of the item.
+        let policy = if failed.failure.code == TOO_LARGE { OnFailure::DeadLetter } else { node.on_failure };
+        match (policy, &task.rescue, task.input) {
+            (OnFailure::Skip, _, _) => {
+                self.dropped.get_or_insert(failed.failure.code);
+            }
+            (OnFailure::Rescue(rescuer), Rescue::NotNeeded, Input::Item(item)) => {
+                let item = with_failure(item, &node.name, &failed.failure);
+                self.bytes += item.size();
+                let rescue = Rescue::Mending { stage, failed };
+                self.ready.push_back(Task { stage: rescuer, input: Input::Item(item), path: task.path, rescue });
+            }
+            (OnFailure::DeadLetter | OnFailure::Rescue(_), _, _) => {
+                self.failed = Some((Arc::clone(&node.name), failed));
+                self.ready.clear();
+                self.gathering.clear();
+                self.finished.clear();
+                self.bytes = 0;
+            }
+        }
+    }
+}
+
+impl Task {
+    /// Where the task stands in the plan: a rescue stands where its item failed.
+    fn place(&self) -> usize {
+        match &self.rescue {
+            Rescue::Mending { stage, .. } => *stage,
+            Rescue::NotNeeded | Rescue::Mended => self.stage,
+        }
+    }
+}
+
+impl Size for Input {
+    fn size(&self) -> usize {
+        match self {
+            Self::Item(item) => item.size(),
+            Self::Gathered(items) => items.size(),
+        }
+    }
+}
+
+impl Input {
+    /// What the outputs of a stage continue: the item, or of gathered ones what all have in common, without content.
+    fn parent(&self, job: &JobId, stage: &str) -> Cow<'_, Item> {
+        match self {
+            Self::Item(item) => Cow::Borrowed(item),
+            Self::Gathered(items) => Cow::Owned(Item::common(ItemId::gathered(job, stage), items)),
+        }
+    }
+}
+
+fn unmapped(stage: &str, branch: &str) -> Failure {
+    let message = format!("an output of stage {stage} names the branch {branch:?}, which leads nowhere");
+    Failure::new("unmapped-branch", message)
+}
+
+/// The item with attributes that say how it failed.
+fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
+    let told = [("stage", stage), ("code", failure.code.as_str()), ("message", failure.message.as_str())];
+    for (what, value) in told {
+        item.attributes.push(Attribute { name: format!("{FAILURE_ATTRIBUTE}{what}"), value: value.to_owned() });
+    }
+    item
+}
+
+/// The code of a job that holds more than it may.
+const TOO_LARGE: &str = "job-too-large";
+/// The attributes by which a rescuing stage learns of the failure: with "stage", "code" and "message" at the end.
+pub(super) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

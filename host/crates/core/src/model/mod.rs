@@ -1,0 +1,29 @@
+//! The values that move through Gristmill and the decisions about them: no async, no I/O, no serde.
+
+mod canonical;
+mod chat;
+mod dead_letters;
+mod event;
+mod item;
+mod job;
+mod outcome;
+mod plan;
+mod progress;
+mod retry;
+mod size;
+mod trace;
+
+pub use canonical::{Canonical, Write};
+pub use chat::{
+    CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
+};
+pub use dead_letters::{DeadLetterBounds, DeadLetterRate};
+pub use event::{Event, EventId, Generation, Header, Next, Partition, Position, Timestamp};
+pub use item::{Attribute, Item, ItemId, JobId};
+pub use job::{Disposition, Failed, Finished, Input, Job, Task, Verdict};
+pub use outcome::{Failure, Outcome, Output};
+pub use plan::{Intake, Node, OnFailure, Plan, Target};
+pub use progress::Progress;
+pub use retry::RetryPolicy;
+pub use size::Size;
+pub use trace::{BadTrace, TRACEPARENT, TraceContext};

@@ -1,0 +1,137 @@
+//! The trace that a job belongs to, in the form of the W3C (Trace Context, level 1).
+
+use std::fmt;
+use std::num::{NonZeroU64, NonZeroU128};
+use std::str::FromStr;
+
+use super::{Canonical, JobId};
+
+/// Names a trace and the span in it that called us: what a `traceparent` header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceContext {
+    trace: NonZeroU128,
+    span: NonZeroU64,
+    flags: u8,
+}
+
+/// The name of the header, in records and in HTTP.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// The flag by which a caller says that it records the trace.
+const SAMPLED: u8 = 1;
+
+/// A text that is no `traceparent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a W3C traceparent")]
+pub struct BadTrace;
+
+impl TraceContext {
+    /// The trace of a job whose event belongs to none. Made from the job's id, so that a redelivery belongs to the same
+    /// trace; not sampled, because nobody has begun to record it.
+    #[must_use]
+    pub fn of_job(job: &JobId) -> Self {
+        let (trace, span) = Self::ids(job);
+        Self { trace, span, flags: 0 }
+    }
+
+    /// The span of a job within the trace of its event. The same on every redelivery.
+    #[must_use]
+    pub fn of_job_in(self, job: &JobId) -> Self {
+        Self { span: Self::ids(job).1, ..self }
+    }
+
+    /// Whether the caller records it.
+    #[must_use]
+    pub fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    fn ids(job: &JobId) -> (NonZeroU128, NonZeroU64) {
+        let mut digest = Canonical::digest("gristmill trace 1");
+        digest.text(job.as_str());
+        let (mut trace, mut span) = ([0; 16], [0; 8]);
+        let digest = digest.finish();
+        trace.copy_from_slice(&digest[..16]);
+        span.copy_from_slice(&digest[16..24]);
+        let trace = NonZeroU128::new(u128::from_be_bytes(trace)).unwrap_or(NonZeroU128::MIN);
+        let span = NonZeroU64::new(u64::from_be_bytes(span)).unwrap_or(NonZeroU64::MIN);
+        (trace, span)
+    }
+}
+
+impl fmt::Display for TraceContext {
+    /// As a `traceparent` header of version 00.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.span, self.flags)
+    }
+}
+
+impl FromStr for TraceContext {
+    type Err = BadTrace;
+
+    /// Reads a `traceparent`. Of a version above 00 the four known fields are read, as the specification asks.
+    fn from_str(text: &str) -> Result<Self, BadTrace> {
+        let hex = |text: &str, length: usize| {
+            let legal = text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            legal.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+        };
+        let mut fields = text.trim().split('-');
+        let mut next = |length| fields.next().and_then(|field| hex(field, length)).ok_or(BadTrace);
+        let (version, trace, span, flags) = (next(2)?, next(32)?, next(16)?, next(2)?);
+        if version == 0xff || (version == 0 && fields.next().is_some()) {
+            return Err(BadTrace);
+        }
+        let span = u64::try_from(span).ok().and_then(NonZeroU64::new).ok_or(BadTrace)?;
+        let trace = NonZeroU128::new(trace).ok_or(BadTrace)?;
+        Ok(Self { trace, span, flags: u8::try_from(flags).map_err(|_| BadTrace)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EventId, Partition, Position};
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn job(position: u128) -> JobId {
+        let partition = Partition { topic: "in".into(), index: 0 };
+        JobId::new("p", &EventId { partition, position: Position(position) })
+    }
+
+    #[test]
+    fn a_traceparent_is_read_and_written_unchanged() {
+        let trace: TraceContext = PARENT.parse().unwrap();
+        assert_eq!(trace.to_string(), PARENT);
+        assert!(trace.is_sampled());
+    }
+
+    #[test]
+    fn what_is_no_traceparent_is_rejected() {
+        for text in [
+            "",
+            "00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(text.parse::<TraceContext>(), Err(BadTrace), "{text}");
+        }
+        assert!("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x".parse::<TraceContext>().is_ok());
+    }
+
+    #[test]
+    fn a_redelivered_job_belongs_to_the_same_trace() {
+        assert_eq!(TraceContext::of_job(&job(7)), TraceContext::of_job(&job(7)));
+        assert_ne!(TraceContext::of_job(&job(7)), TraceContext::of_job(&job(8)));
+        let parent: TraceContext = PARENT.parse().unwrap();
+        let own = parent.of_job_in(&job(7));
+        assert_eq!(own.to_string()[..36], PARENT[..36], "the trace stays");
+        assert_ne!(own, parent, "the span is the job's own");
+        assert!(own.is_sampled(), "and the caller's wish");
+    }
+}

@@ -1,0 +1,20 @@
+//! What the flow needs of the world, each a trait with few methods, and the errors by which it decides.
+
+mod broker;
+mod model;
+mod observer;
+mod sink;
+mod source;
+mod stage;
+mod store;
+
+pub use broker::{
+    Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
+    Until, WriteError,
+};
+pub use model::{Caller, Model, ModelError};
+pub use observer::{End, FlowEvent, Observer, Observers, PauseReason, Queues, StoreOperation, StoreOutcome};
+pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
+pub use source::{Demand, Signal, Source, SourceError};
+pub use stage::{Call, Edition, Stage, StageError};
+pub use store::{JobState, Kept, Key, Store, StoreError};

@@ -1,0 +1,156 @@
+//! What keeps a transaction from settling what is no longer ours: the assignment as the polling thread knows it, and
+//! the group's own proof of it.
+//!
+//! The proof is the group metadata: the broker refuses offsets that come with a generation which is over. So the order
+//! is: first the metadata, then the look at what is owned. A partition that is still ours at the look was ours when
+//! the metadata was taken, because the polling thread strikes it off before it gives it back; if it goes to someone
+//! else after that, the group has moved on to a generation that is not in the metadata.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rdkafka::bindings::{
+    rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
+    rd_kafka_consumer_group_metadata_generation_id,
+};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::offsets;
+use super::rebalance::Reports;
+use gristmill_core::model::{Generation, Partition};
+use gristmill_core::ports::Settlement;
+
+/// Shared by the thread that polls, which writes it, and the one that runs transactions.
+pub(super) struct Fence {
+    /// The consumer group.
+    pub(super) group: String,
+    /// A lock, because two threads meet here. It is held for a look at a map, never for a call of librdkafka.
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `None` once the source closes.
+    consumer: Option<Arc<BaseConsumer<Reports>>>,
+    owned: BTreeMap<Partition, Generation>,
+}
+
+/// What became of a commit that did not say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Committed,
+    Aborted,
+}
+
+impl Fence {
+    pub(super) fn new(group: &str, consumer: Arc<BaseConsumer<Reports>>) -> Self {
+        Self { group: group.into(), state: Mutex::new(State { consumer: Some(consumer), owned: BTreeMap::new() }) }
+    }
+
+    /// Partitions are ours from now on.
+    pub(super) fn assign(&self, partitions: &[Partition], generation: Generation) {
+        self.state().owned.extend(partitions.iter().map(|partition| (partition.clone(), generation)));
+    }
+
+    /// Partitions are about to be given back. Must come before they are.
+    pub(super) fn revoke(&self, partitions: &[Partition]) {
+        let mut state = self.state();
+        for partition in partitions {
+            state.owned.remove(partition);
+        }
+    }
+
+    /// Nothing is ours any more, and nobody new gets hold of the consumer.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.consumer = None;
+        state.owned.clear();
+    }
+
+    /// Whether every partition is still owned as its settlement says; else why not.
+    pub(super) fn check(&self, settled: &[Settlement]) -> Result<(), String> {
+        let state = self.state();
+        match settled.iter().find(|settlement| !state.owns(settlement)) {
+            Some(lost) => Err(format!("{} was taken away", lost.partition)),
+            None => Ok(()),
+        }
+    }
+
+    /// What proves to the broker that these settlements are ours to make; else why they are not.
+    pub(super) fn proof(&self, settled: &[Settlement]) -> Result<ConsumerGroupMetadata, String> {
+        const OUT: &str = "we are not in the group just now";
+        let consumer = self.state().consumer.clone().ok_or("the source has ended")?;
+        // The broker takes offsets without a generation from anyone, and a member that was thrown out has none. The
+        // metadata does not show it, so it is asked for around them.
+        let before = generation(&consumer);
+        let metadata = consumer.group_metadata().ok_or(OUT)?;
+        if before.is_none() || before != generation(&consumer) {
+            return Err(OUT.into());
+        }
+        self.check(settled)?;
+        Ok(metadata)
+    }
+
+    /// Looks up whether a transaction with these settlements was committed. It must have ended, and what the group has
+    /// committed tells: all of a transaction's offsets change or none, and nobody else changes those of our partitions.
+    pub(super) fn fate(&self, settled: &[Settlement], longest: Duration) -> anyhow::Result<Fate> {
+        let consumer = self.state().consumer.clone().context("the source has ended")?;
+        let committed = consumer.committed_offsets(list(settled)?, longest).context("cannot look up the offsets")?;
+        let state = self.state();
+        let Some(ours) = settled.iter().find(|settlement| state.owns(settlement)) else {
+            // The transaction has ended, and whoever has them now goes on from where it ended: for us they are lost
+            // either way, and nothing of them is tried again.
+            return Ok(Fate::Aborted);
+        };
+        let found = committed.find_partition(&ours.partition.topic, offsets::number(&ours.partition));
+        let found = found.context("the broker left a partition out")?;
+        found.error().context("cannot look up the offsets")?;
+        match found.offset() == offset(ours) {
+            true => Ok(Fate::Committed),
+            false => Ok(Fate::Aborted),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No one panics in the few lines under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn owns(&self, settlement: &Settlement) -> bool {
+        self.owned.get(&settlement.partition) == Some(&settlement.generation)
+    }
+}
+
+/// The settlements as offsets.
+pub(super) fn list(settled: &[Settlement]) -> anyhow::Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for settlement in settled {
+        let Settlement { partition, .. } = settlement;
+        list.add_partition_offset(&partition.topic, offsets::number(partition), offset(settlement))?;
+    }
+    Ok(list)
+}
+
+fn offset(settlement: &Settlement) -> Offset {
+    Offset::Offset(i64::try_from(settlement.below.0).unwrap_or(i64::MAX))
+}
+
+/// The generation of the group that the member is in; `None` if it is in none.
+fn generation(consumer: &BaseConsumer<Reports>) -> Option<i32> {
+    // SAFETY: the client outlives this call. The metadata is a copy made for us; it is read and then given back.
+    #[allow(unsafe_code)]
+    let generation = unsafe {
+        let metadata = rd_kafka_consumer_group_metadata(consumer.client().native_ptr());
+        if metadata.is_null() {
+            return None;
+        }
+        let generation = rd_kafka_consumer_group_metadata_generation_id(metadata);
+        rd_kafka_consumer_group_metadata_destroy(metadata);
+        generation
+    };
+    (generation > 0).then_some(generation)
+}

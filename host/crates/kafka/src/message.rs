@@ -1,0 +1,79 @@
+//! A record of librdkafka as an event: copied out at once, because an alive message holds memory of the consumer and
+//! blocks its end.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use rdkafka::bindings::{rd_kafka_header_get_all, rd_kafka_message_headers};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::types::RDKafkaRespErr;
+
+use super::offsets;
+use gristmill_core::model::{Event, EventId, Failure, Generation, Header, Partition, Timestamp};
+
+/// The partition a message came from; `topics` spares a copy of the name.
+pub(super) fn partition(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Partition {
+    let name = message.topic();
+    let topic = match topics.iter().find(|topic| ***topic == *name) {
+        Some(topic) => Arc::clone(topic),
+        None => name.into(),
+    };
+    Partition { topic, index: offsets::index(message.partition()) }
+}
+
+/// The message as an event of `generation`.
+pub(super) fn event(message: &BorrowedMessage<'_>, partition: Partition, generation: Generation) -> Event {
+    let copy = |bytes: Option<&[u8]>| bytes.map(Bytes::copy_from_slice);
+    let (headers, fault) = headers(message);
+    Event {
+        id: EventId { partition, position: offsets::position(message.offset()) },
+        generation,
+        key: copy(message.key()),
+        payload: copy(message.payload()),
+        headers,
+        timestamp: message.timestamp().to_millis().map_or_else(now, Timestamp),
+        fault,
+    }
+}
+
+/// The time of arrival, for records of brokers that keep none.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The headers in order, and what is wrong with them. Read past the safe wrapper, which panics when a name is not
+/// UTF-8: anyone who can write to the topic could stop us, again after each restart.
+pub(super) fn headers(message: &BorrowedMessage<'_>) -> (Vec<Header>, Option<Failure>) {
+    let mut headers = Vec::new();
+    let mut fault = None;
+    let mut list = std::ptr::null_mut();
+    // SAFETY: the message is alive during this call, and so are its headers, which librdkafka owns.
+    #[allow(unsafe_code)]
+    let found = unsafe { rd_kafka_message_headers(message.ptr(), &raw mut list) };
+    if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return (headers, fault);
+    }
+    loop {
+        let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+        // SAFETY: `list` is alive, see above. On success `name` is a C string and `value` null or `size` bytes, both
+        // as alive as the message; they are copied before it goes.
+        #[allow(unsafe_code)]
+        let (name, value) = unsafe {
+            let index = headers.len();
+            let got = rd_kafka_header_get_all(list, index, &raw mut name, &raw mut value, &raw mut size);
+            if got != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return (headers, fault);
+            }
+            let value = (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), size));
+            (CStr::from_ptr(name), value)
+        };
+        if name.to_str().is_err() {
+            let reason = format!("the name of header {} is not UTF-8", headers.len());
+            fault.get_or_insert(Failure::new("header-name-not-utf8", reason));
+        }
+        headers.push(Header { name: name.to_string_lossy().into_owned(), value: value.map(Bytes::copy_from_slice) });
+    }
+}

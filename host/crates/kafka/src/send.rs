@@ -1,0 +1,152 @@
+//! Sends records from outside a pipeline, and confirms them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::embedded::is_embedded;
+use super::guard::{self, Full, Unread, may_append, unread};
+use super::settings::{Settings, SettingsError};
+use super::sink::{KafkaSink, Pending};
+use gristmill_core::ports::{Record, SinkError};
+
+/// How many records may be on their way at once.
+const IN_FLIGHT: usize = 1_000;
+
+/// Why not everything was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{acknowledged} records were sent, then it stopped")]
+pub struct SendError {
+    /// How many were confirmed. Of those after them, up to a thousand may have arrived too.
+    pub acknowledged: u64,
+    /// What happened.
+    #[source]
+    pub reason: SendFault,
+}
+
+/// What stops sending.
+#[derive(Debug, thiserror::Error)]
+pub enum SendFault {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The embedded broker would forget unread records.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// A record was refused, or the broker does not confirm.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The broker cannot be asked what it is or holds.
+    #[error("cannot find out what the broker holds")]
+    Lookup(#[source] anyhow::Error),
+}
+
+/// Sends the records in order, and returns their number when all are acknowledged. `progress` is called with the number
+/// acknowledged so far. On an embedded broker, refuses to let more pile up unread than it keeps: unread by the consumer
+/// group `reader`, or at all if there is none.
+pub async fn send(
+    settings: &Settings,
+    reader: Option<&str>,
+    records: impl IntoIterator<Item = Record>,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, SendError> {
+    let mut sending = match Sending::begin(settings, reader).await {
+        Ok(sending) => sending,
+        Err(reason) => {
+            return Err(SendError { acknowledged: 0, reason });
+        }
+    };
+    for record in records {
+        if let Err(reason) = sending.push(&record, &mut progress).await {
+            return Err(SendError { acknowledged: sending.acknowledged, reason });
+        }
+    }
+    match sending.confirm_down_to(0, &mut progress).await {
+        Ok(()) => Ok(sending.acknowledged),
+        Err(reason) => Err(SendError { acknowledged: sending.acknowledged, reason }),
+    }
+}
+
+struct Sending<'a> {
+    settings: &'a Settings,
+    reader: Option<&'a str>,
+    sink: KafkaSink,
+    pending: VecDeque<Sent>,
+    acknowledged: u64,
+    /// The topics of an embedded broker and what is unread there; `None` for a real one.
+    guarded: Option<BTreeMap<Arc<str>, Unread>>,
+}
+
+/// A record on its way, and what it will count where it arrives.
+struct Sent {
+    topic: Arc<str>,
+    cost: usize,
+    pending: Pending,
+}
+
+impl<'a> Sending<'a> {
+    async fn begin(settings: &'a Settings, reader: Option<&'a str>) -> Result<Self, SendFault> {
+        let sink = KafkaSink::open(settings)?;
+        let asked = settings.clone();
+        let embedded = tokio::task::spawn_blocking(move || is_embedded(&asked)).await;
+        let embedded = embedded.map_err(anyhow::Error::from).flatten().map_err(SendFault::Lookup)?;
+        let guarded = embedded.then(BTreeMap::new);
+        Ok(Self { settings, reader, sink, pending: VecDeque::new(), acknowledged: 0, guarded })
+    }
+
+    async fn push(&mut self, record: &Record, progress: &mut impl FnMut(u64)) -> Result<(), SendFault> {
+        self.confirm_down_to(IN_FLIGHT - 1, progress).await?;
+        let cost = guard::cost(size(record));
+        self.make_room(&record.topic, cost, progress).await?;
+        let pending = self.sink.enqueue(record).await?;
+        self.pending.push_back(Sent { topic: Arc::clone(&record.topic), cost, pending });
+        Ok(())
+    }
+
+    /// Returns when no more than so many records are on their way.
+    async fn confirm_down_to(&mut self, most: usize, progress: &mut impl FnMut(u64)) -> Result<(), SendFault> {
+        while self.pending.len() > most {
+            let Some(Sent { topic, cost, pending }) = self.pending.pop_front() else {
+                break;
+            };
+            let partition = pending.acknowledged().await?;
+            if let Some(unread) = self.guarded.as_mut().and_then(|topics| topics.get_mut(&topic)) {
+                *unread.entry(partition).or_default() += cost;
+            }
+            self.acknowledged += 1;
+            progress(self.acknowledged);
+        }
+        Ok(())
+    }
+
+    /// Makes sure that an embedded broker can keep the record. What is on its way counts for every partition, because
+    /// the partition is only known when it has arrived. What readers have read since the last look is looked up when
+    /// the room runs out.
+    async fn make_room(
+        &mut self,
+        topic: &Arc<str>,
+        cost: usize,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<(), SendFault> {
+        let Some(topics) = &self.guarded else { return Ok(()) };
+        let on_the_way: usize = self.pending.iter().map(|sent| sent.cost).sum();
+        if let Some(unread) = topics.get(topic)
+            && may_append(topic, unread, on_the_way + cost).is_ok()
+        {
+            return Ok(());
+        }
+        self.confirm_down_to(0, progress).await?;
+        let unread = unread(self.settings, topic, self.reader).await.map_err(SendFault::Lookup)?;
+        let room = may_append(topic, &unread, cost);
+        if let Some(topics) = &mut self.guarded {
+            topics.insert(Arc::clone(topic), unread);
+        }
+        Ok(room?)
+    }
+}
+
+/// The bytes of a record's key, value and headers.
+pub(super) fn size(record: &Record) -> usize {
+    let length = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
+    let headers: usize = record.headers.iter().map(|header| header.name.len() + length(&header.value)).sum();
+    length(&record.key) + length(&record.payload) + headers
+}

@@ -1,0 +1,114 @@
+//! What the conformance tests need of a broker, and the few moves they are made of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gristmill_core::model::{Event, Partition, Timestamp};
+use gristmill_core::ports::{Demand, Record, Signal, Sink, Source};
+
+/// Nothing here takes longer, even on a busy machine: a wait that does has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A fresh topic and a fresh group on some broker.
+#[async_trait]
+pub(crate) trait Bench: Sized + Send + Sync {
+    /// With so many partitions. A broker without partitions may give fewer.
+    async fn fresh(partitions: u16) -> Self;
+    /// A new member of the group.
+    fn source(&self) -> Box<dyn Source>;
+    /// A producer.
+    fn sink(&self) -> Box<dyn Sink>;
+    /// The topic.
+    fn topic(&self) -> &str;
+    /// The first place that the broker knows as not settled, by partition. Partitions that nothing was settled in are
+    /// missing.
+    async fn committed(&self) -> BTreeMap<u32, u128>;
+
+    /// A record for the topic.
+    fn record(&self, key: &str, payload: &str) -> Record {
+        Record {
+            topic: self.topic().into(),
+            key: Some(Bytes::copy_from_slice(key.as_bytes())),
+            payload: Some(Bytes::copy_from_slice(payload.as_bytes())),
+            headers: Vec::new(),
+            timestamp: Timestamp(1_700_000_000_000),
+        }
+    }
+
+    /// Writes records with these payloads; each is its own key.
+    async fn write(&self, payloads: &[String]) {
+        let records = payloads.iter().map(|payload| self.record(payload, payload)).collect();
+        self.sink().deliver(records).await.unwrap();
+    }
+
+    /// Waits until so much is committed in all partitions together.
+    async fn until_committed(&self, sum: u128) {
+        let reached = async {
+            while self.committed().await.values().sum::<u128>() < sum {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the commit was never seen");
+    }
+}
+
+/// The next signal of a source.
+pub(crate) async fn signal(source: &mut dyn Source, demand: Demand) -> Signal {
+    let signal = tokio::time::timeout(PATIENCE, source.recv(demand)).await;
+    signal.expect("no signal came").expect("the source ended")
+}
+
+/// Waits until a source has partitions, and says which. Revocations before that are agreed to.
+pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
+    loop {
+        match signal(source, Demand::ControlOnly).await {
+            Signal::Assigned { partitions, .. } => return partitions,
+            Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
+            Signal::Event(event) => panic!("an event was not asked for: {}", event.id),
+        }
+    }
+}
+
+/// The next event of a source; rebalances are agreed to.
+pub(crate) async fn event(source: &mut dyn Source) -> Event {
+    loop {
+        match signal(source, Demand::Everything).await {
+            Signal::Event(event) => return event,
+            Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
+            Signal::Assigned { .. } => {}
+        }
+    }
+}
+
+/// The next so many events.
+pub(crate) async fn events(source: &mut dyn Source, count: usize) -> Vec<Event> {
+    let mut events = Vec::with_capacity(count);
+    while events.len() < count {
+        events.push(event(source).await);
+    }
+    events
+}
+
+/// Settles an event and with it everything before it.
+pub(crate) fn settle(source: &mut dyn Source, event: &Event) {
+    source.settle(&event.id, Some(event.id.position.next())).unwrap();
+}
+
+/// The payload as text.
+pub(crate) fn payload(event: &Event) -> String {
+    String::from_utf8(event.payload.clone().unwrap().to_vec()).unwrap()
+}
+
+/// The payloads, sorted: partitions have no order among them.
+pub(crate) fn payloads(events: &[Event]) -> Vec<String> {
+    let mut payloads: Vec<String> = events.iter().map(payload).collect();
+    payloads.sort();
+    payloads
+}
+
+/// So many payloads, in the order of their text.
+pub(crate) fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| format!("{number:05}")).collect()
+}

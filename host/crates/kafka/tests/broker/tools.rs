@@ -1,0 +1,180 @@
+//! What stands beside sources and sinks: the check at the start, statistics, sending, tailing, and the guard of the
+//! embedded broker.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gristmill_core::ports::{Record, Source};
+use gristmill_kafka::{
+    CheckError, Checked, Creation, From, PartitionStats, SendFault, Settings, Tail, Topic, Until, check_topics, send,
+    topic_stats, unread,
+};
+
+use crate::bench::{Bench, PATIENCE, events, numbered, payload, payloads, settle};
+use crate::kafka::{Classic, Embedded, address, fresh_name};
+
+pub(crate) async fn tailed(settings: &Settings, topic: &str, from: From) -> Vec<String> {
+    let mut tail = Tail::open(settings, topic, from, Until::End).await.unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = tokio::time::timeout(PATIENCE, tail.next()).await.expect("the tail has no end") {
+        events.push(event.unwrap());
+    }
+    payloads(&events)
+}
+
+#[tokio::test]
+async fn all_missing_topics_are_named_at_once() {
+    let (one, other, there) = (fresh_name(), fresh_name(), Classic::fresh(1).await);
+    let topics = [Topic::source(&one), Topic::sink(there.topic()), Topic::dead_letters(&other)];
+    let error = check_topics(&Settings::new(&address()), &topics, None).await.unwrap_err();
+    let CheckError::Topics(faults) = &error else { panic!("{error}") };
+    let named: Vec<&str> = faults.iter().map(|fault| fault.topic.as_str()).collect();
+    assert_eq!(named, [one.as_str(), other.as_str()]);
+    assert!(error.to_string().contains("does not exist"), "{error}");
+}
+
+#[tokio::test]
+async fn missing_topics_are_created_when_asked_for_and_only_those() {
+    let (there, missing) = (Classic::fresh(1).await, fresh_name());
+    let settings = Settings::new(&address());
+    let creation = Some(Creation { partitions: 3, replication: 1 });
+    let topics = [Topic::source(there.topic()), Topic::sink(&missing)];
+    let created = check_topics(&settings, &topics, creation).await.unwrap().created;
+    assert_eq!(created, [missing.as_str()]);
+    assert_eq!(topic_stats(&settings, &missing, None).await.unwrap().len(), 3);
+    assert_eq!(topic_stats(&settings, there.topic(), None).await.unwrap().len(), 1);
+    assert_eq!(check_topics(&settings, &topics, creation).await.unwrap(), Checked::default());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_topic_that_we_create_takes_any_event_with_its_headers() {
+    let (there, dead) = (Classic::fresh(1).await, fresh_name());
+    let topics = [Topic::source(there.topic()), Topic::dead_letters(&dead)];
+    let creation = Some(Creation { partitions: 1, replication: 1 });
+    let checked = check_topics(&there.0.settings, &topics, creation).await.unwrap();
+    assert_eq!(checked, Checked { created: vec![dead.clone()], tight: Vec::new() });
+    // Does not compress. An event of 16 MiB and what a dead letter adds at the worst.
+    let large: Bytes = std::iter::repeat_with(|| fastrand::u8(..)).take(16 << 20).collect();
+    let header = gristmill_core::model::Header { name: "gristmill-error".into(), value: Some(large.slice(..900_000)) };
+    let letter = Record {
+        topic: dead.as_str().into(),
+        payload: Some(large.clone()),
+        headers: vec![header],
+        ..there.record("k", "")
+    };
+    there.sink().deliver(vec![letter]).await.unwrap();
+    let mut tail = Tail::open(&there.0.settings, &dead, From::Start, Until::End).await.unwrap();
+    let read = tokio::time::timeout(PATIENCE, tail.next()).await.expect("it cannot be read back");
+    assert_eq!(read.unwrap().unwrap().payload, Some(large));
+}
+
+#[tokio::test]
+async fn a_dead_letter_topic_that_takes_less_than_its_source_is_warned_of_with_both_numbers() {
+    let (there, large) = (Classic::fresh(1).await, fresh_name());
+    let creation = Some(Creation { partitions: 1, replication: 1 });
+    // Made with the size of a dead-letter topic, then used as a source.
+    check_topics(&there.0.settings, &[Topic::dead_letters(&large)], creation).await.unwrap();
+    let topics = [Topic::source(&large), Topic::dead_letters(there.topic())];
+    let checked = check_topics(&there.0.settings, &topics, None).await.unwrap();
+    let [tight] = checked.tight.as_slice() else { panic!("{checked:?}") };
+    let words = tight.to_string();
+    for expected in [there.topic(), &large, "1048588", "18874368", "max.message.bytes"] {
+        assert!(words.contains(expected), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_topic_that_cannot_be_created_is_named_with_the_reason() {
+    let missing = fresh_name();
+    let creation = Some(Creation { partitions: 1, replication: 5 });
+    let error = check_topics(&Settings::new(&address()), &[Topic::sink(&missing)], creation).await.unwrap_err();
+    assert!(matches!(&error, CheckError::Topics(faults) if faults[0].reason.contains("eplication")), "{error}");
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_said_to_be_in_time() {
+    let begun = Instant::now();
+    let error = check_topics(&Settings::new("127.0.0.1:1"), &[Topic::source("in")], None).await.unwrap_err();
+    assert!(matches!(&error, CheckError::Unreachable { brokers, .. } if brokers == "127.0.0.1:1"), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statistics_tell_how_far_a_group_is() {
+    let bench = Classic::fresh(1).await;
+    bench.write(&numbered(0..10)).await;
+    let mut source = bench.0.kafka_source();
+    let arrived = events(&mut source, 10).await;
+    settle(&mut source, &arrived[3]);
+    source.close().await.unwrap();
+    let stats = topic_stats(&bench.0.settings, bench.topic(), Some(&bench.0.source.group)).await.unwrap();
+    assert_eq!(stats, [PartitionStats { partition: 0, low: 0, high: 10, committed: Some(4) }]);
+    assert_eq!(stats[0].lag(), 6);
+    let unknown = topic_stats(&bench.0.settings, bench.topic(), None).await.unwrap();
+    assert_eq!(unknown[0].lag(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_is_confirmed_and_tailed() {
+    let bench = Classic::fresh(2).await;
+    let records: Vec<Record> = numbered(0..2_500).iter().map(|text| bench.record(text, text)).collect();
+    let mut steps = Vec::new();
+    let sent = send(&bench.0.settings, None, records, |acknowledged| steps.push(acknowledged)).await.unwrap();
+    assert_eq!(sent, 2_500);
+    assert_eq!(steps, (1..=2_500).collect::<Vec<u64>>());
+    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::Start).await, numbered(0..2_500));
+    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::End).await, numbered(0..0));
+    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::Last(3)).await.len(), 6, "3 of each partition");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_follows_what_comes() {
+    let bench = Classic::fresh(1).await;
+    bench.write(&numbered(0..3)).await;
+    let mut tail = Tail::open(&bench.0.settings, bench.topic(), From::Last(1), Until::Dropped).await.unwrap();
+    assert_eq!(payload(&tail.next().await.unwrap().unwrap()), "00002");
+    bench.write(&numbered(3..4)).await;
+    let next = tokio::time::timeout(PATIENCE, tail.next()).await.expect("it does not follow");
+    assert_eq!(payload(&next.unwrap().unwrap()), "00003");
+}
+
+#[tokio::test]
+async fn the_tail_of_a_missing_topic_is_an_error() {
+    let missing = fresh_name();
+    let error = Tail::open(&Settings::new(&address()), &missing, From::Start, Until::End).await.err().unwrap();
+    assert!(format!("{error:#}").contains(&missing), "{error:#}");
+}
+
+/// 100 records of 100 kB for a topic of one partition: twice of what an embedded broker keeps.
+fn too_much(bench: &Embedded) -> Vec<Record> {
+    let payload = Bytes::from(vec![b'x'; 100_000]);
+    (0..100).map(|_| Record { payload: Some(payload.clone()), ..bench.record("k", "") }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_broker_is_not_sent_more_than_it_keeps() {
+    let bench = Embedded::fresh(1).await;
+    let error = send(&bench.0.settings, None, too_much(&bench), |_| {}).await.unwrap_err();
+    assert!(matches!(error.reason, SendFault::Full(_)), "{error:?}");
+    assert!((30..=42).contains(&error.acknowledged), "{}", error.acknowledged);
+    let kept = tailed(&bench.0.settings, bench.topic(), From::Start).await;
+    assert_eq!(kept.len() as u64, error.acknowledged, "nothing was forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_broker_takes_more_when_its_reader_has_read() {
+    let bench = Embedded::fresh(1).await;
+    let group = bench.0.source.group.clone();
+    let mut records = too_much(&bench);
+    records.truncate(60);
+    let rest = records.split_off(30);
+    assert_eq!(send(&bench.0.settings, Some(&group), records, |_| {}).await.unwrap(), 30);
+    let mut source = bench.0.kafka_source();
+    let arrived = events(&mut source, 30).await;
+    settle(&mut source, &arrived[29]);
+    source.close().await.unwrap();
+    assert_eq!(unread(&bench.0.settings, bench.topic(), Some(&group)).await.unwrap()[&0], 0);
+    assert!(unread(&bench.0.settings, bench.topic(), None).await.unwrap()[&0] > 3_000_000);
+    assert_eq!(send(&bench.0.settings, Some(&group), rest, |_| {}).await.unwrap(), 30);
+}

@@ -1,0 +1,198 @@
+//! The answer of a chat completions server: a response, or what its caller should do about the failure. Pure.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::Value;
+
+use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
+
+use super::quote::Quote;
+use super::retry_after::retry_after;
+
+/// An answer as it came.
+pub(super) struct Reply<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
+/// How servers say "too long" that have no code for it. The last resort, tried on a 400 only.
+const TOO_LONG_WORDS: [&str; 5] = [
+    "maximum context length",
+    "exceeds the available context size",
+    "exceeds the maximum number of tokens",
+    "exceed context window",
+    "prompt is too long",
+];
+
+/// Reads a reply that came at `now`; `target` names its sender in messages and in the response.
+pub(super) fn decode(
+    target: &str,
+    reply: &Reply<'_>,
+    now: SystemTime,
+    quote: &Quote<'_>,
+) -> Result<ChatResponse, ChatFailure> {
+    let body: Option<Value> = serde_json::from_slice(reply.body).ok();
+    let fault = Fault::read(target, reply, body.as_ref(), quote);
+    if !reply.status.is_success() {
+        return Err(refusal(reply.status, fault, retry_after(reply.headers, now)));
+    }
+    let Some(body) = body.filter(Value::is_object) else {
+        let kind = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = kind.and_then(|kind| quote.message(kind)).unwrap_or_else(|| "no content type".into());
+        let message = format!("{target} answered {}, but no JSON object ({kind}); check `base_url`", reply.status);
+        return Err(ChatFailure::Unavailable { message, after: None });
+    };
+    if body.get("error").is_some_and(|error| !error.is_null()) {
+        return Err(match fault.meaning() {
+            Some(Meaning::NoMoney) => ChatFailure::BudgetExhausted(fault.text),
+            Some(Meaning::Filtered) => ChatFailure::ContentFiltered(fault.text),
+            Some(Meaning::TooLong | Meaning::NoSuchModel) | None => {
+                ChatFailure::Unavailable { message: fault.text, after: retry_after(reply.headers, now) }
+            }
+        });
+    }
+    completion(target, reply.headers, &body, quote)
+}
+
+fn completion(target: &str, headers: &HeaderMap, body: &Value, quote: &Quote<'_>) -> Result<ChatResponse, ChatFailure> {
+    let choice = &body["choices"][0];
+    let message = &choice["message"];
+    if !message.is_object() {
+        let message = format!("{target} answered without a choice; if this stays, check `base_url`");
+        return Err(ChatFailure::Unavailable { message, after: None });
+    }
+    let finish_reason = match choice["finish_reason"].as_str() {
+        Some("stop" | "eos") | None => FinishReason::Stop,
+        Some("length") => FinishReason::Length,
+        Some("content_filter") => {
+            return Err(ChatFailure::ContentFiltered(format!("the content filter of {target} cut the answer off")));
+        }
+        Some("error") => {
+            let message = format!("{target} broke off its answer");
+            return Err(ChatFailure::Unavailable { message, after: None });
+        }
+        Some(other) => FinishReason::Other(quote.word(other).unwrap_or_else(|| "unreadable".into())),
+    };
+    // The refusal itself speaks of the document, so it is not repeated.
+    if message["refusal"].as_str().is_some_and(|refusal| !refusal.is_empty()) {
+        return Err(ChatFailure::ContentFiltered(format!("{target} refused to answer")));
+    }
+    let id = headers.get("x-request-id").and_then(|value| value.to_str().ok()).or(body["id"].as_str());
+    Ok(ChatResponse {
+        text: message["content"].as_str().unwrap_or_default().to_owned(),
+        finish_reason,
+        usage: usage(&body["usage"]),
+        model: target.to_owned(),
+        provider_request_id: id.and_then(|id| quote.word(id)),
+        cached: false,
+    })
+}
+
+fn usage(usage: &Value) -> Usage {
+    Usage {
+        input_tokens: usage["prompt_tokens"].as_u64(),
+        cached_input_tokens: usage["prompt_tokens_details"]["cached_tokens"].as_u64(),
+        output_tokens: usage["completion_tokens"].as_u64(),
+        reasoning_tokens: usage["completion_tokens_details"]["reasoning_tokens"].as_u64(),
+        cost_nano_usd: None,
+    }
+}
+
+/// What an error's type or code says more precisely than the status.
+#[derive(Clone, Copy)]
+enum Meaning {
+    /// Somebody must pay first, whatever the status: no retry brings this to an end.
+    NoMoney,
+    TooLong,
+    Filtered,
+    NoSuchModel,
+}
+
+/// An error as the server tells it.
+struct Fault {
+    /// Type and code in lower case, as far as they are given.
+    codes: Vec<String>,
+    /// The server's message, if it may be repeated.
+    message: Option<String>,
+    /// All of it in one sentence, with its sender.
+    text: String,
+}
+
+impl Fault {
+    /// OpenAI says `{"error": {"message", "type", "code"}}`, Ollama `{"error": "…"}`, older vLLM has the three at the
+    /// top, FastAPI says `{"detail": "…"}`.
+    fn read(target: &str, reply: &Reply<'_>, body: Option<&Value>, quote: &Quote<'_>) -> Self {
+        let mut fault = Self { codes: Vec::new(), message: None, text: String::new() };
+        if let Some(body) = body {
+            let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
+            let said = error.as_str().or(error["message"].as_str()).or(error["detail"].as_str());
+            fault.message = said.and_then(|said| quote.message(said));
+            for name in ["code", "type"] {
+                fault.codes.extend(error[name].as_str().and_then(|code| quote.word(code)));
+            }
+        }
+        fault.text = format!("{target} answered {}", reply.status.as_u16());
+        if let Some(code) = fault.codes.first() {
+            fault.text = format!("{} ({code})", fault.text);
+        }
+        if let Some(message) = &fault.message {
+            fault.text = format!("{}: {message}", fault.text);
+        }
+        for code in &mut fault.codes {
+            code.make_ascii_lowercase();
+        }
+        fault
+    }
+
+    fn meaning(&self) -> Option<Meaning> {
+        self.codes.iter().find_map(|code| match code.as_str() {
+            "insufficient_quota"
+            | "credit_balance_exhausted"
+            | "organization_spend_limit_exceeded"
+            | "organization_usage_limit_exceeded"
+            | "project_spend_limit_exceeded"
+            | "billing_hard_limit_reached"
+            | "billing_not_active"
+            | "billing_error" => Some(Meaning::NoMoney),
+            "context_length_exceeded" | "exceed_context_size_error" => Some(Meaning::TooLong),
+            "content_filter" | "content_policy_violation" | "responsibleaipolicyviolation" => Some(Meaning::Filtered),
+            "model_not_found" => Some(Meaning::NoSuchModel),
+            _ => None,
+        })
+    }
+
+    fn speaks_of_length(&self) -> bool {
+        let message = self.message.as_deref().unwrap_or_default().to_lowercase();
+        TOO_LONG_WORDS.iter().any(|words| message.contains(words))
+    }
+}
+
+fn refusal(status: StatusCode, fault: Fault, after: Option<Duration>) -> ChatFailure {
+    let meaning = fault.meaning();
+    let speaks_of_length = fault.speaks_of_length();
+    let message = fault.text;
+    match (status.as_u16(), meaning) {
+        (_, Some(Meaning::NoMoney)) | (402, _) => ChatFailure::BudgetExhausted(message),
+        (429, _) => ChatFailure::RateLimited { message, after },
+        (408 | 409 | 425 | 500.., _) => ChatFailure::Unavailable { message, after },
+        (401 | 403, _) => ChatFailure::Misconfigured(format!("{message}; check the target's `key` and its rights")),
+        (404 | 405 | 410, _) | (_, Some(Meaning::NoSuchModel)) => {
+            ChatFailure::Misconfigured(format!("{message}; check the target's `base_url` and `model`"))
+        }
+        (300..=399, _) => ChatFailure::Misconfigured(format!(
+            "{message}, a redirect, which is not followed because it could take the key elsewhere; set the target's \
+             `base_url` to the final address"
+        )),
+        (413, _) | (_, Some(Meaning::TooLong)) => ChatFailure::ContextLengthExceeded(message),
+        (_, Some(Meaning::Filtered)) => ChatFailure::ContentFiltered(message),
+        (400, None) if speaks_of_length => ChatFailure::ContextLengthExceeded(message),
+        (_, None) => ChatFailure::InvalidRequest(message),
+    }
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

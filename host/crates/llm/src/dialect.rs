@@ -1,0 +1,200 @@
+//! The dialects in which servers are told what form an answer must have.
+
+use serde_json::{Map, Value, json};
+
+use gristmill_core::model::{ChatFailure, Format};
+
+use super::settings::Structured;
+
+/// What a format adds to a request.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wanted {
+    /// The field of that name.
+    pub(super) response_format: Option<Value>,
+    /// To be added to the operator's instructions.
+    pub(super) instruction: Option<String>,
+}
+
+const JSON_ONLY: &str = "Answer with one JSON document and nothing else.";
+
+/// Puts a format into words and fields. A schema that is not JSON is an invalid request.
+pub(super) fn wanted(dialect: Structured, format: &Format) -> Result<Wanted, ChatFailure> {
+    let (name, description, text) = match format {
+        Format::Text => {
+            return Ok(Wanted { response_format: None, instruction: None });
+        }
+        Format::Json => return Ok(any_json(dialect)),
+        Format::Schema { name, description, schema } => (name, description, schema),
+    };
+    let schema: Value = serde_json::from_str(text)
+        .map_err(|error| ChatFailure::InvalidRequest(format!("the schema {name:?} is not JSON: {error}")))?;
+    let in_words = || Some(format!("{JSON_ONLY} It must fit this JSON Schema: {schema}"));
+    Ok(match dialect {
+        Structured::JsonSchema => {
+            let mut named = Map::new();
+            named.insert("name".into(), json!(name));
+            if let Some(description) = description {
+                named.insert("description".into(), json!(description));
+            }
+            named.insert("strict".into(), json!(is_strict(&schema)));
+            named.insert("schema".into(), schema);
+            let response_format = json!({"type": "json_schema", "json_schema": named});
+            Wanted { response_format: Some(response_format), instruction: None }
+        }
+        Structured::JsonObjectSchema => {
+            Wanted { response_format: Some(json!({"type": "json_object", "schema": schema})), instruction: None }
+        }
+        Structured::JsonObject => {
+            Wanted { response_format: Some(json!({"type": "json_object"})), instruction: in_words() }
+        }
+        Structured::Prompt => Wanted { response_format: None, instruction: in_words() },
+    })
+}
+
+/// OpenAI refuses `json_object` unless the messages speak of JSON, hence the instruction in every dialect.
+fn any_json(dialect: Structured) -> Wanted {
+    let response_format = match dialect {
+        Structured::Prompt => None,
+        Structured::JsonSchema | Structured::JsonObjectSchema | Structured::JsonObject => {
+            Some(json!({"type": "json_object"}))
+        }
+    };
+    Wanted { response_format, instruction: Some(JSON_ONLY.into()) }
+}
+
+/// Keywords that OpenAI takes in its strict mode.
+const STRICT: [&str; 20] = [
+    "$defs",
+    "$ref",
+    "additionalProperties",
+    "anyOf",
+    "const",
+    "description",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "items",
+    "maxItems",
+    "maximum",
+    "minItems",
+    "minimum",
+    "multipleOf",
+    "pattern",
+    "properties",
+    "required",
+    "type",
+];
+
+/// Whether OpenAI's strict mode would take this schema: an object at the top; every object closed and all its
+/// properties required; no other keywords. Other schemas go out as a wish, and the answer is checked here anyway.
+fn is_strict(schema: &Value) -> bool {
+    schema.get("type") == Some(&json!("object")) && is_strict_part(schema)
+}
+
+fn is_strict_part(schema: &Value) -> bool {
+    let Some(keywords) = schema.as_object() else {
+        return false;
+    };
+    let nested = |value: &Value| value.as_object().is_some_and(|parts| parts.values().all(is_strict_part));
+    let known = keywords.iter().all(|(keyword, value)| match keyword.as_str() {
+        "properties" | "$defs" => nested(value),
+        "items" => is_strict_part(value),
+        "anyOf" => value.as_array().is_some_and(|parts| parts.iter().all(is_strict_part)),
+        "title" | "$schema" => true,
+        keyword => STRICT.contains(&keyword),
+    });
+    let is_object = keywords.contains_key("properties") || keywords.get("type") == Some(&json!("object"));
+    known && (!is_object || is_closed(keywords))
+}
+
+fn is_closed(object: &Map<String, Value>) -> bool {
+    let required: Vec<&str> = match object.get("required").and_then(Value::as_array) {
+        Some(names) => names.iter().filter_map(Value::as_str).collect(),
+        None => Vec::new(),
+    };
+    let properties = object.get("properties").and_then(Value::as_object);
+    object.get("additionalProperties") == Some(&json!(false))
+        && properties.is_some_and(|all| all.keys().all(|name| required.contains(&name.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+
+    const CLOSED: &str =
+        r#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}"#;
+
+    fn field(dialect: Structured, format: &Format) -> Option<Value> {
+        wanted(dialect, format).unwrap().response_format
+    }
+
+    #[test]
+    fn a_schema_is_told_in_the_servers_dialect() {
+        let format = fixtures::schema(CLOSED);
+        let schema: Value = serde_json::from_str(CLOSED).unwrap();
+        let named = json!({"name": "answer", "strict": true, "schema": schema});
+        let expected = json!({"type": "json_schema", "json_schema": named});
+        assert_eq!(field(Structured::JsonSchema, &format), Some(expected));
+        let expected = json!({"type": "json_object", "schema": schema});
+        assert_eq!(field(Structured::JsonObjectSchema, &format), Some(expected));
+        assert_eq!(field(Structured::JsonObject, &format), Some(json!({"type": "json_object"})));
+        assert_eq!(field(Structured::Prompt, &format), None);
+    }
+
+    #[test]
+    fn a_schema_goes_into_the_instructions_where_there_is_no_field_for_it() {
+        let format = fixtures::schema(CLOSED);
+        for (dialect, told) in [
+            (Structured::JsonSchema, false),
+            (Structured::JsonObjectSchema, false),
+            (Structured::JsonObject, true),
+            (Structured::Prompt, true),
+        ] {
+            let instruction = wanted(dialect, &format).unwrap().instruction;
+            assert_eq!(instruction.is_some_and(|text| text.contains("additionalProperties")), told, "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn any_json_is_asked_for_in_words_in_every_dialect() {
+        for (dialect, has_field) in [
+            (Structured::JsonSchema, true),
+            (Structured::JsonObjectSchema, true),
+            (Structured::JsonObject, true),
+            (Structured::Prompt, false),
+        ] {
+            let wanted = wanted(dialect, &Format::Json).unwrap();
+            assert_eq!(wanted.response_format.is_some(), has_field, "{dialect:?}");
+            assert!(wanted.instruction.unwrap().contains("JSON"));
+        }
+    }
+
+    #[test]
+    fn strict_is_said_only_of_schemas_that_strict_mode_takes() {
+        for (schema, strict) in [
+            (CLOSED, true),
+            (r#"{"type":"object","properties":{},"additionalProperties":false}"#, true),
+            (r#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}"#, false),
+            (r#"{"type":"object","properties":{"a":{}},"required":[],"additionalProperties":false}"#, false),
+            (r#"{"type":"array","items":{"type":"string"}}"#, false),
+            (
+                r#"{"type":"object","properties":{"a":{"type":"string","maxLength":3}},"required":["a"],"additionalProperties":false}"#,
+                false,
+            ),
+            (
+                r#"{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{"b":{"type":"number"}}}}},"required":["a"],"additionalProperties":false}"#,
+                false,
+            ),
+        ] {
+            assert_eq!(is_strict(&serde_json::from_str(schema).unwrap()), strict, "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_is_not_json_is_an_invalid_request() {
+        let failure = wanted(Structured::JsonSchema, &fixtures::schema("{nope")).unwrap_err();
+        assert!(matches!(failure, ChatFailure::InvalidRequest(_)), "{failure:?}");
+    }
+}

@@ -1,0 +1,283 @@
+//! A request as the JSON body of OpenAI's chat completions. Pure.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Map, Value, json};
+
+use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role};
+
+use super::dialect::{self, Wanted};
+use super::settings::{OpenAiSettings, OutputLimit};
+
+/// Fields that have a setting of their own or that this adapter relies on: they cannot be options.
+pub(super) const OWN_FIELDS: [&str; 8] =
+    ["max_completion_tokens", "max_tokens", "messages", "model", "n", "response_format", "stream", "temperature"];
+
+/// The body for this target. `limit` is the name it has for the bound of the answer.
+pub(super) fn encode(
+    target: &OpenAiSettings,
+    limit: OutputLimit,
+    request: &ChatRequest,
+) -> Result<Map<String, Value>, ChatFailure> {
+    if request.messages.is_empty() {
+        return Err(ChatFailure::InvalidRequest("the request has no messages; give at least one".into()));
+    }
+    let Wanted { response_format, instruction } = dialect::wanted(target.structured, &request.format)?;
+    let mut body = target.options.clone();
+    for (name, value) in &request.options {
+        body.insert(name.clone(), option(target, name, value)?);
+    }
+    body.insert("model".into(), json!(target.model));
+    body.insert("messages".into(), Value::Array(messages(&request.messages, instruction)?));
+    if let Some(format) = response_format {
+        body.insert("response_format".into(), format);
+    }
+    if let Some(temperature) = request.temperature.or(target.temperature) {
+        body.insert("temperature".into(), number("temperature", temperature)?);
+    }
+    if let Some(top_p) = request.top_p {
+        body.insert("top_p".into(), number("top-p", top_p)?);
+    }
+    if let Some(tokens) = least(request.max_output_tokens, target.max_output_tokens) {
+        let name = match limit {
+            OutputLimit::MaxTokens => "max_tokens",
+            OutputLimit::MaxCompletionTokens => "max_completion_tokens",
+        };
+        body.insert(name.into(), json!(tokens));
+    }
+    if !request.stop.is_empty() {
+        body.insert("stop".into(), json!(request.stop));
+    }
+    if let Some(seed) = request.seed {
+        body.insert("seed".into(), json!(seed));
+    }
+    Ok(body)
+}
+
+fn option(target: &OpenAiSettings, name: &str, value: &str) -> Result<Value, ChatFailure> {
+    if !target.allowed_options.iter().any(|allowed| allowed == name) {
+        let allowed = match target.allowed_options.as_slice() {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        };
+        return Err(ChatFailure::InvalidRequest(format!(
+            "the option {name:?} may not be set by a stage (allowed here: {allowed}); the operator allows it with \
+             `options` of the target"
+        )));
+    }
+    serde_json::from_str(value).map_err(|_| {
+        let reason = format!("the value of the option {name:?} is not JSON; a text needs quotation marks");
+        ChatFailure::InvalidRequest(reason)
+    })
+}
+
+fn number(name: &str, value: f64) -> Result<Value, ChatFailure> {
+    if value.is_finite() {
+        return Ok(json!(value));
+    }
+    Err(ChatFailure::InvalidRequest(format!("{name} is {value}; give a finite number")))
+}
+
+fn least(asked: Option<u32>, most: Option<u32>) -> Option<u32> {
+    match (asked, most) {
+        (Some(asked), Some(most)) => Some(asked.min(most)),
+        (asked, most) => asked.or(most),
+    }
+}
+
+/// The instruction joins the system message at the start: many chat templates take only one, and only there.
+fn messages(all: &[ChatMessage], instruction: Option<String>) -> Result<Vec<Value>, ChatFailure> {
+    let mut encoded = Vec::with_capacity(all.len() + 1);
+    let mut rest = all;
+    if let Some(instruction) = instruction {
+        let mut text = match all.split_first() {
+            Some((first, behind)) if first.role == Role::System => {
+                rest = behind;
+                plain_text(first)? + "\n\n"
+            }
+            _ => String::new(),
+        };
+        text.push_str(&instruction);
+        encoded.push(json!({"role": "system", "content": text}));
+    }
+    for message in rest {
+        encoded.push(encode_message(message)?);
+    }
+    Ok(encoded)
+}
+
+fn encode_message(message: &ChatMessage) -> Result<Value, ChatFailure> {
+    let role = match message.role {
+        Role::System => "system",
+        Role::Assistant => "assistant",
+        Role::User if message.content.iter().any(|part| matches!(part, Content::Media { .. })) => {
+            let parts = message.content.iter().map(part).collect::<Result<Vec<Value>, ChatFailure>>()?;
+            return Ok(json!({"role": "user", "content": parts}));
+        }
+        Role::User => "user",
+    };
+    Ok(json!({"role": role, "content": plain_text(message)?}))
+}
+
+/// One string instead of a list of parts: every server takes that.
+fn plain_text(message: &ChatMessage) -> Result<String, ChatFailure> {
+    let mut whole = String::new();
+    for part in &message.content {
+        match part {
+            Content::Text(text) => whole.push_str(text),
+            Content::Media { .. } => {
+                let reason = "only a user message can carry media; move them into one";
+                return Err(ChatFailure::InvalidRequest(reason.into()));
+            }
+        }
+    }
+    Ok(whole)
+}
+
+fn part(content: &Content) -> Result<Value, ChatFailure> {
+    let (media_type, data) = match content {
+        Content::Text(text) => return Ok(json!({"type": "text", "text": text})),
+        Content::Media { media_type, data } => (media_type, data),
+    };
+    match media_type.as_str() {
+        "image/png" | "image/jpeg" | "image/gif" | "image/webp" => {
+            let url = format!("data:{media_type};base64,{}", BASE64.encode(data));
+            Ok(json!({"type": "image_url", "image_url": {"url": url}}))
+        }
+        other => Err(ChatFailure::InvalidRequest(format!(
+            "media of type {:?} cannot be sent to this model; it takes image/png, image/jpeg, image/gif and image/webp",
+            super::quote::clean(other)
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::fixtures::{self, message};
+    use super::*;
+    use gristmill_core::model::Format;
+
+    fn encoded(target: &OpenAiSettings, request: &ChatRequest) -> Value {
+        Value::Object(encode(target, OutputLimit::MaxTokens, request).unwrap())
+    }
+
+    fn refused(target: &OpenAiSettings, request: &ChatRequest) -> String {
+        match encode(target, OutputLimit::MaxTokens, request) {
+            Err(ChatFailure::InvalidRequest(reason)) => reason,
+            other => panic!("expected an invalid request, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_least_request_has_model_and_messages_only() {
+        let body = encoded(&OpenAiSettings::new("m"), &fixtures::request("hello"));
+        assert_eq!(body, json!({"model": "m", "messages": [{"role": "user", "content": "hello"}]}));
+    }
+
+    #[test]
+    fn every_parameter_has_its_field() {
+        let request = ChatRequest {
+            temperature: Some(0.7),
+            top_p: Some(0.9),
+            max_output_tokens: Some(100),
+            stop: vec!["END".into()],
+            seed: Some(7),
+            options: vec![("reasoning_effort".into(), "\"low\"".into())],
+            ..fixtures::request("hello")
+        };
+        let target = OpenAiSettings { allowed_options: vec!["reasoning_effort".into()], ..OpenAiSettings::new("m") };
+        let expected = json!({
+            "model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.7, "top_p": 0.9,
+            "max_tokens": 100, "stop": ["END"], "seed": 7, "reasoning_effort": "low",
+        });
+        assert_eq!(encoded(&target, &request), expected);
+        let body = encode(&target, OutputLimit::MaxCompletionTokens, &request).unwrap();
+        assert_eq!((body.get("max_completion_tokens"), body.get("max_tokens")), (Some(&json!(100)), None));
+    }
+
+    #[test]
+    fn the_target_speaks_where_the_request_is_silent_and_bounds_the_answer() {
+        let options = [("user".to_owned(), json!("ops")), ("reasoning_effort".to_owned(), json!("high"))];
+        let target = OpenAiSettings {
+            temperature: Some(0.2),
+            max_output_tokens: Some(50),
+            options: options.into_iter().collect(),
+            allowed_options: vec!["reasoning_effort".into()],
+            ..OpenAiSettings::new("m")
+        };
+        let body = encoded(&target, &fixtures::request("hello"));
+        assert_eq!(
+            (&body["temperature"], &body["max_tokens"], &body["user"]),
+            (&json!(0.2), &json!(50), &json!("ops"))
+        );
+        let greedy = ChatRequest {
+            temperature: Some(1.0),
+            max_output_tokens: Some(90),
+            options: vec![("reasoning_effort".into(), "\"low\"".into())],
+            ..fixtures::request("hello")
+        };
+        let body = encoded(&target, &greedy);
+        assert_eq!((&body["temperature"], &body["max_tokens"]), (&json!(1.0), &json!(50)));
+        assert_eq!(body["reasoning_effort"], "low");
+    }
+
+    #[test]
+    fn an_option_that_is_not_allowed_or_no_json_is_refused() {
+        let target = OpenAiSettings { allowed_options: vec!["user".into()], ..OpenAiSettings::new("m") };
+        let with = |name: &str, value: &str| ChatRequest {
+            options: vec![(name.into(), value.into())],
+            ..fixtures::request("hello")
+        };
+        assert!(refused(&target, &with("tools", "[]")).contains("allowed here: user"));
+        assert!(refused(&target, &with("user", "bare")).contains("not JSON"));
+        let reason = refused(&OpenAiSettings::new("m"), &with("tools", "[]"));
+        assert!(reason.contains("allowed here: none"), "{reason}");
+    }
+
+    #[test]
+    fn numbers_that_json_cannot_say_are_refused() {
+        let request = ChatRequest { temperature: Some(f64::NAN), ..fixtures::request("hello") };
+        assert!(refused(&OpenAiSettings::new("m"), &request).contains("temperature"));
+    }
+
+    #[test]
+    fn a_request_without_messages_is_refused() {
+        let request = ChatRequest { messages: Vec::new(), ..fixtures::request("") };
+        assert!(refused(&OpenAiSettings::new("m"), &request).contains("no messages"));
+    }
+
+    #[test]
+    fn an_instruction_joins_the_system_message() {
+        let target = OpenAiSettings::new("m");
+        let alone = ChatRequest { format: Format::Json, ..fixtures::request("hello") };
+        let body = encoded(&target, &alone);
+        assert_eq!(body["messages"][0]["role"], "system");
+        assert_eq!(body["messages"][1], json!({"role": "user", "content": "hello"}));
+        let messages = vec![message(Role::System, "Be kind."), message(Role::User, "hello")];
+        let body = encoded(&target, &ChatRequest { messages, ..alone });
+        assert_eq!(body["messages"].as_array().unwrap().len(), 2);
+        let text = body["messages"][0]["content"].as_str().unwrap();
+        assert!(text.starts_with("Be kind.\n\nAnswer with one JSON"), "{text}");
+    }
+
+    #[test]
+    fn images_go_as_data_urls_and_other_media_are_refused() {
+        let media = |role, media_type: &str| {
+            let data = Bytes::from_static(b"\x89PNG");
+            let content = vec![Content::Text("what?".into()), Content::Media { media_type: media_type.into(), data }];
+            ChatRequest { messages: vec![ChatMessage { role, content }], ..fixtures::request("") }
+        };
+        let target = OpenAiSettings::new("m");
+        let body = encoded(&target, &media(Role::User, "image/png"));
+        let expected = json!([
+            {"type": "text", "text": "what?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+        ]);
+        assert_eq!(body["messages"][0]["content"], expected);
+        assert!(refused(&target, &media(Role::User, "application/pdf")).contains("application/pdf"));
+        assert!(refused(&target, &media(Role::User, "image/svg+xml")).contains("image/svg+xml"));
+        assert!(refused(&target, &media(Role::System, "image/png")).contains("user message"));
+    }
+}

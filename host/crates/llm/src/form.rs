@@ -1,0 +1,201 @@
+//! The form an answer was asked for, and whether it has it. Checked here whatever the provider promises.
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::Value;
+
+use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Format};
+
+use super::quote::clean;
+
+/// Problems that are told of one answer.
+const MOST_PROBLEMS: usize = 10;
+/// Steps a pattern of a stage's schema may take on one text: it must not hold up the host.
+const PATTERN_STEPS: usize = 100_000;
+/// Characters of a schema's name.
+const LONGEST_NAME: usize = 64;
+
+/// A format, ready to check answers.
+pub(super) enum Form {
+    Text,
+    Json,
+    Schema(Box<Validator>),
+}
+
+impl Form {
+    /// Reads a format. A schema that cannot be used is an invalid request: nothing has been paid yet.
+    pub(super) fn of(format: &Format) -> Result<Self, ChatFailure> {
+        let (name, text) = match format {
+            Format::Text => return Ok(Self::Text),
+            Format::Json => return Ok(Self::Json),
+            Format::Schema { name, schema, .. } => (name, schema),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(plain) {
+            let name = clean(name);
+            let reason = format!("the schema's name {name:?} is not 1 to {LONGEST_NAME} of letters, digits, _ and -");
+            return Err(ChatFailure::InvalidRequest(reason));
+        }
+        let schema: Value = serde_json::from_str(text)
+            .map_err(|error| ChatFailure::InvalidRequest(format!("the schema {name:?} is not JSON: {error}")))?;
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .offline()
+            .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(PATTERN_STEPS))
+            .build(&schema)
+            .map_err(|error| {
+                let place = error.instance_path().to_string();
+                let reason = clean(&error.masked().to_string());
+                ChatFailure::InvalidRequest(format!("the schema {name:?} is not a JSON Schema, at {place:?}: {reason}"))
+            })?;
+        Ok(Self::Schema(Box::new(validator)))
+    }
+
+    /// Passes an answer of this form on: for the JSON forms the document alone, without the fence that models like to
+    /// put around it. Anything else is an invalid output, also when the output limit cut it off.
+    pub(super) fn check(&self, mut response: ChatResponse) -> Result<ChatResponse, ChatFailure> {
+        let validator = match self {
+            Self::Text => return Ok(response),
+            Self::Json => None,
+            Self::Schema(validator) => Some(validator),
+        };
+        let invalid = |text: String, problems| Err(ChatFailure::InvalidOutput { text, problems });
+        if response.finish_reason == FinishReason::Length {
+            let problem = "the answer was cut off at the output limit; raise max-output-tokens or ask for less";
+            return invalid(response.text, vec![problem.into()]);
+        }
+        let document = without_fence(&response.text);
+        let value: Value = match serde_json::from_str(document) {
+            Ok(value) => value,
+            Err(error) => {
+                return invalid(response.text, vec![format!("the answer is not one JSON document: {error}")]);
+            }
+        };
+        let problems = match validator {
+            Some(validator) => problems(validator, &value),
+            None => Vec::new(),
+        };
+        if !problems.is_empty() {
+            return invalid(response.text, problems);
+        }
+        response.text = document.to_owned();
+        Ok(response)
+    }
+}
+
+/// Where and what, without the values: they are the document's.
+fn problems(validator: &Validator, value: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    for error in validator.iter_errors(value).take(MOST_PROBLEMS) {
+        let place = match error.instance_path().to_string() {
+            path if path.is_empty() => "the document".to_owned(),
+            path => clean(&path),
+        };
+        problems.push(format!("{place}: {}", clean(&error.masked().to_string())));
+    }
+    problems
+}
+
+fn without_fence(text: &str) -> &str {
+    let text = text.trim();
+    let Some(inside) = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else {
+        return text;
+    };
+    inside.strip_prefix("json").or_else(|| inside.strip_prefix("JSON")).unwrap_or(inside).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{response, schema};
+    use super::*;
+
+    const PERSON: &str = r#"{"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},
+        "required":["name"],"additionalProperties":false}"#;
+
+    fn checked(format: &Format, text: &str) -> Result<String, Vec<String>> {
+        match Form::of(format).unwrap().check(response(text)) {
+            Ok(response) => Ok(response.text),
+            Err(ChatFailure::InvalidOutput { problems, .. }) => Err(problems),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(format: &Format) -> String {
+        match Form::of(format) {
+            Err(ChatFailure::InvalidRequest(reason)) => reason,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("accepted"),
+        }
+    }
+
+    #[test]
+    fn text_is_any_text() {
+        assert_eq!(checked(&Format::Text, "```json"), Ok("```json".into()));
+    }
+
+    #[test]
+    fn json_is_one_document_and_loses_its_fence() {
+        for (text, expected) in [
+            ("{\"a\":1}", Some("{\"a\":1}")),
+            (" [1]\n", Some("[1]")),
+            ("```json\n{\"a\":1}\n```\n", Some("{\"a\":1}")),
+            ("```\n{\"a\":1}\n```", Some("{\"a\":1}")),
+            ("Here it is: {}", None),
+            ("{} {}", None),
+            ("", None),
+        ] {
+            assert_eq!(checked(&Format::Json, text).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_fits_its_schema_or_is_told_where_not_without_its_values() {
+        let person = schema(PERSON);
+        assert!(checked(&person, r#"{"name":"Jane","age":7}"#).is_ok());
+        let problems = checked(&person, r#"{"name":["Jane Roe"],"age":"seven"}"#).unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        let all = problems.join("\n");
+        assert!(all.contains("/name") && all.contains("/age"), "{all}");
+        assert!(!all.contains("Jane") && !all.contains("seven"), "{all}");
+    }
+
+    #[test]
+    fn an_answer_cut_off_is_no_json_even_if_it_parses() {
+        let cut = ChatResponse { finish_reason: FinishReason::Length, ..response("{}") };
+        let failure = Form::Json.check(cut.clone()).unwrap_err();
+        assert!(matches!(failure, ChatFailure::InvalidOutput { .. }), "{failure:?}");
+        assert!(Form::Text.check(cut).is_ok(), "a text may end early");
+    }
+
+    #[test]
+    fn a_schema_that_cannot_be_used_is_refused_before_anything_is_paid() {
+        assert!(refused(&schema("{nope")).contains("not JSON"));
+        assert!(refused(&schema(r#"{"type":"strange"}"#)).contains("not a JSON Schema"));
+        assert!(refused(&schema(r#"{"$ref":"https://example.com/s.json"}"#)).contains("not a JSON Schema"));
+        let named = |name: &str| Format::Schema { name: name.into(), description: None, schema: "{}".into() };
+        assert!(refused(&named("")).contains("name"));
+        assert!(refused(&named("two words")).contains("name"));
+        assert!(refused(&named(&"n".repeat(65))).contains("name"));
+    }
+
+    #[test]
+    fn a_schema_that_turns_in_circles_does_not_hang_the_host() {
+        for circle in [
+            r##"{"$ref":"#"}"##,
+            r##"{"allOf":[{"$ref":"#"}]}"##,
+            r##"{"anyOf":[{"$ref":"#/$defs/a"}],"$defs":{"a":{"not":{"$ref":"#"}}}}"##,
+        ] {
+            if let Ok(form) = Form::of(&schema(circle)) {
+                let _ended = form.check(response("{}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_take_so_many_steps_only() {
+        // Each further letter multiplies the steps by 1.6: a longer text would hold the host up for ever.
+        let greedy = schema(r#"{"type":"string","pattern":"^((?=a)a|(?=a)aa)+$"}"#);
+        let text = format!("{:?}", "a".repeat(26) + "b");
+        let problems = checked(&greedy, &text).unwrap_err();
+        assert!(problems[0].contains("backtracking"), "{problems:?}");
+    }
+}

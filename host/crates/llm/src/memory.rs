@@ -1,0 +1,240 @@
+//! The answers of unfinished jobs, in memory and bounded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+
+use gristmill_core::model::{ChatResponse, JobId};
+use gristmill_core::ports::{Edition, Key};
+
+/// Which call of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum CallKey {
+    /// The stage gave the call a name: one call in this job, whichever item and attempt makes it.
+    Named {
+        /// The stage.
+        stage: Arc<str>,
+        /// Its name for the call.
+        name: String,
+        /// How the job was begun anew.
+        edition: Edition,
+    },
+    /// The `repeat`-th call with this request for an item.
+    Nth {
+        /// The stage.
+        stage: Arc<str>,
+        /// The item.
+        item: Arc<str>,
+        /// The fingerprint of the request.
+        request: [u8; 32],
+        /// How many equal ones went before.
+        repeat: u32,
+        /// How the job was begun anew.
+        edition: Edition,
+    },
+}
+
+impl CallKey {
+    /// Under which key a store keeps the answer. Do not change the encoding: stores know answers by it.
+    pub(super) fn stored(&self) -> Key {
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        part(b"gristmill call 1");
+        match self {
+            Self::Named { stage, name, edition } => {
+                part(b"named");
+                part(stage.as_bytes());
+                part(name.as_bytes());
+                part(&edition.0.to_be_bytes());
+            }
+            Self::Nth { stage, item, request, repeat, edition } => {
+                part(b"nth");
+                part(stage.as_bytes());
+                part(item.as_bytes());
+                part(request);
+                part(&repeat.to_be_bytes());
+                part(&edition.0.to_be_bytes());
+            }
+        }
+        Key(hash.finalize().into())
+    }
+}
+
+/// The place of one answer: empty until it has been paid for. Whoever asks for it meanwhile waits.
+pub(super) type Slot = Arc<OnceCell<ChatResponse>>;
+
+/// What a slot takes beside its texts, roughly.
+const SLOT_BYTES: usize = 512;
+
+/// All answers, bounded in bytes. The oldest jobs give way first, and whole: half a memory would save nothing, as the
+/// stage asks again for what is missing.
+pub(super) struct Memory {
+    limit: usize,
+    bytes: usize,
+    jobs: HashMap<JobId, Answers>,
+    /// The same jobs by age.
+    ages: BTreeMap<u64, JobId>,
+    next_age: u64,
+}
+
+struct Answers {
+    age: u64,
+    bytes: usize,
+    slots: HashMap<CallKey, Slot>,
+}
+
+impl Memory {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, bytes: 0, jobs: HashMap::new(), ages: BTreeMap::new(), next_age: 0 }
+    }
+
+    /// The place of this call's answer. Gives back with it the jobs that had to give way.
+    pub(super) fn slot(&mut self, job: &JobId, key: CallKey) -> (Slot, Vec<JobId>) {
+        let age = self.next_age;
+        let answers = self.jobs.entry(job.clone()).or_insert_with(|| {
+            self.next_age += 1;
+            self.ages.insert(age, job.clone());
+            Answers { age, bytes: 0, slots: HashMap::new() }
+        });
+        if let Some(slot) = answers.slots.get(&key) {
+            return (Arc::clone(slot), Vec::new());
+        }
+        let slot = Slot::default();
+        let name = match &key {
+            CallKey::Named { name, .. } => name.len(),
+            CallKey::Nth { .. } => 0,
+        };
+        answers.slots.insert(key, Arc::clone(&slot));
+        (slot, self.grow(job, SLOT_BYTES + name))
+    }
+
+    /// Counts an answer that was put into a slot of this job. Gives back the jobs that had to give way.
+    pub(super) fn filled(&mut self, job: &JobId, response: &ChatResponse) -> Vec<JobId> {
+        let id = response.provider_request_id.as_ref().map_or(0, String::len);
+        self.grow(job, response.text.len() + response.model.len() + id)
+    }
+
+    /// Drops the answers of a job.
+    pub(super) fn forget(&mut self, job: &JobId) {
+        if let Some(answers) = self.jobs.remove(job) {
+            self.ages.remove(&answers.age);
+            self.bytes -= answers.bytes;
+        }
+    }
+
+    fn grow(&mut self, job: &JobId, bytes: usize) -> Vec<JobId> {
+        // A job that is gone already holds nothing.
+        if let Some(answers) = self.jobs.get_mut(job) {
+            answers.bytes += bytes;
+            self.bytes += bytes;
+        }
+        let mut gone = Vec::new();
+        while self.bytes > self.limit {
+            let Some((_, oldest)) = self.ages.pop_first() else {
+                break;
+            };
+            self.forget(&oldest);
+            gone.push(oldest);
+        }
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{job, response};
+    use super::*;
+
+    fn key(name: &str) -> CallKey {
+        CallKey::Named { stage: "s".into(), name: name.into(), edition: Edition(0) }
+    }
+
+    fn fill(memory: &mut Memory, position: u128, bytes: usize) -> Vec<JobId> {
+        let (slot, mut gone) = memory.slot(&job(position), key("k"));
+        let response = response(&"x".repeat(bytes));
+        slot.set(response.clone()).unwrap();
+        gone.extend(memory.filled(&job(position), &response));
+        gone
+    }
+
+    fn remembers(memory: &mut Memory, position: u128) -> bool {
+        memory.jobs.contains_key(&job(position))
+    }
+
+    #[test]
+    fn different_calls_are_stored_under_different_keys() {
+        let nth = |stage: &str, item: &str, request, repeat, edition| CallKey::Nth {
+            stage: stage.into(),
+            item: item.into(),
+            request: [request; 32],
+            repeat,
+            edition: Edition(edition),
+        };
+        let keys = [
+            nth("s", "i", 0, 0, 0),
+            nth("t", "i", 0, 0, 0),
+            nth("s", "j", 0, 0, 0),
+            nth("si", "", 0, 0, 0),
+            nth("s", "i", 1, 0, 0),
+            nth("s", "i", 0, 1, 0),
+            nth("s", "i", 0, 0, 1),
+            key("k"),
+            key("l"),
+            CallKey::Named { stage: "t".into(), name: "k".into(), edition: Edition(0) },
+            CallKey::Named { stage: "s".into(), name: "k".into(), edition: Edition(1) },
+        ];
+        for (index, one) in keys.iter().enumerate() {
+            for other in &keys[..index] {
+                assert_ne!(one.stored(), other.stored(), "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_encoding_of_stored_keys_stays() {
+        let hex = |key: Key| key.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(key("k").stored()), "4cd9530a8e592f857f8725330fc6d9e20f6e68e1b15a8d08094f7a0d15e2a16d");
+    }
+
+    #[test]
+    fn whole_jobs_give_way_the_oldest_first() {
+        let mut memory = Memory::new(10_000);
+        assert!(fill(&mut memory, 1, 3_000).is_empty());
+        assert!(fill(&mut memory, 2, 3_000).is_empty());
+        assert_eq!(fill(&mut memory, 3, 4_000), [job(1)]);
+        assert!(!remembers(&mut memory, 1) && remembers(&mut memory, 2) && remembers(&mut memory, 3));
+    }
+
+    #[test]
+    fn a_job_above_the_whole_bound_is_not_remembered() {
+        let mut memory = Memory::new(1_000);
+        assert_eq!(fill(&mut memory, 1, 2_000), [job(1)]);
+        assert_eq!(memory.bytes, 0);
+    }
+
+    #[test]
+    fn empty_slots_count_too() {
+        let mut memory = Memory::new(10 * (SLOT_BYTES + 1));
+        for name in 0..100 {
+            let _slot = memory.slot(&job(name), key("k"));
+            assert!(memory.bytes <= memory.limit);
+        }
+        assert_eq!(memory.jobs.len(), 10);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_forgotten_job() {
+        let mut memory = Memory::new(10_000);
+        fill(&mut memory, 1, 3_000);
+        memory.forget(&job(1));
+        assert_eq!((memory.bytes, memory.jobs.len(), memory.ages.len()), (0, 0, 0));
+        memory.forget(&job(1));
+        assert!(memory.filled(&job(1), &response("late")).is_empty());
+        assert_eq!(memory.bytes, 0, "an answer that comes too late is not counted");
+    }
+}

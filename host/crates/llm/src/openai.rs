@@ -1,0 +1,216 @@
+//! A target that speaks OpenAI's chat completions over HTTP.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Response, Url, redirect, retry};
+use serde_json::Value;
+
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
+use gristmill_core::ports::{Caller, Model};
+
+use super::decode::{Reply, decode};
+use super::encode::{OWN_FIELDS, encode};
+use super::keys::{self, Secret};
+use super::quote::{Quote, clean};
+use super::settings::{OpenAiSettings, OutputLimit};
+
+/// A server that does not take the connection in this time is away.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One server and model. Asks once per call: retries belong to the flow.
+pub(super) struct OpenAi {
+    name: String,
+    client: Client,
+    url: Url,
+    key: Option<Secret>,
+    limit: OutputLimit,
+    settings: OpenAiSettings,
+}
+
+impl OpenAi {
+    /// Checks the settings and reads the key; does not connect yet.
+    pub(super) fn new(settings: OpenAiSettings) -> anyhow::Result<Self> {
+        for name in settings.options.keys().chain(&settings.allowed_options) {
+            if OWN_FIELDS.contains(&name.as_str()) {
+                bail!("the option {name:?} cannot be set freely: it is Gristmill's own; take it out of the options");
+            }
+        }
+        let url = completions_url(&settings.base_url)?;
+        let key = settings.key.as_ref().map(keys::read).transpose()?;
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .user_agent(concat!("gristmill/", env!("CARGO_PKG_VERSION")));
+        if is_this_machine(&url) {
+            client = client.no_proxy();
+        }
+        let client = client.build().context("the HTTP client cannot be made")?;
+        let limit = settings.output_limit.unwrap_or_else(|| output_limit(&url));
+        Ok(Self { name: format!("openai/{}", settings.model), client, url, key, limit, settings })
+    }
+
+    async fn read(&self, mut response: Response, limit: Duration) -> Result<Bytes, ChatFailure> {
+        let most = self.settings.max_answer_bytes;
+        let too_large = || ChatFailure::Unavailable {
+            message: format!("{} answered with more than {most} bytes", self.name),
+            after: None,
+        };
+        if response.content_length().is_some_and(|length| length > most as u64) {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > most => return Err(too_large()),
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => return Err(self.lost(error, limit)),
+            }
+        }
+    }
+
+    /// No answer, or not all of it.
+    fn lost(&self, error: reqwest::Error, limit: Duration) -> ChatFailure {
+        if error.is_timeout() && !error.is_connect() {
+            return ChatFailure::Timeout(format!("{} gave no whole answer in {limit:?}", self.name));
+        }
+        let what = if error.is_connect() { "cannot be reached" } else { "broke the connection" };
+        // The innermost cause is the one that helps: "connection refused". The address could hold a secret path.
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let host = self.url.host_str().unwrap_or_default();
+        let message = format!("{} at {host} {what}: {}", self.name, clean(&cause.to_string()));
+        ChatFailure::Unavailable { message, after: None }
+    }
+}
+
+#[async_trait]
+impl Model for OpenAi {
+    /// Takes as long as the shorter of the request's and the target's time.
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        let limit = request.timeout.map_or(self.settings.timeout, |asked| asked.min(self.settings.timeout));
+        let body = Value::Object(encode(&self.settings, self.limit, request)?).to_string();
+        let mut call = self.client.post(self.url.clone()).timeout(limit).header(CONTENT_TYPE, "application/json");
+        if let Some(key) = &self.key {
+            call = call.header(AUTHORIZATION, bearer(key)?);
+        }
+        let response = call.body(body).send().await.map_err(|error| self.lost(error, limit))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read(response, limit).await?;
+        let reply = Reply { status, headers: &headers, body: &body };
+        decode(&self.name, &reply, SystemTime::now(), &Quote { key: self.key.as_ref(), request })
+    }
+}
+
+fn bearer(key: &Secret) -> Result<HeaderValue, ChatFailure> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
+        .map_err(|_| ChatFailure::Misconfigured("the target's key cannot be sent in a header".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn completions_url(base: &str) -> anyhow::Result<Url> {
+    let base = base.trim();
+    // The address is not repeated where it holds a password.
+    let mut url = match Url::parse(base) {
+        Ok(url) => url,
+        Err(error) => bail!("`base_url` is not an address: {error}; it looks like https://host/v1"),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        bail!("`base_url` holds a user or a password; give secrets as `key`");
+    }
+    if !matches!(url.scheme(), "http" | "https") {
+        bail!("`base_url` begins with {:?}; it can be http or https", url.scheme());
+    }
+    if url.fragment().is_some() {
+        bail!("`base_url` has a fragment (#…), which is never sent; take it away");
+    }
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["chat", "completions"]);
+    }
+    Ok(url)
+}
+
+/// An address of this machine is never asked through a proxy.
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn output_limit(url: &Url) -> OutputLimit {
+    match url.host_str() {
+        Some(host) if host == "api.openai.com" || host.ends_with(".openai.azure.com") => {
+            OutputLimit::MaxCompletionTokens
+        }
+        _ => OutputLimit::MaxTokens,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(settings: OpenAiSettings) -> String {
+        OpenAi::new(settings).err().map(|error| format!("{error:#}")).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_path_is_added_to_the_base_url() {
+        for (base, expected) in [
+            ("https://api.openai.com/v1", "https://api.openai.com/v1/chat/completions"),
+            ("https://api.openai.com/v1/", "https://api.openai.com/v1/chat/completions"),
+            (" http://[::1]:8080 ", "http://[::1]:8080/chat/completions"),
+            ("https://h/openai/v1?api-version=1", "https://h/openai/v1/chat/completions?api-version=1"),
+        ] {
+            assert_eq!(completions_url(base).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_base_url_that_cannot_be_used_is_told_without_its_secrets() {
+        for (base, expected) in [
+            ("api.openai.com/v1", "is not an address"),
+            ("ftp://host/v1", "http or https"),
+            ("https://user:canary@host/v1", "give secrets as `key`"),
+            ("https://canary@host/v1", "give secrets as `key`"),
+            ("https://host/v1#canary", "fragment"),
+        ] {
+            let fault = fault(OpenAiSettings { base_url: base.into(), ..OpenAiSettings::new("m") });
+            assert!(fault.contains(expected) && !fault.contains("canary"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn own_fields_cannot_be_options() {
+        let stream = [("stream".to_owned(), Value::Bool(true))].into_iter().collect();
+        assert!(fault(OpenAiSettings { options: stream, ..OpenAiSettings::new("m") }).contains("\"stream\""));
+        let allowed = OpenAiSettings { allowed_options: vec!["n".into()], ..OpenAiSettings::new("m") };
+        assert!(fault(allowed).contains("\"n\""));
+    }
+
+    #[test]
+    fn the_name_of_the_bound_goes_by_the_address() {
+        let limit = |base: &str| output_limit(&completions_url(base).unwrap());
+        assert_eq!(limit("https://api.openai.com/v1"), OutputLimit::MaxCompletionTokens);
+        assert_eq!(limit("https://x.openai.azure.com/openai/v1"), OutputLimit::MaxCompletionTokens);
+        assert_eq!(limit("http://127.0.0.1:8080/v1"), OutputLimit::MaxTokens);
+    }
+
+    #[test]
+    fn only_this_machine_is_asked_around_the_proxy() {
+        let here = |base: &str| is_this_machine(&completions_url(base).unwrap());
+        assert!(here("http://localhost:1/v1") && here("http://127.0.0.1:1/v1") && here("http://[::1]:1/v1"));
+        assert!(!here("http://10.0.0.1/v1") && !here("https://api.openai.com/v1"));
+    }
+}

@@ -1,0 +1,151 @@
+//! What may be repeated of a provider's words: short, printable, and nothing of the key or the prompt.
+//!
+//! Providers like to show what they did not like. Their words go to logs, dead letters and guests, where keys must never
+//! be, and documents only by the operator's choice.
+
+use std::collections::HashSet;
+
+use gristmill_core::model::{ChatRequest, Content};
+
+use super::keys::Secret;
+
+/// Characters of a message.
+const LONGEST_MESSAGE: usize = 300;
+/// Characters of a code, an id, a reason.
+const LONGEST_WORD: usize = 64;
+/// So many letters and digits in common with the prompt are an echo of it.
+const ECHO_OF_PROMPT: usize = 12;
+/// The same for the key.
+const ECHO_OF_KEY: usize = 8;
+/// A secret shorter than this is not told from chance.
+const SHORTEST: usize = 4;
+/// Prompts above this are not searched: no message is repeated then.
+const LONGEST_PROMPT: usize = 1 << 20;
+
+/// What must not be repeated.
+#[derive(Clone, Copy)]
+pub(super) struct Quote<'a> {
+    pub(super) key: Option<&'a Secret>,
+    pub(super) request: &'a ChatRequest,
+}
+
+impl Quote<'_> {
+    /// A message on one line, at most 300 characters, or `None` if it is empty or shares text with prompt or key.
+    pub(super) fn message(&self, text: &str) -> Option<String> {
+        let text = clean(text);
+        if text.is_empty() || self.key.is_some_and(|key| echoes(&text, key.expose(), ECHO_OF_KEY)) {
+            return None;
+        }
+        let mut size = 0;
+        for part in self.request.messages.iter().flat_map(|message| &message.content) {
+            let Content::Text(part) = part else { continue };
+            size += part.len();
+            if size > LONGEST_PROMPT || echoes(&text, part, ECHO_OF_PROMPT) {
+                return None;
+            }
+        }
+        // Media go out as base64, which the comparison above does not know.
+        (!text.contains(";base64,")).then_some(text)
+    }
+
+    /// A code, id or reason: letters, digits and a few marks, at most 64; `None` if it is anything else.
+    pub(super) fn word(&self, text: &str) -> Option<String> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
+        if text.len() > LONGEST_WORD || !text.bytes().all(plain) {
+            return None;
+        }
+        self.message(text)
+    }
+}
+
+/// One line of at most 300 printable characters.
+pub(super) fn clean(text: &str) -> String {
+    let visible = |c: char| if c.is_control() || reorders(c) { ' ' } else { c };
+    let mut line = String::new();
+    // Twice the length is looked at, so that runs of white space do not use up the message.
+    let start: String = text.chars().take(2 * LONGEST_MESSAGE).map(visible).collect();
+    for word in start.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => {
+            line.truncate(end);
+            line + "…"
+        }
+        None => line,
+    }
+}
+
+/// Invisible characters and those that turn the direction of what follows.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether `text` holds `run` letters and digits in a row that `secret` holds too, whatever stands between them.
+fn echoes(text: &str, secret: &str, run: usize) -> bool {
+    let (text, secret) = (squeeze(text), squeeze(secret));
+    let run = run.min(secret.len());
+    if run < SHORTEST {
+        return false;
+    }
+    let runs: HashSet<&[char]> = text.windows(run).collect();
+    secret.windows(run).any(|window| runs.contains(window))
+}
+
+/// Letters and digits in lower case. What a backslash escapes is no letter: servers quote as JSON.
+fn squeeze(text: &str) -> Vec<char> {
+    let mut squeezed = Vec::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character == '\\' {
+            characters.next();
+        } else if character.is_alphanumeric() {
+            squeezed.extend(character.to_lowercase());
+        }
+    }
+    squeezed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::request;
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_short_line() {
+        let request = request("a prompt of no interest");
+        let quote = Quote { key: None, request: &request };
+        assert_eq!(quote.message("no\u{1b}[31m\r\n such\u{202e}\tfield").unwrap(), "no [31m such field");
+        assert_eq!(quote.message(&"é".repeat(5_000)).unwrap().chars().count(), 301);
+        assert_eq!(quote.message(" \n "), None);
+    }
+
+    #[test]
+    fn an_echo_of_the_prompt_is_left_out() {
+        let request = request("Dear Sirs,\nwrite to Jane.Roe@example.com about my knee.");
+        let quote = Quote { key: None, request: &request };
+        assert_eq!(quote.message("invalid content: 'jane.roe@example.com'"), None);
+        assert_eq!(quote.message(r"cannot parse Dear Sirs,\nwrite to"), None, "escapes do not hide it");
+        assert_eq!(quote.message("bad url data:image/png;base64,AAAA"), None);
+        let useful = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
+        assert_eq!(quote.message(useful).as_deref(), Some(useful));
+    }
+
+    #[test]
+    fn an_echo_of_the_key_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "sk-canary-1234567890").unwrap();
+        let key = super::super::keys::read(&super::super::settings::KeySource::File(path)).unwrap();
+        let request = request("hello");
+        let quote = Quote { key: Some(&key), request: &request };
+        assert_eq!(quote.message("Incorrect API key provided: sk-canary-1234567890."), None);
+        assert_eq!(quote.message("Incorrect API key provided: sk-canary******"), None, "a part of it is too much");
+        assert_eq!(quote.word("sk-canary-1234567890"), None);
+        assert_eq!(quote.word("rate_limit_exceeded").as_deref(), Some("rate_limit_exceeded"));
+        assert_eq!(quote.word("two words"), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! Fallbacks, turns and the memory of what was paid, over real servers.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use gristmill_core::model::{ChatRequest, Format};
+use gristmill_llm::settings::{AliasSettings, TargetSettings};
+use serde_json::json;
+
+use super::{alias, caller, job, kind, model, request, scripted, target};
+use gristmill_model_server::{Behaviour, ModelServer, Script};
+
+#[tokio::test]
+async fn a_fallback_stands_in_while_the_first_server_is_limited() {
+    let busy =
+        ModelServer::start(Script::new().when("", [Behaviour::rate_limited("9"), Behaviour::answer("first")])).await;
+    let spare = ModelServer::start(Script::new().when("", [Behaviour::answer("second")])).await;
+    let model = model(vec![target(&busy), target(&spare)]);
+    assert_eq!(model.chat(&caller(1), &request("one")).await.unwrap().text, "second");
+    assert_eq!(model.chat(&caller(1), &request("two")).await.unwrap().text, "first");
+    assert_eq!((busy.calls(), busy.paid(), spare.paid()), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn a_retried_job_pays_once_and_a_forgotten_one_again() {
+    let server =
+        ModelServer::start(Script::new().when("", [Behaviour::error(500, "x", "x"), Behaviour::answer("ok")])).await;
+    let model = model(vec![target(&server)]);
+    assert_eq!(kind(&model.chat(&caller(1), &request("x")).await.unwrap_err()), "unavailable");
+    let first = model.chat(&caller(1), &request("x")).await.unwrap();
+    let again = model.chat(&caller(1), &request("x")).await.unwrap();
+    assert_eq!((first.cached, again.cached, server.paid()), (false, true, 1));
+    assert_eq!(first.provider_request_id, again.provider_request_id);
+    model.chat(&caller(2), &request("x")).await.unwrap();
+    assert_eq!(server.paid(), 2, "another job is another call");
+    model.forget(&job(1));
+    model.chat(&caller(1), &request("x")).await.unwrap();
+    assert_eq!(server.paid(), 3);
+}
+
+#[tokio::test]
+async fn no_more_calls_are_under_way_than_the_alias_allows() {
+    let server = ModelServer::start(Script::new().when("", [Behaviour::Held("ok".into())])).await;
+    let max_concurrent = NonZeroUsize::new(2).unwrap();
+    let targets = vec![TargetSettings::OpenAi(target(&server))];
+    let model = alias(AliasSettings { max_concurrent, ..AliasSettings::new(targets) });
+    let mut calls = Vec::new();
+    for position in 0..6 {
+        let model = Arc::clone(&model);
+        calls.push(tokio::spawn(async move { model.chat(&caller(position), &request("x")).await }));
+    }
+    server.until("two calls are there", |server| server.in_flight() == 2).await;
+    server.release(6);
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().text, "ok");
+    }
+    assert_eq!((server.paid(), server.most_in_flight()), (6, 2));
+}
+
+#[tokio::test]
+async fn a_script_stands_in_for_a_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("answers.toml");
+    std::fs::write(&path, "[[rule]]\nwhen = 'ping'\nanswer = 'pong'\n[default]\nanswer_from = 'document'\n").unwrap();
+    let model = alias(AliasSettings::new(vec![scripted(&path)]));
+    assert_eq!(model.chat(&caller(1), &request("ping")).await.unwrap().text, "pong");
+    let schema = json!({"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]});
+    let format = Format::Schema { name: "s".into(), description: None, schema: schema.to_string() };
+    let answer = model.chat(&caller(1), &ChatRequest { format, ..request("Mills ran. All night.") }).await.unwrap();
+    assert_eq!(answer.text, "{\"summary\":\"Mills ran.\"}");
+    assert_eq!(answer.model, "scripted/answers");
+}

@@ -1,0 +1,96 @@
+//! The models over real HTTP: what a stage gets from servers that answer, limit, break and lie.
+
+// Clippy knows tests by their attribute, and what they call not at all.
+#![allow(clippy::unwrap_used)]
+
+mod answers;
+mod canary;
+mod failures;
+mod layers;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill_core::model::{
+    CacheUse, ChatFailure, ChatMessage, ChatRequest, Content, EventId, Format, JobId, Partition, Position, Role,
+};
+use gristmill_core::ports::{Caller, Model};
+use gristmill_llm::settings::{AliasSettings, KeySource, OpenAiSettings, Settings, TargetSettings};
+
+use gristmill_model_server::ModelServer;
+
+/// A target on this server, with a short time.
+fn target(server: &ModelServer) -> OpenAiSettings {
+    OpenAiSettings { base_url: server.base_url(), timeout: Duration::from_secs(10), ..OpenAiSettings::new("m") }
+}
+
+/// A key in a file of its own, which lives as long as the folder.
+fn key_file(key: &str) -> (tempfile::TempDir, KeySource) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, key).unwrap();
+    (folder, KeySource::File(path))
+}
+
+fn model(targets: Vec<OpenAiSettings>) -> Arc<dyn Model> {
+    let targets = targets.into_iter().map(TargetSettings::OpenAi).collect();
+    alias(AliasSettings::new(targets))
+}
+
+fn alias(settings: AliasSettings) -> Arc<dyn Model> {
+    let models = [("smart".to_owned(), settings)].into();
+    gristmill_llm::build(Settings { models, ..Settings::default() }, None).unwrap()
+}
+
+fn scripted(path: &Path) -> TargetSettings {
+    TargetSettings::Scripted(gristmill_llm::settings::ScriptedSettings { script: path.into() })
+}
+
+fn job(position: u128) -> JobId {
+    let partition = Partition { topic: "in".into(), index: 0 };
+    JobId::new("p", &EventId { partition, position: Position(position) })
+}
+
+fn caller(position: u128) -> Caller {
+    Caller {
+        job: job(position),
+        stage: "enrich".into(),
+        item: "item".into(),
+        repeat: 0,
+        edition: gristmill_core::ports::Edition::default(),
+    }
+}
+
+fn request(text: &str) -> ChatRequest {
+    ChatRequest {
+        model: None,
+        messages: vec![ChatMessage { role: Role::User, content: vec![Content::Text(text.into())] }],
+        format: Format::Text,
+        temperature: None,
+        top_p: None,
+        max_output_tokens: None,
+        stop: Vec::new(),
+        seed: None,
+        idempotency_key: None,
+        timeout: None,
+        cache: CacheUse::Normal,
+        options: Vec::new(),
+    }
+}
+
+fn kind(failure: &ChatFailure) -> &'static str {
+    match failure {
+        ChatFailure::RateLimited { .. } => "rate-limited",
+        ChatFailure::Unavailable { .. } => "unavailable",
+        ChatFailure::Timeout(_) => "timeout",
+        ChatFailure::ContextLengthExceeded(_) => "context-length-exceeded",
+        ChatFailure::ContentFiltered(_) => "content-filtered",
+        ChatFailure::InvalidOutput { .. } => "invalid-output",
+        ChatFailure::InvalidRequest(_) => "invalid-request",
+        ChatFailure::Denied(_) => "denied",
+        ChatFailure::BudgetExhausted(_) => "budget-exhausted",
+        ChatFailure::Misconfigured(_) => "misconfigured",
+        ChatFailure::Store(_) => "store",
+    }
+}

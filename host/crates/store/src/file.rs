@@ -1,0 +1,194 @@
+//! Opens the file of a store: makes it for this user alone, looks whose it is, and brings it up to date.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::health::reason;
+use gristmill_core::ports::StoreError;
+
+/// How long one process waits for another that writes the same file.
+pub(super) const BUSY: Duration = Duration::from_secs(60);
+/// What SQLite writes into the file to say whose it is.
+const APPLICATION: i32 = 0x4772_6973;
+/// The log is cut to this when it begins anew.
+const LOG_BYTES: i64 = 8 << 20;
+
+/// The steps to the newest version, in order. Never change one that was released: add another.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE job (
+        id      INTEGER PRIMARY KEY,
+        name    TEXT NOT NULL UNIQUE,
+        touched INTEGER NOT NULL,
+        ended   INTEGER,
+        state   INTEGER
+    ) STRICT;
+    CREATE INDEX job_unfinished ON job (touched) WHERE ended IS NULL;
+    CREATE INDEX job_ended ON job (ended) WHERE ended IS NOT NULL;
+    CREATE TABLE kept (
+        job   INTEGER NOT NULL,
+        key   BLOB NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (job, key)
+    ) STRICT;
+"];
+
+/// The file of a pipeline in the folder.
+///
+/// # Errors
+/// A name that would lead elsewhere, or could not be told from SQLite's own files.
+pub(super) fn path(folder: &Path, pipeline: &str) -> Result<PathBuf, StoreError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if pipeline.is_empty() || pipeline.starts_with('.') || !pipeline.chars().all(legal) {
+        let reason = format!("{pipeline:?} cannot be a file's name: use letters, digits, \"-\", \"_\" and \".\"");
+        return Err(StoreError { store: folder.display().to_string(), reason });
+    }
+    Ok(folder.join(format!("{pipeline}.sqlite")))
+}
+
+/// Two connections to the file: one that writes and one that reads. Waits for other processes that open or write it.
+///
+/// # Errors
+/// The folder or the file cannot be made or opened; it is another program's or a newer version's.
+pub(super) fn open(path: &Path, max_size: u64) -> Result<(Connection, Connection), StoreError> {
+    let refused = |reason| StoreError { store: path.display().to_string(), reason };
+    make(path).map_err(|error| {
+        refused(format!(
+            "its file or folder cannot be made ({error}); name a folder that the user of this process may write, by \
+             store.folder"
+        ))
+    })?;
+    let begun = Instant::now();
+    loop {
+        match prepare(path, max_size) {
+            Ok(connections) => return Ok(connections),
+            Err(Refusal::NotUsable(reason)) => return Err(refused(reason)),
+            // Two processes that make one file at the same moment: SQLite does not always wait by itself here.
+            Err(Refusal::Sqlite(error)) if is_busy(&error) && begun.elapsed() < BUSY => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(Refusal::Sqlite(error)) => return Err(refused(reason(&error, max_size))),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Makes folder and file where they are missing. What stages emit is in there: others shall not read it.
+fn make(path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty()).collect();
+    for folder in missing.into_iter().rev().filter(|folder| !folder.exists()) {
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        // A new folder is on the disk only when its parent is.
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()?;
+    }
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Why a file is not taken.
+enum Refusal {
+    Sqlite(rusqlite::Error),
+    NotUsable(String),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refusal> {
+    let mut writer = connect(path)?;
+    // Before anything is changed: it could be someone else's. In one transaction, because another process may be making
+    // it just now.
+    let look = writer.transaction()?;
+    let new = is_new(&look)?;
+    look.finish()?;
+    if new {
+        // Only a file without pages takes it. Without it a file never gets smaller.
+        writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    let mode: String = writer.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        let reason = "its file system cannot share memory between processes, as those of networks cannot; name a folder \
+                      on a disk of this machine by store.folder";
+        return Err(Refusal::NotUsable(reason.into()));
+    }
+    // What COMMIT returned for is on the disk: not only written, but synchronised.
+    writer.pragma_update(None, "synchronous", "FULL")?;
+    // By the writer itself, because SQLite's own checkpoints do not tell when they fail.
+    writer.pragma_update(None, "wal_autocheckpoint", 0)?;
+    writer.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    let page: u64 = writer.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = (max_size / page.max(1)).clamp(16, u32::MAX.into());
+    writer.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX))?;
+    migrate(&mut writer)?;
+    let reader = connect(path)?;
+    reader.pragma_update(None, "wal_autocheckpoint", 0)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok((writer, reader))
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// Whether nothing was ever put into the file. A file of another application or of a newer version is refused.
+fn is_new(connection: &Connection) -> Result<bool, Refusal> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version = version(connection)?;
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, version, objects) {
+        (0, 0, 0) => Ok(true),
+        (APPLICATION, version, _) if version <= MIGRATIONS.len() => Ok(false),
+        (APPLICATION, version, _) => Err(Refusal::NotUsable(format!(
+            "a newer Gristmill wrote it (version {version}, this one knows {}); use that one again, or move the file \
+             away: what unfinished jobs have paid for is then paid again",
+            MIGRATIONS.len()
+        ))),
+        _ => Err(Refusal::NotUsable(format!(
+            "it is an SQLite file of another application (id {application}); move it away, or name another folder by \
+             store.folder"
+        ))),
+    }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// Takes the steps that are missing, all or none.
+fn migrate(connection: &mut Connection) -> Result<(), Refusal> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Looked at again: another process may have been faster.
+    is_new(&transaction)?;
+    let done = version(&transaction)?;
+    for step in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(step)?;
+    }
+    if done < MIGRATIONS.len() {
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}

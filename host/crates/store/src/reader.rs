@@ -1,0 +1,51 @@
+//! The one thread that reads, beside the one that writes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::{mpsc, oneshot};
+
+use super::codec;
+use super::health::Health;
+use gristmill_core::model::JobId;
+use gristmill_core::ports::{Kept, Key};
+
+/// Someone who asks for something that may be kept.
+pub(super) struct Recall {
+    pub(super) job: JobId,
+    pub(super) key: Key,
+    /// Dropped when the file cannot be read.
+    pub(super) found: oneshot::Sender<Option<Kept>>,
+}
+
+/// Reads until all who could ask are gone, or until the first failure.
+pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, health: &Arc<Health>) {
+    let mut warned = false;
+    while let Some(Recall { job, key, found }) = recalls.blocking_recv() {
+        if found.is_closed() {
+            continue;
+        }
+        let value = match read(connection, &job, key) {
+            Ok(value) => value,
+            Err(error) => {
+                health.fail(&error);
+                return;
+            }
+        };
+        let kept = value.map(|value| codec::decode(Bytes::from(value)));
+        if kept == Some(None) && !warned {
+            warned = true;
+            tracing::warn!(%job, "what another version kept cannot be read; it is done and paid again");
+        }
+        // A caller who is gone does not want to know.
+        let _ = found.send(kept.flatten());
+    }
+}
+
+fn read(connection: &Connection, job: &JobId, key: Key) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT value FROM kept WHERE job = (SELECT id FROM job WHERE name = ?1) AND key = ?2")?
+        .query_row(params![job.as_str(), key.0], |row| row.get(0))
+        .optional()
+}

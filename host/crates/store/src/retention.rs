@@ -1,0 +1,115 @@
+//! What is too old is deleted in small steps, beside what is written.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+
+use gristmill_core::model::Timestamp;
+
+/// Between the beginnings of two sweeps.
+const EVERY: i64 = 60_000;
+/// One step deletes no more rows,
+const STEP_ROWS: usize = 256;
+/// and, by one row at most, no more bytes.
+const STEP_BYTES: usize = 4 << 20;
+/// Free pages that one step gives back to the disk,
+const STEP_PAGES: u32 = 256;
+/// when more than this are free, and more than half of all: what a steady pipeline deletes it soon needs again.
+const SPARE_PAGES: u64 = 1_024;
+
+/// Deletes jobs by their age.
+pub(super) struct Sweep {
+    keep_ended: i64,
+    keep_unfinished: i64,
+    begun: Option<Timestamp>,
+    under_way: bool,
+}
+
+impl Sweep {
+    pub(super) fn new(keep_ended: Duration, keep_unfinished: Duration) -> Self {
+        let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            keep_ended: milliseconds(keep_ended),
+            keep_unfinished: milliseconds(keep_unfinished),
+            begun: None,
+            under_way: false,
+        }
+    }
+
+    /// Begins a sweep if the last one began long enough ago, by the time of the day. Says whether one is under way.
+    pub(super) fn begin_when_due(&mut self, now: Timestamp) -> bool {
+        // A clock that was set back must not end the sweeps.
+        if self.begun.is_none_or(|begun| now.0.abs_diff(begun.0) >= EVERY.unsigned_abs()) {
+            self.begun = Some(now);
+            self.under_way = true;
+        }
+        self.under_way
+    }
+
+    pub(super) fn under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// Deletes some of what is too old; the sweep ends when there is no more. To be called in a transaction.
+    pub(super) fn step(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        let mut left = Left { rows: STEP_ROWS, bytes: STEP_BYTES };
+        let ended = "SELECT id FROM job WHERE ended IS NOT NULL AND ended < ?1 ORDER BY ended LIMIT ?2";
+        let unfinished = "SELECT id FROM job WHERE ended IS NULL AND touched < ?1 ORDER BY touched LIMIT ?2";
+        for (old, keep) in [(ended, self.keep_ended), (unfinished, self.keep_unfinished)] {
+            let mut statement = connection.prepare_cached(old)?;
+            let jobs: Vec<i64> = statement
+                .query_map(params![now.0.saturating_sub(keep), left.rows], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            for job in jobs {
+                if !delete(connection, job, &mut left)? {
+                    return Ok(());
+                }
+            }
+        }
+        self.under_way = left.rows == 0 || shrink(connection)?;
+        Ok(())
+    }
+}
+
+/// What a step may still delete.
+struct Left {
+    rows: usize,
+    bytes: usize,
+}
+
+/// Deletes a job with what is kept of it; false when that was too much for this step. A job of which a part is gone pays
+/// for that part again, no more.
+fn delete(connection: &Connection, job: i64, left: &mut Left) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT key, length(value) FROM kept WHERE job = ?1 LIMIT ?2")?;
+    let kept: Vec<(Vec<u8>, usize)> = statement
+        .query_map(params![job, left.rows], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (key, bytes) in kept {
+        if left.rows == 0 || left.bytes == 0 {
+            return Ok(false);
+        }
+        connection.prepare_cached("DELETE FROM kept WHERE job = ?1 AND key = ?2")?.execute(params![job, key])?;
+        left.rows -= 1;
+        left.bytes = left.bytes.saturating_sub(bytes);
+    }
+    if left.rows == 0 || left.bytes == 0 {
+        return Ok(false);
+    }
+    connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([job])?;
+    left.rows -= 1;
+    Ok(true)
+}
+
+/// Gives some free pages back to the disk if most are free; true when there are more to give.
+fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
+    let count = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+    let (pages, free) = (count("page_count")?, count("freelist_count")?);
+    if free <= SPARE_PAGES || free * 2 <= pages {
+        return Ok(false);
+    }
+    // Each row of the answer is one page that was given back.
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({STEP_PAGES})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(true)
+}

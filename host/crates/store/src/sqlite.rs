@@ -1,0 +1,154 @@
+//! The store as the flow sees it: requests go to the threads, which answer.
+
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::health::Health;
+use super::reader::{self, Recall};
+use super::retention::Sweep;
+use super::settings::Settings;
+use super::writer::{Request, Writer};
+use super::{codec, file};
+use gristmill_core::model::JobId;
+use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
+
+/// Bytes that wait to be written; beyond them callers wait with theirs.
+const QUEUE_BYTES: usize = 32 << 20;
+/// Ends of jobs that wait to be noted; beyond them they are not.
+const QUEUE_NOTES: usize = 64 << 10;
+/// Recalls that wait; beyond them callers wait.
+const QUEUE_RECALLS: usize = 256;
+/// How long the end of each thread is waited for.
+const CLOSE: Duration = Duration::from_secs(10);
+
+/// A store in a file of this machine, for one pipeline. Several processes may have it open at once.
+///
+/// After the first failure it is broken for good: every call is an error with that first reason. Dropping it writes what
+/// was asked for, brings the log into the file and closes it; that blocks for some milliseconds, on a bad disk for 20 s
+/// at most. What was acknowledged is on the disk in any case.
+pub struct Sqlite {
+    health: Arc<Health>,
+    room: Arc<Semaphore>,
+    notes: Arc<Semaphore>,
+    /// `None` while closing, as below.
+    recalls: Option<mpsc::Sender<Recall>>,
+    requests: Option<blocking::Sender<Request>>,
+    reader: Option<Worker>,
+    writer: Option<Worker>,
+}
+
+impl Sqlite {
+    /// Opens the store; makes folder and file if they are missing, and brings an older file up to date. Blocks: for up to
+    /// a minute while other processes write it.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made, opened or written; the file is another application's, of a newer
+    /// version, or damaged.
+    pub fn open(settings: Settings) -> Result<Self, StoreError> {
+        let path = file::path(&settings.folder, &settings.pipeline)?;
+        let (connection, reading) = file::open(&path, settings.max_size)?;
+        let health = Arc::new(Health::new(&path, settings.max_size));
+        let no_thread = |error: std::io::Error| StoreError {
+            store: path.display().to_string(),
+            reason: format!("it gets no thread ({error}); the limits of this machine or user are reached"),
+        };
+        let (recalls, asked) = mpsc::channel(QUEUE_RECALLS);
+        let (requests, wanted) = blocking::channel();
+        let sweep = Sweep::new(settings.keep_ended, settings.keep_unfinished);
+        let writer = Writer {
+            connection,
+            requests: wanted,
+            health: Arc::clone(&health),
+            sweep,
+            clock: settings.clock,
+            logged: 0,
+        };
+        let reader = Worker::start("store-read", {
+            let health = Arc::clone(&health);
+            move || reader::run(&reading, asked, &health)
+        });
+        Ok(Self {
+            reader: Some(reader.map_err(no_thread)?),
+            writer: Some(Worker::start("store-write", move || writer.run()).map_err(no_thread)?),
+            health,
+            room: Arc::new(Semaphore::new(QUEUE_BYTES)),
+            notes: Arc::new(Semaphore::new(QUEUE_NOTES)),
+            recalls: Some(recalls),
+            requests: Some(requests),
+        })
+    }
+
+    fn send(&self, request: Request) -> Result<(), StoreError> {
+        let sent = self.requests.as_ref().map(|requests| requests.send(request));
+        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.health.error()) }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError> {
+        self.health.check()?;
+        let (found, answer) = oneshot::channel();
+        let recalls = self.recalls.as_ref().ok_or_else(|| self.health.error())?;
+        let sent = recalls.send(Recall { job: job.clone(), key, found }).await;
+        sent.map_err(|_| self.health.error())?;
+        answer.await.map_err(|_| self.health.error())
+    }
+
+    async fn keep(&self, job: &JobId, key: Key, kept: Kept) -> Result<(), StoreError> {
+        self.health.check()?;
+        // Room first, bytes then: who waits for room holds no second copy.
+        let weight = u32::try_from(codec::weight(&kept).min(QUEUE_BYTES)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(weight).await.map_err(|_| self.health.error())?;
+        let (done, answer) = oneshot::channel();
+        self.send(Request::Keep { job: job.clone(), key, value: codec::encode(&kept), kept: done, _room: room })?;
+        drop(kept);
+        answer.await.map_err(|_| self.health.error())
+    }
+
+    fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {
+        self.health.check()?;
+        let Ok(room) = Arc::clone(&self.notes).try_acquire_owned() else {
+            tracing::debug!(%job, "the store is behind: what it keeps of this job it keeps for longer");
+            return Ok(());
+        };
+        self.send(Request::Ended { job: job.clone(), state, _room: room })
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // The reader first: the last to close a file tidies it up, and only the writer may write.
+        drop(self.recalls.take());
+        self.reader.take().into_iter().for_each(Worker::wait);
+        drop(self.requests.take());
+        self.writer.take().into_iter().for_each(Worker::wait);
+    }
+}
+
+/// A thread whose end can be waited for, up to a bound.
+struct Worker(JoinHandle<()>);
+
+impl Worker {
+    fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+        thread::Builder::new().name(name.to_owned()).spawn(work).map(Self)
+    }
+
+    fn wait(self) {
+        let until = Instant::now() + CLOSE;
+        while !self.0.is_finished() {
+            if Instant::now() >= until {
+                tracing::warn!("the state store does not close in time; what was acknowledged is on the disk");
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        // A thread that panicked has said so.
+        let _ = self.0.join();
+    }
+}

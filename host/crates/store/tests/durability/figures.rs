@@ -1,0 +1,57 @@
+//! How fast it keeps, on the disk of the folder for temporary files. Figures, no proof.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gristmill_core::ports::{JobState, Store};
+use gristmill_store::Sqlite;
+
+use super::{job, kept, key, settings};
+
+/// What one thing takes: an answer of some length.
+const BYTES: usize = 2_000;
+const SPAN: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "figures: cargo test -p gristmill-store --test durability figures -- --ignored --nocapture"]
+async fn figures() {
+    for (keepers, processes) in [(1, 1), (64, 1), (1_000, 1), (64, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let stores: Vec<_> = (0..processes).map(|_| Arc::new(Sqlite::open(settings(folder.path())).unwrap())).collect();
+        let until = Instant::now() + SPAN;
+        let mut tasks = Vec::new();
+        for keeper in 0..keepers {
+            let store = Arc::clone(&stores[keeper % processes]);
+            tasks.push(tokio::spawn(async move {
+                let mut times = Vec::new();
+                let first = keeper as u64 * 1_000_000;
+                while Instant::now() < until {
+                    let number = first + times.len() as u64;
+                    let begun = Instant::now();
+                    store.recall(&job(number), key(number)).await.unwrap();
+                    store.keep(&job(number), key(number), kept(number, BYTES)).await.unwrap();
+                    times.push(begun.elapsed());
+                    store.ended(&job(number), JobState::Emitted).unwrap();
+                }
+                times
+            }));
+        }
+        let mut times = Vec::new();
+        for task in tasks {
+            times.extend(task.await.unwrap());
+        }
+        drop(stores);
+        times.sort();
+        let at = |share: usize| times[(times.len() - 1) * share / 1_000].as_secs_f64() * 1e3;
+        let bytes = std::fs::metadata(folder.path().join("p.sqlite")).unwrap().len();
+        println!(
+            "{keepers:>5} keepers in {processes} stores: {:>6.0} keeps/s; a keep takes {:.1} ms, p99 {:.1}, worst {:.1}; \
+             {} bytes on disk each",
+            times.len() as f64 / SPAN.as_secs_f64(),
+            at(500),
+            at(990),
+            at(1_000),
+            bytes / times.len() as u64
+        );
+    }
+}

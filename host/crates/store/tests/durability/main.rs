@@ -1,0 +1,121 @@
+//! The state store against the end of its process and of its disk: what was acknowledged is there afterwards.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::print_stdout, reason = "a writer in a process of its own is heard by what it prints")]
+
+mod figures;
+mod writer;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Child;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use gristmill_core::model::{EventId, JobId, Outcome, Output, Partition, Position, Timestamp};
+use gristmill_core::ports::{Kept, Key, Store};
+use gristmill_store::{Settings, Sqlite};
+
+use writer::Writer;
+
+fn settings(folder: &Path) -> Settings {
+    let now = || {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        Timestamp(since.as_millis().try_into().unwrap())
+    };
+    Settings::new(folder, "p", Arc::new(now))
+}
+
+fn job(position: u64) -> JobId {
+    let partition = Partition { topic: "in".into(), index: 0 };
+    JobId::new("p", &EventId { partition, position: Position(position.into()) })
+}
+
+fn key(number: u64) -> Key {
+    let mut key = [7; 32];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    Key(key)
+}
+
+/// What is kept under a number: so many bytes, which no other number has.
+fn kept(number: u64, bytes: usize) -> Kept {
+    let payload: Vec<u8> = (0..bytes as u64).map(|at| (number.wrapping_mul(31).wrapping_add(at) % 251) as u8).collect();
+    let output = Output {
+        payload: payload.into(),
+        content_type: None,
+        key: None,
+        headers: Vec::new(),
+        attributes: Vec::new(),
+        branch: Some(number.to_string()),
+    };
+    Kept::Outcome(Outcome::Emit(vec![output]))
+}
+
+/// The lines of a writer from now to its end; a line without an end is none.
+fn lines(writer: &mut Child) -> impl Iterator<Item = String> + use<> {
+    let mut output = BufReader::new(writer.stdout.take().unwrap());
+    std::iter::from_fn(move || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        line.ends_with('\n').then(|| line.trim_end().to_owned())
+    })
+}
+
+fn acknowledged(line: &str) -> Option<u64> {
+    line.strip_prefix("kept ").map(|number| number.parse().unwrap())
+}
+
+async fn expect_all(folder: &Path, numbers: &[u64], bytes: usize) {
+    let store = Sqlite::open(settings(folder)).unwrap();
+    for number in numbers {
+        let found = store.recall(&job(number / 4), key(*number)).await.unwrap();
+        assert!(found == Some(kept(*number, bytes)), "{number} was acknowledged and is lost or torn");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_that_was_acknowledged() {
+    const KILLS: u64 = 50;
+    const BYTES: usize = 700;
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = Vec::new();
+    for round in 0..KILLS {
+        let mut writer = Writer { first: round * 1_000_000, bytes: BYTES }.start(folder.path(), None);
+        let mut lines = lines(&mut writer);
+        let wanted = fastrand::usize(0..200);
+        let mut numbers = Vec::new();
+        if wanted == 0 {
+            // Somewhere in the start, also while it opens the file.
+            std::thread::sleep(Duration::from_micros(fastrand::u64(0..30_000)));
+        }
+        while numbers.len() < wanted {
+            numbers.extend(acknowledged(&lines.next().expect("the writer ended by itself")));
+        }
+        writer.kill().unwrap();
+        numbers.extend(lines.filter_map(|line| acknowledged(&line)));
+        writer.wait().unwrap();
+        expect_all(folder.path(), &numbers, BYTES).await;
+        all.extend(numbers);
+    }
+    expect_all(folder.path(), &all, BYTES).await;
+    assert!(all.len() > 1_000, "only {} were acknowledged in all", all.len());
+}
+
+/// The log meets the smaller bound, the file the larger one, while the log is brought into it.
+#[tokio::test]
+async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
+    const BYTES: usize = 10_000;
+    for most in [1 << 20, 8 << 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer { first: 0, bytes: BYTES }.start(folder.path(), Some(most));
+        let lines: Vec<String> = lines(&mut writer).collect();
+        assert!(writer.wait().unwrap().success());
+        let numbers: Vec<u64> = lines.iter().filter_map(|line| acknowledged(line)).collect();
+        assert!(numbers.len() > 20, "only {} were kept in {most} bytes", numbers.len());
+        let told: Vec<&String> = lines.iter().filter(|line| line.starts_with("failed ")).collect();
+        assert!(!told.is_empty(), "nobody was told");
+        for told in told {
+            assert!(told.contains("p.sqlite") && told.contains("start the pipeline again"), "{told}");
+        }
+        expect_all(folder.path(), &numbers, BYTES).await;
+    }
+}

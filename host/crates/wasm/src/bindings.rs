@@ -1,0 +1,11 @@
+//! What `bindgen!` makes of the `wit` folder, and nothing else.
+
+wasmtime::component::bindgen!({
+    path: "../../../wit",
+    world: "gristmill:stage/llm-stage",
+    imports: {
+        "gristmill:stage/llm": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+});

@@ -1,0 +1,186 @@
+//! Between the values of the model and those of the WIT package. The only place that names both.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::bindings::gristmill::stage::{llm, llm_types, types};
+use super::error::HostFault;
+use super::output::printable;
+use gristmill_core::model::{
+    Attribute, CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason, Format,
+    Header, Outcome, Output, Role,
+};
+use gristmill_core::ports::{Call, StageError};
+
+/// The item of a call as the guest sees it.
+pub(super) fn event(call: &Call, stage: &str, digest: &str) -> types::Event {
+    let item = &call.item;
+    let mut seed = DefaultHasher::new();
+    (item.id.as_str(), stage, digest).hash(&mut seed);
+    types::Event {
+        id: item.id.as_str().to_owned(),
+        job_id: call.job.as_str().to_owned(),
+        source: types::Source {
+            topic: call.event.partition.topic.to_string(),
+            partition: call.event.partition.index,
+            position: call.event.position.to_string(),
+        },
+        key: item.key.as_ref().map(|bytes| bytes.to_vec()),
+        payload: item.payload.to_vec(),
+        content_type: item.content_type.clone(),
+        headers: item.headers.iter().map(header_out).collect(),
+        attributes: item.attributes.iter().map(attribute_out).collect(),
+        timestamp: call.timestamp.0,
+        attempt: call.attempt,
+        seed: seed.finish(),
+    }
+}
+
+fn header_out(header: &Header) -> types::Header {
+    types::Header { name: header.name.clone(), value: header.value.as_ref().map(|bytes| bytes.to_vec()) }
+}
+
+fn attribute_out(attribute: &Attribute) -> types::Attribute {
+    types::Attribute { name: attribute.name.clone(), value: attribute.value.clone() }
+}
+
+/// What the guest decided.
+pub(super) fn outcome(outcome: types::Outcome) -> Outcome {
+    match outcome {
+        types::Outcome::Emit(outputs) => Outcome::Emit(outputs.into_iter().map(output).collect()),
+        types::Outcome::Drop(code) => Outcome::Drop(printable(&code)),
+        types::Outcome::Reject(failure) => Outcome::Reject(self::failure(failure)),
+    }
+}
+
+fn output(output: types::Output) -> Output {
+    let header = |header: types::Header| Header { name: header.name, value: header.value.map(Bytes::from) };
+    let attribute = |new: types::Attribute| Attribute { name: new.name, value: new.value };
+    Output {
+        payload: output.payload.into(),
+        content_type: output.content_type,
+        key: output.key.map(Bytes::from),
+        headers: output.headers.into_iter().map(header).collect(),
+        attributes: output.attributes.into_iter().map(attribute).collect(),
+        branch: output.branch,
+    }
+}
+
+/// The bytes that an output holds.
+pub(super) fn size(output: &Output) -> usize {
+    let bytes = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+    let headers: usize = output.headers.iter().map(|header| header.name.len() + bytes(&header.value)).sum();
+    let attributes: usize = output.attributes.iter().map(|new| new.name.len() + new.value.len()).sum();
+    output.payload.len() + bytes(&output.key) + headers + attributes
+}
+
+fn failure(failure: types::Failure) -> Failure {
+    Failure { code: printable(&failure.code), message: printable(&failure.message), details: failure.details_json }
+}
+
+/// The longest wait that a guest can ask for: it must not stop a pipeline for years.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// Why the guest could not decide.
+pub(super) fn stage_error(error: types::StageError) -> StageError {
+    let after = |after: Option<u64>| after.map(|after| Duration::from_millis(after).min(LONGEST_WAIT));
+    match error {
+        types::StageError::Retryable(retry) => {
+            StageError::Retry { failure: failure(retry.cause), after: after(retry.after) }
+        }
+        types::StageError::RateLimited(retry) => {
+            StageError::Slow { failure: failure(retry.cause), after: after(retry.after) }
+        }
+        types::StageError::Permanent(cause) => StageError::Permanent(failure(cause)),
+    }
+}
+
+/// What the guest asks a model.
+pub(super) fn request(request: llm::Request) -> ChatRequest {
+    let role = |role| match role {
+        llm::Role::System => Role::System,
+        llm::Role::User => Role::User,
+        llm::Role::Assistant => Role::Assistant,
+    };
+    let content = |content| match content {
+        llm::Content::Text(text) => Content::Text(text),
+        llm::Content::Media(media) => Content::Media { media_type: media.media_type, data: media.data.into() },
+    };
+    let message = |message: llm::Message| ChatMessage {
+        role: role(message.role),
+        content: message.content.into_iter().map(content).collect(),
+    };
+    ChatRequest {
+        model: request.model,
+        messages: request.messages.into_iter().map(message).collect(),
+        format: match request.format {
+            llm::Format::Text => Format::Text,
+            llm::Format::Json => Format::Json,
+            llm::Format::JsonSchema(schema) => {
+                Format::Schema { name: schema.name, description: schema.description, schema: schema.schema_json }
+            }
+        },
+        temperature: request.temperature,
+        top_p: request.top_p,
+        max_output_tokens: request.max_output_tokens,
+        stop: request.stop,
+        seed: request.seed,
+        idempotency_key: request.idempotency_key,
+        timeout: request.timeout.map(Duration::from_millis),
+        cache: match request.cache {
+            llm::CacheUse::Normal => CacheUse::Normal,
+            llm::CacheUse::Refresh => CacheUse::Refresh,
+            llm::CacheUse::Off => CacheUse::Off,
+        },
+        options: request.options,
+    }
+}
+
+/// What the model answered, for the guest.
+pub(super) fn response(response: ChatResponse) -> llm::Response {
+    llm::Response {
+        text: response.text,
+        finish_reason: match response.finish_reason {
+            FinishReason::Stop => llm::FinishReason::Stop,
+            FinishReason::Length => llm::FinishReason::Length,
+            FinishReason::Other(reason) => llm::FinishReason::Other(reason),
+        },
+        usage: llm_types::Usage {
+            input_tokens: response.usage.input_tokens,
+            cached_input_tokens: response.usage.cached_input_tokens,
+            output_tokens: response.usage.output_tokens,
+            reasoning_tokens: response.usage.reasoning_tokens,
+            cost_nano_usd: response.usage.cost_nano_usd,
+        },
+        model: response.model,
+        provider_request_id: response.provider_request_id,
+        cached: response.cached,
+    }
+}
+
+/// Why there is no answer, for the guest; an error when that is no guest's business and its call must end.
+pub(super) fn chat_failure(failure: ChatFailure) -> Result<llm_types::Error, HostFault> {
+    let busy = |message: String, after: Option<Duration>| llm_types::Busy {
+        message,
+        retry_after: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+    };
+    Ok(match failure {
+        ChatFailure::RateLimited { message, after } => llm_types::Error::RateLimited(busy(message, after)),
+        ChatFailure::Unavailable { message, after } => llm_types::Error::Unavailable(busy(message, after)),
+        ChatFailure::Timeout(message) => llm_types::Error::Timeout(message),
+        ChatFailure::ContextLengthExceeded(message) => {
+            llm_types::Error::ContextLengthExceeded(llm_types::TooLong { limit: None, actual: None, message })
+        }
+        ChatFailure::ContentFiltered(message) => llm_types::Error::ContentFiltered(message),
+        ChatFailure::InvalidOutput { text, problems } => {
+            llm_types::Error::InvalidOutput(llm_types::BadOutput { text, problems })
+        }
+        ChatFailure::InvalidRequest(message) => llm_types::Error::InvalidRequest(message),
+        ChatFailure::Denied(message) => llm_types::Error::Denied(message),
+        ChatFailure::BudgetExhausted(message) => llm_types::Error::BudgetExhausted(message),
+        ChatFailure::Misconfigured(message) => llm_types::Error::Misconfigured(message),
+        ChatFailure::Store(reason) => return Err(HostFault(reason)),
+    })
+}

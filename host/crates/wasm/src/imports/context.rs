@@ -1,0 +1,26 @@
+//! `context`: about the call that is running.
+
+use tokio::time::Instant;
+
+use crate::bindings::gristmill::stage::context::{Host, Identity};
+use crate::state::CallState;
+
+impl Host for CallState {
+    fn get_identity(&mut self) -> wasmtime::Result<Identity> {
+        Ok(Identity {
+            pipeline: self.surroundings.pipeline.to_string(),
+            stage: self.surroundings.stage.to_string(),
+            instance: self.current.as_ref().map_or_else(String::new, |current| current.item.to_string()),
+            traceparent: None,
+        })
+    }
+
+    fn time_left(&mut self) -> wasmtime::Result<u64> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn is_cancelled(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.surroundings.shutdown.is_cancelled())
+    }
+}

@@ -1,0 +1,83 @@
+//! `llm`: a guest asks a model. Check, call, map; keys, limits and the memory of what was paid are behind the port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::bindings::gristmill::stage::llm::{Host, Request, Response};
+use crate::bindings::gristmill::stage::llm_types::Error;
+use crate::convert;
+use crate::error::HostFault;
+use crate::state::CallState;
+use gristmill_core::model::ChatRequest;
+use gristmill_core::ports::{Caller, Model};
+
+impl Host for CallState {
+    async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
+        let answer = self.prepare(request).answer().await;
+        self.cpu.excuse_wait();
+        Ok(answer?)
+    }
+
+    async fn chat_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, Error>>> {
+        let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
+        let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
+        self.cpu.excuse_wait();
+        Ok(answers.into_iter().collect::<Result<_, HostFault>>()?)
+    }
+}
+
+/// What is left of a call's time after its last answer, for the stage to do something about it.
+const TO_REACT: Duration = Duration::from_millis(200);
+
+/// A request that is ready to be sent, or the refusal to.
+struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
+
+impl Prepared {
+    /// What the guest gets, or the fault that ends its call instead.
+    async fn answer(self) -> Result<Result<Response, Error>, HostFault> {
+        let (model, caller, request) = match self.0 {
+            Ok(ready) => ready,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        Ok(match model.chat(&caller, &request).await {
+            Ok(response) => Ok(convert::response(response)),
+            Err(failure) => Err(convert::chat_failure(failure)?),
+        })
+    }
+}
+
+impl CallState {
+    fn prepare(&mut self, request: Request) -> Prepared {
+        let Some(model) = self.surroundings.model.clone() else {
+            return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));
+        };
+        let Some(current) = &self.current else {
+            return Prepared(Err(Error::Denied("models can be asked while an item is processed, not before".into())));
+        };
+        let mut request = convert::request(request);
+        // Never beyond the end of the call: the stage must get the answer, or the error, while it can still use it.
+        let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TO_REACT);
+        request.timeout = Some(request.timeout.unwrap_or(left).min(left));
+        let identity = request.idempotency_key.clone().unwrap_or_else(|| fingerprint(&request));
+        let count = self.requests.entry(identity).or_default();
+        // The same key in one job is the same call; equal requests without a key are as many calls as are made.
+        let repeat = if request.idempotency_key.is_some() { 0 } else { *count };
+        *count += 1;
+        let caller = Caller {
+            job: current.job.clone(),
+            stage: Arc::clone(&self.surroundings.stage),
+            item: Arc::clone(&current.item),
+            repeat,
+            edition: current.edition,
+        };
+        Prepared(Ok((model, caller, request)))
+    }
+}
+
+/// Tells requests of one call apart by what they ask.
+fn fingerprint(request: &ChatRequest) -> String {
+    format!("{:?} {:?} {:?}", request.model, request.format, request.messages)
+}

@@ -1,0 +1,34 @@
+//! `logging`: a guest's messages become log lines of the host, with the job's names, bounded in number and length.
+
+use crate::bindings::gristmill::stage::logging::{Host, Level};
+use crate::output::printable;
+use crate::state::CallState;
+
+/// Most messages of one call; one more says that there were more.
+const MOST_MESSAGES: usize = 100;
+/// The longest message, in bytes.
+const LONGEST_MESSAGE: usize = 4 << 10;
+
+impl Host for CallState {
+    fn log(&mut self, level: Level, context: String, message: String) -> wasmtime::Result<()> {
+        self.logged += 1;
+        let message = match self.logged {
+            ..=MOST_MESSAGES => printable(&message[..message.floor_char_boundary(LONGEST_MESSAGE)]),
+            past if past == MOST_MESSAGES + 1 => format!("more than {MOST_MESSAGES} messages: the rest is not shown"),
+            _ => return Ok(()),
+        };
+        let context = printable(&context[..context.floor_char_boundary(64)]);
+        let stage = &*self.surroundings.stage;
+        let job = self.current.as_ref().map_or("", |current| current.job.as_str());
+        match level {
+            Level::Trace => tracing::trace!(target: "gristmill::guest", stage, job, context, "{message}"),
+            Level::Debug => tracing::debug!(target: "gristmill::guest", stage, job, context, "{message}"),
+            Level::Info => tracing::info!(target: "gristmill::guest", stage, job, context, "{message}"),
+            Level::Warn => tracing::warn!(target: "gristmill::guest", stage, job, context, "{message}"),
+            Level::Error | Level::Critical => {
+                tracing::error!(target: "gristmill::guest", stage, job, context, "{message}");
+            }
+        }
+        Ok(())
+    }
+}

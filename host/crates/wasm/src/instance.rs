@@ -1,0 +1,67 @@
+//! One instance of a stage: a store, what lives in it, and what is renewed for each call.
+
+use std::sync::Arc;
+
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use super::bindings::{LlmStage, LlmStagePre};
+use super::output::Tail;
+use super::state::{CallState, Surroundings};
+use gristmill_core::ports::Call;
+
+/// Most resources of the component model that a guest may hold.
+const MOST_HANDLES: usize = 1_000;
+
+/// A store and the guest in it.
+pub(super) struct Instance {
+    store: Store<CallState>,
+    /// `None` until it is made, within the limits of its first call.
+    guest: Option<LlmStage>,
+}
+
+impl Instance {
+    /// A store in which nothing runs yet.
+    pub(super) fn empty(engine: &Engine, surroundings: &Arc<Surroundings>) -> Self {
+        let mut store = Store::new(engine, CallState::new(Arc::clone(surroundings)));
+        store.limiter(|state| &mut state.memory);
+        store.set_max_component_handles(MOST_HANDLES);
+        store.epoch_deadline_callback(|mut store| match store.data_mut().cpu.tick() {
+            Ok(()) => Ok(UpdateDeadline::Yield(1)),
+            Err(hit) => Err(wasmtime::Error::new(hit)),
+        });
+        Self { store, guest: None }
+    }
+
+    /// Begins a call: it has everything anew that is counted by call, whatever the calls before it have used up. Gives
+    /// what the call will have printed.
+    pub(super) fn begin(&mut self, call: Option<&Call>) -> Tail {
+        let state = self.store.data_mut();
+        state.begin(call);
+        let printed = state.printed.clone();
+        // Twice the output, so that a moderate excess is named as such by the host instead of ending in a trap here.
+        let output = state.surroundings.limits.output;
+        self.store.set_hostcall_fuel(output.saturating_mul(2).saturating_add(1 << 20));
+        self.store.set_epoch_deadline(1);
+        printed
+    }
+
+    /// The guest, once it is made.
+    pub(super) fn guest(&mut self) -> Option<(&LlmStage, &mut Store<CallState>)> {
+        self.guest.as_ref().map(|guest| (guest, &mut self.store))
+    }
+
+    /// Makes the guest. It is not ready for items before its `init`.
+    pub(super) async fn make(
+        &mut self,
+        linked: &LlmStagePre<CallState>,
+    ) -> wasmtime::Result<(&LlmStage, &mut Store<CallState>)> {
+        let guest = linked.instantiate_async(&mut self.store).await?;
+        Ok((self.guest.insert(guest), &mut self.store))
+    }
+
+    /// Whether another call would find enough room. Memory never shrinks: what one item needed, or a stage forgets to
+    /// free, is missing to the next.
+    pub(super) fn has_room(&self) -> bool {
+        self.store.data().memory.is_half_free()
+    }
+}

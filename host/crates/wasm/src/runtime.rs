@@ -1,0 +1,196 @@
+//! Once per process: the engine, its clock, the linkers, and the loading of modules.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
+
+use super::bindings::{LlmStagePre, gristmill};
+use super::cache::Cache;
+use super::error::{LoadError, Reason};
+use super::grants::{self, Grants};
+use super::limits::{Isolation, StageLimits, TICK};
+use super::slots::Slots;
+use super::stage::WasmStage;
+use super::state::{CallState, Surroundings};
+use gristmill_core::ports::Model;
+
+/// How the process runs components.
+#[derive(Debug, Clone)]
+pub struct RuntimeSettings {
+    /// Where compiled code is kept between starts.
+    pub cache: PathBuf,
+    /// Most instances alive at a time, over all stages, those that wait for a call included. Calls beyond wait.
+    pub instances: NonZeroUsize,
+    /// The largest memory limit of any stage, in bytes.
+    pub largest_memory: usize,
+    /// Cancelled when the host is asked to stop; guests can see it.
+    pub shutdown: CancellationToken,
+}
+
+/// A stage to be loaded.
+pub struct StageSpec {
+    /// The pipeline's name.
+    pub pipeline: Arc<str>,
+    /// The stage's name.
+    pub name: Arc<str>,
+    /// How the pipeline file names the module, for messages.
+    pub module: String,
+    /// The module's bytes.
+    pub wasm: Vec<u8>,
+    /// Its configuration.
+    pub config: serde_json::Value,
+    /// What it may call.
+    pub grants: Grants,
+    /// What it may use.
+    pub limits: StageLimits,
+    /// Which of its calls share an instance.
+    pub isolation: Isolation,
+    /// What answers its requests; used only with the grant.
+    pub model: Option<Arc<dyn Model>>,
+}
+
+/// The engine and what belongs to it.
+pub struct Runtime {
+    engine: Engine,
+    with_llm: Linker<CallState>,
+    without_llm: Linker<CallState>,
+    cache: Cache,
+    slots: Arc<Slots>,
+    shutdown: CancellationToken,
+}
+
+/// A component of Rust has about 4 core instances, one of Python more than 20.
+const CORE_INSTANCES_EACH: u32 = 50;
+/// The largest module taken, in bytes.
+const LARGEST_MODULE: usize = 64 << 20;
+
+impl Runtime {
+    /// Makes the engine and starts its clock, a thread that ends with the engine.
+    ///
+    /// # Errors
+    /// When the machine cannot give the address space or the thread.
+    pub fn new(settings: RuntimeSettings) -> anyhow::Result<Self> {
+        let engine = Engine::new(&config(&settings))?;
+        start_clock(&engine)?;
+        let mut without_llm = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut without_llm)?;
+        gristmill::stage::types::add_to_linker::<_, HasSelf<CallState>>(&mut without_llm, |state| state)?;
+        gristmill::stage::logging::add_to_linker::<_, HasSelf<CallState>>(&mut without_llm, |state| state)?;
+        gristmill::stage::context::add_to_linker::<_, HasSelf<CallState>>(&mut without_llm, |state| state)?;
+        let mut with_llm = without_llm.clone();
+        gristmill::stage::llm_types::add_to_linker::<_, HasSelf<CallState>>(&mut with_llm, |state| state)?;
+        gristmill::stage::llm::add_to_linker::<_, HasSelf<CallState>>(&mut with_llm, |state| state)?;
+        Ok(Self {
+            engine,
+            with_llm,
+            without_llm,
+            cache: Cache::open(&settings.cache),
+            slots: Arc::new(Slots::new(settings.instances.get())),
+            shutdown: settings.shutdown,
+        })
+    }
+
+    /// Loads a stage: checks what it is and what it wants, compiles it, asks what it takes, checks the configuration
+    /// against that, and makes one instance ready to see that it can be.
+    ///
+    /// # Errors
+    /// The first reason not to take it.
+    pub async fn load(&self, spec: StageSpec) -> Result<WasmStage, LoadError> {
+        let (stage, module) = (spec.name.to_string(), spec.module.clone());
+        self.load_checked(spec).await.map_err(|reason| LoadError { stage, module, reason })
+    }
+
+    async fn load_checked(&self, spec: StageSpec) -> Result<WasmStage, Reason> {
+        check_header(&spec.wasm)?;
+        let digest: String = Sha256::digest(&spec.wasm).iter().map(|byte| format!("{byte:02x}")).collect();
+        let component = self.compile(digest.clone(), spec.wasm).await?;
+        grants::check(&component, &self.engine, spec.grants)?;
+        let linker = if spec.grants.llm { &self.with_llm } else { &self.without_llm };
+        let linked = linker.instantiate_pre(&component).and_then(LlmStagePre::new).map_err(Reason::Contract)?;
+        let surroundings = Surroundings {
+            pipeline: spec.pipeline,
+            stage: spec.name,
+            model: spec.model.filter(|_| spec.grants.llm),
+            shutdown: self.shutdown.clone(),
+            limits: spec.limits,
+            isolation: spec.isolation,
+        };
+        WasmStage::ready(linked, digest, Arc::new(surroundings), &spec.config, Arc::clone(&self.slots)).await
+    }
+
+    async fn compile(&self, digest: String, wasm: Vec<u8>) -> Result<Component, Reason> {
+        let (engine, cache) = (self.engine.clone(), self.cache.clone());
+        let compiled = tokio::task::spawn_blocking(move || cache.compile(&engine, &digest, &wasm)).await;
+        match compiled {
+            Ok(compiled) => compiled.map_err(Reason::Compile),
+            Err(panicked) => Err(Reason::Compile(wasmtime::Error::new(panicked))),
+        }
+    }
+}
+
+fn config(settings: &RuntimeSettings) -> Config {
+    let instances = u32::try_from(settings.instances.get()).unwrap_or(u32::MAX);
+    let several = |each: u32| instances.saturating_mul(each);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(instances)
+        .total_core_instances(several(CORE_INSTANCES_EACH))
+        .max_core_instances_per_component(CORE_INSTANCES_EACH)
+        .total_memories(several(2))
+        .max_memories_per_component(4)
+        .total_tables(several(8))
+        .max_tables_per_component(16)
+        .table_elements(20_000)
+        .total_stacks(instances)
+        .max_memory_size(settings.largest_memory)
+        // The pages a guest touched first are wiped in place instead of being given back and faulted in anew.
+        .linear_memory_keep_resident(64 << 10)
+        .table_keep_resident(16 << 10)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift)
+        .epoch_interruption(true)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_init_cow(true)
+        .wasm_memory64(false)
+        .wasm_tail_call(false)
+        .wasm_relaxed_simd(false)
+        .wasm_backtrace_max_frames(None);
+    config
+}
+
+/// Advances the epoch. The thread holds the engine weakly and ends with it.
+fn start_clock(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("epoch".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// Refuses what is certainly no component, in words that say what it is.
+fn check_header(wasm: &[u8]) -> Result<(), Reason> {
+    let what = match wasm {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] if wasm.len() <= LARGEST_MODULE => return Ok(()),
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {
+            format!("has {} bytes; the largest module taken has {LARGEST_MODULE}", wasm.len())
+        }
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            "is a core WebAssembly module, not a component; in Rust, build it for the target wasm32-wasip2".into()
+        }
+        [0x7f, b'E', b'L', b'F', ..] => {
+            "is compiled native code, which is never taken from a file; give the .wasm it was made from".into()
+        }
+        _ => "is not a WebAssembly component".into(),
+    };
+    Err(Reason::NotAComponent(what))
+}

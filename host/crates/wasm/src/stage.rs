@@ -1,0 +1,300 @@
+//! Once per stage of a pipeline: a compiled, linked and configured component, and the calls of it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use wasmtime::{Store, Trap};
+
+use super::bindings::{LlmStage, LlmStagePre};
+use super::convert;
+use super::error::{ConfigFault, HostFault, Reason};
+use super::instance::Instance;
+use super::limits::{Isolation, LimitHit};
+use super::output::printable;
+use super::slots::{Slots, StageId, Wish};
+use super::state::{CallState, Surroundings};
+use gristmill_core::model::{Failure, Outcome};
+use gristmill_core::ports::{Call, Stage, StageError};
+
+/// What a stage says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its own name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// One line for people.
+    pub description: String,
+    /// Media types it takes; empty means any.
+    pub accepts: Vec<String>,
+    /// Labels its outputs may name.
+    pub branches: Vec<String>,
+}
+
+/// A stage that runs in the sandbox.
+pub struct WasmStage {
+    linked: LlmStagePre<CallState>,
+    surroundings: Arc<Surroundings>,
+    config: String,
+    description: Description,
+    digest: String,
+    slots: Arc<Slots>,
+    id: StageId,
+}
+
+impl Drop for WasmStage {
+    fn drop(&mut self) {
+        self.slots.forget(self.id);
+    }
+}
+
+/// Whether a guest has had its `init`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guest {
+    New,
+    Ready,
+}
+
+/// How a call of a guest failed.
+enum CallError {
+    /// Its wall time was over.
+    Timeout,
+    /// It trapped or hit a limit; with what it printed last.
+    Broke { error: wasmtime::Error, printed: String },
+    /// The host could not give it an instance.
+    Host(anyhow::Error),
+}
+
+impl WasmStage {
+    /// Asks the component what it is, checks the configuration, and makes one instance ready.
+    pub(super) async fn ready(
+        linked: LlmStagePre<CallState>,
+        digest: String,
+        surroundings: Arc<Surroundings>,
+        config: &serde_json::Value,
+        slots: Arc<Slots>,
+    ) -> Result<Self, Reason> {
+        let mut stage = Self {
+            linked,
+            surroundings,
+            config: config.to_string(),
+            description: Description {
+                name: String::new(),
+                version: String::new(),
+                description: String::new(),
+                accepts: Vec::new(),
+                branches: Vec::new(),
+            },
+            digest,
+            id: slots.new_stage(),
+            slots,
+        };
+        let refused = |function| {
+            move |error: CallError| {
+                let failure = match classify(error) {
+                    StageError::Host(error) => format!("{error:#}"),
+                    other => other.to_string(),
+                };
+                Reason::Call { function, failure }
+            }
+        };
+        let describe = async |_, guest: &LlmStage, store: &mut Store<CallState>| {
+            guest.gristmill_stage_lifecycle().call_describe(store).await
+        };
+        let descriptor = stage.call(None, describe).await.map_err(refused("describe"))?;
+        check_config(descriptor.config_schema_json.as_deref(), config)?;
+        let init = async |_, guest: &LlmStage, store: &mut Store<CallState>| {
+            guest.gristmill_stage_lifecycle().call_init(store, &stage.config).await
+        };
+        stage.call(None, init).await.map_err(refused("init"))?.map_err(|faults| {
+            let fault = |fault| {
+                let super::bindings::exports::gristmill::stage::lifecycle::ConfigFault { pointer, message } = fault;
+                ConfigFault { pointer, message: printable(&message) }
+            };
+            Reason::Config(faults.into_iter().map(fault).collect())
+        })?;
+        stage.description = Description {
+            name: descriptor.name,
+            version: descriptor.version,
+            description: descriptor.description,
+            accepts: descriptor.accepts,
+            branches: descriptor.branches.into_iter().map(|branch| branch.label).collect(),
+        };
+        Ok(stage)
+    }
+
+    /// What the stage says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// SHA-256 of the module, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Calls into an instance within the wall time. Whatever happens, the instance is thrown away afterwards, unless the
+    /// stage shares its instances and the guest came back in good order: also when this call is dropped.
+    async fn call<T>(
+        &self,
+        call: Option<&Call>,
+        body: impl AsyncFnOnce(Guest, &LlmStage, &mut Store<CallState>) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let slot = self.slots.take(self.id, self.wish(call)).await;
+        let mut slot = slot.context("the runtime is gone").map_err(CallError::Host)?;
+        let fresh = || Instance::empty(self.linked.engine(), &self.surroundings);
+        let instance = slot.instance.get_or_insert_with(fresh);
+        let printed = instance.begin(call);
+        let work = async {
+            if let Some((guest, store)) = instance.guest() {
+                return body(Guest::Ready, guest, store).await;
+            }
+            let (guest, store) = instance.make(&self.linked).await?;
+            body(Guest::New, guest, store).await
+        };
+        let wall = self.surroundings.limits.wall;
+        match tokio::time::timeout(wall, work).await {
+            Ok(Ok(value)) => {
+                // Only what was made ready for items is worth keeping: not the guest that was asked what it is.
+                if call.is_some() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {
+                    slot.keep(self.id);
+                }
+                Ok(value)
+            }
+            Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                Err(CallError::Host(anyhow::anyhow!("no room for another instance: {error:#}")))
+            }
+            Ok(Err(error)) => Err(CallError::Broke { error, printed: printed.line() }),
+            Err(_) => Err(CallError::Timeout),
+        }
+    }
+
+    /// A further attempt gets a fresh instance in any case: what broke the first may be what others left behind.
+    fn wish(&self, call: Option<&Call>) -> Wish {
+        match (self.surroundings.isolation, call) {
+            (Isolation::Shared, Some(call)) if call.attempt == 1 => Wish::Idle,
+            _ => Wish::Fresh,
+        }
+    }
+}
+
+#[async_trait]
+impl Stage for WasmStage {
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
+        if let Some(refused) = refuse_type(&self.description, call.item.content_type.as_deref()) {
+            return Ok(Outcome::Reject(refused));
+        }
+        let event = convert::event(call, &self.surroundings.stage, &self.digest);
+        let process = async |state: Guest, guest: &LlmStage, store: &mut Store<CallState>| {
+            if state == Guest::New
+                && let Err(faults) = guest.gristmill_stage_lifecycle().call_init(&mut *store, &self.config).await?
+            {
+                let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+                let message = format!("init took this configuration at load and refuses it now: {}", faults.join("; "));
+                return Err(wasmtime::Error::msg(message));
+            }
+            guest.gristmill_stage_handler().call_process(store, &event).await
+        };
+        let answer = self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        let outcome = answer.map(convert::outcome).map_err(convert::stage_error)?;
+        if let Outcome::Emit(outputs) = &outcome {
+            check_outputs(outputs, &self.description, self.surroundings.limits.output)?;
+        }
+        Ok(outcome)
+    }
+}
+
+fn classify_in(wall: std::time::Duration) -> impl FnOnce(CallError) -> StageError {
+    move |error| match error {
+        CallError::Timeout => {
+            let message = format!("the stage did not answer within its {wall:?} (limits.wall)");
+            StageError::Retry { failure: Failure::new("timeout", message), after: None }
+        }
+        other => classify(other),
+    }
+}
+
+/// The one place where the ways a guest can break become decisions.
+fn classify(error: CallError) -> StageError {
+    let (error, printed) = match error {
+        CallError::Host(error) => return StageError::Host(error),
+        CallError::Timeout => {
+            let failure = Failure::new("timeout", "the stage did not answer within its time (limits.wall)");
+            return StageError::Retry { failure, after: None };
+        }
+        CallError::Broke { error, printed } => (error, printed),
+    };
+    if let Some(fault) = error.downcast_ref::<HostFault>() {
+        return StageError::Host(fault.clone().into());
+    }
+    if let Some(hit) = error.downcast_ref::<LimitHit>() {
+        return StageError::Trap(match hit {
+            LimitHit::Memory { .. } => Failure::new("memory-limit", format!("{hit} (limits.memory)")),
+            LimitHit::Cpu { .. } => Failure::new("cpu-limit", format!("{hit} (limits.cpu)")),
+        });
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        let message = match printed.as_str() {
+            "" => trap.to_string(),
+            printed => format!("{trap}; it printed: {printed}"),
+        };
+        return StageError::Trap(Failure::new("trap", message));
+    }
+    StageError::Trap(Failure::new("bad-call", printable(&format!("the sandbox ended the call: {error:#}"))))
+}
+
+/// Holds the configuration against the stage's own schema.
+fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), Reason> {
+    let Some(schema) = schema else {
+        let empty = config.as_object().is_none_or(serde_json::Map::is_empty);
+        let fault = ConfigFault { pointer: String::new(), message: "the stage takes no configuration".into() };
+        return if empty { Ok(()) } else { Err(Reason::Config(vec![fault])) };
+    };
+    let schema = serde_json::from_str(schema).map_err(|error| Reason::Schema(error.to_string()))?;
+    let validator = jsonschema::draft202012::new(&schema).map_err(|error| Reason::Schema(error.to_string()))?;
+    let fault = |error: jsonschema::ValidationError<'_>| ConfigFault {
+        pointer: error.instance_path().to_string(),
+        message: error.to_string(),
+    };
+    let faults: Vec<ConfigFault> = validator.iter_errors(config).map(fault).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Reason::Config(faults)) }
+}
+
+/// The rejection of an item whose media type the stage does not take. An item without a type is let through: the
+/// stage may look at the content.
+fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<Failure> {
+    let full = content_type.filter(|_| !description.accepts.is_empty())?;
+    let bare = full.split(';').next().unwrap_or(full).trim().to_ascii_lowercase();
+    let taken = description.accepts.iter().any(|accepted| match accepted.strip_suffix('*') {
+        Some(start) => bare.starts_with(start),
+        None => *accepted == bare,
+    });
+    (!taken).then(|| {
+        let message = format!("the stage takes {}, not {:?}", description.accepts.join(", "), printable(&bare));
+        Failure::new("unsupported-media-type", message)
+    })
+}
+
+/// Bounds what a stage emits, and holds it to the branches it declared.
+fn check_outputs(
+    outputs: &[gristmill_core::model::Output],
+    description: &Description,
+    most: usize,
+) -> Result<(), StageError> {
+    let size: usize = outputs.iter().map(convert::size).sum();
+    if size > most {
+        let message = format!("the stage emits {size} bytes; at most {most} are allowed (limits.output)");
+        return Err(StageError::Permanent(Failure::new("output-too-large", message)));
+    }
+    for branch in outputs.iter().filter_map(|output| output.branch.as_ref()) {
+        if !description.branches.contains(branch) {
+            let message =
+                format!("an output names the branch {:?}, which the stage does not declare", printable(branch));
+            return Err(StageError::Permanent(Failure::new("undeclared-branch", message)));
+        }
+    }
+    Ok(())
+}

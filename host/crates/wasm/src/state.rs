@@ -1,0 +1,98 @@
+//! What a store holds while a call runs: the guest's limits, its empty WASI, and who is calling.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::limits::{CpuBudget, Isolation, MemoryLimiter, StageLimits};
+use super::output::Tail;
+use gristmill_core::ports::{Call, Model};
+
+/// What is the same in every call of a stage.
+pub(super) struct Surroundings {
+    pub(super) pipeline: Arc<str>,
+    pub(super) stage: Arc<str>,
+    /// `None` without the grant.
+    pub(super) model: Option<Arc<dyn Model>>,
+    /// Cancelled when the host is asked to stop.
+    pub(super) shutdown: CancellationToken,
+    pub(super) limits: StageLimits,
+    pub(super) isolation: Isolation,
+}
+
+/// The identity of the item being processed; absent while a stage is described or made ready at load.
+pub(super) struct Current {
+    pub(super) job: gristmill_core::model::JobId,
+    pub(super) item: Arc<str>,
+    pub(super) edition: gristmill_core::ports::Edition,
+}
+
+/// The data of a store.
+pub(super) struct CallState {
+    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) current: Option<Current>,
+    pub(super) deadline: Instant,
+    pub(super) memory: MemoryLimiter,
+    pub(super) cpu: CpuBudget,
+    pub(super) printed: Tail,
+    pub(super) logged: usize,
+    /// How often each request was made in this call, by idempotency key or by its content.
+    pub(super) requests: HashMap<String, u32>,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+/// Most resources (streams, pollables) a guest may hold.
+const MOST_RESOURCES: usize = 1_000;
+/// Most random bytes in one request.
+const MOST_RANDOM: u64 = 64 << 10;
+
+impl CallState {
+    /// For an instance; its calls begin with [`CallState::begin`].
+    pub(super) fn new(surroundings: Arc<Surroundings>) -> Self {
+        let printed = Tail::default();
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(printed.clone()).stderr(printed.clone()).max_random_size(MOST_RANDOM);
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_RESOURCES);
+        let limits = surroundings.limits;
+        Self {
+            surroundings,
+            current: None,
+            deadline: Instant::now(),
+            memory: MemoryLimiter::new(limits.memory),
+            cpu: CpuBudget::new(limits.cpu),
+            printed,
+            logged: 0,
+            requests: HashMap::new(),
+            wasi: wasi.build(),
+            table,
+        }
+    }
+
+    /// Renews what belongs to one call. Memory is the instance's: what it holds, it goes on holding.
+    pub(super) fn begin(&mut self, call: Option<&Call>) {
+        let limits = self.surroundings.limits;
+        self.current = call.map(|call| Current {
+            job: call.job.clone(),
+            item: call.item.id.as_str().into(),
+            edition: call.edition,
+        });
+        self.deadline = Instant::now() + limits.wall;
+        self.cpu = CpuBudget::new(limits.cpu);
+        self.printed.clear();
+        self.logged = 0;
+        self.requests.clear();
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

@@ -1,0 +1,231 @@
+//! The test language of the sandbox.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_core::model::{
+    ChatFailure, ChatRequest, ChatResponse, Content, EventId, FinishReason, Item, ItemId, JobId, Outcome, Partition,
+    Position, Timestamp, Usage,
+};
+use gristmill_core::ports::{Call, Caller, Edition, Model, Stage, StageError};
+use gristmill_wasm::{Grants, Isolation, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// A guest that `cargo stages` built.
+pub(crate) fn guest(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo stages` first", path.display()))
+}
+
+/// A standard stage that `cargo stages` built.
+pub(crate) fn standard(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("stages").join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo stages` first", path.display()))
+}
+
+/// A model that answers "answer to …" after a time that depends on the question.
+pub(crate) fn scripted(wait: fn(&str) -> Duration) -> Arc<dyn Model> {
+    Arc::new(Scripted(wait))
+}
+
+/// A model that always says this.
+pub(crate) fn always(text: &'static str) -> Arc<dyn Model> {
+    Arc::new(Always(text))
+}
+
+/// A model whose host cannot remember what was paid.
+pub(crate) fn without_store() -> Arc<dyn Model> {
+    Arc::new(WithoutStore)
+}
+
+struct WithoutStore;
+
+#[async_trait]
+impl Model for WithoutStore {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        Err(ChatFailure::Store("the state store does not work: its disk is gone".into()))
+    }
+}
+
+/// A model that answers with the item that asks, and how many equal requests this was.
+pub(crate) fn who_asks() -> Arc<dyn Model> {
+    Arc::new(WhoAsks)
+}
+
+struct WhoAsks;
+
+#[async_trait]
+impl Model for WhoAsks {
+    async fn chat(&self, caller: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        Ok(said(format!("{} {}", caller.item, caller.repeat)))
+    }
+}
+
+struct Always(&'static str);
+
+#[async_trait]
+impl Model for Always {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        Ok(said(self.0.to_owned()))
+    }
+}
+
+struct Scripted(fn(&str) -> Duration);
+
+#[async_trait]
+impl Model for Scripted {
+    async fn chat(&self, _: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        let Some(Content::Text(question)) = request.messages.last().and_then(|message| message.content.last()) else {
+            panic!("a question is text");
+        };
+        tokio::time::sleep((self.0)(question)).await;
+        Ok(said(format!("answer to {question}")))
+    }
+}
+
+fn said(text: String) -> ChatResponse {
+    ChatResponse {
+        text,
+        finish_reason: FinishReason::Stop,
+        usage: Usage::default(),
+        model: "test/scripted".into(),
+        provider_request_id: None,
+        cached: false,
+    }
+}
+
+/// A runtime of its own, with an own cache folder.
+pub(crate) struct Sandbox {
+    cache: Arc<TempDir>,
+    instances: usize,
+    limits: StageLimits,
+    isolation: Isolation,
+    grants: Grants,
+    model: Arc<dyn Model>,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            cache: Arc::new(tempfile::tempdir().unwrap()),
+            instances: 16,
+            limits: StageLimits::default(),
+            isolation: Isolation::Item,
+            grants: Grants { llm: true },
+            model: scripted(|_| Duration::ZERO),
+        }
+    }
+
+    /// The same host started again.
+    pub(crate) fn again(&self) -> Self {
+        let (cache, model) = (Arc::clone(&self.cache), Arc::clone(&self.model));
+        Self { cache, model, ..*self }
+    }
+
+    pub(crate) fn instances(self, instances: usize) -> Self {
+        Self { instances, ..self }
+    }
+
+    pub(crate) fn limits(self, limits: StageLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    pub(crate) fn shared(self) -> Self {
+        Self { isolation: Isolation::Shared, ..self }
+    }
+
+    pub(crate) fn grants(self, grants: Grants) -> Self {
+        Self { grants, ..self }
+    }
+
+    pub(crate) fn model(self, model: Arc<dyn Model>) -> Self {
+        Self { model, ..self }
+    }
+
+    pub(crate) fn cached_files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.cache.path().join("stages")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    pub(crate) fn runtime(&self) -> Arc<Runtime> {
+        let settings = RuntimeSettings {
+            cache: self.cache.path().join("stages"),
+            instances: self.instances.try_into().unwrap(),
+            largest_memory: self.limits.memory,
+            shutdown: CancellationToken::new(),
+        };
+        Arc::new(Runtime::new(settings).unwrap())
+    }
+
+    pub(crate) async fn load(&self, wasm: Vec<u8>, config: serde_json::Value) -> Result<Loaded, LoadError> {
+        self.load_into(&self.runtime(), wasm, config).await
+    }
+
+    /// Beside the other stages of a runtime.
+    pub(crate) async fn load_into(
+        &self,
+        runtime: &Arc<Runtime>,
+        wasm: Vec<u8>,
+        config: serde_json::Value,
+    ) -> Result<Loaded, LoadError> {
+        let spec = StageSpec {
+            pipeline: "test".into(),
+            name: "under-test".into(),
+            module: "test.wasm".into(),
+            wasm,
+            config,
+            grants: self.grants,
+            limits: self.limits,
+            isolation: self.isolation,
+            model: Some(Arc::clone(&self.model)),
+        };
+        let stage = runtime.load(spec).await?;
+        Ok(Loaded { stage, _runtime: Arc::clone(runtime) })
+    }
+
+    pub(crate) async fn misbehave(&self) -> Loaded {
+        self.load(guest("misbehave"), serde_json::json!({})).await.unwrap()
+    }
+}
+
+/// A stage with the runtime it lives in.
+pub(crate) struct Loaded {
+    stage: WasmStage,
+    _runtime: Arc<Runtime>,
+}
+
+impl Loaded {
+    pub(crate) async fn run(&self, text: &str) -> Result<Outcome, StageError> {
+        self.run_typed(text, None).await
+    }
+
+    pub(crate) async fn run_typed(&self, text: &str, content_type: Option<&str>) -> Result<Outcome, StageError> {
+        self.run_bytes(text.as_bytes().to_vec(), content_type).await
+    }
+
+    pub(crate) async fn run_bytes(&self, bytes: Vec<u8>, content_type: Option<&str>) -> Result<Outcome, StageError> {
+        self.stage.run(&call(7, bytes, content_type, 1)).await
+    }
+
+    /// The item at this position, for this time.
+    pub(crate) async fn run_at(&self, position: u128, text: &str, attempt: u32) -> Result<Outcome, StageError> {
+        self.stage.run(&call(position, text.as_bytes().to_vec(), None, attempt)).await
+    }
+}
+
+fn call(position: u128, bytes: Vec<u8>, content_type: Option<&str>, attempt: u32) -> Call {
+    let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(position) };
+    let job = JobId::new("test", &event);
+    let item = Item {
+        id: ItemId::root(&job),
+        key: None,
+        payload: bytes.into(),
+        content_type: content_type.map(Into::into),
+        headers: Vec::new(),
+        attributes: Vec::new(),
+    };
+    Call { job, event, timestamp: Timestamp(0), item, attempt, edition: Edition::default() }
+}

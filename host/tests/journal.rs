@@ -1,0 +1,122 @@
+//! Paid answers in the store: a process that comes after another pays for nothing again.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use gristmill_core::model::{
+    CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EventId, FinishReason, Format, JobId,
+    Partition, Position, Role, Timestamp, Usage,
+};
+use gristmill_core::ports::{Caller, Edition, Model, Store};
+use gristmill_llm::Journaled;
+use gristmill_store::{Settings, Sqlite};
+
+fn settings(folder: &Path) -> Settings {
+    Settings::new(folder, "p", Arc::new(Timestamp::default))
+}
+
+fn job(position: u64) -> JobId {
+    let partition = Partition { topic: "in".into(), index: 0 };
+    JobId::new("p", &EventId { partition, position: Position(position.into()) })
+}
+
+/// Says so many letters, each time another.
+struct Counting {
+    calls: AtomicU32,
+    letters: usize,
+}
+
+impl Counting {
+    fn new(letters: usize) -> Arc<Self> {
+        Arc::new(Self { calls: AtomicU32::new(0), letters })
+    }
+
+    fn calls(&self) -> u32 {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+/// The model as one journal has it.
+struct Shared(Arc<Counting>);
+
+#[async_trait]
+impl Model for Shared {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
+        Ok(ChatResponse {
+            text: format!("{number:0width$}", width = self.0.letters),
+            finish_reason: FinishReason::Other("paused".into()),
+            usage: Usage { output_tokens: Some(3), cost_nano_usd: Some(17), ..Usage::default() },
+            model: "test/counting".into(),
+            provider_request_id: Some(format!("id-{number}")),
+            cached: false,
+        })
+    }
+}
+
+fn journal(model: &Arc<Counting>, settings: Settings) -> Journaled<Shared> {
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(settings).unwrap());
+    Journaled::new(Shared(Arc::clone(model)), 1 << 20, Some(store))
+}
+
+fn caller(job: JobId, repeat: u32) -> Caller {
+    Caller { job, stage: "enrich".into(), item: "item".into(), repeat, edition: Edition::default() }
+}
+
+fn request(text: &str) -> ChatRequest {
+    ChatRequest {
+        model: None,
+        messages: vec![ChatMessage { role: Role::User, content: vec![Content::Text(text.into())] }],
+        format: Format::Text,
+        temperature: None,
+        top_p: None,
+        max_output_tokens: None,
+        stop: Vec::new(),
+        seed: None,
+        idempotency_key: None,
+        timeout: None,
+        cache: CacheUse::Normal,
+        options: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_pays_for_nothing_that_the_first_has_paid() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Counting::new(1);
+    let mut answers = Vec::new();
+    for process in 0..2 {
+        let journal = journal(&model, settings(folder.path()));
+        for call in 0..8 {
+            let answer = journal.chat(&caller(job(call / 4), (call % 2) as u32), &request("hello")).await.unwrap();
+            // The last two of each four repeat the first two.
+            assert_eq!(answer.cached, process == 1 || call % 4 > 1);
+            answers.push(ChatResponse { cached: false, ..answer });
+        }
+    }
+    assert_eq!(model.calls(), 4);
+    assert_eq!(answers[..8], answers[8..], "with usage, reason and the provider's id");
+}
+
+#[tokio::test]
+async fn a_full_store_stops_paying() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Counting::new(50_000);
+    let journal = journal(&model, Settings { max_size: 1 << 20, ..settings(folder.path()) });
+    let mut position = 0;
+    let failure = loop {
+        match journal.chat(&caller(job(position), 0), &request("hello")).await {
+            Ok(_) => position += 1,
+            Err(failure) => break failure,
+        }
+    };
+    assert!(matches!(&failure, ChatFailure::Store(reason) if reason.contains("store.max_size")), "{failure:?}");
+    let paid = model.calls();
+    let again = journal.chat(&caller(job(position), 0), &request("hello")).await;
+    assert_eq!(again, Err(failure));
+    assert_eq!(model.calls(), paid, "a broken store is asked before the model, and says no");
+}

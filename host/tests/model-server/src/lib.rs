@@ -1,0 +1,294 @@
+//! A server that speaks OpenAI's chat completions and misbehaves on request. It takes a free port of this machine, counts
+//! what it was asked and what would have been paid for, and stops when it is dropped.
+//!
+//! ```ignore
+//! let script = Script::new().when("invoice", [Behaviour::rate_limited("1"), Behaviour::answer("paid")]);
+//! let server = ModelServer::start(script).await;
+//! // … ask server.base_url() …
+//! assert_eq!((server.calls(), server.paid()), (2, 1));
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "a server for tests stops at the first surprise")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::routing::post;
+use axum::{Json, Router};
+use bytes::Bytes;
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// How one call is answered.
+#[derive(Debug, Clone)]
+pub enum Behaviour {
+    /// A whole answer with this text.
+    Answer(String),
+    /// The same, once the test calls `release`.
+    Held(String),
+    /// These bytes as they are.
+    Raw { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    /// Nothing, for ever.
+    Silence,
+    /// An answer that comes a byte at a time, without end.
+    Drip,
+    /// So many bytes without saying before how many.
+    Flood(usize),
+    /// The start of an answer, then the connection breaks.
+    BreakOff,
+}
+
+impl Behaviour {
+    /// A whole answer.
+    pub fn answer(text: impl Into<String>) -> Self {
+        Self::Answer(text.into())
+    }
+
+    /// 429, to come again after so many seconds or at such a date.
+    pub fn rate_limited(retry_after: impl Into<String>) -> Self {
+        let body = json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
+        Self::Raw { status: 429, headers: vec![("retry-after", retry_after.into())], body: body.to_string() }
+    }
+
+    /// A status with an error as OpenAI words it.
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        let body = json!({"error": {"message": message, "type": "error", "param": null, "code": code}});
+        Self::Raw { status, headers: vec![("content-type", "application/json".into())], body: body.to_string() }
+    }
+
+    /// 200 with this content type and body.
+    pub fn ok(content_type: &str, body: impl Into<String>) -> Self {
+        Self::Raw { status: 200, headers: vec![("content-type", content_type.into())], body: body.into() }
+    }
+
+    /// A redirect that keeps method and body.
+    pub fn redirect(to: impl Into<String>) -> Self {
+        Self::Raw { status: 307, headers: vec![("location", to.into())], body: String::new() }
+    }
+}
+
+/// What the server does with which prompt.
+#[derive(Debug, Default)]
+pub struct Script {
+    rules: Vec<(String, Vec<Behaviour>)>,
+}
+
+impl Script {
+    /// Answers "ok" to everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Prompts that hold this text get these behaviours one after the other; the last one stays. The first rule that
+    /// fits counts; an empty text fits every prompt.
+    pub fn when(mut self, text: &str, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
+        self.rules.push((text.to_owned(), behaviours.into_iter().collect()));
+        self
+    }
+}
+
+/// One request as it came.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub body: Value,
+    pub authorization: Option<String>,
+}
+
+/// The server.
+pub struct ModelServer {
+    base_url: String,
+    state: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    rules: Vec<(String, Vec<Behaviour>, AtomicUsize)>,
+    seen: Mutex<Vec<Seen>>,
+    paid: AtomicUsize,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+    held: Semaphore,
+}
+
+impl ModelServer {
+    /// Listens on a free port of this machine.
+    pub async fn start(script: Script) -> Self {
+        let state = Arc::new(Shared {
+            rules: script.rules.into_iter().map(|(text, all)| (text, all, AtomicUsize::new(0))).collect(),
+            seen: Mutex::default(),
+            paid: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+            held: Semaphore::new(0),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(Arc::clone(&state));
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { base_url, state, task }
+    }
+
+    /// What a client calls the base URL.
+    pub fn base_url(&self) -> String {
+        self.base_url.clone()
+    }
+
+    /// Requests so far.
+    pub fn calls(&self) -> usize {
+        self.state.seen.lock().unwrap().len()
+    }
+
+    /// Whole answers so far: what a provider would send a bill for.
+    pub fn paid(&self) -> usize {
+        self.state.paid.load(Ordering::SeqCst)
+    }
+
+    /// Requests that are being answered now.
+    pub fn in_flight(&self) -> usize {
+        self.state.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// The most there ever were at once.
+    pub fn most_in_flight(&self) -> usize {
+        self.state.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    /// All requests so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.state.seen.lock().unwrap().clone()
+    }
+
+    /// Lets so many held answers go, present or future.
+    pub fn release(&self, answers: usize) {
+        self.state.held.add_permits(answers);
+    }
+
+    /// Stops and frees the port, for tests of servers that are not there.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _aborted = (&mut self.task).await;
+    }
+
+    /// Waits until this is true of the server, at most 10 s.
+    pub async fn until(&self, what: &str, is_true: impl Fn(&Self) -> bool) {
+        for _ in 0..2_000 {
+            if is_true(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("not within 10 s: {what}");
+    }
+}
+
+impl Drop for ModelServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Counts a request as long as it is being answered, also if the client goes away.
+struct InFlight(Arc<Shared>);
+
+impl InFlight {
+    fn begin(state: &Arc<Shared>) -> Self {
+        let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        Self(Arc::clone(state))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn complete(State(state): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response<Body> {
+    let in_flight = InFlight::begin(&state);
+    let prompt = body["messages"].to_string();
+    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+    state.seen.lock().unwrap().push(Seen { body, authorization });
+    match state.behaviour(&prompt) {
+        Behaviour::Answer(text) => state.answer(&text),
+        Behaviour::Held(text) => {
+            state.held.acquire().await.unwrap().forget();
+            state.answer(&text)
+        }
+        Behaviour::Raw { status, headers, body } => {
+            let mut response = Response::builder().status(status);
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
+            response.body(body.into()).unwrap()
+        }
+        Behaviour::Silence => std::future::pending().await,
+        Behaviour::Drip => streamed(in_flight, Duration::from_millis(5), usize::MAX, Bytes::from_static(b" "), Ok(())),
+        Behaviour::Flood(bytes) => {
+            const CHUNK: usize = 16 << 10;
+            let chunk = Bytes::from(vec![b' '; CHUNK]);
+            streamed(in_flight, Duration::ZERO, bytes.div_ceil(CHUNK), chunk, Ok(()))
+        }
+        Behaviour::BreakOff => {
+            let start = Bytes::from_static(b"{\"choices\": [{\"message\": {\"content\": \"half of it");
+            streamed(in_flight, Duration::from_millis(5), 1, start, Err("broken off"))
+        }
+    }
+}
+
+impl Shared {
+    fn behaviour(&self, prompt: &str) -> Behaviour {
+        for (text, behaviours, uses) in &self.rules {
+            if prompt.contains(text.as_str()) {
+                let turn = uses.fetch_add(1, Ordering::SeqCst);
+                return behaviours[turn.min(behaviours.len() - 1)].clone();
+            }
+        }
+        Behaviour::answer("ok")
+    }
+
+    fn answer(&self, text: &str) -> Response<Body> {
+        let number = self.paid.fetch_add(1, Ordering::SeqCst) + 1;
+        let message = json!({"role": "assistant", "content": text});
+        let body = json!({
+            "id": format!("chatcmpl-{number}"), "object": "chat.completion", "model": "served",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+        });
+        let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
+        response.body(body.to_string().into()).unwrap()
+    }
+}
+
+/// 200 with the same chunk so many times, each after a pause, then this end.
+fn streamed(
+    in_flight: InFlight,
+    pause: Duration,
+    chunks: usize,
+    chunk: Bytes,
+    end: Result<(), &'static str>,
+) -> Response<Body> {
+    let body = stream::unfold((in_flight, 0), move |(in_flight, sent)| {
+        let chunk = chunk.clone();
+        async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            if sent < chunks {
+                return Some((Ok(chunk), (in_flight, sent + 1)));
+            }
+            // Behind an error the stream is not asked again.
+            end.err().map(|reason| (Err(reason), (in_flight, sent)))
+        }
+    });
+    let response = Response::builder().header("content-type", "application/json");
+    response.body(Body::from_stream(body)).unwrap()
+}
