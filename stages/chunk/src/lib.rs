@@ -53,7 +53,7 @@ impl Stage for Chunk {
             return Ok(Outcome::reject("not-utf8", message));
         };
         if text.trim().is_empty() {
-            return Ok(Outcome::skip("no-text"));
+            return Ok(Outcome::drop("no-text"));
         }
         let outline = Outline::of(text, self.format_of(&event));
         let pieces = split(text, &outline, self.limits);

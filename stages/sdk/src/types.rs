@@ -176,9 +176,9 @@ impl Outcome {
         Self::Reject(Failure::new(code, message))
     }
 
-    /// Filtered on purpose, with a stable kebab-case code.
+    /// Drops the item on purpose, with a stable kebab-case code.
     #[must_use]
-    pub fn skip(code: &str) -> Self {
+    pub fn drop(code: &str) -> Self {
         Self::Drop(code.into())
     }
 }

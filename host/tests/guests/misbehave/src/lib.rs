@@ -68,7 +68,7 @@ impl Stage for Misbehave {
             "chatter" => chatter(),
             "branch" => return Ok(Outcome::one(Output::from(&event).branch(rest))),
             "reject" => return Ok(Outcome::reject("told-to", rest)),
-            "drop" => return Ok(Outcome::skip("told-to")),
+            "drop" => return Ok(Outcome::drop("told-to")),
             "retry" => return Err(StageError::retryable("told-to", rest, Some(1))),
             "permanent" => return Err(StageError::permanent("told-to", rest)),
             "ask" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
