@@ -11,6 +11,7 @@ mod plan;
 mod progress;
 mod retry;
 mod size;
+mod text;
 mod trace;
 
 pub use canonical::{Canonical, Write};
@@ -26,4 +27,5 @@ pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
 pub use retry::RetryPolicy;
 pub use size::Size;
+pub use text::printable;
 pub use trace::{BadTrace, TRACEPARENT, TraceContext};
