@@ -34,15 +34,14 @@ mod transactor;
 #[cfg(test)]
 mod transactor_tests;
 
-pub use admin::{CheckError, Checked, Creation, Role, Topic, TopicFault, check_topics};
+pub use admin::{CheckError, Creation, TopicFault, check_topics};
 pub use embedded::EmbeddedBroker;
 pub use guard::{Full, Unread, may_append, unread};
 pub use replay::{Replay, ReplayError, replay};
 pub use send::{SendError, SendFault, send};
-pub use settings::{HighWater, Settings, SettingsError, SourceSettings, Start};
+pub use settings::{HighWater, Settings, SettingsError, SourceSettings};
 pub use sink::KafkaSink;
-pub use sizes::Tight;
 pub use source::KafkaSource;
 pub use stats::{PartitionStats, topic_stats};
-pub use tail::{From, Tail, Until};
+pub use tail::Tail;
 pub use transactor::{KafkaTransactor, TransactionSettings, TransactorError};

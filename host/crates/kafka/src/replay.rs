@@ -6,9 +6,10 @@ use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
 
 use super::embedded::is_embedded;
-use super::send::{self, send};
+use super::send::send;
 use super::settings::Settings;
 use super::transaction::{Failure, Transactional};
+use gristmill_core::model::Size;
 use gristmill_core::ports::Record;
 
 /// How many dead letters go into one transaction, and how many bytes; one more letter may exceed them.
@@ -89,7 +90,7 @@ impl Replay {
     }
 
     fn size(&self) -> usize {
-        send::size(&self.record) + self.markers.iter().map(send::size).sum::<usize>()
+        self.record.size() + self.markers.size()
     }
 }
 
