@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -15,7 +16,7 @@ use super::log::LogOnly;
 use super::settings::{Settings, check_topic_name, refusal};
 use super::{message, stats};
 use gristmill_core::model::{Event, Generation};
-use gristmill_core::ports::{From, Until};
+use gristmill_core::ports::{From, Records, Until};
 
 /// How many records wait for a reader who is slow; more are not fetched.
 const AHEAD: usize = 64;
@@ -62,6 +63,13 @@ impl Tail {
 
     /// The next record; `None` at the end. Cancel-safe. Records have no generation of their own.
     pub async fn next(&mut self) -> Option<anyhow::Result<Event>> {
+        self.records.recv().await
+    }
+}
+
+#[async_trait]
+impl Records for Tail {
+    async fn next(&mut self) -> Option<anyhow::Result<Event>> {
         self.records.recv().await
     }
 }

@@ -1,16 +1,17 @@
 //! Exactly-once on the real broker: our transactions are seen once or not at all.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gristmill_core::model::Event;
 use gristmill_core::ports::{
-    Batch, Demand, From, Record, Role, Settlement, Signal, Source, Start, TransactionError, Transactor,
+    Batch, Broker, Demand, From, Group, Record, Role, Settlement, Signal, Source, Start, TransactionError, Transactor,
 };
 use gristmill_kafka::{
-    Creation, EmbeddedBroker, KafkaSource, KafkaTransactor, Replay, Settings, SourceSettings, TransactionSettings,
-    TransactorError, check_topics, replay, topic_stats,
+    Creation, EmbeddedBroker, KafkaBroker, KafkaSource, KafkaTransactor, Settings, SourceSettings, TransactionSettings,
+    TransactorError, check_topics, topic_stats,
 };
 use rdkafka::producer::{BaseRecord, Producer};
 
@@ -328,27 +329,28 @@ async fn the_embedded_broker_is_refused_with_the_way_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_are_replayed_with_their_notes_or_not_at_all() {
+async fn events_are_replayed_with_their_marks_or_not_at_all() {
     let bench = Classic::fresh(1).await;
     let dead = outputs().await;
-    let letters = |count: usize| -> Vec<Replay> {
+    let groups = |count: usize| -> Vec<Group> {
         let texts = numbered(0..count);
-        let letter = |text: &String| Replay {
-            record: bench.record(text, text),
-            markers: vec![Record { topic: dead.as_str().into(), ..bench.record(text, text) }],
+        let marked = |text: &String| {
+            let event = bench.record(text, text);
+            vec![event.clone(), Record { topic: dead.as_str().into(), ..event }]
         };
-        texts.iter().map(letter).collect()
+        texts.iter().map(marked).collect()
     };
-    let mut steps = Vec::new();
-    assert_eq!(replay(&bench.0.settings, None, letters(250), |done| steps.push(done)).await.unwrap(), 250);
-    assert_eq!(steps, [100, 200, 250]);
+    let broker = KafkaBroker::new(bench.0.settings.clone(), None);
+    let steps = Mutex::new(Vec::new());
+    assert_eq!(broker.write(groups(250), None, &|done| steps.lock().unwrap().push(done)).await.unwrap(), 250);
+    assert_eq!(steps.into_inner().unwrap(), [100, 200, 250]);
     assert_eq!(seen(bench.topic()).await, numbered(0..250));
     assert_eq!(seen(&dead).await, numbered(0..250));
-    // The second transaction has a note that the broker does not take.
-    let mut oversized = letters(150);
-    oversized[120].markers[0].payload = Some(noise(3 << 20));
-    let error = replay(&bench.0.settings, None, oversized, |_| {}).await.unwrap_err();
-    assert_eq!(error.replayed, 100);
+    // The second transaction has a mark that the broker does not accept.
+    let mut oversized = groups(150);
+    oversized[120][1].payload = Some(noise(3 << 20));
+    let error = broker.write(oversized, None, &|_| {}).await.unwrap_err();
+    assert_eq!(error.written, 100);
     assert!(format!("{:#}", error.reason).contains(&dead), "{:#}", error.reason);
     assert_eq!((seen(bench.topic()).await.len(), seen(&dead).await.len()), (350, 350));
 }
