@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gristmill_core::model::{LetterBounds, RetryPolicy};
+use gristmill_core::model::{DeadLetterBounds, RetryPolicy};
 
 use super::quantity::{ByteSize, show_duration};
 use super::section::{Read, Section, Value};
@@ -56,7 +56,7 @@ fn transactions(section: &mut Section<'_>) -> Read<(NonZeroU32, Duration)> {
 }
 
 /// Bounds of the pipeline as a whole, and of its dead letters.
-pub(super) fn limits(section: &mut Section<'_>) -> Read<(Limits, LetterBounds)> {
+pub(super) fn limits(section: &mut Section<'_>) -> Read<(Limits, DeadLetterBounds)> {
     let max_in_flight = section.or("max_in_flight", count(64), |value| value.count(10_000));
     let bytes = ByteSize::kib(64)..=ByteSize::mib(16 * 1024);
     let max_in_flight_bytes = section.or("max_in_flight_bytes", ByteSize::mib(64), |value| value.size(bytes.clone()));
@@ -65,7 +65,7 @@ pub(super) fn limits(section: &mut Section<'_>) -> Read<(Limits, LetterBounds)> 
     // A member that gives up partitions waits this long inside the rebalance, which Kafka bounds at 5 minutes.
     let drain = Duration::from_millis(100)..=Duration::from_secs(4 * 60);
     let drain_timeout = section.or("drain_timeout", Duration::from_secs(30), |value| value.duration(drain));
-    let normal = LetterBounds::default();
+    let normal = DeadLetterBounds::default();
     let rate = section.or("max_dead_letter_rate", normal.rate, |value| value.number(0.0..=1.0));
     let in_a_row = section.or("max_dead_letters_in_a_row", normal.in_a_row, |value| value.count(1_000_000));
     let limits = Limits {
@@ -75,7 +75,7 @@ pub(super) fn limits(section: &mut Section<'_>) -> Read<(Limits, LetterBounds)> 
         max_job_bytes: max_job_bytes?,
         drain_timeout: drain_timeout?,
     };
-    Ok((limits, LetterBounds { rate: rate?, in_a_row: in_a_row? }))
+    Ok((limits, DeadLetterBounds { rate: rate?, in_a_row: in_a_row? }))
 }
 
 /// A policy whose values are those of `base` where the table has none.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill_core::model::{LetterBounds, RetryPolicy};
+use gristmill_core::model::{DeadLetterBounds, RetryPolicy};
 
 use super::quantity::ByteSize;
 
@@ -132,7 +132,7 @@ pub struct DeadLetter {
     /// The topic.
     pub topic: Arc<str>,
     /// How many of them stop the pipeline; 1% of the last 10,000 jobs or 1,000 in a row if the file has none.
-    pub bounds: LetterBounds,
+    pub bounds: DeadLetterBounds,
     /// Whether they carry Kafka Connect's header names too; not if the file has none.
     pub connect_headers: bool,
 }

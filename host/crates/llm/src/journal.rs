@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, JobId};
-use gristmill_core::ports::{Caller, Kept, Key, Model, Store, StoreError};
+use gristmill_core::model::{ChatRequest, ChatResponse, JobId};
+use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, Store};
+
+use super::provider::Provider;
 
 use super::fingerprint::fingerprint;
 use super::memory::{CallKey, Memory};
@@ -25,7 +27,7 @@ pub struct Journaled<M> {
     store: Option<Arc<dyn Store>>,
 }
 
-impl<M: Model> Journaled<M> {
+impl<M: Provider> Journaled<M> {
     /// Puts the layer around a model. Above `bytes` of answers in memory the oldest jobs are forgotten there, whole;
     /// without a store they then pay again.
     pub fn new(model: M, bytes: usize, store: Option<Arc<dyn Store>>) -> Self {
@@ -47,22 +49,24 @@ impl<M: Model> Journaled<M> {
     }
 
     /// The answer from the store, or else the model's, which is then in the store.
-    async fn ask(&self, caller: &Caller, request: &ChatRequest, key: Key) -> Result<Answer, ChatFailure> {
+    async fn ask(&self, caller: &Caller, request: &ChatRequest, key: Key) -> Result<Answer, ModelError> {
         let Some(store) = &self.store else {
-            return self.model.chat(caller, request).await.map(Answer::Paid);
+            return Ok(Answer::Paid(self.model.chat(caller, request).await?));
         };
-        if let Some(Kept::Answer(answer)) = store.recall(&caller.job, key).await.map_err(failed)? {
+        if let Some(Kept::Answer(answer)) = store.recall(&caller.job, key).await? {
             return Ok(Answer::Kept(answer));
         }
         let answer = self.model.chat(caller, request).await?;
         // A task of its own: it is paid, so it is kept even when nobody waits for it any more.
         let (store, job, kept) = (Arc::clone(store), caller.job.clone(), Kept::Answer(answer.clone()));
-        let keeping = tokio::spawn(async move { store.keep(&job, key, kept).await });
+        let keeping = tokio::spawn(async move { store.keep(&job, key, &kept).await });
         match keeping.await {
-            Ok(kept) => kept.map_err(failed)?,
-            Err(error) => return Err(ChatFailure::Store(format!("an answer could not be kept: {error}"))),
+            Ok(kept) => match kept? {
+                Some(Kept::Answer(earlier)) => Ok(Answer::Kept(earlier)),
+                _ => Ok(Answer::Paid(answer)),
+            },
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
-        Ok(Answer::Paid(answer))
     }
 }
 
@@ -72,18 +76,14 @@ enum Answer {
     Kept(ChatResponse),
 }
 
-fn failed(error: StoreError) -> ChatFailure {
-    ChatFailure::Store(error.to_string())
-}
-
 #[async_trait]
-impl<M: Model> Model for Journaled<M> {
+impl<M: Provider> Model for Journaled<M> {
     /// Equal calls of one job at the same time are one: the second waits for the first, and only asks itself if the
     /// first fails. Cancel-safe: a dropped call is forgotten, but what it had paid is kept by the store.
     ///
     /// # Errors
-    /// Those of the model, and [`ChatFailure::Store`] when the store fails: then nothing more is asked or given out.
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    /// Those of the model, and [`ModelError::Store`] when the store fails: then nothing more is asked or given out.
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let key = key(caller, request);
         let stored = key.stored();
         let (slot, gone) = self.memory().slot(&caller.job, key);
@@ -95,7 +95,7 @@ impl<M: Model> Model for Journaled<M> {
                 filled = true;
                 paid = matches!(answer, Answer::Paid(_));
                 let (Answer::Paid(answer) | Answer::Kept(answer)) = answer;
-                Ok::<_, ChatFailure>(answer)
+                Ok::<_, ModelError>(answer)
             })
             .await?
             .clone();
@@ -113,7 +113,6 @@ impl<M: Model> Model for Journaled<M> {
     /// In the memory only: how long the store keeps it is the store's.
     fn forget(&self, job: &JobId) {
         self.memory().forget(job);
-        self.model.forget(job);
     }
 }
 

@@ -24,6 +24,7 @@ mod made_up;
 mod memory;
 mod models;
 mod openai;
+mod provider;
 mod quote;
 mod retry_after;
 pub mod script;
@@ -36,26 +37,41 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use gristmill_core::ports::{Model, Store};
+use gristmill_core::ports::{Model, Observer, Store};
 
 pub use journal::Journaled;
 use models::{Alias, Models, Target};
 use openai::OpenAi;
+pub use provider::Provider;
 use scripted::Scripted;
 use settings::{AliasSettings, Settings, TargetSettings};
+
+/// The limits of all models of a host.
+#[derive(Debug, Default)]
+pub struct Limits;
+
+/// What models are built with.
+pub struct Surroundings {
+    /// Keeps what was paid.
+    pub store: Option<Arc<dyn Store>>,
+    /// Shared by all pipelines of a host.
+    pub limits: Arc<Limits>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+}
 
 /// All models behind one port, with the memory of what was paid: durable in the store, or without one as long as this
 /// process. Reads keys and scripts; connects to nobody.
 ///
 /// # Errors
 /// A setting that cannot be used, by alias and target: no targets, a wrong address, a missing key, a faulty script.
-pub fn build(settings: Settings, store: Option<Arc<dyn Store>>) -> anyhow::Result<Arc<dyn Model>> {
+pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
     let mut aliases = BTreeMap::new();
     for (name, alias) in settings.models {
         let built = build_alias(alias).with_context(|| format!("the model {name:?} cannot be used"))?;
         aliases.insert(name, built);
     }
-    Ok(Arc::new(Journaled::new(Models::new(aliases), settings.journal_bytes, store)))
+    Ok(Arc::new(Journaled::new(Models::new(aliases), settings.journal_bytes, surroundings.store)))
 }
 
 fn build_alias(settings: AliasSettings) -> anyhow::Result<Alias> {

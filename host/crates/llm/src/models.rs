@@ -8,7 +8,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
-use gristmill_core::ports::{Caller, Model};
+use gristmill_core::ports::Caller;
+
+use super::provider::Provider;
 
 use super::failure::{kind, passes};
 use super::form::Form;
@@ -24,7 +26,7 @@ pub(super) struct Target {
     pub(super) name: String,
     /// Bound of one call.
     pub(super) timeout: Duration,
-    pub(super) model: Box<dyn Model>,
+    pub(super) model: Box<dyn Provider>,
 }
 
 /// One alias.
@@ -95,7 +97,7 @@ impl Models {
 }
 
 #[async_trait]
-impl Model for Models {
+impl Provider for Models {
     /// Asks the first target; each further one stands in while those before it are busy or away. If none answers, the
     /// failure of the first one stands, or that a target is limited: a fallback that is too small or has a wrong key
     /// must not make a dead letter out of a pause. Cancel-safe: a dropped call gives its turn back.
@@ -163,8 +165,7 @@ fn reason(failure: &ChatFailure) -> &str {
         | ChatFailure::InvalidRequest(reason)
         | ChatFailure::Denied(reason)
         | ChatFailure::BudgetExhausted(reason)
-        | ChatFailure::Misconfigured(reason)
-        | ChatFailure::Store(reason) => reason,
+        | ChatFailure::Misconfigured(reason) => reason,
         ChatFailure::InvalidOutput { .. } => "the answer has not the form that was asked for",
     }
 }

@@ -11,7 +11,9 @@ use reqwest::{Client, Response, Url, redirect, retry};
 use serde_json::Value;
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
-use gristmill_core::ports::{Caller, Model};
+use gristmill_core::ports::Caller;
+
+use super::provider::Provider;
 
 use super::decode::{Reply, decode};
 use super::encode::{OWN_FIELDS, encode};
@@ -95,7 +97,7 @@ impl OpenAi {
 }
 
 #[async_trait]
-impl Model for OpenAi {
+impl Provider for OpenAi {
     /// Takes as long as the shorter of the request's and the target's time.
     async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         let limit = request.timeout.map_or(self.settings.timeout, |asked| asked.min(self.settings.timeout));

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Content, FinishReason, Role, Usage};
-use gristmill_core::ports::{Caller, Model};
+use gristmill_core::ports::Caller;
+
+use super::provider::Provider;
 
 use super::made_up;
 use super::script::{Reply, Rule, Script};
@@ -61,7 +63,7 @@ impl Uses {
 }
 
 #[async_trait]
-impl Model for Scripted {
+impl Provider for Scripted {
     /// The rule is chosen at once, so that calls that overlap take the rules in the order they came. Usage is estimated
     /// from the characters; that "scripted/" begins the model's name marks it.
     async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
