@@ -15,7 +15,7 @@ pub(super) struct Backlog {
 
 /// What to do about the partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Valve {
+pub(super) enum Backpressure {
     Pause,
     Resume,
     Leave,
@@ -44,13 +44,13 @@ impl Backlog {
     }
 
     /// Pauses at the high water and resumes below half of it.
-    pub(super) fn valve(&self, flow: Flow, high: HighWater) -> Valve {
+    pub(super) fn backpressure(&self, flow: Flow, high: HighWater) -> Backpressure {
         let (events, bytes) = (self.events(), self.bytes.load(Ordering::Relaxed));
         match flow {
-            Flow::Running if events >= high.events || bytes >= high.bytes => Valve::Pause,
+            Flow::Running if events >= high.events || bytes >= high.bytes => Backpressure::Pause,
             // An empty backlog resumes whatever the high water is: half of 1 is 0.
-            Flow::Paused if events == 0 || (events < high.events / 2 && bytes < high.bytes / 2) => Valve::Resume,
-            _ => Valve::Leave,
+            Flow::Paused if events == 0 || (events < high.events / 2 && bytes < high.bytes / 2) => Backpressure::Resume,
+            _ => Backpressure::Leave,
         }
     }
 }
@@ -66,25 +66,28 @@ mod tests {
         for _ in 0..3 {
             backlog.add(10);
         }
-        assert_eq!(backlog.valve(Flow::Running, high), Valve::Leave);
+        assert_eq!(backlog.backpressure(Flow::Running, high), Backpressure::Leave);
         backlog.add(10);
-        assert_eq!(backlog.valve(Flow::Running, high), Valve::Pause);
+        assert_eq!(backlog.backpressure(Flow::Running, high), Backpressure::Pause);
         backlog.remove(10);
         backlog.remove(10);
-        assert_eq!(backlog.valve(Flow::Paused, high), Valve::Leave);
+        assert_eq!(backlog.backpressure(Flow::Paused, high), Backpressure::Leave);
         backlog.remove(10);
-        assert_eq!(backlog.valve(Flow::Paused, high), Valve::Resume);
+        assert_eq!(backlog.backpressure(Flow::Paused, high), Backpressure::Resume);
     }
 
     #[test]
     fn few_large_events_pause_as_well() {
         let backlog = Backlog::default();
         backlog.add(100);
-        assert_eq!(backlog.valve(Flow::Running, HighWater { events: 4, bytes: 100 }), Valve::Pause);
+        assert_eq!(backlog.backpressure(Flow::Running, HighWater { events: 4, bytes: 100 }), Backpressure::Pause);
     }
 
     #[test]
     fn an_empty_backlog_always_resumes() {
-        assert_eq!(Backlog::default().valve(Flow::Paused, HighWater { events: 1, bytes: 1 }), Valve::Resume);
+        assert_eq!(
+            Backlog::default().backpressure(Flow::Paused, HighWater { events: 1, bytes: 1 }),
+            Backpressure::Resume
+        );
     }
 }

@@ -15,12 +15,12 @@ use rdkafka::bindings::{
     rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
     rd_kafka_consumer_group_metadata_generation_id,
 };
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::offsets;
-use super::rebalance::Reports;
-use gristmill_core::model::{Generation, Partition};
+use super::reports::Member;
+use gristmill_core::model::{Generation, Next, Partition};
 use gristmill_core::ports::Settlement;
 
 /// Shared by the thread that polls, which writes it, and the one that runs transactions.
@@ -33,25 +33,33 @@ pub(super) struct Fence {
 
 struct State {
     /// `None` once the source closes.
-    consumer: Option<Arc<BaseConsumer<Reports>>>,
-    owned: BTreeMap<Partition, Generation>,
+    consumer: Option<Arc<Member>>,
+    owned: BTreeMap<Partition, Owned>,
+}
+
+/// A partition that is ours.
+struct Owned {
+    generation: Generation,
+    /// Up to where transactions have settled it.
+    settled: Option<Next>,
 }
 
 /// What became of a commit that did not say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Outcome {
     Committed,
     Aborted,
 }
 
 impl Fence {
-    pub(super) fn new(group: &str, consumer: Arc<BaseConsumer<Reports>>) -> Self {
+    pub(super) fn new(group: &str, consumer: Arc<Member>) -> Self {
         Self { group: group.into(), state: Mutex::new(State { consumer: Some(consumer), owned: BTreeMap::new() }) }
     }
 
     /// Partitions are ours from now on.
     pub(super) fn assign(&self, partitions: &[Partition], generation: Generation) {
-        self.state().owned.extend(partitions.iter().map(|partition| (partition.clone(), generation)));
+        let owned = |partition: &Partition| (partition.clone(), Owned { generation, settled: None });
+        self.state().owned.extend(partitions.iter().map(owned));
     }
 
     /// Partitions are about to be given back. Must come before they are.
@@ -95,22 +103,39 @@ impl Fence {
 
     /// Looks up whether a transaction with these settlements was committed. It must have ended, and what the group has
     /// committed tells: all of a transaction's offsets change or none, and nobody else changes those of our partitions.
-    pub(super) fn fate(&self, settled: &[Settlement], longest: Duration) -> anyhow::Result<Fate> {
+    pub(super) fn outcome(&self, settled: &[Settlement], longest: Duration) -> anyhow::Result<Outcome> {
         let consumer = self.state().consumer.clone().context("the source has ended")?;
         let committed = consumer.committed_offsets(list(settled)?, longest).context("cannot look up the offsets")?;
         let state = self.state();
         let Some(ours) = settled.iter().find(|settlement| state.owns(settlement)) else {
             // The transaction has ended, and whoever has them now goes on from where it ended: for us they are lost
             // either way, and nothing of them is tried again.
-            return Ok(Fate::Aborted);
+            return Ok(Outcome::Aborted);
         };
         let found = committed.find_partition(&ours.partition.topic, offsets::number(&ours.partition));
         let found = found.context("the broker left a partition out")?;
         found.error().context("cannot look up the offsets")?;
         match found.offset() == offset(ours) {
-            true => Ok(Fate::Committed),
-            false => Ok(Fate::Aborted),
+            true => Ok(Outcome::Committed),
+            false => Ok(Outcome::Aborted),
         }
+    }
+
+    /// Notes what a transaction has settled, for those who watch how far the group is.
+    pub(super) fn committed(&self, settled: &[Settlement]) {
+        let mut state = self.state();
+        for settlement in settled {
+            if let Some(owned) = state.owned.get_mut(&settlement.partition)
+                && owned.generation == settlement.generation
+            {
+                owned.settled = owned.settled.max(Some(settlement.below));
+            }
+        }
+    }
+
+    /// Up to where transactions have settled a partition since it was assigned.
+    pub(super) fn settled(&self, partition: &Partition) -> Option<Next> {
+        self.state().owned.get(partition)?.settled
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -121,7 +146,7 @@ impl Fence {
 
 impl State {
     fn owns(&self, settlement: &Settlement) -> bool {
-        self.owned.get(&settlement.partition) == Some(&settlement.generation)
+        self.owned.get(&settlement.partition).is_some_and(|owned| owned.generation == settlement.generation)
     }
 }
 
@@ -140,7 +165,7 @@ fn offset(settlement: &Settlement) -> Offset {
 }
 
 /// The generation of the group that the member is in; `None` if it is in none.
-fn generation(consumer: &BaseConsumer<Reports>) -> Option<i32> {
+fn generation(consumer: &Member) -> Option<i32> {
     // SAFETY: the client outlives this call. The metadata is a copy made for us; it is read and then given back.
     #[allow(unsafe_code)]
     let generation = unsafe {

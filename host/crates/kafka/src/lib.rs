@@ -11,6 +11,7 @@
 //! - [`send`](fn@send), [`Tail`]: records from outside a pipeline, written and read
 
 mod admin;
+mod assignment;
 mod backlog;
 mod broker;
 mod commit;
@@ -18,17 +19,19 @@ mod embedded;
 mod fence;
 mod groups;
 mod guard;
+mod lag;
 mod log;
 mod message;
 mod offsets;
 mod poll;
 mod properties;
-mod rebalance;
+mod reports;
 mod send;
 mod settings;
 mod sink;
 mod sizes;
 mod source;
+mod start;
 mod stats;
 mod tail;
 mod transaction;

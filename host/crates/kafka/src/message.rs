@@ -15,12 +15,7 @@ use gristmill_core::model::{Event, EventId, Failure, Generation, Header, Partiti
 
 /// The partition a message came from; `topics` spares a copy of the name.
 pub(super) fn partition(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Partition {
-    let name = message.topic();
-    let topic = match topics.iter().find(|topic| ***topic == *name) {
-        Some(topic) => Arc::clone(topic),
-        None => name.into(),
-    };
-    Partition { topic, index: offsets::index(message.partition()) }
+    offsets::partition(message.topic(), message.partition(), topics)
 }
 
 /// The message as an event of `generation`.

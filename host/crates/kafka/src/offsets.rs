@@ -5,6 +5,7 @@
 //! used, and only here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -25,6 +26,12 @@ pub(super) fn number(partition: &Partition) -> i32 {
 /// The other way around. Partitions of an assignment are never negative.
 pub(super) fn index(number: i32) -> u32 {
     number.max(0).cast_unsigned()
+}
+
+/// The partition that librdkafka names; `topics` spares a copy of the name.
+pub(super) fn partition(topic: &str, number: i32, topics: &[Arc<str>]) -> Partition {
+    let known = topics.iter().find(|known| ***known == *topic);
+    Partition { topic: known.map_or_else(|| topic.into(), Arc::clone), index: index(number) }
 }
 
 /// What is settled in the partitions of the current assignment, and how much of it librdkafka knows.
@@ -62,7 +69,12 @@ impl Settled {
         }
     }
 
-    /// Ends the memory of a partition that is no longer ours.
+    /// Up to where a partition is settled, if it is known.
+    pub(super) fn below(&self, partition: &Partition) -> Option<Next> {
+        self.below.get(partition).map(|(below, _)| *below)
+    }
+
+    /// Ends the record of a partition that is no longer ours.
     pub(super) fn forget(&mut self, partition: &Partition) {
         self.below.remove(partition);
     }

@@ -11,10 +11,10 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tokio::sync::oneshot;
 
-use super::KafkaSource;
 use super::embedded::is_embedded;
-use super::fence::{self, Fate, Fence};
-use super::settings::{Settings, SettingsError};
+use super::fence::{self, Fence, Outcome};
+use super::settings::{Settings, SettingsError, refusal};
+use super::source::KafkaSource;
 use super::transaction::{Failure, Transactional};
 use gristmill_core::ports::{Batch, Settlement, TransactionError, Transactor};
 
@@ -89,13 +89,13 @@ pub enum TransactorError {
 /// A commit whose end is not known is not left so: a new producer of the same id ends the transaction one way or the
 /// other, and what the group has committed tells which.
 pub struct KafkaTransactor {
-    orders: mpsc::Sender<Order>,
+    requests: mpsc::Sender<CommitRequest>,
     patience: Duration,
     abandoned: AtomicBool,
 }
 
-/// A batch, and where its end is told.
-struct Order {
+/// A batch to commit, and where the result goes.
+struct CommitRequest {
     batch: Batch,
     ended: oneshot::Sender<Result<(), TransactionError>>,
 }
@@ -129,7 +129,7 @@ impl KafkaTransactor {
         let id = format!("{}-{member}", fence.group);
         let config = settings.transactional(&id, transactions.every)?;
         let patience = transactions.patience;
-        let (orders, taken) = mpsc::channel::<Order>();
+        let (requests, taken) = mpsc::channel::<CommitRequest>();
         let (ready, opened) = oneshot::channel();
         let mut worker = Worker { config, fence, patience, producer: None, in_vain: Duration::ZERO };
         thread::Builder::new()
@@ -139,7 +139,7 @@ impl KafkaTransactor {
                 if ready.send(open).is_err() || worker.producer.is_none() {
                     return;
                 }
-                while let Ok(Order { batch, ended }) = taken.recv() {
+                while let Ok(CommitRequest { batch, ended }) = taken.recv() {
                     // Nobody waits any more when it took too long.
                     let _ = ended.send(worker.commit(&batch));
                 }
@@ -149,9 +149,9 @@ impl KafkaTransactor {
         let reason = match tokio::time::timeout(waited, opened).await {
             Ok(Ok(Ok(()))) => {
                 tracing::info!(transactional_id = id, "transactions begin");
-                return Ok(Self { orders, patience, abandoned: AtomicBool::new(false) });
+                return Ok(Self { requests, patience, abandoned: AtomicBool::new(false) });
             }
-            Ok(Ok(Err(error @ KafkaError::ClientCreation(_)))) => return Err(super::settings::refusal(error).into()),
+            Ok(Ok(Err(error @ KafkaError::ClientCreation(_)))) => return Err(refusal(error).into()),
             Ok(Ok(Err(error))) => error.to_string(),
             Ok(Err(_)) => "the thread died".into(),
             Err(_) => "no answer".into(),
@@ -168,7 +168,7 @@ impl Transactor for KafkaTransactor {
             return unavailable("an earlier transaction did not end in time");
         }
         let (ended, end) = oneshot::channel();
-        if self.orders.send(Order { batch, ended }).is_err() {
+        if self.requests.send(CommitRequest { batch, ended }).is_err() {
             return unavailable("the thread of the transactions has died");
         }
         match tokio::time::timeout(self.patience + GRACE, end).await {
@@ -222,6 +222,7 @@ impl Worker {
         match written {
             Ok(()) => {
                 self.in_vain = Duration::ZERO;
+                self.fence.committed(&batch.settled);
                 Ok(())
             }
             Err(Failure::Refused { record, reason }) => {
@@ -254,9 +255,12 @@ impl Worker {
         tracing::warn!(%error, "the end of a transaction is not known, it is looked up");
         let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now()).max(GRACE);
         let ended = self.open(deadline).context("cannot end the transaction");
-        match ended.and_then(|()| self.fence.fate(settled, left(deadline))) {
-            Ok(Fate::Committed) => Ok(()),
-            Ok(Fate::Aborted) => Err(TransactionError::Aborted(error.to_string())),
+        match ended.and_then(|()| self.fence.outcome(settled, left(deadline))) {
+            Ok(Outcome::Committed) => {
+                self.fence.committed(settled);
+                Ok(())
+            }
+            Ok(Outcome::Aborted) => Err(TransactionError::Aborted(error.to_string())),
             Err(lookup) => {
                 let unknown = format!("it is not known whether a transaction was committed ({error})");
                 Err(TransactionError::Unavailable(lookup.context(unknown)))

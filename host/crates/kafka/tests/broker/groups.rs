@@ -7,8 +7,8 @@ use std::time::Duration;
 use gristmill_core::ports::{Demand, Source};
 use gristmill_kafka::KafkaSource;
 
-use crate::bench::{Bench, PATIENCE, assigned, event, numbered, payload, signal, silence};
 use crate::conformance::while_attending;
+use crate::harness::{Harness, PATIENCE, assigned, event, numbered, payload, signal, silence};
 use crate::kafka::{BrokerSide, Classic, Kafka};
 use crate::source::last_words;
 
@@ -55,24 +55,24 @@ async fn rejoins_quietly(kafka: &Kafka) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_static_member_that_comes_back_disturbs_nobody() {
-    let bench = Classic::fresh(2).await;
-    bench.write(&numbered(0..40)).await;
-    rejoins_quietly(&bench.0).await;
+    let harness = Classic::fresh(2).await;
+    harness.write(&numbered(0..40)).await;
+    rejoins_quietly(&harness.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_static_member_that_comes_back_disturbs_nobody_where_the_broker_assigns() {
-    let bench = BrokerSide::fresh(2).await;
-    bench.write(&numbered(0..40)).await;
-    rejoins_quietly(&bench.0).await;
+    let harness = BrokerSide::fresh(2).await;
+    harness.write(&numbered(0..40)).await;
+    rejoins_quietly(&harness.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_static_member_whose_name_is_taken_by_another_ends_with_the_way_out() {
-    let bench = Classic::fresh(1).await;
-    let mut first = member(&bench.0, "host-a");
+    let harness = Classic::fresh(1).await;
+    let mut first = member(&harness.0, "host-a");
     assigned(&mut first).await;
-    let mut second = member(&bench.0, "host-a");
+    let mut second = member(&harness.0, "host-a");
     let words = last_words(&mut first).await;
     assert!(words.contains("group.instance.id"), "{words}");
     assigned(&mut second).await;
@@ -82,10 +82,10 @@ async fn a_static_member_whose_name_is_taken_by_another_ends_with_the_way_out() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_static_member_whose_name_is_in_use_ends_with_the_way_out_where_the_broker_assigns() {
-    let bench = BrokerSide::fresh(1).await;
-    let mut first = member(&bench.0, "host-a");
+    let harness = BrokerSide::fresh(1).await;
+    let mut first = member(&harness.0, "host-a");
     assigned(&mut first).await;
-    let mut second = member(&bench.0, "host-a");
+    let mut second = member(&harness.0, "host-a");
     let words = last_words(&mut second).await;
     assert!(words.contains("group.instance.id"), "{words}");
     second.close().await.unwrap();

@@ -1,4 +1,4 @@
-//! Kafka as a bench: the real one by both group protocols, and the embedded one as far as it goes.
+//! Kafka as a harness: the real one by both group protocols, and the embedded one as far as it goes.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use gristmill_kafka::{
     Creation, EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics, topic_stats,
 };
 
-use crate::bench::Bench;
+use crate::harness::Harness;
 
 /// A topic and a group on some Kafka.
 pub(crate) struct Kafka {
@@ -79,12 +79,12 @@ pub(crate) fn topic(name: &str, role: Role) -> Topic {
     Topic { name: name.into(), role }
 }
 
-macro_rules! bench {
+macro_rules! harness {
     ($name:ident, $fresh:expr) => {
         pub(crate) struct $name(pub(crate) Kafka);
 
         #[async_trait]
-        impl Bench for $name {
+        impl Harness for $name {
             async fn fresh(partitions: u16) -> Self {
                 Self($fresh(partitions).await)
             }
@@ -104,9 +104,9 @@ macro_rules! bench {
     };
 }
 
-bench!(Classic, Kafka::real);
-bench!(BrokerSide, Kafka::real_broker_side);
-bench!(Embedded, Kafka::embedded);
+harness!(Classic, Kafka::real);
+harness!(BrokerSide, Kafka::real_broker_side);
+harness!(Embedded, Kafka::embedded);
 
 mod classic {
     crate::conformance::conformance! {

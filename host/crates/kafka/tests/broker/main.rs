@@ -5,10 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
 mod acceptance;
-mod bench;
 mod conformance;
 mod groups;
+mod harness;
 mod kafka;
+mod lag;
 mod port;
 mod source;
 mod tools;

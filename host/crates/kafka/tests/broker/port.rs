@@ -11,7 +11,7 @@ use gristmill_core::ports::{
 };
 use gristmill_kafka::{Creation, EmbeddedBroker, KafkaBroker, Settings, topic_stats};
 
-use crate::bench::{PATIENCE, events, numbered, payloads, settle};
+use crate::harness::{PATIENCE, events, numbered, payloads, settle};
 use crate::kafka::{address, fresh_name, topic};
 
 fn embedded(partitions: u16) -> (Settings, KafkaBroker) {

@@ -9,7 +9,7 @@ use gristmill_kafka::{
     CheckError, Creation, PartitionStats, SendFault, Settings, Tail, check_topics, send, topic_stats, unread,
 };
 
-use crate::bench::{Bench, PATIENCE, events, numbered, payload, payloads, settle};
+use crate::harness::{Harness, PATIENCE, events, numbered, payload, payloads, settle};
 use crate::kafka::{Classic, Embedded, address, fresh_name, topic};
 
 pub(crate) async fn tailed(settings: &Settings, topic: &str, from: From) -> Vec<String> {
@@ -101,39 +101,39 @@ async fn a_broker_that_is_not_there_is_said_to_be_in_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statistics_tell_how_far_a_group_is() {
-    let bench = Classic::fresh(1).await;
-    bench.write(&numbered(0..10)).await;
-    let mut source = bench.0.kafka_source();
+    let harness = Classic::fresh(1).await;
+    harness.write(&numbered(0..10)).await;
+    let mut source = harness.0.kafka_source();
     let arrived = events(&mut source, 10).await;
     settle(&mut source, &arrived[3]);
     source.close().await.unwrap();
-    let stats = topic_stats(&bench.0.settings, bench.topic(), Some(&bench.0.source.group)).await.unwrap();
+    let stats = topic_stats(&harness.0.settings, harness.topic(), Some(&harness.0.source.group)).await.unwrap();
     assert_eq!(stats, [PartitionStats { partition: 0, low: 0, high: 10, committed: Some(4) }]);
     assert_eq!(stats[0].lag(), 6);
-    let unknown = topic_stats(&bench.0.settings, bench.topic(), None).await.unwrap();
+    let unknown = topic_stats(&harness.0.settings, harness.topic(), None).await.unwrap();
     assert_eq!(unknown[0].lag(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sent_is_confirmed_and_tailed() {
-    let bench = Classic::fresh(2).await;
-    let records: Vec<Record> = numbered(0..2_500).iter().map(|text| bench.record(text, text)).collect();
+    let harness = Classic::fresh(2).await;
+    let records: Vec<Record> = numbered(0..2_500).iter().map(|text| harness.record(text, text)).collect();
     let mut steps = Vec::new();
-    let sent = send(&bench.0.settings, None, records, |acknowledged| steps.push(acknowledged)).await.unwrap();
+    let sent = send(&harness.0.settings, None, records, |acknowledged| steps.push(acknowledged)).await.unwrap();
     assert_eq!(sent, 2_500);
     assert_eq!(steps, (1..=2_500).collect::<Vec<u64>>());
-    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::Start).await, numbered(0..2_500));
-    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::End).await, numbered(0..0));
-    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::Last(3)).await.len(), 6, "3 of each partition");
+    assert_eq!(tailed(&harness.0.settings, harness.topic(), From::Start).await, numbered(0..2_500));
+    assert_eq!(tailed(&harness.0.settings, harness.topic(), From::End).await, numbered(0..0));
+    assert_eq!(tailed(&harness.0.settings, harness.topic(), From::Last(3)).await.len(), 6, "3 of each partition");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tail_follows_what_comes() {
-    let bench = Classic::fresh(1).await;
-    bench.write(&numbered(0..3)).await;
-    let mut tail = Tail::open(&bench.0.settings, bench.topic(), From::Last(1), Until::Dropped).await.unwrap();
+    let harness = Classic::fresh(1).await;
+    harness.write(&numbered(0..3)).await;
+    let mut tail = Tail::open(&harness.0.settings, harness.topic(), From::Last(1), Until::Dropped).await.unwrap();
     assert_eq!(payload(&tail.next().await.unwrap().unwrap()), "00002");
-    bench.write(&numbered(3..4)).await;
+    harness.write(&numbered(3..4)).await;
     let next = tokio::time::timeout(PATIENCE, tail.next()).await.expect("it does not follow");
     assert_eq!(payload(&next.unwrap().unwrap()), "00003");
 }
@@ -146,34 +146,34 @@ async fn the_tail_of_a_missing_topic_is_an_error() {
 }
 
 /// 100 records of 100 kB for a topic of one partition: twice of what an embedded broker keeps.
-fn too_much(bench: &Embedded) -> Vec<Record> {
+fn too_much(harness: &Embedded) -> Vec<Record> {
     let payload = Bytes::from(vec![b'x'; 100_000]);
-    (0..100).map(|_| Record { payload: Some(payload.clone()), ..bench.record("k", "") }).collect()
+    (0..100).map(|_| Record { payload: Some(payload.clone()), ..harness.record("k", "") }).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_broker_is_not_sent_more_than_it_keeps() {
-    let bench = Embedded::fresh(1).await;
-    let error = send(&bench.0.settings, None, too_much(&bench), |_| {}).await.unwrap_err();
+    let harness = Embedded::fresh(1).await;
+    let error = send(&harness.0.settings, None, too_much(&harness), |_| {}).await.unwrap_err();
     assert!(matches!(error.reason, SendFault::Full(_)), "{error:?}");
     assert!((30..=42).contains(&error.acknowledged), "{}", error.acknowledged);
-    let kept = tailed(&bench.0.settings, bench.topic(), From::Start).await;
+    let kept = tailed(&harness.0.settings, harness.topic(), From::Start).await;
     assert_eq!(kept.len() as u64, error.acknowledged, "nothing was forgotten");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_broker_takes_more_when_its_reader_has_read() {
-    let bench = Embedded::fresh(1).await;
-    let group = bench.0.source.group.clone();
-    let mut records = too_much(&bench);
+    let harness = Embedded::fresh(1).await;
+    let group = harness.0.source.group.clone();
+    let mut records = too_much(&harness);
     records.truncate(60);
     let rest = records.split_off(30);
-    assert_eq!(send(&bench.0.settings, Some(&group), records, |_| {}).await.unwrap(), 30);
-    let mut source = bench.0.kafka_source();
+    assert_eq!(send(&harness.0.settings, Some(&group), records, |_| {}).await.unwrap(), 30);
+    let mut source = harness.0.kafka_source();
     let arrived = events(&mut source, 30).await;
     settle(&mut source, &arrived[29]);
     source.close().await.unwrap();
-    assert_eq!(unread(&bench.0.settings, bench.topic(), Some(&group)).await.unwrap()[&0], 0);
-    assert!(unread(&bench.0.settings, bench.topic(), None).await.unwrap()[&0] > 3_000_000);
-    assert_eq!(send(&bench.0.settings, Some(&group), rest, |_| {}).await.unwrap(), 30);
+    assert_eq!(unread(&harness.0.settings, harness.topic(), Some(&group)).await.unwrap()[&0], 0);
+    assert!(unread(&harness.0.settings, harness.topic(), None).await.unwrap()[&0] > 3_000_000);
+    assert_eq!(send(&harness.0.settings, Some(&group), rest, |_| {}).await.unwrap(), 30);
 }

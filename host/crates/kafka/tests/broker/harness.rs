@@ -13,7 +13,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A fresh topic and a fresh group on some broker.
 #[async_trait]
-pub(crate) trait Bench: Sized + Send + Sync {
+pub(crate) trait Harness: Sized + Send + Sync {
     /// With so many partitions. A broker without partitions may give fewer.
     async fn fresh(partitions: u16) -> Self;
     /// A new member of the group.
