@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gristmill_core::model::{Event, Header, Timestamp};
-use gristmill_core::ports::Record;
-use gristmill_kafka::{self as kafka, Creation, From, Settings, Tail, Until};
+use gristmill_core::ports::{From, Record, Role, Topic, Until};
+use gristmill_kafka::{self as kafka, Creation, Settings, Tail};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -43,9 +43,8 @@ impl Bench {
     /// A pipeline of these `[[stage]]` and `[models]` sections; GUEST:name in them is a test guest's file.
     pub(crate) async fn new(sections: &str, partitions: u16) -> Self {
         let bench = Self::without_topics(sections);
-        let topics = [bench.topic("in"), bench.topic("out"), bench.topic("dead")];
-        let topics =
-            [kafka::Topic::source(&topics[0]), kafka::Topic::sink(&topics[1]), kafka::Topic::dead_letters(&topics[2])];
+        let topics = [("in", Role::Source), ("out", Role::Sink), ("dead", Role::DeadLetters)]
+            .map(|(name, role)| Topic { name: bench.topic(name).into(), role });
         let creation = Creation { partitions, replication: 1 };
         kafka::check_topics(&bench.settings, &topics, Some(creation)).await.unwrap();
         bench

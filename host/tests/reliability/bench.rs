@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill_core::model::Event;
-use gristmill_kafka::{From, Settings, Tail, Until};
+use gristmill_core::ports::{From, Until};
+use gristmill_kafka::{Settings, Tail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use gristmill_core::model::Event;
-use gristmill_kafka::{From, Tail, Until};
+use gristmill_core::ports::{From, Until};
+use gristmill_kafka::Tail;
 use tokio::task::JoinHandle;
 
 use crate::bench::{Bench, PATIENCE, header};

@@ -34,7 +34,14 @@ pub enum Behaviour {
     /// The same, once the test calls `release`.
     Held(String),
     /// These bytes as they are.
-    Raw { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    Raw {
+        /// The HTTP status.
+        status: u16,
+        /// Names and values.
+        headers: Vec<(&'static str, String)>,
+        /// As it is sent.
+        body: String,
+    },
     /// Nothing, for ever.
     Silence,
     /// An answer that comes a byte at a time, without end.
@@ -97,7 +104,9 @@ impl Script {
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// The JSON that was sent.
     pub body: Value,
+    /// The header of that name.
     pub authorization: Option<String>,
 }
 
