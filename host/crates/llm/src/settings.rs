@@ -122,7 +122,7 @@ pub struct ScriptedSettings {
 }
 
 /// Where a key is read from, once, when the host starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum KeySource {
     /// An environment variable.
     Env(String),

@@ -108,6 +108,8 @@ pub struct Seen {
     pub body: Value,
     /// The header of that name.
     pub authorization: Option<String>,
+    /// The header of that name.
+    pub traceparent: Option<String>,
 }
 
 /// The server.
@@ -224,8 +226,9 @@ impl Drop for InFlight {
 async fn complete(State(state): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response<Body> {
     let in_flight = InFlight::begin(&state);
     let prompt = body["messages"].to_string();
-    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
-    state.seen.lock().unwrap().push(Seen { body, authorization });
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (authorization, traceparent) = (text("authorization"), text("traceparent"));
+    state.seen.lock().unwrap().push(Seen { body, authorization, traceparent });
     match state.behaviour(&prompt) {
         Behaviour::Answer(text) => state.answer(&text),
         Behaviour::Held(text) => {

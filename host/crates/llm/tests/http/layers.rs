@@ -46,7 +46,7 @@ async fn no_more_calls_are_under_way_than_the_alias_allows() {
     let model = alias(AliasSettings { max_concurrent, ..AliasSettings::new(targets) });
     let mut calls = Vec::new();
     for position in 0..6 {
-        let model = Arc::clone(&model);
+        let model = model.clone();
         calls.push(tokio::spawn(async move { model.chat(&caller(position), &request("x")).await }));
     }
     server.until("two calls are there", |server| server.in_flight() == 2).await;
