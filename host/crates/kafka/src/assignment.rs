@@ -62,7 +62,7 @@ impl Assignment {
         }
     }
 
-    /// Ends all of them for transactions. Nobody new gets hold of the consumer.
+    /// Ends all of them for transactions. No new lookup can use the consumer.
     pub(super) fn close(&self) {
         self.fence.close();
     }

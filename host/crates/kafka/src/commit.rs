@@ -23,7 +23,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the last commit waits for its answer before it looks again.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What is settled, how much of it the broker knows, and when it is told next.
+/// What is settled, how much of it is committed, and when the next commit is due.
 pub(super) struct Committer {
     source: String,
     due: Instant,
@@ -68,7 +68,7 @@ impl Committer {
         self.settled.forget(partition);
     }
 
-    /// Handles the answer to a commit that was not waited for.
+    /// Handles the answer to a commit requested without waiting.
     pub(super) fn answered(&mut self, result: KafkaResult<()>) {
         self.unanswered = self.unanswered.saturating_sub(1);
         self.last = committed(result);

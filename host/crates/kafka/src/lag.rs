@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), None);
         assert_eq!(lag.changed(&partition(), (Some(Next(2)), Some(Next(11))), Some(Next(10))), None);
         lag.forget(&partition());
-        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), Some(1), "a new assignment reports anew");
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), Some(1), "a new assignment reports again");
     }
 
     #[test]

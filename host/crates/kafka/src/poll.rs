@@ -27,7 +27,7 @@ use gristmill_core::ports::Start;
 const POLL: Duration = Duration::from_millis(100);
 /// The same while partitions are paused: how late a resume may be.
 const POLL_PAUSED: Duration = Duration::from_millis(20);
-/// How long a full backlog is left to drain before partitions are paused. A pause throws away what was fetched, so a
+/// How long a full backlog is left to drain before partitions are paused. A pause discards what was fetched, so a
 /// pipeline that is only a little slower than its topic must never cause one; it is short against every timeout of the
 /// group.
 const BEFORE_PAUSE: Duration = Duration::from_secs(1);
@@ -95,14 +95,14 @@ impl Poller {
             let _ = self.control.send(Control::Ended(error));
         }
         self.assignment.close();
-        // Dropped by a caller who does not ask for the result.
+        // The receiver is gone if the source was dropped.
         let _ = committed.send(self.commit_last());
         // A transaction may be using the consumer right now, and this thread must be the one that drops it.
         let deadline = Instant::now() + LAST_LOOKUP;
         while Arc::strong_count(&self.consumer) > 1 && Instant::now() < deadline {
             thread::sleep(LOOK);
         }
-        // Dropping the consumer leaves the group; it accepts every rebalance that takes since the last commit.
+        // Dropping the consumer leaves the group. The rebalances this involves are accepted, see `Reports::leave`.
         drop(self.consumer);
     }
 
@@ -248,7 +248,7 @@ impl Poller {
         stop
     }
 
-    /// Waits until the flow is done with the revoked partitions, has gone, or the timeout passes; handles its
+    /// Waits until the flow is done with the revoked partitions, has ended, or the timeout passes; handles its
     /// settlements in the meantime. Heartbeats continue: librdkafka sends them from a thread of its own.
     fn drain(&mut self, mut done: oneshot::Receiver<()>) -> Result<(), Stop> {
         let deadline = Instant::now() + self.drain_timeout;

@@ -19,19 +19,20 @@ use super::fence::Fence;
 use super::lag::Lag;
 use super::poll::{Command, Control, Poller};
 use super::reports::{Member, Reports};
-use super::settings::{Settings, SettingsError, SourceSettings, refusal};
+use super::settings::{Settings, SettingsError, SourceSettings, client_error};
 use gristmill_core::model::{Event, EventId, Generation, Next, Partition, Size};
 use gristmill_core::ports::{Demand, Signal, Source, SourceError};
 
-/// A [`Source`] on Kafka topics. Dropping it without [`close`](Source::close) leaves the group too, later and unobserved.
+/// A [`Source`] on Kafka topics. Dropping it without [`close`](Source::close) leaves the group too, in the background
+/// and without reporting errors.
 ///
-/// Events and control arrive by two channels, so that a revocation overtakes the events before it. What keeps them in
-/// order are generations: an event waits for its assignment, and one of a revoked partition is dropped.
+/// Events and control messages arrive on two channels, so that a revocation overtakes the events before it. Generations
+/// keep them in order: an event waits for its assignment, and one of a revoked partition is dropped.
 pub struct KafkaSource {
     name: String,
     control: UnboundedReceiver<Control>,
     events: UnboundedReceiver<Event>,
-    /// An event that was received, but not handed out yet.
+    /// An event that was received but not handed out yet.
     held: Option<Event>,
     owned: BTreeMap<Partition, Ownership>,
     newest: Generation,
@@ -56,12 +57,13 @@ struct Ending {
 }
 
 impl KafkaSource {
-    /// Joins the group, without waiting for it: the first signal tells. Whether the topics exist and the brokers answer
-    /// is [`check_topics`](super::check_topics)' to find out; otherwise the first signals are an error, or none.
+    /// Joins the group without waiting for it: the first signal reports the assignment. Does not check that the topics
+    /// exist and the brokers answer, which [`check_topics`](super::check_topics) does; without that, the first signal
+    /// may be an error or never arrive.
     pub fn open(settings: &Settings, source: SourceSettings) -> Result<Self, SettingsError> {
         let config = settings.member(&source)?;
         let (notice_sender, notices) = mpsc::channel();
-        let consumer: Member = config.create_with_context(Reports::new(notice_sender)).map_err(refusal)?;
+        let consumer: Member = config.create_with_context(Reports::new(notice_sender)).map_err(client_error)?;
         let consumer = Arc::new(consumer);
         let fence = Arc::new(Fence::new(&source.group, Arc::clone(&consumer)));
         let topics: Vec<&str> = source.topics.iter().map(String::as_str).collect();
@@ -97,7 +99,7 @@ impl KafkaSource {
             .name("kafka-poll".into())
             .spawn(move || {
                 poller.run(committed_sender);
-                // Nobody waits any more when closing took too long.
+                // Nobody is waiting if closing took too long.
                 let _ = left_sender.send(());
             })
             .map_err(SettingsError::Thread)?;
@@ -121,18 +123,18 @@ impl KafkaSource {
         self.backlog.events()
     }
 
-    /// How many settlements came too late and were ignored: their partition had been taken away before.
+    /// How many settlements came too late and were ignored: their partition had been revoked before.
     #[must_use]
     pub fn late_settlements(&self) -> u64 {
         self.backlog.stale.load(Ordering::Relaxed)
     }
 
-    /// What a transaction has to know of the group.
+    /// What a transaction has to know about the group.
     pub(super) fn fence(&self) -> Arc<Fence> {
         Arc::clone(&self.fence)
     }
 
-    /// Takes note of a control message and makes it the flow's.
+    /// Handles a control message and turns it into the flow's signal.
     fn signal(&mut self, control: Option<Control>) -> Result<Signal, SourceError> {
         match control {
             Some(Control::Assigned { partitions, generation }) => {
@@ -152,12 +154,12 @@ impl KafkaSource {
             }
             Some(Control::Lag { partition, records }) => Ok(Signal::Lag { partition, records }),
             Some(Control::Ended(error)) => Err(self.error(error)),
-            None => Err(self.error(anyhow!("it has ended already"))),
+            None => Err(self.error(anyhow!("the source has already ended"))),
         }
     }
 
-    /// The held event, if the flow may have it. One of a generation the flow has not heard of stays: its assignment
-    /// is in the other channel already. One of a generation that ended is dropped.
+    /// The held event, if the flow may have it. One of a generation that was not reported yet stays: its assignment is
+    /// in the other channel already. One of a generation that ended is dropped.
     fn admit(&mut self) -> Option<Event> {
         let event = self.held.take_if(|event| event.generation <= self.newest)?;
         self.backlog.remove(event.size());
@@ -206,7 +208,7 @@ impl Source for KafkaSource {
             return Ok(());
         };
         let command = Command::Settle { partition: event.partition.clone(), generation: ownership.generation(), below };
-        self.commands.send(command).map_err(|_| self.error(anyhow!("it has ended already")))
+        self.commands.send(command).map_err(|_| self.error(anyhow!("the source has already ended")))
     }
 
     async fn close(&mut self) -> Result<(), SourceError> {
@@ -214,16 +216,16 @@ impl Source for KafkaSource {
             return Ok(());
         };
         let deadline = tokio::time::Instant::now() + timeout;
-        // A source that ended by itself is past all commands; its last commit still counts.
+        // A source that ended by itself handles no commands any more; its last commit still counts.
         let _ = self.commands.send(Command::Close);
         match tokio::time::timeout_at(deadline, committed).await {
             Ok(Ok(result)) => result.map_err(|error| self.error(error))?,
-            Ok(Err(_)) => return Err(self.error(anyhow!("its thread died"))),
+            Ok(Err(_)) => return Err(self.error(anyhow!("its thread has died"))),
             Err(_) => return Err(self.error(anyhow!("its last commit was not confirmed within {timeout:?}"))),
         }
-        // Leaving is politeness: the group finds out by itself after the session's time.
+        // Not leaving is harmless: the group notices after the session timeout.
         if tokio::time::timeout_at(deadline, left).await.is_err() {
-            tracing::warn!(source = %self.name, ?timeout, "did not leave the group in time");
+            tracing::warn!(source = %self.name, ?timeout, "could not leave the group in time");
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Transactions that go wrong, on librdkafka's mock cluster: its faults can be chosen. That it keeps no transaction
-//! does not matter here; the real broker has tests of its own.
+//! Transactions that fail, on librdkafka's mock cluster, whose faults can be chosen. It does not support transactions,
+//! which does not matter here; the tests on the real broker cover them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::{KafkaSink, KafkaSource, KafkaTransactor, Settings, SourceSettings, T
 use gristmill_core::model::{Event, Timestamp};
 use gristmill_core::ports::{Batch, Demand, Record, Settlement, Signal, Sink, Source, TransactionError, Transactor};
 
-/// More than any of this takes on a busy machine.
+/// Longer than any of this takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Harness {
@@ -24,7 +24,7 @@ struct Harness {
 }
 
 impl Harness {
-    /// A broker, one event of its topic, and transactions of that patience.
+    /// A broker, one event of its topic, and transactions with this patience.
     async fn new(patience: Duration) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         for topic in ["in", "out"] {
@@ -75,7 +75,7 @@ fn record(topic: &str) -> Record {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_commit_takes_longer_than_its_patience_while_the_brokers_are_away() {
+async fn no_commit_takes_longer_than_its_patience_while_the_brokers_are_down() {
     let patience = Duration::from_secs(3);
     let harness = Harness::new(patience).await;
     harness.transactor.commit(harness.batch()).await.unwrap();
@@ -99,7 +99,7 @@ async fn no_commit_takes_longer_than_its_patience_while_the_brokers_are_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_was_fenced_is_aborted_when_its_offsets_are_not_there() {
+async fn a_fenced_commit_is_aborted_when_its_offsets_are_missing() {
     let harness = Harness::new(PATIENCE).await;
     harness.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
     let result = harness.transactor.commit(harness.batch()).await;
@@ -108,9 +108,9 @@ async fn a_commit_that_was_fenced_is_aborted_when_its_offsets_are_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_was_fenced_counts_when_its_offsets_are_there() {
+async fn a_fenced_commit_counts_when_its_offsets_are_there() {
     let mut harness = Harness::new(PATIENCE).await;
-    // The mock forgets offsets of transactions, so they get there another way.
+    // The mock ignores offsets of transactions, so they are committed another way.
     harness.source.settle(&harness.event.id, Some(harness.event.id.position.next())).unwrap();
     harness.until_committed().await;
     harness.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
@@ -118,7 +118,7 @@ async fn a_commit_that_was_fenced_counts_when_its_offsets_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_generation_that_is_over_is_aborted() {
+async fn a_generation_that_has_ended_is_aborted() {
     let harness = Harness::new(PATIENCE).await;
     let fault = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION];
     harness.cluster.request_errors(RDKafkaApiKey::TxnOffsetCommit, &fault);
@@ -128,7 +128,7 @@ async fn a_generation_that_is_over_is_aborted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_right_stops_the_transactions() {
+async fn a_missing_permission_stops_the_transactions() {
     let harness = Harness::new(PATIENCE).await;
     let fault = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED];
     harness.cluster.request_errors(RDKafkaApiKey::TxnOffsetCommit, &fault);
@@ -137,7 +137,7 @@ async fn a_missing_right_stops_the_transactions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn opening_is_given_up_in_time_with_the_reason() {
+async fn opening_fails_in_time_with_the_reason() {
     let harness = Harness::new(PATIENCE).await;
     harness.cluster.broker_down(-1).unwrap();
     let begun = Instant::now();

@@ -1,4 +1,5 @@
-//! What every source and sink has to do, whatever the broker. A broker joins with a [`Harness`] and one line at the end.
+//! What every source and sink has to do, whatever the broker. A broker needs a [`Harness`] and one use of the macro at
+//! the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ pub(crate) async fn every_event_arrives<B: Harness>() {
     source.close().await.unwrap();
 }
 
-pub(crate) async fn unsettled_events_come_again_after_a_close<B: Harness>() {
+pub(crate) async fn unsettled_events_are_redelivered_after_a_close<B: Harness>() {
     let harness = B::fresh(2).await;
     harness.write(&numbered(0..20)).await;
     for _ in 0..2 {
@@ -28,7 +29,7 @@ pub(crate) async fn unsettled_events_come_again_after_a_close<B: Harness>() {
     assert_eq!(harness.committed().await, BTreeMap::new());
 }
 
-pub(crate) async fn settled_events_do_not_come_again<B: Harness>() {
+pub(crate) async fn settled_events_are_not_redelivered<B: Harness>() {
     let harness = B::fresh(2).await;
     harness.write(&numbered(0..20)).await;
     let mut source = harness.source();
@@ -42,7 +43,7 @@ pub(crate) async fn settled_events_do_not_come_again<B: Harness>() {
     again.close().await.unwrap();
 }
 
-pub(crate) async fn settlements_become_known_without_a_close<B: Harness>() {
+pub(crate) async fn settlements_are_committed_without_a_close<B: Harness>() {
     let harness = B::fresh(1).await;
     harness.write(&numbered(0..5)).await;
     let mut source = harness.source();
@@ -79,7 +80,7 @@ pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Harness>(
     let harness = B::fresh(2).await;
     harness.write(&numbered(0..20)).await;
     let mut first = harness.source();
-    // Events are here: there would be something to deliver.
+    // Events have arrived, so there would be something to deliver.
     event(first.as_mut()).await;
     let mut second = harness.source();
     let joined = tokio::spawn(async move {
@@ -88,7 +89,7 @@ pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Harness>(
     });
     loop {
         match signal(first.as_mut(), Demand::ControlOnly).await {
-            Signal::Event(event) => panic!("an event was not asked for: {}", event.id),
+            Signal::Event(event) => panic!("an event was not requested: {}", event.id),
             Signal::Revoked { partitions, ack } => {
                 assert!(!partitions.is_empty());
                 ack.send(()).unwrap();
@@ -147,7 +148,7 @@ pub(crate) async fn a_partition_that_comes_back_is_not_set_back<B: Harness>() {
     }
     new.close().await.unwrap();
     while !assigned(old.as_mut()).await.contains(&partition) {}
-    // It reads on there, and late work of the first time ends under the second.
+    // It continues to read there, and late work of the first assignment ends under the second.
     harness.write(&numbered(20..60)).await;
     while event(old.as_mut()).await.id.partition != partition {}
     settle(old.as_mut(), in_partition[0]);
@@ -170,8 +171,8 @@ pub(crate) async fn two_members_share_the_work<B: Harness>() {
     let (mut by_first, mut by_second) = (BTreeSet::new(), BTreeSet::new());
     while by_first.len() + by_second.len() < 100 {
         tokio::select! {
-            arrived = event(first.as_mut()) => assert!(by_first.insert(payload(&arrived)), "came twice"),
-            arrived = event(second.as_mut()) => assert!(by_second.insert(payload(&arrived)), "came twice"),
+            arrived = event(first.as_mut()) => assert!(by_first.insert(payload(&arrived)), "was delivered twice"),
+            arrived = event(second.as_mut()) => assert!(by_second.insert(payload(&arrived)), "was delivered twice"),
         }
     }
     assert!(!by_first.is_empty() && !by_second.is_empty());
@@ -192,7 +193,7 @@ pub(crate) async fn what_was_settled_before_the_acknowledgement_does_not_go_to_t
     });
     let taken = loop {
         if let Signal::Revoked { partitions, ack } = signal(old.as_mut(), Demand::ControlOnly).await {
-            // The work on them ends while the revocation waits.
+            // The work on them finishes while the revocation waits.
             for event in seen.iter().filter(|event| partitions.contains(&event.id.partition)) {
                 settle(old.as_mut(), event);
             }
@@ -202,15 +203,15 @@ pub(crate) async fn what_was_settled_before_the_acknowledgement_does_not_go_to_t
     };
     let (mut new, partitions) = while_attending(old.as_mut(), joined).await;
     assert_eq!(partitions, taken);
-    // Whatever its partition, a later record is the first that the new owner sees there.
+    // Whatever the partition, the first record that the new owner sees there is a later one.
     harness.write(&numbered(20..60)).await;
     let arrived = event(new.as_mut()).await;
-    assert!(payload(&arrived).as_str() >= "00020", "{} came again", payload(&arrived));
+    assert!(payload(&arrived).as_str() >= "00020", "{} was delivered again", payload(&arrived));
     old.close().await.unwrap();
     new.close().await.unwrap();
 }
 
-pub(crate) async fn a_record_survives_with_all_it_has<B: Harness>() {
+pub(crate) async fn a_record_arrives_with_everything_it_has<B: Harness>() {
     let harness = B::fresh(1).await;
     let header = |name: &str, value: Option<&'static [u8]>| Header { name: name.into(), value: value.map(Bytes::from) };
     let large: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -266,7 +267,7 @@ pub(crate) async fn the_order_of_each_key_is_kept<B: Harness>() {
     source.close().await.unwrap();
 }
 
-pub(crate) async fn a_record_over_the_brokers_limit_is_refused_alone<B: Harness>() {
+pub(crate) async fn a_record_over_the_brokers_limit_is_rejected_alone<B: Harness>() {
     let harness = B::fresh(1).await;
     // Does not compress.
     let large: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(3 << 20).collect();
@@ -281,7 +282,7 @@ pub(crate) async fn a_record_over_the_brokers_limit_is_refused_alone<B: Harness>
     source.close().await.unwrap();
 }
 
-/// Waits for a task and agrees to every rebalance of `source` meanwhile, as the flow would.
+/// Waits for a task and acknowledges every revocation of `source` meanwhile, as the flow would.
 pub(crate) async fn while_attending<T>(
     source: &mut dyn gristmill_core::ports::Source,
     task: tokio::task::JoinHandle<T>,
@@ -295,11 +296,11 @@ pub(crate) async fn while_attending<T>(
     };
     tokio::select! {
         done = tokio::time::timeout(PATIENCE, task) => done.expect("the task did not end").unwrap(),
-        () = attend => unreachable!("attending has no end"),
+        () = attend => unreachable!("attending never ends"),
     }
 }
 
-/// Makes the named tests for one harness.
+/// Creates the named tests for one harness.
 macro_rules! conformance {
     ($harness:ty: $($test:ident),+ $(,)?) => {
         $(

@@ -1,4 +1,4 @@
-//! What is Kafka's own about its source: faulty headers, back-pressure, where a group begins, bounded ends.
+//! What is specific to the Kafka source: faulty headers, back-pressure, where a group begins, bounded shutdown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -30,8 +30,8 @@ fn client() -> ClientConfig {
     config
 }
 
-/// Reads on until the source ends, and gives its last words with all their causes.
-pub(crate) async fn last_words(source: &mut KafkaSource) -> String {
+/// Reads until the source fails and returns its error with all causes.
+pub(crate) async fn final_error(source: &mut KafkaSource) -> String {
     let ended = async {
         loop {
             if let Err(error) = source.recv(Demand::Everything).await {
@@ -47,8 +47,8 @@ async fn a_header_name_that_is_not_utf8_arrives_as_a_fault_and_harms_nobody() {
     let harness = Classic::fresh(1).await;
     let producer: FutureProducer = client().create().unwrap();
     let odd = b"o\xffd".to_vec();
-    // SAFETY: only the characters of a `str` must be UTF-8, and nothing looks at them: it is copied as bytes into a
-    // record, where it is legal.
+    // SAFETY: only the characters of a `str` must be UTF-8, and nothing reads them here: it is copied as bytes
+    // into a record, where it is legal.
     #[expect(unsafe_code, reason = "other clients write such names, and rdkafka takes a name as a `str` only")]
     let odd = unsafe { std::str::from_utf8_unchecked(&odd) };
     let headers = OwnedHeaders::new()
@@ -98,7 +98,7 @@ async fn a_member_that_is_full_for_longer_than_its_session_stays_in_the_group() 
     harness.write(&numbered(0..200)).await;
     let mut source = harness.0.kafka_source();
     let first = event(&mut source).await;
-    // Three seconds without taking anything: no revocation may come of it.
+    // Three seconds without receiving an event: that must not cause a revocation.
     silence(&mut source, Demand::ControlOnly, Duration::from_secs(3)).await;
     let mut arrived = events(&mut source, 199).await;
     arrived.push(first);
@@ -107,7 +107,7 @@ async fn a_member_that_is_full_for_longer_than_its_session_stays_in_the_group() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_revocation_does_not_wait_for_ever() {
+async fn a_revocation_does_not_wait_forever() {
     let mut kafka = Kafka::real(2).await;
     kafka.source.drain_timeout = Duration::from_millis(500);
     let harness = Classic(kafka);
@@ -132,7 +132,7 @@ async fn a_partition_revoked_while_paused_is_not_paused_when_it_comes_back() {
     let mut full = harness.0.kafka_source();
     event(&mut full).await;
     let filled = async {
-        // One of the twenty was taken already.
+        // One of the twenty was received already.
         while full.waiting() < 19 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -144,7 +144,7 @@ async fn a_partition_revoked_while_paused_is_not_paused_when_it_comes_back() {
         (other, partition)
     });
     let (mut other, partition) = while_attending(&mut full, joined).await;
-    // It reads the partition that is left to its end: nothing is paused or resumed after that.
+    // It reads its remaining partition to the end: nothing is paused or resumed after that.
     let stats = topic_stats(&harness.0.settings, harness.topic(), None).await.unwrap();
     let left = stats.iter().find(|stats| stats.partition != partition.index).unwrap();
     let last = offset(left.high - 1);
@@ -164,7 +164,7 @@ async fn a_settlement_after_the_revocation_is_counted_and_changes_nothing() {
     let seen = events(&mut deaf, 20).await;
     let mut new = harness.0.kafka_source();
     let taken = assigned(&mut new).await;
-    // The old owner has not heard of it yet.
+    // The old owner has not received the revocation yet.
     let late = seen.iter().find(|event| taken.contains(&event.id.partition)).unwrap();
     settle(&mut deaf, late);
     let counted = async {
@@ -172,7 +172,7 @@ async fn a_settlement_after_the_revocation_is_counted_and_changes_nothing() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, counted).await.expect("it was taken");
+    tokio::time::timeout(PATIENCE, counted).await.expect("it was accepted");
     deaf.close().await.unwrap();
     new.close().await.unwrap();
     assert_eq!(harness.committed().await, BTreeMap::new());
@@ -190,7 +190,7 @@ async fn events_of_a_revoked_partition_that_wait_are_dropped() {
         (new, partitions)
     });
     let (mut new, taken) = while_attending(&mut old, joined).await;
-    // Both read on; what the new one has, the old one must not get any more.
+    // Both continue to read; the old one must not receive events of the new one's partitions.
     let mut seen = BTreeSet::from([payload(&first)]);
     while seen.len() < 200 {
         let arrived = tokio::select! {
@@ -207,7 +207,7 @@ async fn events_of_a_revoked_partition_that_wait_are_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_that_starts_with_the_latest_does_not_lose_its_first_events_by_a_crash() {
+async fn a_group_that_starts_at_the_latest_does_not_lose_its_first_events_in_a_crash() {
     let mut kafka = Kafka::real(1).await;
     kafka.source.start = Start::Latest;
     let harness = Classic(kafka);
@@ -217,7 +217,7 @@ async fn a_group_that_starts_with_the_latest_does_not_lose_its_first_events_by_a
     harness.until_committed(5).await;
     harness.write(&numbered(5..8)).await;
     assert_eq!(payloads(&events(&mut source, 3).await), numbered(5..8));
-    // As after a crash, nothing of them is settled.
+    // As after a crash, none of them is settled.
     source.close().await.unwrap();
     let mut again = harness.0.kafka_source();
     assert_eq!(payloads(&events(&mut again, 3).await), numbered(5..8));
@@ -233,15 +233,15 @@ async fn records_that_are_gone_are_not_skipped_silently() {
     settle(&mut source, &first);
     source.close().await.unwrap();
 
-    // Retention takes the first five.
+    // Retention removes the first five.
     let mut gone = TopicPartitionList::new();
     gone.add_partition_offset(harness.topic(), 0, Offset::Offset(5)).unwrap();
     let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
     admin.delete_records(&gone, &AdminOptions::new()).await.unwrap();
 
     let mut again = harness.0.kafka_source();
-    let words = last_words(&mut again).await;
-    assert!(words.contains("auto.offset.reset"), "{words}");
+    let error = final_error(&mut again).await;
+    assert!(error.contains("auto.offset.reset"), "{error}");
     again.close().await.unwrap();
 
     let mut kafka = harness.0;
@@ -252,17 +252,17 @@ async fn records_that_are_gone_are_not_skipped_silently() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_topic_ends_the_source() {
+async fn a_missing_topic_fails_the_source() {
     let missing = fresh_name();
     let mut source = KafkaSource::open(&Settings::new(&address()), SourceSettings::new(&missing, &[&missing])).unwrap();
-    let words = last_words(&mut source).await;
-    assert!(words.contains(&missing) && words.contains("Unknown topic"), "{words}");
+    let error = final_error(&mut source).await;
+    assert!(error.contains(&missing) && error.contains("Unknown topic"), "{error}");
     source.close().await.unwrap();
     assert!(source.recv(Demand::Everything).await.is_err(), "it stays ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_record_larger_than_any_broker_takes_is_refused_before_it_is_sent() {
+async fn a_record_larger_than_any_broker_accepts_is_rejected_before_it_is_sent() {
     let harness = Classic::fresh(1).await;
     let sink = harness.sink();
     let refused = sink.deliver(vec![harness.record("large", &"x".repeat(17 << 20))]).await;
@@ -284,7 +284,7 @@ fn faulty() -> (MockCluster<'static, DefaultProducerContext>, Classic) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closing_is_bounded_while_the_broker_is_away() {
+async fn closing_is_bounded_while_the_broker_is_down() {
     let (cluster, mut harness) = faulty();
     harness.0.source.close_timeout = Duration::from_secs(2);
     harness.write(&numbered(0..1)).await;
@@ -312,7 +312,7 @@ async fn a_failed_commit_is_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lookup_that_fails_at_the_assignment_is_repeated() {
+async fn a_failed_lookup_at_the_assignment_is_retried() {
     let (cluster, harness) = faulty();
     harness.write(&numbered(0..1)).await;
     cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN]);
@@ -322,18 +322,18 @@ async fn a_lookup_that_fails_at_the_assignment_is_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_we_may_not_read_ends_the_source() {
+async fn a_group_we_may_not_read_fails_the_source() {
     let (cluster, harness) = faulty();
     let fault = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED];
     cluster.request_errors(RDKafkaApiKey::OffsetFetch, &fault);
     let mut source = harness.0.kafka_source();
-    let words = last_words(&mut source).await;
-    assert!(words.contains("uthorization"), "{words}");
+    let error = final_error(&mut source).await;
+    assert!(error.contains("uthorization"), "{error}");
     source.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_comes_back_finds_the_source_still_there() {
+async fn a_source_survives_a_broker_outage() {
     let (cluster, harness) = faulty();
     harness.write(&numbered(0..1)).await;
     let mut source = harness.0.kafka_source();

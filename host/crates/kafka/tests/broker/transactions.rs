@@ -35,7 +35,7 @@ async fn transactor(kafka: &Kafka, source: &KafkaSource) -> KafkaTransactor {
     KafkaTransactor::open(&kafka.settings, source, TransactionSettings::new(EVERY)).await.unwrap()
 }
 
-/// Outputs for these events, one for each, and their settlement.
+/// One output for each of these events, and their settlement.
 fn batch(kafka: &Kafka, output: &str, seen: &[Event]) -> Batch {
     let harness = Classic(Kafka { settings: kafka.settings.clone(), source: kafka.source.clone(), _embedded: None });
     let mut batch = Batch::default();
@@ -110,7 +110,7 @@ async fn settling_without_records_commits_too() {
     assert_eq!(committed(&harness.0).await, 3);
 }
 
-async fn lost_partition_is_refused(kafka: &Kafka) {
+async fn lost_partition_is_aborted(kafka: &Kafka) {
     let output = outputs().await;
     let mut old = kafka.kafka_source();
     let arrived = events(&mut old, 20).await;
@@ -126,7 +126,7 @@ async fn lost_partition_is_refused(kafka: &Kafka) {
     assert!(matches!(&refused, Err(TransactionError::Aborted(_))), "{refused:?}");
     assert_eq!(seen(&output).await, numbered(0..0));
     assert_eq!(committed(kafka).await, 0);
-    // What is still ours goes on.
+    // Work on what is still ours continues.
     let kept: Vec<Event> = arrived.into_iter().filter(|event| !taken.contains(&event.id.partition)).collect();
     transactor.commit(batch(kafka, &output, &kept)).await.unwrap();
     assert_eq!(seen(&output).await.len(), kept.len());
@@ -138,14 +138,14 @@ async fn lost_partition_is_refused(kafka: &Kafka) {
 async fn a_batch_of_a_lost_partition_is_aborted_as_a_whole() {
     let harness = Classic::fresh(2).await;
     harness.write(&numbered(0..20)).await;
-    lost_partition_is_refused(&harness.0).await;
+    lost_partition_is_aborted(&harness.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_of_a_lost_partition_is_aborted_as_a_whole_where_the_broker_assigns() {
     let harness = BrokerSide::fresh(2).await;
     harness.write(&numbered(0..20)).await;
-    lost_partition_is_refused(&harness.0).await;
+    lost_partition_is_aborted(&harness.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,7 +163,7 @@ async fn work_of_an_earlier_assignment_of_the_same_partition_is_aborted() {
         taken
     });
     let taken = while_attending(&mut ours, joined).await;
-    assert_eq!(assigned(&mut ours).await, taken, "they came back");
+    assert_eq!(assigned(&mut ours).await, taken, "they are ours again");
     let stale: Vec<Event> = arrived.into_iter().filter(|event| taken.contains(&event.id.partition)).collect();
     let refused = transactor.commit(batch(&harness.0, &output, &stale)).await;
     assert!(matches!(&refused, Err(TransactionError::Aborted(_))), "{refused:?}");
@@ -192,7 +192,7 @@ async fn revoked_partitions_can_be_settled_until_the_revocation_is_acknowledged(
     let (mut new, _) = while_attending(&mut old, joined).await;
     assert_eq!(committed(&harness.0).await, 20);
     let nothing = tokio::time::timeout(Duration::from_secs(2), event(&mut new)).await;
-    assert!(nothing.is_err(), "the new owner begins behind what was settled: {nothing:?}");
+    assert!(nothing.is_err(), "the new owner begins after what was settled: {nothing:?}");
     assert_eq!(seen(&output).await, numbered(0..20));
     new.close().await.unwrap();
     old.close().await.unwrap();
@@ -219,7 +219,7 @@ async fn a_hijacked_transactional_id_costs_one_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transaction_left_open_by_a_crash_is_ended_by_the_next_start_of_the_same_host() {
+async fn a_transaction_left_open_by_a_crash_is_ended_when_the_host_restarts() {
     let mut harness = Classic::fresh(1).await;
     harness.0.settings.properties.insert("group.instance.id".into(), "host-a".into());
     let output = outputs().await;
@@ -232,7 +232,7 @@ async fn a_transaction_left_open_by_a_crash_is_ended_by_the_next_start_of_the_sa
     let arrived = events(&mut source, 1).await;
     let transactor = transactor(&harness.0, &source).await;
     transactor.commit(batch(&harness.0, &output, &arrived)).await.unwrap();
-    // Its own time would not be over for a minute, and until then nobody would see what comes behind it.
+    // Its own timeout of a minute has not passed, and until then nobody would see what follows it.
     assert_eq!(seen(&output).await, numbered(0..1));
     source.close().await.unwrap();
     drop(crashed);
@@ -244,7 +244,7 @@ fn noise(bytes: usize) -> Bytes {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_record_that_is_too_large_is_refused_by_its_index_and_nothing_is_written() {
+async fn a_record_that_is_too_large_is_rejected_by_its_index_and_nothing_is_written() {
     let harness = Classic::fresh(1).await;
     harness.write(&numbered(0..4)).await;
     let output = outputs().await;
@@ -282,7 +282,7 @@ async fn a_missing_topic_stops_the_transactions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_committed_for_a_source_that_is_closed() {
+async fn nothing_is_committed_for_a_closed_source() {
     let harness = Classic::fresh(1).await;
     harness.write(&numbered(0..1)).await;
     let output = outputs().await;
@@ -309,7 +309,7 @@ async fn the_beginning_of_a_group_does_not_set_back_what_a_transaction_commits()
     let arrived = events(&mut source, 3).await;
     let transactor = transactor(&harness.0, &source).await;
     transactor.commit(batch(&harness.0, &output, &arrived)).await.unwrap();
-    // Longer than the source's own commits are apart.
+    // Longer than the interval between the source's own commits.
     silence(&mut source, Demand::ControlOnly, Duration::from_millis(1_500)).await;
     assert_eq!(committed(&harness.0).await, 8);
     source.close().await.unwrap();
@@ -317,14 +317,14 @@ async fn the_beginning_of_a_group_does_not_set_back_what_a_transaction_commits()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_embedded_broker_is_refused_with_the_way_out() {
+async fn the_embedded_broker_is_rejected_with_the_fix() {
     let broker = EmbeddedBroker::start().unwrap();
     let topic = fresh_name();
     broker.create_topic(&topic, 1).unwrap();
     let settings = broker.settings();
     let source = KafkaSource::open(&settings, SourceSettings::new("group", &[&topic])).unwrap();
     let refused = KafkaTransactor::open(&settings, &source, TransactionSettings::new(EVERY)).await;
-    let Err(error @ TransactorError::Embedded) = refused else { panic!("it was taken") };
+    let Err(error @ TransactorError::Embedded) = refused else { panic!("it was accepted") };
     assert!(error.to_string().contains("at-least-once"), "{error}");
 }
 
