@@ -16,8 +16,8 @@ use gristmill_core::model::{
     ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, JobId, Partition, Position, Role, TraceContext,
 };
 use gristmill_core::ports::{Caller, Model, ModelError, Observers};
-use gristmill_llm::Surroundings;
 use gristmill_llm::settings::{AliasSettings, KeySource, OpenAiSettings, Settings, TargetSettings};
+use gristmill_llm::{Limits, Surroundings};
 
 use gristmill_model_server::ModelServer;
 
@@ -57,8 +57,14 @@ fn model(targets: Vec<OpenAiSettings>) -> Chat {
 }
 
 fn alias(settings: AliasSettings) -> Chat {
+    alias_with(settings, &Arc::default())
+}
+
+/// The alias of one pipeline in a host with these limits.
+fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let models = [("smart".to_owned(), settings)].into();
-    let surroundings = Surroundings { store: None, limits: Arc::default(), observer: Arc::new(Observers::default()) };
+    let surroundings =
+        Surroundings { store: None, limits: Arc::clone(limits), observer: Arc::new(Observers::default()) };
     Chat(gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap())
 }
 
