@@ -9,7 +9,6 @@ mod job;
 mod outcome;
 mod plan;
 mod progress;
-mod retry;
 mod size;
 mod trace;
 
@@ -24,6 +23,5 @@ pub use job::{Disposition, Failed, Finished, Input, Job, Task, Verdict};
 pub use outcome::{Failure, Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
-pub use retry::RetryPolicy;
 pub use size::Size;
 pub use trace::{BadTrace, TRACEPARENT, TraceContext};
