@@ -1,4 +1,4 @@
-# Short names for what one does here. `cargo demo` and `cargo verify` do without just.
+# Short names for common tasks. `cargo demo` and `cargo verify` work without just.
 
 # List the recipes
 default:
@@ -8,7 +8,7 @@ default:
 demo *args:
     cargo demo {{args}}
 
-# Everything that a change must pass; `just verify quick` does without a broker
+# Run everything that a change must pass; `just verify quick` needs no broker
 verify *args:
     cargo verify {{args}}
 
@@ -16,15 +16,15 @@ verify *args:
 stages:
     cargo stages
 
-# The host's tests with an Apache Kafka of their own; args as for `cargo test`
+# Run the host's tests with their own Apache Kafka; args as for `cargo test`
 test *args:
     cargo xtask test {{args}}
 
-# The tests of reliability in full size, with figures for docs/reliability.md; args as for the test program
+# Run the reliability tests in full size, with figures for docs/reliability.md; args as for the test binary
 soak *args:
     cargo xtask soak {{args}}
 
-# Format and clippy, as `cargo verify` has them
+# Check formatting and run clippy, as `cargo verify` does
 lint: stages
     cargo fmt --all -- --check
     cargo clippy --all-targets --package gristmill -- -D warnings
@@ -34,18 +34,18 @@ lint: stages
 fmt:
     cargo fmt --all
 
-# Licences, bans, sources and the advisories of today
+# Check licences, bans, sources and today's advisories
 deny:
     cargo deny check
 
-# The figures, measured on Apache Kafka
+# Run the benchmarks on Apache Kafka
 bench *args:
     cargo xtask bench {{args}}
 
-# One Apache Kafka in the foreground, until ctrl-c
+# Run an Apache Kafka in the foreground, until Ctrl-C
 kafka:
     cargo xtask kafka
 
-# Run the pipeline of one folder of examples/; its README says what it needs
+# Run the pipeline of one folder in examples/; its README says what it needs
 example name *args:
     cargo xtask host run examples/{{name}}/pipeline.toml {{args}}

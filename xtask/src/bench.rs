@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the figures, measured on Apache Kafka.
+//! `cargo xtask bench`: runs the benchmarks on Apache Kafka.
 
 use anyhow::Result;
 
@@ -7,10 +7,10 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{setup, stages};
 
-/// The profile of the demo and the tests compiles the host's own crate fast; the figures want its code fast.
+/// The profile of the demo and the tests makes the host's crate fast to compile; the benchmarks need its code fast.
 const OPTIMISED: &str = "profile.dev.package.gristmill.opt-level=3";
 
-/// Builds what is measured in the one profile, and measures it with the address of a broker in the environment.
+/// Builds the stages and the host in the common profile, and runs the benchmarks against a broker.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let mut steps = Steps::new(4);
     steps.take("checking the build tools", "cargo xtask setup", || setup::run(workspace))?;

@@ -1,4 +1,4 @@
-//! The Apache Kafka of the tests and figures: the caller's own, or one that lives as long as this run.
+//! The Apache Kafka for tests and benchmarks: the caller's own, or one that runs as long as this process.
 
 use std::env;
 use std::mem;
@@ -9,10 +9,10 @@ use anyhow::{Result, anyhow, bail};
 use crate::kafka::Kafka;
 use crate::workspace::Workspace;
 
-/// Names the broker that the tests use, to us and to them.
+/// The variable with the address of the broker, read here and by the tests.
 pub(crate) const VARIABLE: &str = "GRISTMILL_TEST_KAFKA";
 
-/// A broker. One that was started here is stopped when this is dropped, also when it is still starting.
+/// A broker. One that was started here is stopped on drop, even if it is still starting.
 pub(crate) struct Broker(State);
 
 enum State {
@@ -23,8 +23,8 @@ enum State {
 }
 
 impl Broker {
-    /// Begins to start one unless the caller has named one. The first time it is downloaded, so this goes on beside
-    /// whatever is done until the address is asked for.
+    /// Starts a broker in the background, unless the caller has named one. Downloads Kafka the first time, so callers
+    /// do other work before they ask for the address.
     pub(crate) fn begin(workspace: &Workspace) -> Self {
         match env::var(VARIABLE) {
             Ok(address) if !address.is_empty() => return Self(State::Given(address)),
@@ -34,7 +34,7 @@ impl Broker {
         Self(State::Starting(thread::spawn(move || Kafka::start(&target))))
     }
 
-    /// Waits until it runs, and gives its address.
+    /// Waits until the broker runs and returns its address.
     pub(crate) fn address(&mut self) -> Result<&str> {
         self.0 = match mem::replace(&mut self.0, State::Failed) {
             State::Starting(thread) => {
@@ -52,7 +52,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        // Leaving while the thread is at it would leave a broker behind that nobody stops.
+        // Exiting while the thread is still starting the broker would leave one behind that nobody stops.
         if let State::Starting(thread) = mem::replace(&mut self.0, State::Failed) {
             drop(thread.join());
         }

@@ -1,4 +1,5 @@
-//! A real Apache Kafka for tests and figures: one node, fetched by Maven, in a folder of its own, gone when dropped.
+//! A real Apache Kafka for tests and benchmarks: one node, downloaded by Maven, in its own folder, which is deleted on
+//! drop.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -10,22 +11,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Names the folder of the jars to tests that start brokers of their own.
+/// The variable with the folder of the jars, for tests that start their own brokers.
 pub(crate) const HOME: &str = "GRISTMILL_TEST_KAFKA_HOME";
 const VERSION: &str = "4.1.0";
 const POM: &str = include_str!("kafka/pom.xml");
 const SERVER_PROPERTIES: &str = include_str!("kafka/server.properties");
-/// Any 16 bytes in base64: the name of a cluster that lives for one run.
+/// Any 16 bytes in base64: the id of a cluster that exists for one run.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
-/// It takes some 3 s on an idle machine, and a multiple beside a build.
-const LONGEST_START: Duration = Duration::from_secs(120);
+/// A start takes about 3 s on an idle machine, and several times as long during a build.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 const SERVER: &str = "server.properties";
 const LOG: &str = "log";
 const LOG_LINES_SHOWN: usize = 20;
 const INSTALL: &str = "apt-get update && apt-get install -y maven default-jre-headless";
 
-/// Kills the broker and deletes its folder when standard input ends. The system closes that pipe whatever this process
-/// dies of, ctrl-c included, so no broker outlives it.
+/// Kills the broker and deletes its folder when standard input ends. The system closes that pipe however this process
+/// ends, ctrl-c included, so no broker outlives it.
 const GUARD: &str = r#"trap "" INT TERM HUP
 cat >/dev/null
 kill -9 "$1" 2>/dev/null
@@ -41,9 +42,9 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    /// Starts a broker on free ports with its files below `work_dir`/kafka, where the jars stay for the next time. Needs
-    /// Java 17 and Maven, and installs them by apt-get when run as root. Returns when the broker answers, or after
-    /// two minutes with an error that shows the end of its log.
+    /// Starts a broker on free ports with its files below `work_dir`/kafka, where the jars are kept for the next run.
+    /// Needs Java 17 and Maven, and installs them with apt-get if run as root. Returns when the broker answers, or
+    /// after two minutes with an error that shows the end of its log.
     pub(crate) fn start(work_dir: &Path) -> Result<Self> {
         let home = work_dir.join("kafka");
         let libs = jars(work_dir)?;
@@ -80,13 +81,13 @@ impl Kafka {
         Ok(kafka)
     }
 
-    /// Host and port, as `bootstrap.servers` wants them.
+    /// Host and port, as in `bootstrap.servers`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     fn wait_until_started(&mut self, log: &Path) -> Result<()> {
-        let deadline = Instant::now() + LONGEST_START;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if knows_a_broker(&self.address).unwrap_or(false) {
                 return Ok(());
@@ -106,13 +107,13 @@ impl Kafka {
 impl Drop for Kafka {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
-        // An error here means that there is nothing left to wait for.
+        // An error means that there is nothing left to wait for.
         let _ = self.broker.wait();
         let _ = self.guard.wait();
     }
 }
 
-/// `cargo xtask kafka`: runs a broker until this process is ended, by ctrl-c for one.
+/// `cargo xtask kafka`: runs a broker until this process ends, for example by ctrl-c.
 #[allow(clippy::print_stdout)]
 pub(crate) fn command(work_dir: &Path) -> Result<()> {
     let kafka = Kafka::start(work_dir)?;
@@ -122,7 +123,7 @@ pub(crate) fn command(work_dir: &Path) -> Result<()> {
     }
 }
 
-/// Formats the folder's storage and starts a broker on it.
+/// Formats the storage in the folder and starts a broker on it.
 fn launch(libs: &Path, folder: &Path) -> Result<Child> {
     let classes = format!("{}/*", libs.display());
     let properties = folder.join(SERVER);
@@ -140,8 +141,8 @@ fn launch(libs: &Path, folder: &Path) -> Result<Child> {
         .context("cannot start java")
 }
 
-/// Asks for metadata and tells whether the answer names a broker: a port that is open already, with nobody behind it,
-/// is not a Kafka one can use. By hand, because one request needs no client library.
+/// Requests metadata and returns whether the answer lists a broker: an open port alone does not mean that Kafka can be
+/// used. Written by hand, because one request needs no client library.
 fn knows_a_broker(address: &str) -> io::Result<bool> {
     /// Length; key 3 (Metadata), version 1; correlation id; no client id; an empty list of topics.
     const REQUEST: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
@@ -154,20 +155,20 @@ fn knows_a_broker(address: &str) -> io::Result<bool> {
     Ok(answer[8..] > [0; 4][..])
 }
 
-/// The folder with the jars of Kafka below `work_dir`. They are fetched the first time, with the tools that this needs.
+/// The folder with the jars of Kafka below `work_dir`. The first time, downloads them and installs the tools for that.
 pub(crate) fn jars(work_dir: &Path) -> Result<PathBuf> {
     install_missing_tools()?;
     fetch_jars(&work_dir.join("kafka"))
 }
 
-/// The folder with the jars, fetched once.
+/// The folder with the jars, downloaded once.
 fn fetch_jars(home: &Path) -> Result<PathBuf> {
     let libs = home.join(format!("libs-{VERSION}"));
     if libs.exists() {
         return Ok(libs);
     }
-    // Fetched beside its place and then renamed: a broken fetch is not taken for a finished one, nor is that of another
-    // process at the same time.
+    // Downloaded to another folder and then renamed, so that an interrupted download, or one that another process is
+    // doing, is not taken for a complete one.
     let fetching = home.join(format!("fetching-{}", std::process::id()));
     fs::create_dir_all(&fetching).with_context(|| format!("cannot create {}", fetching.display()))?;
     fs::write(fetching.join("pom.xml"), POM.replace("@VERSION@", VERSION))?;
@@ -203,7 +204,7 @@ fn works(program: &str, argument: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Runs a command to its end; its output is shown only when it fails.
+/// Runs a command to completion; shows its output only if it fails.
 fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
     ensure!(
@@ -215,7 +216,7 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// A port nobody listens on now. Someone else may take it first; then the broker says so in its log.
+/// A port that is free now. If another process takes it first, the broker reports that in its log.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -1,4 +1,4 @@
-//! What must be on a machine before anything is built, and the part of it that we can add ourselves.
+//! Checks the prerequisites of a build and installs the one that can be installed automatically.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use crate::workspace::{self, Workspace, output, which};
 /// The target of the stages: its output is a component.
 pub(crate) const WASM: &str = "wasm32-wasip2";
 
-/// Checks the build tools and adds the WebAssembly target where it is missing.
+/// Checks the build tools and adds the WebAssembly target if it is missing.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     build_tools(|tool| which(tool).is_some())?;
     wasm_target(workspace)
 }
 
-/// librdkafka and OpenSSL are compiled from source; without these their builds fail late and darkly.
+/// librdkafka and OpenSSL are compiled from source; without these tools they fail late and with obscure errors.
 fn build_tools(present: impl Fn(&str) -> bool) -> Result<()> {
     let mut missing = Vec::new();
     for tool in ["cc", "c++", "make", "perl"] {
@@ -35,13 +35,13 @@ fn build_tools(present: impl Fn(&str) -> bool) -> Result<()> {
     )
 }
 
-/// The rustc that the stages are to be compiled with, if not the one that compiles everything else.
+/// The rustc to compile the stages with, if not the one that compiles everything else.
 pub(crate) fn own_rustc() -> Option<PathBuf> {
     env::var_os("GRISTMILL_WASM_RUSTC").map(PathBuf::from)
 }
 
-/// Makes sure that stages can be compiled. `rust-toolchain.toml` names the target, but rustup acts on that only when it
-/// installs the toolchain, not when the toolchain is there without it.
+/// Makes sure that stages can be compiled. `rust-toolchain.toml` names the target, but rustup installs it only together
+/// with the toolchain, not if the toolchain is already installed without it.
 pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
     if let Some(rustc) = own_rustc() {
         let named = || format!("GRISTMILL_WASM_RUSTC names {}", rustc.display());
@@ -62,17 +62,17 @@ pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
         }
     }
     bail!(
-        "{} has no standard library for {WASM} and there is no rustup that adds it: install the one of exactly this \
+        "{} has no standard library for {WASM} and rustup cannot add it: install the standard library of exactly this \
          compiler, or set GRISTMILL_WASM_RUSTC to a rustc that has it",
         rustc.display()
     )
 }
 
 fn has_wasm(workspace: &Workspace, rustc: &Path) -> Result<bool> {
-    let mut question = Command::new(rustc);
-    question.current_dir(&workspace.root).args(["--print", "target-libdir", "--target", WASM]);
-    // rustc names the folder whether it is there or not.
-    Ok(Path::new(&output(&mut question)?).is_dir())
+    let mut query = Command::new(rustc);
+    query.current_dir(&workspace.root).args(["--print", "target-libdir", "--target", WASM]);
+    // rustc prints the folder whether it exists or not.
+    Ok(Path::new(&output(&mut query)?).is_dir())
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_when_all_tools_are_there() {
+    fn there_is_no_error_if_all_tools_exist() {
         assert!(build_tools(|_| true).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! Builds the guests: the standard stages, and the misbehaving ones that the sandbox is tested with.
+//! Builds the WebAssembly guests: the standard stages and the guests of the host's tests.
 
 use std::fs;
 use std::path::Path;
@@ -20,8 +20,8 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
 
 /// Builds the crates in the folder `from`, called `<prefix>-<folder>`, and copies their components to `target/<to>`.
 ///
-/// A family is built by one call of cargo and never together with another: cargo unifies the features of what it builds
-/// together, so that a stage would have other bytes, and the host be built again, depending on who asked for it.
+/// Each group is built by one cargo call of its own: cargo unifies the features of everything it builds together, so a
+/// stage's bytes would depend on what it was built with, and the host, which embeds them, would be rebuilt.
 fn build(workspace: &Workspace, from: &str, prefix: &str, to: &str) -> Result<()> {
     let names = crates_in(&workspace.root.join(from))?;
     if names.is_empty() {
@@ -34,7 +34,7 @@ fn build(workspace: &Workspace, from: &str, prefix: &str, to: &str) -> Result<()
     }
     let mut built = workspace.target.clone();
     if let Some(rustc) = own_rustc() {
-        // A folder of its own: two compilers in one would throw away each other's work.
+        // A folder of its own: two compilers in the same folder would discard each other's output.
         built.push("wasm-rustc");
         cargo.env("RUSTC", rustc).env("CARGO_TARGET_DIR", &built);
     }
@@ -42,7 +42,7 @@ fn build(workspace: &Workspace, from: &str, prefix: &str, to: &str) -> Result<()
 
     let built = built.join(WASM).join("stage");
     let folder = workspace.target.join(to);
-    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     for name in &names {
         let component = format!("{prefix}-{name}").replace('-', "_");
         let component = built.join(component).with_extension("wasm");
@@ -51,13 +51,13 @@ fn build(workspace: &Workspace, from: &str, prefix: &str, to: &str) -> Result<()
     Ok(())
 }
 
-/// The folders in `folder` that are crates of stages, in order; none where there is no such folder.
+/// The names of the stage crates in `folder`, sorted; none if the folder does not exist.
 fn crates_in(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     if !folder.is_dir() {
         return Ok(names);
     }
-    for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != "sdk" && entry.path().join("Cargo.toml").is_file() {
@@ -68,13 +68,14 @@ fn crates_in(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Copies a file unless the copy is there already: cargo goes by times, and a new one would build the host again.
+/// Copies a file unless the copy is already up to date: cargo compares modification times, and a new one would rebuild
+/// the host.
 fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
-    let bytes = fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     if fs::read(to).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    fs::write(to, bytes).with_context(|| format!("{} cannot be written", to.display()))
+    fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
 }
 
 #[cfg(test)]
@@ -118,15 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn stages_are_the_crates_beside_the_sdk() {
+    fn stages_are_the_crates_other_than_the_sdk() {
         let folder = Folder::new("crates");
         for name in ["sdk", "enrich", "chunk"] {
             fs::create_dir(folder.0.join(name)).unwrap();
             fs::write(folder.0.join(name).join("Cargo.toml"), "").unwrap();
         }
-        fs::create_dir(folder.0.join("no-crate")).unwrap();
+        fs::create_dir(folder.0.join("not-a-crate")).unwrap();
 
         assert_eq!(crates_in(&folder.0).unwrap(), ["chunk", "enrich"]);
-        assert!(crates_in(&folder.0.join("not-there")).unwrap().is_empty());
+        assert!(crates_in(&folder.0.join("missing")).unwrap().is_empty());
     }
 }

@@ -1,131 +1,324 @@
-//! What the pipelines of one process share, and what they must not.
+//! The process that pipelines run in. It owns what they share - engine, limits of models, brokers - and each pipeline by its
+//! name: built, started, paused, reloaded and drained without the others.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
+use futures_util::future::join_all;
+use gristmill_config::Pipeline;
+use gristmill_core::flow::{self, Commands, FlowError, Handle, Status};
+use gristmill_core::ports::{Broker, Observer, Observers, Store};
+use gristmill_llm::Limits;
+use gristmill_wasm::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, cluster, run};
-use gristmill_config::{Brokers, ConfigError, Fault, Pipeline};
-use gristmill_kafka::EmbeddedBroker;
+use super::broker::Brokers;
+use super::conflicts::check_together;
+use super::failure::Failure;
+use super::load::{self, Loaded, Loader};
+use super::pipeline::{self, Wired, Wiring};
+use super::store::{self, Memory};
+use super::supervisor::{self, Ended};
+use super::totals::Totals;
 
-/// Partitions of each topic of the embedded broker, where the file says nothing.
-const EMBEDDED_PARTITIONS: u16 = 1;
+/// What a host is built with, beside its pipelines.
+pub struct Options {
+    /// How long jobs are remembered.
+    pub memory: Memory,
+    /// Cancelled when the operator wants everything to stop.
+    pub shutdown: CancellationToken,
+    /// Who watches every pipeline, beside the host's own totals.
+    pub observers: Vec<Arc<dyn Observer>>,
+}
 
-/// The process that pipelines run in: its broker, if one of them wants the embedded one, and the operator's wish to
-/// stop. The broker lives as long as this or a pipeline that was connected to it.
+/// Pipelines that are loaded and checked, but not connected.
+pub struct Built {
+    host: Host,
+    pipelines: Vec<Ready>,
+}
+
+/// A process that runs pipelines.
 pub struct Host {
-    embedded: Option<Arc<EmbeddedBroker>>,
-    shutdown: CancellationToken,
+    runtime: Runtime,
+    limits: Arc<Limits>,
+    brokers: Brokers,
+    options: Options,
+    /// A lock, because the host is told what to do from several tasks; it is never held while one waits.
+    running: Mutex<BTreeMap<Arc<str>, Running>>,
+    ended: mpsc::UnboundedSender<Ended>,
+}
+
+/// The end of all pipelines of a host, to be waited for.
+pub struct Ends(mpsc::UnboundedReceiver<Ended>);
+
+/// A pipeline that is loaded.
+struct Ready {
+    file: Pipeline,
+    loaded: Loaded,
+    store: Option<Arc<dyn Store>>,
+    totals: Arc<Totals>,
+    observer: Arc<dyn Observer>,
+}
+
+/// A pipeline that runs.
+struct Running {
+    file: Pipeline,
+    handle: Handle,
+    version: u64,
+    broker: Arc<dyn Broker>,
+    store: Option<Arc<dyn Store>>,
+    observer: Arc<dyn Observer>,
+    task: Option<JoinHandle<()>>,
+}
+
+/// How a pipeline took on a changed file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reloaded {
+    /// New jobs run the new deployment; those in flight end with the old one.
+    Swapped {
+        /// Its version.
+        version: u64,
+    },
+    /// It was drained and started again: what changed cannot change while it runs.
+    Restarted,
 }
 
 impl Host {
-    /// Starts the embedded broker with all topics of the pipelines that want it: one for all, so that one's results can
-    /// be another's events. A topic that two of them name has the partitions that the first says.
+    /// Loads pipelines: compiles their stages, builds their models, opens their stores. Connects to nothing.
     ///
     /// # Errors
-    /// When the broker cannot be started.
-    pub fn start(pipelines: &[Pipeline], shutdown: CancellationToken) -> Result<Self, Failure> {
-        let mut embedded = None;
-        for pipeline in pipelines.iter().filter(|pipeline| pipeline.kafka.brokers == Brokers::Embedded) {
-            let broker = match embedded.take() {
-                Some(broker) => broker,
-                None => EmbeddedBroker::start().context("the embedded broker cannot start")?,
-            };
-            let partitions = cluster::creation(pipeline).map_or(EMBEDDED_PARTITIONS, |creation| creation.partitions);
-            for topic in run::topics(pipeline) {
-                let topic = topic.name;
-                broker.create_topic(topic, partitions).with_context(|| format!("the topic {topic}"))?;
-            }
-            embedded = Some(broker);
-        }
-        Ok(Self { embedded: embedded.map(Arc::new), shutdown })
+    /// All faults of all files, each at its place.
+    pub async fn build(files: Vec<Pipeline>, options: Options) -> Result<(Built, Ends), Failure> {
+        check_together(&files.iter().collect::<Vec<_>>())?;
+        let runtime = load::runtime(&files, options.shutdown.clone())?;
+        let (ended, ends) = mpsc::unbounded_channel();
+        let host = Self {
+            runtime,
+            limits: Arc::default(),
+            brokers: Brokers::default(),
+            options,
+            running: Mutex::default(),
+            ended,
+        };
+        let pipelines = Failure::all(join_all(files.into_iter().map(|file| host.load(file))).await)?;
+        Ok((Built { host, pipelines }, Ends(ends)))
     }
 
-    /// Where the embedded broker listens, if there is one.
+    /// The names of the pipelines that run.
     #[must_use]
-    pub fn embedded_address(&self) -> Option<&str> {
-        self.embedded.as_ref().map(|broker| broker.address())
+    pub fn names(&self) -> Vec<Arc<str>> {
+        self.running().keys().cloned().collect()
     }
 
-    pub(super) fn embedded(&self) -> Option<&Arc<EmbeddedBroker>> {
-        self.embedded.as_ref()
+    /// Where the embedded broker listens, if a pipeline wants one.
+    #[must_use]
+    pub fn embedded_address(&self) -> Option<String> {
+        self.brokers.embedded_address()
     }
 
-    pub(super) fn shutdown(&self) -> CancellationToken {
-        self.shutdown.clone()
+    /// The broker of a pipeline that runs.
+    ///
+    /// # Errors
+    /// When there is none of that name; so below.
+    pub fn broker(&self, name: &str) -> Result<Arc<dyn Broker>, Failure> {
+        self.of(name, |running| Arc::clone(&running.broker))
     }
-}
 
-/// Checks that pipelines can run in one process.
-///
-/// # Errors
-/// What they would take from each other, at its places.
-pub fn check_together(pipelines: &[Pipeline]) -> Result<(), Failure> {
-    Ok(ConfigError::check(conflicts(pipelines))?)
-}
+    /// Takes no new events in a pipeline until it is resumed. Jobs in flight end, partitions are kept.
+    pub async fn pause(&self, name: &str) -> Result<(), Failure> {
+        Ok(self.handle(name)?.pause().await.context(not_running(name))?)
+    }
 
-/// Names tell job ids and logs apart, so each is there once; and members of one group share the events of a topic, so
-/// two pipelines would each see a part.
-fn conflicts(pipelines: &[Pipeline]) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let (mut names, mut readers) = (BTreeMap::new(), BTreeMap::new());
-    for pipeline in pipelines {
-        let place = pipeline.place("/name");
-        if let Some(other) = names.insert(&*pipeline.name, place.clone()) {
-            let message = format!("two pipelines are named {:?}", &*pipeline.name);
-            faults.push(Fault::at(place, message).label(format!("the other is at {other}; rename one")));
-            continue;
+    /// Takes events again.
+    pub async fn resume(&self, name: &str) -> Result<(), Failure> {
+        Ok(self.handle(name)?.resume().await.context(not_running(name))?)
+    }
+
+    /// How a pipeline is.
+    pub async fn status(&self, name: &str) -> Result<Status, Failure> {
+        Ok(self.handle(name)?.status().await.context(not_running(name))?)
+    }
+
+    /// Drains a pipeline and waits until it has ended. The others continue.
+    pub async fn stop(&self, name: &str) -> Result<(), Failure> {
+        let task = self.of(name, |running| {
+            running.handle.drain();
+            running.task.take()
+        })?;
+        if let Some(task) = task {
+            task.await.context("waiting for the end of a pipeline")?;
         }
-        let source = &pipeline.source;
-        let place = pipeline.place("/source/topic");
-        if let Some(other) = readers.insert((&*source.topic, source.group.as_str()), place.clone()) {
-            let message =
-                format!("two pipelines read the topic {:?} with the group {:?}", &*source.topic, source.group);
-            let label = format!("each would get a part of the events: give this one or {other} another group");
-            faults.push(Fault::at(place, message).label(label));
+        Ok(())
+    }
+
+    /// Starts another pipeline beside those that run.
+    ///
+    /// # Errors
+    /// Faults of its file, or what it would take from another one; brokers, credentials, topics.
+    pub async fn start(self: &Arc<Self>, file: Pipeline) -> Result<(), Failure> {
+        {
+            let running = self.running();
+            check_together(&running.values().map(|running| &running.file).chain([&file]).collect::<Vec<_>>())?;
+        }
+        let ready = self.load(file).await?;
+        self.connect(ready).await.map(|start| self.run(start))
+    }
+
+    /// Takes on a changed file of a pipeline that runs, in place of the one that it runs with. The others continue. A file
+    /// that is faulty changes nothing.
+    pub async fn reload(self: &Arc<Self>, file: Pipeline) -> Result<Reloaded, Failure> {
+        let name = Arc::clone(&file.name);
+        let (old, version, broker, store, observer) = self.of(&name, |running| {
+            let shared = (running.store.clone(), Arc::clone(&running.observer));
+            (running.file.clone(), running.version + 1, Arc::clone(&running.broker), shared.0, shared.1)
+        })?;
+        if !pipeline::is_same_wiring(&old, &file) {
+            // Loaded before the old one ends, so that a faulty file costs nothing.
+            let ready = self.load(file).await?;
+            self.stop(&name).await?;
+            self.connect(ready).await.map(|start| self.run(start))?;
+            return Ok(Reloaded::Restarted);
+        }
+        let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, observer };
+        let loaded = loader.load(&file, version).await?;
+        pipeline::check(&*broker, &file).await?;
+        self.handle(&name)?.swap(loaded.deployment).await.context(not_running(&name))?;
+        self.of(&name, |running| {
+            running.file = file;
+            running.version = version;
+        })?;
+        Ok(Reloaded::Swapped { version })
+    }
+
+    async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
+        let totals = Arc::new(Totals::default());
+        let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::<Totals>::clone(&totals)];
+        observers.extend(self.options.observers.iter().cloned());
+        let observer: Arc<dyn Observer> = Arc::new(Observers::new(observers));
+        let store = store::open(&file, self.options.memory, Arc::clone(&observer)).await?;
+        let loader = Loader {
+            runtime: &self.runtime,
+            limits: &self.limits,
+            store: store.clone(),
+            observer: Arc::clone(&observer),
+        };
+        let loaded = loader.load(&file, 1).await?;
+        Ok(Ready { file, loaded, store, totals, observer })
+    }
+
+    async fn connect(&self, ready: Ready) -> Result<Start, Failure> {
+        let broker = self.brokers.of(&ready.file)?;
+        pipeline::check(&*broker, &ready.file).await?;
+        let (store, observer) = (ready.store.clone(), Arc::clone(&ready.observer));
+        let wired = Wiring { broker: &*broker, store, observer }.connect(&ready.file).await?;
+        Ok(Start { ready, broker, wired })
+    }
+
+    /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
+    fn run(self: &Arc<Self>, start: Start) {
+        let Start { ready, broker, wired } = start;
+        let Ready { file, loaded, store, totals, observer } = ready;
+        let name = Arc::clone(&file.name);
+        let (handle, commands) = Handle::new(self.options.shutdown.child_token());
+        let (host, version) = (Arc::clone(self), loaded.deployment.version);
+        let running = Running { file, handle, version, broker, store, observer, task: None };
+        self.running().insert(Arc::clone(&name), running);
+        let task = tokio::spawn({
+            let name = Arc::clone(&name);
+            async move {
+                let over = CancellationToken::new();
+                let flow = tokio::spawn(work(wired, loaded, commands));
+                let run = async {
+                    let ended = flow.await;
+                    over.cancel();
+                    ended.context("its task was lost").map_err(Failure::Running).flatten()
+                };
+                let (result, ()) = tokio::join!(run, totals.report(&name, over.clone()));
+                let others = {
+                    let mut running = host.running();
+                    running.remove(&name);
+                    running.len()
+                };
+                // Nobody may be waiting for the end.
+                let _ = host.ended.send(Ended { name, result, others });
+            }
+        });
+        if let Some(running) = self.running().get_mut(&name) {
+            running.task = Some(task);
         }
     }
-    faults
+
+    fn handle(&self, name: &str) -> Result<Handle, Failure> {
+        self.of(name, |running| running.handle.clone())
+    }
+
+    fn of<T>(&self, name: &str, take: impl FnOnce(&mut Running) -> T) -> Result<T, Failure> {
+        match self.running().get_mut(name) {
+            Some(running) => Ok(take(running)),
+            None => Err(Failure::Running(anyhow::anyhow!(not_running(name)))),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
+/// A pipeline that is connected.
+struct Start {
+    ready: Ready,
+    broker: Arc<dyn Broker>,
+    wired: Wired,
+}
 
-    use super::*;
-
-    fn pipeline(file: &str, name: &str, source: &str) -> Pipeline {
-        let text = format!(
-            "name = {name:?}\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ {source} }}\n\
-             sink = {{ topic = \"out\" }}\ndead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", module = \"builtin:extract\" }}]\n"
-        );
-        Pipeline::parse(&text, Path::new(file)).unwrap()
+impl Built {
+    /// The pipelines with what each stage says of itself, in the order of their files.
+    pub fn pipelines(&self) -> impl Iterator<Item = (&Pipeline, &Loaded)> {
+        self.pipelines.iter().map(|ready| (&ready.file, &ready.loaded))
     }
 
-    fn shown(pipelines: &[Pipeline]) -> Vec<String> {
-        conflicts(pipelines).iter().map(ToString::to_string).collect()
+    /// Connects all pipelines, and runs them when every one is connected.
+    ///
+    /// # Errors
+    /// One clear reason: brokers, credentials, topics.
+    pub async fn start(self) -> Result<Arc<Host>, Failure> {
+        let host = Arc::new(self.host);
+        // One after the other where topics may have to be created: of two that name one, the first says how.
+        let mut starts = Vec::new();
+        for ready in self.pipelines {
+            starts.push(host.connect(ready).await?);
+        }
+        for start in starts {
+            host.run(start);
+        }
+        Ok(host)
     }
+}
 
-    #[test]
-    fn two_pipelines_of_one_name_are_refused_by_both_places() {
-        let faults = shown(&[pipeline("a.toml", "x", "topic = \"i\""), pipeline("b.toml", "x", "topic = \"j\"")]);
-        assert_eq!(faults.len(), 1);
-        assert!(faults[0].contains("two pipelines are named \"x\"") && faults[0].contains("b.toml:1:8"), "{faults:?}");
-        assert!(faults[0].contains("the other is at a.toml:1:8"), "{faults:?}");
+impl Ends {
+    /// Waits until all pipelines have ended: told to stop, or by themselves. One that stops by itself is logged, again
+    /// every minute while others run; those continue.
+    ///
+    /// # Errors
+    /// The worst of their failures, when all have ended.
+    pub async fn all(self) -> Result<(), Failure> {
+        supervisor::until_all_end(self.0, supervisor::log).await
     }
+}
 
-    #[test]
-    fn one_topic_is_read_by_several_groups_but_not_twice_by_one() {
-        let (one, two) = (pipeline("a.toml", "a", "topic = \"i\""), pipeline("b.toml", "b", "topic = \"i\""));
-        assert!(shown(&[one.clone(), two]).is_empty());
-        let faults = shown(&[one, pipeline("b.toml", "b", "topic = \"i\", group = \"a\"")]);
-        assert!(faults[0].contains("with the group \"a\"") && faults[0].contains("another group"), "{faults:?}");
-        let other = [
-            pipeline("a.toml", "a", "topic = \"i\", group = \"g\""),
-            pipeline("b.toml", "b", "topic = \"j\", group = \"g\""),
-        ];
-        assert!(shown(&other).is_empty(), "one group may read two topics");
-    }
+async fn work(mut wired: Wired, loaded: Loaded, commands: Commands) -> Result<(), Failure> {
+    let name = Arc::clone(&wired.pipeline.name);
+    let ended = flow::run(&mut *wired.source, wired.pipeline, loaded.deployment, commands).await;
+    ended.map_err(|error| {
+        let policy = matches!(error, FlowError::TooManyDeadLetters { .. });
+        let error = anyhow::Error::new(error).context(format!("the pipeline {name} stopped"));
+        if policy { Failure::Policy(error) } else { Failure::Running(error) }
+    })
+}
+
+fn not_running(name: &str) -> String {
+    format!("no pipeline {name:?} is running")
 }

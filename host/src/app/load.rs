@@ -1,4 +1,4 @@
-//! From the settings of stages and models to things that run; everything wrong with them is told at once, in its place.
+//! From the settings of stages and models to things that run; everything wrong with them is reported at once, in its place.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -6,108 +6,70 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use gristmill_config::{
+    self as config, Alias, Checkpoint, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage,
+    Structured, Target,
+};
+use gristmill_core::flow::{Deployment, Step};
+use gristmill_core::ports::{Model, Observer, Store};
+use gristmill_llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
+use gristmill_llm::{Limits, Surroundings};
+use gristmill_wasm::{
+    ConfigFault, Description, Grants, Isolation, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec,
+    WasmStage,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{BUILTIN, Failure, Memory, fingerprint, memory};
-use gristmill_config::{
-    self, Alias, Checkpoint, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage, Structured, Target,
-};
-use gristmill_core::flow::Step;
-use gristmill_core::ports::{Model, Store};
-use gristmill_llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
-use gristmill_wasm::{
-    Description, Grants, Isolation, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
-};
+use super::builtin::BUILTIN;
+use super::failure::Failure;
+use super::fingerprint;
 
 /// The stages and models of a pipeline, ready to run.
 pub struct Loaded {
-    /// The stages in order.
-    pub steps: Vec<Step>,
+    /// What the flow runs.
+    pub deployment: Arc<Deployment>,
     /// What each stage says of itself, with the digest of its module.
     pub described: Vec<(Description, String)>,
-    /// The models; `None` when no stage may ask one.
-    pub model: Option<Arc<dyn Model>>,
-    /// What remembers jobs beyond this process, if anything of them is to be remembered.
-    pub store: Option<Arc<dyn Store>>,
 }
 
-/// Most instances alive at once in one process: each waits for a model or computes.
+/// What the stages and models of a pipeline are loaded with.
+pub(super) struct Loader<'a> {
+    pub(super) runtime: &'a Runtime,
+    pub(super) limits: &'a Arc<Limits>,
+    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// Most instances alive at a time in one process: each waits for a model or computes.
 const MOST_INSTANCES: usize = 512;
 
-/// Loads every stage and model of a pipeline. Compiles what is not in the cache, side by side.
-///
-/// # Errors
-/// All faults, each at its place in the pipeline file.
-pub async fn load(pipeline: &Pipeline, memory: Memory, shutdown: CancellationToken) -> Result<Loaded, Failure> {
-    let loaded = load_all(std::slice::from_ref(pipeline), memory, shutdown).await?;
-    loaded.into_iter().next().ok_or_else(|| Failure::Running(anyhow::anyhow!("no pipeline was loaded")))
-}
-
-/// Loads the pipelines of one process, in their order. They share one engine: its instances are bounded in sum.
-///
-/// # Errors
-/// All faults of all files, each at its place.
-pub async fn load_all(
-    pipelines: &[Pipeline],
-    memory: Memory,
-    shutdown: CancellationToken,
-) -> Result<Vec<Loaded>, Failure> {
-    let runtime = Runtime::new(runtime_settings(pipelines, shutdown)?)?;
-    all(join_all(pipelines.iter().map(|pipeline| load_one(&runtime, pipeline, memory))).await)
-}
-
-/// What several pipelines came to.
-///
-/// # Errors
-/// The failures as one: faults of files together, of anything else the first.
-pub fn all<T>(results: Vec<Result<T, Failure>>) -> Result<Vec<T>, Failure> {
-    let (mut values, mut failed) = (Vec::new(), None);
-    for result in results {
-        match (result, failed.take()) {
-            (Ok(value), before) => {
-                values.push(value);
-                failed = before;
-            }
-            (Err(Failure::Config(more)), Some(Failure::Config(faults))) => {
-                failed = Some(Failure::Config(ConfigError::and(faults, more)));
-            }
-            (Err(failure), before) => failed = Some(before.unwrap_or(failure)),
-        }
-    }
-    failed.map_or(Ok(values), Err)
-}
-
-async fn load_one(runtime: &Runtime, pipeline: &Pipeline, memory: Memory) -> Result<Loaded, Failure> {
-    let store = match memory {
-        Memory::Durable => memory::store(pipeline).await?,
-        Memory::ThisProcess => None,
+/// The engine of a process that runs these pipelines: its instances are bounded in sum.
+pub(super) fn runtime(pipelines: &[Pipeline], shutdown: CancellationToken) -> Result<Runtime, Failure> {
+    let wanted = |pipeline: &Pipeline| {
+        let limits = &pipeline.limits;
+        (limits.max_in_flight.get() as usize).saturating_mul(limits.items_in_flight.get() as usize)
     };
-    let model = models(pipeline, store.clone())?;
-    let stages =
-        join_all(pipeline.stages.iter().map(|stage| load_stage(runtime, pipeline, stage, model.clone()))).await;
-    let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, (stage, loaded)) in pipeline.stages.iter().zip(stages).enumerate() {
-        match loaded {
-            Ok(loaded) => {
-                faults.extend(undeclared_branches(pipeline, index, loaded.description()));
-                let digest = Arc::<str>::from(loaded.digest());
-                described.push((loaded.description().clone(), loaded.digest().to_owned()));
-                steps.push(Step {
-                    name: Arc::clone(&stage.name),
-                    stage: Arc::new(loaded),
-                    checkpoint: keeps_outcomes(stage).then(|| fingerprint::of(&digest, &stage.config)),
-                    digest,
-                    retry: stage.retry,
-                });
-            }
-            Err(error) => faults.extend(stage_faults(pipeline, index, error)),
-        }
-    }
-    ConfigError::check(faults)?;
-    Ok(Loaded { steps, described, model, store })
+    let wanted = pipelines.iter().map(wanted).fold(0, usize::saturating_add);
+    let stages = pipelines.iter().flat_map(|pipeline| &pipeline.stages);
+    let largest = stages.map(|stage| stage.limits.memory.as_usize()).max();
+    Ok(Runtime::new(RuntimeSettings {
+        cache: cache_folder()?,
+        instances: NonZeroUsize::new(wanted.min(MOST_INSTANCES)).unwrap_or(NonZeroUsize::MIN),
+        largest_memory: largest.unwrap_or(0).next_multiple_of(64 << 10),
+        shutdown,
+    })?)
 }
 
-/// What is paid for is worth keeping: by itself that is what a stage with models decides.
+/// `GRISTMILL_CACHE`, else the user's cache folder.
+fn cache_folder() -> Result<PathBuf, Failure> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("GRISTMILL_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("gristmill")))
+        .or_else(|| variable("HOME").map(|home| home.join(".cache/gristmill")))
+        .ok_or_else(|| Failure::Setup(anyhow::anyhow!("no folder for compiled stages; set GRISTMILL_CACHE to one")))
+}
+
+/// What is paid for is worth keeping: automatically that is what a stage with models decides.
 pub(super) fn keeps_outcomes(stage: &Stage) -> bool {
     match stage.checkpoint {
         Checkpoint::Auto => stage.grants.contains(&Grant::Llm),
@@ -116,7 +78,58 @@ pub(super) fn keeps_outcomes(stage: &Stage) -> bool {
     }
 }
 
-/// Branches that the file leads somewhere and that the stage never takes.
+impl Loader<'_> {
+    /// Loads every stage and model of a pipeline. Compiles what is not in the cache, side by side.
+    ///
+    /// # Errors
+    /// All faults, each at its place in the pipeline file.
+    pub(super) async fn load(self, pipeline: &Pipeline, version: u64) -> Result<Loaded, Failure> {
+        let model = self.models(pipeline)?;
+        let stages = pipeline.stages.iter().map(|stage| load_stage(self.runtime, pipeline, stage, model.clone()));
+        let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, (stage, loaded)) in pipeline.stages.iter().zip(join_all(stages).await).enumerate() {
+            match loaded {
+                Ok(loaded) => {
+                    faults.extend(undeclared_branches(pipeline, index, loaded.description()));
+                    let digest = Arc::<str>::from(loaded.digest());
+                    described.push((loaded.description().clone(), loaded.digest().to_owned()));
+                    steps.push(Step {
+                        name: Arc::clone(&stage.name),
+                        stage: Arc::new(loaded),
+                        checkpoint: keeps_outcomes(stage).then(|| fingerprint::of(&digest, &stage.config)),
+                        digest,
+                        retry: stage.retry,
+                    });
+                }
+                Err(error) => faults.extend(stage_faults(pipeline, index, error)),
+            }
+        }
+        ConfigError::check(faults)?;
+        let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, model };
+        Ok(Loaded { deployment: Arc::new(deployment), described })
+    }
+
+    /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
+    fn models(&self, pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
+        if !pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm)) {
+            return Ok(None);
+        }
+        let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
+        let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
+        let surroundings = Surroundings {
+            store: self.store.clone(),
+            limits: Arc::clone(self.limits),
+            observer: Arc::clone(&self.observer),
+        };
+        let settings = settings::Settings { models, ..settings::Settings::default() };
+        gristmill_llm::build(settings, surroundings).map(Some).map_err(|error| {
+            let fault = Fault::at(pipeline.place("/models"), "the models cannot be used").label(format!("{error:#}"));
+            Failure::Config(fault.into())
+        })
+    }
+}
+
+/// Branches that the file maps and that the stage never takes.
 fn undeclared_branches(pipeline: &Pipeline, index: usize, description: &Description) -> Vec<Fault> {
     let node = pipeline.plan.node(index);
     let declared = match description.branches.as_slice() {
@@ -130,31 +143,6 @@ fn undeclared_branches(pipeline: &Pipeline, index: usize, description: &Descript
         Fault::at(place, what).label(declared.clone())
     };
     unknown.map(fault).collect()
-}
-
-fn runtime_settings(pipelines: &[Pipeline], shutdown: CancellationToken) -> Result<RuntimeSettings, Failure> {
-    let wanted = |pipeline: &Pipeline| {
-        let limits = &pipeline.limits;
-        (limits.max_in_flight.get() as usize).saturating_mul(limits.items_in_flight.get() as usize)
-    };
-    let wanted = pipelines.iter().map(wanted).fold(0, usize::saturating_add);
-    let stages = pipelines.iter().flat_map(|pipeline| &pipeline.stages);
-    let largest = stages.map(|stage| stage.limits.memory.as_usize()).max();
-    Ok(RuntimeSettings {
-        cache: cache_folder()?,
-        instances: NonZeroUsize::new(wanted.min(MOST_INSTANCES)).unwrap_or(NonZeroUsize::MIN),
-        largest_memory: largest.unwrap_or(0).next_multiple_of(64 << 10),
-        shutdown,
-    })
-}
-
-/// `GRISTMILL_CACHE`, else the user's cache folder.
-fn cache_folder() -> Result<PathBuf, Failure> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("GRISTMILL_CACHE")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("gristmill")))
-        .or_else(|| variable("HOME").map(|home| home.join(".cache/gristmill")))
-        .ok_or_else(|| Failure::Setup(anyhow::anyhow!("no folder for compiled stages; name one by GRISTMILL_CACHE")))
 }
 
 async fn load_stage(
@@ -210,31 +198,15 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
     let at_module = pipeline.place(&format!("/stage/{index}/module"));
     match reason {
         Reason::Config(faults) => {
-            let fault = |fault: gristmill_wasm::ConfigFault| {
+            let fault = |fault: ConfigFault| {
                 let place = pipeline.place_of(index, &fault.pointer).unwrap_or_else(|| at_module.clone());
-                let what = format!("stage {stage:?}: {module} does not take this configuration");
+                let what = format!("stage {stage:?}: {module} rejects this configuration");
                 Fault::at(place, what).label(fault.message)
             };
             faults.into_iter().map(fault).collect()
         }
         reason => {
-            vec![Fault::at(at_module, format!("stage {stage:?}: {module} is not taken")).label(reason.to_string())]
-        }
-    }
-}
-
-/// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
-fn models(pipeline: &Pipeline, store: Option<Arc<dyn Store>>) -> Result<Option<Arc<dyn Model>>, Failure> {
-    if !pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm)) {
-        return Ok(None);
-    }
-    let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
-    let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
-    match gristmill_llm::build(settings::Settings { models, ..settings::Settings::default() }, store) {
-        Ok(model) => Ok(Some(model)),
-        Err(error) => {
-            let place = pipeline.place("/models");
-            Err(Failure::Config(Fault::at(place, "the models cannot be used").label(format!("{error:#}")).into()))
+            vec![Fault::at(at_module, format!("stage {stage:?}: {module} cannot be used")).label(reason.to_string())]
         }
     }
 }

@@ -1,41 +1,25 @@
-//! Floor 4. Composition: from a pipeline file to a running pipeline. The only place that names every adapter.
+//! Composition: from pipeline files to a host that runs them. The only place that names every adapter.
 
+mod broker;
 mod builtin;
-mod cluster;
-mod fate;
+mod clock;
+mod conflicts;
+mod failure;
 mod fingerprint;
 mod host;
 mod load;
-mod memory;
-mod run;
+mod pipeline;
 mod shutdown;
+mod store;
+mod supervisor;
 mod totals;
 
+pub use broker::{check as check_brokers, override_brokers, reach};
 pub use builtin::{BUILTIN, Builtin};
-pub use cluster::{Cluster, cluster, override_brokers, reach, settings as kafka_settings};
-pub use fate::run_all;
-pub use host::{Host, check_together};
-pub use load::{Loaded, all, load, load_all};
-pub use memory::Memory;
-pub use run::Running;
+pub use clock::now;
+pub use conflicts::check_together;
+pub use failure::Failure;
+pub use host::{Built, Ends, Host, Options, Reloaded};
+pub use load::Loaded;
 pub use shutdown::on_signals;
-pub use totals::Totals;
-
-use gristmill_config::ConfigError;
-
-/// Why a command did not do what it was asked. The variants are the exit codes.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The configuration is wrong: what the operator must change, and where.
-    #[error("{0}")]
-    Config(#[from] ConfigError),
-    /// Something else is wrong with what the operator set up, without a place in the file.
-    #[error("{0:#}")]
-    Setup(anyhow::Error),
-    /// A pipeline stopped by its own policy: too many of its jobs fail.
-    #[error("{0:#}")]
-    Policy(anyhow::Error),
-    /// It went wrong while running.
-    #[error("{0:#}")]
-    Running(#[from] anyhow::Error),
-}
+pub use store::Memory;

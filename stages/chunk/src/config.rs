@@ -1,4 +1,4 @@
-//! What a pipeline can set for this stage, and the faults that the schema cannot express.
+//! The configuration, and the checks that its schema cannot express.
 
 use std::num::NonZeroU32;
 
@@ -7,27 +7,27 @@ use gristmill_sdk::serde::Deserialize;
 
 use crate::meter::Unit;
 
-/// The table under `config` of a `chunk` stage.
+/// The `config` table of a `chunk` stage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", deny_unknown_fields, default)]
 pub struct Config {
-    /// The most that one chunk may hold, overlap included, in `unit`.
+    /// Maximum size of a chunk, overlap included, in `unit`.
     pub size: NonZeroU32,
-    /// The most that a chunk may repeat from the end of the one before, in `unit`.
+    /// Maximum that a chunk repeats from the end of the previous one, in `unit`.
     pub overlap: u32,
     /// What `size` and `overlap` count.
     pub unit: Unit,
-    /// How the text is read.
+    /// How to read the text.
     pub format: Format,
     /// The deepest heading level that no chunk may cross; 0 for none.
     pub split_at_heading: u8,
 }
 
-/// How the text is read.
+/// How to read the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", rename_all = "kebab-case")]
 pub enum Format {
-    /// As the media type says: Markdown for `text/markdown`, else plain text.
+    /// By media type: Markdown for `text/markdown` and `text/x-markdown`, otherwise plain text.
     Auto,
     /// As plain text, whatever the media type.
     Text,
@@ -44,7 +44,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What is wrong with these settings, each with the way out.
+    /// What is wrong with these settings, and how to fix it.
     pub(crate) fn faults(&self) -> Vec<ConfigFault> {
         let mut faults = Vec::new();
         if self.overlap >= self.size.get() {
@@ -56,7 +56,7 @@ impl Config {
         }
         if self.split_at_heading > 6 {
             let message = format!(
-                "split_at_heading is {} but Markdown has six heading levels: give 0 (headings do not split) to 6",
+                "split_at_heading is {} but Markdown has six heading levels: use 1 to 6, or 0 to not split at headings",
                 self.split_at_heading
             );
             faults.push(ConfigFault::new("/split_at_heading", message));

@@ -4,38 +4,38 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::grapheme::is_between_graphemes;
+use crate::grapheme::is_grapheme_boundary;
 use crate::outline::Content;
 use crate::sentence::sentence_end;
 
-/// How far behind a place the word segmentation looks, in bytes: its rules see little further than the next letter.
+/// How far past a position word segmentation looks, in bytes: its rules need little more than the next letter.
 const LOOK_AHEAD: usize = 64;
 
-/// A stretch of text in which a cut is looked for: behind its first word, and where enough is left for a next chunk.
+/// The stretch of text in which to find a cut: after its first word, and with something left for the next chunk.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch<'a> {
     text: &'a str,
-    /// Both ends stand between graphemes.
+    /// Both ends are grapheme boundaries.
     room: Range<usize>,
-    /// Where the first character stands that is not white space.
+    /// Position of the first character that is not white space.
     content: usize,
-    /// Where the section ends, white space at its end not counted.
+    /// Where the section ends, without its trailing white space.
     section_end: usize,
 }
 
 impl<'a> Stretch<'a> {
-    /// A stretch with something in it; `None` when there is only white space.
+    /// A stretch with some content; `None` if there is only white space.
     pub(crate) fn new(text: &'a str, room: Range<usize>, section_end: usize) -> Option<Self> {
         let content = room.start + text[room.clone()].find(|character: char| !character.is_whitespace())?;
         Some(Self { text, room, content, section_end })
     }
 
-    /// Where the first character stands that is not white space.
+    /// Position of the first character that is not white space.
     pub(crate) fn content(&self) -> usize {
         self.content
     }
 
-    /// The last place of the best kind.
+    /// The last position of the best kind.
     pub(crate) fn cut(&self, content: Content) -> usize {
         let by_structure = match content {
             Content::Prose => self.after_sentence().or_else(|| self.after_line()),
@@ -44,14 +44,14 @@ impl<'a> Stretch<'a> {
         by_structure.or_else(|| self.after_word()).or_else(|| self.after_segment()).unwrap_or(self.room.end)
     }
 
-    /// A cut needs something to say on both sides and must not fall into a grapheme.
+    /// A cut needs content on both sides and must not split a grapheme.
     pub(crate) fn accept(&self, at: usize) -> Option<usize> {
         let has_content = self.content < at && at < self.section_end;
-        (has_content && at <= self.room.end && is_between_graphemes(self.text, self.room.start, at)).then_some(at)
+        (has_content && at <= self.room.end && is_grapheme_boundary(self.text, self.room.start, at)).then_some(at)
     }
 
-    /// A place behind white space that may reach out of the room: what does not fit starts the next chunk.
-    pub(crate) fn accept_behind_gap(&self, at: usize) -> Option<usize> {
+    /// A position after white space that may extend past the room: what does not fit starts the next chunk.
+    pub(crate) fn accept_after_gap(&self, at: usize) -> Option<usize> {
         if at <= self.room.end {
             return self.accept(at);
         }
@@ -63,7 +63,7 @@ impl<'a> Stretch<'a> {
         let window = &self.text[self.room.clone()];
         window.char_indices().rev().find_map(|(offset, character)| {
             let next = sentence_end(self.text, self.room.start + offset, character)?;
-            self.accept_behind_gap(next)
+            self.accept_after_gap(next)
         })
     }
 
@@ -78,7 +78,7 @@ impl<'a> Stretch<'a> {
         newlines.find_map(|(offset, _)| self.accept(self.content + offset + 1))
     }
 
-    /// After white space, but not so early that half of the room is lost: scripts without spaces have some too.
+    /// After white space, but not so early that half of the room is wasted: even scripts without spaces have a few.
     fn after_word(&self) -> Option<usize> {
         if self.text[self.room.end..].starts_with(char::is_whitespace)
             && let Some(at) = self.accept(self.room.end)
@@ -93,7 +93,7 @@ impl<'a> Stretch<'a> {
             .find_map(|at| self.accept(at))
     }
 
-    /// At a word boundary of Unicode (UAX #29), in text without white space.
+    /// At a Unicode word boundary (UAX #29), in text without white space.
     fn after_segment(&self) -> Option<usize> {
         let run = self.text[self.content..self.room.end].rfind(char::is_whitespace).unwrap_or(0) + self.content;
         let ahead = self.text.floor_char_boundary(self.room.end + LOOK_AHEAD);

@@ -1,17 +1,17 @@
-//! Graphemes: what a reader takes for one character is never cut.
+//! Graphemes: what a reader sees as one character is never cut.
 
 use unicode_segmentation::GraphemeCursor;
 
-/// Whether no grapheme is cut at `at`. `start` must stand between graphemes itself, and the nearer it is, the faster.
-pub(crate) fn is_between_graphemes(text: &str, start: usize, at: usize) -> bool {
+/// Whether `at` is a grapheme boundary. `start` must be one too; the nearer it is, the faster.
+pub(crate) fn is_grapheme_boundary(text: &str, start: usize, at: usize) -> bool {
     let text = &text[start..];
     GraphemeCursor::new(at - start, text.len(), true).is_boundary(text, 0).unwrap_or(false)
 }
 
-/// The last place between graphemes at or before `at`, but never `start`: a first grapheme that is too large stays
-/// whole. `start` must stand between graphemes.
+/// The last grapheme boundary at or before `at`, but never `start`: a first grapheme that is too large stays whole.
+/// `start` must be a grapheme boundary.
 pub(crate) fn last_whole_grapheme(text: &str, start: usize, at: usize) -> usize {
-    if is_between_graphemes(text, start, at) && at > start {
+    if is_grapheme_boundary(text, start, at) && at > start {
         return at;
     }
     let text = &text[start..];
@@ -37,12 +37,12 @@ mod tests {
     const FAMILY: &str = "👨‍👩‍👧‍👦";
 
     #[test]
-    fn the_last_whole_grapheme_ends_at_or_before_the_place() {
+    fn the_last_whole_grapheme_ends_at_or_before_the_position() {
         let text = format!("ab{FAMILY}c");
-        let behind = 2 + FAMILY.len();
+        let after = 2 + FAMILY.len();
         assert_eq!(last_whole_grapheme(&text, 0, 2), 2);
         assert_eq!(last_whole_grapheme(&text, 0, 6), 2);
-        assert_eq!(last_whole_grapheme(&text, 0, behind), behind);
+        assert_eq!(last_whole_grapheme(&text, 0, after), after);
     }
 
     #[test]
@@ -52,10 +52,10 @@ mod tests {
     }
 
     #[test]
-    fn windows_line_ends_and_flags_are_one_grapheme() {
-        assert!(!is_between_graphemes("a\r\nb", 0, 2));
+    fn windows_line_endings_and_flags_are_one_grapheme() {
+        assert!(!is_grapheme_boundary("a\r\nb", 0, 2));
         let flags = "🇩🇪🇫🇷";
-        assert!(!is_between_graphemes(flags, 0, 4));
-        assert!(is_between_graphemes(flags, 0, 8));
+        assert!(!is_grapheme_boundary(flags, 0, 4));
+        assert!(is_grapheme_boundary(flags, 0, 8));
     }
 }

@@ -53,7 +53,7 @@ impl Stage for Chunk {
             return Ok(Outcome::reject("not-utf8", message));
         };
         if text.trim().is_empty() {
-            return Ok(Outcome::skip("no-text"));
+            return Ok(Outcome::drop("no-text"));
         }
         let outline = Outline::of(text, self.format_of(&event));
         let pieces = split(text, &outline, self.limits);
@@ -85,11 +85,11 @@ fn outputs(event: &Event, text: &str, outline: &Outline, pieces: &[Piece]) -> Ve
             attribute("chunk.end", ends.before(piece.range.end)),
             attribute("chunk.overlap", freshes.before(piece.fresh) - start),
         ];
-        if let Some(path) = path.at(behind_gap(text, piece.fresh..piece.range.end)) {
+        if let Some(path) = path.at(after_gap(text, piece.fresh..piece.range.end)) {
             attributes.push(attribute("chunk.heading-path", path));
         }
         if let Some(pages) = &mut pages {
-            attributes.push(attribute("chunk.page", pages.at(behind_gap(text, piece.range.clone()))));
+            attributes.push(attribute("chunk.page", pages.at(after_gap(text, piece.range.clone()))));
         }
         outputs.push(Output {
             payload: text[piece.range.clone()].into(),
@@ -103,9 +103,9 @@ fn outputs(event: &Event, text: &str, outline: &Outline, pieces: &[Piece]) -> Ve
     outputs
 }
 
-/// Where the first character stands that is not white space: a chunk that begins with the gap between two paragraphs
-/// is about the second.
-fn behind_gap(text: &str, range: std::ops::Range<usize>) -> usize {
+/// Position of the first character that is not white space: a chunk that begins with the gap between two paragraphs
+/// belongs to the second.
+fn after_gap(text: &str, range: std::ops::Range<usize>) -> usize {
     range.end - text[range].trim_start().len()
 }
 

@@ -1,4 +1,4 @@
-//! Measures text in the unit of the configuration, one character at a time, forwards or backwards.
+//! Measures text in the configured unit, one character at a time, forwards or backwards.
 
 use gristmill_sdk::serde::Deserialize;
 
@@ -8,17 +8,17 @@ use gristmill_sdk::serde::Deserialize;
 pub enum Unit {
     /// Unicode scalar values.
     Characters,
-    /// Estimated model tokens: the README has the method and its error.
+    /// Estimated model tokens; the README describes the method and its error.
     Tokens,
 }
 
-/// One unit on the meter's scale, which keeps whole numbers for fractions of a token.
+/// One unit on the meter's scale, which counts fractions of a token in integers.
 const ONE: u64 = 100;
 
 /// Measures a piece of text.
 ///
 /// Tokens are estimated from runs of one kind of character (a word, a number, a gap). The price of a run depends only
-/// on its length, so a text costs the same read forwards or backwards. The prices are a fit to `cl100k_base`.
+/// on its length, so a text costs the same in both directions. The prices are fitted to `cl100k_base`.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter {
     unit: Unit,
@@ -31,7 +31,7 @@ impl Meter {
         Self { unit, used: 0, run: None }
     }
 
-    /// Adds the next character of the text, or the one before when measuring backwards.
+    /// Adds the next character of the text, or the previous one when measuring backwards.
     pub(crate) fn add(&mut self, character: char) {
         self.used += match self.unit {
             Unit::Characters => ONE,
@@ -39,19 +39,19 @@ impl Meter {
         };
     }
 
-    /// Whether what was added fits into so many units.
+    /// Whether what was added fits into `limit` units.
     pub(crate) fn fits(&self, limit: u32) -> bool {
         self.used <= u64::from(limit) * ONE
     }
 
     fn token_price(&mut self, character: char) -> u64 {
         let kind = Kind::of(character);
-        let before = match self.run {
+        let run_length = match self.run {
             Some((same, length)) if same == kind => length,
             _ => 0,
         };
-        self.run = Some((kind, before.saturating_add(1)));
-        kind.price(before) + accent_price(kind, character)
+        self.run = Some((kind, run_length.saturating_add(1)));
+        kind.price(run_length) + accent_price(kind, character)
     }
 }
 
@@ -79,7 +79,7 @@ impl Kind {
             '\u{c0}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}' => Self::Latin,
             // Greek, Cyrillic, Armenian.
             '\u{370}'..='\u{58f}' => Self::Greek,
-            // Hebrew, Arabic and their neighbours.
+            // Hebrew, Arabic and the scripts next to them.
             '\u{590}'..='\u{8ff}' => Self::Semitic,
             // General punctuation and symbols.
             '\u{2000}'..='\u{2bff}' => Self::Sign,
@@ -90,16 +90,16 @@ impl Kind {
         }
     }
 
-    /// What the next character of a run costs that has so many already, in hundredths of a token.
-    fn price(self, before: u32) -> u64 {
-        match (self, before) {
+    /// The price of the next character of a run that has `run_length` so far, in hundredths of a token.
+    fn price(self, run_length: u32) -> u64 {
+        match (self, run_length) {
             // A single gap belongs to the word after it.
             (Self::Space, 0) => 0,
             (Self::Space, _) => 3,
             (Self::Latin, 0) => 105,
             (Self::Latin, 1..=6) => 0,
             (Self::Latin, _) => 40,
-            (Self::Digit, _) if before.is_multiple_of(3) => 125,
+            (Self::Digit, _) if run_length.is_multiple_of(3) => 125,
             (Self::Digit, _) => 0,
             (Self::Sign, 0) => 80,
             (Self::Sign, _) => 25,
@@ -112,7 +112,7 @@ impl Kind {
     }
 }
 
-/// Letters with accents break a word into more tokens.
+/// Accented letters split a word into more tokens.
 fn accent_price(kind: Kind, character: char) -> u64 {
     match kind {
         Kind::Latin if !character.is_ascii() => 180,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_met_by_the_last_unit_that_fits() {
+    fn a_limit_includes_its_last_unit() {
         let mut meter = Meter::new(Unit::Characters);
         meter.add('a');
         meter.add('b');

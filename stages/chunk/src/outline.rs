@@ -1,4 +1,4 @@
-//! What the structure of a text is: where its blocks start and which headings it has.
+//! The structure of a text: where its blocks start, and its headings.
 
 mod markdown;
 mod plain;
@@ -11,9 +11,9 @@ use crate::config::Format;
 /// The structure of one text. Positions are byte offsets.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outline {
-    /// Where blocks start, ascending, one mark a place.
+    /// Where blocks start, ascending, at most one mark per position.
     marks: Vec<Mark>,
-    /// The headings, ascending. Plain text has none.
+    /// The headings, in ascending order. Plain text has none.
     headings: Vec<Heading>,
 }
 
@@ -25,12 +25,12 @@ pub(crate) struct Mark {
     pub(crate) content: Content,
 }
 
-/// How much a cut is preferred; the greatest is the best.
+/// How good a place to cut is; the greatest is the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     /// A block inside another: a list item, a table row, a paragraph of a quotation.
     Item,
-    /// A paragraph or another block of the text itself.
+    /// A paragraph or another top-level block.
     Block,
     /// A heading of this level.
     Heading(Reverse<u8>),
@@ -63,13 +63,13 @@ impl Outline {
     }
 
     fn new(mut marks: Vec<Mark>, headings: Vec<Heading>) -> Self {
-        // Of several marks at one place the best says most.
+        // Of several marks at one position, keep the best.
         marks.sort_unstable_by_key(|mark| (mark.at, Reverse(mark.rank), Reverse(mark.content)));
         marks.dedup_by_key(|mark| mark.at);
         Self { marks, headings }
     }
 
-    /// The parts of the text that no chunk may cross, when headings down to this level divide it.
+    /// The sections that no chunk may cross, if headings down to the level `deepest` divide the text.
     pub(crate) fn sections(&self, deepest: u8, length: usize) -> Vec<Range<usize>> {
         let dividing = self.headings.iter().filter(|heading| heading.level <= deepest && heading.at > 0);
         let starts: Vec<usize> = std::iter::once(0).chain(dividing.map(|heading| heading.at)).collect();
@@ -77,7 +77,7 @@ impl Outline {
         starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
     }
 
-    /// The marks behind `position`, ascending.
+    /// The marks after `position`, ascending.
     pub(crate) fn marks_after(&self, position: usize) -> &[Mark] {
         let first = self.marks.partition_point(|mark| mark.at <= position);
         &self.marks[first..]
@@ -89,10 +89,10 @@ impl Outline {
         self.marks[..next].last().map_or(Content::Prose, |mark| mark.content)
     }
 
-    /// Whether a code block starts in these places.
-    pub(crate) fn code_starts_in(&self, places: RangeInclusive<usize>) -> bool {
-        let first = self.marks.partition_point(|mark| mark.at < *places.start());
-        let mut starts = self.marks[first..].iter().take_while(|mark| mark.at <= *places.end());
+    /// Whether a code block starts in this range.
+    pub(crate) fn code_starts_in(&self, range: RangeInclusive<usize>) -> bool {
+        let first = self.marks.partition_point(|mark| mark.at < *range.start());
+        let mut starts = self.marks[first..].iter().take_while(|mark| mark.at <= *range.end());
         starts.any(|mark| mark.content == Content::Code)
     }
 

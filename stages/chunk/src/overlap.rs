@@ -1,20 +1,20 @@
-//! What a piece repeats from the end of the one before.
+//! What a piece repeats from the end of the previous one.
 
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::grapheme::is_between_graphemes;
+use crate::grapheme::is_grapheme_boundary;
 use crate::meter::Meter;
 use crate::outline::{Content, Outline};
 use crate::sentence::sentence_end;
 use crate::split::Limits;
 
-/// How far before a place the end of a sentence is looked for that starts there, in bytes: a full stop and a gap.
+/// How far before the start of a sentence to look for the end of the previous one, in bytes: a full stop and a gap.
 const LOOK_BEHIND: usize = 4;
 
-/// Where the next piece starts: at the first sentence that the overlap has room for, else at the first word, else,
-/// when the piece was cut inside a long word, at the first grapheme. It never repeats the whole piece.
+/// Where the next piece starts: at the first sentence that fits into the overlap, else at the first word, else, if the
+/// piece was cut inside a long word, at the first grapheme. It never repeats the whole piece.
 pub(crate) fn overlap_start(text: &str, piece: Range<usize>, outline: &Outline, limits: Limits) -> usize {
     if limits.overlap == 0 {
         return piece.end;
@@ -27,7 +27,7 @@ pub(crate) fn overlap_start(text: &str, piece: Range<usize>, outline: &Outline, 
     let block = outline.marks_after(earliest - 1).first().filter(|mark| mark.at <= piece.end);
     let block_start = block.and_then(|mark| room.accept(mark.at));
     let start = match (outline.content_at(earliest), block) {
-        // Half a code block that is over would open a fence in the next piece.
+        // Half of a finished code block would open a fence in the next piece.
         (Content::Code, Some(_)) => return block_start.unwrap_or(piece.end),
         (Content::Code, None) => room.first_line(),
         (Content::Prose, _) => room.first_sentence(),
@@ -59,19 +59,19 @@ struct Room<'a> {
 
 impl Room<'_> {
     fn accept(&self, at: usize) -> Option<usize> {
-        (self.range.contains(&at) && is_between_graphemes(self.text, self.piece_start, at)).then_some(at)
+        (self.range.contains(&at) && is_grapheme_boundary(self.text, self.piece_start, at)).then_some(at)
     }
 
     fn first_sentence(&self) -> Option<usize> {
-        let behind = self.text.floor_char_boundary(self.range.start.saturating_sub(LOOK_BEHIND));
-        let mut characters = self.text[behind..self.range.end].char_indices();
-        characters.find_map(|(offset, character)| self.accept(sentence_end(self.text, behind + offset, character)?))
+        let from = self.text.floor_char_boundary(self.range.start.saturating_sub(LOOK_BEHIND));
+        let mut characters = self.text[from..self.range.end].char_indices();
+        characters.find_map(|(offset, character)| self.accept(sentence_end(self.text, from + offset, character)?))
     }
 
     fn first_line(&self) -> Option<usize> {
-        let behind = self.text.floor_char_boundary(self.range.start - 1);
-        let mut newlines = self.text[behind..self.range.end].match_indices(['\n', '\r']);
-        newlines.find_map(|(offset, _)| self.accept(behind + offset + 1))
+        let from = self.text.floor_char_boundary(self.range.start - 1);
+        let mut newlines = self.text[from..self.range.end].match_indices(['\n', '\r']);
+        newlines.find_map(|(offset, _)| self.accept(from + offset + 1))
     }
 
     fn first_word(&self) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! Says where a piece stands in the text, for positions that only grow.
+//! Where a piece is in the text: character offset, page and heading path, for ascending positions.
 
 use crate::outline::Heading;
 
@@ -15,7 +15,7 @@ impl<'a> Characters<'a> {
         Self { text, at: 0, count: 0 }
     }
 
-    /// How many characters (Unicode scalar values) stand before `position`.
+    /// The number of characters (Unicode scalar values) before `position`.
     pub(crate) fn before(&mut self, position: usize) -> usize {
         self.count += self.text[self.at..position].chars().count();
         self.at = position;
@@ -32,12 +32,12 @@ pub(crate) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// `None` when the text has no form feeds, so no pages.
+    /// `None` if the text has no form feeds and so no pages.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
         text.contains('\u{c}').then_some(Self { text, at: 0, page: 1 })
     }
 
-    /// The page that `position` is on; the first is 1.
+    /// The page of `position`; the first is 1.
     pub(crate) fn at(&mut self, position: usize) -> usize {
         self.page += self.text[self.at..position].matches('\u{c}').count();
         self.at = position;
@@ -57,7 +57,7 @@ impl<'a> Path<'a> {
         Self { ahead: headings, open: Vec::new() }
     }
 
-    /// The titles of the headings that `position` stands under, joined by " > "; `None` when there are none.
+    /// The titles of the headings above `position`, joined by " > "; `None` if there are none.
     pub(crate) fn at(&mut self, position: usize) -> Option<String> {
         while let [next, rest @ ..] = self.ahead
             && next.at <= position
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_ends_those_of_its_level_and_deeper_ones() {
+    fn a_heading_closes_those_of_its_level_and_below() {
         let headings = [heading(2, 1, "A"), heading(4, 3, "B"), heading(6, 2, "C"), heading(8, 1, "D")];
         let mut path = Path::along(&headings);
         assert_eq!(path.at(0), None);

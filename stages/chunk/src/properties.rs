@@ -1,4 +1,4 @@
-//! What holds for every text and every configuration.
+//! Properties that hold for every text and every configuration.
 
 use gristmill_sdk::{Event, Outcome, Output, Stage};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::meter::{Meter, Unit};
 use crate::{Chunk, Config, Format};
 
-/// Pieces that texts are made of: each is there for a rule that it may break.
+/// Pieces to build texts from: each is there for a rule that it may break.
 const PIECES: &[&str] = &[
     "a",
     "word",
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn every_chunk_starts_and_ends_behind_the_one_before(text in text(), config in config()) {
+    fn every_chunk_starts_and_ends_after_the_previous_one(text in text(), config in config()) {
         for pair in chunks(&config, &text).windows(2) {
             prop_assert!(number(&pair[0], "chunk.start") < number(&pair[1], "chunk.start"));
             prop_assert!(number(&pair[0], "chunk.end") < number(&pair[1], "chunk.end"));
@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn an_overlap_keeps_to_its_limit(text in text(), config in config()) {
+    fn an_overlap_stays_within_its_limit(text in text(), config in config()) {
         let limit = Config { size: config.overlap.max(1).try_into().unwrap(), ..config.clone() };
         for chunk in chunks(&config, &text) {
             let overlap = number(&chunk, "chunk.overlap");

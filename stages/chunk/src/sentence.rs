@@ -1,9 +1,9 @@
 //! Where sentences end.
 
-/// How many characters may close a sentence: enough for what people write, few enough for a line of a million dots.
+/// How many characters may close a sentence: enough for what people write, and a bound for a line of a million dots.
 const CLOSING_MAX: usize = 8;
 
-/// Where the sentence's follower starts, if the character at `at` ends a sentence: behind closing quotes and gaps.
+/// Where the next sentence starts, after closing quotes and the gap, if the character at `at` ends a sentence.
 pub(crate) fn sentence_end(text: &str, at: usize, character: char) -> Option<usize> {
     let gap_needed = match Stop::of(character)? {
         Stop::Western => true,
@@ -14,17 +14,17 @@ pub(crate) fn sentence_end(text: &str, at: usize, character: char) -> Option<usi
     let closed = &text[at + end..];
     let next = closed.trim_start();
     let gap = closed.len() - next.len();
-    if gap_needed && (gap == 0 || goes_on(next) || (character == '.' && is_short(&text[..at]))) {
+    if gap_needed && (gap == 0 || continues(next) || (character == '.' && is_short(&text[..at]))) {
         return None;
     }
     Some(text.len() - next.len())
 }
 
-/// Signs that end a sentence.
+/// A character that ends a sentence.
 enum Stop {
-    /// A sentence ends here if a gap follows.
+    /// Ends a sentence if a gap follows.
     Western,
-    /// A sentence ends here, gap or not.
+    /// Ends a sentence with or without a gap.
     Eastern,
 }
 
@@ -32,7 +32,7 @@ impl Stop {
     fn of(character: char) -> Option<Self> {
         match character {
             '.' | '!' | '?' | '…' => Some(Self::Western),
-            // Chinese and Japanese, then the full stops of Arabic, Urdu, Hindi, Armenian, Ethiopic, Khmer and Burmese.
+            // Chinese and Japanese; then Arabic, Urdu, Hindi, Armenian, Ethiopic, Khmer and Burmese.
             '。' | '！' | '？' | '｡' | '؟' | '۔' | '।' | '॥' | '։' | '።' | '។' | '။' => {
                 Some(Self::Eastern)
             }
@@ -45,8 +45,8 @@ fn is_closing(character: char) -> bool {
     matches!(character, '"' | '\'' | ')' | ']' | '*' | '_' | '”' | '’' | '“' | '»' | '›' | '」' | '』' | '）' | '】')
 }
 
-/// A small letter goes on with the sentence: "e.g. this", "z. B. das".
-fn goes_on(next: &str) -> bool {
+/// A lower-case letter continues the sentence: "e.g. this", "z. B. das".
+fn continues(next: &str) -> bool {
     next.starts_with(char::is_lowercase)
 }
 
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn abbreviations_numbers_and_names_go_on() {
+    fn abbreviations_numbers_and_names_do_not_end_a_sentence() {
         for text in
             ["See e.g. this.", "Am 3. Mai um 21. Uhr.", "J. R. Smith", "Version 1.2.3 of a.example", "wait... what"]
         {

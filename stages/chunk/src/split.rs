@@ -8,7 +8,7 @@ use crate::meter::{Meter, Unit};
 use crate::outline::Outline;
 use crate::overlap::overlap_start;
 
-/// How large pieces may be.
+/// How large a piece may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) unit: Unit,
@@ -17,15 +17,15 @@ pub(crate) struct Limits {
     pub(crate) split_at_heading: u8,
 }
 
-/// A piece of the text, in bytes.
+/// A piece of the text. Positions are byte offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) range: Range<usize>,
-    /// Where the text begins that the piece before does not have.
+    /// Where the text begins that is not in the previous piece.
     pub(crate) fresh: usize,
 }
 
-/// The pieces in order. Without what they repeat they are the text, byte for byte.
+/// The pieces in order. Joined without what they repeat, they are the text, byte for byte.
 pub(crate) fn split(text: &str, outline: &Outline, limits: Limits) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for section in outline.sections(limits.split_at_heading, text.len()) {
@@ -55,14 +55,14 @@ fn split_section(text: &str, section: Range<usize>, outline: &Outline, limits: L
     }
 }
 
-/// Where to end a piece that cannot be longer than `longest`; `None` when it should not repeat anything, for what it
-/// repeats takes the room that is needed.
+/// Where to end a piece that cannot be longer than `longest`; `None` if it must not repeat anything, because what it
+/// repeats takes up the room that is needed.
 fn end_of_piece(text: &str, longest: &Piece, content_end: usize, outline: &Outline) -> Option<usize> {
     let Piece { range, fresh } = longest;
     let repeats = range.start < *fresh;
     let room = *fresh..range.end.max(*fresh);
     let Some(stretch) = Stretch::new(text, room, content_end) else {
-        // Nothing but white space, more than fits.
+        // Only white space, and more of it than fits.
         return (!repeats).then_some(range.end);
     };
     let block_cut = cut_between_blocks(&stretch, outline);
@@ -72,7 +72,7 @@ fn end_of_piece(text: &str, longest: &Piece, content_end: usize, outline: &Outli
     block_cut.or_else(|| Some(stretch.cut(outline.content_at(stretch.content()))))
 }
 
-/// How far a piece can go that starts where `rest` does.
+/// How far a piece can reach that starts where `rest` does.
 fn reach(text: &str, rest: Range<usize>, limits: Limits) -> usize {
     let mut meter = Meter::new(limits.unit);
     for (offset, character) in text[rest.clone()].char_indices() {
@@ -84,17 +84,17 @@ fn reach(text: &str, rest: Range<usize>, limits: Limits) -> usize {
     rest.end
 }
 
-/// The best block to cut before, the last of several.
+/// The best block to cut before; of equally good ones, the last.
 fn cut_between_blocks(stretch: &Stretch<'_>, outline: &Outline) -> Option<usize> {
     let mut best = None;
     for mark in outline.marks_after(stretch.content()) {
-        let Some(at) = stretch.accept_behind_gap(mark.at) else {
+        let Some(at) = stretch.accept_after_gap(mark.at) else {
             break;
         };
         if best.is_none_or(|(rank, _)| mark.rank >= rank) {
             best = Some((mark.rank, at));
         }
-        // Only the first mark beyond the room can have its gap begin inside; a gap may hold a million page breaks.
+        // Only the first mark past the room can have a gap that begins inside; a gap may hold a million page breaks.
         if mark.at > at {
             break;
         }

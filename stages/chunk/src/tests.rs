@@ -48,7 +48,7 @@ fn paragraphs_are_packed_while_they_fit() {
 }
 
 #[test]
-fn a_paragraph_that_just_fits_stays_whole_and_its_gap_goes_on() {
+fn a_paragraph_that_just_fits_stays_whole_and_its_gap_moves_to_the_next_chunk() {
     assert_eq!(plain(&json!({"size": 9}), "Uno. Due.\n\nThree."), ["Uno. Due.", "\n\nThree."]);
 }
 
@@ -93,7 +93,7 @@ fn a_grapheme_larger_than_the_size_is_a_chunk_of_its_own() {
 }
 
 #[test]
-fn chinese_is_cut_between_sentences_and_else_between_words() {
+fn chinese_is_cut_between_sentences_or_else_between_words() {
     assert_eq!(plain(&json!({"size": 8}), "今天天气好。我们去公园。"), ["今天天气好。", "我们去公园。"]);
     assert_eq!(plain(&json!({"size": 6}), "日本のカタカナ語"), ["日本の", "カタカナ語"]);
 }
@@ -115,12 +115,12 @@ fn an_early_space_in_chinese_does_not_make_a_small_chunk() {
 }
 
 #[test]
-fn white_space_at_the_end_is_no_chunk_of_its_own() {
+fn trailing_white_space_is_not_a_chunk_of_its_own() {
     assert_eq!(plain(&json!({"size": 9}), "aaaa bbbb\n"), ["aaaa ", "bbbb\n"]);
 }
 
 #[test]
-fn windows_line_ends_divide_paragraphs() {
+fn windows_line_endings_divide_paragraphs() {
     assert_eq!(plain(&json!({"size": 12}), "One two.\r\n\r\nThree."), ["One two.\r\n\r\n", "Three."]);
 }
 
@@ -146,10 +146,10 @@ fn an_overlap_without_the_start_of_a_sentence_starts_at_a_word() {
 #[test]
 fn an_overlap_repeats_lines_of_a_code_block_only_inside_it() {
     let config = json!({"size": 20, "overlap": 8});
-    let goes_on = markdown(&config, "```\nmake one\nb c\nd e f g\n```\n");
-    assert_eq!(goes_on, ["```\nmake one\nb c\n", "b c\nd e f g\n```\n"]);
-    let is_over = markdown(&config, "```\nmake one\n```\n\nThe text under it.");
-    assert_eq!(is_over, ["```\nmake one\n```\n\n", "The text under it."]);
+    let inside = markdown(&config, "```\nmake one\nb c\nd e f g\n```\n");
+    assert_eq!(inside, ["```\nmake one\nb c\n", "b c\nd e f g\n```\n"]);
+    let after = markdown(&config, "```\nmake one\n```\n\nThe text under it.");
+    assert_eq!(after, ["```\nmake one\n```\n\n", "The text under it."]);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn an_overlap_never_crosses_a_dividing_heading() {
 }
 
 #[test]
-fn no_chunk_crosses_a_heading_down_to_the_level_set() {
+fn no_chunk_crosses_a_heading_down_to_the_configured_level() {
     let text = "# A\n\na\n\n## B\n\nb\n\n### C\n\nc\n";
     assert_eq!(markdown(&json!({}), text), ["# A\n\na\n\n", "## B\n\nb\n\n### C\n\nc\n"]);
     assert_eq!(markdown(&json!({"split_at_heading": 1}), text), [text]);
@@ -188,7 +188,7 @@ fn a_chunk_carries_the_path_of_its_headings() {
 }
 
 #[test]
-fn a_fence_that_fits_is_not_split_and_its_comments_are_no_headings() {
+fn a_fence_that_fits_is_not_split_and_its_comments_are_not_headings() {
     let fence = "```sh\n# install. Then:\nmake all\n\nmake test\n```\n";
     let text = format!("A sentence. Another one.\n\n{fence}\nThe end.\n");
     assert_eq!(markdown(&json!({"size": 50}), &text)[1], format!("{fence}\n"));
@@ -209,7 +209,7 @@ fn lists_and_tables_are_cut_between_items_and_rows() {
 }
 
 #[test]
-fn the_media_type_decides_the_format_unless_it_is_set() {
+fn the_media_type_decides_the_format_unless_it_is_configured() {
     let text = "# A\n\na\n\n# B\n\nb\n";
     let count = |config: Value, content_type: &str| outputs(&config, content_type, text).len();
     assert_eq!(count(json!({}), "text/Markdown; charset=utf-8"), 2);
@@ -259,7 +259,7 @@ fn text_without_content_is_dropped() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_rejected() {
+fn bytes_that_are_not_text_are_rejected() {
     let event = Event::sample(b"caf\xe9".to_vec(), Some("text/plain; charset=latin1"));
     assert!(matches!(outcome(&json!({}), event), Outcome::Reject(failure) if failure.code == "not-utf8"));
 }

@@ -1,4 +1,4 @@
-//! The answers of the model: each task's value as JSON text, and what the calls took.
+//! The model's answers: each task's value as JSON text, and the usage of the calls.
 
 use gristmill_sdk::StageError;
 use gristmill_sdk::llm::{FinishReason, Response};
@@ -6,7 +6,7 @@ use gristmill_sdk::llm::{FinishReason, Response};
 use crate::json::Object;
 use crate::task::Task;
 
-/// The value a task got.
+/// The answer to one task.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// Name of the task.
@@ -15,7 +15,7 @@ pub(crate) struct Answer {
     pub value: String,
 }
 
-/// Takes the value of each task out of a response; what else the model wrote is left behind.
+/// Reads the value of each task from a response and ignores whatever else the model wrote.
 ///
 /// # Errors
 /// The response is not an object with a key for each task. Asking again may help.
@@ -32,23 +32,23 @@ pub(crate) fn read(tasks: &[Task], response: &Response) -> Result<Vec<Answer>, S
 }
 
 fn invalid(response: &Response, fault: &str) -> StageError {
-    let way_out = match response.finish_reason {
+    let fix = match response.finish_reason {
         FinishReason::Length => "it was cut off at the output limit: raise `max_output_tokens`",
-        _ => "it is asked again; if that keeps failing, use a model that supports structured output",
+        _ => "if retries keep failing, use a model that supports structured output",
     };
-    StageError::retryable("invalid-answer", format!("the answer of {} {fault}; {way_out}", response.model), None)
+    StageError::retryable("invalid-answer", format!("the answer of {} {fault}; {fix}", response.model), None)
 }
 
-/// What all calls for an item took together.
+/// Usage of all calls for one item.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Totals {
-    /// What answered, each name once.
+    /// The models that answered, each once.
     pub models: Vec<String>,
-    /// Unknown if any provider did not say.
+    /// Unknown if any provider did not report it.
     pub input_tokens: Option<u64>,
-    /// Unknown if any provider did not say.
+    /// Unknown if any provider did not report it.
     pub output_tokens: Option<u64>,
-    /// True if no provider was asked at all.
+    /// True if no provider was called at all.
     pub cached: bool,
 }
 

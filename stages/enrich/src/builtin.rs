@@ -1,4 +1,4 @@
-//! The tasks that need no words of the operator: prompt and answer schema of each.
+//! The built-in tasks, with the prompt and answer schema of each.
 
 use serde::Deserialize;
 
@@ -6,15 +6,15 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuiltIn {
-    /// What the text says, in short.
+    /// A short summary of the text.
     Summary,
-    /// How the text sounds.
+    /// The sentiment of the text.
     Sentiment,
-    /// What the text names.
+    /// The entities that the text names.
     Entities,
     /// The language of the text.
     Language,
-    /// Whether the text is unwanted mass mail.
+    /// Whether the text is spam.
     Spam,
     /// The text in the target language.
     Translate,
@@ -33,7 +33,7 @@ impl BuiltIn {
         }
     }
 
-    /// What is asked. `[target language]` in it is for the caller to fill in.
+    /// The prompt. The caller replaces `[target language]` in it.
     pub(crate) fn prompt(self) -> &'static str {
         match self {
             Self::Summary => {

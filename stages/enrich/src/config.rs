@@ -9,37 +9,37 @@ use crate::json::Pointer;
 use crate::task::Task;
 use crate::template::Template;
 
-/// What the pipeline file gives under `config`.
+/// The `config` table of an `enrich` stage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Alias of the model; none asks the stage's default.
+    /// Alias of the model; `None` asks the stage's default.
     pub model: Option<String>,
     /// Built-in tasks.
     pub tasks: Vec<BuiltIn>,
     /// The operator's own tasks.
     pub custom: Vec<Custom>,
-    /// JSON Pointers to what `{{text}}` means on a JSON item, `*` for every element; empty means the whole document.
+    /// JSON Pointers to what `{{text}}` stands for on a JSON item, `*` for every element. Empty: the whole document.
     pub fields: Vec<String>,
-    /// The language of `translate`.
+    /// The language that `translate` translates into.
     pub target_language: Option<String>,
-    /// Instructions put before the tasks.
+    /// Instructions placed before the tasks.
     pub system: Option<String>,
-    /// One request for all tasks, or one for each.
+    /// Whether to send one request for all tasks, or one for each.
     pub one_call: bool,
-    /// Sampling temperature; none leaves it to the alias.
+    /// Sampling temperature; `None` leaves it to the alias.
     pub temperature: Option<f64>,
-    /// Most tokens of an answer; none leaves it to the alias.
+    /// Maximum tokens of an answer; `None` leaves it to the alias.
     pub max_output_tokens: Option<u32>,
-    /// Most characters of one placeholder's value.
+    /// Maximum characters of one placeholder's value.
     pub max_input_chars: usize,
-    /// What becomes of a longer value.
+    /// What to do with a longer value.
     pub on_too_long: OnTooLong,
-    /// The key that takes the answers on a JSON item.
+    /// Key of a JSON item under which the answers go.
     pub merge_under: String,
-    /// Whether the result of a text item carries the text.
+    /// Whether the result of a text item includes the text.
     pub include_text: bool,
-    /// Whether the result of a text item carries its `chunk.` and `extract.` attributes.
+    /// Whether the result of a text item includes its `chunk.` and `extract.` attributes.
     pub include_attributes: bool,
 }
 
@@ -64,32 +64,32 @@ impl Default for Config {
     }
 }
 
-/// A task in the operator's words.
+/// A task with the operator's own prompt.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Custom {
     /// The key of the answer.
     pub name: String,
-    /// What is asked, with placeholders.
+    /// The prompt, with placeholders.
     pub prompt: String,
     /// The JSON Schema of the answer.
     pub schema: Map<String, Value>,
 }
 
-/// What becomes of an item that is too long.
+/// What to do with an item that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnTooLong {
-    /// It is rejected.
+    /// Reject it.
     Reject,
-    /// The model sees only the beginning.
+    /// Show the model only the beginning.
     Truncate,
 }
 
 /// Keys of a text item's result that are not answers.
 const RESERVED: [&str; 2] = ["source", "text"];
 
-/// The configuration without what has been parsed out of it.
+/// The configuration, checked and parsed.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// All tasks, built-in ones first.
@@ -134,11 +134,11 @@ fn read_tasks(config: &mut Config, faults: &mut Vec<ConfigFault>) -> Vec<Task> {
         Err(fault) => faults.push(ConfigFault { pointer: pointer + &fault.pointer, ..fault }),
         Ok(task) if RESERVED.contains(&task.name.as_str()) => faults.push(ConfigFault::new(
             &format!("{pointer}/name"),
-            format!("the name `{}` is taken by a part of the result: choose another", task.name),
+            format!("the name `{}` is reserved for another part of the result: choose another", task.name),
         )),
         Ok(task) if tasks.iter().any(|other| other.name == task.name) => faults.push(ConfigFault::new(
             &pointer,
-            format!("there are two tasks named `{}`: each answer needs a key of its own", task.name),
+            format!("two tasks are named `{}`: give each a name of its own", task.name),
         )),
         Ok(task) => tasks.push(task),
     };
@@ -149,7 +149,7 @@ fn read_tasks(config: &mut Config, faults: &mut Vec<ConfigFault>) -> Vec<Task> {
         add(format!("/custom/{index}"), Task::custom(custom));
     }
     if tasks.is_empty() && faults.is_empty() {
-        let message = "enrich has nothing to ask: list built-in tasks in `tasks` or write your own in `custom`";
+        let message = "there is no task: list built-in tasks in `tasks` or write your own in `custom`";
         faults.push(ConfigFault::new("", message));
     }
     tasks
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn built_in_tasks_come_before_own_ones() {
-        let own = json!({"name": "risk", "prompt": "Rate {{text}}", "schema": {"type": "integer"}});
-        let plan = plan(json!({"custom": [own], "tasks": ["summary", "spam"]})).unwrap();
+    fn built_in_tasks_come_before_custom_ones() {
+        let custom = json!({"name": "risk", "prompt": "Rate {{text}}", "schema": {"type": "integer"}});
+        let plan = plan(json!({"custom": [custom], "tasks": ["summary", "spam"]})).unwrap();
         assert_eq!(plan.tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>(), ["summary", "spam", "risk"]);
     }
 
     #[test]
-    fn no_task_at_all_is_a_fault() {
+    fn a_configuration_without_tasks_is_a_fault() {
         assert_eq!(faults(json!({})), [""]);
     }
 
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_reported_where_it_stands() {
+    fn every_fault_is_reported_at_its_place() {
         let config = json!({
             "tasks": ["summary", "summary"],
             "custom": [
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused() {
+    fn an_unknown_key_is_rejected() {
         assert!(serde_json::from_value::<Config>(json!({"tasks": ["summary"], "modle": "smart"})).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What an item holds: its kind, and the values that prompts name.
+//! The content of an item: text or JSON, and the values that prompts refer to.
 
 use gristmill_sdk::{Event, Failure};
 use serde_json::error::Category;
@@ -10,7 +10,7 @@ use crate::template::Placeholder;
 /// The payload of an item, by its media type.
 #[derive(Debug)]
 pub(crate) enum Body<'a> {
-    /// Plain text of any kind, also without a media type.
+    /// Text of any kind, with or without a media type.
     Text(&'a str),
     /// A JSON object.
     Json(Object<'a>),
@@ -20,12 +20,12 @@ impl<'a> Body<'a> {
     /// Reads the payload.
     ///
     /// # Errors
-    /// Why the item is to be rejected.
+    /// The reason to reject the item.
     pub(crate) fn read(event: &'a Event) -> Result<Self, Failure> {
         let media_type = event.media_type().unwrap_or_else(|| "text/plain".into());
         let is_json = media_type == "application/json" || media_type.ends_with("+json");
         if !is_json && !media_type.starts_with("text/") {
-            let message = format!("enrich reads text and JSON, not {media_type}: put `extract` before it");
+            let message = format!("enrich reads text and JSON, not {media_type}: put `extract` before this stage");
             return Err(Failure::new("unsupported-type", message));
         }
         let text = event.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
@@ -34,14 +34,14 @@ impl<'a> Body<'a> {
         }
         Object::parse(text).map(Self::Json).map_err(|error| match error.classify() {
             Category::Data => {
-                Failure::new("not-an-object", "the JSON item is not an object: there is nowhere to put answers")
+                Failure::new("not-an-object", "the JSON item is not an object, so it has no place for answers")
             }
-            // What serde says of bad syntax is the kind and the place, never a piece of the data.
+            // Of a syntax error serde reports the kind and the position, never a piece of the data.
             _ => Failure::new("invalid-json", format!("the payload is not JSON: {error}")),
         })
     }
 
-    /// The text as `{{text}}` means it.
+    /// The text that `{{text}}` stands for.
     fn text(&self, fields: &[Pointer]) -> String {
         let document = match self {
             Self::Text(text) => return (*text).into(),
@@ -72,10 +72,10 @@ impl<'a> Body<'a> {
     }
 }
 
-/// How much of the values the model sees.
+/// Whether the model sees the whole values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// All of them.
+    /// Every value is complete.
     Whole,
     /// A value was cut at the limit.
     Truncated,
@@ -84,16 +84,16 @@ pub(crate) enum Extent {
 /// The value of a placeholder on one item.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Datum<'p> {
-    /// What the prompt named.
+    /// The placeholder in the prompt.
     pub placeholder: &'p Placeholder,
-    /// What the item has there; empty if it has nothing.
+    /// The item's value for it; empty if it has none.
     pub value: String,
 }
 
-/// Every value that some task needs, once each, in the order the tasks name them.
+/// Every value that the prompts refer to, once each, in the order of the prompts.
 ///
 /// # Errors
-/// Why the item is to be rejected.
+/// The reason to reject the item.
 pub(crate) fn collect<'p>(plan: &'p Plan, event: &Event, body: &Body) -> Result<(Vec<Datum<'p>>, Extent), Failure> {
     let limit = plan.settings.max_input_chars;
     let mut data: Vec<Datum> = Vec::new();
@@ -117,7 +117,7 @@ pub(crate) fn collect<'p>(plan: &'p Plan, event: &Event, body: &Body) -> Result<
         data.push(Datum { placeholder, value });
     }
     if data.iter().all(|datum| datum.value.trim().is_empty()) {
-        return Err(Failure::new("empty-text", "every part of the item that the prompts name is empty"));
+        return Err(Failure::new("empty-text", "every part of the item that the prompts refer to is empty"));
     }
     Ok((data, extent))
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_media_type_says_what_an_item_is() {
+    fn the_media_type_decides_how_an_item_is_read() {
         let kind = |media_type| match Body::read(&Event::sample("{}", media_type)) {
             Ok(Body::Text(_)) => "text".into(),
             Ok(Body::Json(_)) => "json".into(),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn of_gathered_items_a_field_takes_what_all_of_them_have_there() {
+    fn a_field_of_gathered_items_collects_the_values_of_all_of_them() {
         let payload = r#"{"items": [
             {"id": "j/sum.0", "json": {"summary": "First."}},
             {"id": "j/sum.1", "text": "no JSON"},

@@ -1,4 +1,4 @@
-//! JSON as text: finds values in a document and puts values into it without touching any other byte of it.
+//! JSON as text: finds values in a document and inserts values without changing any other byte of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,34 +13,34 @@ pub(crate) struct Pointer(String);
 const EVERY: &str = "*";
 
 impl Pointer {
-    /// Checks the form of a pointer.
+    /// Parses a pointer.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// What is wrong with it, in readable form.
     pub(crate) fn parse(source: &str) -> Result<Self, String> {
         if !source.is_empty() && !source.starts_with('/') {
-            return Err(format!("`{source}` is no JSON Pointer: start it with `/`, as in `/{source}`"));
+            return Err(format!("`{source}` is not a JSON Pointer: start it with `/`, as in `/{source}`"));
         }
         if source.split('~').skip(1).any(|tail| !tail.starts_with(['0', '1'])) {
-            return Err(format!("`{source}` is no JSON Pointer: write `~` in a name as `~0`, `/` as `~1`"));
+            return Err(format!("`{source}` is not a JSON Pointer: write `~` in a name as `~0`, `/` as `~1`"));
         }
         Ok(Self(source.into()))
     }
 
-    /// The pointer as a name for people: `subject` for `/subject`.
+    /// The pointer as a readable name: `subject` for `/subject`.
     pub(crate) fn label(&self) -> String {
         self.names().collect::<Vec<_>>().join("/")
     }
 
-    /// What the pointer leads to, for people: the characters of a string, nothing for null, the JSON text of anything
-    /// else. Several values have an empty line between them; blank ones are left out.
+    /// The value at the pointer in readable form: a string without quotes and escapes, nothing for null, JSON text for
+    /// anything else. Several values are separated by an empty line; blank ones are left out.
     pub(crate) fn read(&self, document: &str) -> String {
         let values = self.find(document).into_iter().map(readable);
         values.filter(|value| !value.trim().is_empty()).collect::<Vec<_>>().join("\n\n")
     }
 
-    /// The values the pointer leads to: at most one, unless it has a `*`. Those of a list in its order, those of an
-    /// object by their names.
+    /// The values at the pointer: at most one, unless it has a `*`. Elements of a list keep their order, members of an
+    /// object are sorted by name.
     fn find<'a>(&self, document: &'a str) -> Vec<&'a str> {
         let mut values = vec![document];
         for name in self.names() {
@@ -60,7 +60,7 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// From a value one step down.
+/// The values one step below a value.
 fn step<'a>(value: &'a str, name: &str) -> Vec<&'a str> {
     let texts = |values: Vec<&'a RawValue>| values.into_iter().map(RawValue::get).collect::<Vec<_>>();
     if value.starts_with('{') {
@@ -80,13 +80,13 @@ fn step<'a>(value: &'a str, name: &str) -> Vec<&'a str> {
     }
 }
 
-/// A JSON object in its text.
+/// A JSON object together with its text.
 #[derive(Debug, Clone)]
 pub(crate) struct Object<'a> {
     text: &'a str,
-    /// Of equal names the last one.
+    /// If a name is repeated, the last one.
     members: BTreeMap<String, &'a RawValue>,
-    /// Place of the closing brace.
+    /// Position of the closing brace.
     end: usize,
 }
 
@@ -97,7 +97,7 @@ impl Default for Object<'_> {
 }
 
 impl<'a> Object<'a> {
-    /// Reads an object.
+    /// Parses an object.
     ///
     /// # Errors
     /// The text is not JSON, or (category "data") not an object.
@@ -116,14 +116,14 @@ impl<'a> Object<'a> {
         self.members.get(name).map(|value| value.get())
     }
 
-    /// The text with these members, each in the place of an earlier one of that name or at the end; all else stays
-    /// byte for byte.
+    /// The text with these members, each replacing one of the same name or added at the end; everything else stays the
+    /// same byte for byte.
     pub(crate) fn with<'v>(&self, values: impl IntoIterator<Item = (&'v str, &'v str)>) -> String {
         let mut replaced = Vec::new();
         let mut added = String::new();
         for (name, value) in values {
             if let Some(old) = self.get(name) {
-                // The old value is a slice of the text, so the distance of the two is its place there.
+                // The old value is a slice of the text, so the difference of the addresses is its position.
                 let start = old.as_ptr() as usize - self.text.as_ptr() as usize;
                 replaced.push((start, old.len(), value));
             } else {
@@ -162,7 +162,7 @@ mod tests {
 
     fn find(pointer: &str) -> Option<&'static str> {
         let found = Pointer::parse(pointer).unwrap().find(DOCUMENT);
-        assert!(found.len() <= 1, "{pointer} leads to {found:?}");
+        assert!(found.len() <= 1, "{pointer} finds {found:?}");
         found.first().copied()
     }
 
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_leads_through_objects_and_lists() {
+    fn a_pointer_goes_through_objects_and_lists() {
         assert_eq!(find("/a~1b/1/~0"), Some(r#""x\ny""#));
         assert_eq!(find("/n"), Some("1E400"));
         assert_eq!(find(""), Some(DOCUMENT));
@@ -185,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_every_element() {
+    fn a_star_matches_every_element() {
         let document =
             r#"{"items": [{"t": "one"}, {"u": 0}, {"t": " "}, {"t": null}, {"t": ["x", 2]}], "o": {"b": 2, "a": 1}}"#;
         assert_eq!(read("/items/*/t", document), "one\n\n[\"x\", 2]");
         assert_eq!(read("/items/*/t/*", document), "x\n\n2");
-        assert_eq!(read("/o/*", document), "1\n\n2", "those of an object by their names");
+        assert_eq!(read("/o/*", document), "1\n\n2", "members of an object are sorted by name");
         assert_eq!(read("/*/b", document), "2");
         for nothing in ["/items/0/t/*", "/none/*", "/*/*/*/*/*"] {
             assert_eq!(read(nothing, document), "", "{nothing}");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn old_and_new_members_mix_in_any_order() {
+    fn replaced_and_new_members_can_come_in_any_order() {
         let values = [("c", "1"), ("b", "\"x\""), ("d", "{}"), ("a", "null")];
         assert_eq!(with(r#"{"a":0,"b":0}"#, &values), r#"{"a":null,"b":"x","c":1,"d":{}}"#);
         assert_eq!(Object::default().with(values).as_str(), r#"{"c":1,"b":"x","d":{},"a":null}"#);

@@ -21,7 +21,7 @@ pub use config::{Config, Custom, OnTooLong};
 use item::Body;
 use output::Target;
 
-/// The stage.
+/// The `enrich` stage.
 #[derive(Debug)]
 pub struct Enrich {
     plan: Plan,
@@ -46,10 +46,10 @@ impl Stage for Enrich {
 }
 
 impl Enrich {
-    /// Handles one item with this model.
+    /// Handles one item with the given model.
     ///
     /// # Errors
-    /// The model gave no usable answer.
+    /// The model returned no usable answer.
     pub fn enrich(&self, event: &Event, model: &dyn Model) -> Result<Outcome, StageError> {
         let plan = &self.plan;
         let body = match Body::read(event) {
@@ -67,14 +67,14 @@ impl Enrich {
             false => plan.tasks.chunks(1).collect(),
         };
         let requests = calls.iter().map(|tasks| prompt::request(plan, tasks, &data)).collect();
-        // After a failure the whole item comes back; the host answers what it has answered before from its store.
+        // After a failure the whole item is retried; the host repeats the answers it already has from its store.
         let responses = model.chat_many(requests).into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut answers = Vec::new();
         for (tasks, response) in calls.iter().zip(&responses) {
             answers.extend(answer::read(tasks, response)?);
         }
         let output = target.output(event, &answers, &plan.settings);
-        Ok(Outcome::one(output::marked(output, &Totals::of(&responses), extent)))
+        Ok(Outcome::one(output::annotated(output, &Totals::of(&responses), extent)))
     }
 }
 

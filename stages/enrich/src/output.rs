@@ -1,4 +1,4 @@
-//! Where the answers go: into a JSON item, or in the place of a text item.
+//! Where the answers go: into a JSON item, or into a new item that replaces a text item.
 
 use gristmill_sdk::{Event, Failure, Output};
 use serde_json::{Map, Value};
@@ -8,28 +8,28 @@ use crate::config::Config;
 use crate::item::{Body, Extent};
 use crate::json::Object;
 
-/// The names of attributes that say where a text came from begin with these.
+/// Prefixes of the attributes that describe where a text came from.
 const SOURCE_PREFIXES: [&str; 2] = ["chunk.", "extract."];
 
-/// What takes the answers.
+/// The item that the answers go into.
 #[derive(Debug)]
 pub(crate) enum Target<'a> {
-    /// A new JSON item instead of this text.
+    /// A new JSON item that replaces this text.
     Text(&'a str),
-    /// This document, which may hold answers of an earlier stage.
+    /// This document, which may already have answers of an earlier stage.
     Json {
         /// The item.
         document: &'a Object<'a>,
-        /// What it has under the key of the answers.
+        /// The answers it already has.
         earlier: Object<'a>,
     },
 }
 
 impl<'a> Target<'a> {
-    /// Finds the place for the answers, before any model is asked.
+    /// Finds the place for the answers, before any model is called.
     ///
     /// # Errors
-    /// Why the item is to be rejected.
+    /// The reason to reject the item.
     pub(crate) fn of(body: &'a Body<'a>, config: &Config) -> Result<Self, Failure> {
         let document = match body {
             Body::Text(text) => return Ok(Self::Text(text)),
@@ -40,7 +40,7 @@ impl<'a> Target<'a> {
             None | Some("null") => Object::default(),
             Some(value) => Object::parse(value).map_err(|_| {
                 let message =
-                    format!("the item has something else than an object in `{key}`: choose another `merge_under`");
+                    format!("the value of `{key}` in the item is not an object: choose another `merge_under`");
                 Failure::new("merge-conflict", message)
             })?,
         };
@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// The attributes that say where a text came from, as a JSON object; `None` if it has none.
+/// The attributes that describe where a text came from, as a JSON object; `None` if it has none.
 fn source(event: &Event) -> Option<String> {
     let attributes = event.attributes.iter();
     let known = attributes.filter(|attribute| SOURCE_PREFIXES.iter().any(|prefix| attribute.name.starts_with(prefix)));
@@ -73,8 +73,8 @@ fn source(event: &Event) -> Option<String> {
     (!object.is_empty()).then(|| Value::Object(object).to_string())
 }
 
-/// The output with attributes that say how it came about.
-pub(crate) fn marked(output: Output, totals: &Totals, extent: Extent) -> Output {
+/// The output with attributes about the model calls.
+pub(crate) fn annotated(output: Output, totals: &Totals, extent: Extent) -> Output {
     let mut output =
         output.attribute("enrich.model", totals.models.join(", ")).attribute("enrich.cached", totals.cached);
     if let Some(tokens) = totals.input_tokens {

@@ -9,7 +9,7 @@ use crate::schema;
 use crate::task::Task;
 use crate::template::Template;
 
-/// Holds for every item, so that providers can cache the system message.
+/// The same for every item, so that providers can cache the system message.
 const RULES: &str = "\
 Carry out the tasks below on the data in the user's message.
 
@@ -49,7 +49,7 @@ fn instructions(system: Option<&Template>, tasks: &[Task]) -> String {
     text
 }
 
-/// The data that these tasks name, each value in a block.
+/// The data that these tasks refer to, each value in a block.
 fn fenced(plan: &Plan, tasks: &[Task], data: &[Datum]) -> String {
     let prompts = || plan.system.iter().chain(tasks.iter().map(|task| &task.prompt));
     let named = |datum: &&Datum| prompts().any(|prompt| prompt.placeholders().any(|p| p == datum.placeholder));
@@ -63,7 +63,7 @@ fn fenced(plan: &Plan, tasks: &[Task], data: &[Datum]) -> String {
 }
 
 /// A key that no value contains. It is a hash of the values: an author cannot write the key of a text into that text,
-/// and equal data gives an equal request, which the host can answer from its cache.
+/// and equal data leads to an equal request, which the host can answer from its cache.
 fn unused_key(data: &[&Datum]) -> String {
     let mut hash = Sha256::new();
     for datum in data {

@@ -1,4 +1,4 @@
-//! Puts the answer schemas of several tasks into one schema of an object.
+//! Combines the answer schemas of several tasks into one object schema.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ pub(crate) fn object_of<'a>(members: impl Iterator<Item = (&'a str, &'a Map<Stri
     let mut properties = Map::new();
     for (name, schema) in members {
         let mut schema = schema.clone();
-        // These two belong to a schema that stands alone: inside another one they change how references resolve.
+        // These two belong to a standalone schema: inside another one they change how references resolve.
         schema.shift_remove("$schema");
         schema.shift_remove("$id");
         let mut schema = Value::Object(schema);
@@ -18,7 +18,7 @@ pub(crate) fn object_of<'a>(members: impl Iterator<Item = (&'a str, &'a Map<Stri
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
-/// Makes references from the root of a schema (`#`, `#/$defs/x`) start at the place the schema has been put.
+/// Rewrites references to the root of a schema (`#`, `#/$defs/x`) to the schema's new place.
 fn rebase(schema: &mut Value, root: &str) {
     match schema {
         Value::Object(keywords) => {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn data_inside_a_schema_stays() {
+    fn data_inside_a_schema_is_not_changed() {
         let schema = map(json!({"const": {"$ref": "#/x"}, "properties": {"$ref": {"enum": ["#/y"]}}}));
         let combined = object_of([("t", &schema)].into_iter());
         assert_eq!(combined["properties"]["t"], Value::Object(schema));

@@ -1,4 +1,4 @@
-//! One task: what is asked, and what the answer must look like.
+//! One task: its prompt and the schema of its answer.
 
 use gristmill_sdk::ConfigFault;
 use serde_json::{Map, Value};
@@ -7,12 +7,12 @@ use crate::builtin::BuiltIn;
 use crate::config::Custom;
 use crate::template::Template;
 
-/// A task ready to be asked.
+/// A task, ready to be sent to a model.
 #[derive(Debug)]
 pub(crate) struct Task {
     /// The key of the answer.
     pub name: String,
-    /// What is asked.
+    /// The prompt.
     pub prompt: Template,
     /// The JSON Schema of the answer.
     pub schema: Map<String, Value>,
@@ -22,7 +22,7 @@ impl Task {
     /// A built-in task; the language is for `translate`.
     ///
     /// # Errors
-    /// None that an operator can cause: the tests parse every built-in prompt and schema.
+    /// None that an operator can cause: tests parse every built-in prompt and schema.
     pub(crate) fn built_in(task: BuiltIn, target_language: &str) -> Result<Self, ConfigFault> {
         let prompt = task.prompt().replace("[target language]", target_language);
         let schema = serde_json::from_str(task.schema()).map_err(|error| ConfigFault::new("", error.to_string()))?;
@@ -32,11 +32,11 @@ impl Task {
     /// A task of the operator.
     ///
     /// # Errors
-    /// A name that cannot be a key, or a fault in the prompt.
+    /// The name cannot be a key, or the prompt has a fault.
     pub(crate) fn custom(custom: Custom) -> Result<Self, ConfigFault> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if custom.name.is_empty() || custom.name.len() > 64 || !custom.name.chars().all(plain) {
-            let message = format!("`{}` is no name: use 1 to 64 letters, digits, `_` and `-`", custom.name);
+            let message = format!("`{}` is not a valid name: use 1 to 64 letters, digits, `_` and `-`", custom.name);
             return Err(ConfigFault::new("/name", message));
         }
         Self::new(custom.name, &custom.prompt, custom.schema)
@@ -45,7 +45,7 @@ impl Task {
     fn new(name: String, prompt: &str, schema: Map<String, Value>) -> Result<Self, ConfigFault> {
         let prompt = Template::parse(prompt).map_err(|message| ConfigFault::new("/prompt", message))?;
         if prompt.placeholders().next().is_none() {
-            let message = format!("the prompt of `{name}` names no part of the item: put {{{{text}}}} into it");
+            let message = format!("the prompt of `{name}` has no placeholder: add {{{{text}}}}, for example");
             return Err(ConfigFault::new("/prompt", message));
         }
         Ok(Self { name, prompt, schema })

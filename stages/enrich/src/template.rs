@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::json::Pointer;
 
-/// A part of the item that a prompt may name.
+/// A part of the item that a prompt can refer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Placeholder {
-    /// `{{text}}`: the text of the item, or its chosen fields.
+    /// `{{text}}`: the text of the item, or of the configured fields.
     Text,
     /// `{{attribute:NAME}}`.
     Attribute(String),
@@ -60,7 +60,7 @@ impl Template {
     /// Parses a prompt.
     ///
     /// # Errors
-    /// What is wrong with a placeholder, for people.
+    /// What is wrong with a placeholder, in readable form.
     pub(crate) fn parse(source: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = source;
@@ -76,7 +76,7 @@ impl Template {
         Ok(Self { parts })
     }
 
-    /// The parts of the item the prompt names, in order.
+    /// The placeholders of the prompt, in order.
     pub(crate) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
         self.parts.iter().filter_map(|part| match part {
             Part::Literal(_) => None,
@@ -85,7 +85,7 @@ impl Template {
     }
 }
 
-/// The prompt as instructions: data is named, never inlined, so that nothing an item says stands among instructions.
+/// The prompt as instructions: it names data but never contains it, so that nothing in an item becomes an instruction.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.parts {

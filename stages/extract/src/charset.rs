@@ -1,4 +1,4 @@
-//! Bytes to text: a byte order mark wins, then a named charset, then UTF-8, and nothing is guessed.
+//! Bytes to text: a byte order mark decides, then a named charset, then UTF-8; nothing is guessed.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,13 @@ use encoding_rs::{Encoding, UTF_8};
 
 use crate::reject::Reject;
 
-/// How far into a page its charset may be declared, as browsers have it.
+/// How far into a page its charset may be declared, as in browsers.
 const META_WITHIN: usize = 1024;
 
 /// Decodes `bytes`; `named` is the charset that the content type or the page itself names.
 ///
 /// # Errors
-/// Bytes that are malformed in the charset that was decided.
+/// The bytes are malformed in the charset that was chosen.
 pub(crate) fn decode<'a>(bytes: &'a [u8], named: Option<&str>) -> Result<Cow<'a, str>, Reject> {
     let (encoding, body) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (encoding, &bytes[length..]),
@@ -43,7 +43,7 @@ pub(crate) fn of_html(bytes: &[u8]) -> Option<String> {
         .chars()
         .take_while(|letter| letter.is_ascii_alphanumeric() || "-_:".contains(*letter))
         .collect();
-    // A page that could be read as ASCII up to here is not UTF-16, whatever it says; browsers take UTF-8 then.
+    // A page that could be read as ASCII up to here is not UTF-16, whatever it declares; browsers use UTF-8 then.
     (!label.is_empty() && !label.starts_with("utf-16")).then_some(label)
 }
 
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_names_its_own_charset() {
+    fn a_page_declares_its_own_charset() {
         assert_eq!(of_html(b"<meta charset=\"Shift_JIS\">").as_deref(), Some("shift_jis"));
         let old = b"<meta http-equiv=\"Content-Type\" content=\"text/html; charset=koi8-r\">";
         assert_eq!(of_html(old).as_deref(), Some("koi8-r"));

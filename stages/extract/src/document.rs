@@ -1,4 +1,4 @@
-//! What every reader gives back.
+//! The result of every reader.
 
 use crate::kind::Kind;
 
@@ -9,14 +9,14 @@ pub(crate) struct Document {
     pub(crate) text: String,
     /// The title, if the document states one.
     pub(crate) title: Option<String>,
-    /// How many pages, if the document has pages.
+    /// The number of pages, if the document has pages.
     pub(crate) pages: Option<usize>,
-    /// What it was read as.
+    /// The kind it was read as.
     pub(crate) kind: Kind,
 }
 
 impl Document {
-    /// The media type of `text`: Markdown where the source has headings.
+    /// The media type of `text`: Markdown for kinds that can have headings.
     pub(crate) fn content_type(&self) -> &'static str {
         match self.kind {
             Kind::Html | Kind::Docx | Kind::Markdown => "text/markdown",

@@ -1,4 +1,4 @@
-//! Decides what a document is: by its media type, or by its first bytes when that says nothing.
+//! Decides what kind of document an item is: by its media type, or by its content if that is not specific.
 
 use crate::reject::Reject;
 
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     Plain,
 }
 
-/// The media types taken, as the descriptor lists them.
+/// The accepted media types, as the descriptor lists them.
 pub(crate) const ACCEPTS: &[&str] = &[
     "application/pdf",
     "application/x-pdf",
@@ -32,10 +32,10 @@ pub(crate) const ACCEPTS: &[&str] = &[
 
 const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
-/// What an OLE compound file starts with: an encrypted Office package, or a binary file of old Office.
+/// The first bytes of an OLE compound file: an encrypted Office package, or a binary file of an old Office version.
 const OLE: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
 
-/// How far into the file readers of PDF look for its header.
+/// How far into a file PDF readers look for its header.
 const PDF_HEADER_WITHIN: usize = 1024;
 
 impl Kind {
@@ -50,10 +50,10 @@ impl Kind {
         }
     }
 
-    /// Decides by `media_type` (bare, in lower case), or by content when it is absent or says only "bytes".
+    /// Decides by `media_type` (bare, in lower case), or by content if it is absent or only says "bytes".
     ///
     /// # Errors
-    /// A type that is not read here, declared or found.
+    /// The type, declared or detected, is not supported.
     pub(crate) fn decide(media_type: Option<&str>, payload: &[u8]) -> Result<Self, Reject> {
         match media_type {
             None | Some("application/octet-stream") => Self::sniff(payload),
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// Markdown cannot be told from plain text by its bytes, so text without a media type is plain.
+    /// Markdown cannot be distinguished from plain text by its bytes, so text without a media type is plain.
     fn sniff(payload: &[u8]) -> Result<Self, Reject> {
         if payload.is_empty() {
             return Err(Reject::Empty);
@@ -83,7 +83,7 @@ impl Kind {
         if payload.starts_with(OLE) {
             return match is_encrypted_package(payload) {
                 true => Err(Reject::DocxEncrypted),
-                false => Err(Reject::Unsupported("a binary file of old Office".into())),
+                false => Err(Reject::Unsupported("a binary file of an old Office version".into())),
             };
         }
         if looks_like_html(payload) {
@@ -97,7 +97,7 @@ impl Kind {
     }
 }
 
-/// Whether an OLE compound file holds an encrypted Office package: the name of its stream, in UTF-16.
+/// Whether an OLE compound file holds an encrypted Office package: it then contains the name of that stream in UTF-16.
 pub(crate) fn is_encrypted_package(payload: &[u8]) -> bool {
     let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
     payload.starts_with(OLE) && contains(payload, &name)
@@ -119,14 +119,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_media_type_decides_when_there_is_one() {
+    fn the_media_type_decides_if_there_is_one() {
         assert_eq!(Kind::decide(Some("text/markdown"), b"%PDF-1.7"), Ok(Kind::Markdown));
         assert_eq!(Kind::decide(Some("application/x-pdf"), b""), Ok(Kind::Pdf));
         assert_eq!(Kind::decide(Some("image/png"), b"hello").unwrap_err().code(), "unsupported-type");
     }
 
     #[test]
-    fn content_decides_when_the_media_type_says_nothing() {
+    fn the_content_decides_if_the_media_type_is_not_specific() {
         let bytes = Some("application/octet-stream");
         assert_eq!(Kind::decide(bytes, b"\n%PDF-1.4\n"), Ok(Kind::Pdf));
         assert_eq!(Kind::decide(None, b"PK\x03\x04....word/document.xml"), Ok(Kind::Docx));

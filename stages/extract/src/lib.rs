@@ -1,4 +1,4 @@
-//! The stage that turns documents into text: PDF, Word, HTML, Markdown and plain text.
+//! The `extract` stage: converts PDF, Word, HTML, Markdown and plain text documents to text.
 
 mod charset;
 mod document;
@@ -18,11 +18,11 @@ use document::Document;
 use kind::Kind;
 use reject::Reject;
 
-/// What the pipeline file may say.
+/// The `config` table of an `extract` stage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", deny_unknown_fields, default)]
 pub struct Config {
-    /// The most text a document may come out as, in bytes.
+    /// Maximum size of a document's text, in bytes.
     pub max_text_bytes: usize,
 }
 
@@ -32,7 +32,7 @@ impl Default for Config {
     }
 }
 
-/// The stage.
+/// The `extract` stage.
 #[derive(Debug)]
 pub struct Extract {
     limit: usize,
@@ -42,7 +42,7 @@ impl Stage for Extract {
     type Config = Config;
 
     fn describe() -> Descriptor {
-        Descriptor::new("extract", env!("CARGO_PKG_VERSION"), "Turns PDF, DOCX, HTML, Markdown and text into text")
+        Descriptor::new("extract", env!("CARGO_PKG_VERSION"), "Extracts text from PDF, DOCX, HTML, Markdown and text")
             .config_schema(include_str!("../config.schema.json"))
             .accepts(kind::ACCEPTS)
     }

@@ -1,9 +1,9 @@
-//! Writes Markdown blocks: what HTML pages and Word files are turned into.
+//! Writes Markdown blocks, the form that HTML pages and Word files are converted to.
 //!
-//! Characters that Markdown could read as markup are not escaped: later stages want the words as they were
-//! written, and "first\_last@example.com" is no mail address.
+//! Characters that Markdown could read as markup are not escaped: later stages need the words as they were written, and
+//! "first\_last@example.com" is not a mail address.
 
-/// What stands before the text of a list item.
+/// The marker before the text of a list item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Marker {
     /// "-".
@@ -12,7 +12,7 @@ pub(crate) enum Marker {
     Number(u64),
 }
 
-/// How a block joins the one before it.
+/// The kind of the last block, which decides how the next one is joined to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     Nothing,
@@ -20,7 +20,7 @@ enum Last {
     Item,
 }
 
-/// Markdown in the making.
+/// Markdown being written.
 #[derive(Debug)]
 pub(crate) struct Markdown {
     out: String,
@@ -34,12 +34,12 @@ impl Default for Markdown {
 }
 
 impl Markdown {
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     pub(crate) fn len(&self) -> usize {
         self.out.len()
     }
 
-    /// A heading; levels beyond six become six.
+    /// Writes a heading; levels beyond six become six.
     pub(crate) fn heading(&mut self, level: u8, text: &str) {
         let text = one_line(text);
         if !text.is_empty() {
@@ -50,7 +50,7 @@ impl Markdown {
         }
     }
 
-    /// A paragraph, which may have line breaks.
+    /// Writes a paragraph, which may have line breaks.
     pub(crate) fn paragraph(&mut self, text: &str) {
         let text = text.trim();
         if !text.is_empty() {
@@ -59,7 +59,7 @@ impl Markdown {
         }
     }
 
-    /// A list item, `depth` lists inside the outermost.
+    /// Writes a list item, nested `depth` lists deep in the outermost one.
     pub(crate) fn item(&mut self, depth: usize, marker: Marker, text: &str) {
         let text = text.trim();
         if text.is_empty() {
@@ -75,7 +75,7 @@ impl Markdown {
         self.out.push_str(&text.replace('\n', &format!("\n{indent}  ")));
     }
 
-    /// A further paragraph of the item before.
+    /// Writes another paragraph of the previous item.
     pub(crate) fn item_paragraph(&mut self, depth: usize, text: &str) {
         let text = text.trim();
         if !text.is_empty() {
@@ -86,7 +86,7 @@ impl Markdown {
         }
     }
 
-    /// Preformatted text, verbatim.
+    /// Writes preformatted text verbatim.
     pub(crate) fn code(&mut self, text: &str) {
         let text = text.trim_matches('\n').trim_end();
         if !text.is_empty() {
@@ -96,7 +96,7 @@ impl Markdown {
         }
     }
 
-    /// A table; its first row is the head. One cell a row is no table but paragraphs.
+    /// Writes a table; its first row is the header. Rows of one cell are written as paragraphs.
     pub(crate) fn table(&mut self, rows: &[Vec<String>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         if columns < 2 {
@@ -140,7 +140,7 @@ impl Markdown {
     }
 }
 
-/// Three columns a level: enough for CommonMark to nest under "-" and under "1.".
+/// Three columns per level: enough for CommonMark to nest under "-" and under "1.".
 fn indent(depth: usize) -> String {
     "   ".repeat(depth.min(8))
 }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_a_blank_line_apart_and_items_a_line() {
+    fn blocks_are_separated_by_a_blank_line_and_items_by_a_line_break() {
         let mut markdown = Markdown::default();
         markdown.heading(2, "Con\ntents");
         markdown.item(0, Marker::Number(1), "one");
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_one_column_is_paragraphs() {
+    fn a_table_of_one_column_becomes_paragraphs() {
         let mut markdown = Markdown::default();
         markdown.table(&[vec!["a".into()], vec!["b".into()]]);
         assert_eq!(markdown.finish(), "a\n\nb");
     }
 
     #[test]
-    fn code_is_fenced_whatever_it_holds() {
+    fn code_is_fenced_whatever_it_contains() {
         let mut markdown = Markdown::default();
         markdown.code("  x\n```\n");
         assert_eq!(markdown.finish(), "~~~~\n  x\n```\n~~~~");

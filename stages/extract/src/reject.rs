@@ -1,30 +1,30 @@
-//! Why a document is turned away: one case for each stable rejection code.
+//! Why a document is rejected: one case for each stable code.
 
 use gristmill_sdk::Outcome;
 
-/// A document that no retry will make readable.
+/// Why a document cannot be read; no retry will help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reject {
-    /// The PDF needs a password that is not empty, or uses an unknown cipher.
+    /// The PDF needs a non-empty password or uses an unknown cipher.
     PdfEncrypted,
     /// The PDF has pages but no text on them: a scan.
     PdfNoText {
-        /// How many pages were looked at.
+        /// How many pages the PDF has.
         pages: usize,
     },
-    /// The PDF has no structure that can be followed.
+    /// The structure of the PDF cannot be followed.
     PdfBroken,
     /// The Word file is an encrypted package.
     DocxEncrypted,
-    /// The Word file is damaged; the text says where.
+    /// The Word file is damaged; says where.
     DocxBroken(String),
-    /// The text does not decode; the text names the charset that was tried.
+    /// The text cannot be decoded; names the charset that was tried.
     NotUtf8(String),
-    /// Nothing but white space was found.
+    /// The document has only white space.
     Empty,
-    /// Neither the media type nor the content is known; the text names it.
+    /// Neither the media type nor the content is supported; names it.
     Unsupported(String),
-    /// The document unpacks to more than the limit, in bytes.
+    /// The document unpacks to more than this limit, in bytes.
     TooLarge(usize),
 }
 
@@ -44,7 +44,7 @@ impl Reject {
         }
     }
 
-    /// The thing, the reason and the way out, for people.
+    /// The message: the thing, the reason and how to fix it.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::PdfEncrypted => {
@@ -55,22 +55,22 @@ impl Reject {
                     "none of the {pages} pages of the PDF has a text layer: run OCR over the scan before sending it"
                 )
             }
-            Self::PdfBroken => "the PDF is too damaged to find its pages: repair it or send the original again".into(),
+            Self::PdfBroken => "the PDF is too damaged to find its pages: repair it, or send the original again".into(),
             Self::DocxEncrypted => {
                 "the Word file is an encrypted package: remove its password before sending it".into()
             }
             Self::DocxBroken(what) => {
-                format!("the Word file is damaged ({what}): save it again as .docx and send that")
+                format!("the Word file is damaged ({what}): save it as .docx again and send the new file")
             }
             Self::NotUtf8(charset) => {
-                format!("the text is not valid {charset}: send UTF-8 or name the charset in the content type")
+                format!("the text is not valid {charset}: send UTF-8, or name the charset in the content type")
             }
             Self::Empty => "the document has no text: check what the producer sends".into(),
             Self::Unsupported(what) => {
-                format!("{what} is not a type this stage reads: send PDF, DOCX, HTML, Markdown or plain text")
+                format!("extract does not read {what}: send PDF, DOCX, HTML, Markdown or plain text")
             }
             Self::TooLarge(limit) => {
-                format!("the document unpacks to more than {limit} bytes: raise max_text_bytes or split the document")
+                format!("the document unpacks to more than {limit} bytes: raise `max_text_bytes` or split the document")
             }
         }
     }

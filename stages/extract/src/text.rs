@@ -1,9 +1,9 @@
-//! Plain text and Markdown: kept as they are, but for line ends and blank lines at both ends.
+//! Plain text and Markdown: unchanged but for line endings and blank lines at the start and end.
 
 use crate::document::Document;
 use crate::kind::Kind;
 
-/// Reads text without markup.
+/// Reads plain text.
 pub(crate) fn plain(text: &str) -> Document {
     Document { text: tidy(text), title: None, pages: None, kind: Kind::Plain }
 }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_kept_but_for_line_ends() {
+    fn text_is_unchanged_but_for_line_endings() {
         assert_eq!(plain("\r\n  a\tb\r\n\r\n\r\nc\x0Cd \n\n").text, "  a\tb\n\n\nc\x0Cd");
     }
 

@@ -1,6 +1,6 @@
 //! Word files through the stage.
 
-// Outside a test function an unwrap counts as one in the stage.
+// Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -47,7 +47,7 @@ fn headings_lists_tables_boxes_changes_and_notes_are_read() {
 }
 
 #[test]
-fn a_file_with_a_password_is_encrypted() {
+fn a_file_with_a_password_is_rejected_as_encrypted() {
     assert_eq!(code(process(file("encrypted.docx"), Config::default())), "docx-encrypted");
 }
 
@@ -77,11 +77,11 @@ fn a_file_whose_bytes_were_changed_is_broken_or_read_but_never_panics() {
 }
 
 #[test]
-fn parts_that_unpack_beyond_the_bound_are_too_large() {
+fn parts_that_unpack_beyond_the_limit_are_too_large() {
     assert_eq!(code(process(file("features.docx"), Config { max_text_bytes: 100 })), "too-large");
 }
 
 #[test]
-fn no_archive_at_all_is_broken() {
+fn a_file_that_is_not_an_archive_is_broken() {
     assert_eq!(code(process(b"hello".to_vec(), Config::default())), "docx-broken");
 }

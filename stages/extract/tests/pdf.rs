@@ -1,6 +1,6 @@
-//! PDF files through the stage: reading order, fonts, damage, encryption and bounds.
+//! PDF files through the stage: reading order, fonts, damage, encryption and limits.
 
-// Outside a test function an unwrap counts as one in the stage.
+// Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -39,7 +39,7 @@ fn code(outcome: Outcome) -> String {
     }
 }
 
-/// A PDF of one page around this content stream, without a cross reference table.
+/// A PDF of one page with this content stream, without a cross-reference table.
 fn page(content: &[u8], stream_entries: &str) -> Vec<u8> {
     let mut file = b"%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n\
         2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj\n\
@@ -72,7 +72,7 @@ fn a_table_is_read_row_by_row_with_tabs_between_cells() {
 }
 
 #[test]
-fn composite_fonts_are_read_by_their_table_of_characters() {
+fn composite_fonts_are_read_by_their_tounicode_table() {
     assert_eq!(text(file("cid.pdf")), "Ωμέγα ŁódźЖooffi");
 }
 
@@ -82,19 +82,19 @@ fn composite_fonts_without_a_table_are_read_by_the_embedded_font() {
 }
 
 #[test]
-fn east_asian_fonts_are_read_by_their_collection() {
+fn east_asian_fonts_are_read_by_their_character_collection() {
     for name in ["cjk.pdf", "cjk-embedded.pdf"] {
         assert_eq!(text(file(name)), "契約書の第一条", "{name}");
     }
 }
 
 #[test]
-fn ligatures_are_written_out_and_kerned_words_are_parted() {
+fn ligatures_are_written_out_and_kerned_words_are_separated() {
     assert_eq!(text(file("ligatures.pdf")), "The office fills flags, baffles and staff\nbold words");
 }
 
 #[test]
-fn pages_forms_fields_and_turned_text_are_kept() {
+fn pages_forms_fields_and_rotated_text_are_kept() {
     for name in ["pages.pdf", "packed.pdf"] {
         let output = output(file(name));
         assert_eq!(String::from_utf8(output.payload.clone()).unwrap(), THREE_PAGES, "{name}");
@@ -124,7 +124,7 @@ fn files_that_open_without_a_password_are_decrypted() {
 }
 
 #[test]
-fn files_that_need_a_password_are_encrypted() {
+fn files_that_need_a_password_are_rejected_as_encrypted() {
     assert_eq!(code(process(file("encrypted-user.pdf"), Config::default())), "pdf-encrypted");
 }
 
@@ -142,7 +142,7 @@ fn a_broken_cross_reference_table_is_rebuilt() {
 }
 
 #[test]
-fn a_truncated_file_gives_what_is_left_or_is_broken() {
+fn a_truncated_file_is_read_as_far_as_possible_or_is_broken() {
     let whole = file("pages.pdf");
     let mut codes: Vec<String> =
         (0..whole.len()).map(|end| code(process(whole[..end].to_vec(), Config::default()))).collect();
@@ -154,13 +154,13 @@ fn a_truncated_file_gives_what_is_left_or_is_broken() {
 }
 
 #[test]
-fn no_pdf_at_all_is_broken() {
+fn a_file_that_is_not_a_pdf_is_broken() {
     assert_eq!(code(process(b"%PDF-1.7\nhello".to_vec(), Config::default())), "pdf-broken");
     assert_eq!(code(process(Vec::new(), Config::default())), "pdf-broken");
 }
 
 #[test]
-fn damaged_bytes_anywhere_never_panic() {
+fn damaged_bytes_never_cause_a_panic() {
     // A fixed sequence of changes: the same on every run.
     let mut state = 0x9E37_79B9_u32;
     let mut next = move || {
@@ -183,7 +183,7 @@ fn damaged_bytes_anywhere_never_panic() {
 }
 
 #[test]
-fn a_stream_that_unpacks_without_end_is_too_large() {
+fn a_stream_that_unpacks_beyond_the_limit_is_too_large() {
     let packed = miniz_oxide::deflate::compress_to_vec_zlib(&vec![b' '; 4_000_000], 9);
     let twice = miniz_oxide::deflate::compress_to_vec_zlib(&packed, 9);
     let config = Config { max_text_bytes: 10_000 };
@@ -198,7 +198,7 @@ fn text_beyond_the_limit_is_too_large() {
 }
 
 #[test]
-fn deep_nesting_and_forms_that_draw_themselves_end() {
+fn deep_nesting_and_forms_that_draw_themselves_terminate() {
     let mut deep = b"BT /F 12 Tf 60 700 Td (before) Tj ET /X Do BT ".to_vec();
     deep.extend([b'['; 100_000]);
     assert_eq!(text(page(&deep, "")), "before");

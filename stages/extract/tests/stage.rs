@@ -1,6 +1,6 @@
 //! The stage as the host sees it: configuration, media types, attributes, headers and the example documents.
 
-// Outside a test function an unwrap counts as one in the stage.
+// Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -51,13 +51,13 @@ fn text_is_decoded_by_its_charset() {
 }
 
 #[test]
-fn a_page_is_decoded_by_the_charset_it_names() {
+fn a_page_is_decoded_by_the_charset_it_declares() {
     let output = output(b"<meta charset=windows-1251><h1>\xCF\xF0\xE8\xE2\xE5\xF2</h1>".to_vec(), Some("text/html"));
     assert_eq!(output.payload, "# Привет".as_bytes());
 }
 
 #[test]
-fn markdown_keeps_its_headings_and_names_its_title() {
+fn markdown_keeps_its_headings_and_has_a_title() {
     let output = output("# Notes\n\n*kept* as it is\n", Some("text/markdown"));
     assert_eq!(output.payload, b"# Notes\n\n*kept* as it is");
     assert_eq!(output.content_type.as_deref(), Some("text/markdown"));
@@ -65,7 +65,7 @@ fn markdown_keeps_its_headings_and_names_its_title() {
 }
 
 #[test]
-fn headers_travel_on() {
+fn headers_are_kept() {
     let mut event = Event::sample("hello", None);
     event.headers.push(gristmill_sdk::Header { name: "trace".into(), value: None });
     let stage = Extract::new(Config::default()).unwrap();
@@ -75,7 +75,7 @@ fn headers_travel_on() {
 }
 
 #[test]
-fn what_has_no_text_is_empty_and_what_is_unknown_unsupported() {
+fn documents_without_text_are_empty_and_unknown_types_are_unsupported() {
     assert_eq!(code(" \r\n\t", Some("text/plain")), "empty-document");
     assert_eq!(code("<nav>Home</nav><script>x</script>", Some("text/html")), "empty-document");
     assert_eq!(code("", None), "empty-document");

@@ -1,8 +1,8 @@
-//! The languages that can be told, and what the world calls them.
+//! The languages that can be detected, with their codes and names.
 
 use whatlang::Lang;
 
-/// What ISO 639 has for a language that cannot be told.
+/// The ISO 639 code for an undetermined language.
 pub(crate) const UNDETERMINED: &str = "und";
 
 /// A language.
@@ -16,7 +16,7 @@ pub(crate) struct Language {
 }
 
 impl Language {
-    /// What the detector's language is called here.
+    /// The language for one of the detector's.
     pub(crate) fn of(lang: Lang) -> Option<&'static Self> {
         ALL.iter().find(|language| language.lang == lang)
     }
@@ -30,7 +30,7 @@ const fn language(code: &'static str, name: &'static str, lang: Lang) -> Languag
     Language { code, name, lang }
 }
 
-/// All of them, by code. A table of constants: nothing is built when an instance starts.
+/// All languages, sorted by code. A constant table, so that starting an instance costs nothing.
 pub(crate) static ALL: [Language; 70] = [
     language("af", "Afrikaans", Lang::Afr),
     language("ak", "Akan", Lang::Aka),
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_language_of_the_detector_has_one_code_and_codes_are_in_order() {
+    fn every_language_of_the_detector_has_one_code_and_codes_are_sorted() {
         for lang in Lang::all() {
             assert!(Language::of(*lang).is_some(), "{lang:?}");
         }

@@ -1,5 +1,5 @@
-//! The configuration: which languages have a way of their own, how sure the stage must be, and the check that the
-//! schema cannot express.
+//! The configuration: which languages have a branch of their own, the minimum confidence, and the check that the schema
+//! cannot express.
 
 use gristmill_sdk::ConfigFault;
 use serde::Deserialize;
@@ -7,13 +7,13 @@ use serde::Deserialize;
 use crate::Detect;
 use crate::codes::{ALL, Language};
 
-/// What the pipeline file gives under `config`.
+/// The `config` table of a `language` stage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Languages, by their ISO 639-1 codes, whose items go down the branch of that name.
+    /// Languages, by ISO 639-1 code, whose items go to the branch of that name.
     pub route: Vec<String>,
-    /// The least confidence, from 0 to 1.
+    /// Minimum confidence, from 0 to 1.
     pub min_confidence: f64,
 }
 
@@ -39,5 +39,5 @@ impl Config {
 
 fn unknown(code: &str) -> String {
     let known: Vec<&str> = ALL.iter().map(|language| language.code).collect();
-    format!("`{code}` is no language that this stage can tell: name some of {}", known.join(", "))
+    format!("`{code}` is not a language that can be detected: use one of {}", known.join(", "))
 }

@@ -1,4 +1,4 @@
-//! The `language` stage: tells the language of a text and sends it down the branch of that language.
+//! The `language` stage: detects the language of a text and sends it to the branch of that language.
 
 mod codes;
 mod config;
@@ -8,23 +8,23 @@ use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, Stag
 use crate::codes::{ALL, Language, UNDETERMINED};
 pub use crate::config::Config;
 
-/// How many characters are looked at. That is far more than it takes to tell a language, and bounds what a huge document
-/// costs: the work grows with the text.
+/// How many characters are examined. That is far more than detection needs, and bounds the cost of a huge document: the
+/// work grows with the text.
 const SAMPLE: usize = 10_000;
 
-/// The stage.
+/// The `language` stage.
 #[derive(Debug)]
 pub struct Detect {
     route: Vec<&'static Language>,
     min_confidence: f64,
 }
 
-/// What was found out about a text.
+/// The result of detection.
 #[derive(Debug)]
 struct Finding {
-    /// `None` if the text has no letters, or too little speaks for any language.
+    /// `None` if the text has no letters or the confidence is too low.
     language: Option<&'static Language>,
-    /// From 0 to 1, of the best guess, even if that was not enough.
+    /// Confidence of the best guess, from 0 to 1, even if it was too low.
     confidence: f64,
 }
 
@@ -32,7 +32,7 @@ impl Stage for Detect {
     type Config = Config;
 
     fn describe() -> Descriptor {
-        let description = "Tells the language of text and sends it on by it";
+        let description = "Detects the language of text and routes items by it";
         let mut descriptor = Descriptor::new("language", env!("CARGO_PKG_VERSION"), description)
             .config_schema(include_str!("../config.schema.json"))
             .accepts(&["text/*"]);
@@ -71,7 +71,7 @@ impl Detect {
         let Some(guess) = whatlang::detect(&text[..end]) else {
             return Finding { language: None, confidence: 0.0 };
         };
-        // Rounded down first, so that what the attribute shows and what is decided never differ.
+        // Rounded down first, so that the attribute and the decision always agree.
         let confidence = (guess.confidence() * 100.0).floor() / 100.0;
         let sure = confidence >= self.min_confidence;
         Finding { language: Language::of(guess.lang()).filter(|_| sure), confidence }

@@ -20,7 +20,7 @@ fn process(config: &str, payload: &[u8], media_type: Option<&str>) -> Outcome {
 fn output(config: &str, text: &str) -> Output {
     match process(config, text.as_bytes(), Some("text/plain")) {
         Outcome::Emit(mut outputs) if outputs.len() == 1 => outputs.remove(0),
-        other => panic!("one output expected, not {other:?}"),
+        other => panic!("expected one output, got {other:?}"),
     }
 }
 
@@ -33,7 +33,7 @@ fn language(text: &str) -> String {
 }
 
 #[test]
-fn the_language_is_an_attribute_and_the_item_stays_as_it_is() {
+fn the_language_is_an_attribute_and_the_item_is_unchanged() {
     let mut event = Event::sample(GERMAN, Some("text/markdown; charset=utf-8"));
     event.headers.push(Header { name: "h".into(), value: None });
     let outcome = configure::<Detect>("{}").unwrap().process(event.clone()).unwrap();
@@ -42,14 +42,14 @@ fn the_language_is_an_attribute_and_the_item_stays_as_it_is() {
 }
 
 #[test]
-fn common_languages_are_told() {
+fn common_languages_are_detected() {
     assert_eq!([ENGLISH, GERMAN, FRENCH].map(language), ["en", "de", "fr"]);
     assert_eq!(language("供应商应在十个工作日内将货物交付至客户仓库。"), "zh");
     assert_eq!(language("Постачальник зобов'язаний доставити товар на склад замовника протягом десяти днів."), "uk");
 }
 
 #[test]
-fn only_routed_languages_leave_the_default_way() {
+fn only_configured_languages_leave_the_default_route() {
     let branch = |text| output(r#"{"route": ["de", "en"]}"#, text).branch;
     assert_eq!([ENGLISH, GERMAN, FRENCH].map(branch), [Some("en".into()), Some("de".into()), None]);
     assert_eq!(output("{}", GERMAN).branch, None);
@@ -65,7 +65,7 @@ fn text_without_letters_is_undetermined() {
 }
 
 #[test]
-fn what_is_below_the_least_confidence_is_undetermined_and_says_how_sure_it_was() {
+fn text_below_the_minimum_confidence_is_undetermined_and_keeps_its_confidence() {
     let mixed = format!("{GERMAN} {ENGLISH}");
     let guess = output(r#"{"route": ["de", "en"], "min_confidence": 0}"#, &mixed);
     let confidence = attribute(&guess, "language-confidence");
@@ -76,7 +76,7 @@ fn what_is_below_the_least_confidence_is_undetermined_and_says_how_sure_it_was()
 }
 
 #[test]
-fn the_least_confidence_itself_is_enough() {
+fn the_minimum_confidence_itself_is_enough() {
     let mixed = format!("{GERMAN} {ENGLISH}");
     let confidence = attribute(&output("{}", &mixed), "language-confidence");
     let config = format!(r#"{{"min_confidence": {confidence}}}"#);
@@ -84,17 +84,17 @@ fn the_least_confidence_itself_is_enough() {
 }
 
 #[test]
-fn only_the_beginning_of_a_long_text_is_looked_at() {
+fn only_the_beginning_of_a_long_text_is_examined() {
     let mut text = GERMAN.repeat(SAMPLE / GERMAN.chars().count() + 1);
     text.push_str(&ENGLISH.repeat(1_000));
     assert_eq!(language(&text), "de");
 }
 
 #[test]
-fn what_is_no_text_is_rejected() {
+fn a_payload_that_is_not_text_is_rejected() {
     match process("{}", b"\xff", None) {
         Outcome::Reject(failure) => assert_eq!(failure.code, "not-utf8"),
-        other => panic!("a rejection expected, not {other:?}"),
+        other => panic!("expected a rejection, got {other:?}"),
     }
 }
 
@@ -111,7 +111,7 @@ fn every_language_that_may_be_routed_is_a_declared_branch() {
 }
 
 #[test]
-fn an_unknown_language_is_named_with_its_place_and_the_known_ones() {
+fn an_unknown_language_is_reported_with_its_place_and_the_known_ones() {
     let faults = configure::<Detect>(r#"{"route": ["de", "xx"]}"#).unwrap_err();
     assert_eq!(faults.len(), 1);
     assert_eq!(faults[0].pointer, "/route/1");

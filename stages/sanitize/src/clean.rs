@@ -1,4 +1,4 @@
-//! One text made clean: artifacts first, because they can hide personal data, then the data.
+//! Cleans one text: first artifacts, because they can hide personal data, then the data.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub(crate) struct Cleaner {
 }
 
 impl Cleaner {
-    /// The clean text; borrowed when there was nothing to do.
+    /// The clean text; borrowed if there was nothing to do.
     pub(crate) fn clean<'t>(&self, text: &'t str, report: &mut Report) -> Cow<'t, str> {
         let text = match &self.switches {
             Some(switches) => artifacts::remove(text, switches, report),
@@ -30,7 +30,7 @@ impl Cleaner {
         }
     }
 
-    /// Kinds that are kept are found all the same: a card number that stays is no telephone number either.
+    /// Kinds that are kept are searched for as well, so that a kept card number is not taken for a telephone number.
     fn replace_pii<'t>(&self, text: &'t str, report: &mut Report) -> Cow<'t, str> {
         if self.pii.keeps_all() {
             return Cow::Borrowed(text);

@@ -1,4 +1,4 @@
-//! The configuration: which kinds get which treatment, which artifacts go, which fields of JSON are read.
+//! The configuration: what to do with each kind, which artifacts to remove, which JSON fields to sanitise.
 
 use gristmill_sdk::ConfigFault;
 use serde::Deserialize;
@@ -8,24 +8,24 @@ use crate::kind::Kind;
 use crate::pointer::Pointer;
 use crate::replacement::Digester;
 
-/// A shorter key could be guessed together with the data.
+/// A shorter key could be guessed along with the data.
 const MIN_KEY_BYTES: usize = 16;
 
-/// What happens to a find.
+/// What to do with a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Action {
-    /// Stays as it is and is not counted.
+    /// Keep it and do not count it.
     Keep,
-    /// Becomes `[EMAIL]`.
+    /// Replace it with `[EMAIL]`.
     Mask,
-    /// Becomes `[EMAIL_…]` with 64 bits of a digest.
+    /// Replace it with `[EMAIL_…]` and 64 bits of a digest.
     Token,
-    /// Becomes 128 bits of a keyed digest, bare.
+    /// Replace it with 128 bits of a keyed digest, without a label.
     Hash,
 }
 
-/// The configuration of the stage. It holds the key, so it has no `Debug`.
+/// The `config` table of a `sanitize` stage. It contains the key and therefore has no `Debug`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -35,7 +35,7 @@ pub struct Config {
     pub(crate) fields: Vec<String>,
 }
 
-/// An action per kind, and one for the kinds that are not named.
+/// An action for each kind, and one for the kinds that are not named.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Pii {
@@ -88,11 +88,11 @@ impl Pii {
 
 /// All artifacts or none (`true`, `false`), or a switch for each.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "artifacts takes true, false or a table of the switches named in the schema")]
+#[serde(untagged, expecting = "artifacts must be true, false or a table of the switches in the schema")]
 pub(crate) enum Artifacts {
     /// `true`: every switch at its default; `false`: every switch off.
     All(bool),
-    /// Switches that are not named are at their default.
+    /// Switches that are not named have their default.
     Each(Switches),
 }
 
@@ -117,7 +117,7 @@ impl Default for Switches {
             bidi: true,
             soft_hyphens: true,
             ligatures: true,
-            // The one that can join what belongs apart.
+            // The only one that can join what belongs apart.
             hyphenation: false,
             running_lines: true,
         }
@@ -170,7 +170,8 @@ impl Config {
         };
         let digester = if key.len() < MIN_KEY_BYTES { None } else { Digester::keyed(key) };
         digester.ok_or_else(|| {
-            let message = format!("the key has less than {MIN_KEY_BYTES} bytes and could be guessed: use a longer one");
+            let message =
+                format!("the key has fewer than {MIN_KEY_BYTES} bytes and could be guessed: use a longer one");
             ConfigFault::new("/key", message)
         })
     }

@@ -1,5 +1,5 @@
-//! JSON with some of its strings rewritten. The document is never taken apart: new strings are put in place of old
-//! ones in the text, so order, spacing, number text and repeated names stay byte for byte.
+//! Rewrites some of the strings in a JSON text. The document is never re-serialised: new strings replace old ones in
+//! the text, so order, spacing, the notation of numbers and repeated names stay the same byte for byte.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,10 @@ use serde::de::IgnoredAny;
 use crate::pointer::{Pointer, Scope, Step};
 use crate::rewrite::Rewrite;
 
-/// The text is no JSON, or a string to be read holds half of a surrogate pair.
+/// The text is not JSON, or a string that must be read contains half of a surrogate pair.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid {
-    /// Where, and why; holds nothing of the text.
+    /// Where and why; contains nothing of the text.
     pub(crate) reason: String,
 }
 
@@ -21,33 +21,33 @@ impl From<serde_json::Error> for Invalid {
     }
 }
 
-/// The text is one JSON object or array.
+/// Whether the text is a JSON object or array.
 pub(crate) fn is_container(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// A container that is open at the current place.
+/// A container that is open at the current position.
 struct Open {
     scope: Scope,
     place: Place,
 }
 
-/// Where in its container the walk is.
+/// The current place in a container.
 enum Place {
     Element(usize),
     /// The next string is a name.
     Name,
-    /// The next value belongs to a name that was read.
+    /// The next value belongs to the name just read.
     Member(Scope),
 }
 
-/// Rewrites the string values that the pointers name; names of members are left alone.
+/// Rewrites the string values that the pointers select; names of members are not changed.
 pub(crate) fn rewrite_strings<'t>(
     text: &'t str,
     pointers: &[Pointer],
     mut rewritten: impl FnMut(&str) -> Option<String>,
 ) -> Result<Cow<'t, str>, Invalid> {
-    // Checked once as a whole, so that the walk below may trust the grammar.
+    // Checked as a whole first, so that the loop below can rely on the grammar.
     serde_json::from_str::<IgnoredAny>(text)?;
 
     let bytes = text.as_bytes();
@@ -85,7 +85,7 @@ pub(crate) fn rewrite_strings<'t>(
                 at = end;
                 continue;
             }
-            // Blanks, colons, numbers and words.
+            // White space, colons, numbers and literals.
             _ => {}
         }
         at += 1;
@@ -93,30 +93,30 @@ pub(crate) fn rewrite_strings<'t>(
     Ok(rewrite.finish())
 }
 
-/// The scope of a value that begins here.
+/// The scope of a value that begins at the current position.
 fn scope_here(open: &[Open], pointers: &[Pointer]) -> Scope {
     match open.last() {
         None => Scope::of_document(pointers),
         Some(Open { scope, place: Place::Element(index) }) => scope.child(pointers, Step::Index(*index)),
         Some(Open { place: Place::Member(scope), .. }) => scope.clone(),
-        // The grammar has no value where a name belongs.
+        // The grammar allows no value in the place of a name.
         Some(Open { place: Place::Name, .. }) => Scope::Outside,
     }
 }
 
-/// The scope of the member with this name. A name is read only where pointers still have to be compared with it.
+/// The scope of the member with this name. The name is decoded only if pointers must be compared with it.
 fn member_scope(container: &Scope, pointers: &[Pointer], literal: &str) -> Scope {
     match container {
         Scope::Inside | Scope::Outside => container.clone(),
         Scope::Above { .. } => match serde_json::from_str::<String>(literal) {
             Ok(name) => container.child(pointers, Step::Key(&name)),
-            // Half of a surrogate pair, which no pointer can name but "*" means as well.
+            // Half of a surrogate pair: no pointer can name it, but "*" matches it.
             Err(_) => container.child(pointers, Step::Key("\u{fffd}")),
         },
     }
 }
 
-/// The end of the string literal that begins at `start`, its closing quote included.
+/// The end of the string literal that begins at `start`, after its closing quote.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn all_string_values_are_rewritten_and_no_name() {
+    fn all_string_values_are_rewritten_but_no_names() {
         assert_eq!(
             upper(r#"{"a": "b", "c": ["d", {"e": "f"}], "g": {}}"#, &[]),
             r#"{"a": "B", "c": ["D", {"e": "F"}], "g": {}}"#
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_named_fields_are_rewritten() {
+    fn only_the_selected_fields_are_rewritten() {
         let text = r#"{"a":"x","m":[{"t":"x","i":"x"},{"t":"x"}],"n":[["x"],"x"]}"#;
         assert_eq!(
             upper(text, &["/m/*/t", "/n/0", "/absent"]),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_spacing_order_and_repeated_names_stay() {
+    fn numbers_spacing_order_and_repeated_names_are_unchanged() {
         let text =
             "{ \"z\" : 1.10,\t\"a\":-0, \"a\":1E+2,\n\"n\":123456789012345678901234567890, \"b\":[true,null] }\n";
         assert_eq!(upper(text, &[]), text);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused_without_quoting_it() {
+    fn invalid_json_is_rejected_without_quoting_it() {
         for text in ["", "{", "{\"secret\":}", "[1,]", "nul", "\"a\" \"b\"", "{'a':1}"] {
             let invalid = rewrite_strings(text, &[], |_| None).unwrap_err();
             assert!(!invalid.reason.contains("secret"), "{}", invalid.reason);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_surrogate_pair_is_refused_only_where_it_must_be_read() {
+    fn half_a_surrogate_pair_is_rejected_only_where_it_must_be_read() {
         let text = r#"{"a":"\ud800","b":"x"}"#;
         assert!(rewrite_strings(text, &[], |_| None).is_err());
         assert_eq!(upper(text, &["/b"]), r#"{"a":"\ud800","b":"X"}"#);

@@ -1,4 +1,4 @@
-//! The kinds of personal data that are looked for.
+//! The kinds of personal data to find.
 
 /// One kind of personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,13 +7,13 @@ pub(crate) enum Kind {
     Email,
     /// International and common national telephone numbers.
     Phone,
-    /// Account numbers with a valid check.
+    /// International bank account numbers with valid check digits.
     Iban,
     /// Payment card numbers of known issuers with a valid check digit.
     Card,
-    /// Addresses of version 4 and 6.
+    /// IP addresses of version 4 and 6.
     Ip,
-    /// Hardware addresses.
+    /// Hardware (MAC) addresses.
     Mac,
     /// Social security numbers of the United States.
     Ssn,
@@ -40,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// The word in placeholders.
+    /// The label in placeholders.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Email => "EMAIL",

@@ -20,18 +20,18 @@ pub use crate::config::Config;
 use crate::pointer::Pointer;
 use crate::report::Report;
 
-/// The stage.
+/// The `sanitize` stage.
 pub struct Sanitize {
     cleaner: Cleaner,
     fields: Vec<Pointer>,
 }
 
-/// How a payload is read.
+/// How to read a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
     Json,
-    /// The payload says itself what it is.
+    /// There is no media type: the payload itself decides.
     Unstated,
 }
 
@@ -40,7 +40,7 @@ impl Stage for Sanitize {
 
     fn describe() -> Descriptor {
         let description = "Replaces personal data and removes text artifacts";
-        // "application/*" for the types that end in "+json": the ones that hold no JSON are rejected here.
+        // "application/*" covers the types that end in "+json"; types without JSON are rejected in `process`.
         let mut descriptor = Descriptor::new("sanitize", env!("CARGO_PKG_VERSION"), description)
             .config_schema(include_str!("../config.schema.json"))
             .accepts(&["text/*", "application/*"]);
@@ -60,7 +60,7 @@ impl Stage for Sanitize {
 
     fn process(&self, event: Event) -> Result<Outcome, StageError> {
         let Some(form) = form(event.media_type().as_deref()) else {
-            let reason = "the media type is neither text nor JSON: extract its text before this stage";
+            let reason = "the media type is neither text nor JSON: put `extract` before this stage";
             return Ok(Outcome::reject("unsupported-media-type", reason));
         };
         let Some(text) = event.text() else {
@@ -76,7 +76,7 @@ impl Stage for Sanitize {
         let clean = match clean {
             Ok(clean) => clean.into_owned(),
             Err(invalid) => {
-                let reason = format!("the payload is not JSON as its media type says: {}", invalid.reason);
+                let reason = format!("the media type is JSON but the payload is not: {}", invalid.reason);
                 return Ok(Outcome::reject("invalid-json", reason));
             }
         };

@@ -1,4 +1,4 @@
-//! JSON Pointers (RFC 6901) with one extension: the token "*" stands for every element of an array or object.
+//! JSON Pointers (RFC 6901) with one extension: the token "*" matches every element of an array or object.
 
 /// A parsed pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,18 +20,21 @@ pub(crate) enum Step<'a> {
 }
 
 impl Pointer {
-    /// Fails with the reason, for people.
+    /// Parses a pointer.
+    ///
+    /// # Errors
+    /// What is wrong with it, in readable form.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let Some(rest) = text.strip_prefix('/') else {
             return match text {
                 "" => Ok(Self { tokens: Vec::new() }),
-                _ => Err(format!("{text:?} is no JSON Pointer: it must begin with \"/\"")),
+                _ => Err(format!("{text:?} is not a JSON Pointer: start it with \"/\"")),
             };
         };
         let tokens = rest.split('/').map(Token::parse).collect::<Option<_>>();
         tokens
             .map(|tokens| Self { tokens })
-            .ok_or_else(|| format!("{text:?} is no JSON Pointer: write \"~\" as \"~0\" and \"/\" in a name as \"~1\""))
+            .ok_or_else(|| format!("{text:?} is not a JSON Pointer: write \"~\" in a name as \"~0\", \"/\" as \"~1\""))
     }
 }
 
@@ -40,8 +43,8 @@ impl Token {
         if text == "*" {
             return Some(Self::Every);
         }
-        let escapes_are_right = text.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
-        escapes_are_right.then(|| Self::Named(text.replace("~1", "/").replace("~0", "~")))
+        let escapes_are_valid = text.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+        escapes_are_valid.then(|| Self::Named(text.replace("~1", "/").replace("~0", "~")))
     }
 
     fn matches(&self, step: Step<'_>) -> bool {
@@ -53,19 +56,19 @@ impl Token {
     }
 }
 
-/// How a place in a document stands to a list of pointers.
+/// The relation of a place in a document to a list of pointers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// At or below what a pointer names.
+    /// At or below a place that a pointer selects.
     Inside,
-    /// On the way: these pointers (by number) may still match `depth` steps further down.
+    /// At `depth`, above places that these pointers (by index) may still select.
     Above { pointers: Vec<usize>, depth: usize },
-    /// No pointer leads here.
+    /// Selected by no pointer.
     Outside,
 }
 
 impl Scope {
-    /// The scope of the whole document. No pointers at all name everything.
+    /// The scope of the whole document. An empty list selects everything.
     pub(crate) fn of_document(pointers: &[Pointer]) -> Self {
         if pointers.is_empty() || pointers.iter().any(|pointer| pointer.tokens.is_empty()) {
             return Self::Inside;
@@ -79,13 +82,13 @@ impl Scope {
             return self.clone();
         };
         let mut matching = Vec::new();
-        for number in pointers {
-            let tokens = &all[*number].tokens;
+        for index in pointers {
+            let tokens = &all[*index].tokens;
             if tokens[*depth].matches(step) {
                 if tokens.len() == depth + 1 {
                     return Self::Inside;
                 }
-                matching.push(*number);
+                matching.push(*index);
             }
         }
         if matching.is_empty() { Self::Outside } else { Self::Above { pointers: matching, depth: depth + 1 } }
@@ -102,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_inside_without_pointers_and_with_the_empty_one() {
+    fn everything_is_inside_without_pointers_or_with_the_empty_one() {
         assert_eq!(scope(&[], &[Step::Key("a")]), Scope::Inside);
         assert_eq!(scope(&["", "/b"], &[Step::Key("a")]), Scope::Inside);
     }
 
     #[test]
-    fn a_pointer_covers_what_it_names_and_all_below() {
+    fn a_pointer_covers_the_value_it_selects_and_everything_below() {
         assert_eq!(scope(&["/a"], &[Step::Key("a")]), Scope::Inside);
         assert_eq!(scope(&["/a"], &[Step::Key("a"), Step::Index(3), Step::Key("b")]), Scope::Inside);
         assert_eq!(scope(&["/a"], &[Step::Key("b")]), Scope::Outside);
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_every_element_of_arrays_and_objects() {
+    fn a_star_matches_every_element_of_arrays_and_objects() {
         let fields = ["/messages/*/text"];
         assert_eq!(scope(&fields, &[Step::Key("messages"), Step::Index(7), Step::Key("text")]), Scope::Inside);
         assert_eq!(scope(&fields, &[Step::Key("messages"), Step::Key("x"), Step::Key("text")]), Scope::Inside);
@@ -131,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_undone() {
+    fn escapes_are_decoded() {
         assert_eq!(scope(&["/a~1b~0c~01"], &[Step::Key("a/b~c~1")]), Scope::Inside);
     }
 
     #[test]
-    fn what_is_no_pointer_is_refused() {
+    fn a_malformed_pointer_is_rejected() {
         for text in ["a", "#/a", "/~", "/a~2"] {
             assert!(Pointer::parse(text).is_err(), "{text}");
         }

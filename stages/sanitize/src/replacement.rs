@@ -1,4 +1,4 @@
-//! What a find is replaced by.
+//! What a match is replaced with.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 use crate::config::Action;
 use crate::kind::Kind;
 
-/// Bytes of the digest in a token: 64 bits.
+/// Digest bytes in a token: 64 bits.
 const TOKEN_BYTES: usize = 8;
-/// Bytes of the digest in a hash: 128 bits.
+/// Digest bytes in a hash: 128 bits.
 const HASH_BYTES: usize = 16;
 
-/// Digests a find.
+/// Computes the digest of a match.
 pub(crate) enum Digester {
     /// SHA-256: anyone who can guess the value can check the guess.
     Plain,
@@ -23,7 +23,7 @@ pub(crate) enum Digester {
 }
 
 impl Digester {
-    /// `None` when the key does not fit the algorithm.
+    /// `None` if the algorithm does not accept the key.
     pub(crate) fn keyed(key: &str) -> Option<Self> {
         Hmac::new_from_slice(key.as_bytes()).ok().map(Self::Keyed)
     }
@@ -38,7 +38,7 @@ impl Digester {
         }
     }
 
-    /// The kind goes in first, so that equal digits of different kinds differ.
+    /// The digest includes the kind, so that equal digits of different kinds differ.
     fn digest(&self, kind: Kind, value: &str) -> [u8; 32] {
         let canonical = canonical(kind, value);
         match self {
@@ -55,7 +55,7 @@ impl Digester {
     }
 }
 
-/// One spelling for all the ways to write a value, so that they share a token.
+/// One spelling for all notations of a value, so that they share a token.
 fn canonical(kind: Kind, value: &str) -> Cow<'_, str> {
     match kind {
         Kind::UrlCredentials => Cow::Borrowed(value),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_change_tokens() {
+    fn different_keys_produce_different_tokens() {
         let token = |key| Digester::keyed(key).unwrap().replacement(Action::Token, Kind::Ip, "10.0.0.7");
         assert_ne!(token("one key of many bytes"), token("another key, as long"));
     }

@@ -1,11 +1,11 @@
-//! What was found, as counts: the values themselves are nowhere kept.
+//! Counts of what was found; the values themselves are never kept.
 
 use gristmill_sdk::Output;
 
 use crate::artifacts::Artifact;
 use crate::kind::Kind;
 
-/// Counts over one event.
+/// Counts for one event.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Report {
     kinds: [u64; Kind::ALL.len()],
@@ -21,7 +21,7 @@ impl Report {
         self.artifacts[artifact as usize] += 1;
     }
 
-    /// Adds the counts that are not zero, and the total of personal data in any case.
+    /// Adds the counts that are not zero as attributes, and always the total of personal data.
     pub(crate) fn annotate(&self, mut output: Output) -> Output {
         for kind in Kind::ALL {
             let count = self.kinds[kind as usize];

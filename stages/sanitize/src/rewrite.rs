@@ -1,4 +1,4 @@
-//! A text with some ranges replaced, copied only if there is something to replace.
+//! Replaces ranges of a text and copies it only if there is something to replace.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,14 +15,14 @@ impl<'a> Rewrite<'a> {
         Self { text, out: String::new(), copied: 0 }
     }
 
-    /// Replaces a range that starts at or after the end of the one before.
+    /// Replaces a range that starts at or after the end of the previous one.
     pub(crate) fn replace(&mut self, range: Range<usize>, with: &str) {
         self.out.push_str(&self.text[self.copied..range.start]);
         self.out.push_str(with);
         self.copied = range.end;
     }
 
-    /// What the result has so far directly before the place `at` of the original.
+    /// The last character of the result so far, before the position `at` of the original.
     pub(crate) fn char_before(&self, at: usize) -> Option<char> {
         self.text[self.copied..at].chars().next_back().or_else(|| self.out.chars().next_back())
     }
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn replacements_keep_what_lies_between() {
+    fn replacements_keep_the_text_between_them() {
         let mut rewrite = Rewrite::new("a-b-c");
         rewrite.replace(1..2, "");
         assert_eq!(rewrite.char_before(3), Some('b'));

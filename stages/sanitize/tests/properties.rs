@@ -1,6 +1,6 @@
 //! Properties that hold for every text.
 
-// Outside a test function an unwrap counts as one in the stage.
+// Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
 use gristmill_sdk::{Event, Outcome, Stage, configure};
@@ -19,7 +19,7 @@ fn masked(text: &str) -> String {
     sanitize(r#"{"artifacts":{"hyphenation":true}}"#, text, "text/plain").unwrap()
 }
 
-/// Values that must never be seen again.
+/// Values that must never appear in the output.
 const SECRETS: [&str; 16] = [
     "joe@example.com",
     "a.b+c@mail.example.org",
@@ -39,7 +39,7 @@ const SECRETS: [&str; 16] = [
     "https://joe:s3cret@example.com/x",
 ];
 
-/// Pieces that could be glued to a find or torn from it.
+/// Pieces that could be attached to a match or split from it.
 const PIECES: [&str; 46] = [
     " ",
     " ",
@@ -89,7 +89,7 @@ const PIECES: [&str; 46] = [
     "IBAN",
 ];
 
-/// Texts in which everything that matters to the scanners meets.
+/// Texts that combine everything that matters to the scanners.
 fn dense_text() -> impl Strategy<Value = String> {
     let secret = prop::sample::select(&SECRETS[..]).prop_map(str::to_owned);
     let piece = prop::sample::select(&PIECES[..]).prop_map(str::to_owned);
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC{0,80}", dense in dense_text(), any in any::<String>()) {
+    fn no_text_causes_a_panic(text in "\\PC{0,80}", dense in dense_text(), any in any::<String>()) {
         for text in [text, dense, any] {
             masked(&text);
             sanitize("{}", &text, "application/json");
@@ -117,9 +117,9 @@ proptest! {
     }
 
     #[test]
-    fn a_secret_between_words_is_never_seen_again(
+    fn a_secret_between_words_never_appears_in_the_output(
         secret in prop::sample::select(&SECRETS[..15]),
-        // Without the letters of words that announce a version.
+        // Only letters that cannot form a word that announces a version.
         before in "([k-u]{1,8} ){0,4}",
         after in "( [a-z]{1,8}){0,4}",
         config in prop::sample::select(&[

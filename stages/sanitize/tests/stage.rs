@@ -1,6 +1,6 @@
 //! The stage as the host sees it: events in, outcomes out.
 
-// Outside a test function an unwrap counts as one in the stage.
+// Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
 use gristmill_sdk::{Attribute, Event, Header, Outcome, Output, Stage, configure};
@@ -14,7 +14,7 @@ fn process(config: &str, payload: impl Into<Vec<u8>>, media_type: Option<&str>) 
 fn output(config: &str, payload: &str, media_type: Option<&str>) -> Output {
     match process(config, payload, media_type) {
         Outcome::Emit(mut outputs) if outputs.len() == 1 => outputs.remove(0),
-        other => panic!("one output expected, not {other:?}"),
+        other => panic!("expected one output, got {other:?}"),
     }
 }
 
@@ -25,14 +25,14 @@ fn text(config: &str, payload: &str, media_type: &str) -> String {
 fn code(outcome: Outcome) -> String {
     match outcome {
         Outcome::Reject(failure) => failure.code,
-        other => panic!("a rejection expected, not {other:?}"),
+        other => panic!("expected a rejection, got {other:?}"),
     }
 }
 
 const MAIL: &str = "From joe@example.com (joe@example.com), +49 30 901820, IBAN DE89 3704 0044 0532 0130 00.";
 
 #[test]
-fn everything_is_masked_unless_said_otherwise() {
+fn everything_is_masked_by_default() {
     assert_eq!(text("{}", MAIL, "text/plain"), "From [EMAIL] ([EMAIL]), [PHONE], IBAN [IBAN].");
 }
 
@@ -78,7 +78,7 @@ fn a_clean_payload_passes_with_a_total_of_zero() {
 }
 
 #[test]
-fn headers_and_media_type_are_not_touched() {
+fn headers_and_media_type_are_unchanged() {
     let mut event = Event::sample("a@b.de", Some("text/markdown; charset=utf-8"));
     event.headers = vec![Header { name: "reply-to".into(), value: Some(b"a@b.de".to_vec()) }];
     let stage: Sanitize = configure("{}").unwrap();
@@ -99,7 +99,7 @@ fn equal_values_get_equal_tokens() {
 }
 
 #[test]
-fn a_hash_is_bare_and_keyed() {
+fn a_hash_has_no_label_and_is_keyed() {
     let config = r#"{"pii":{"email":"hash"},"key":"0123456789abcdef"}"#;
     assert_eq!(text(config, "a@b.de", "text/plain"), "5b730c06fe0439461ff0bb156b00547d");
 }
@@ -121,7 +121,7 @@ fn all_faults_are_reported_and_none_shows_the_key() {
 }
 
 #[test]
-fn unknown_settings_are_refused() {
+fn unknown_settings_are_rejected() {
     for config in
         [r#"{"pi":{}}"#, r#"{"pii":{"name":"mask"}}"#, r#"{"artifacts":{"all":true}}"#, r#"{"pii":{"ip":"drop"}}"#]
     {
@@ -130,7 +130,7 @@ fn unknown_settings_are_refused() {
 }
 
 #[test]
-fn artifacts_can_be_switched_off_together_and_one_by_one() {
+fn artifacts_can_be_disabled_together_or_individually() {
     let dirty = "a\u{ad}b \u{202e}c exam-\nple";
     assert_eq!(text("{}", dirty, "text/plain"), "ab c exam-\nple");
     assert_eq!(text(r#"{"artifacts":true}"#, dirty, "text/plain"), "ab c exam-\nple");
@@ -140,7 +140,7 @@ fn artifacts_can_be_switched_off_together_and_one_by_one() {
 }
 
 #[test]
-fn running_lines_go_from_pages() {
+fn running_lines_are_removed_from_pages() {
     let pages = "ACME\none\n- 1 -\n\x0cACME\ntwo\n- 2 -\n\x0cACME\nthree\n- 3 -\n\x0c";
     let output = output("{}", pages, Some("text/plain"));
     assert_eq!(output.payload, b"one\n\x0ctwo\n\x0cthree\n\x0c");
@@ -148,12 +148,12 @@ fn running_lines_go_from_pages() {
 }
 
 #[test]
-fn what_is_hidden_by_invisible_characters_is_found() {
+fn data_hidden_by_invisible_characters_is_found() {
     assert_eq!(text("{}", "joe\u{200b}@exam\u{ad}ple.com", "text/plain"), "[EMAIL]");
 }
 
 #[test]
-fn json_is_sanitised_in_all_values_or_in_the_named_fields() {
+fn json_is_sanitised_in_all_values_or_in_the_configured_fields() {
     let json =
         r#"{"to": "a@b.de", "n": 4111111111111111, "m": [{"text": "\u0061@b.de", "id": "c@d.de"}], "e@f.de": null}"#;
     assert_eq!(
@@ -167,7 +167,7 @@ fn json_is_sanitised_in_all_values_or_in_the_named_fields() {
 }
 
 #[test]
-fn a_payload_without_a_media_type_says_itself_whether_it_is_json() {
+fn a_payload_without_a_media_type_is_json_if_it_parses_as_json() {
     let payload = |payload: &str| String::from_utf8(output("{}", payload, None).payload).unwrap();
     assert_eq!(payload(r#"{"a@b.de":"\na@b.de"}"#), r#"{"a@b.de":"\n[EMAIL]"}"#);
     assert_eq!(payload("{a@b.de}"), "{[EMAIL]}");
@@ -188,7 +188,7 @@ fn the_description_carries_a_schema_that_names_every_setting() {
     let descriptor = Sanitize::describe();
     let schema: serde_json::Value = serde_json::from_str(&descriptor.config_schema_json.unwrap()).unwrap();
     let mut names: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-    // Whether serde_json keeps the order depends on what else is built.
+    // Whether serde_json keeps the order depends on the features that other crates in the build enable.
     names.sort();
     assert_eq!(names, ["artifacts", "fields", "key", "pii"]);
 }

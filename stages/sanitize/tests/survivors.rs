@@ -1,6 +1,6 @@
-//! What looks like personal data and is none must come through byte for byte.
+//! Text that only looks like personal data must be kept byte for byte.
 
-// Outside a test function an unwrap counts as one in the stage.
+// Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
 use gristmill_sdk::{Event, Outcome, Stage, configure};
@@ -17,7 +17,7 @@ fn sanitize(text: &str) -> String {
 fn all_survive(texts: &[&str]) {
     for text in texts {
         assert_eq!(sanitize(text), *text);
-        // Also in the middle of a sentence, of a row of a table and of JSON.
+        // Also within a sentence, a table row and JSON.
         for (before, after) in
             [("See ", ", please."), ("a;", ";b"), ("\"", "\""), ("(", ")"), ("\n", "\n"), ("\t", "\t")]
         {
@@ -199,7 +199,7 @@ fn code_and_paths_survive() {
 }
 
 #[test]
-fn names_and_addresses_are_out_of_reach() {
+fn names_and_postal_addresses_are_not_recognised() {
     all_survive(&[
         "Ms Jane Doe, 12 Example Street, 10115 Berlin",
         "born 01.02.1970",

@@ -1,4 +1,4 @@
-//! About the call that is running.
+//! Information about the current call.
 
 use crate::bindings::gristmill::stage::context as host;
 

@@ -39,7 +39,7 @@ pub use serde;
 pub use serde_json;
 pub use types::NoConfig;
 
-/// What `wit-bindgen` makes of the `wit` folder. Use the names re-exported at the top of this crate.
+/// What `wit-bindgen` generates from the `wit` folder. Use the names re-exported at the top of this crate.
 #[doc(hidden)]
 #[allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::all)]
 pub mod bindings {
@@ -59,33 +59,33 @@ pub use bindings::gristmill::stage::types::{
 
 /// One stage: a component with one configuration.
 ///
-/// The host makes an instance with [`Stage::new`], hands it items one at a time and throws it away after any trap or
-/// time-out; nothing may be remembered between items.
+/// The host creates an instance with [`Stage::new`], passes it one item at a time and discards it after a trap or
+/// timeout; a stage must not remember anything between items.
 pub trait Stage: Sized + 'static {
-    /// What the pipeline file gives under `config`, already checked against the descriptor's schema.
+    /// The stage's `config` in the pipeline file, already checked against the descriptor's schema.
     type Config: serde::de::DeserializeOwned;
 
-    /// Says what this stage is. Called before any configuration is known.
+    /// Describes this stage. Called before any configuration is known.
     fn describe() -> Descriptor;
 
-    /// Makes the stage ready for its items; called once per instance.
+    /// Creates the stage from its configuration; called once per instance.
     ///
     /// # Errors
-    /// Faults in the configuration that a schema cannot express, each with a JSON Pointer.
+    /// The faults in the configuration that a schema cannot express, each with a JSON Pointer.
     fn new(config: Self::Config) -> Result<Self, Vec<ConfigFault>>;
 
     /// Handles one item.
     ///
     /// # Errors
-    /// When the stage could not decide: passing trouble, or a fault that will repeat. Bad data is no error but
-    /// [`Outcome::reject`].
+    /// The stage could not decide, because of a transient failure or one that will repeat. Bad data is not an error:
+    /// return [`Outcome::reject`].
     fn process(&self, event: Event) -> Result<Outcome, StageError>;
 }
 
-/// Parses `config-json` and makes the stage; the fault of a configuration that does not fit the type is reported at "".
+/// Parses `config-json` and creates the stage. A configuration that does not fit the type is a fault at "".
 ///
 /// # Errors
-/// The faults, as the host's `init` call returns them.
+/// The faults, as `init` returns them to the host.
 pub fn configure<S: Stage>(config_json: &str) -> Result<S, Vec<ConfigFault>> {
     let config = serde_json::from_str(config_json).map_err(|error| vec![ConfigFault::new("", error.to_string())])?;
     S::new(config)
@@ -103,7 +103,7 @@ macro_rules! stage {
 
             struct Component;
 
-            // An instance is configured once and serves one call at a time, so one cell per thread is all it needs.
+            // An instance is configured once and handles one call at a time, so one cell per thread is enough.
             thread_local! {
                 static STAGE: std::cell::OnceCell<super::$stage> = const { std::cell::OnceCell::new() };
             }

@@ -1,4 +1,4 @@
-//! Language models, called by the host: a stage names an alias and never sees a key. Needs the grant "llm".
+//! Calls to language models through the host: a stage names an alias and never sees a key. Needs the grant "llm".
 
 use crate::StageError;
 use crate::bindings::gristmill::stage::llm as host;
@@ -7,15 +7,15 @@ pub use crate::bindings::gristmill::stage::llm::{
 };
 pub use crate::bindings::gristmill::stage::llm_types::{BadOutput, Busy, Error, TooLong, Usage};
 
-/// Whatever answers requests: [`Host`] in the sandbox, something scripted in unit tests.
+/// Something that answers requests: [`Host`] in the sandbox, a script in unit tests.
 pub trait Model {
     /// One completion.
     ///
     /// # Errors
-    /// Why there is no answer. The host has done its own retries by then: hand it on with `?`.
+    /// Why there is no answer. The host has already retried: return the error with `?`.
     fn chat(&self, request: Request) -> Result<Response, Error>;
 
-    /// Several completions side by side, answers in the same order.
+    /// Several completions, run concurrently by the host, with the answers in the same order.
     fn chat_many(&self, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
         requests.into_iter().map(|request| self.chat(request)).collect()
     }
@@ -36,7 +36,7 @@ impl Model for Host {
 }
 
 impl Request {
-    /// A request with these messages and every other field left to the alias.
+    /// A request with these messages; every other field is left to the alias.
     #[must_use]
     pub fn new(messages: Vec<Message>) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Request {
         }
     }
 
-    /// Names the alias to ask.
+    /// Sets the alias of the model to ask.
     #[must_use]
     pub fn model(mut self, alias: &str) -> Self {
         self.model = Some(alias.into());
@@ -73,13 +73,13 @@ impl Request {
 }
 
 impl Message {
-    /// What the operator wants.
+    /// A message with the operator's instructions.
     #[must_use]
     pub fn system(text: impl Into<String>) -> Self {
         Self { role: Role::System, content: vec![Content::Text(text.into())] }
     }
 
-    /// What is asked.
+    /// A message with the user's input.
     #[must_use]
     pub fn user(text: impl Into<String>) -> Self {
         Self { role: Role::User, content: vec![Content::Text(text.into())] }
@@ -87,14 +87,14 @@ impl Message {
 }
 
 impl From<Error> for StageError {
-    /// The mapping that `llm-types.error` documents case by case.
+    /// Converts each case as `llm-types.error` documents it.
     fn from(error: Error) -> Self {
         match error {
             Error::RateLimited(busy) => Self::rate_limited("llm-rate-limited", busy.message, busy.retry_after),
             Error::BudgetExhausted(message) => Self::rate_limited("llm-budget-exhausted", message, None),
             Error::Unavailable(busy) => Self::retryable("llm-unavailable", busy.message, busy.retry_after),
             Error::Timeout(message) => Self::retryable("llm-timeout", message, None),
-            Error::Cancelled => Self::retryable("llm-cancelled", "the call was given up by the host", None),
+            Error::Cancelled => Self::retryable("llm-cancelled", "the host cancelled the call", None),
             Error::Misconfigured(message) => Self::rate_limited("llm-misconfigured", message, None),
             Error::Other(message) => Self::retryable("llm-failed", message, None),
             Error::ContextLengthExceeded(long) => Self::permanent("llm-context-length-exceeded", long.message),

@@ -1,4 +1,4 @@
-//! Messages for the operator; the host adds pipeline, stage and job, and caps rate and length.
+//! Messages for the operator; the host adds pipeline, stage and job, and limits rate and length.
 
 use crate::bindings::gristmill::stage::logging::{self as host, Level};
 
@@ -8,17 +8,17 @@ fn log(level: Level, message: &str) {
     }
 }
 
-/// For following one item in detail.
+/// Logs a detail that helps to follow one item.
 pub fn debug(message: &str) {
     log(Level::Debug, message);
 }
 
-/// For the normal course of things.
+/// Logs a normal event.
 pub fn info(message: &str) {
     log(Level::Info, message);
 }
 
-/// For what an operator should look at.
+/// Logs something that an operator should look at.
 pub fn warn(message: &str) {
     log(Level::Warn, message);
 }

@@ -1,4 +1,4 @@
-//! Constructors and small conveniences on the types of the WIT package.
+//! Constructors and helpers for the types of the WIT package.
 
 use serde::Deserialize;
 
@@ -6,13 +6,13 @@ use crate::{
     Attribute, Branch, ConfigFault, Descriptor, Event, Failure, Header, Outcome, Output, Retry, StageError, Traits,
 };
 
-/// The configuration of a stage that takes none: an empty table.
+/// The configuration of a stage that has none: an empty table.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
 impl Descriptor {
-    /// A stage without configuration that takes any media type and has only the default branch.
+    /// A stage without configuration that accepts any media type and has only the default branch.
     #[must_use]
     pub fn new(name: &str, version: &str, description: &str) -> Self {
         Self {
@@ -27,14 +27,14 @@ impl Descriptor {
         }
     }
 
-    /// The JSON Schema (2020-12) that the host checks the configuration against.
+    /// Sets the JSON Schema (2020-12) that the host checks the configuration against.
     #[must_use]
     pub fn config_schema(mut self, schema_json: &str) -> Self {
         self.config_schema_json = Some(schema_json.into());
         self
     }
 
-    /// The media types taken, "*" allowed after the slash. Items of other types are rejected by the host.
+    /// Sets the accepted media types, "*" allowed after the slash. The host rejects items of other types.
     #[must_use]
     pub fn accepts(mut self, media_types: &[&str]) -> Self {
         self.accepts = media_types.iter().map(|media_type| (*media_type).into()).collect();
@@ -55,7 +55,7 @@ impl Descriptor {
 }
 
 impl ConfigFault {
-    /// A fault at a JSON Pointer of the configuration ("" is the whole).
+    /// A fault at a JSON Pointer into the configuration ("" for all of it).
     #[must_use]
     pub fn new(pointer: &str, message: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), message: message.into() }
@@ -63,13 +63,13 @@ impl ConfigFault {
 }
 
 impl Event {
-    /// The payload as text; `None` when it is not UTF-8.
+    /// The payload as text; `None` if it is not UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.payload).ok()
     }
 
-    /// The media type without parameters, in lower case: "text/html" for "Text/HTML; charset=utf-8".
+    /// The media type in lower case, without parameters: "text/html" for "Text/HTML; charset=utf-8".
     #[must_use]
     pub fn media_type(&self) -> Option<String> {
         let full = self.content_type.as_deref()?;
@@ -77,13 +77,13 @@ impl Event {
         (!bare.is_empty()).then(|| bare.to_ascii_lowercase())
     }
 
-    /// An attribute by name.
+    /// The value of an attribute.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.value.as_str())
     }
 
-    /// The first header of that name that has a value and is UTF-8.
+    /// The value of the first header of that name that has one in UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -92,7 +92,7 @@ impl Event {
             .find_map(|header| header.value.as_deref().and_then(|value| std::str::from_utf8(value).ok()))
     }
 
-    /// An event for unit tests: this payload and media type, fixed ids, nothing else.
+    /// An event for unit tests, with this payload and media type, fixed ids and nothing else.
     #[must_use]
     pub fn sample(payload: impl Into<Vec<u8>>, content_type: Option<&str>) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl Event {
     }
 }
 
-/// An output with the event's payload, media type, headers and (by default) key: change what the stage changed.
+/// An output with the event's payload, media type, headers and (by default) key; change only what differs.
 impl From<&Event> for Output {
     fn from(event: &Event) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl Output {
         self
     }
 
-    /// Adds an attribute; the same name again replaces it.
+    /// Sets an attribute, replacing an earlier value.
     #[must_use]
     pub fn attribute(mut self, name: &str, value: impl ToString) -> Self {
         self.attributes.retain(|attribute| attribute.name != name);
@@ -155,7 +155,7 @@ impl Output {
         self
     }
 
-    /// Sends this output down a declared branch.
+    /// Routes this output to a declared branch.
     #[must_use]
     pub fn branch(mut self, label: &str) -> Self {
         self.branch = Some(label.into());
@@ -170,15 +170,16 @@ impl Outcome {
         Self::Emit(vec![output])
     }
 
-    /// The data is bad and no retry will help. `code` is stable and kebab-case; the message may reach logs.
+    /// Rejects the item: the data is bad and no retry will help. `code` is stable and kebab-case; the message may reach
+    /// logs and the dead-letter topic.
     #[must_use]
     pub fn reject(code: &str, message: impl Into<String>) -> Self {
         Self::Reject(Failure::new(code, message))
     }
 
-    /// Filtered on purpose, with a stable kebab-case code.
+    /// Drops the item on purpose, with a stable kebab-case code.
     #[must_use]
-    pub fn skip(code: &str) -> Self {
+    pub fn drop(code: &str) -> Self {
         Self::Drop(code.into())
     }
 }
@@ -199,19 +200,19 @@ impl Failure {
 }
 
 impl StageError {
-    /// Will fail the same way each time.
+    /// A failure that will be the same on every attempt.
     #[must_use]
     pub fn permanent(code: &str, message: impl Into<String>) -> Self {
         Self::Permanent(Failure::new(code, message))
     }
 
-    /// Passing trouble with this item; the host waits at least `after` milliseconds, or its own back-off.
+    /// A transient failure of this item; the host retries after at least `after` milliseconds, or its own backoff.
     #[must_use]
     pub fn retryable(code: &str, message: impl Into<String>, after: Option<u64>) -> Self {
         Self::Retryable(Retry { cause: Failure::new(code, message), after })
     }
 
-    /// Passing trouble that other items will meet too: the host slows the whole pipeline.
+    /// A transient failure that other items will meet too: the host slows the whole pipeline down.
     #[must_use]
     pub fn rate_limited(code: &str, message: impl Into<String>, after: Option<u64>) -> Self {
         Self::RateLimited(Retry { cause: Failure::new(code, message), after })

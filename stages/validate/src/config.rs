@@ -9,36 +9,36 @@ use serde_json::Value;
 use crate::rules::{Bounds, Rules};
 use crate::schema::{Formats, Schema};
 
-/// What the pipeline file gives under `config`.
+/// The `config` table of a `validate` stage.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// JSON Schema of a JSON item.
+    /// JSON Schema that a JSON item must fit.
     pub schema: Option<Value>,
     /// Whether `format` in the schema is checked.
     pub formats: bool,
-    /// Least characters of a text item.
+    /// Minimum characters of a text item.
     pub min_text_length: Option<usize>,
-    /// Most characters of a text item.
+    /// Maximum characters of a text item.
     pub max_text_length: Option<usize>,
-    /// Pointers to values that must be there and not be empty.
+    /// Pointers to values that must exist and be neither null nor empty.
     pub require: Vec<String>,
-    /// The values allowed at a pointer.
+    /// Allowed values, by pointer.
     pub allowed: BTreeMap<String, Vec<Value>>,
-    /// The numbers allowed at a pointer.
+    /// Allowed range of numbers, by pointer.
     pub range: BTreeMap<String, Bounds<f64>>,
-    /// The length allowed at a pointer.
+    /// Allowed length, by pointer: characters of a string, elements of a list.
     pub length: BTreeMap<String, Bounds<usize>>,
 }
 
 /// The checks, ready for use.
 #[derive(Debug)]
 pub(crate) struct Checks {
-    /// What a JSON item must fit.
+    /// The schema that a JSON item must fit.
     pub schema: Option<Schema>,
-    /// Rules on values of a JSON item.
+    /// The rules for values of a JSON item.
     pub rules: Rules,
-    /// How long a text item may be.
+    /// The allowed length of a text item, in characters.
     pub text: Bounds<usize>,
 }
 
@@ -59,12 +59,12 @@ impl TryFrom<Config> for Checks {
         let text = Bounds { min: config.min_text_length, max: config.max_text_length };
         let has_text_rule = text.min.is_some() || text.max.is_some();
         if config.schema.is_none() && rules.is_empty() && !has_text_rule {
-            let message = "validate has nothing to check: give a `schema` or a rule, for example require = [\"/id\"]";
+            let message = "there is nothing to check: set `schema` or a rule, for example require = [\"/id\"]";
             return Err(vec![ConfigFault::new("", message)]);
         }
         let mut faults = rules.config_faults();
         if text.fault().is_some() && has_text_rule {
-            let message = "`min_text_length` is greater than `max_text_length`: nothing could pass";
+            let message = "`min_text_length` is greater than `max_text_length`: no item can pass";
             faults.push(ConfigFault::new("/min_text_length", message));
         }
         let schema = config.schema.map(|schema| Schema::compile(&schema, formats)).transpose();

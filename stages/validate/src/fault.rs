@@ -1,25 +1,25 @@
-//! What is wrong with an item, without any value of the item in it.
+//! The faults of an item, without any value of the item in them.
 
 use gristmill_sdk::Failure;
 use serde_json::{Value, json};
 
-/// Most faults listed in the details of a rejection.
+/// Maximum number of faults in the details of a rejection.
 const LISTED: usize = 100;
-/// Most faults named in its message.
+/// Maximum number of faults in its message.
 const NAMED: usize = 3;
-/// Most characters of one pointer or message: the names of members come from the item and can be of any length.
+/// Maximum characters of one pointer or message: names of members come from the item and can have any length.
 const LENGTH: usize = 300;
 
-/// One thing that is wrong.
+/// One fault of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// JSON Pointer into the item, "" for the whole.
+    /// JSON Pointer into the item, "" for all of it.
     pub pointer: String,
-    /// What is wrong there, for people.
+    /// What is wrong there, in readable form.
     pub message: String,
 }
 
-/// Everything that is wrong with one item.
+/// All faults of one item.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     listed: Vec<Fault>,
@@ -27,7 +27,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Adds a fault; beyond the bound it is only counted.
+    /// Adds a fault; beyond [`LISTED`] it is only counted.
     pub(crate) fn add(&mut self, pointer: &str, message: impl FnOnce() -> String) {
         self.count += 1;
         if self.listed.len() < LISTED {
@@ -37,19 +37,19 @@ impl Faults {
 
     /// The rejection, or `None` if nothing is wrong.
     pub(crate) fn rejection(self) -> Option<Failure> {
-        let plural = match self.count {
+        let total = match self.count {
             0 => return None,
             1 => "1 fault",
             _ => &format!("{} faults", self.count),
         };
-        let beyond = match self.count - self.listed.len() {
+        let omitted = match self.count - self.listed.len() {
             0 => String::new(),
-            more => format!(" (the details list {LISTED}, {more} more are left out)"),
+            omitted => format!(" ({LISTED} listed in the details, {omitted} omitted)"),
         };
         let named: Vec<_> = self.listed.iter().take(NAMED).map(Fault::to_line).collect();
-        let dots = if self.count > NAMED { "; …" } else { "" };
+        let ellipsis = if self.count > NAMED { "; …" } else { "" };
         let details: Vec<Value> = self.listed.iter().map(Fault::to_json).collect();
-        let message = format!("{plural}{beyond}: {}{dots}", named.join("; "));
+        let message = format!("{total}{omitted}: {}{ellipsis}", named.join("; "));
         Some(Failure::new("validation-failed", message).details(&Value::Array(details)))
     }
 }
@@ -104,14 +104,14 @@ mod tests {
         let all = rejection(100);
         assert!(all.message.starts_with("100 faults: /0"), "{}", all.message);
         let many = rejection(137);
-        let start = "137 faults (the details list 100, 37 more are left out): /0: is wrong;";
+        let start = "137 faults (100 listed in the details, 37 omitted): /0: is wrong;";
         assert!(many.message.starts_with(start), "{}", many.message);
         let details: Value = serde_json::from_str(&many.details_json.unwrap()).unwrap();
         assert_eq!(details.as_array().unwrap().len(), 100);
     }
 
     #[test]
-    fn the_whole_item_has_a_name_for_people() {
+    fn the_whole_item_has_a_readable_name() {
         let mut faults = Faults::default();
         faults.add("", || "is empty".into());
         assert_eq!(faults.rejection().unwrap().message, "1 fault: the item: is empty");

@@ -1,4 +1,4 @@
-//! Lets an item pass unchanged, or rejects it with everything that is wrong with it.
+//! The `validate` stage: passes an item unchanged, or rejects it with all its faults.
 
 mod config;
 mod fault;
@@ -13,7 +13,7 @@ pub use config::Config;
 use fault::Faults;
 pub use rules::Bounds;
 
-/// The stage.
+/// The `validate` stage.
 #[derive(Debug)]
 pub struct Validate {
     checks: Checks,
@@ -52,14 +52,14 @@ impl Validate {
             }
             Kind::Text => {
                 if !self.checks.text.contain(&text.chars().count()) {
-                    faults.add("", || format!("must have a number of characters of {}", self.checks.text));
+                    faults.add("", || format!("must have {} characters", self.checks.text));
                 }
             }
         }
         faults.rejection().map_or(Ok(()), Err)
     }
 
-    /// What to take the item for. Without a media type that is what the checks need.
+    /// How to read the item. Without a media type, as the checks need it.
     fn kind(&self, event: &Event) -> Result<Kind, Failure> {
         let needs_json = self.checks.need_json();
         match event.media_type().as_deref() {
@@ -67,12 +67,12 @@ impl Validate {
             None => Ok(Kind::Text),
             Some(json) if json == "application/json" || json.ends_with("+json") => Ok(Kind::Json),
             Some(text) if text.starts_with("text/") && needs_json => {
-                let message = format!("the checks are for JSON and the item is {text}: send it as application/json");
+                let message = format!("the checks need JSON but the item is {text}: send it as application/json");
                 Err(Failure::new("not-json", message))
             }
             Some(text) if text.starts_with("text/") => Ok(Kind::Text),
             Some(other) => {
-                let message = format!("validate checks text and JSON, not {other}: put `extract` before it");
+                let message = format!("validate checks text and JSON, not {other}: put `extract` before this stage");
                 Err(Failure::new("unsupported-type", message))
             }
         }
@@ -85,7 +85,7 @@ enum Kind {
 }
 
 fn parsed(text: &str) -> Result<Value, Failure> {
-    // What serde says of bad syntax is the kind and the place, never a piece of the data.
+    // Of a syntax error serde reports the kind and the position, never a piece of the data.
     serde_json::from_str(text)
         .map_err(|error| Failure::new("invalid-json", format!("the payload is not JSON: {error}")))
 }

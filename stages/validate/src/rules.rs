@@ -1,4 +1,4 @@
-//! Rules on single values of a JSON item: shorter to write than a schema.
+//! Rules for single values of a JSON item: shorter to write than a schema.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,26 +9,26 @@ use serde_json::Value;
 
 use crate::fault::Faults;
 
-/// The rules. All but `require` say nothing about a value that is absent or null.
+/// The rules. All but `require` ignore a value that is absent or null.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
-    /// Pointers to values that must be there and not be empty.
+    /// Pointers to values that must exist and be neither null nor empty.
     pub require: Vec<String>,
-    /// The values allowed at a pointer.
+    /// Allowed values, by pointer.
     pub allowed: BTreeMap<String, Vec<Value>>,
-    /// The numbers allowed at a pointer.
+    /// Allowed range of numbers, by pointer.
     pub range: BTreeMap<String, Bounds<f64>>,
-    /// The length allowed at a pointer: characters of a string, items of a list.
+    /// Allowed length, by pointer: characters of a string, elements of a list.
     pub length: BTreeMap<String, Bounds<usize>>,
 }
 
-/// A closed interval; either end may be open.
+/// Inclusive bounds; either may be absent.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds<T> {
-    /// The least allowed.
+    /// The minimum.
     pub min: Option<T>,
-    /// The most allowed.
+    /// The maximum.
     pub max: Option<T>,
 }
 
@@ -40,8 +40,8 @@ impl<T: PartialOrd> Bounds<T> {
     /// What is wrong with the bounds themselves.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         match (&self.min, &self.max) {
-            (None, None) => Some("there is neither `min` nor `max`: give at least one"),
-            (Some(min), Some(max)) if min > max => Some("`min` is greater than `max`: nothing could pass"),
+            (None, None) => Some("neither `min` nor `max` is set: set at least one"),
+            (Some(min), Some(max)) if min > max => Some("`min` is greater than `max`: no value can pass"),
             _ => None,
         }
     }
@@ -50,10 +50,10 @@ impl<T: PartialOrd> Bounds<T> {
 impl<T: fmt::Display> fmt::Display for Bounds<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.min, &self.max) {
-            (Some(min), Some(max)) => write!(f, "from {min} to {max}"),
+            (Some(min), Some(max)) => write!(f, "{min} to {max}"),
             (Some(min), None) => write!(f, "at least {min}"),
             (None, Some(max)) => write!(f, "at most {max}"),
-            (None, None) => f.write_str("anything"),
+            (None, None) => f.write_str("any"),
         }
     }
 }
@@ -70,7 +70,7 @@ impl Rules {
         let mut add = |place: String, fault: &str| faults.push(ConfigFault::new(&place, fault));
         for (index, pointer) in self.require.iter().enumerate() {
             if !is_pointer(pointer) {
-                add(format!("/require/{index}"), NO_POINTER);
+                add(format!("/require/{index}"), NOT_A_POINTER);
             }
         }
         let tables = [
@@ -80,12 +80,12 @@ impl Rules {
         ];
         for (table, pointers) in tables {
             for pointer in pointers.into_iter().filter(|pointer| !is_pointer(pointer)) {
-                add(format!("/{table}/{}", escaped(pointer)), NO_POINTER);
+                add(format!("/{table}/{}", escaped(pointer)), NOT_A_POINTER);
             }
         }
         for (pointer, values) in &self.allowed {
             if values.is_empty() {
-                add(format!("/allowed/{}", escaped(pointer)), "the list is empty: nothing could pass");
+                add(format!("/allowed/{}", escaped(pointer)), "the list is empty: no value can pass");
             }
         }
         let ranges = self.range.iter().map(|(pointer, bounds)| ("range", pointer, bounds.fault()));
@@ -98,7 +98,7 @@ impl Rules {
         faults
     }
 
-    /// Adds what does not fit.
+    /// Adds the faults of an item.
     pub(crate) fn check(&self, item: &Value, faults: &mut Faults) {
         let present = |pointer: &str| item.pointer(pointer).filter(|value| !value.is_null());
         for pointer in &self.require {
@@ -116,26 +116,26 @@ impl Rules {
         for (pointer, bounds) in &self.range {
             let fits = |value: &Value| value.as_f64().is_some_and(|number| bounds.contain(&number));
             if present(pointer).is_some_and(|value| !fits(value)) {
-                faults.add(pointer, || format!("must be a number: {bounds}"));
+                faults.add(pointer, || format!("must be a number ({bounds})"));
             }
         }
         for (pointer, bounds) in &self.length {
             let fits = |value: &Value| length(value).is_some_and(|length| bounds.contain(&length));
             if present(pointer).is_some_and(|value| !fits(value)) {
-                faults.add(pointer, || format!("must be a string or a list with a length of {bounds}"));
+                faults.add(pointer, || format!("must be a string or list with a length of {bounds}"));
             }
         }
     }
 }
 
-const NO_POINTER: &str = "this is no JSON Pointer: start it with `/`, and write `~` in a name as `~0`, `/` as `~1`";
+const NOT_A_POINTER: &str = "not a JSON Pointer: start it with `/`, and write `~` in a name as `~0`, `/` as `~1`";
 
 fn is_pointer(text: &str) -> bool {
     let escapes = text.split('~').skip(1).all(|tail| tail.starts_with(['0', '1']));
     (text.is_empty() || text.starts_with('/')) && escapes
 }
 
-/// A pointer as one name inside another pointer.
+/// A pointer, escaped as one name inside another pointer.
 fn escaped(pointer: &str) -> String {
     pointer.replace('~', "~0").replace('/', "~1")
 }
@@ -150,7 +150,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Equality of JSON, where 1 and 1.0 are one number.
+/// Equality of JSON values, where 1 and 1.0 are the same number.
 fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),

@@ -1,4 +1,4 @@
-//! The JSON Schema an item must fit.
+//! The JSON Schema that an item must fit.
 
 use gristmill_sdk::ConfigFault;
 use jsonschema::error::{ValidationError, ValidationErrorKind};
@@ -10,25 +10,25 @@ use crate::fault::Faults;
 /// Whether `format` is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Formats {
-    /// It only describes, as the standard has it by default.
+    /// It is only an annotation, the default of the standard.
     Annotate,
     /// A value of another format is a fault.
     Assert,
 }
 
-/// A schema ready for use.
+/// A compiled schema.
 #[derive(Debug)]
 pub(crate) struct Schema(Validator);
 
 impl Schema {
     /// Compiles a schema that fits the meta-schema.
     ///
-    /// That it fits is what the host has checked by the config schema. The crate would check it again in every instance,
-    /// which takes longer than all the rest, so it gets a root that is nothing but a reference to the schema: only that
-    /// root is checked, and as draft 4, whose meta-schema is the quickest to load.
+    /// The host has already checked that by the config schema. The crate would check it again in every instance, which
+    /// takes longer than everything else, so it gets a root that is only a reference to the schema: the crate checks
+    /// nothing but that root, and as draft 4, whose meta-schema is the fastest to load.
     ///
     /// # Errors
-    /// What is wrong with the schema beyond its form, and where: references, patterns.
+    /// What the meta-schema cannot find, and where: bad references and patterns.
     pub(crate) fn compile(schema: &Value, formats: Formats) -> Result<Self, ConfigFault> {
         let uri = schema.get("$id").and_then(Value::as_str).unwrap_or("json-schema:///item");
         let registry = Registry::new().draft(Draft::Draft202012).add(uri, schema);
@@ -42,7 +42,7 @@ impl Schema {
         validator.map(Self).map_err(|error| config_fault(&error))
     }
 
-    /// Adds what does not fit.
+    /// Adds the faults of an item.
     pub(crate) fn check(&self, item: &Value, faults: &mut Faults) {
         for error in self.0.iter_errors(item) {
             faults.add(error.instance_path().as_str(), || without_values(&error));
@@ -59,15 +59,15 @@ fn config_fault(error: &ValidationError) -> ConfigFault {
 
 fn reference_fault(reason: &ReferencingError) -> ConfigFault {
     let message =
-        format!("{reason}; a `$ref` reaches only into this schema: put what it names into its `$defs` and name that");
+        format!("{reason}; a `$ref` can only point into this schema: copy its target to `$defs` and refer to that");
     ConfigFault::new("/schema", message)
 }
 
-/// The crate's own text with "value" for the value.
+/// The crate's message, with the word "value" in place of the value.
 fn without_values(error: &ValidationError) -> String {
     match error.kind() {
-        // The name of a member is the value here, and the crate's masked text has it.
-        ValidationErrorKind::PropertyNames { error } => format!("the name of a member: {}", error.masked()),
+        // Here the value is the name of a member, which the crate's masked message contains.
+        ValidationErrorKind::PropertyNames { error } => format!("member name: {}", error.masked()),
         _ => error.masked().to_string(),
     }
 }

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{Config, Validate};
 
-fn made(config: Value) -> Result<Validate, Vec<ConfigFault>> {
+fn create(config: Value) -> Result<Validate, Vec<ConfigFault>> {
     Validate::new(serde_json::from_value::<Config>(config).unwrap())
 }
 
 fn outcome(config: Value, payload: &str, media_type: Option<&str>) -> Outcome {
-    made(config).unwrap().process(Event::sample(payload, media_type)).unwrap()
+    create(config).unwrap().process(Event::sample(payload, media_type)).unwrap()
 }
 
 /// The rejection's code, or "" if the item passes.
@@ -23,7 +23,7 @@ fn code(config: Value, payload: &str, media_type: Option<&str>) -> String {
 }
 
 fn config_faults(config: Value) -> Vec<String> {
-    made(config).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
+    create(config).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
 }
 
 const JSON: Option<&str> = Some("application/json");
@@ -34,7 +34,7 @@ fn a_valid_item_passes_unchanged() {
     event.headers.push(Header { name: "h".into(), value: None });
     event.attributes.push(Attribute { name: "chunk.ordinal".into(), value: "1".into() });
     let config = json!({"schema": {"required": ["id"]}, "require": ["/id"]});
-    let Outcome::Emit(outputs) = made(config).unwrap().process(event.clone()).unwrap() else { panic!("not emitted") };
+    let Outcome::Emit(outputs) = create(config).unwrap().process(event.clone()).unwrap() else { panic!("not emitted") };
     let [output] = &outputs[..] else { panic!("{} outputs", outputs.len()) };
     assert_eq!(output.payload, event.payload);
     assert_eq!((&output.content_type, &output.headers), (&event.content_type, &event.headers));
@@ -42,7 +42,7 @@ fn a_valid_item_passes_unchanged() {
 }
 
 #[test]
-fn faults_of_schema_and_rules_come_together() {
+fn faults_of_schema_and_rules_are_reported_together() {
     let config = json!({"schema": {"properties": {"id": {"type": "integer"}}}, "require": ["/name"]});
     let Outcome::Reject(failure) = outcome(config, r#"{"id": "x"}"#, JSON) else { panic!("not rejected") };
     assert_eq!(failure.code, "validation-failed");
@@ -56,17 +56,17 @@ fn text_has_a_length_in_characters() {
     assert_eq!(code(config.clone(), "äö", None), "");
     assert_eq!(code(config.clone(), "äöüß", Some("text/plain")), "validation-failed");
     let Outcome::Reject(failure) = outcome(config, "ä", None) else { panic!("not rejected") };
-    assert_eq!(failure.message, "1 fault: the item: must have a number of characters of from 2 to 3");
+    assert_eq!(failure.message, "1 fault: the item: must have 2 to 3 characters");
 }
 
 #[test]
-fn text_rules_leave_json_items_alone() {
+fn text_rules_do_not_apply_to_json_items() {
     assert_eq!(code(json!({"max_text_length": 1}), r#"{"a": 1}"#, JSON), "");
     assert_eq!(code(json!({"max_text_length": 1}), r#"{"a": "#, JSON), "invalid-json");
 }
 
 #[test]
-fn json_checks_refuse_text_items_but_read_untyped_ones() {
+fn json_checks_reject_text_items_but_read_untyped_ones() {
     let config = json!({"require": ["/a"]});
     assert_eq!(code(config.clone(), r#"{"a": 1}"#, Some("text/plain")), "not-json");
     assert_eq!(code(config.clone(), r#"{"a": 1}"#, None), "");
@@ -74,14 +74,14 @@ fn json_checks_refuse_text_items_but_read_untyped_ones() {
 }
 
 #[test]
-fn what_cannot_be_read_is_rejected() {
+fn an_item_that_cannot_be_read_is_rejected() {
     let config = json!({"require": ["/a"]});
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert_eq!(code(config.clone(), &nested(127), JSON), "validation-failed");
     assert_eq!(code(config.clone(), &nested(128), JSON), "invalid-json");
     assert_eq!(code(config.clone(), "%PDF", Some("application/pdf")), "unsupported-type");
     let event = Event::sample(*b"\xff", JSON);
-    let Outcome::Reject(failure) = made(config).unwrap().process(event).unwrap() else { panic!("not rejected") };
+    let Outcome::Reject(failure) = create(config).unwrap().process(event).unwrap() else { panic!("not rejected") };
     assert_eq!(failure.code, "not-utf8");
 }
 
@@ -114,8 +114,9 @@ fn the_config_schema_agrees_with_the_type() {
     let schema: Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();
     let accepts = |config: Value| {
         let fits = jsonschema::is_valid(&schema, &config);
-        let made = serde_json::from_value::<Config>(config.clone()).is_ok_and(|config| Validate::new(config).is_ok());
-        assert_eq!(fits, made, "{config}");
+        let created =
+            serde_json::from_value::<Config>(config.clone()).is_ok_and(|config| Validate::new(config).is_ok());
+        assert_eq!(fits, created, "{config}");
         fits
     };
     assert!(accepts(json!({"schema": true, "formats": true})));

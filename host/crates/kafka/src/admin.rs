@@ -11,61 +11,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::log::{self, LogOnly};
 use super::settings::{Settings, SettingsError, check_topic_name, refusal};
-use super::sizes::{self, LETTER_LIMIT, LIMIT, Tight};
+use super::sizes::{self, DEAD_LETTER_LIMIT, LIMIT};
+use gristmill_core::ports::{Checked, Role, Topic};
 
 /// The longest a check takes, and creating topics after it.
-pub(super) const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(10);
 /// How long one question waits for its answer before errors of the connection are looked at.
 const QUESTION: Duration = Duration::from_secs(1);
-
-/// A topic of a pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Topic<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// What it is there for.
-    pub role: Role,
-}
-
-/// What a topic is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Events are read from it.
-    Source,
-    /// Outputs are written to it.
-    Sink,
-    /// Dead letters are written to it.
-    DeadLetters,
-}
-
-impl<'a> Topic<'a> {
-    /// Events are read from it.
-    #[must_use]
-    pub fn source(name: &'a str) -> Self {
-        Self { name, role: Role::Source }
-    }
-
-    /// Outputs are written to it.
-    #[must_use]
-    pub fn sink(name: &'a str) -> Self {
-        Self { name, role: Role::Sink }
-    }
-
-    /// Dead letters are written to it.
-    #[must_use]
-    pub fn dead_letters(name: &'a str) -> Self {
-        Self { name, role: Role::DeadLetters }
-    }
-}
-
-/// What a check found that is no reason not to start.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Checked {
-    /// The topics that were missing and are there now.
-    pub created: Vec<String>,
-    /// Dead-letter topics to warn of.
-    pub tight: Vec<Tight>,
-}
 
 /// How missing topics are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,24 +84,25 @@ fn describe(faults: &[TopicFault]) -> String {
 /// The embedded broker creates no topics by this way: see [`EmbeddedBroker`](super::EmbeddedBroker).
 pub async fn check_topics(
     settings: &Settings,
-    topics: &[Topic<'_>],
+    topics: &[Topic],
     creation: Option<Creation>,
 ) -> Result<Checked, CheckError> {
     let mut names: Vec<&str> = Vec::new();
     for topic in topics {
-        check_topic_name(topic.name)?;
-        if !names.contains(&topic.name) {
-            names.push(topic.name);
+        check_topic_name(&topic.name)?;
+        if !names.contains(&&*topic.name) {
+            names.push(&topic.name);
         }
     }
     let created = provide(settings, topics, &names, creation).await?;
-    Ok(Checked { created, tight: sizes::tight(settings, topics).await })
+    let warnings = sizes::warnings(settings, topics).await;
+    Ok(Checked { address: settings.brokers.clone(), created, warnings })
 }
 
 /// Finds the topics of these names, or creates them.
 async fn provide(
     settings: &Settings,
-    topics: &[Topic<'_>],
+    topics: &[Topic],
     names: &[&str],
     creation: Option<Creation>,
 ) -> Result<Vec<String>, CheckError> {
@@ -163,8 +116,9 @@ async fn provide(
             false => Err(CheckError::Topics(missing.into_iter().map(not_there).collect())),
         };
     };
-    let letters: Vec<&str> = topics.iter().filter(|topic| topic.role == Role::DeadLetters).map(|t| t.name).collect();
-    create(settings, &missing, &letters, creation).await?;
+    let dead_letters: Vec<&str> =
+        topics.iter().filter(|topic| topic.role == Role::DeadLetters).map(|topic| &*topic.name).collect();
+    create(settings, &missing, &dead_letters, creation).await?;
     // A topic is created before every broker knows it: a consumer that comes too early is told that there is none.
     let deadline = Instant::now() + LONGEST;
     loop {
@@ -186,7 +140,7 @@ fn not_there(topic: String) -> TopicFault {
 async fn create(
     settings: &Settings,
     topics: &[String],
-    letters: &[&str],
+    dead_letters: &[&str],
     creation: Creation,
 ) -> Result<(), CheckError> {
     let admin: AdminClient<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(refusal)?;
@@ -195,8 +149,8 @@ async fn create(
         .map(|topic| {
             let replication = TopicReplication::Fixed(creation.replication.into());
             let new = NewTopic::new(topic, creation.partitions.into(), replication);
-            match letters.contains(&topic.as_str()) {
-                true => new.set(LIMIT, LETTER_LIMIT),
+            match dead_letters.contains(&topic.as_str()) {
+                true => new.set(LIMIT, DEAD_LETTER_LIMIT),
                 false => new,
             }
         })

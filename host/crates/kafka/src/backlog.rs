@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::HighWater;
+use super::settings::HighWater;
 
 /// Counted up by the polling thread and down by the source: plain counters, since neither waits for the other.
 #[derive(Debug, Default)]

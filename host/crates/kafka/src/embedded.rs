@@ -63,11 +63,17 @@ impl EmbeddedBroker {
 
     /// Creates a topic with so many partitions. One that exists is left as it is.
     pub fn create_topic(&self, topic: &str, partitions: u16) -> anyhow::Result<()> {
+        self.ensure_topic(topic, partitions).map(|_| ())
+    }
+
+    /// The same, and whether the topic was missing.
+    pub(super) fn ensure_topic(&self, topic: &str, partitions: u16) -> anyhow::Result<bool> {
         use rdkafka::error::{KafkaError, RDKafkaErrorCode};
         check_topic_name(topic)?;
         let cluster = self.client.mock_cluster().context("the embedded broker is gone")?;
         match cluster.create_topic(topic, partitions.into(), 1) {
-            Ok(()) | Err(KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists)) => Ok(false),
             Err(error) => Err(error).with_context(|| format!("cannot create {topic} on the embedded broker")),
         }
     }

@@ -12,7 +12,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::log::LogOnly;
 use super::settings::{Settings, refusal};
-use super::{offsets, stats};
+use super::{message, offsets, stats};
+use gristmill_core::model::Size;
 
 /// What may be unread in one partition: 4 MiB of the 5 that the embedded broker keeps.
 const MOST_UNREAD: usize = 4 << 20;
@@ -82,7 +83,7 @@ fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Resu
         }
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                let bytes = message.key_len() + message.payload_len() + headers(&message);
+                let bytes = message.key_len() + message.payload_len() + message::headers(&message).0.size();
                 *unread.entry(offsets::index(message.partition())).or_default() += cost(bytes);
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
@@ -93,11 +94,6 @@ fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Resu
         }
     }
     Ok(unread)
-}
-
-fn headers(message: &rdkafka::message::BorrowedMessage<'_>) -> usize {
-    let (headers, _) = super::message::headers(message);
-    headers.iter().map(|header| header.name.len() + header.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
 }
 
 #[cfg(test)]

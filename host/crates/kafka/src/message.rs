@@ -34,6 +34,7 @@ pub(super) fn event(message: &BorrowedMessage<'_>, partition: Partition, generat
         payload: copy(message.payload()),
         headers,
         timestamp: message.timestamp().to_millis().map_or_else(now, Timestamp),
+        deliveries: None,
         fault,
     }
 }

@@ -15,10 +15,12 @@ use tokio::sync::oneshot;
 use super::backlog::{Backlog, Flow, Valve};
 use super::commit::Commit;
 use super::fence::Fence;
+use super::message;
 use super::offsets::{self, Settled};
 use super::rebalance::{Assignment, Notice, Reports};
-use super::{HighWater, Start, message};
-use gristmill_core::model::{Event, Generation, Next, Partition};
+use super::settings::HighWater;
+use gristmill_core::model::{Event, Generation, Next, Partition, Size};
+use gristmill_core::ports::Start;
 
 /// The longest a poll waits for a record: how late an order may be seen.
 const POLL: Duration = Duration::from_millis(100);

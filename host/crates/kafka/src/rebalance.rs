@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 
 use super::backlog::Flow;
 use super::poll::{Control, Order, Poller, Stop, is_final};
-use super::{Start, log, offsets};
+use super::{log, offsets};
 use gristmill_core::model::{Generation, Next, Partition};
+use gristmill_core::ports::Start;
 
 /// How long a lookup before an assignment may take, how often it is tried, and the wait in between. Together less than
 /// the broker waits for a member at its default of five minutes.

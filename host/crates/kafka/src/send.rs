@@ -7,6 +7,7 @@ use super::embedded::is_embedded;
 use super::guard::{self, Full, Unread, may_append, unread};
 use super::settings::{Settings, SettingsError};
 use super::sink::{KafkaSink, Pending};
+use gristmill_core::model::Size;
 use gristmill_core::ports::{Record, SinkError};
 
 /// How many records may be on their way at once.
@@ -95,7 +96,7 @@ impl<'a> Sending<'a> {
 
     async fn push(&mut self, record: &Record, progress: &mut impl FnMut(u64)) -> Result<(), SendFault> {
         self.confirm_down_to(IN_FLIGHT - 1, progress).await?;
-        let cost = guard::cost(size(record));
+        let cost = guard::cost(record.size());
         self.make_room(&record.topic, cost, progress).await?;
         let pending = self.sink.enqueue(record).await?;
         self.pending.push_back(Sent { topic: Arc::clone(&record.topic), cost, pending });
@@ -142,11 +143,4 @@ impl<'a> Sending<'a> {
         }
         Ok(room?)
     }
-}
-
-/// The bytes of a record's key, value and headers.
-pub(super) fn size(record: &Record) -> usize {
-    let length = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-    let headers: usize = record.headers.iter().map(|header| header.name.len() + length(&header.value)).sum();
-    length(&record.key) + length(&record.payload) + headers
 }

@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use super::properties::{
     CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, FOR_TRANSACTIONS, OWN_ACKS, Preset, REFUSED,
 };
+use gristmill_core::ports::Start;
 
 /// Which brokers, and how to talk to them.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -37,7 +38,8 @@ pub struct SourceSettings {
     pub group: String,
     /// The topics, at least one.
     pub topics: Vec<String>,
-    /// Where to begin in a partition of which the group has committed nothing yet.
+    /// Where to begin in a partition of which the group has committed nothing yet. [`Start::Latest`] is committed at
+    /// once: what arrives before the first event is settled does not get lost with a crash.
     pub start: Start,
     /// How long a revocation waits for the work on its partitions. Less than `max.poll.interval.ms`, five minutes unless
     /// set, or the group goes on without us.
@@ -61,16 +63,6 @@ impl SourceSettings {
             high_water: HighWater::default(),
         }
     }
-}
-
-/// Where a group begins that has no committed offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// With the oldest record.
-    Earliest,
-    /// With what arrives from now on. The place is committed at once: what arrives before the first event is settled
-    /// does not get lost with a crash.
-    Latest,
 }
 
 /// How much may be read ahead of the pipeline, in this process, before partitions are paused. They are resumed below

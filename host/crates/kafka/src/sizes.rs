@@ -2,75 +2,56 @@
 //! the topic the event came from.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 
-use super::admin::{LONGEST, Role, Topic};
 use super::log::LogOnly;
 use super::settings::Settings;
+use gristmill_core::ports::{Role, Topic};
 
+/// The longest that looking up the limits takes.
+const LONGEST: Duration = Duration::from_secs(10);
 /// The property of a topic that says how large its records may be, in bytes and as they are compressed.
 pub(super) const LIMIT: &str = "max.message.bytes";
 /// What a dead-letter topic takes that we create: 18 MiB, a record at the producer's limit of 17 and what a batch adds.
 /// The producer's limit in turn has 1 MiB for the headers of a dead letter besides an event of 16.
-pub(super) const LETTER_LIMIT: &str = "18874368";
+pub(super) const DEAD_LETTER_LIMIT: &str = "18874368";
 
-/// A dead-letter topic that takes smaller records than a source holds. An event too large for it that fails would stop
-/// the pipeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tight {
-    /// The source.
-    pub source: String,
-    /// The largest record it holds, in bytes.
-    pub source_bytes: u64,
-    /// The dead-letter topic.
-    pub dead_letters: String,
-    /// The largest record that takes, in bytes.
-    pub dead_letter_bytes: u64,
-}
-
-impl fmt::Display for Tight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, source_bytes, dead_letters, dead_letter_bytes } = self;
-        write!(
-            f,
-            "the dead-letter topic {dead_letters} takes records of {dead_letter_bytes} bytes at most, and {source} holds \
-             up to {source_bytes}: a larger event that fails would stop the pipeline; set {LIMIT} of {dead_letters} to \
-             {source_bytes} and room for headers, {LETTER_LIMIT} for any event",
-        )
-    }
-}
-
-/// Asks the brokers how large records may be. Where they do not tell there is nothing to say.
-pub(super) async fn tight(settings: &Settings, topics: &[Topic<'_>]) -> Vec<Tight> {
+/// A warning for each dead-letter topic that accepts smaller records than a source holds: an event too large for it
+/// that fails would stop the pipeline. None where the brokers do not report their limits.
+pub(super) async fn warnings(settings: &Settings, topics: &[Topic]) -> Vec<String> {
     let limits = match limits(settings, topics).await {
         Ok(limits) => limits,
         Err(error) => {
-            tracing::debug!(%error, "the brokers do not tell how large records may be");
+            tracing::debug!(%error, "the brokers do not report how large records may be");
             return Vec::new();
         }
     };
-    let mut found = Vec::new();
+    let mut warnings = Vec::new();
     for source in topics.iter().filter(|topic| topic.role == Role::Source) {
-        for letters in topics.iter().filter(|topic| topic.role == Role::DeadLetters) {
-            if let (Some(&source_bytes), Some(&dead_letter_bytes)) = (limits.get(source.name), limits.get(letters.name))
-                && dead_letter_bytes < source_bytes
+        for dead_letters in topics.iter().filter(|topic| topic.role == Role::DeadLetters) {
+            let (source, dead_letters) = (&*source.name, &*dead_letters.name);
+            if let (Some(&held), Some(&accepted)) = (limits.get(source), limits.get(dead_letters))
+                && accepted < held
             {
-                let (source, dead_letters) = (source.name.into(), letters.name.into());
-                found.push(Tight { source, source_bytes, dead_letters, dead_letter_bytes });
+                warnings.push(format!(
+                    "the dead-letter topic {dead_letters} accepts records of up to {accepted} bytes, and {source} holds \
+                     up to {held}: a larger event that fails would stop the pipeline; set {LIMIT} of {dead_letters} to \
+                     {held} plus room for headers, or to {DEAD_LETTER_LIMIT} for any event"
+                ));
             }
         }
     }
-    found
+    warnings
 }
 
-async fn limits(settings: &Settings, topics: &[Topic<'_>]) -> anyhow::Result<BTreeMap<String, u64>> {
+async fn limits(settings: &Settings, topics: &[Topic]) -> anyhow::Result<BTreeMap<String, u64>> {
     let admin: AdminClient<LogOnly> = settings.reader()?.create_with_context(LogOnly)?;
     let asked: Vec<ResourceSpecifier<'_>> = topics
         .iter()
         .filter(|topic| topic.role != Role::Sink)
-        .map(|topic| ResourceSpecifier::Topic(topic.name))
+        .map(|topic| ResourceSpecifier::Topic(&topic.name))
         .collect();
     let options = AdminOptions::new().request_timeout(Some(LONGEST));
     let mut limits = BTreeMap::new();

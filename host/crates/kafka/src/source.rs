@@ -19,7 +19,7 @@ use super::offsets::Settled;
 use super::poll::{Control, Order, Poller};
 use super::rebalance::{Assignment, Reports};
 use super::settings::{Settings, SettingsError, SourceSettings, refusal};
-use gristmill_core::model::{Event, EventId, Generation, Next, Partition};
+use gristmill_core::model::{Event, EventId, Generation, Next, Partition, Size};
 use gristmill_core::ports::{Demand, Signal, Source, SourceError};
 
 /// A [`Source`] on Kafka topics. Dropping it without [`close`](Source::close) leaves the group too, later and unobserved.

@@ -6,10 +6,9 @@ use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Settings;
 use super::log::LogOnly;
 use super::offsets;
-use super::settings::refusal;
+use super::settings::{Settings, check_topic_name, refusal};
 
 /// How long each lookup may take.
 const LOOKUP: Duration = Duration::from_secs(10);
@@ -48,7 +47,7 @@ pub async fn topic_stats(settings: &Settings, topic: &str, group: Option<&str>) 
 }
 
 pub(super) fn look(settings: &Settings, topic: &str, group: Option<&str>) -> anyhow::Result<Vec<PartitionStats>> {
-    super::settings::check_topic_name(topic)?;
+    check_topic_name(topic)?;
     let mut config = settings.reader()?;
     if let Some(group) = group {
         config.set("group.id", group);

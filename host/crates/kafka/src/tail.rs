@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -15,31 +16,12 @@ use super::log::LogOnly;
 use super::settings::{Settings, check_topic_name, refusal};
 use super::{message, stats};
 use gristmill_core::model::{Event, Generation};
+use gristmill_core::ports::{From, Records, Until};
 
 /// How many records wait for a reader who is slow; more are not fetched.
 const AHEAD: usize = 64;
 /// The longest the thread stays after the [`Tail`] is dropped.
 const POLL: Duration = Duration::from_millis(100);
-
-/// Where to begin in each partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
-    /// With the oldest record.
-    Start,
-    /// With what comes from now on.
-    End,
-    /// With so many records before the end, in each partition.
-    Last(u32),
-}
-
-/// When to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// Never; drop it.
-    Dropped,
-    /// When the end of every partition was reached once.
-    End,
-}
 
 /// The records of a topic as they come. Read by a thread that ends when this is dropped, within 0.1 s.
 pub struct Tail {
@@ -81,6 +63,13 @@ impl Tail {
 
     /// The next record; `None` at the end. Cancel-safe. Records have no generation of their own.
     pub async fn next(&mut self) -> Option<anyhow::Result<Event>> {
+        self.records.recv().await
+    }
+}
+
+#[async_trait]
+impl Records for Tail {
+    async fn next(&mut self) -> Option<anyhow::Result<Event>> {
         self.records.recv().await
     }
 }

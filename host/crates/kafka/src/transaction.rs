@@ -16,6 +16,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 
 use super::log;
 use super::sink::{headers, is_refusal};
+use gristmill_core::model::Size;
 use gristmill_core::ports::Record;
 
 /// How long a full queue, or a broker that asks to be called again, is left alone.
@@ -163,7 +164,7 @@ impl Transactional {
         let failures = self.producer.context().failures();
         // Records in one batch are refused together. When that is for its size, the largest is the one to blame.
         let refused = failures.iter().filter(|(_, code)| is_refusal(*code));
-        let refused = refused.max_by_key(|(record, _)| records.get(*record).map_or(0, super::send::size));
+        let refused = refused.max_by_key(|(record, _)| records.get(*record).map_or(0, Size::size));
         if let Some((record, code)) = refused {
             return Some(Failure::Refused { record: *record, reason: code.to_string() });
         }

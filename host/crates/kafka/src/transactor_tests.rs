@@ -51,8 +51,12 @@ impl Bench {
 
     fn batch(&self) -> Batch {
         let Event { id, generation, .. } = &self.event;
-        let settled =
-            Settlement { partition: id.partition.clone(), generation: *generation, below: id.position.next() };
+        let settled = Settlement {
+            partition: id.partition.clone(),
+            generation: *generation,
+            below: id.position.next(),
+            events: vec![id.position],
+        };
         Batch { records: vec![record("out")], settled: vec![settled] }
     }
 

@@ -2,7 +2,9 @@
 
 use bytes::{Buf, Bytes};
 
-use gristmill_core::model::{Attribute, ChatResponse, Failure, FinishReason, Header, Outcome, Output, Usage};
+use gristmill_core::model::{
+    Attribute, Canonical, ChatResponse, Failure, FinishReason, Header, Outcome, Output, Size, Usage,
+};
 use gristmill_core::ports::Kept;
 
 /// The first byte. A change of what follows needs another: what an older or newer host kept is then as if not kept.
@@ -12,112 +14,69 @@ const VERSION: u8 = 1;
 pub(super) fn weight(kept: &Kept) -> usize {
     let texts = match kept {
         Kept::Answer(answer) => answer.text.len(),
-        Kept::Outcome(Outcome::Emit(outputs)) => outputs.iter().map(output_weight).sum(),
+        Kept::Outcome(Outcome::Emit(outputs)) => outputs.size(),
         Kept::Outcome(Outcome::Drop(_) | Outcome::Reject(_)) => 0,
     };
     texts + 1024
-}
-
-fn output_weight(output: &Output) -> usize {
-    let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-    let headers: usize = output.headers.iter().map(|header| header.name.len() + length(&header.value)).sum();
-    let attributes: usize = output.attributes.iter().map(|new| new.name.len() + new.value.len()).sum();
-    output.payload.len() + length(&output.key) + headers + attributes
 }
 
 // Structs are taken apart in full below, so that a new field does not compile until it is decided upon.
 
 /// The bytes of a thing.
 pub(super) fn encode(kept: &Kept) -> Vec<u8> {
-    let mut bytes = Encoding(Vec::with_capacity(weight(kept)));
-    bytes.0.push(VERSION);
+    let mut to = Canonical::new(Vec::with_capacity(weight(kept)));
+    to.kind(VERSION);
     match kept {
-        Kept::Answer(answer) => {
-            bytes.0.push(0);
-            bytes.answer(answer);
+        Kept::Answer(response) => {
+            to.kind(0);
+            answer(&mut to, response);
         }
         Kept::Outcome(Outcome::Emit(outputs)) => {
-            bytes.0.push(1);
-            bytes.number(outputs.len() as u64);
-            outputs.iter().for_each(|output| bytes.output(output));
+            to.kind(1);
+            to.list(outputs.iter(), output);
         }
         Kept::Outcome(Outcome::Drop(code)) => {
-            bytes.0.push(2);
-            bytes.bytes(code.as_bytes());
+            to.kind(2);
+            to.text(code);
         }
         Kept::Outcome(Outcome::Reject(Failure { code, message, details })) => {
-            bytes.0.push(3);
-            bytes.bytes(code.as_bytes());
-            bytes.bytes(message.as_bytes());
-            bytes.optional(details.as_deref().map(str::as_bytes));
+            to.kind(3);
+            to.text(code);
+            to.text(message);
+            to.optional(details.as_deref(), Canonical::text);
         }
     }
-    bytes.0
+    to.into_inner()
 }
 
-struct Encoding(Vec<u8>);
-
-impl Encoding {
-    fn number(&mut self, number: u64) {
-        self.0.extend_from_slice(&number.to_be_bytes());
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.number(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn optional(&mut self, bytes: Option<&[u8]>) {
-        self.0.push(u8::from(bytes.is_some()));
-        if let Some(bytes) = bytes {
-            self.bytes(bytes);
+fn answer(to: &mut Canonical<Vec<u8>>, answer: &ChatResponse) {
+    let ChatResponse { text, finish_reason, usage, model, provider_request_id, cached } = answer;
+    to.text(text);
+    match finish_reason {
+        FinishReason::Stop => to.kind(0),
+        FinishReason::Length => to.kind(1),
+        FinishReason::Other(reason) => {
+            to.kind(2);
+            to.text(reason);
         }
     }
-
-    fn optional_number(&mut self, number: Option<u64>) {
-        self.0.push(u8::from(number.is_some()));
-        if let Some(number) = number {
-            self.number(number);
-        }
+    let Usage { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_nano_usd } = usage;
+    for number in [input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_nano_usd] {
+        to.optional(*number, Canonical::number);
     }
+    to.text(model);
+    to.optional(provider_request_id.as_deref(), Canonical::text);
+    to.kind(u8::from(*cached));
+}
 
-    fn answer(&mut self, answer: &ChatResponse) {
-        let ChatResponse { text, finish_reason, usage, model, provider_request_id, cached } = answer;
-        self.bytes(text.as_bytes());
-        match finish_reason {
-            FinishReason::Stop => self.0.push(0),
-            FinishReason::Length => self.0.push(1),
-            FinishReason::Other(reason) => {
-                self.0.push(2);
-                self.bytes(reason.as_bytes());
-            }
-        }
-        let Usage { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_nano_usd } = usage;
-        for number in [input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_nano_usd] {
-            self.optional_number(*number);
-        }
-        self.bytes(model.as_bytes());
-        self.optional(provider_request_id.as_deref().map(str::as_bytes));
-        self.0.push(u8::from(*cached));
-    }
-
-    fn output(&mut self, output: &Output) {
-        let Output { payload, content_type, key, headers, attributes, branch } = output;
-        self.bytes(payload);
-        self.optional(content_type.as_deref().map(str::as_bytes));
-        self.optional(key.as_deref());
-        self.number(headers.len() as u64);
-        for Header { name, value } in headers {
-            self.bytes(name.as_bytes());
-            self.optional(value.as_deref());
-        }
-        self.number(attributes.len() as u64);
-        for Attribute { name, value } in attributes {
-            self.bytes(name.as_bytes());
-            self.bytes(value.as_bytes());
-        }
-        self.optional(branch.as_deref().map(str::as_bytes));
-    }
+fn output(to: &mut Canonical<Vec<u8>>, output: &Output) {
+    let Output { payload, content_type, key, headers, attributes, branch } = output;
+    to.bytes(payload);
+    to.optional(content_type.as_deref(), Canonical::text);
+    to.optional(key.as_deref(), Canonical::bytes);
+    to.list(headers.iter(), |to, header| header.encode(to));
+    to.list(attributes.iter(), |to, attribute| attribute.encode(to));
+    to.optional(branch.as_deref(), Canonical::text);
 }
 
 /// The thing in these bytes; `None` when they are of another version, or no such bytes at all.

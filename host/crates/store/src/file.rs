@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::health::reason;
+use super::health::{HELD, reason};
 use gristmill_core::ports::StoreError;
 
 /// How long one process waits for another that writes the same file.
-pub(super) const BUSY: Duration = Duration::from_secs(60);
+const BUSY: Duration = Duration::from_secs(60);
 /// What SQLite writes into the file to say whose it is.
 const APPLICATION: i32 = 0x4772_6973;
 /// The log is cut to this when it begins anew.
@@ -46,7 +46,7 @@ pub(super) fn path(folder: &Path, pipeline: &str) -> Result<PathBuf, StoreError>
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if pipeline.is_empty() || pipeline.starts_with('.') || !pipeline.chars().all(legal) {
         let reason = format!("{pipeline:?} cannot be a file's name: use letters, digits, \"-\", \"_\" and \".\"");
-        return Err(StoreError { store: folder.display().to_string(), reason });
+        return Err(StoreError::Broken { store: folder.display().to_string(), reason });
     }
     Ok(folder.join(format!("{pipeline}.sqlite")))
 }
@@ -56,7 +56,7 @@ pub(super) fn path(folder: &Path, pipeline: &str) -> Result<PathBuf, StoreError>
 /// # Errors
 /// The folder or the file cannot be made or opened; it is another program's or a newer version's.
 pub(super) fn open(path: &Path, max_size: u64) -> Result<(Connection, Connection), StoreError> {
-    let refused = |reason| StoreError { store: path.display().to_string(), reason };
+    let refused = |reason| StoreError::Broken { store: path.display().to_string(), reason };
     make(path).map_err(|error| {
         refused(format!(
             "its file or folder cannot be made ({error}); name a folder that the user of this process may write, by \
@@ -66,7 +66,11 @@ pub(super) fn open(path: &Path, max_size: u64) -> Result<(Connection, Connection
     let begun = Instant::now();
     loop {
         match prepare(path, max_size) {
-            Ok(connections) => return Ok(connections),
+            Ok((writer, reader)) => {
+                // From now on nobody waits for long in here: those who ask wait, and know it.
+                let held = writer.busy_timeout(HELD).and_then(|()| reader.busy_timeout(HELD));
+                return held.map(|()| (writer, reader)).map_err(|error| refused(reason(&error, max_size)));
+            }
             Err(Refusal::NotUsable(reason)) => return Err(refused(reason)),
             // Two processes that make one file at the same moment: SQLite does not always wait by itself here.
             Err(Refusal::Sqlite(error)) if is_busy(&error) && begun.elapsed() < BUSY => {

@@ -2,16 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
 use gristmill_core::ports::StoreError;
+
+/// How long a call waits for another process to let go of the file, before its caller is told to come again.
+pub(super) const HELD: Duration = Duration::from_secs(2);
 
 /// Whether the store still works; shared by its threads and those who ask them.
 pub(super) struct Health {
     path: PathBuf,
     max_size: u64,
     broken: OnceLock<String>,
+}
+
+/// What a failure of SQLite means for the store.
+pub(super) enum Failure {
+    /// Nothing was written, and it may be tried again.
+    Transient(String),
+    /// Nobody knows what is on the disk.
+    Broken,
 }
 
 impl Health {
@@ -24,6 +36,16 @@ impl Health {
         match self.broken.get() {
             None => Ok(()),
             Some(reason) => Err(self.named(reason.clone())),
+        }
+    }
+
+    /// Whether a failure passes. Only one does: that another process has held the file for too long. Nothing was begun then.
+    pub(super) fn classify(&self, error: &rusqlite::Error) -> Failure {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Failure::Transient(reason(error, self.max_size))
+            }
+            _ => Failure::Broken,
         }
     }
 
@@ -42,12 +64,17 @@ impl Health {
         self.named(self.broken.get().cloned().unwrap_or_else(unknown))
     }
 
+    /// Why a request was not answered, after a failure that passes.
+    pub(super) fn transient(&self, reason: String) -> StoreError {
+        StoreError::Transient { store: self.path.display().to_string(), reason }
+    }
+
     fn named(&self, reason: String) -> StoreError {
-        StoreError { store: self.path.display().to_string(), reason }
+        StoreError::Broken { store: self.path.display().to_string(), reason }
     }
 }
 
-/// What happened and the way out.
+/// What happened and how to fix it.
 pub(super) fn reason(error: &rusqlite::Error, max_size: u64) -> String {
     let Some(code) = error.sqlite_error_code() else {
         return error.to_string();
@@ -64,9 +91,9 @@ pub(super) fn reason(error: &rusqlite::Error, max_size: u64) -> String {
             error.sqlite_error().map_or(0, |error| error.extended_code)
         ),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => format!(
-            "another process held it for more than {} s ({error}); only hosts of this pipeline may have it open, look \
-             for others and start the pipeline again",
-            super::file::BUSY.as_secs()
+            "another process has held it for more than {} s ({error}); only hosts of this pipeline may have it open, look \
+             for others",
+            HELD.as_secs()
         ),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => format!(
             "it is damaged, or no such file ({error}); move it away together with its -wal and -shm files and start \

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::codec;
-use super::health::Health;
+use super::health::{Failure, Health};
 use gristmill_core::model::JobId;
 use gristmill_core::ports::{Kept, Key};
 
@@ -15,8 +15,8 @@ use gristmill_core::ports::{Kept, Key};
 pub(super) struct Recall {
     pub(super) job: JobId,
     pub(super) key: Key,
-    /// Dropped when the file cannot be read.
-    pub(super) found: oneshot::Sender<Option<Kept>>,
+    /// Told why not when that passes; dropped when the file cannot be read any more.
+    pub(super) found: oneshot::Sender<Result<Option<Kept>, String>>,
 }
 
 /// Reads until all who could ask are gone, or until the first failure.
@@ -28,10 +28,16 @@ pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, 
         }
         let value = match read(connection, &job, key) {
             Ok(value) => value,
-            Err(error) => {
-                health.fail(&error);
-                return;
-            }
+            Err(error) => match health.classify(&error) {
+                Failure::Transient(reason) => {
+                    let _ = found.send(Err(reason));
+                    continue;
+                }
+                Failure::Broken => {
+                    health.fail(&error);
+                    return;
+                }
+            },
         };
         let kept = value.map(|value| codec::decode(Bytes::from(value)));
         if kept == Some(None) && !warned {
@@ -39,7 +45,7 @@ pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, 
             tracing::warn!(%job, "what another version kept cannot be read; it is done and paid again");
         }
         // A caller who is gone does not want to know.
-        let _ = found.send(kept.flatten());
+        let _ = found.send(Ok(kept.flatten()));
     }
 }
 

@@ -28,8 +28,8 @@ const CLOSE: Duration = Duration::from_secs(10);
 
 /// A store in a file of this machine, for one pipeline. Several processes may have it open at once.
 ///
-/// After the first failure it is broken for good: every call is an error with that first reason. Dropping it writes what
-/// was asked for, brings the log into the file and closes it; that blocks for some milliseconds, on a bad disk for 20 s
+/// A file that another process holds for too long is a transient failure. After any other it is broken for good: every
+/// call is an error with that first reason. Dropping it writes what was asked for, brings the log into the file and closes it; that blocks for some milliseconds, on a bad disk for 20 s
 /// at most. What was acknowledged is on the disk in any case.
 pub struct Sqlite {
     health: Arc<Health>,
@@ -53,7 +53,7 @@ impl Sqlite {
         let path = file::path(&settings.folder, &settings.pipeline)?;
         let (connection, reading) = file::open(&path, settings.max_size)?;
         let health = Arc::new(Health::new(&path, settings.max_size));
-        let no_thread = |error: std::io::Error| StoreError {
+        let no_thread = |error: std::io::Error| StoreError::Broken {
             store: path.display().to_string(),
             reason: format!("it gets no thread ({error}); the limits of this machine or user are reached"),
         };
@@ -97,18 +97,19 @@ impl Store for Sqlite {
         let recalls = self.recalls.as_ref().ok_or_else(|| self.health.error())?;
         let sent = recalls.send(Recall { job: job.clone(), key, found }).await;
         sent.map_err(|_| self.health.error())?;
-        answer.await.map_err(|_| self.health.error())
+        let found = answer.await.map_err(|_| self.health.error())?;
+        found.map_err(|reason| self.health.transient(reason))
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: Kept) -> Result<(), StoreError> {
+    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
         self.health.check()?;
         // Room first, bytes then: who waits for room holds no second copy.
-        let weight = u32::try_from(codec::weight(&kept).min(QUEUE_BYTES)).unwrap_or(u32::MAX);
+        let weight = u32::try_from(codec::weight(kept).min(QUEUE_BYTES)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(weight).await.map_err(|_| self.health.error())?;
         let (done, answer) = oneshot::channel();
-        self.send(Request::Keep { job: job.clone(), key, value: codec::encode(&kept), kept: done, _room: room })?;
-        drop(kept);
-        answer.await.map_err(|_| self.health.error())
+        self.send(Request::Keep { job: job.clone(), key, value: codec::encode(kept), kept: done, _room: room })?;
+        let earlier = answer.await.map_err(|_| self.health.error())?;
+        earlier.map_err(|reason| self.health.transient(reason))
     }
 
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {

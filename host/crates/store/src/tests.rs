@@ -15,7 +15,7 @@ use gristmill_core::model::{
     Attribute, ChatResponse, EventId, Failure, FinishReason, Header, JobId, Outcome, Output, Partition, Position,
     Timestamp, Usage,
 };
-use gristmill_core::ports::{JobState, Kept, Key, Store};
+use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
 
 /// Something of every variant, with every optional field there and not there.
 pub(super) fn every_kind() -> Vec<Kept> {
@@ -128,7 +128,7 @@ async fn gone(store: &Sqlite, old: &JobId) {
         if store.recall(old, key(0)).await.unwrap().is_none() {
             return;
         }
-        store.keep(&job(1_000_000), key(0), text(&round.to_string())).await.unwrap();
+        store.keep(&job(1_000_000), key(0), &text(&round.to_string())).await.unwrap();
     }
     panic!("{old} is still kept");
 }
@@ -138,9 +138,9 @@ async fn what_is_kept_is_there_after_reopening() {
     let bench = Bench::new();
     let store = bench.open();
     for (index, kept) in every_kind().into_iter().enumerate() {
-        store.keep(&job(7), key(index as u8), kept).await.unwrap();
+        store.keep(&job(7), key(index as u8), &kept).await.unwrap();
     }
-    store.keep(&job(8), key(0), text("other")).await.unwrap();
+    store.keep(&job(8), key(0), &text("other")).await.unwrap();
     drop(store);
     assert!(!bench.file().with_extension("sqlite-wal").exists(), "a closed store is one file");
     let store = bench.open();
@@ -153,23 +153,40 @@ async fn what_is_kept_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn what_is_kept_again_replaces() {
+async fn two_hosts_that_keep_the_same_thing_agree_on_the_first() {
+    let bench = Bench::new();
+    let (one, two) = (bench.open(), bench.open());
+    assert_eq!(one.keep(&job(1), key(0), &text("one")).await.unwrap(), None);
+    assert_eq!(two.keep(&job(1), key(0), &text("two")).await.unwrap(), Some(text("one")));
+    for store in [one, two] {
+        assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), Some(text("one")));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_holds_is_a_failure_that_passes() {
     let bench = Bench::new();
     let store = bench.open();
-    store.keep(&job(1), key(0), text("one")).await.unwrap();
-    store.keep(&job(1), key(0), text("two")).await.unwrap();
-    assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), Some(text("two")));
+    store.keep(&job(1), key(0), &text("one")).await.unwrap();
+    let other = Connection::open(bench.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let held = store.keep(&job(1), key(1), &text("two")).await.unwrap_err();
+    assert!(matches!(&held, StoreError::Transient { reason, .. } if reason.contains("another process")), "{held:?}");
+    assert_eq!(store.recall(&job(1), key(1)).await.unwrap(), None, "nothing of it was written");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.keep(&job(1), key(1), &text("two")).await.unwrap(), None);
+    assert_eq!(store.recall(&job(1), key(1)).await.unwrap(), Some(text("two")));
 }
 
 #[tokio::test]
 async fn what_another_version_kept_is_as_if_not_kept() {
     let bench = Bench::new();
     let store = bench.open();
-    store.keep(&job(1), key(0), text("one")).await.unwrap();
+    store.keep(&job(1), key(0), &text("one")).await.unwrap();
     let other = Connection::open(bench.file()).unwrap();
     other.execute("UPDATE kept SET value = x'ff00'", []).unwrap();
     assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), None);
-    store.keep(&job(1), key(0), text("two")).await.unwrap();
+    store.keep(&job(1), key(0), &text("two")).await.unwrap();
     assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), Some(text("two")), "it can be kept anew");
 }
 
@@ -177,12 +194,13 @@ async fn what_another_version_kept_is_as_if_not_kept() {
 async fn what_comes_while_the_disk_is_busy_shares_a_transaction() {
     let bench = Bench::new();
     let store = bench.open();
-    store.keep(&job(0), key(0), text("first")).await.unwrap();
+    store.keep(&job(0), key(0), &text("first")).await.unwrap();
     let before = commits(&bench);
     let other = Connection::open(bench.file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let jobs: Vec<JobId> = (1..=500).map(job).collect();
-    let keeps = join_all(jobs.iter().map(|job| store.keep(job, key(0), text("x"))));
+    let x = text("x");
+    let keeps = join_all(jobs.iter().map(|job| store.keep(job, key(0), &x)));
     let release = async {
         // Each turn lets some ask; after a hundred all have.
         for _ in 0..100 {
@@ -210,15 +228,16 @@ async fn two_processes_share_one_file() {
     let one = Sqlite::open(settings).unwrap();
     let two = opened.join().unwrap();
     let jobs: Vec<JobId> = (0..400).map(job).collect();
-    let left = jobs.iter().step_by(2).map(|job| one.keep(job, key(0), text("x")));
-    let right = jobs.iter().skip(1).step_by(2).map(|job| two.keep(job, key(0), text("x")));
+    let x = text("x");
+    let left = jobs.iter().step_by(2).map(|job| one.keep(job, key(0), &x));
+    let right = jobs.iter().skip(1).step_by(2).map(|job| two.keep(job, key(0), &x));
     let (left, right) = tokio::join!(join_all(left), join_all(right));
     assert!(left.into_iter().chain(right).all(|kept| kept.is_ok()));
     for job in &jobs {
         assert!(one.recall(job, key(0)).await.unwrap().is_some() && two.recall(job, key(0)).await.unwrap().is_some());
     }
     drop(one);
-    two.keep(&job(1), key(1), text("after the other closed")).await.unwrap();
+    two.keep(&job(1), key(1), &text("after the other closed")).await.unwrap();
 }
 
 #[tokio::test]
@@ -227,7 +246,8 @@ async fn a_dropped_store_writes_what_was_asked_for() {
     let store = bench.open();
     let jobs: Vec<JobId> = (0..100).map(job).collect();
     {
-        let mut keeps = Box::pin(join_all(jobs.iter().map(|job| store.keep(job, key(0), text("x")))));
+        let x = text("x");
+        let mut keeps = Box::pin(join_all(jobs.iter().map(|job| store.keep(job, key(0), &x))));
         tokio::select! {
             biased;
             _ = &mut keeps => {}
@@ -244,17 +264,17 @@ async fn an_ended_job_is_deleted_when_its_time_is_over() {
     let bench = Bench::new();
     let store = bench.open();
     for position in [1, 2, 3] {
-        store.keep(&job(position), key(0), text("x")).await.unwrap();
+        store.keep(&job(position), key(0), &text("x")).await.unwrap();
     }
     store.ended(&job(1), JobState::DeadLettered).unwrap();
     store.ended(&job(3), JobState::Emitted).unwrap();
     store.ended(&job(4), JobState::Dropped).unwrap();
     // The notes are written with what comes next.
-    store.keep(&job(9), key(0), text("x")).await.unwrap();
+    store.keep(&job(9), key(0), &text("x")).await.unwrap();
     assert_eq!((bench.count("job"), bench.count("job WHERE ended IS NOT NULL")), (4, 2), "no row for nothing");
     bench.pass(Duration::from_secs(23 * 60 * 60));
     // A replayed job is unfinished again.
-    store.keep(&job(3), key(1), text("y")).await.unwrap();
+    store.keep(&job(3), key(1), &text("y")).await.unwrap();
     assert!(store.recall(&job(1), key(0)).await.unwrap().is_some(), "not yet");
     bench.pass(Duration::from_secs(2 * 60 * 60));
     gone(&store, &job(1)).await;
@@ -272,11 +292,12 @@ async fn much_is_deleted_in_steps_and_the_file_gets_smaller() {
     let large = "x".repeat(20_000);
     for position in 0..8 {
         let job = job(position);
-        join_all((0..200).map(|byte| store.keep(&job, key(byte), text(&large)))).await;
+        let kept_large = text(&large);
+        join_all((0..200).map(|byte| store.keep(&job, key(byte), &kept_large))).await;
         store.ended(&job, JobState::Emitted).unwrap();
     }
     // The notes are written with what comes next.
-    store.keep(&job(1_000_000), key(0), text("x")).await.unwrap();
+    store.keep(&job(1_000_000), key(0), &text("x")).await.unwrap();
     let before = std::fs::metadata(bench.file()).unwrap().len();
     bench.pass(Duration::from_secs(25 * 60 * 60));
     gone(&store, &job(7)).await;
@@ -286,7 +307,7 @@ async fn much_is_deleted_in_steps_and_the_file_gets_smaller() {
             break;
         }
         assert!(round < 1_999, "the file stays as large as it was");
-        store.keep(&job(1_000_000), key(0), text(&large)).await.unwrap();
+        store.keep(&job(1_000_000), key(0), &text(&large)).await.unwrap();
     }
     assert_eq!(bench.count("job"), 1);
 }
@@ -298,8 +319,8 @@ async fn a_full_store_is_broken_for_good_and_says_what_to_do() {
     let large = "x".repeat(50_000);
     let mut kept = 0;
     let failure = loop {
-        match store.keep(&job(kept), key(0), text(&large)).await {
-            Ok(()) => kept += 1,
+        match store.keep(&job(kept), key(0), &text(&large)).await {
+            Ok(_) => kept += 1,
             Err(error) => break error.to_string(),
         }
     };
@@ -310,7 +331,7 @@ async fn a_full_store_is_broken_for_good_and_says_what_to_do() {
     }
     let again =
         |error: gristmill_core::ports::StoreError| assert_eq!(error.to_string(), failure, "the first reason stays");
-    again(store.keep(&job(0), key(1), text("small")).await.unwrap_err());
+    again(store.keep(&job(0), key(1), &text("small")).await.unwrap_err());
     again(store.recall(&job(0), key(0)).await.unwrap_err());
     again(store.ended(&job(0), JobState::Emitted).unwrap_err());
     drop(store);
@@ -319,7 +340,7 @@ async fn a_full_store_is_broken_for_good_and_says_what_to_do() {
         assert_eq!(store.recall(&job(position), key(0)).await.unwrap(), Some(text(&large)), "it was acknowledged");
     }
     assert_eq!(store.recall(&job(kept), key(0)).await.unwrap(), None, "it was not");
-    store.keep(&job(kept), key(0), text(&large)).await.unwrap();
+    store.keep(&job(kept), key(0), &text(&large)).await.unwrap();
 }
 
 #[tokio::test]
@@ -363,6 +384,6 @@ fn a_folder_that_cannot_be_made_and_a_name_that_leads_elsewhere_are_told() {
     assert!(bench.refusal().contains("store.folder"));
     for pipeline in ["", "../p", ".p", "a b"] {
         let settings = Settings { pipeline: pipeline.into(), ..bench.settings() };
-        assert!(Sqlite::open(settings).err().unwrap().reason.contains("cannot be a file's name"));
+        assert!(Sqlite::open(settings).err().unwrap().to_string().contains("cannot be a file's name"));
     }
 }

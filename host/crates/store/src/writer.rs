@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::health::Health;
+use super::codec;
+use super::health::{Failure, Health};
 use super::retention::Sweep;
 use super::settings::Clock;
 use gristmill_core::model::{JobId, Timestamp};
-use gristmill_core::ports::{JobState, Key};
+use gristmill_core::ports::{JobState, Kept, Key};
 
 /// What is to be written. Each holds its part of the queue until it is.
 pub(super) enum Request {
@@ -21,8 +23,9 @@ pub(super) enum Request {
         job: JobId,
         key: Key,
         value: Vec<u8>,
-        /// Told when it is on the disk; dropped when it never will be.
-        kept: oneshot::Sender<()>,
+        /// Told when it is on the disk, and what was there before, which stays; or why not when that passes. Dropped when it
+        /// never will be.
+        kept: oneshot::Sender<Result<Option<Kept>, String>>,
         _room: OwnedSemaphorePermit,
     },
     Ended {
@@ -63,18 +66,21 @@ impl Writer {
     /// Writes until all who could ask for it are gone and all they asked for is written, or until the first failure.
     pub(super) fn run(mut self) {
         while let Some(batch) = self.next_batch() {
-            let written = self.write(&batch);
-            if let Err(error) = &written {
-                // Before the batch is dropped, by which its callers hear of it.
-                self.broke(error);
-                return;
-            }
-            for request in batch {
-                if let Request::Keep { kept, .. } = request {
-                    // A caller who is gone does not want to know.
-                    let _ = kept.send(());
-                }
-            }
+            let written = match self.write(&batch) {
+                Ok(written) => written,
+                Err(error) => match self.health.classify(&error) {
+                    Failure::Transient(reason) => {
+                        answer(batch, std::iter::repeat_with(|| Err(reason.clone())));
+                        continue;
+                    }
+                    // Before the batch is dropped, by which its callers hear of it.
+                    Failure::Broken => {
+                        self.broke(&error);
+                        return;
+                    }
+                },
+            };
+            answer(batch, written.into_iter().map(Ok));
             if self.logged >= CHECKPOINT_BYTES
                 && let Err(error) = self.checkpoint()
             {
@@ -120,15 +126,17 @@ impl Writer {
         Some(batch)
     }
 
-    fn write(&mut self, batch: &[Request]) -> rusqlite::Result<()> {
+    /// Writes the batch. Returns, for each thing that was to be kept, what had been kept before.
+    fn write(&mut self, batch: &[Request]) -> rusqlite::Result<Vec<Option<Kept>>> {
         let now = (self.clock)();
+        let mut earlier = Vec::new();
         if !self.sweep.begin_when_due(now) && batch.is_empty() {
-            return Ok(());
+            return Ok(earlier);
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for request in batch {
             match request {
-                Request::Keep { job, key, value, .. } => keep(&transaction, job, *key, value, now)?,
+                Request::Keep { job, key, value, .. } => earlier.push(keep(&transaction, job, *key, value, now)?),
                 Request::Ended { job, state, .. } => end(&transaction, job, *state, now)?,
             }
         }
@@ -136,7 +144,8 @@ impl Writer {
             self.sweep.step(&transaction, now)?;
             self.logged += REQUEST_BYTES;
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(earlier)
     }
 
     /// Brings the log into the file, as far as no reader needs it, so that the log can begin anew.
@@ -150,7 +159,26 @@ impl Writer {
     }
 }
 
-fn keep(connection: &Connection, job: &JobId, key: Key, value: &[u8], now: Timestamp) -> rusqlite::Result<()> {
+/// Tells those who wait what became of what they wanted kept.
+fn answer(batch: Vec<Request>, mut answers: impl Iterator<Item = Result<Option<Kept>, String>>) {
+    for request in batch {
+        if let Request::Keep { kept, .. } = request
+            && let Some(answer) = answers.next()
+        {
+            // A caller who is gone does not want to know.
+            let _ = kept.send(answer);
+        }
+    }
+}
+
+/// Keeps a value unless there is one already, and returns that one. One that this version cannot read is replaced.
+fn keep(
+    connection: &Connection,
+    job: &JobId,
+    key: Key,
+    value: &[u8],
+    now: Timestamp,
+) -> rusqlite::Result<Option<Kept>> {
     let found: Option<(i64, i64, bool)> = connection
         .prepare_cached("SELECT id, touched, ended IS NOT NULL FROM job WHERE name = ?1")?
         .query_row([job.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -172,13 +200,22 @@ fn keep(connection: &Connection, job: &JobId, key: Key, value: &[u8], now: Times
             id
         }
     };
-    connection
-        .prepare_cached(
-            "INSERT INTO kept (job, key, value) VALUES (?1, ?2, ?3)
-             ON CONFLICT (job, key) DO UPDATE SET value = excluded.value",
-        )?
+    let inserted = connection
+        .prepare_cached("INSERT INTO kept (job, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (job, key) DO NOTHING")?
         .execute(params![id, key.0, value])?;
-    Ok(())
+    if inserted == 1 {
+        return Ok(None);
+    }
+    let earlier: Vec<u8> = connection
+        .prepare_cached("SELECT value FROM kept WHERE job = ?1 AND key = ?2")?
+        .query_row(params![id, key.0], |row| row.get(0))?;
+    let earlier = codec::decode(Bytes::from(earlier));
+    if earlier.is_none() {
+        connection
+            .prepare_cached("UPDATE kept SET value = ?3 WHERE job = ?1 AND key = ?2")?
+            .execute(params![id, key.0, value])?;
+    }
+    Ok(earlier)
 }
 
 /// A job of which nothing is kept has no row, and needs none.

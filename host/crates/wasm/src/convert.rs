@@ -6,11 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::bindings::gristmill::stage::{llm, llm_types, types};
-use super::error::HostFault;
-use super::output::printable;
 use gristmill_core::model::{
     Attribute, CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason, Format,
-    Header, Outcome, Output, Role,
+    Header, Outcome, Output, Role, printable,
 };
 use gristmill_core::ports::{Call, StageError};
 
@@ -66,14 +64,6 @@ fn output(output: types::Output) -> Output {
         attributes: output.attributes.into_iter().map(attribute).collect(),
         branch: output.branch,
     }
-}
-
-/// The bytes that an output holds.
-pub(super) fn size(output: &Output) -> usize {
-    let bytes = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-    let headers: usize = output.headers.iter().map(|header| header.name.len() + bytes(&header.value)).sum();
-    let attributes: usize = output.attributes.iter().map(|new| new.name.len() + new.value.len()).sum();
-    output.payload.len() + bytes(&output.key) + headers + attributes
 }
 
 fn failure(failure: types::Failure) -> Failure {
@@ -160,13 +150,13 @@ pub(super) fn response(response: ChatResponse) -> llm::Response {
     }
 }
 
-/// Why there is no answer, for the guest; an error when that is no guest's business and its call must end.
-pub(super) fn chat_failure(failure: ChatFailure) -> Result<llm_types::Error, HostFault> {
+/// Why there is no answer, for the guest.
+pub(super) fn chat_failure(failure: ChatFailure) -> llm_types::Error {
     let busy = |message: String, after: Option<Duration>| llm_types::Busy {
         message,
         retry_after: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
     };
-    Ok(match failure {
+    match failure {
         ChatFailure::RateLimited { message, after } => llm_types::Error::RateLimited(busy(message, after)),
         ChatFailure::Unavailable { message, after } => llm_types::Error::Unavailable(busy(message, after)),
         ChatFailure::Timeout(message) => llm_types::Error::Timeout(message),
@@ -181,6 +171,5 @@ pub(super) fn chat_failure(failure: ChatFailure) -> Result<llm_types::Error, Hos
         ChatFailure::Denied(message) => llm_types::Error::Denied(message),
         ChatFailure::BudgetExhausted(message) => llm_types::Error::BudgetExhausted(message),
         ChatFailure::Misconfigured(message) => llm_types::Error::Misconfigured(message),
-        ChatFailure::Store(reason) => return Err(HostFault(reason)),
-    })
+    }
 }

@@ -3,11 +3,13 @@
 
 use std::fmt;
 
-/// The host failed in the middle of a guest's call, and no guest can do anything about it: the call ends, and the
-/// pipeline with it.
+use gristmill_core::ports::StoreError;
+
+/// The state store failed in the middle of a guest's call, and no guest can do anything about it: the call ends, and the
+/// flow decides.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct HostFault(pub(super) String);
+#[error(transparent)]
+pub(super) struct StoreFault(#[from] pub(super) StoreError);
 
 /// One fault in a stage's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

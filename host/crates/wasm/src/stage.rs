@@ -8,13 +8,12 @@ use wasmtime::{Store, Trap};
 
 use super::bindings::{LlmStage, LlmStagePre};
 use super::convert;
-use super::error::{ConfigFault, HostFault, Reason};
+use super::error::{ConfigFault, Reason, StoreFault};
 use super::instance::Instance;
 use super::limits::{Isolation, LimitHit};
-use super::output::printable;
 use super::slots::{Slots, StageId, Wish};
 use super::state::{CallState, Surroundings};
-use gristmill_core::model::{Failure, Outcome};
+use gristmill_core::model::{Failure, Outcome, Size, printable};
 use gristmill_core::ports::{Call, Stage, StageError};
 
 /// What a stage says of itself.
@@ -227,8 +226,8 @@ fn classify(error: CallError) -> StageError {
         }
         CallError::Broke { error, printed } => (error, printed),
     };
-    if let Some(fault) = error.downcast_ref::<HostFault>() {
-        return StageError::Host(fault.clone().into());
+    if let Some(fault) = error.downcast_ref::<StoreFault>() {
+        return StageError::Store(fault.0.clone());
     }
     if let Some(hit) = error.downcast_ref::<LimitHit>() {
         return StageError::Trap(match hit {
@@ -284,7 +283,7 @@ fn check_outputs(
     description: &Description,
     most: usize,
 ) -> Result<(), StageError> {
-    let size: usize = outputs.iter().map(convert::size).sum();
+    let size = outputs.size();
     if size > most {
         let message = format!("the stage emits {size} bytes; at most {most} are allowed (limits.output)");
         return Err(StageError::Permanent(Failure::new("output-too-large", message)));

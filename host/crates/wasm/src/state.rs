@@ -29,6 +29,7 @@ pub(super) struct Current {
     pub(super) job: gristmill_core::model::JobId,
     pub(super) item: Arc<str>,
     pub(super) edition: gristmill_core::ports::Edition,
+    pub(super) trace: gristmill_core::model::TraceContext,
 }
 
 /// The data of a store.
@@ -40,8 +41,8 @@ pub(super) struct CallState {
     pub(super) cpu: CpuBudget,
     pub(super) printed: Tail,
     pub(super) logged: usize,
-    /// How often each request was made in this call, by idempotency key or by its content.
-    pub(super) requests: HashMap<String, u32>,
+    /// How often each request without an idempotency key was made in this call, by its digest.
+    pub(super) requests: HashMap<[u8; 32], u32>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -82,6 +83,7 @@ impl CallState {
             job: call.job.clone(),
             item: call.item.id.as_str().into(),
             edition: call.edition,
+            trace: call.trace,
         });
         self.deadline = Instant::now() + limits.wall;
         self.cpu = CpuBudget::new(limits.cpu);

@@ -1,4 +1,4 @@
-//! The structure of Markdown, as CommonMark with tables and front matter has it.
+//! The structure of Markdown: CommonMark with tables and front matter.
 
 use std::cmp::Reverse;
 
@@ -6,7 +6,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::{Content, Heading, Mark, Outline, Rank, page_starts};
 
-/// The longest title that is kept, in characters: every chunk below the heading carries it.
+/// Maximum length of a title, in characters: every chunk below the heading carries it.
 const TITLE_MAX: usize = 200;
 
 pub(super) fn outline(text: &str) -> Outline {
@@ -18,8 +18,8 @@ pub(super) fn outline(text: &str) -> Outline {
             Event::Start(tag) => reading.open(&tag, range.start),
             Event::End(tag) => reading.close(tag),
             Event::Rule => reading.mark(range.start, Content::Prose),
-            Event::Text(piece) | Event::Code(piece) => reading.title_goes_on(&piece),
-            Event::SoftBreak | Event::HardBreak => reading.title_goes_on(" "),
+            Event::Text(piece) | Event::Code(piece) => reading.extend_title(&piece),
+            Event::SoftBreak | Event::HardBreak => reading.extend_title(" "),
             _ => {}
         }
     }
@@ -29,8 +29,8 @@ pub(super) fn outline(text: &str) -> Outline {
     Outline::new(marks, headings)
 }
 
-/// The text with every offset kept, made fit for the parser: CommonMark has no page breaks, and a byte order mark
-/// would hide a heading in the first line, where three spaces do not.
+/// The text in a form for the parser, with every offset unchanged. CommonMark has no page breaks, and a byte order mark
+/// would hide a heading on the first line; three spaces do not.
 fn parseable(text: &str) -> String {
     let text = text.replace('\u{c}', "\n");
     match text.strip_prefix('\u{feff}') {
@@ -39,24 +39,24 @@ fn parseable(text: &str) -> String {
     }
 }
 
-/// What has been found so far.
+/// The outline read so far.
 struct Reading<'a> {
     text: &'a str,
     marks: Vec<Mark>,
     headings: Vec<Heading>,
     /// The heading being read.
     open_heading: Option<Heading>,
-    /// How many elements are open.
+    /// Number of open elements.
     depth: usize,
     line: Line,
 }
 
-/// The line around the last block that was met.
+/// The line of the last block found.
 #[derive(Default)]
 struct Line {
     start: usize,
-    /// How far its text was searched for a line end. Blocks come in order, so nothing is searched twice, not even when
-    /// thousands start in one line.
+    /// How far the text has been searched for a line end. Blocks come in order, so nothing is searched twice, even if
+    /// thousands of them start on one line.
     searched: usize,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Reading<'a> {
 
     fn open(&mut self, tag: &Tag<'_>, start: usize) {
         match tag {
-            // Headings inside lists and quotations are no part of the outline.
+            // Headings inside lists and block quotes are not part of the outline.
             Tag::Heading { level, .. } if self.depth == 0 => {
                 let (at, level) = (self.line_start(start), *level as u8);
                 self.marks.push(Mark { at, rank: Rank::Heading(Reverse(level)), content: Content::Prose });
@@ -102,13 +102,13 @@ impl<'a> Reading<'a> {
         self.marks.push(Mark { at, rank, content });
     }
 
-    fn title_goes_on(&mut self, piece: &str) {
+    fn extend_title(&mut self, piece: &str) {
         if let Some(heading) = &mut self.open_heading {
             heading.title.push_str(piece);
         }
     }
 
-    /// A block is cut off with its indent, its quotation mark or its bullet.
+    /// The start of the line at `position`, so that a block keeps its indent, its quote marker or its bullet.
     fn line_start(&mut self, position: usize) -> usize {
         let Line { start, searched } = &mut self.line;
         let position = position.max(*searched);
@@ -120,8 +120,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Takes back the marks between a heading and the block under it, so that no chunk ends with a bare heading. Code
-/// keeps its mark: that a code block stays whole matters more.
+/// Removes the marks between a heading and the block under it, so that no chunk ends with a bare heading. Code keeps
+/// its mark: keeping a code block whole matters more.
 fn keep_headings_with_their_text(marks: &mut Vec<Mark>) {
     marks.dedup_by_key(|mark| mark.at);
     let mut previous = None;
@@ -170,22 +170,22 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_sign_inside_a_fence_is_no_heading() {
+    fn a_hash_sign_inside_a_fence_is_not_a_heading() {
         assert_eq!(headings("```sh\n# not one\n```\n\n~~~\n## nor this\n~~~\n\n    # nor this\n"), []);
     }
 
     #[test]
-    fn headings_in_lists_and_quotations_are_no_part_of_the_outline() {
+    fn headings_in_lists_and_block_quotes_are_not_part_of_the_outline() {
         assert_eq!(headings("> # Quoted\n\n- # Listed\n"), []);
     }
 
     #[test]
-    fn front_matter_is_no_heading() {
+    fn front_matter_is_not_a_heading() {
         assert_eq!(headings("---\ntitle: A\n---\n\n# One\n"), [(1, "One".into())]);
     }
 
     #[test]
-    fn a_heading_behind_a_page_break_or_a_byte_order_mark_is_found() {
+    fn a_heading_after_a_page_break_or_a_byte_order_mark_is_found() {
         assert_eq!(headings("\u{feff}# One\n\nText\u{c}# Two\n"), [(1, "One".into()), (1, "Two".into())]);
     }
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn list_items_table_rows_and_quoted_paragraphs_are_cut_off_with_their_line() {
+    fn list_items_table_rows_and_quoted_paragraphs_start_with_their_line() {
         let text = "- a\n- b\n\n> c\n>\n> d\n\n|h|\n|-|\n|1|\n";
         let item = |line| (Rank::Item, line);
         let block = |line| (Rank::Block, line);

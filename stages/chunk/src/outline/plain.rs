@@ -1,4 +1,4 @@
-//! The structure of plain text: paragraphs, divided by blank lines and form feeds.
+//! The structure of plain text: paragraphs divided by blank lines and form feeds.
 
 use super::{Content, Mark, Outline, Rank, page_starts};
 
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_line_ends_divide_paragraphs_too() {
+    fn windows_line_endings_divide_paragraphs_too() {
         assert_eq!(starts("One\r\nstill one\r\n\r\nTwo"), ["Two"]);
     }
 

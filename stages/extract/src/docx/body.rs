@@ -10,8 +10,8 @@ use crate::markdown::Markdown;
 use crate::reject::Reject;
 use crate::whitespace;
 
-/// Elements that are not part of the text as it stands: removed text, field codes, earlier formatting and the
-/// second rendering of a drawing for old programs.
+/// Elements that are not part of the current text: deleted text, field codes, earlier formatting and the fallback
+/// rendering of a drawing for old programs.
 const SKIPPED: &[&str] = &[
     "del",
     "moveFrom",
@@ -33,7 +33,7 @@ struct Paragraph {
     place: Option<Place>,
 }
 
-/// The document in the making.
+/// The document being read.
 pub(super) struct Body {
     styles: Styles,
     numbering: Numbering,
@@ -41,20 +41,20 @@ pub(super) struct Body {
     markdown: Markdown,
     title: Option<String>,
     tables: Tables,
-    /// Open paragraphs; those of a text box stand inside the paragraph that it is anchored in.
+    /// Open paragraphs; those of a text box are inside the paragraph that it is anchored in.
     paragraphs: Vec<Paragraph>,
     /// The note being read: its label and text.
     note: Option<(String, String)>,
-    /// How many elements are open within one that is skipped.
+    /// Number of open elements within a skipped one, itself included.
     skipping: usize,
-    /// How many elements are open that hold text.
+    /// Number of open elements that hold text.
     in_text: usize,
     /// Inside the properties of a paragraph, where a `tab` is a tab stop.
     in_properties: bool,
 }
 
 impl Body {
-    /// Nothing read yet.
+    /// A document with nothing read yet.
     pub(super) fn new(styles: Styles, numbering: Numbering, limit: usize) -> Self {
         Self {
             styles,
@@ -74,7 +74,7 @@ impl Body {
     /// Reads one part.
     ///
     /// # Errors
-    /// XML that is not well-formed or stops early, or too much text.
+    /// The XML is not well-formed or ends early, or there is too much text.
     pub(super) fn read(&mut self, xml: &str) -> Result<(), Reject> {
         let mut reader = xml::reader(xml);
         let mut open = 0_usize;
@@ -88,11 +88,11 @@ impl Body {
                     open -= 1;
                     self.end(tag.local_name().as_ref());
                 }
-                Event::Text(words) if self.takes_text() => self.push(&words.xml10_content()),
-                Event::CData(words) if self.takes_text() => self.push(&words.xml10_content()),
-                Event::GeneralRef(reference) if self.takes_text() => self.push(&xml::resolve(&reference)),
+                Event::Text(words) if self.accepts_text() => self.push(&words.xml10_content()),
+                Event::CData(words) if self.accepts_text() => self.push(&words.xml10_content()),
+                Event::GeneralRef(reference) if self.accepts_text() => self.push(&xml::resolve(&reference)),
                 Event::Eof if open == 0 => return Ok(()),
-                Event::Eof => return Err(Reject::DocxBroken("its XML stops early".into())),
+                Event::Eof => return Err(Reject::DocxBroken("its XML ends early".into())),
                 _ => {}
             }
             if self.markdown.len() > self.limit {
@@ -111,7 +111,7 @@ impl Body {
         self.markdown.finish()
     }
 
-    fn takes_text(&self) -> bool {
+    fn accepts_text(&self) -> bool {
         self.skipping == 0 && self.in_text > 0
     }
 
@@ -175,7 +175,7 @@ impl Body {
         }
     }
 
-    /// A letter of a symbol font, as its code point; most are in the private use area.
+    /// Adds a letter of a symbol font as its code point; most are in the private use area.
     fn symbol(&mut self, tag: &BytesStart<'_>) {
         let code = xml::attribute(tag, "char").and_then(|code| u32::from_str_radix(&code, 16).ok());
         if let Some(letter) = code.and_then(char::from_u32) {
@@ -219,7 +219,7 @@ impl Body {
         let place = paragraph.place.or_else(|| self.styles.place(style));
         match (level, place) {
             (Some(level), _) => self.markdown.heading(level, text),
-            // List zero takes a paragraph out of the list that its style puts it in.
+            // List zero removes a paragraph from the list that its style puts it in.
             (None, Some(place)) if place.list > 0 => {
                 let marker = self.numbering.marker(place);
                 self.markdown.item(place.level as usize, marker, text);
@@ -229,7 +229,7 @@ impl Body {
     }
 }
 
-/// Notes of a special type are the rules that separate notes from the text.
+/// Notes of a special type are the separator lines between text and notes.
 fn is_separator(tag: &BytesStart<'_>, name: &str) -> bool {
     matches!(name, "footnote" | "endnote") && xml::attribute(tag, "type").is_some_and(|kind| kind != "normal")
 }

@@ -15,10 +15,10 @@ use numbering::Numbering;
 use package::Package;
 use styles::Styles;
 
-/// Reads a Word file; `limit` bounds the text that comes out, and eight times as much the XML it is made from.
+/// Reads a Word file; `limit` bounds the resulting text in bytes, and eight times `limit` the XML that is unpacked.
 ///
 /// # Errors
-/// A damaged or encrypted file, or one that unpacks to too much.
+/// The file is damaged or encrypted, or unpacks to too much.
 pub(crate) fn read(payload: &[u8], limit: usize) -> Result<Document, Reject> {
     if is_encrypted_package(payload) {
         return Err(Reject::DocxEncrypted);
@@ -28,17 +28,17 @@ pub(crate) fn read(payload: &[u8], limit: usize) -> Result<Document, Reject> {
     let Some(document) = package.part(&main)? else {
         return Err(Reject::DocxBroken(format!("the part {main} is missing")));
     };
-    let beside = |name: &str| match main.rsplit_once('/') {
+    let sibling = |name: &str| match main.rsplit_once('/') {
         Some((folder, _)) => format!("{folder}/{name}"),
         None => name.to_owned(),
     };
-    let styles = Styles::read(package.part(&beside("styles.xml"))?.as_deref())?;
-    let numbering = Numbering::read(package.part(&beside("numbering.xml"))?.as_deref())?;
+    let styles = Styles::read(package.part(&sibling("styles.xml"))?.as_deref())?;
+    let numbering = Numbering::read(package.part(&sibling("numbering.xml"))?.as_deref())?;
 
     let mut body = Body::new(styles, numbering, limit);
     body.read(&document)?;
     for notes in ["footnotes.xml", "endnotes.xml"] {
-        if let Some(notes) = package.part(&beside(notes))? {
+        if let Some(notes) = package.part(&sibling(notes))? {
             body.read(&notes)?;
         }
     }

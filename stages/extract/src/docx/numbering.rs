@@ -8,23 +8,23 @@ use super::xml;
 use crate::markdown::Marker;
 use crate::reject::Reject;
 
-/// Where a paragraph stands in a list.
+/// Where a paragraph is in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Place {
     /// The list.
     pub(super) list: u32,
-    /// How deep, from zero.
+    /// The nesting level, from zero.
     pub(super) level: u32,
 }
 
 /// The lists of a document.
 #[derive(Debug, Default)]
 pub(super) struct Numbering {
-    /// Levels that count, by abstract list.
+    /// Numbered levels, by abstract list.
     counted: BTreeSet<(u32, u32)>,
     /// Abstract list of each list.
     lists: BTreeMap<u32, u32>,
-    /// The last number given, by list and level.
+    /// The last number used, by list and level.
     counters: BTreeMap<(u32, u32), u64>,
 }
 
@@ -32,7 +32,7 @@ impl Numbering {
     /// Reads `numbering.xml`; without it every item has a bullet.
     ///
     /// # Errors
-    /// XML that is not well-formed.
+    /// The XML is not well-formed.
     pub(super) fn read(xml: Option<&str>) -> Result<Self, Reject> {
         let mut numbering = Self::default();
         let Some(xml) = xml else {
@@ -70,7 +70,7 @@ impl Numbering {
         }
     }
 
-    /// The marker of the next item at that place.
+    /// The marker of the next item at this place.
     pub(super) fn marker(&mut self, place: Place) -> Marker {
         let definition = self.lists.get(&place.list);
         if definition.is_none_or(|definition| !self.counted.contains(&(*definition, place.level))) {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_count_and_start_again_below_a_new_item() {
+    fn numbers_count_and_restart_below_a_new_item() {
         let mut numbering = Numbering::read(Some(
             "<w:numbering><w:abstractNum w:abstractNumId='7'><w:lvl w:ilvl='0'><w:numFmt w:val='decimal'/></w:lvl>\
              <w:lvl w:ilvl='1'><w:numFmt w:val='lowerLetter'/></w:lvl><w:lvl w:ilvl='2'><w:numFmt w:val='bullet'/></w:lvl>\

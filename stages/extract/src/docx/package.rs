@@ -1,4 +1,4 @@
-//! The ZIP archive a Word file is, with a bound on how much is unpacked.
+//! The ZIP archive of a Word file, with a bound on how much is unpacked.
 
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
 use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive};
@@ -8,7 +8,7 @@ use crate::charset;
 use crate::reject::Reject;
 use quick_xml::events::Event;
 
-/// XML is this much larger than the text in it, or the file is not honest.
+/// XML may be this many times larger than the limit on text; ordinary files are well below that.
 const XML_PER_TEXT: usize = 8;
 
 /// An open package.
@@ -24,16 +24,16 @@ impl<'a> Package<'a> {
     /// Opens the archive.
     ///
     /// # Errors
-    /// No ZIP archive, or one that was cut off.
+    /// The payload is not a ZIP archive, or a truncated one.
     pub(super) fn open(payload: &'a [u8], limit: usize) -> Result<Self, Reject> {
         let archive = ZipArchive::from_slice(payload).map_err(broken)?;
         Ok(Self { archive, limit, budget: limit.saturating_mul(XML_PER_TEXT) })
     }
 
-    /// The name of the part that holds the document, as the package's relations have it.
+    /// The name of the part that holds the document, from the package's relations.
     ///
     /// # Errors
-    /// Relations that cannot be read.
+    /// The relations cannot be read.
     pub(super) fn main_part(&mut self) -> Result<String, Reject> {
         const USUAL: &str = "word/document.xml";
         let Some(relations) = self.part("_rels/.rels")? else {
@@ -55,10 +55,10 @@ impl<'a> Package<'a> {
         }
     }
 
-    /// A part as text; `None` when the package does not have it.
+    /// A part as text; `None` if the package does not have it.
     ///
     /// # Errors
-    /// A part that is damaged, encrypted or too large.
+    /// The part is damaged, encrypted or too large.
     pub(super) fn part(&mut self, name: &str) -> Result<Option<String>, Reject> {
         let mut entries = self.archive.entries();
         let entry = loop {
@@ -81,7 +81,7 @@ impl<'a> Package<'a> {
                     _ => Reject::DocxBroken(format!("the part {name} cannot be unpacked")),
                 })?
             }
-            _ => return Err(Reject::DocxBroken(format!("the part {name} is packed in an unknown way"))),
+            _ => return Err(Reject::DocxBroken(format!("the part {name} has an unknown compression"))),
         };
         if rawzip::crc32(&bytes) != entry.crc32() {
             return Err(Reject::DocxBroken(format!("the part {name} has a wrong checksum")));

@@ -1,4 +1,4 @@
-//! Which paragraph styles are headings.
+//! The paragraph styles: which are headings, titles or list items.
 
 use std::collections::BTreeMap;
 
@@ -24,10 +24,10 @@ struct Style {
 pub(super) struct Styles(BTreeMap<String, Style>);
 
 impl Styles {
-    /// Reads `styles.xml`; without it the usual ids speak for themselves.
+    /// Reads `styles.xml`; without it, styles are recognised by their usual ids.
     ///
     /// # Errors
-    /// XML that is not well-formed.
+    /// The XML is not well-formed.
     pub(super) fn read(xml: Option<&str>) -> Result<Self, Reject> {
         let mut styles = BTreeMap::new();
         let Some(xml) = xml else {
@@ -80,13 +80,13 @@ impl Styles {
         std::iter::successors(self.0.get(id), next).take(LONGEST_CHAIN)
     }
 
-    /// Whether a style is the one for the title of the whole document.
+    /// Whether a style is the one for the document's title.
     pub(super) fn is_title(&self, id: &str) -> bool {
         self.0.get(id).map_or(id.eq_ignore_ascii_case("title"), |style| style.name == "title")
     }
 }
 
-/// Heading level of an outline level, which counts from zero; nine is body text.
+/// The heading level of an outline level, which counts from zero; nine is body text.
 pub(super) fn outline_level(value: Option<u32>) -> Option<u8> {
     u8::try_from(value?).ok().filter(|level| *level < 9).map(|level| level + 1)
 }

@@ -1,4 +1,4 @@
-//! The tables that are open while a document is read; a table within a cell becomes text of that cell.
+//! The open tables while a document is read; a table within a cell becomes text of that cell.
 
 /// The open tables, the innermost last.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl Tables {
         }
     }
 
-    /// Adds text to the open cell; false when there is none.
+    /// Adds text to the open cell; false if there is none.
     pub(super) fn push(&mut self, text: &str) -> bool {
         let cell = self.0.last_mut().and_then(|table| table.last_mut()).and_then(|row| row.last_mut());
         match cell {
@@ -37,7 +37,7 @@ impl Tables {
         }
     }
 
-    /// Ends the innermost table: its rows, or `None` when they became text of the cell around it.
+    /// Ends the innermost table and returns its rows, or `None` if they became text of the cell around it.
     pub(super) fn close(&mut self) -> Option<Vec<Vec<String>>> {
         let rows = self.0.pop()?;
         if self.0.is_empty() {

@@ -1,4 +1,4 @@
-//! Small conveniences over the XML reader. Namespaces are told by local names: the prefixes are a convention.
+//! Helpers for the XML reader. Elements and attributes are identified by local name: prefixes are only a convention.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -15,12 +15,12 @@ pub(super) fn reader(xml: &str) -> Reader<&[u8]> {
 /// The next event; a fault in the XML is a fault of the file.
 ///
 /// # Errors
-/// XML that is not well-formed.
+/// The XML is not well-formed.
 pub(super) fn next<'x>(reader: &mut Reader<&'x [u8]>) -> Result<Event<'x>, Reject> {
     reader.read_event().map_err(|error| Reject::DocxBroken(error.to_string()))
 }
 
-/// The attribute of that local name.
+/// The attribute with this local name.
 pub(super) fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
     tag.attributes()
         .flatten()
@@ -28,12 +28,12 @@ pub(super) fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
         .map(|attribute| attribute.value.into_owned())
 }
 
-/// A numeric attribute of that local name.
+/// The numeric attribute with this local name.
 pub(super) fn number(tag: &BytesStart<'_>, name: &str) -> Option<u32> {
     attribute(tag, name)?.trim().parse().ok()
 }
 
-/// What a reference such as `&amp;` or `&#8364;` stands for; entities of a DTD are never expanded.
+/// The text of a reference such as `&amp;` or `&#8364;`; entities of a DTD are never expanded.
 pub(super) fn resolve(reference: &BytesRef<'_>) -> String {
     if let Ok(Some(letter)) = reference.resolve_char_ref() {
         return letter.to_string();
@@ -45,10 +45,10 @@ pub(super) fn resolve(reference: &BytesRef<'_>) -> String {
     }
 }
 
-/// The text of the first element of that local name, if it has any.
+/// The text of the first element with this local name, if it has any.
 ///
 /// # Errors
-/// XML that is not well-formed.
+/// The XML is not well-formed.
 pub(super) fn text_of(xml: &str, name: &str) -> Result<Option<String>, Reject> {
     let mut reader = reader(xml);
     let mut inside = false;
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn faulty_xml_is_a_broken_file() {
+    fn malformed_xml_is_a_broken_file() {
         assert_eq!(text_of("<a><b></a>", "title").unwrap_err().code(), "docx-broken");
     }
 }

@@ -1,4 +1,4 @@
-//! HTML to Markdown: one pass over the tokens, so that depth costs nothing and broken nesting cannot fail.
+//! HTML to Markdown: one pass over the tokens, so that depth costs nothing and broken nesting is no error.
 
 mod skip;
 mod table;
@@ -12,10 +12,10 @@ use crate::reject::Reject;
 use skip::Skip;
 use writer::Writer;
 
-/// Reads a page that was decoded to text; `limit` bounds the text that comes out.
+/// Reads a page that was decoded to text; `limit` bounds the resulting text in bytes.
 ///
 /// # Errors
-/// Text beyond the limit.
+/// The text exceeds the limit.
 pub(crate) fn read(page: &str, limit: usize) -> Result<Document, Reject> {
     let mut emitter = DefaultEmitter::default();
     emitter.naively_switch_states(true);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn clutter_vanishes() {
+    fn clutter_is_removed() {
         let page = "<nav><a href=/>Home</a><nav>x</nav></nav><script>if (a<b) {'</p>'}</script><style>p{}</style>\
                     <svg><title>icon</title><text>x</text></svg><template><p>t</p></template><div hidden>h<div>i</div></div>\
                     <button>Go</button><noscript>enable</noscript><p>kept<!-- not --></p>";
@@ -111,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn clutter_that_is_not_closed_ends_where_the_content_begins() {
+    fn unclosed_clutter_ends_where_the_content_begins() {
         assert_eq!(text("<nav><a>Home</a><main><p>kept</main>"), "kept");
     }
 
     #[test]
-    fn tables_become_pipes_and_layout_tables_paragraphs() {
+    fn tables_become_pipe_tables_and_layout_tables_become_paragraphs() {
         let page = "<table><thead><tr><th>Name<th>Mail</thead><tr><td>Ann<td><p>a|b</p><p>c</p></table>";
         assert_eq!(text(page), "| Name | Mail |\n| --- | --- |\n| Ann | a\\|b c |");
         let layout = "<table><tr><td>side<td><h2>Head</h2><table><tr><td>a<td>b</table>text</table>after";
@@ -129,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn words_of_neighbouring_blocks_are_never_joined() {
+    fn words_of_adjacent_blocks_are_never_joined() {
         assert_eq!(text("<div>a</div><div>b<span>c</span> <i>d</i></div><dl><dt>e<dd>f</dl>"), "a\n\nbc d\n\ne\n\nf");
     }
 
     #[test]
-    fn broken_and_deep_markup_is_read_without_harm() {
+    fn broken_and_deep_markup_is_read_without_failure() {
         let deep = format!("{}x{}", "<div><ul><li>".repeat(50_000), "</table></h1>".repeat(1000));
         assert!(text(&deep).ends_with('x'));
         assert_eq!(text("</p></li></ul></td><p <b>a<"), "a<");

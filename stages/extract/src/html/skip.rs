@@ -1,8 +1,8 @@
-//! Which parts of a page are not its text: code, navigation, controls and what is marked hidden.
+//! The parts of a page that are not its text: code, navigation, controls and hidden elements.
 
 use html5gum::StartTag;
 
-/// Elements whose content is left out.
+/// Elements whose content is skipped.
 const CLUTTER: &[&[u8]] = &[
     b"audio",
     b"button",
@@ -26,24 +26,24 @@ const VOID: &[&[u8]] = &[
     b"area", b"base", b"br", b"col", b"embed", b"hr", b"img", b"input", b"link", b"meta", b"source", b"track", b"wbr",
 ];
 
-/// Where the content of a page begins: an element that was left open before ends here at the latest.
+/// Elements that begin the content of a page: an unclosed `<nav>` before them ends there.
 const CONTENT: &[&[u8]] = &[b"article", b"main"];
 
 /// The element being skipped, if any.
 #[derive(Debug, Default)]
 pub(super) struct Skip {
     name: Vec<u8>,
-    /// How many elements of that name are open.
+    /// Number of open elements of that name.
     depth: usize,
 }
 
 impl Skip {
-    /// Whether text is left out at this place.
+    /// Whether text is skipped at this position.
     pub(super) fn is_skipping(&self) -> bool {
         self.depth > 0
     }
 
-    /// Takes note of a start tag; true when it is part of what is left out.
+    /// Processes a start tag; true if it is skipped.
     pub(super) fn start(&mut self, tag: &StartTag<()>) -> bool {
         let name = tag.name.as_slice();
         let hidden = tag.attributes.contains_key(b"hidden".as_slice());
@@ -59,7 +59,7 @@ impl Skip {
         self.is_skipping()
     }
 
-    /// Takes note of an end tag; true when it is part of what is left out.
+    /// Processes an end tag; true if it is skipped.
     pub(super) fn end(&mut self, name: &[u8]) -> bool {
         let skipped = self.is_skipping();
         if skipped && self.name == name {

@@ -1,6 +1,6 @@
-//! The tables that are open while a page is read.
+//! The open table while a page is read.
 
-/// One table in the making.
+/// A table being read.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
@@ -14,7 +14,7 @@ impl Table {
         self.rows.push(Vec::new());
     }
 
-    /// Begins a cell, and a row if there is none.
+    /// Begins a cell, and a row if there is none yet.
     pub(super) fn cell(&mut self) {
         self.end_cell();
         if self.rows.is_empty() {
@@ -32,7 +32,7 @@ impl Table {
         }
     }
 
-    /// Adds text to the open cell; false when no cell is open.
+    /// Adds text to the open cell; false if no cell is open.
     pub(super) fn push(&mut self, text: &str) -> bool {
         match &mut self.cell {
             Some(cell) => {

@@ -1,17 +1,17 @@
-//! Turns the tags and text of a page into Markdown blocks.
+//! Converts the tags and text of a page to Markdown blocks.
 
 use super::table::Table;
 use crate::markdown::{Markdown, Marker};
 use crate::whitespace;
 
-/// A list that is open.
+/// An open list.
 #[derive(Debug)]
 enum List {
     Bullets,
     Numbers { next: u64 },
 }
 
-/// What the text at hand will become.
+/// The block that the current text belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
     Paragraph,
@@ -46,7 +46,7 @@ impl Default for Writer {
 }
 
 impl Writer {
-    /// Bytes of text so far.
+    /// The number of bytes of text so far.
     pub(super) fn len(&self) -> usize {
         self.markdown.len() + self.inline.len()
     }
@@ -58,7 +58,7 @@ impl Writer {
         self.markdown.finish()
     }
 
-    /// A start tag; `number` is where an ordered list begins.
+    /// Processes a start tag; `number` is the first number of an ordered list.
     pub(super) fn start(&mut self, name: &[u8], number: u64) {
         match name {
             b"br" => self.inline.push('\n'),
@@ -86,7 +86,7 @@ impl Writer {
             _ => {
                 if let Some(level) = heading_level(name) {
                     self.begin(Block::Heading(level));
-                    // A heading inside a cell: this table lays out a page.
+                    // A heading inside a cell: the table is used for page layout.
                     self.dissolve_table();
                 } else if is_block(name) {
                     self.flush();
@@ -95,17 +95,17 @@ impl Writer {
         }
     }
 
-    /// An end tag.
+    /// Processes an end tag.
     pub(super) fn end(&mut self, name: &[u8]) {
         match name {
             b"ul" | b"ol" | b"menu" => {
                 self.flush();
                 self.lists.pop();
-                self.block = self.resting_block();
+                self.block = self.default_block();
             }
             b"li" => {
                 self.flush();
-                self.block = self.resting_block();
+                self.block = self.default_block();
             }
             b"table" => {
                 self.flush();
@@ -123,7 +123,7 @@ impl Writer {
         }
     }
 
-    /// Text; white space collapses outside of `<pre>`.
+    /// Adds text; white space collapses outside of `<pre>`.
     pub(super) fn text(&mut self, text: &str) {
         if self.block == Block::Code {
             self.inline.push_str(text);
@@ -163,15 +163,15 @@ impl Writer {
         };
     }
 
-    /// What text without a tag of its own becomes at this place.
-    fn resting_block(&self) -> Block {
+    /// The block for text without a tag of its own at this position.
+    fn default_block(&self) -> Block {
         match self.lists.is_empty() {
             true => Block::Paragraph,
             false => Block::InItem,
         }
     }
 
-    /// Writes the text at hand as the block it belongs to.
+    /// Writes the current text as the block it belongs to.
     fn flush(&mut self) {
         let inline = std::mem::take(&mut self.inline);
         let text = match self.block {
@@ -190,7 +190,7 @@ impl Writer {
         }
         // An item keeps its marker until it has text: `<li><p>` is common.
         if !text.is_empty() || !matches!(self.block, Block::Item(_)) {
-            self.block = self.resting_block();
+            self.block = self.default_block();
         }
     }
 
@@ -200,7 +200,7 @@ impl Writer {
         }
     }
 
-    /// A table that holds headings or another table lays out a page: its cells are paragraphs.
+    /// Writes the cells as paragraphs: a table with headings or another table in it is used for page layout.
     fn dissolve_table(&mut self) {
         if let Some(table) = self.table.take() {
             for cell in table.into_cells() {
@@ -252,7 +252,7 @@ fn is_block(name: &[u8]) -> bool {
     BLOCKS.contains(&name)
 }
 
-/// Trims the space that stood around line breaks.
+/// Trims the spaces around line breaks.
 fn lines(text: &str) -> String {
     text.split('\n').map(|line| line.trim_matches(' ')).collect::<Vec<_>>().join("\n")
 }

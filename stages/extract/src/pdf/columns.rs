@@ -1,26 +1,26 @@
-//! Finds columns of running text and brings them into reading order.
+//! Finds columns of running text and puts them into reading order.
 //!
 //! A gutter is an edge where many lines begin and hardly any line crosses, with running text on both sides. Tables
 //! have such edges too, but their cells are short: they stay rows. Lines that cross the gutter (titles, wide figures)
-//! cut the page into bands; each band is read column by column.
+//! divide the page into bands; each band is read column by column.
 
 use super::layout::rows;
 use super::span::Span;
 
-/// Fewer lines than this make no column.
+/// The minimum number of lines of a column.
 const FEWEST_LINES: usize = 4;
-/// Lines of running text are this many font sizes long, on average; cells of a table are shorter.
+/// The minimum average length of lines of running text, in font sizes; table cells are shorter.
 const LINE_LENGTH: f64 = 9.0;
-/// Lines of running text fill this share of their column, on average.
+/// The minimum average share of their column that lines of running text fill.
 const FILLED: f64 = 0.55;
-/// At most this share of the spans may cross a gutter.
+/// The maximum share of spans that may cross a gutter.
 const CROSSING: f64 = 0.35;
-/// Columns within columns within columns: more are not columns.
+/// The maximum nesting of columns within columns.
 const DEEPEST: usize = 4;
-/// Edges that are tried for a gutter.
+/// The maximum number of edges to try as a gutter.
 const MOST_EDGES: usize = 24;
 
-/// Rows of spans in blocks: within a block from the top down, blocks in reading order.
+/// Blocks of rows of spans: blocks in reading order, rows within a block from top to bottom.
 pub(super) fn blocks(spans: Vec<Span>) -> Vec<Vec<Vec<Span>>> {
     let mut blocks = Vec::new();
     split(spans, DEEPEST, &mut blocks);
@@ -134,21 +134,21 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_side_by_side_are_columns() {
+    fn adjacent_long_lines_are_columns() {
         let blocks = blocks(grid(6, 220.0, 220.0));
         assert_eq!(blocks.iter().map(Vec::len).collect::<Vec<_>>(), [6, 6]);
         assert!(blocks[0].iter().flatten().all(|span| span.left < 300.0));
     }
 
     #[test]
-    fn short_cells_side_by_side_are_rows() {
+    fn adjacent_short_cells_are_rows() {
         assert_eq!(blocks(grid(6, 60.0, 60.0)).len(), 1);
         assert_eq!(blocks(grid(6, 220.0, 60.0)).len(), 1);
         assert_eq!(blocks(grid(3, 220.0, 220.0)).len(), 1);
     }
 
     #[test]
-    fn lines_across_the_gutter_cut_the_page_into_bands() {
+    fn lines_across_the_gutter_divide_the_page_into_bands() {
         let mut spans = grid(10, 220.0, 220.0);
         spans.push(span(50.0, 490.0, 720.0));
         spans.push(span(50.0, 490.0, 700.0 - 12.0 * 4.5));

@@ -1,4 +1,4 @@
-//! Follows a content stream as far as it shows text.
+//! Interprets the part of a content stream that shows text.
 
 use hayro_font::kurbo::Affine;
 use hayro_syntax::content::TypedIter;
@@ -14,14 +14,14 @@ use super::strings;
 use super::unpacked;
 use crate::reject::Reject;
 
-/// Content streams are this much larger than the text in them, or the file is not honest.
+/// Content streams may be this many times larger than the limit on text; ordinary files are well below that.
 const CONTENT_PER_TEXT: usize = 8;
-/// Forms may draw forms; deeper than this they draw themselves.
+/// The maximum nesting of forms within forms; deeper ones draw themselves.
 const DEEPEST_FORM: usize = 16;
-/// States may be saved; more than this are never restored.
+/// The maximum number of saved states; more are never restored.
 const MOST_STATES: usize = 512;
-/// Annotations that are hidden or not to be seen.
-const UNSEEN: u32 = 1 << 1 | 1 << 5;
+/// Flags of annotations that are not visible: Hidden and NoView.
+const INVISIBLE: u32 = 1 << 1 | 1 << 5;
 
 /// Reads the pages of one file.
 pub(super) struct Interpreter<'a> {
@@ -30,21 +30,21 @@ pub(super) struct Interpreter<'a> {
     limit: usize,
     /// The most bytes that one content stream may unpack to.
     most: usize,
-    /// Bytes of forms that may still be run: forms that draw forms could otherwise grow without bound.
+    /// Bytes of forms that may still be interpreted: forms that draw forms could otherwise grow without bound.
     budget: usize,
     spans: Spans,
-    /// How deep in forms.
+    /// The current nesting of forms.
     depth: usize,
-    /// How many pieces of marked content are open.
+    /// Number of open pieces of marked content.
     marks: usize,
     replacement: Option<Replacement>,
 }
 
-/// Marked content whose glyphs stand for other text.
+/// Marked content whose glyphs stand for another text.
 struct Replacement {
-    /// How many pieces of marked content were open, with this one.
+    /// Number of open pieces of marked content, this one included.
     mark: usize,
-    /// The text, until the first glyph is drawn: it goes there.
+    /// The text, until it has been placed at the first glyph.
     text: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// The text of a page, of its form fields and of its annotations, in the order it is drawn.
+    /// The text of a page, its form fields and its annotations, in drawing order.
     pub(super) fn page(&mut self, page: &Page<'a>) -> Result<Vec<Span>, Reject> {
         let contents = page.raw().get::<Object<'_>>(CONTENTS);
         let streams: Vec<Stream<'_>> = match contents {
@@ -195,12 +195,12 @@ impl<'a> Interpreter<'a> {
         done
     }
 
-    /// The appearance of an annotation, moved to where the annotation stands.
+    /// Draws the appearance of an annotation at the position of the annotation.
     fn annotation(&mut self, annotation: &Dict<'a>, resources: &Resources<'a>, page: Affine) -> Result<(), Reject> {
-        let unseen = annotation.get::<u32>(F).unwrap_or(0) & UNSEEN != 0;
+        let invisible = annotation.get::<u32>(F).unwrap_or(0) & INVISIBLE != 0;
         let kind = annotation.get::<Name<'_>>(SUBTYPE);
         let has_text = kind.is_some_and(|kind| matches!(kind.as_ref(), b"Widget" | b"FreeText" | b"Stamp"));
-        if unseen || !has_text {
+        if invisible || !has_text {
             return Ok(());
         }
         let appearance = match annotation.get::<Dict<'_>>(AP).and_then(|states| states.get::<Object<'_>>(N)) {

@@ -1,4 +1,4 @@
-//! Fonts as far as text needs them: which characters, how wide.
+//! The part of fonts that text needs: characters and widths.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -11,8 +11,8 @@ use hayro_syntax::object::{Dict, ObjectIdentifier};
 use super::unmapped::Unmapped;
 use crate::whitespace;
 
-/// A font with one empty glyph. It stands in for fonts that a file names without embedding them: their characters
-/// and widths come from the file and from built-in tables, and nothing is drawn here.
+/// A font with one empty glyph. It replaces fonts that a file names without embedding them: their characters and widths
+/// come from the file and from built-in tables, and nothing is drawn here.
 const BLANK: &[u8] = include_bytes!("blank.ttf");
 
 /// The fonts of one file.
@@ -23,7 +23,7 @@ pub(super) struct Fonts<'a> {
     faces: Vec<(ObjectIdentifier, Option<Rc<Face<'a>>>)>,
 }
 
-/// A font and what its dictionary says.
+/// A font and its dictionary.
 pub(super) struct Face<'a> {
     pub(super) font: Font<'a>,
     dict: Dict<'a>,
@@ -41,7 +41,7 @@ impl<'a> Fonts<'a> {
         }
     }
 
-    /// The font of a font dictionary; `None` when it is damaged.
+    /// The font of a font dictionary; `None` if it is damaged.
     pub(super) fn face(&mut self, dict: &Dict<'a>) -> Option<Rc<Face<'a>>> {
         let id = dict.obj_id();
         if let Some((_, face)) = self.faces.iter().find(|(known, _)| Some(*known) == id) {
@@ -55,7 +55,7 @@ impl<'a> Fonts<'a> {
 }
 
 impl Face<'_> {
-    /// Appends the characters that a code stands for; U+FFFD when nothing in the file says.
+    /// Appends the characters that a code stands for, or U+FFFD if the file does not specify any.
     pub(super) fn push_unicode(&self, code: u32, text: &mut String) {
         let glyph = self.font.glyph(self.font.map_code(code), code);
         let stated = match &glyph {
@@ -77,7 +77,8 @@ impl Face<'_> {
     }
 }
 
-/// Ligatures are written out: a word must be found however it was set. Control characters are no text.
+/// Appends a letter. Ligatures are written out, so that a word is found however it was typeset; control characters are
+/// not text.
 fn push_letter(letter: char, text: &mut String) {
     match letter {
         '\u{FB00}' => text.push_str("ff"),

@@ -1,15 +1,15 @@
-//! Lays the spans of a page out as lines of text.
+//! Arranges the spans of a page as lines of text.
 
 use super::columns;
 use super::span::{Direction, Span};
 
-/// How far baselines on one line may differ, in font sizes: superscripts stay on their line.
+/// How far baselines on one line may differ, in font sizes: superscripts belong to their line.
 const SAME_LINE: f64 = 0.45;
 /// A gap of this many font sizes on a line is a tab: the next cell of a table.
 const TAB: f64 = 1.5;
 /// A gap of this many font sizes on a line is a space.
 const SPACE: f64 = 0.15;
-/// Lines this much further apart than usual are different paragraphs.
+/// Lines this many times further apart than usual are different paragraphs.
 const PARAGRAPH: f64 = 1.35;
 
 /// A line of text.
@@ -20,7 +20,7 @@ pub(super) struct Line {
     size: f64,
 }
 
-/// The text of a page: each direction of text for itself, the most frequent first.
+/// The text of a page: each direction of text separately, the most frequent first.
 pub(super) fn text(spans: Vec<Span>) -> String {
     let mut directions: Vec<(usize, Vec<Span>)> = Vec::new();
     for direction in [Direction::Right, Direction::Up, Direction::Left, Direction::Down] {
@@ -32,11 +32,11 @@ pub(super) fn text(spans: Vec<Span>) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// Sorts spans into rows from the top down, each from left to right.
+/// Sorts spans into rows from top to bottom, each from left to right.
 pub(super) fn rows(mut spans: Vec<Span>) -> Vec<Vec<Span>> {
     spans.sort_by(|a, b| b.base.total_cmp(&a.base));
     let mut rows: Vec<Vec<Span>> = Vec::new();
-    // The baseline of a row is that of its largest text, not of a superscript that happens to come first.
+    // The baseline of a row is that of its largest text, not of a superscript that comes first.
     let (mut base, mut size) = (0.0, 0.0);
     for span in spans {
         match rows.last_mut() {
@@ -59,7 +59,7 @@ pub(super) fn rows(mut spans: Vec<Span>) -> Vec<Vec<Span>> {
     rows
 }
 
-/// The same text at the same place again: how some programs draw bold.
+/// Whether the same text is drawn again at the same place, as some programs do for bold.
 fn is_drawn_twice(last: &Span, next: &Span) -> bool {
     let near = 0.3 * last.size;
     last.text == next.text && (last.left - next.left).abs() < near && (last.base - next.base).abs() < near
@@ -95,7 +95,7 @@ fn paragraphs(blocks: &[Vec<Vec<Span>>]) -> String {
         if let Some(last) = last {
             let down = last.base - line.base;
             let apart = down > (usual * PARAGRAPH).max(last.size.min(line.size) * PARAGRAPH);
-            // Where a new column begins the lines go up: a paragraph may go on there.
+            // At the start of a new column the position moves up: a paragraph may continue there.
             text.push_str(if apart { "\n\n" } else { "\n" });
         }
         text.push_str(line.text.trim_start());
@@ -104,7 +104,7 @@ fn paragraphs(blocks: &[Vec<Vec<Span>>]) -> String {
     text
 }
 
-/// The median distance between lines that follow one another.
+/// The median distance between consecutive lines.
 fn usual_leading(blocks: &[Vec<Line>]) -> f64 {
     let mut steps: Vec<f64> = blocks
         .iter()

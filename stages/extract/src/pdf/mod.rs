@@ -1,7 +1,7 @@
 //! PDF to plain text: the text layer of every page in reading order, pages separated by form feeds.
 //!
-//! `hayro-syntax` finds the objects (also in damaged files) and decrypts them, `hayro-font` says which characters
-//! the glyphs are and how wide; what is here is the text half of a content stream and the layout of its lines.
+//! `hayro-syntax` finds the objects (even in damaged files) and decrypts them; `hayro-font` provides the characters and
+//! widths of glyphs. This module interprets the text operators of content streams and lays out the lines.
 
 mod columns;
 mod content;
@@ -20,10 +20,10 @@ use crate::kind::Kind;
 use crate::reject::Reject;
 use content::Interpreter;
 
-/// Reads a PDF; `limit` bounds the text that comes out and what is unpacked besides the pages themselves.
+/// Reads a PDF; `limit` bounds the resulting text in bytes, and eight times `limit` each content stream, unpacked.
 ///
 /// # Errors
-/// A damaged, encrypted or scanned file, or one with too much text.
+/// The file is damaged, encrypted or a scan, or has too much text.
 pub(crate) fn read(payload: Vec<u8>, limit: usize) -> Result<Document, Reject> {
     let pdf = Pdf::new(payload).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::InvalidEncryption) => Reject::PdfBroken,

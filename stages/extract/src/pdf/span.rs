@@ -2,16 +2,16 @@
 
 use hayro_font::kurbo::{Point, Vec2};
 
-/// A gap of this many times the font size is a space.
+/// A gap of this many font sizes is a space.
 const SPACE: f64 = 0.15;
-/// A gap beyond this ends a span: what follows may be another column or cell.
+/// A gap of more font sizes than this ends a span: what follows may be another column or cell.
 const APART: f64 = 1.0;
-/// A glyph this near to the one before is drawn twice.
+/// The same glyph again within this many font sizes is drawn twice.
 const TWICE: f64 = 0.1;
 /// How far a baseline may drift within a span, in font sizes.
 const DRIFT: f64 = 0.1;
 
-/// Which way text runs on the page.
+/// The direction in which text runs on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Direction {
     Right,
@@ -30,8 +30,8 @@ impl Direction {
         }
     }
 
-    /// Turns the page so that this direction runs to the right.
-    fn turn(self, point: Point) -> Point {
+    /// Rotates a point with the page so that this direction runs to the right.
+    fn rotate(self, point: Point) -> Point {
         match self {
             Self::Right => point,
             Self::Up => Point::new(point.y, -point.x),
@@ -41,14 +41,14 @@ impl Direction {
     }
 }
 
-/// A piece of text; places are on the page turned so that it runs to the right.
+/// A piece of text. Its coordinates are those of the page rotated so that the text runs to the right.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Span {
     pub(super) text: String,
     pub(super) direction: Direction,
     pub(super) left: f64,
     pub(super) right: f64,
-    /// The height of the baseline; larger is further up.
+    /// The position of the baseline; larger is further up.
     pub(super) base: f64,
     /// The font size.
     pub(super) size: f64,
@@ -59,13 +59,13 @@ pub(super) struct Span {
 pub(super) struct Place {
     /// Its origin.
     pub(super) from: Point,
-    /// Where the next glyph would stand.
+    /// The origin of the next glyph.
     pub(super) to: Point,
     /// The font size on the page.
     pub(super) size: f64,
 }
 
-/// The spans of a page in the order they are drawn.
+/// The spans of a page in drawing order.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     spans: Vec<Span>,
@@ -74,20 +74,20 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    /// Adds a glyph, to the last span if it goes on there.
+    /// Adds a glyph, to the last span if it continues that one.
     pub(super) fn push(&mut self, text: &str, place: Place) {
         let finite = [place.from.x, place.from.y, place.to.x, place.to.y].iter().all(|number| number.is_finite());
         if text.is_empty() || !finite || place.size <= 0.0 {
             return;
         }
-        // The same glyph at the same place again: how some programs draw bold.
+        // Some programs draw bold by drawing the same glyph again at the same place.
         let again = |(glyph, at): &(String, Point)| glyph == text && (place.from - *at).hypot() < TWICE * place.size;
         if self.last.as_ref().is_some_and(again) {
             return;
         }
         self.last = Some((text.to_owned(), place.from));
         let direction = Direction::of(place.to - place.from);
-        let (from, to) = (direction.turn(place.from), direction.turn(place.to));
+        let (from, to) = (direction.rotate(place.from), direction.rotate(place.to));
         if let Some(last) = self.spans.last_mut().filter(|last| last.direction == direction) {
             let size = last.size.max(place.size);
             let gap = from.x - last.right;
@@ -146,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn places_that_are_no_numbers_are_left_out() {
+    fn glyphs_at_non_finite_positions_are_left_out() {
         assert_eq!(spans(&[("a", f64::NAN, 0.0), ("b", f64::INFINITY, 0.0)]), []);
     }
 
     #[test]
-    fn text_that_runs_up_the_page_is_turned() {
+    fn text_that_runs_up_the_page_is_rotated() {
         let mut spans = Spans::default();
         spans.push("a", Place { from: Point::new(100.0, 20.0), to: Point::new(100.0, 25.0), size: 10.0 });
         let span = spans.into_vec().remove(0);

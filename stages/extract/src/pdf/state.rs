@@ -1,4 +1,4 @@
-//! The state that moves text across a page.
+//! The graphics and text state that determines where glyphs are placed.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use hayro_font::{Font, UNITS_PER_EM};
 use super::fonts::Face;
 use super::span::Place;
 
-/// The part of the graphics state that moves text.
+/// The part of the graphics state that affects text.
 #[derive(Clone)]
 pub(super) struct State<'a> {
     pub(super) ctm: Affine,
@@ -57,7 +57,7 @@ impl Cursor {
 
     pub(super) fn advance(&mut self, code: u32, length: usize, font: &Font<'_>, state: &State<'_>) {
         let advance = font.code_advance(code) / f64::from(UNITS_PER_EM) * state.size;
-        // Word space goes with the single byte 32, whatever it stands for.
+        // Word space applies to the single byte 32, whatever character that is.
         let space = state.letter_space + if code == 32 && length == 1 { state.word_space } else { 0.0 };
         match font.is_horizontal() {
             true => self.at *= Affine::translate(((advance.x + space) * state.stretch, 0.0)),

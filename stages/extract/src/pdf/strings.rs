@@ -1,6 +1,6 @@
 //! Text strings outside of content streams: titles and replacement texts.
 
-/// What PDFDocEncoding has at 0x80 to 0xA0, where Latin-1 has control characters.
+/// PDFDocEncoding from 0x80 to 0xA0, where Latin-1 has control characters.
 const PDF_DOC: [char; 33] = [
     '•',
     '†',
@@ -37,7 +37,7 @@ const PDF_DOC: [char; 33] = [
     '€',
 ];
 
-/// A text string: UTF-16 or UTF-8 by its mark, else PDFDocEncoding.
+/// Decodes a text string: UTF-16 or UTF-8 by its byte order mark, otherwise PDFDocEncoding.
 pub(super) fn decode(bytes: &[u8]) -> String {
     match bytes {
         [0xFE, 0xFF, rest @ ..] => {
@@ -58,7 +58,7 @@ fn pdf_doc(byte: u8) -> char {
     special.copied().unwrap_or(char::from(byte))
 }
 
-/// A title on one line; what programs write when they know none is no title.
+/// The title on one line; `None` for the placeholders that programs write if they have no title.
 pub(super) fn title(bytes: &[u8]) -> Option<String> {
     let text = decode(bytes);
     let title =
@@ -72,14 +72,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn titles_are_decoded_by_their_mark() {
+    fn titles_are_decoded_by_their_byte_order_mark() {
         assert_eq!(title(b"\xFE\xFF\0V\0e\0r\0t\0r\0a\0g\x20\xAC").as_deref(), Some("Vertrag€"));
         assert_eq!(title(b"\xEF\xBB\xBFcaf\xC3\xA9").as_deref(), Some("café"));
         assert_eq!(title(b" caf\xE9\r\nbar\0 \x85 \xA0").as_deref(), Some("café bar – €"));
     }
 
     #[test]
-    fn placeholders_are_no_titles() {
+    fn placeholders_are_not_titles() {
         assert_eq!(title(b"untitled"), None);
         assert_eq!(title(b"\xFE\xFF"), None);
     }

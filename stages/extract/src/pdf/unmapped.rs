@@ -1,5 +1,5 @@
-//! Characters of composite fonts that come without a table of characters: by the character collection of East Asian
-//! fonts, or by the table for typing that the embedded font brings along.
+//! Characters of composite fonts without a ToUnicode table: from the character collection of East Asian fonts, or from
+//! the character map of the embedded font.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,24 @@ use hayro_syntax::object::dict::keys::{CIDSYSTEMINFO, DESCENDANT_FONTS, ENCODING
 use hayro_syntax::object::{Array, Dict, Name, String as PdfString};
 use skrifa::{FontRef, MetadataProvider};
 
-/// What is known about the characters of one font.
+/// The characters of one font, as far as they can be derived.
 pub(super) struct Unmapped {
     collection: Option<Collection>,
     letters: BTreeMap<u32, char>,
 }
 
-/// A numbered set of characters, and how codes become its numbers.
+/// A numbered character collection, and the mapping from codes to its numbers.
 struct Collection {
     encoding: CMap,
     unicode: CMap,
 }
 
 impl Unmapped {
-    /// Looks at a font by its dictionary and any of its glyphs.
+    /// Reads the characters of a font from its dictionary and any of its glyphs.
     pub(super) fn new(dict: &Dict<'_>, glyph: &OutlineGlyph) -> Self {
         let composite = dict.contains_key(DESCENDANT_FONTS);
         let collection = Collection::new(dict);
-        // The glyphs of simple fonts have names, which were tried before.
+        // Glyphs of simple fonts have names, which have been tried already.
         let letters = match composite && collection.is_none() {
             true => letters(glyph).unwrap_or_default(),
             false => BTreeMap::new(),
@@ -34,7 +34,7 @@ impl Unmapped {
         Self { collection, letters }
     }
 
-    /// The characters of a code or, failing that, of its glyph.
+    /// The characters of a code or, without a collection, of its glyph.
     pub(super) fn unicode(&self, code: u32, glyph: GlyphId) -> Option<BfString> {
         match &self.collection {
             Some(collection) => collection.unicode(code),

@@ -1,4 +1,4 @@
-//! A bound on what content streams unpack to, checked before they are unpacked.
+//! A bound on the unpacked size of content streams, checked before they are unpacked.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,13 @@ use hayro_syntax::object::dict::keys::FILTER;
 use hayro_syntax::object::{Array, Name, Stream};
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 
-/// DEFLATE cannot do better than this; LZW comes near.
+/// The maximum ratio of DEFLATE; LZW comes close to it.
 const MOST_PER_BYTE: usize = 1032;
 
-/// Whether a stream surely unpacks to no more than `most` bytes, or is too damaged to tell.
+/// Whether a stream certainly unpacks to at most `most` bytes, or is too damaged to tell.
 ///
-/// The unpacking itself knows no bound. It is done here once more, bounded, for streams so large or packed so often
-/// that they could go beyond: ordinary pages are too small for that.
+/// The actual unpacking has no bound. Streams that are large enough, or packed often enough, to exceed `most` are
+/// therefore unpacked here first, with a bound; ordinary pages are too small for that.
 pub(super) fn fits(stream: &Stream<'_>, most: usize) -> bool {
     let filters = filters(stream);
     let mut data = stream.raw_data();
@@ -27,7 +27,7 @@ pub(super) fn fits(stream: &Stream<'_>, most: usize) -> bool {
                 Ok(unpacked) => data = Cow::Owned(unpacked),
                 Err(error) => return error.status != TINFLStatus::HasMoreOutput,
             },
-            // Other packing is rare for pages; one layer of it is bounded by the size of the file.
+            // Other compression is rare for pages; one layer of it is bounded by the size of the file.
             _ => return layers <= 1,
         }
     }

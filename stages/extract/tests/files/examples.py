@@ -1,7 +1,7 @@
-"""Makes the documents of examples/documents/input: pip install reportlab python-docx pikepdf pillow.
+"""Generates the documents in examples/documents/input. Needs: pip install reportlab python-docx pikepdf pillow.
 
 People, companies and accounts are invented: mail addresses and hosts are under example.com, phone numbers and
-addresses come from the ranges set aside for fiction and documentation, the card numbers are those for testing.
+addresses come from the ranges reserved for fiction and documentation, card numbers are test numbers.
 """
 
 import datetime
@@ -88,7 +88,7 @@ def agreement():
             "6.2 The law of England and Wales applies; the United Nations convention on the sale of goods does not. Disputes that "
             "the managing directors cannot settle within thirty days are decided by the courts of Hull."]),
     ]
-    # Numbers do not break across lines, as in a contract that somebody proofread.
+    # Numbers do not break across lines, as in a contract that has been proofread.
     clauses = [(heading, [unbroken(words) for words in paragraphs]) for heading, paragraphs in clauses]
     story = [
         Paragraph("SUPPLY AGREEMENT", title), Paragraph("No. HR-2031-0417", under),
@@ -192,7 +192,7 @@ def incident():
 
 
 def scan():
-    """Two photographed pages: letters that only an eye can read."""
+    """Two pages as images, without a text layer."""
     random.seed(7)
     sheet = canvas.Canvas(str(OUT / "broken-scan.pdf"), pagesize=A4, invariant=1)
     lines = ["DELIVERY NOTE 55-081", "", "6 x roller, fluted", "2 x bearing set", "", "received: M. Lindqvist", "+44 1632 960 188"]

@@ -1,7 +1,8 @@
-"""Makes the test documents beside it: pip install pikepdf fonttools msoffcrypto-tool; needs pdftotext for *.words.
+"""Generates the test documents in this folder. Needs: pip install pikepdf fonttools msoffcrypto-tool; pdftotext for
+*.words.
 
-Everything is drawn here, the one embedded font too, so that nobody else holds rights in the files. Object ids and
-dates are fixed as far as the tools allow; the encrypted files differ from run to run.
+Everything is drawn here, including the one embedded font, so that nobody else holds rights in the files. Object ids
+and dates are fixed as far as the tools allow; the encrypted files differ from run to run.
 """
 
 import io
@@ -44,7 +45,7 @@ def save(pdf, name, **how):
 
 
 def words(name):
-    """The words that pdftotext finds, sorted, as a second opinion."""
+    """Writes the words that pdftotext finds, sorted, for comparison."""
     done = subprocess.run(["pdftotext", "-q", HERE / name, "-"], capture_output=True, check=True)
     found = sorted(re.findall(r"\w+", done.stdout.decode().replace("\ufb04", "ffl")))
     if found:
@@ -62,7 +63,7 @@ def columns():
     ]
     pdf = Pdf.new()
     content = text(120, 780, "A title that crosses both of the columns", 18)
-    # Drawn line by line across the page, as some programs do: order alone must not decide.
+    # Drawn line by line across the page, as some programs do: drawing order must not decide.
     for row, (a, b) in enumerate(zip(left, right)):
         content += text(60, 730 - 14 * row, a) + text(310, 730 - 14 * row, b)
     content += text(120, 600, "A closing line that crosses both of the columns again")
@@ -136,7 +137,7 @@ def cid():
 
 
 def cjk():
-    """A Japanese font in an encoding of its time, named only or embedded, and never with a table of characters."""
+    """A Japanese font in a legacy encoding, only named or embedded, and without a ToUnicode table."""
     for name, embedded in (("cjk.pdf", False), ("cjk-embedded.pdf", True)):
         pdf = Pdf.new()
         descriptor = Dictionary(
@@ -162,7 +163,7 @@ def ligatures():
     font = Dictionary(
         Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica,
         Encoding=Dictionary(Type=Name.Encoding, BaseEncoding=Name.WinAnsiEncoding, Differences=differences))
-    # Kerned word by word without any space character, as TeX does; "bold" is drawn twice.
+    # Words are separated by kerning instead of space characters, as TeX does; "bold words" is drawn twice.
     content = b"BT /F 12 Tf 60 700 Td [(The)-300(o)20(\004ce)-320(\001lls)-300(\002ags,)-300(ba\005es)-300(and)-300(sta\003)] TJ ET\n"
     content += text(60, 680, "bold words", 12) + text(60, 680, "bold words", 12)
     page(pdf, content, {"/F": font})

@@ -1,24 +1,24 @@
-//! Artifacts that are single characters, or a few around one.
+//! Artifacts that consist of one or a few characters.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Artifact;
 use super::scripts::{
-    FLAG, is_pictograph, is_tag, is_variation_selector, parts_words_invisibly, region_length, shapes_with_joiners,
+    FLAG, is_pictograph, is_tag, is_variation_selector, region_length, separates_words_invisibly, shapes_with_joiners,
 };
 use crate::config::Switches;
 use crate::report::Report;
 use crate::rewrite::Rewrite;
 
-/// One replacement.
+/// The replacement of one artifact.
 struct Fix {
     artifact: Artifact,
     range: Range<usize>,
     with: &'static str,
 }
 
-/// Removes or replaces the artifacts that are switched on.
+/// Removes or replaces the enabled artifacts.
 pub(super) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report) -> Cow<'t, str> {
     let mut rewrite = Rewrite::new(text);
     let mut at = 0;
@@ -41,19 +41,19 @@ pub(super) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report
     rewrite.finish()
 }
 
-/// Bytes that need no second look: printable ASCII, line ends, tabs and form feeds.
+/// Whether a byte is certainly no artifact: printable ASCII, line feeds, tabs and form feeds.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n' | b'\t' | b'\x0c')
 }
 
-/// What is to be done about the character at `at`.
+/// What to do with the character at `at`.
 fn fix(text: &str, at: usize, c: char, rewrite: &Rewrite<'_>) -> Option<Fix> {
     let end = at + c.len_utf8();
     let before = rewrite.char_before(at);
     let after = text[end..].chars().next();
     let (artifact, range, with) = match c {
         '\r' if after == Some('\n') => return None,
-        // Other signs for a new line.
+        // Other line breaks.
         '\r' | '\u{b}' | '\u{85}' => (Artifact::Control, at..end, "\n"),
         '\u{1b}' => (Artifact::Control, at..end + terminal_sequence_length(&text[end..]), ""),
         '\u{fff9}'..='\u{fffb}' => (Artifact::Control, at..end, ""),
@@ -63,14 +63,14 @@ fn fix(text: &str, at: usize, c: char, rewrite: &Rewrite<'_>) -> Option<Fix> {
             (Artifact::Bidi, at..end, "")
         }
 
-        '\u{200b}' if [before, after].iter().flatten().any(|c| parts_words_invisibly(*c)) => return None,
+        '\u{200b}' if [before, after].iter().flatten().any(|c| separates_words_invisibly(*c)) => return None,
         '\u{200c}' | '\u{200d}' if before.is_some_and(shapes_with_joiners) => return None,
         '\u{200d}' if before.is_some_and(is_pictograph) && after.is_some_and(is_pictograph) => return None,
         '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}' => {
             (Artifact::ZeroWidth, at..end, "")
         }
         _ if is_tag(c) => (Artifact::ZeroWidth, at..end, ""),
-        // One may choose the form of the character before it; rows of them carry hidden text.
+        // One may select the form of the character before it; sequences of them carry hidden text.
         _ if is_variation_selector(c) && before.is_none_or(is_variation_selector) => (Artifact::ZeroWidth, at..end, ""),
 
         '\u{ad}' => (Artifact::SoftHyphens, at..end + used_break_length(before, &text[end..]), ""),
@@ -84,7 +84,7 @@ fn fix(text: &str, at: usize, c: char, rewrite: &Rewrite<'_>) -> Option<Fix> {
     Some(Fix { artifact, range, with })
 }
 
-/// The length of what follows the escape character in a sequence for colours and the like.
+/// The length of a terminal control sequence (colours and the like) after its escape character.
 fn terminal_sequence_length(rest: &str) -> usize {
     let Some(parameters) = rest.strip_prefix('[') else {
         return 0;
@@ -96,7 +96,7 @@ fn terminal_sequence_length(rest: &str) -> usize {
     }
 }
 
-/// A soft hyphen at the end of a line was in use: the line break within the word goes with it.
+/// The length of the line break after a soft hyphen that broke a word: it is removed together with the hyphen.
 fn used_break_length(before: Option<char>, rest: &str) -> usize {
     let Some(next_line) = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')) else {
         return 0;
@@ -107,11 +107,11 @@ fn used_break_length(before: Option<char>, rest: &str) -> usize {
     }
 }
 
-/// A ligature alone between two spaces is no word: extraction tore it out of one, as in "e ﬃ cient".
+/// Whether a ligature is alone between two spaces: extraction has split it from its word, as in "e ﬃ cient".
 fn stands_apart(before: Option<char>, text: &str, at: usize, end: usize) -> bool {
     let left = text[..at].strip_suffix(' ').is_some_and(|left| left.ends_with(char::is_alphabetic));
     let right = text[end..].strip_prefix(' ').is_some_and(|right| right.starts_with(char::is_lowercase));
-    // The space must still be there: it may have gone with the ligature before.
+    // The space must still exist: it may have been removed with the previous ligature.
     left && right && before == Some(' ')
 }
 
@@ -135,19 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_go_and_layout_stays() {
+    fn control_characters_are_removed_and_layout_stays() {
         assert_eq!(clean("a\0b\x07c\x7fd\u{9d}e\u{fffb}"), "abcde");
         assert_eq!(clean("a\tb\nc\r\nd\x0ce"), "a\tb\nc\r\nd\x0ce");
         assert_eq!(clean("a\rb\x0bc\u{85}d\r\r\n"), "a\nb\nc\nd\n\r\n");
     }
 
     #[test]
-    fn terminal_sequences_go_as_a_whole() {
+    fn terminal_sequences_are_removed_as_a_whole() {
         assert_eq!(clean("\x1b[1;31mred\x1b[0m \x1b[2K\x1b]x \x1b[é"), "red ]x [é");
     }
 
     #[test]
-    fn characters_without_width_go() {
+    fn zero_width_characters_are_removed() {
         assert_eq!(clean("\u{feff}j\u{200b}o\u{200c}h\u{200d}n\u{2060}@x"), "john@x");
     }
 
@@ -176,18 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn one_variation_selector_stays_and_rows_of_them_go() {
+    fn one_variation_selector_stays_and_more_are_removed() {
         assert_eq!(clean("☺\u{fe0f} 葛\u{e0100}"), "☺\u{fe0f} 葛\u{e0100}");
         assert_eq!(clean("a\u{fe01}\u{e0121}\u{e0133}b"), "a\u{fe01}b");
     }
 
     #[test]
-    fn controls_of_direction_go() {
+    fn bidi_controls_are_removed() {
         assert_eq!(clean("if \u{202e}admin\u{202c} \u{2066}x\u{2069}\u{200f}"), "if admin x");
     }
 
     #[test]
-    fn soft_hyphens_go_and_take_their_line_break_along() {
+    fn soft_hyphens_are_removed_with_their_line_break() {
         assert_eq!(
             clean("Donau\u{ad}dampf exam\u{ad}\nple exam\u{ad}\r\nple end\u{ad}\n- x"),
             "Donaudampf example example end\n- x"
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn torn_ligatures_are_put_back() {
+    fn split_ligatures_are_rejoined() {
         assert_eq!(clean("e ﬃ cient con ﬁ guration"), "efficient configuration");
         assert_eq!(clean("S. 3 ﬀ und oﬀ the con ﬁ Guration"), "S. 3 ff und off the con fi Guration");
         assert_eq!(clean("a ﬁ ﬁ b"), clean(&clean("a ﬁ ﬁ b")));

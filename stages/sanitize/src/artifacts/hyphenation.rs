@@ -6,12 +6,12 @@ use super::Artifact;
 use crate::report::Report;
 use crate::rewrite::Rewrite;
 
-/// After these the hyphen belongs to the word: "Ein- und Ausgabe", "pre- and postwar".
+/// Before these words the hyphen belongs to the first word: "Ein- und Ausgabe", "pre- and postwar".
 const CONJUNCTIONS: [&str; 14] =
     ["und", "oder", "bzw", "sowie", "and", "or", "to", "et", "ou", "y", "o", "e", "en", "of"];
 
-/// Joins broken words. Both parts must be of two letters or more, and small at the break; what was a compound with a
-/// hyphen of its own loses it, which is why this is off unless asked for.
+/// Joins broken words. Both parts must have at least two letters, lower-case at the break. A compound that has a hyphen
+/// of its own loses it, which is why this is off by default.
 pub(super) fn remove<'t>(text: &'t str, report: &mut Report) -> Cow<'t, str> {
     let mut rewrite = Rewrite::new(text);
     for line_end in memchr::memchr_iter(b'\n', text.as_bytes()) {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn other_hyphens_at_line_ends_stay() {
+    fn other_hyphens_at_the_end_of_a_line_stay() {
         for text in [
             "Ein-\nund Ausgabe",
             "Anglo-\nSaxon",
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conjunction_that_goes_on_is_a_part_of_a_word() {
+    fn a_conjunction_that_continues_is_part_of_a_word() {
         assert_eq!(clean("aben-\nund-\nlich"), "abenundlich");
     }
 }

@@ -1,4 +1,4 @@
-//! Removes what layout and encoding left in a text, and characters that nobody sees.
+//! Removes leftovers of layout and encoding from a text, and invisible characters.
 
 mod characters;
 mod hyphenation;
@@ -10,14 +10,14 @@ use std::borrow::Cow;
 use crate::config::Switches;
 use crate::report::Report;
 
-/// One sort of artifact.
+/// One kind of artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Artifact {
     /// Control characters and terminal sequences.
     Control,
     /// Characters without width, tags and stray variation selectors.
     ZeroWidth,
-    /// Controls of the writing direction.
+    /// Controls of the text direction.
     Bidi,
     /// Soft hyphens.
     SoftHyphens,
@@ -54,7 +54,8 @@ impl Artifact {
     }
 }
 
-/// The text without the artifacts that are switched on. Characters go first: they hide words and lines from the rest.
+/// The text without the enabled artifacts. Characters are removed first, because they hide words and lines from the
+/// other steps.
 pub(crate) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report) -> Cow<'t, str> {
     let mut clean = characters::remove(text, switches, report);
     if switches.removes(Artifact::RunningLines) {
@@ -66,7 +67,7 @@ pub(crate) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report
     clean
 }
 
-/// The next step on a text that may be a copy already.
+/// Applies the next step to a text that may already be a copy.
 fn then<'t>(text: Cow<'t, str>, step: impl FnOnce(&str) -> Cow<'_, str>) -> Cow<'t, str> {
     match step(&text) {
         Cow::Borrowed(_) => text,

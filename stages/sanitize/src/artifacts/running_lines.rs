@@ -1,4 +1,4 @@
-//! Running headers and footers: lines that most pages repeat at the same place, page numbers aside.
+//! Running headers and footers: lines that repeat in the same place on most pages, except for page numbers.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use super::Artifact;
 use crate::report::Report;
 use crate::rewrite::Rewrite;
 
-/// How many lines from the top and from the bottom of a page can be running lines.
+/// How many lines at the top and at the bottom of a page can be running lines.
 const REACH: usize = 3;
-/// Fewer pages do not show what is repeated and what is said twice.
+/// With fewer pages, a running line cannot be distinguished from a coincidence.
 const MIN_PAGES: usize = 3;
 
-/// A place on a page, counted over the lines that are not blank.
+/// A place on a page, counted in lines that are not blank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     FromTop(usize),
@@ -23,7 +23,7 @@ enum Place {
 /// A line near the edge of a page.
 struct Line {
     page: usize,
-    /// Its bytes in the text, the line end included.
+    /// Its bytes in the text, including the line break.
     range: Range<usize>,
     numbers: Vec<u64>,
 }
@@ -53,7 +53,7 @@ pub(super) fn remove<'t>(text: &'t str, report: &mut Report) -> Cow<'t, str> {
             ranges.extend(lines.into_iter().map(|line| line.range));
         }
     }
-    // On a short page one line is near both edges.
+    // On a short page a line can be near both edges.
     ranges.sort_by_key(|range| range.start);
     ranges.dedup();
     let mut rewrite = Rewrite::new(text);
@@ -64,7 +64,7 @@ pub(super) fn remove<'t>(text: &'t str, report: &mut Report) -> Cow<'t, str> {
     rewrite.finish()
 }
 
-/// The lines of a page that are not blank, as ranges of the whole text.
+/// The non-blank lines of a page, as ranges in the whole text.
 fn lines(page: &str, start: usize) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
     let mut at = start;
@@ -83,7 +83,7 @@ fn edges(lines: &[Range<usize>]) -> impl Iterator<Item = (Place, Range<usize>)> 
     top.chain(bottom.map(|(depth, line)| (Place::FromBottom(depth), line)))
 }
 
-/// The line with "#" for each number and one space for any, and the numbers.
+/// The line with "#" for each number and a single space for white space, and the numbers.
 fn pattern(line: &str) -> (String, Vec<u64>) {
     let mut pattern = String::new();
     let mut numbers = Vec::new();
@@ -112,8 +112,8 @@ fn pattern(line: &str) -> (String, Vec<u64>) {
     (pattern, numbers)
 }
 
-/// Keeps the lines whose numbers behave like those of running lines: each stays the same or counts the pages. Totals
-/// and dates at the foot of each page do neither.
+/// Keeps the lines whose numbers behave like those of running lines: each is constant or counts the pages. Totals and
+/// dates at the foot of each page do neither.
 fn keep_consistent(lines: &mut Vec<Line>) {
     let columns = lines.first().map_or(0, |line| line.numbers.len());
     for column in 0..columns {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_and_footers_go_and_pages_stay() {
+    fn headers_and_footers_are_removed_and_pages_stay() {
         let pages = [
             "Annual Report\n\nIt begins.\nMore.\nEven more.\n\nPage 1 of 4\n",
             "Annual Report\n\nIt goes on.\nOn and on.\n\nPage 2 of 4\n",
@@ -167,19 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn bare_page_numbers_go() {
+    fn bare_page_numbers_are_removed() {
         assert_eq!(clean(&["a\n7", "b\n8", "c\n9"]), ["a\n", "b\n", "c\n"]);
     }
 
     #[test]
-    fn numbers_within_a_word_count_on_their_own() {
+    fn numbers_within_a_word_count_separately() {
         assert_eq!(clean(&["a\np1/3", "b\np2/3", "c\np3/3"]), ["a\n", "b\n", "c\n"]);
         let chapters = ["a\n1.7", "b\n2.3", "c\n4.1"];
         assert_eq!(clean(&chapters), chapters);
     }
 
     #[test]
-    fn a_title_page_without_the_header_does_not_save_it() {
+    fn a_header_is_removed_even_if_the_title_page_has_none() {
         assert_eq!(
             clean(&["Title", "H\na", "H\nb", "H\nc"]),
             ["Title", "a\n", "b\n", "c\n"].map(|page| page.trim_end())
@@ -195,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn two_pages_show_nothing() {
+    fn two_pages_are_too_few() {
         let pages = ["H\na", "H\nb"];
         assert_eq!(clean(&pages), pages);
     }
 
     #[test]
-    fn lines_of_half_the_pages_and_lines_within_pages_stay() {
+    fn lines_on_half_of_the_pages_and_lines_within_pages_stay() {
         let half = ["H\na", "H\nb", "H\nc", "d\n1x", "e\nx2", "f\nx3x"];
         assert_eq!(clean(&half), half);
         let within = ["a\nb\nc\nsame\nd\ne\nf", "g\nh\ni\nsame\nj\nk\nl", "m\nn\no\nsame\np\nq\nr"];
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn text_without_form_feeds_is_not_touched() {
+    fn text_without_form_feeds_is_unchanged() {
         let text = "H\na\nH\nb\nH\nc\n";
         assert!(matches!(remove(text, &mut Report::default()), Cow::Borrowed(_)));
     }

@@ -1,6 +1,6 @@
-//! Where invisible characters have a meaning: emoji sequences and scripts that need joiners.
+//! Where invisible characters are meaningful: emoji sequences and scripts that need joiners.
 
-/// A joiner after this character can change how it is written: Arabic and its relatives, the scripts of India and of
+/// Whether a joiner after this character can change its shape: Arabic and related scripts, the scripts of India and
 /// South-East Asia, Mongolian.
 pub(super) fn shapes_with_joiners(c: char) -> bool {
     matches!(c,
@@ -17,8 +17,8 @@ pub(super) fn shapes_with_joiners(c: char) -> bool {
         | '\u{1e900}'..='\u{1e95f}')
 }
 
-/// Scripts without spaces, where a space of no width parts words: Thai, Lao, Tibetan, Burmese, Khmer, Tai and Cham.
-pub(super) fn parts_words_invisibly(c: char) -> bool {
+/// Scripts without spaces, where a zero-width space separates words: Thai, Lao, Tibetan, Burmese, Khmer, Tai and Cham.
+pub(super) fn separates_words_invisibly(c: char) -> bool {
     matches!(c,
         '\u{e00}'..='\u{fff}'
         | '\u{1000}'..='\u{109f}'
@@ -28,7 +28,7 @@ pub(super) fn parts_words_invisibly(c: char) -> bool {
         | '\u{aa00}'..='\u{aadf}')
 }
 
-/// A picture that joiners can put together with others; the marks that may follow one are included.
+/// A pictograph that joiners can combine with others, or a mark that may follow one.
 pub(super) fn is_pictograph(c: char) -> bool {
     matches!(c,
         '\u{2190}'..='\u{21ff}'
@@ -43,17 +43,17 @@ pub(super) fn is_variation_selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// The black flag, which tags turn into the flag of a region.
+/// The black flag, which tag characters turn into the flag of a region.
 pub(super) const FLAG: char = '\u{1f3f4}';
 const LAST_TAG: char = '\u{e007f}';
-/// Region tags have up to six letters, as in "gbsct".
+/// A region has at most six tag characters, as in "gbsct".
 const MAX_TAGS: usize = 6;
 
 pub(super) fn is_tag(c: char) -> bool {
     matches!(c, '\u{e0000}'..=LAST_TAG)
 }
 
-/// The length in bytes of the tags at the front of `text` that make a flag of a region; `None` for any other tags.
+/// The length in bytes of the tags at the start of `text` that form the flag of a region; `None` for any other tags.
 pub(super) fn region_length(text: &str) -> Option<usize> {
     let (tags, _) = text.split_once(LAST_TAG)?;
     let named = tags.chars().take(MAX_TAGS + 1).filter(|c| is_tag(*c)).count();

@@ -1,6 +1,6 @@
-//! What may stand directly before and after a find, and which word announces it.
+//! What may come directly before and after a match, and which words announce it.
 
-/// Letters, digits and "_" of the alphabets that put spaces between words. Ideographs, for example, end a number.
+/// Letters, digits and "_" of alphabets with spaces between words. An ideograph, for example, ends a number.
 pub(super) fn is_word(c: char) -> bool {
     match c {
         '_' => true,
@@ -10,7 +10,7 @@ pub(super) fn is_word(c: char) -> bool {
     }
 }
 
-/// Nothing before `at` makes what follows a part of something longer: no word, no `word-`, no `digit.`.
+/// Whether a match can begin at `at`: nothing before it (a word, `word-`, `digit.`) makes it part of something longer.
 pub(super) fn opens(text: &str, at: usize) -> bool {
     let mut before = text[..at].chars().rev();
     match before.next() {
@@ -21,7 +21,7 @@ pub(super) fn opens(text: &str, at: usize) -> bool {
     }
 }
 
-/// Nothing after `end` makes what precedes a part of something longer: no word, no `-word`, no `.digit`.
+/// Whether a match can end at `end`: nothing after it (a word, `-word`, `.digit`) makes it part of something longer.
 pub(super) fn closes(text: &str, end: usize) -> bool {
     let mut after = text[end..].chars();
     match after.next() {
@@ -32,13 +32,13 @@ pub(super) fn closes(text: &str, end: usize) -> bool {
     }
 }
 
-/// How far back an announcing word is looked for, in bytes.
+/// How far back to look for an announcing phrase, in bytes.
 const REACH: usize = 48;
 
-/// Words between the announcing one and the find, as in "phone number is".
+/// Words between the announcing phrase and the match, as in "phone number is".
 const FILLERS: [&str; 8] = ["number", "numbers", "nummer", "no", "nr", "num", "is", "are"];
 
-/// The words directly before `at` are one of `phrases` (in lower case), as in `Tel. no.: ` or `"phone": "`.
+/// Whether one of `phrases` (in lower case) comes directly before `at`, as in `Tel. no.: ` or `"phone": "`.
 pub(super) fn announced(text: &str, at: usize, phrases: &[&str]) -> bool {
     let start = (at.saturating_sub(REACH)..=at).find(|start| text.is_char_boundary(*start)).unwrap_or(at);
     let window = text[start..at].to_lowercase();
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_what_joins_words_are_no_boundary() {
+    fn words_and_characters_that_join_words_are_not_boundaries() {
         for text in ["x7", "_7", "ä7", "a-7", "1.7"] {
             assert!(!opens(text, text.len() - 1), "{text}");
         }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_stands_directly_before() {
+    fn an_announcement_comes_directly_before() {
         let phrases = ["phone", "social security"];
         for text in
             ["Phone: ", "\"home_phone\": \"", "phone number is ", "PHONE NO. ", "Social Security Number: ", "(phone "]

@@ -1,12 +1,12 @@
-//! Payment cards: the prefix of a known issuer with a length that issuer has, a valid check digit (Luhn), and one of
-//! the groupings that are printed on cards.
+//! Payment cards: the prefix of a known issuer with a length that this issuer uses, a valid check digit (Luhn), and one
+//! of the groupings that are printed on cards.
 
 use super::boundary::closes;
 use super::groups::{Bracket, Group, Separator, all_separated_by, digit_count, digits, has_lengths};
 
-/// The end of the card number that the groups begin with.
+/// The end of the card number at the start of the groups.
 pub(super) fn end(text: &str, groups: &[Group<'_>]) -> Option<usize> {
-    // What follows after a space may be something else, such as the expiry date: the longest number that fits wins.
+    // What follows after a space may be something else, such as the expiry date: use the longest number that fits.
     (1..=groups.len().min(5)).rev().map(|count| &groups[..count]).find_map(|number| {
         let end = number.last()?.end;
         (is_grouped(number) && is_issued(number) && passes_luhn(number) && closes(text, end)).then_some(end)
@@ -33,7 +33,7 @@ fn is_issued(number: &[Group<'_>]) -> bool {
     }
     let prefix = digits(number).take(6).fold(0, |value, digit| 10 * value + digit);
     match prefix {
-        // Visa. The old 13 digits are also the form of article numbers, which are far more common by now.
+        // Visa. The old 13-digit numbers look like article numbers (EAN-13), which are far more common today.
         400_000..=499_999 => matches!(length, 16 | 19) || (length == 13 && !is_article_number(number)),
         // Mastercard.
         510_000..=559_999 | 222_100..=272_099 => length == 16,
@@ -76,7 +76,7 @@ fn passes_luhn(number: &[Group<'_>]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// The check digit of EAN-13 fits.
+/// Whether the check digit of EAN-13 is valid.
 fn is_article_number(number: &[Group<'_>]) -> bool {
     let sum: u32 =
         digits(number).enumerate().map(|(place, digit)| if place % 2 == 0 { digit } else { 3 * digit }).sum();
@@ -139,16 +139,16 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_only_look_like_cards_are_left() {
+    fn numbers_that_only_look_like_cards_are_not_found() {
         for text in [
             "4012888888881882",    // check digit
             "4012-8888-8888-1882", // check digit
-            "1220000000000003",    // no issuer
+            "1220000000000003",    // unknown issuer
             "0000000000000000",
             "40128888888818",      // length
             "4012 8888-8888 1881", // mixed separators
             "40 12888 888881 881", // grouping
-            "4012888888881881-77", // goes on
+            "4012888888881881-77", // continues
             "4012888888881881.5",  // a fraction
             "4012888888881881a",   // within a word
             "4006381333931",       // article number
@@ -159,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn an_old_card_that_is_also_an_article_number_is_left() {
-        // Both checks fit: the price of leaving article numbers alone.
+    fn an_old_card_that_is_also_an_article_number_is_not_found() {
+        // Both check digits are valid: the price of not matching article numbers.
         assert_eq!(found("4000000000006"), None);
         assert_eq!(found("4222222222222"), Some("4222222222222"));
     }

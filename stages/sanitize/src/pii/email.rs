@@ -1,11 +1,11 @@
-//! E-mail addresses, also with the "@" as "%40" as in a query string.
+//! E-mail addresses, including those with "%40" for "@", as in a query string.
 
 use std::ops::Range;
 
 use super::boundary::is_word;
 use crate::kind::Kind;
 
-/// Reports the addresses. Every "@" is a candidate: what is left and right of it is read as far as it fits.
+/// Reports the addresses. Every "@" is a candidate: the text to its left and right is read as far as it fits.
 pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
     let bytes = text.as_bytes();
     let mut from = 0;
@@ -27,14 +27,14 @@ pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
     }
 }
 
-/// Where the part before the "@" begins; the length of the text when there is none.
+/// Where the part before the "@" begins; the length of the text if there is none.
 fn local_start(before: &str) -> usize {
     let is_local = |c: char| is_word(c) || matches!(c, '.' | '%' | '+' | '-' | '\'');
     let run = before.rsplit(|c| !is_local(c)).next().unwrap_or_default();
     before.len() - run.trim_start_matches(|c| !is_word(c)).len()
 }
 
-/// The end of the longest domain name that begins at `start`: labels with dots between, the last one of letters.
+/// The end of the longest domain name that begins at `start`: labels separated by dots, the last one all letters.
 fn domain_end(text: &str, start: usize) -> Option<usize> {
     let mut end = None;
     let mut label_start = start;
@@ -69,7 +69,7 @@ fn top_level(label: &str) -> Option<usize> {
     fits.then_some(letters.len())
 }
 
-/// `icon@2x.png` is a file.
+/// Whether the match is a file name such as `icon@2x.png`.
 fn is_scaled_image(domain: &str) -> bool {
     let bytes = domain.as_bytes();
     bytes.len() > 3 && bytes[0].is_ascii_digit() && bytes[1] == b'x' && bytes[2] == b'.'
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_found_in_all_their_shapes() {
+    fn addresses_are_found_in_all_forms() {
         for address in [
             "info@presidio.site",
             "first.last+tag@mail.example.co.uk",
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_surrounds_an_address_stays() {
+    fn the_text_around_an_address_is_not_part_of_it() {
         assert_eq!(found("mailto:joe@example.com?subject=x"), ["joe@example.com"]);
         assert_eq!(found("email='joe@example.com'"), ["joe@example.com"]);
         assert_eq!(found("..joe@example.com..."), ["joe@example.com"]);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_has_an_at_sign_is_left() {
+    fn text_that_only_has_an_at_sign_is_not_found() {
         for text in [
             "info@presidio.",
             "@handle",

@@ -1,11 +1,11 @@
-//! Digits in groups, as numbers are written for people: `(030) 123-45 67`.
+//! Digits in groups, as in numbers written for humans: `(030) 123-45 67`.
 
-/// Longest number in groups that any kind has, and one more to see that it goes on.
+/// The most groups that a number of any kind has, plus one to detect that it continues.
 const MAX_GROUPS: usize = 9;
-/// A longer run of digits is no group but a number of another sort.
+/// A longer run of digits is not a group but another kind of number.
 const MAX_DIGITS: usize = 19;
 
-/// What stands between a group and the one before it.
+/// What separates a group from the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Separator {
     /// Nothing but brackets.
@@ -17,7 +17,7 @@ pub(super) enum Separator {
     Slash,
 }
 
-/// Whether a group stands in brackets.
+/// Whether a group is in brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Bracket {
     #[default]
@@ -29,21 +29,21 @@ pub(super) enum Bracket {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Group<'a> {
     pub(super) digits: &'a str,
-    /// The end in the text, a closing bracket included.
+    /// The end in the text, after the closing bracket if any.
     pub(super) end: usize,
-    /// Before this group; `Tight` for the first.
+    /// The separator before this group; `Tight` for the first.
     pub(super) separator: Separator,
     pub(super) bracket: Bracket,
 }
 
-/// The groups that begin at one place.
+/// The consecutive groups that begin at one position.
 pub(super) struct Groups<'a> {
     list: [Group<'a>; MAX_GROUPS],
     count: usize,
 }
 
 impl<'a> Groups<'a> {
-    /// Reads groups from `at` on, where a digit or an opening bracket stands.
+    /// Reads groups from `at`, the position of a digit or an opening bracket.
     pub(super) fn read(text: &'a str, at: usize) -> Self {
         let mut groups = Self { list: [Group::default(); MAX_GROUPS], count: 0 };
         let mut next = Some((Separator::Tight, at));
@@ -66,7 +66,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// How many digits the groups have together.
+/// The total number of digits of the groups.
 pub(super) fn digit_count(groups: &[Group<'_>]) -> usize {
     groups.iter().map(|group| group.digits.len()).sum()
 }
@@ -76,12 +76,12 @@ pub(super) fn digits<'g>(groups: &'g [Group<'_>]) -> impl DoubleEndedIterator<It
     groups.iter().flat_map(|group| group.digits.bytes()).map(|byte| u32::from(byte - b'0'))
 }
 
-/// The lengths of the groups are these.
+/// Whether the groups have these lengths.
 pub(super) fn has_lengths(groups: &[Group<'_>], lengths: &[usize]) -> bool {
     groups.iter().map(|group| group.digits.len()).eq(lengths.iter().copied())
 }
 
-/// All groups after the first have this separator.
+/// Whether all groups after the first have this separator.
 pub(super) fn all_separated_by(groups: &[Group<'_>], separator: Separator) -> bool {
     groups.iter().skip(1).all(|group| group.separator == separator)
 }
@@ -105,7 +105,7 @@ fn read_group(text: &str, at: usize, separator: Separator) -> Option<Group<'_>> 
     Some(Group { digits: &text[start..start + length], end, separator, bracket })
 }
 
-/// The separator at `at` and where the next group begins: a sign, spaced or not, or one space.
+/// The separator at `at`, and where the next group begins: a sign with or without spaces around it, or one space.
 fn read_separator(text: &str, at: usize) -> Option<(Separator, usize)> {
     let rest = &text[at..];
     let bare = rest.strip_prefix([' ', '\u{a0}', '\u{202f}']).unwrap_or(rest);
@@ -117,12 +117,12 @@ fn read_separator(text: &str, at: usize) -> Option<(Separator, usize)> {
         _ => (Separator::Tight, bare),
     };
     let next = text.len() - after.len();
-    // Without a sign, only a bracket parts two groups.
-    let parted = separator != Separator::Tight || after.starts_with('(') || text[..at].ends_with(')');
-    (parted && after.starts_with(|c: char| c == '(' || c.is_ascii_digit())).then_some((separator, next))
+    // Without a sign, only a bracket separates two groups.
+    let separated = separator != Separator::Tight || after.starts_with('(') || text[..at].ends_with(')');
+    (separated && after.starts_with(|c: char| c == '(' || c.is_ascii_digit())).then_some((separator, next))
 }
 
-/// What follows the sign at the front of `bare`; a space before it needs one behind it.
+/// The text after the sign at the start of `bare`; a space before the sign requires one after it.
 fn after_sign<'a>(rest: &'a str, bare: &'a str) -> &'a str {
     let mut chars = bare.chars();
     chars.next();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_read_with_what_parts_them() {
+    fn groups_are_read_with_their_separators() {
         use Bracket::{Around, Without};
         use Separator::{Dash, Dot, Slash, Space, Tight};
         assert_eq!(
@@ -173,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_of_digits_is_no_group() {
+    fn a_long_run_of_digits_is_not_a_group() {
         assert!(shape(&"1".repeat(20)).is_empty());
         assert_eq!(shape(&"1".repeat(19)).len(), 1);
     }
 
     #[test]
-    fn endless_groups_are_cut() {
+    fn the_number_of_groups_is_bounded() {
         assert_eq!(shape(&"1 ".repeat(50)).len(), MAX_GROUPS);
     }
 }

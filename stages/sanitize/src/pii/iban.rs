@@ -1,8 +1,8 @@
-//! International bank account numbers: country, length of that country and check digits (modulo 97) must fit.
+//! International bank account numbers: country, length for that country and check digits (modulo 97) must be valid.
 
 use super::boundary::is_word;
 
-/// Length by country, from the registry of SWIFT.
+/// Length by country, from the SWIFT registry.
 const LENGTHS: [(&[u8; 2], usize); 89] = [
     (b"AD", 24),
     (b"AE", 23),
@@ -95,7 +95,7 @@ const LENGTHS: [(&[u8; 2], usize); 89] = [
     (b"YE", 30),
 ];
 
-/// The end of the number that begins at `at`: no blank within the first four characters, single blanks or dashes after.
+/// The end of the number that begins at `at`: no space within the first four characters, single spaces or dashes later.
 pub(super) fn end(text: &str, at: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let [a, b, c, d, ..] = bytes[at..] else { return None };
@@ -105,17 +105,17 @@ pub(super) fn end(text: &str, at: usize) -> Option<usize> {
     let country = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
     let index = LENGTHS.binary_search_by_key(&&country, |(country, _)| country).ok()?;
     let (_, length) = LENGTHS[index];
-    // The check says enough: what else it is glued to does not matter.
+    // Only a word directly before the number rules it out: the check digits are evidence enough.
     if text[..at].ends_with(is_word) {
         return None;
     }
-    // The check runs over the number with its first four characters moved to the end.
+    // The check is computed over the number with its first four characters moved to the end.
     let (remainder, end) = check(text, at + 4, length - 4, 0)?;
     let (remainder, _) = check(text, at, 4, remainder)?;
     (remainder == 1 && !text[end..].starts_with(is_word)).then_some(end)
 }
 
-/// Carries the remainder on over `count` characters; gives it with the end of the last one.
+/// Continues the remainder over `count` characters; returns it with the end of the last one.
 fn check(text: &str, start: usize, count: usize, remainder: u32) -> Option<(u32, usize)> {
     let mut remainder = remainder;
     let mut at = start;
@@ -148,7 +148,7 @@ mod tests {
         end(text, 0).map(|end| &text[..end])
     }
 
-    /// Examples of the registry, one per length and some more.
+    /// Examples from the registry, one per length and some more.
     const EXAMPLES: [&str; 20] = [
         "NO9386011117947",
         "BE68539007547034",
@@ -173,7 +173,7 @@ mod tests {
     ];
 
     #[test]
-    fn countries_are_in_order_for_the_search() {
+    fn countries_are_sorted_for_the_binary_search() {
         assert!(LENGTHS.is_sorted());
     }
 
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_digit_is_seen() {
+    fn one_wrong_digit_is_detected() {
         for example in EXAMPLES {
             for (at, digit) in example.bytes().enumerate().skip(2).filter(|(_, byte)| byte.is_ascii_digit()) {
                 let mut wrong = example.as_bytes().to_vec();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lengths_and_countries_are_left() {
+    fn wrong_lengths_and_countries_are_not_found() {
         for text in [
             "DE8937040044053201300",
             "DE893704004405320130001",
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_behind_stays() {
+    fn the_text_after_a_number_is_not_part_of_it() {
         assert_eq!(found("DE89 3704 0044 0532 0130 00 is it"), Some("DE89 3704 0044 0532 0130 00"));
         assert_eq!(found("DE89370400440532013000x"), None);
     }

@@ -1,10 +1,10 @@
-//! IP addresses of version 4 and 6, told apart from versions, times and paths of code.
+//! IP addresses of version 4 and 6, distinguished from versions, times and code paths.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::boundary::{announced, is_word};
 
-/// Words before four numbers that are not an address.
+/// Words that announce four numbers that are not an address.
 const OTHER_PHRASES: [&str; 16] = [
     "version",
     "versions",
@@ -24,7 +24,7 @@ const OTHER_PHRASES: [&str; 16] = [
     "oid",
 ];
 
-/// More characters than any address has.
+/// One character more than the longest address.
 const TOO_LONG: usize = 46;
 
 /// The end of the address that begins at `at`.
@@ -50,11 +50,11 @@ pub(super) fn end(text: &str, at: usize) -> Option<usize> {
 }
 
 fn v4_end(text: &str, at: usize, run: &str) -> Option<usize> {
-    // A port or the end of a sentence may follow.
+    // A port or a full stop may follow.
     let run = run.split(':').next().unwrap_or(run).trim_end_matches('.');
     let [first, rest @ ..] = run.parse::<Ipv4Addr>().ok()?.octets();
     let end = at + run.len();
-    // Loops and whole networks point to nobody; `120.0.0.0` is mostly the version of a browser.
+    // Loopback addresses and whole networks identify nobody; `120.0.0.0` is mostly a browser version.
     if first == 127 || rest == [0, 0, 0] || text[end..].starts_with(is_word) {
         return None;
     }
@@ -89,8 +89,8 @@ fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
     (!text[end..].starts_with(is_word)).then_some(end)
 }
 
-/// Paths of code (`a::b1`), slices (`[::2]`) and ratios parse as addresses too: wants a digit, and either several
-/// groups or a full one to begin with.
+/// Code paths (`a::b1`), slices (`[::2]`) and ratios parse as addresses too: requires a digit, and either several
+/// groups or a complete first one.
 fn is_distinctive(run: &str) -> bool {
     let groups = run.split(':').filter(|group| !group.is_empty()).count();
     let enough = match run.find("::") {
@@ -129,21 +129,21 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_no_addresses_of_version_4_are_left() {
+    fn numbers_that_are_not_addresses_of_version_4_are_not_found() {
         for text in ["192.168.0", "256.1.1.1", "192.168.1.256", "1.2.3.4.5", "01.2.3.4", "192.168.1.1x", "1.2.3.4_5"] {
             assert_eq!(found(text), None, "{text}");
         }
     }
 
     #[test]
-    fn addresses_that_point_to_nobody_are_left() {
+    fn addresses_that_identify_nobody_are_not_found() {
         for text in ["127.0.0.1", "0.0.0.0", "10.0.0.0/8", "120.0.0.0", "::1", "::", "2001:db8::"] {
             assert_eq!(found(text), None, "{text}");
         }
     }
 
     #[test]
-    fn what_stands_before_tells_versions_from_addresses() {
+    fn the_text_before_distinguishes_versions_from_addresses() {
         for before in ["Version ", "v. ", "see section ", "lib-", "1."] {
             let text = format!("{before}3.1.2.4");
             assert_eq!(end(&text, before.len()), None, "{text}");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn times_ratios_and_paths_of_code_are_left() {
+    fn times_ratios_and_code_paths_are_not_found() {
         for text in [
             "12:34:56",
             "1:2:3:4",

@@ -1,4 +1,4 @@
-//! Hardware addresses: six pairs of hexadecimal digits with ":" or "-", or three groups of four with ".".
+//! Hardware addresses: six pairs of hexadecimal digits separated by ":" or "-", or three groups of four by ".".
 
 use super::boundary::is_word;
 
@@ -22,15 +22,15 @@ pub(super) fn end(text: &str, at: usize) -> Option<usize> {
             return None;
         }
     }
-    // Digits alone in such groups are dates and order numbers; only colons are distinctive enough.
-    let told_apart = separator == b':' || address.iter().any(u8::is_ascii_alphabetic);
+    // Groups of decimal digits only are dates or order numbers, unless the separator is a colon.
+    let is_distinctive = separator == b':' || address.iter().any(u8::is_ascii_alphabetic);
     let separator = char::from(separator);
     let opens = !continues(text[..at].chars().rev(), separator);
     let closes = !continues(text[at + length..].chars(), separator);
-    (told_apart && opens && closes).then_some(at + length)
+    (is_distinctive && opens && closes).then_some(at + length)
 }
 
-/// A word goes on here, or a longer row of groups such as a fingerprint.
+/// Whether a word continues here, or a longer sequence of groups such as a fingerprint.
 fn continues(mut chars: impl Iterator<Item = char>, separator: char) -> bool {
     match chars.next() {
         Some(c) if c == separator => chars.next().is_some_and(is_word),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_spellings_are_found() {
+    fn the_three_notations_are_found() {
         for text in ["00:1A:2b:3c:4d:5e", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e", "00:11:22:33:44:55"] {
             assert_eq!(end(text, 0), Some(text.len()), "{text}");
             assert_eq!(end(&format!("{text}. "), 0), Some(text.len()), "{text}");
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_shorter_or_only_digits_is_left() {
+    fn longer_shorter_and_purely_decimal_sequences_are_not_found() {
         for text in [
             "00:1a:2b:3c:4d",
             "00:1a:2b:3c:4d:5e:6f",

@@ -1,4 +1,4 @@
-//! Finds personal data in a text: linear scans by hand, nothing to compile when an instance starts.
+//! Finds personal data in a text with hand-written linear scans: there is nothing to compile when an instance starts.
 
 mod boundary;
 mod card;
@@ -23,14 +23,15 @@ pub(crate) struct Found {
     pub(crate) range: Range<usize>,
 }
 
-/// Reports what it finds in a text, from left to right.
+/// Reports its matches in a text, from left to right.
 type Scan = fn(&str, &mut dyn FnMut(Kind, Range<usize>));
 
-/// A find can free its neighbour of what it was glued to. More rounds than this are never worth their time.
+/// A match can separate its neighbour from what it was attached to, so numbers are scanned again. More rounds than this
+/// are not worth their time.
 const NUMBER_ROUNDS: usize = 4;
 
-/// Everything found, in order and without overlaps. Kinds that are told apart by a sign of their own go first: in
-/// `4111@example.com` the address counts, not the digits.
+/// All matches, in order and without overlaps. Kinds with a distinctive sign come first: in `4111@example.com` the
+/// address counts, not the digits.
 pub(crate) fn find(text: &str) -> Vec<Found> {
     let mut found = scan_gaps(text, Vec::new(), url::scan);
     found = scan_gaps(text, found, email::scan);
@@ -44,7 +45,8 @@ pub(crate) fn find(text: &str) -> Vec<Found> {
     found
 }
 
-/// Adds what a scan finds between what is known. Each gap is a text of its own: what is known will be gone.
+/// Adds what a scan finds between the known matches. Each gap is a text of its own, because the matches around it will
+/// be replaced.
 fn scan_gaps(text: &str, known: Vec<Found>, scan: Scan) -> Vec<Found> {
     let mut all = Vec::with_capacity(known.len());
     let mut from = 0;
@@ -66,30 +68,30 @@ fn scan_gap(text: &str, gap: Range<usize>, scan: Scan, all: &mut Vec<Found>) {
 mod tests {
     use super::*;
 
-    fn finds(text: &str) -> Vec<(Kind, &str)> {
+    fn matches(text: &str) -> Vec<(Kind, &str)> {
         find(text).into_iter().map(|found| (found.kind, &text[found.range])).collect()
     }
 
     #[test]
-    fn an_address_is_found_whole_though_digits_in_it_look_like_a_card() {
-        assert_eq!(finds("4111111111111111@example.com"), [(Kind::Email, "4111111111111111@example.com")]);
+    fn an_address_is_found_whole_even_if_its_digits_look_like_a_card() {
+        assert_eq!(matches("4111111111111111@example.com"), [(Kind::Email, "4111111111111111@example.com")]);
     }
 
     #[test]
-    fn credentials_come_before_the_address_that_they_seem_to_form() {
-        assert_eq!(finds("ftp://joe:pw@example.com/x"), [(Kind::UrlCredentials, "joe:pw")]);
+    fn credentials_take_precedence_over_the_address_they_seem_to_form() {
+        assert_eq!(matches("ftp://joe:pw@example.com/x"), [(Kind::UrlCredentials, "joe:pw")]);
     }
 
     #[test]
-    fn finds_come_in_order_whatever_their_kind() {
+    fn matches_are_in_order_whatever_their_kind() {
         let text = "10.1.2.3 a@b.de +49 30 901820 c@d.de DE89370400440532013000";
-        let kinds: Vec<Kind> = finds(text).into_iter().map(|(kind, _)| kind).collect();
+        let kinds: Vec<Kind> = matches(text).into_iter().map(|(kind, _)| kind).collect();
         assert_eq!(kinds, [Kind::Ip, Kind::Email, Kind::Phone, Kind::Email, Kind::Iban]);
     }
 
     #[test]
-    fn a_find_frees_its_neighbour() {
+    fn a_match_separates_its_neighbour() {
         let text = "415-555-0132-DE89370400440532013000";
-        assert_eq!(finds(text), [(Kind::Phone, "415-555-0132"), (Kind::Iban, "DE89370400440532013000")]);
+        assert_eq!(matches(text), [(Kind::Phone, "415-555-0132"), (Kind::Iban, "DE89370400440532013000")]);
     }
 }

@@ -1,4 +1,4 @@
-//! One scan for the kinds that begin with a digit, a letter of a hexadecimal number or a country, "+", "(" or ":".
+//! One scan for the kinds that begin with a digit, a letter (of a hexadecimal number or a country), "+", "(" or ":".
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use super::groups::Groups;
 use super::{boundary, card, iban, ip, mac, phone, ssn};
 use crate::kind::Kind;
 
-/// Reports the numbers. Only the starts of words are looked at, so the cost does not depend on what the words hold.
+/// Reports the numbers. Only word starts are examined, so the cost does not depend on the content of the words.
 pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
     let bytes = text.as_bytes();
-    // Behind the last find: what was found will be gone and is no context for the next.
+    // The end of the last match, which will be replaced and is therefore not context for the next one.
     let mut fresh = 0;
     let mut at = 0;
     while at < bytes.len() {
@@ -33,7 +33,7 @@ fn may_begin(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'(' | b':')
 }
 
-/// The kind and the end of what begins at `at`, the stricter kinds first.
+/// The kind and the end of the match that begins at `at`; stricter kinds are tried first.
 fn recognise(text: &str, at: usize) -> Option<(Kind, usize)> {
     let first = text.as_bytes()[at];
     if first.is_ascii_hexdigit() || first == b':' {

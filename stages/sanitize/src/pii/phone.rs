@@ -1,5 +1,5 @@
-//! Telephone numbers, precision before recall: international ones, national ones in a grouping that says so, and
-//! others only behind a word such as "Tel.".
+//! Telephone numbers, precision before recall: international ones, national ones with a typical grouping, and others
+//! only after a word such as "Tel.".
 
 use super::boundary::{announced, closes, opens};
 use super::groups::{Bracket, Group, Groups, Separator, all_separated_by, digit_count, digits, has_lengths};
@@ -34,9 +34,9 @@ const PHRASES: [&str; 25] = [
 
 /// The end of the number that begins with the "+" at `at`.
 pub(super) fn international_end(text: &str, at: usize) -> Option<usize> {
-    let standing_alone = opens(text, at) && !text[..at].ends_with('+');
-    let begins_right = text[at + 1..].starts_with(|c: char| c == '(' || ('1'..='9').contains(&c));
-    if !(standing_alone && begins_right) {
+    let stands_alone = opens(text, at) && !text[..at].ends_with('+');
+    let is_followed_by_country = text[at + 1..].starts_with(|c: char| c == '(' || ('1'..='9').contains(&c));
+    if !(stands_alone && is_followed_by_country) {
         return None;
     }
     longest(text, Groups::read(text, at + 1).as_slice(), is_international)
@@ -44,19 +44,19 @@ pub(super) fn international_end(text: &str, at: usize) -> Option<usize> {
 
 /// The end of the number that begins at `at` with these groups.
 pub(super) fn national_end(text: &str, at: usize, groups: &[Group<'_>]) -> Option<usize> {
-    if is_date(groups) || is_in_row(text, at) {
+    if is_date(groups) || is_in_sequence(text, at) {
         return None;
     }
     longest(text, groups, |number| is_prefixed(number) || is_trunk(number) || is_north_american(text, number))
         .or_else(|| longest(text, groups, |number| is_announced_length(number) && announced(text, at, &PHRASES)))
 }
 
-/// The end of the longest number that the groups begin with and that fits.
+/// The end of the longest number at the start of the groups that fits.
 fn longest(text: &str, groups: &[Group<'_>], fits: impl Fn(&[Group<'_>]) -> bool) -> Option<usize> {
     (1..=groups.len()).rev().map(|count| &groups[..count]).find_map(|number| {
         let end = number.last()?.end;
         let end = end + extension_length(&text[end..]);
-        (fits(number) && closes(text, end) && !goes_on_as_time(&text[end..])).then_some(end)
+        (fits(number) && closes(text, end) && !continues_as_time(&text[end..])).then_some(end)
     })
 }
 
@@ -71,12 +71,12 @@ fn extension_length(rest: &str) -> usize {
     }
 }
 
-fn goes_on_as_time(rest: &str) -> bool {
+fn continues_as_time(rest: &str) -> bool {
     rest.strip_prefix([':', '/']).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// Right behind another number with one blank or a slash between: a column of a table, a part of a path.
-fn is_in_row(text: &str, at: usize) -> bool {
+/// Whether another number precedes it, separated by one space or a slash: a table column or part of a path.
+fn is_in_sequence(text: &str, at: usize) -> bool {
     let mut before = text[..at].chars().rev();
     match before.next() {
         Some(' ') => before.next().is_some_and(|c| c.is_ascii_digit()),
@@ -85,7 +85,7 @@ fn is_in_row(text: &str, at: usize) -> bool {
     }
 }
 
-/// Day, month and year, or year, month and day.
+/// Whether the groups are day, month and year, or year, month and day.
 fn is_date(groups: &[Group<'_>]) -> bool {
     let [a, b, c, ..] = groups else { return false };
     let year = match (a.digits.len(), b.digits.len(), c.digits.len()) {
@@ -96,7 +96,7 @@ fn is_date(groups: &[Group<'_>]) -> bool {
     b.separator == c.separator && (year.starts_with("19") || year.starts_with("20"))
 }
 
-/// Behind a "+": country and number. A "(0)" is for callers within the country.
+/// Country and number after a "+". A "(0)" is for callers within the country.
 fn is_international(number: &[Group<'_>]) -> bool {
     let trunk_hints = number.iter().skip(1).filter(|group| is_trunk_hint(group)).count();
     let count = digit_count(number) - trunk_hints;
@@ -124,7 +124,7 @@ fn is_quantity(number: &[Group<'_>], count: usize) -> bool {
     (dotted && number.len() == 2) || ((dotted || spaced) && in_thousands && count <= 9)
 }
 
-/// `00` and a country instead of the "+".
+/// Country and number after `00`, which replaces the "+".
 fn is_prefixed(number: &[Group<'_>]) -> bool {
     let [first, _, ..] = number else { return false };
     let country = first.digits.strip_prefix("00").unwrap_or_default();
@@ -134,7 +134,7 @@ fn is_prefixed(number: &[Group<'_>]) -> bool {
         && (12..=17).contains(&(digit_count(number) - trunk_hints))
 }
 
-/// A national number with the leading 0 of most of the world: `030 1234567`, `(0421) 33-8877`, `01 23 45 67 89`.
+/// A national number with the leading 0 that most of the world uses: `030 1234567`, `(0421) 33-8877`, `01 23 45 67 89`.
 fn is_trunk(number: &[Group<'_>]) -> bool {
     let [area, rest @ ..] = number else { return false };
     if rest.is_empty() || rest.iter().any(|group| group.bracket == Bracket::Around || group.digits.len() < 2) {
@@ -148,7 +148,7 @@ fn is_trunk(number: &[Group<'_>]) -> bool {
         && (9..=12).contains(&digit_count(number))
         // `01.234567890` is a fraction.
         && !(dotted && rest.len() == 1)
-        // Dates with times come in pairs too, with more than one sign between them.
+        // Dates with times are pairs too, but with different separators.
         && !(in_pairs && rest.iter().any(|group| group.separator != rest[0].separator))
 }
 
@@ -168,7 +168,7 @@ fn is_north_american(text: &str, number: &[Group<'_>]) -> bool {
     }
     match (area.bracket, exchange.separator) {
         (Bracket::Around, _) => true,
-        // Three numbers with blanks are a number only if no fourth follows.
+        // Three groups separated by spaces are a telephone number only if no fourth group follows.
         (Bracket::Without, Separator::Space) => {
             let after = &text[line.end..];
             line.separator != Separator::Dot && !after.trim_start_matches(' ').starts_with(|c: char| c.is_ascii_digit())
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn national_numbers_are_found_by_their_grouping() {
+    fn national_numbers_are_found_by_grouping() {
         for number in [
             "(415) 555-0132",
             "(415)555-0132",
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_amounts_coordinates_and_times_are_left() {
+    fn dates_amounts_coordinates_and_times_are_not_found() {
         for text in [
             "2024-01-02 10:30",
             "01.02.2024",
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_in_a_row_are_left() {
+    fn numbers_in_a_sequence_are_not_found() {
         assert_eq!(national_end("7 030 1234567", 2, Groups::read("7 030 1234567", 2).as_slice()), None);
         assert_eq!(national_end("a/030-1234567", 2, Groups::read("a/030-1234567", 2).as_slice()), None);
     }

@@ -5,8 +5,8 @@ use super::groups::{Bracket, Group, Separator, all_separated_by, has_lengths};
 
 const PHRASES: [&str; 2] = ["ssn", "social security"];
 
-/// The end of the number that begins at `at` with these groups. Three groups with dashes speak for themselves; any
-/// other spelling must be announced as what it is.
+/// The end of the number that begins at `at` with these groups. Three groups with dashes are enough; any other notation
+/// must be announced.
 pub(super) fn end(text: &str, at: usize, groups: &[Group<'_>]) -> Option<usize> {
     let (count, digits) = match groups {
         [a, b, c, ..] if has_lengths(&groups[..3], &[3, 2, 4]) => (3, [a.digits, b.digits, c.digits]),
@@ -24,7 +24,7 @@ pub(super) fn end(text: &str, at: usize, groups: &[Group<'_>]) -> Option<usize> 
     (dashed || (even && announced(text, at, &PHRASES))).then_some(end)
 }
 
-/// No number has the area 000, 666 or 9xx, the group 00 or the serial 0000.
+/// Whether such a number can exist: none has the area 000, 666 or 9xx, the group 00 or the serial 0000.
 fn is_assignable([area, group, serial]: [&str; 3]) -> bool {
     !matches!(area, "000" | "666") && !area.starts_with('9') && group != "00" && serial != "0000"
 }
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_need_to_be_announced() {
+    fn other_notations_must_be_announced() {
         for number in ["078 05 1123", "078.05.1123", "078051123"] {
             assert_eq!(found("", number), None);
             assert_eq!(found("SSN: ", number), Some(number));
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_nobody_has_are_left() {
+    fn numbers_that_cannot_exist_are_not_found() {
         for number in
             ["000-12-3456", "666-12-3456", "900-12-3456", "078-00-1123", "078-05-0000", "078-05.1123", "078-05-11234"]
         {

@@ -6,18 +6,18 @@ use memchr::memmem;
 
 use crate::kind::Kind;
 
-/// Reports the part between "//" and "@" where it holds a password.
+/// Reports the part between "//" and "@" if it contains a password.
 pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
     for colon in memmem::find_iter(text.as_bytes(), "://") {
         let has_scheme = text[..colon].ends_with(|c: char| c.is_ascii_alphanumeric());
         let start = colon + "://".len();
         let authority = text[start..].split(ends_authority).next().unwrap_or_default();
-        // A password may hold an "@" that someone forgot to escape, a host may not.
+        // A password may contain an "@" that was not escaped, a host cannot.
         let Some((user_info, _)) = authority.rsplit_once('@') else {
             continue;
         };
         let has_password = user_info.split_once(':').is_some_and(|(_, password)| !password.is_empty());
-        // A placeholder that has taken the place of a space would join what was apart.
+        // A placeholder in here may have replaced data with spaces: a match would join what was separate.
         let has_placeholder = user_info.contains(']');
         if has_scheme && has_password && !has_placeholder {
             report(Kind::UrlCredentials, start..start + user_info.len());
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_without_a_password_are_left() {
+    fn urls_without_a_password_are_not_found() {
         for text in [
             "https://example.com",
             "https://joe@example.com",

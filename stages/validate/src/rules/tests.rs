@@ -1,4 +1,4 @@
-//! The rules: what each lets pass, and faults in the rules themselves.
+//! The rules: what each accepts, and faults in the rules themselves.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn passes(config: Value, item: Value) -> bool {
 }
 
 #[test]
-fn a_required_value_is_there_and_not_empty() {
+fn a_required_value_exists_and_is_not_empty() {
     let require = json!({"require": ["/a/b"]});
     for full in [json!("x"), json!(0), json!(false), json!([0]), json!({"c": null})] {
         assert!(passes(require.clone(), json!({"a": {"b": full}})));
@@ -48,7 +48,7 @@ fn only_an_allowed_value_passes() {
 }
 
 #[test]
-fn a_range_includes_its_ends() {
+fn a_range_includes_its_bounds() {
     let range = json!({"range": {"/score": {"min": 0, "max": 1}}});
     for score in [json!(0), json!(0.5), json!(1), json!(1.0)] {
         assert!(passes(range.clone(), json!({"score": score})));
@@ -56,24 +56,24 @@ fn a_range_includes_its_ends() {
     for score in [json!(-0.001), json!(1.001), json!("0.5"), json!(true)] {
         assert!(!passes(range.clone(), json!({"score": score})));
     }
-    assert_eq!(message(range, json!({"score": 7})).unwrap(), "1 fault: /score: must be a number: from 0 to 1");
+    assert_eq!(message(range, json!({"score": 7})).unwrap(), "1 fault: /score: must be a number (0 to 1)");
     assert!(passes(json!({"range": {"/a": {"min": 3}}}), json!({"a": 1e300})));
 }
 
 #[test]
-fn a_length_counts_characters_and_items() {
+fn a_length_counts_characters_and_elements() {
     let length = json!({"length": {"/body": {"min": 1, "max": 2}}});
     assert!(passes(length.clone(), json!({"body": "äö"})));
     assert!(passes(length.clone(), json!({"body": [1]})));
     for body in [json!(""), json!("äöü"), json!([]), json!(1), json!({"a": 1})] {
         assert!(!passes(length.clone(), json!({"body": body})));
     }
-    let expected = "1 fault: /body: must be a string or a list with a length of from 1 to 2";
+    let expected = "1 fault: /body: must be a string or list with a length of 1 to 2";
     assert_eq!(message(length, json!({"body": ""})).unwrap(), expected);
 }
 
 #[test]
-fn only_require_minds_an_absent_or_null_value() {
+fn only_require_checks_an_absent_or_null_value() {
     let config = json!({
         "allowed": {"/a": [1]}, "range": {"/a": {"min": 1}}, "length": {"/a": {"min": 1}},
     });
@@ -82,7 +82,7 @@ fn only_require_minds_an_absent_or_null_value() {
 }
 
 #[test]
-fn faults_in_the_rules_are_reported_where_they_stand() {
+fn faults_in_the_rules_are_reported_at_their_place() {
     let config = json!({
         "require": ["/ok", "bad", "/a~2"],
         "allowed": {"bad": [1], "/x/y": []},

@@ -1,4 +1,4 @@
-//! The schema: which faults it finds, where, and in which words.
+//! The schema: the faults it finds, their places and their messages.
 
 use super::*;
 
@@ -97,7 +97,7 @@ fn no_message_repeats_a_value_of_a_list_or_object() {
 }
 
 #[test]
-fn a_format_describes_unless_it_is_to_be_checked() {
+fn a_format_is_an_annotation_unless_it_is_checked() {
     let schema = json!({"format": "email"});
     assert!(faults_with(Formats::Annotate, schema.clone(), json!("no address")).is_empty());
     assert_eq!(faults_with(Formats::Assert, schema, json!("no address")).len(), 1);
@@ -112,7 +112,7 @@ fn a_reference_inside_the_schema_is_followed() {
 }
 
 #[test]
-fn a_reference_to_another_document_is_refused() {
+fn a_reference_to_another_document_is_rejected() {
     for target in ["https://example.org/other.json", "file:///etc/schema.json", "other.json#/a"] {
         let fault = compile(json!({"$ref": target})).unwrap_err();
         assert_eq!(fault.pointer, "/schema");
@@ -127,7 +127,7 @@ fn the_meta_schema_needs_no_network() {
     assert!(!faults(meta, json!({"type": "text"})).is_empty());
 }
 
-/// The pointers at which the host finds the configuration with this schema at fault.
+/// The pointers of the faults that the host finds in a configuration with this schema.
 fn host_faults(schema: Value) -> Vec<String> {
     let config_schema: Value = serde_json::from_str(include_str!("../../config.schema.json")).unwrap();
     let validator = jsonschema::options().offline().build(&config_schema).unwrap();
@@ -155,7 +155,7 @@ fn a_bad_schema_is_found_by_the_config_schema() {
 }
 
 #[test]
-fn what_the_config_schema_cannot_say_is_found_when_compiling() {
+fn faults_that_the_config_schema_cannot_express_are_found_when_compiling() {
     let cases = [
         (json!({"properties": {"a": {"pattern": "("}}}), "/schema/properties/a/pattern"),
         (json!({"$ref": "#/$defs/none"}), "/schema"),
@@ -193,7 +193,7 @@ fn keywords_of_2020_12_work() {
 }
 
 #[test]
-fn a_pattern_may_look_ahead_but_not_run_for_ever() {
+fn a_pattern_may_look_ahead_but_not_run_forever() {
     assert!(faults(json!({"pattern": "^(?!test)"}), json!("live")).is_empty());
     let endless = json!({"pattern": "^(?:(a+)+)\\1$"});
     assert_eq!(faults(endless, json!("a".repeat(40) + "!")).len(), 1);

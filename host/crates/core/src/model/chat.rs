@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::{Canonical, Write};
+
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -117,7 +119,81 @@ impl ChatRequest {
     }
 }
 
+impl ChatRequest {
+    /// A digest of everything that shapes the answer. Not of `timeout`, which differs between attempts by the time that is
+    /// left, nor of `cache`, nor of `idempotency_key`, which is a name of its own.
+    ///
+    /// Do not change the encoding: journals know answers by it.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        // Taken apart in full, so that a new field does not compile until it is decided upon.
+        let Self {
+            model,
+            messages,
+            format,
+            temperature,
+            top_p,
+            max_output_tokens,
+            stop,
+            seed,
+            idempotency_key: _,
+            timeout: _,
+            cache: _,
+            options,
+        } = self;
+        let mut to = Canonical::digest("gristmill chat 2");
+        to.optional(model.as_deref(), Canonical::text);
+        to.list(messages.iter(), |to, message| message.encode(to));
+        format.encode(&mut to);
+        to.optional(temperature.map(f64::to_bits), Canonical::number);
+        to.optional(top_p.map(f64::to_bits), Canonical::number);
+        to.optional(max_output_tokens.map(u64::from), Canonical::number);
+        to.list(stop.iter(), |to, text| to.text(text));
+        to.optional(*seed, Canonical::number);
+        to.list(options.iter(), |to, (name, value)| {
+            to.text(name);
+            to.text(value);
+        });
+        to.finish()
+    }
+}
+
+impl Format {
+    fn encode(&self, to: &mut Canonical<impl Write>) {
+        match self {
+            Self::Text => to.kind(0),
+            Self::Json => to.kind(1),
+            Self::Schema { name, description, schema } => {
+                to.kind(2);
+                to.text(name);
+                to.optional(description.as_deref(), Canonical::text);
+                to.text(schema);
+            }
+        }
+    }
+}
+
 impl ChatMessage {
+    fn encode(&self, to: &mut Canonical<impl Write>) {
+        let Self { role, content } = self;
+        to.kind(match role {
+            Role::System => 0,
+            Role::User => 1,
+            Role::Assistant => 2,
+        });
+        to.list(content.iter(), |to, part| match part {
+            Content::Text(text) => {
+                to.kind(0);
+                to.text(text);
+            }
+            Content::Media { media_type, data } => {
+                to.kind(1);
+                to.text(media_type);
+                to.bytes(data);
+            }
+        });
+    }
+
     /// A message that is only text.
     #[must_use]
     pub fn text(role: Role, text: impl Into<String>) -> Self {

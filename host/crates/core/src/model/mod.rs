@@ -10,6 +10,7 @@ mod outcome;
 mod plan;
 mod progress;
 mod size;
+mod text;
 mod trace;
 
 pub use canonical::{Canonical, Write};
@@ -24,4 +25,5 @@ pub use outcome::{Failure, Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
 pub use size::Size;
+pub use text::printable;
 pub use trace::{BadTrace, TRACEPARENT, TraceContext};

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use gristmill_core::ports::Source;
-use gristmill_kafka::{From, Settings};
+use gristmill_core::ports::{From, Source};
+use gristmill_kafka::Settings;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};

@@ -56,8 +56,23 @@ pub(crate) trait Bench: Sized + Send + Sync {
 
 /// The next signal of a source.
 pub(crate) async fn signal(source: &mut dyn Source, demand: Demand) -> Signal {
-    let signal = tokio::time::timeout(PATIENCE, source.recv(demand)).await;
-    signal.expect("no signal came").expect("the source ended")
+    tokio::time::timeout(PATIENCE, unbounded(source, demand)).await.expect("no signal came")
+}
+
+/// Whether nothing but lag is reported for this long.
+pub(crate) async fn silence(source: &mut dyn Source, demand: Demand, time: Duration) {
+    let signal = tokio::time::timeout(time, unbounded(source, demand)).await;
+    assert!(signal.is_err(), "{signal:?}");
+}
+
+/// The next signal, however long it takes, without reports of lag: they come at any time and change nothing.
+async fn unbounded(source: &mut dyn Source, demand: Demand) -> Signal {
+    loop {
+        match source.recv(demand).await.expect("the source ended") {
+            Signal::Lag { .. } => {}
+            signal => return signal,
+        }
+    }
 }
 
 /// Waits until a source has partitions, and says which. Revocations before that are agreed to.
@@ -67,6 +82,7 @@ pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
             Signal::Assigned { partitions, .. } => return partitions,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
             Signal::Event(event) => panic!("an event was not asked for: {}", event.id),
+            Signal::Lag { .. } => {}
         }
     }
 }
@@ -77,7 +93,7 @@ pub(crate) async fn event(source: &mut dyn Source) -> Event {
         match signal(source, Demand::Everything).await {
             Signal::Event(event) => return event,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
-            Signal::Assigned { .. } => {}
+            Signal::Assigned { .. } | Signal::Lag { .. } => {}
         }
     }
 }

@@ -94,7 +94,7 @@ pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Bench>() 
                 ack.send(()).unwrap();
                 break;
             }
-            Signal::Assigned { .. } => {}
+            Signal::Assigned { .. } | Signal::Lag { .. } => {}
         }
     }
     // The first member has to keep up with the group until the second has joined it.

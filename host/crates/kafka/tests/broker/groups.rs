@@ -7,7 +7,7 @@ use std::time::Duration;
 use gristmill_core::ports::{Demand, Source};
 use gristmill_kafka::KafkaSource;
 
-use crate::bench::{Bench, PATIENCE, assigned, event, numbered, payload};
+use crate::bench::{Bench, PATIENCE, assigned, event, numbered, payload, signal, silence};
 use crate::conformance::while_attending;
 use crate::kafka::{BrokerSide, Classic, Kafka};
 use crate::source::last_words;
@@ -36,12 +36,11 @@ async fn rejoins_quietly(kafka: &Kafka) {
     };
     let (mut a, of_a) = tokio::select! {
         again = again => again,
-        signal = b.recv(Demand::ControlOnly) => panic!("the other member was disturbed: {signal:?}"),
+        signal = signal(&mut b, Demand::ControlOnly) => panic!("the other member was disturbed: {signal:?}"),
         () = tokio::time::sleep(PATIENCE) => panic!("it got nothing back"),
     };
     assert!(of_a.len() == 1 && of_b.len() == 1 && of_a != of_b, "{of_a:?} {of_b:?}");
-    let quiet = tokio::time::timeout(Duration::from_secs(1), b.recv(Demand::ControlOnly)).await;
-    assert!(quiet.is_err(), "{quiet:?}");
+    silence(&mut b, Demand::ControlOnly, Duration::from_secs(1)).await;
     // Both read on, each its own.
     let mut seen = BTreeSet::new();
     while seen.len() < 40 {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use gristmill_core::ports::{Sink, Source};
+use gristmill_core::ports::{Role, Sink, Source, Topic};
 use gristmill_kafka::{
-    Creation, EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, Topic, check_topics, topic_stats,
+    Creation, EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics, topic_stats,
 };
 
 use crate::bench::Bench;
@@ -26,7 +26,7 @@ impl Kafka {
         settings.properties.insert("session.timeout.ms".into(), "6000".into());
         let name = fresh_name();
         let creation = Creation { partitions, replication: 1 };
-        let created = check_topics(&settings, &[Topic::source(&name)], Some(creation)).await.unwrap().created;
+        let created = check_topics(&settings, &[topic(&name, Role::Source)], Some(creation)).await.unwrap().created;
         assert_eq!(created, [name.as_str()]);
         Self { settings, source: SourceSettings::new(&name, &[&name]), _embedded: None }
     }
@@ -72,6 +72,11 @@ pub(crate) fn address() -> String {
 /// For a topic and a group that nobody else uses.
 pub(crate) fn fresh_name() -> String {
     format!("test-{:016x}", fastrand::u64(..))
+}
+
+/// A topic as a pipeline names it.
+pub(crate) fn topic(name: &str, role: Role) -> Topic {
+    Topic { name: name.into(), role }
 }
 
 macro_rules! bench {

@@ -9,6 +9,7 @@ mod bench;
 mod conformance;
 mod groups;
 mod kafka;
+mod port;
 mod source;
 mod tools;
 mod transactions;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use gristmill_core::model::{Event, Position};
-use gristmill_core::ports::{Demand, Signal, SinkError, Source};
-use gristmill_kafka::{HighWater, KafkaSource, Settings, SourceSettings, Start, topic_stats};
+use gristmill_core::ports::{Demand, Signal, SinkError, Source, Start};
+use gristmill_kafka::{HighWater, KafkaSource, Settings, SourceSettings, topic_stats};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -14,7 +14,7 @@ use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::bench::{Bench, PATIENCE, assigned, event, events, numbered, payload, payloads, settle, signal};
+use crate::bench::{Bench, PATIENCE, assigned, event, events, numbered, payload, payloads, settle, signal, silence};
 use crate::conformance::while_attending;
 use crate::kafka::{Classic, Kafka, address, fresh_name};
 
@@ -97,8 +97,7 @@ async fn a_member_that_is_full_for_longer_than_its_session_stays_in_the_group() 
     let mut source = bench.0.kafka_source();
     let first = event(&mut source).await;
     // Three seconds without taking anything: no revocation may come of it.
-    let silence = tokio::time::timeout(Duration::from_secs(3), source.recv(Demand::ControlOnly)).await;
-    assert!(silence.is_err(), "{silence:?}");
+    silence(&mut source, Demand::ControlOnly, Duration::from_secs(3)).await;
     let mut arrived = events(&mut source, 199).await;
     arrived.push(first);
     assert_eq!(payloads(&arrived), numbered(0..200));
@@ -338,8 +337,7 @@ async fn a_broker_that_comes_back_finds_the_source_still_there() {
     let mut source = bench.0.kafka_source();
     event(&mut source).await;
     cluster.broker_down(-1).unwrap();
-    let silence = tokio::time::timeout(Duration::from_secs(2), source.recv(Demand::Everything)).await;
-    assert!(silence.is_err(), "{silence:?}");
+    silence(&mut source, Demand::Everything, Duration::from_secs(2)).await;
     cluster.broker_up(-1).unwrap();
     bench.write(&numbered(1..2)).await;
     assert_eq!(payload(&event(&mut source).await), "00001");

@@ -1,21 +1,24 @@
 //! Exactly-once on the real broker: our transactions are seen once or not at all.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gristmill_core::model::Event;
-use gristmill_core::ports::{Batch, Demand, Record, Settlement, Signal, Source, TransactionError, Transactor};
+use gristmill_core::ports::{
+    Batch, Broker, Demand, From, Group, Record, Role, Settlement, Signal, Source, Start, TransactionError, Transactor,
+};
 use gristmill_kafka::{
-    Creation, EmbeddedBroker, From, KafkaSource, KafkaTransactor, Replay, Settings, SourceSettings, Topic,
-    TransactionSettings, TransactorError, check_topics, replay, topic_stats,
+    Creation, EmbeddedBroker, KafkaBroker, KafkaSource, KafkaTransactor, Settings, SourceSettings, TransactionSettings,
+    TransactorError, check_topics, topic_stats,
 };
 use rdkafka::producer::{BaseRecord, Producer};
 
 use crate::acceptance::taken_over;
-use crate::bench::{Bench, PATIENCE, assigned, event, events, numbered, signal};
+use crate::bench::{Bench, PATIENCE, assigned, event, events, numbered, signal, silence};
 use crate::conformance::while_attending;
-use crate::kafka::{BrokerSide, Classic, Kafka, address, fresh_name};
+use crate::kafka::{BrokerSide, Classic, Kafka, address, fresh_name, topic};
 use crate::tools::tailed;
 
 const EVERY: Duration = Duration::from_millis(100);
@@ -24,7 +27,7 @@ const EVERY: Duration = Duration::from_millis(100);
 async fn outputs() -> String {
     let name = fresh_name();
     let creation = Some(Creation { partitions: 1, replication: 1 });
-    check_topics(&Settings::new(&address()), &[Topic::sink(&name)], creation).await.unwrap();
+    check_topics(&Settings::new(&address()), &[topic(&name, Role::Sink)], creation).await.unwrap();
     name
 }
 
@@ -40,11 +43,19 @@ fn batch(kafka: &Kafka, output: &str, seen: &[Event]) -> Batch {
     for event in seen {
         let text = crate::bench::payload(event);
         batch.records.push(Record { topic: output.into(), ..bench.record(&text, &text) });
-        settled.insert(event.id.partition.clone(), (event.generation, event.id.position.next()));
+        let partition = event.id.partition.clone();
+        let begun = Settlement {
+            partition: partition.clone(),
+            generation: event.generation,
+            below: event.id.position.next(),
+            events: Vec::new(),
+        };
+        let settlement = settled.entry(partition).or_insert(begun);
+        settlement.generation = event.generation;
+        settlement.below = event.id.position.next();
+        settlement.events.push(event.id.position);
     }
-    let settlements = settled.into_iter();
-    batch.settled =
-        settlements.map(|(partition, (generation, below))| Settlement { partition, generation, below }).collect();
+    batch.settled = settled.into_values().collect();
     batch
 }
 
@@ -287,7 +298,7 @@ async fn nothing_is_committed_for_a_source_that_is_closed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_beginning_of_a_group_does_not_set_back_what_a_transaction_commits() {
     let mut kafka = Kafka::real(1).await;
-    kafka.source.start = gristmill_kafka::Start::Latest;
+    kafka.source.start = Start::Latest;
     let bench = Classic(kafka);
     bench.write(&numbered(0..5)).await;
     let output = outputs().await;
@@ -299,8 +310,7 @@ async fn the_beginning_of_a_group_does_not_set_back_what_a_transaction_commits()
     let transactor = transactor(&bench.0, &source).await;
     transactor.commit(batch(&bench.0, &output, &arrived)).await.unwrap();
     // Longer than the source's own commits are apart.
-    let waited = tokio::time::timeout(Duration::from_millis(1_500), source.recv(Demand::ControlOnly)).await;
-    assert!(waited.is_err(), "{waited:?}");
+    silence(&mut source, Demand::ControlOnly, Duration::from_millis(1_500)).await;
     assert_eq!(committed(&bench.0).await, 8);
     source.close().await.unwrap();
     assert_eq!(committed(&bench.0).await, 8);
@@ -319,27 +329,28 @@ async fn the_embedded_broker_is_refused_with_the_way_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_are_replayed_with_their_notes_or_not_at_all() {
+async fn events_are_replayed_with_their_marks_or_not_at_all() {
     let bench = Classic::fresh(1).await;
     let dead = outputs().await;
-    let letters = |count: usize| -> Vec<Replay> {
+    let groups = |count: usize| -> Vec<Group> {
         let texts = numbered(0..count);
-        let letter = |text: &String| Replay {
-            record: bench.record(text, text),
-            markers: vec![Record { topic: dead.as_str().into(), ..bench.record(text, text) }],
+        let marked = |text: &String| {
+            let event = bench.record(text, text);
+            vec![event.clone(), Record { topic: dead.as_str().into(), ..event }]
         };
-        texts.iter().map(letter).collect()
+        texts.iter().map(marked).collect()
     };
-    let mut steps = Vec::new();
-    assert_eq!(replay(&bench.0.settings, None, letters(250), |done| steps.push(done)).await.unwrap(), 250);
-    assert_eq!(steps, [100, 200, 250]);
+    let broker = KafkaBroker::new(bench.0.settings.clone(), None);
+    let steps = Mutex::new(Vec::new());
+    assert_eq!(broker.write(groups(250), None, &|done| steps.lock().unwrap().push(done)).await.unwrap(), 250);
+    assert_eq!(steps.into_inner().unwrap(), [100, 200, 250]);
     assert_eq!(seen(bench.topic()).await, numbered(0..250));
     assert_eq!(seen(&dead).await, numbered(0..250));
-    // The second transaction has a note that the broker does not take.
-    let mut oversized = letters(150);
-    oversized[120].markers[0].payload = Some(noise(3 << 20));
-    let error = replay(&bench.0.settings, None, oversized, |_| {}).await.unwrap_err();
-    assert_eq!(error.replayed, 100);
+    // The second transaction has a mark that the broker does not accept.
+    let mut oversized = groups(150);
+    oversized[120][1].payload = Some(noise(3 << 20));
+    let error = broker.write(oversized, None, &|_| {}).await.unwrap_err();
+    assert_eq!(error.written, 100);
     assert!(format!("{:#}", error.reason).contains(&dead), "{:#}", error.reason);
     assert_eq!((seen(bench.topic()).await.len(), seen(&dead).await.len()), (350, 350));
 }

@@ -29,7 +29,7 @@ async fn figures() {
                     let number = first + times.len() as u64;
                     let begun = Instant::now();
                     store.recall(&job(number), key(number)).await.unwrap();
-                    store.keep(&job(number), key(number), kept(number, BYTES)).await.unwrap();
+                    store.keep(&job(number), key(number), &kept(number, BYTES)).await.unwrap();
                     times.push(begun.elapsed());
                     store.ended(&job(number), JobState::Emitted).unwrap();
                 }

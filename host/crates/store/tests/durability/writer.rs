@@ -61,8 +61,8 @@ async fn writes_until_it_is_ended() {
         tokio::spawn(async move {
             while !broken.load(Ordering::SeqCst) {
                 let number = next.fetch_add(1, Ordering::SeqCst);
-                match store.keep(&job(number / 4), key(number), kept(number, bytes)).await {
-                    Ok(()) => println!("kept {number}"),
+                match store.keep(&job(number / 4), key(number), &kept(number, bytes)).await {
+                    Ok(_) => println!("kept {number}"),
                     Err(error) => {
                         println!("failed {error}");
                         broken.store(true, Ordering::SeqCst);

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use crate::bindings::gristmill::stage::llm::{Host, Request, Response};
 use crate::bindings::gristmill::stage::llm_types::Error;
 use crate::convert;
-use crate::error::HostFault;
+use crate::error::StoreFault;
 use crate::state::CallState;
 use gristmill_core::model::ChatRequest;
-use gristmill_core::ports::{Caller, Model};
+use gristmill_core::ports::{Caller, Model, ModelError};
 
 impl Host for CallState {
     async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
@@ -25,7 +25,7 @@ impl Host for CallState {
         let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
         self.cpu.excuse_wait();
-        Ok(answers.into_iter().collect::<Result<_, HostFault>>()?)
+        Ok(answers.into_iter().collect::<Result<_, StoreFault>>()?)
     }
 }
 
@@ -37,14 +37,15 @@ struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
 
 impl Prepared {
     /// What the guest gets, or the fault that ends its call instead.
-    async fn answer(self) -> Result<Result<Response, Error>, HostFault> {
+    async fn answer(self) -> Result<Result<Response, Error>, StoreFault> {
         let (model, caller, request) = match self.0 {
             Ok(ready) => ready,
             Err(refused) => return Ok(Err(refused)),
         };
         Ok(match model.chat(&caller, &request).await {
             Ok(response) => Ok(convert::response(response)),
-            Err(failure) => Err(convert::chat_failure(failure)?),
+            Err(ModelError::Chat(failure)) => Err(convert::chat_failure(failure)),
+            Err(ModelError::Store(error)) => return Err(error.into()),
         })
     }
 }
@@ -61,23 +62,23 @@ impl CallState {
         // Never beyond the end of the call: the stage must get the answer, or the error, while it can still use it.
         let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TO_REACT);
         request.timeout = Some(request.timeout.unwrap_or(left).min(left));
-        let identity = request.idempotency_key.clone().unwrap_or_else(|| fingerprint(&request));
-        let count = self.requests.entry(identity).or_default();
         // The same key in one job is the same call; equal requests without a key are as many calls as are made.
-        let repeat = if request.idempotency_key.is_some() { 0 } else { *count };
-        *count += 1;
+        let repeat = match request.idempotency_key {
+            Some(_) => 0,
+            None => {
+                let count = self.requests.entry(request.digest()).or_default();
+                *count += 1;
+                *count - 1
+            }
+        };
         let caller = Caller {
             job: current.job.clone(),
             stage: Arc::clone(&self.surroundings.stage),
             item: Arc::clone(&current.item),
             repeat,
             edition: current.edition,
+            trace: current.trace,
         };
         Prepared(Ok((model, caller, request)))
     }
-}
-
-/// Tells requests of one call apart by what they ask.
-fn fingerprint(request: &ChatRequest) -> String {
-    format!("{:?} {:?} {:?}", request.model, request.format, request.messages)
 }

@@ -1,8 +1,8 @@
 //! `logging`: a guest's messages become log lines of the host, with the job's names, bounded in number and length.
 
 use crate::bindings::gristmill::stage::logging::{Host, Level};
-use crate::output::printable;
 use crate::state::CallState;
+use gristmill_core::model::printable;
 
 /// Most messages of one call; one more says that there were more.
 const MOST_MESSAGES: usize = 100;

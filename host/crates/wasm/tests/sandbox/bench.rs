@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatFailure, ChatRequest, ChatResponse, Content, EventId, FinishReason, Item, ItemId, JobId, Outcome, Partition,
-    Position, Timestamp, Usage,
+    ChatRequest, ChatResponse, Content, EventId, FinishReason, Item, ItemId, JobId, Outcome, Partition, Position,
+    Timestamp, TraceContext, Usage,
 };
-use gristmill_core::ports::{Call, Caller, Edition, Model, Stage, StageError};
+use gristmill_core::ports::{Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError};
 use gristmill_wasm::{Grants, Isolation, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -45,8 +45,8 @@ struct WithoutStore;
 
 #[async_trait]
 impl Model for WithoutStore {
-    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-        Err(ChatFailure::Store("the state store does not work: its disk is gone".into()))
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        Err(StoreError::Broken { store: "test".into(), reason: "its disk is gone".into() }.into())
     }
 }
 
@@ -59,7 +59,7 @@ struct WhoAsks;
 
 #[async_trait]
 impl Model for WhoAsks {
-    async fn chat(&self, caller: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, caller: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         Ok(said(format!("{} {}", caller.item, caller.repeat)))
     }
 }
@@ -68,7 +68,7 @@ struct Always(&'static str);
 
 #[async_trait]
 impl Model for Always {
-    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         Ok(said(self.0.to_owned()))
     }
 }
@@ -77,7 +77,7 @@ struct Scripted(fn(&str) -> Duration);
 
 #[async_trait]
 impl Model for Scripted {
-    async fn chat(&self, _: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, _: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let Some(Content::Text(question)) = request.messages.last().and_then(|message| message.content.last()) else {
             panic!("a question is text");
         };
@@ -227,5 +227,6 @@ fn call(position: u128, bytes: Vec<u8>, content_type: Option<&str>, attempt: u32
         headers: Vec::new(),
         attributes: Vec::new(),
     };
-    Call { job, event, timestamp: Timestamp(0), item, attempt, edition: Edition::default() }
+    let trace = TraceContext::of_job(&job);
+    Call { job, event, timestamp: Timestamp(0), item, attempt, edition: Edition::default(), trace }
 }

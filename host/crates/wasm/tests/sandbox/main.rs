@@ -120,12 +120,12 @@ async fn several_requests_run_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_fails_ends_the_call_as_a_fault_of_the_host() {
+async fn a_store_that_fails_ends_the_call_and_the_guest_does_not_see_it() {
     let stage = Sandbox::new().model(without_store()).misbehave().await;
     for told in ["ask anything", "ask-many a b"] {
         let result = stage.run(told).await;
-        let Err(StageError::Host(reason)) = result else { panic!("the guest saw it: {result:?}") };
-        assert_eq!(reason.to_string(), "the state store does not work: its disk is gone");
+        let Err(StageError::Store(reason)) = result else { panic!("the guest saw it: {result:?}") };
+        assert_eq!(reason.to_string(), "the state store test does not work: its disk is gone");
     }
 }
 

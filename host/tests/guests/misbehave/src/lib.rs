@@ -1,4 +1,4 @@
-//! A stage that does what its item tells it to, and most of that is wrong: what hosts must survive.
+//! A stage that does what its item says, most of it wrong: the behaviour that a host must survive.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,18 +7,18 @@ use gristmill_sdk::llm::{self, Message, Model, Request};
 use gristmill_sdk::serde::Deserialize;
 use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, context, log};
 
-/// What to do wrong while being made ready.
+/// What to do wrong in `init`.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", rename_all = "kebab-case")]
 enum AtInit {
     /// Nothing.
     #[default]
     Nothing,
-    /// Never come back.
+    /// Never return.
     Spin,
     /// Panic.
     Panic,
-    /// Refuse the configuration.
+    /// Reject the configuration.
     Refuse,
 }
 
@@ -30,7 +30,7 @@ pub struct Config {
     init: AtInit,
 }
 
-/// Obeys its items.
+/// Executes the command in each item.
 #[derive(Debug, Clone, Copy)]
 pub struct Misbehave;
 
@@ -38,7 +38,7 @@ impl Stage for Misbehave {
     type Config = Config;
 
     fn describe() -> Descriptor {
-        Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Does what it is told")
+        Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Executes the command in each item")
             .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse"] } }, "additionalProperties": false }"#)
             .accepts(&["text/*"])
             .branch("declared", "a branch that exists")
@@ -68,7 +68,7 @@ impl Stage for Misbehave {
             "chatter" => chatter(),
             "branch" => return Ok(Outcome::one(Output::from(&event).branch(rest))),
             "reject" => return Ok(Outcome::reject("told-to", rest)),
-            "drop" => return Ok(Outcome::skip("told-to")),
+            "drop" => return Ok(Outcome::drop("told-to")),
             "retry" => return Err(StageError::retryable("told-to", rest, Some(1))),
             "permanent" => return Err(StageError::permanent("told-to", rest)),
             "ask" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
@@ -82,7 +82,7 @@ impl Stage for Misbehave {
             }
             "ask-then-trap" if event.attempt == 1 => {
                 llm::Host.chat(Request::new(vec![Message::user(rest)]))?;
-                panic!("after the answer was paid")
+                panic!("after the answer was paid for")
             }
             "ask-then-trap" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
             "look" => look(),
@@ -107,18 +107,18 @@ fn spin() -> ! {
     }
 }
 
-/// How many items this instance has counted: what an instance remembers.
+/// How many items this instance has counted, to show what an instance remembers.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 fn compute(time: Duration) -> String {
-    let begun = Instant::now();
-    while begun.elapsed() < time {
+    let start = Instant::now();
+    while start.elapsed() < time {
         std::hint::black_box(());
     }
     "computed".into()
 }
 
-/// Never gives back so many megabytes.
+/// Leaks this many megabytes.
 fn hold(megabytes: usize) -> String {
     std::mem::forget(std::hint::black_box(vec![1_u8; megabytes << 20]));
     COUNT.fetch_add(1, Ordering::Relaxed).to_string()
@@ -132,18 +132,18 @@ fn hog() -> String {
     }
 }
 
-#[expect(unconditional_recursion, reason = "that is what it is for")]
+#[expect(unconditional_recursion, reason = "it exists to exhaust the stack")]
 fn recurse(depth: u64) -> u64 {
     let here = std::hint::black_box([depth; 64]);
     recurse(depth + 1) + here[7]
 }
 
-/// Many outputs that together hold so many megabytes, which a guest of 64 MiB can name but not hold.
+/// Outputs of one megabyte each, this many of them: more than a guest limited to 64 MiB can hold.
 fn flood(event: &Event, megabytes: usize) -> Vec<Output> {
     (0..megabytes).map(|_| Output::from(event).payload(vec![b'x'; 1 << 20])).collect()
 }
 
-#[expect(clippy::print_stderr, reason = "it is there to print too much")]
+#[expect(clippy::print_stderr, reason = "it exists to print too much")]
 fn chatter() -> String {
     for round in 0..10_000 {
         log::info(&format!("chatter {round}"));
@@ -152,7 +152,7 @@ fn chatter() -> String {
     "said a lot".into()
 }
 
-/// What of the outside can be seen.
+/// What the guest can see of the outside.
 fn look() -> String {
     let files = std::fs::read_dir("/").map(Iterator::count).unwrap_or(0);
     let variables = std::env::vars().count();

@@ -1,8 +1,8 @@
-//! A stage that changes nothing: for tests of the way, and as the floor of the figures.
+//! A stage that changes nothing: for tests of the pipeline itself, and as the baseline of the benchmarks.
 
 use gristmill_sdk::{ConfigFault, Descriptor, Event, NoConfig, Outcome, Output, Stage, StageError};
 
-/// Passes every item on.
+/// Emits every item unchanged.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass;
 

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-
-use super::load::keeps_outcomes;
-use super::{Failure, run};
 use gristmill_config::{Brokers, Fault, Grant, Pipeline};
-use gristmill_core::ports::Store;
+use gristmill_core::flow::ObservedStore;
+use gristmill_core::ports::{Observer, Store};
 use gristmill_store::{Settings, Sqlite};
+
+use super::clock;
+use super::failure::Failure;
+use super::load::keeps_outcomes;
 
 /// How long jobs are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +29,14 @@ const STATE: &str = "GRISTMILL_STATE";
 ///
 /// # Errors
 /// A folder or a file that cannot be used, at its place in the pipeline file.
-pub(super) async fn store(pipeline: &Pipeline) -> Result<Option<Arc<dyn Store>>, Failure> {
+pub(super) async fn open(
+    pipeline: &Pipeline,
+    memory: Memory,
+    observer: Arc<dyn Observer>,
+) -> Result<Option<Arc<dyn Store>>, Failure> {
     let pays = pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm));
     let keeps = pays || pipeline.stages.iter().any(keeps_outcomes);
-    if !keeps || pipeline.kafka.brokers == Brokers::Embedded {
+    if !keeps || memory == Memory::ThisProcess || pipeline.kafka.brokers == Brokers::Embedded {
         return Ok(None);
     }
     let folder = match &pipeline.store.folder {
@@ -41,12 +47,12 @@ pub(super) async fn store(pipeline: &Pipeline) -> Result<Option<Arc<dyn Store>>,
         keep_ended: pipeline.store.keep_ended,
         keep_unfinished: pipeline.store.keep_unfinished,
         max_size: pipeline.store.max_size.as_usize() as u64,
-        ..Settings::new(folder, &pipeline.name, Arc::new(run::now))
+        ..Settings::new(folder, &pipeline.name, Arc::new(clock::now))
     };
     let opened =
         tokio::task::spawn_blocking(move || Sqlite::open(settings)).await.context("opening the state store")?;
     match opened {
-        Ok(store) => Ok(Some(Arc::new(store))),
+        Ok(store) => Ok(Some(Arc::new(ObservedStore::new(store, observer)))),
         Err(error) => {
             let fault = Fault::at(pipeline.place("/store"), "the state store cannot be used").label(error.to_string());
             Err(Failure::Config(fault.into()))
@@ -61,6 +67,6 @@ fn state_folder() -> Result<PathBuf, Failure> {
         .or_else(|| variable("XDG_STATE_HOME").map(|folder| folder.join("gristmill")))
         .or_else(|| variable("HOME").map(|home| home.join(".local/state/gristmill")))
         .ok_or_else(|| {
-            Failure::Setup(anyhow::anyhow!("no folder for the state store; name one by {STATE}, or as store.folder"))
+            Failure::Setup(anyhow::anyhow!("no folder for the state store; set {STATE} to one, or store.folder"))
         })
 }
