@@ -10,6 +10,7 @@ use crate::model::DeadLetterBounds;
 use crate::settings::{ByteSize, Span, TopicName, span};
 
 pub use super::retry::RetryPolicy;
+pub use crate::ports::Start;
 
 /// Bounds of the pipeline as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -136,19 +137,6 @@ pub struct Source {
         "x-form" = "for example application/json"
     ))]
     pub content_type: Option<String>,
-}
-
-/// Where a group begins that has no committed offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline, extend("x-noun" = "start"))]
-pub enum Start {
-    /// At the oldest record.
-    #[default]
-    Earliest,
-    /// At what arrives from now on. The place is committed immediately: what arrives before the first event is settled
-    /// is not lost in a crash.
-    Latest,
 }
 
 /// Where finished items go.
