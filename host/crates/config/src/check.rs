@@ -106,13 +106,23 @@ impl<'c> Check<'c> {
             ("", noun) => format!("is not {} {noun}: {shown}", article(noun)),
             (fault, _) => fault.replace("{value}", &shown),
         };
-        self.report(pointer, format!("{} {fault}", self.what(pointer)), word(node, "x-form"));
+        let form = word(node, "x-form");
+        let words: Vec<&str> =
+            node.get("x-words").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        // "rescue:STAGE" is meant by whoever writes "rescu".
+        let known = words.iter().map(|word| word.split(':').next().unwrap_or(word));
+        let near = instance.as_str().and_then(|text| nearest(text, known));
+        let label = match near.and_then(|near| words.iter().find(|word| word.split(':').next() == Some(near))) {
+            Some(near) => format!("did you mean \"{near}\"? {form}"),
+            None => form.to_owned(),
+        };
+        self.report(pointer, format!("{} {fault}", self.what(pointer)), &label);
     }
 
     fn empty(&mut self, pointer: &str, node: &Value) {
         let label = match word(node, "x-add") {
             "" => "give it a value".to_owned(),
-            add => add.to_owned(),
+            add => format!("add {add}"),
         };
         self.report(pointer, format!("{} is empty", self.what(pointer)), &label);
     }

@@ -129,12 +129,13 @@ impl<T> Draft<T> {
         self.written.pointer(pointer).is_some()
     }
 
-    /// Whether nothing at or below a JSON Pointer was reported.
+    /// Whether nothing at, below or around a JSON Pointer was reported.
     #[must_use]
     pub fn is_sound(&self, pointer: &str) -> bool {
-        let below = |found: &Found| found.pointer.strip_prefix(pointer).is_some_and(|rest| matches!(rest.chars().next(), None | Some('/')));
-        let around = |found: &Found| pointer.strip_prefix(found.pointer.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        !self.found.iter().any(|found| below(found) || around(found))
+        let within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        !self.found.iter().any(|found| within(&found.pointer, pointer) || within(pointer, &found.pointer))
     }
 
     /// How many elements the array at a JSON Pointer has.
@@ -210,7 +211,7 @@ impl<T: DeserializeOwned> Draft<T> {
     /// Everything that was found, in the order of the file.
     pub fn finish(mut self) -> Result<Checked<T>, ConfigError> {
         ConfigError::check(self.found.drain(..).map(|found| found.fault).collect())?;
-        self.resolve_paths();
+        self.resolve_paths()?;
         match serde_path_to_error::deserialize(with_dates_as_text(self.value)) {
             Ok(value) => Ok(Checked { value, document: self.document }),
             // The schema says less than the type, or the type reads less than the schema allows.
@@ -231,7 +232,7 @@ impl<T: DeserializeOwned> Draft<T> {
     }
 
     /// Relative paths start at the folder of the file.
-    fn resolve_paths(&mut self) {
+    fn resolve_paths(&mut self) -> Result<(), ConfigError> {
         let evaluation = self.rules.validator.evaluate(&self.written);
         let mut paths: Vec<String> = Vec::new();
         for entry in evaluation.iter_annotations() {
@@ -242,12 +243,15 @@ impl<T: DeserializeOwned> Draft<T> {
         let folder = self.document.folder().to_owned();
         for pointer in paths {
             if let Some(Value::String(path)) = self.value.pointer_mut(&pointer) {
-                // Paths come out of TOML text, so they are UTF-8; so is the folder, or the path is used as it stands.
-                if let Some(joined) = folder.join(&*path).to_str() {
-                    *path = joined.to_owned();
-                }
+                let Some(joined) = folder.join(&*path).to_str().map(str::to_owned) else {
+                    let place = Place::of_pointer(&self.document, &pointer);
+                    let fault = Fault::at(place, "the path of the file's folder is not UTF-8");
+                    return Err(fault.label("write the whole path, or move the file").into());
+                };
+                *path = joined;
             }
         }
+        Ok(())
     }
 }
 

@@ -45,11 +45,6 @@ impl Rules {
         }
     }
 
-    /// The part of the schema at a JSON Pointer, references followed.
-    pub(super) fn node(&self, pointer: &str) -> Option<&Value> {
-        self.follow(self.schema.pointer(pointer)?)
-    }
-
     /// What a part of the schema stands for, if it is a reference.
     pub(super) fn follow<'s>(&'s self, node: &'s Value) -> Option<&'s Value> {
         match node.get("$ref").and_then(Value::as_str) {

@@ -12,7 +12,9 @@ mod syntax;
 
 use std::path::Path;
 
-use super::{ConfigError, Pipeline};
+use gristmill_config::ConfigError;
+
+use super::Pipeline;
 
 /// The least that a pipeline needs.
 const LEAST: &str = r#"name = "contracts"

@@ -10,6 +10,7 @@
 //! | `x-noun` | what the value is: "topic", "duration" |
 //! | `x-form` | what it looks like, or how to fix it |
 //! | `x-fault` | what to say of a value that this schema rejects; `{value}` stands for the value |
+//! | `x-words` | the words that may have been meant, for suggestions; a `:` ends the fixed part of one |
 //! | `x-add` | what to write where a required key is missing |
 //! | `x-show` | how the documentation shows a default that the schema cannot know |
 //! | `x-secrets` | values of this top-level table may be secrets: messages hide them by the names of their keys |
