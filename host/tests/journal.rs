@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use gristmill_core::model::{
     CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EventId, FinishReason, Format, JobId,
-    Partition, Position, Role, Timestamp, Usage,
+    Partition, Position, Role, Timestamp, TraceContext, Usage,
 };
-use gristmill_core::ports::{Caller, Edition, Model, Store};
-use gristmill_llm::Journaled;
+use gristmill_core::ports::{Caller, Edition, Model, ModelError, Store, StoreError};
+use gristmill_llm::{Journaled, Provider};
 use gristmill_store::{Settings, Sqlite};
 
 fn settings(folder: &Path) -> Settings {
@@ -44,7 +44,7 @@ impl Counting {
 struct Shared(Arc<Counting>);
 
 #[async_trait]
-impl Model for Shared {
+impl Provider for Shared {
     async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
         Ok(ChatResponse {
@@ -64,7 +64,8 @@ fn journal(model: &Arc<Counting>, settings: Settings) -> Journaled<Shared> {
 }
 
 fn caller(job: JobId, repeat: u32) -> Caller {
-    Caller { job, stage: "enrich".into(), item: "item".into(), repeat, edition: Edition::default() }
+    let trace = TraceContext::of_job(&job);
+    Caller { job, stage: "enrich".into(), item: "item".into(), repeat, edition: Edition::default(), trace }
 }
 
 fn request(text: &str) -> ChatRequest {
@@ -114,7 +115,10 @@ async fn a_full_store_stops_paying() {
             Err(failure) => break failure,
         }
     };
-    assert!(matches!(&failure, ChatFailure::Store(reason) if reason.contains("store.max_size")), "{failure:?}");
+    assert!(
+        matches!(&failure, ModelError::Store(StoreError::Broken { reason, .. }) if reason.contains("store.max_size")),
+        "{failure:?}"
+    );
     let paid = model.calls();
     let again = journal.chat(&caller(job(position), 0), &request("hello")).await;
     assert_eq!(again, Err(failure));

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use gristmill::app;
 use gristmill_config::{self as config, Checkpoint, Isolation};
-use gristmill_core::flow::{self, Delivery, Letters, Limits, Order, Step};
-use gristmill_core::model::{LetterBounds, Plan, RetryPolicy, Timestamp};
-use gristmill_core::ports::{Observer, Sight, Stage, Store};
+use gristmill_core::flow::{self, DeadLetters, Delivery, Deployment, Handle, Limits, Order, Step};
+use gristmill_core::model::{DeadLetterBounds, Plan, RetryPolicy, Timestamp};
+use gristmill_core::ports::{FlowEvent, Observer, Stage, Store};
 use gristmill_kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
 use gristmill_stage_chunk::Chunk;
 use gristmill_stage_sanitize::Sanitize;
@@ -43,17 +43,17 @@ struct Count {
 }
 
 impl Observer for Count {
-    fn observe(&self, sight: &Sight<'_>) {
-        match sight {
-            Sight::JobStarted { .. } => {
+    fn observe(&self, event: &FlowEvent<'_>) {
+        match event {
+            FlowEvent::JobStarted { .. } => {
                 self.begun.get_or_init(|| (Instant::now(), cpu_time()));
             }
-            Sight::Attempt { .. } | Sight::Stale { .. } | Sight::Restored { .. } => {}
-            Sight::JobEnded { .. } => {
+            FlowEvent::JobEnded { .. } => {
                 if self.ended.fetch_add(1, Ordering::Relaxed) + 1 == self.wanted {
                     self.done.cancel();
                 }
             }
+            _ => {}
         }
     }
 }
@@ -96,24 +96,27 @@ pub(crate) async fn run_watched(
     });
     let mut source = KafkaSource::open(place.settings, SourceSettings::new(place.group, &[place.source])).unwrap();
     let observer = Arc::new(Count { wanted: count, ended, ..Count::default() });
+    let plan = Arc::new(Plan::straight(&steps.iter().map(|step| &*step.name).collect::<Vec<&str>>()));
+    let deployment = Arc::new(Deployment { version: 1, plan, steps, model: None });
     let pipeline = flow::Pipeline {
         name: "bench".into(),
-        plan: Arc::new(Plan::straight(&steps.iter().map(|step| &*step.name).collect::<Vec<&str>>())),
-        steps,
         content_type: None,
         delivery: Delivery::AtLeastOnce(Arc::new(KafkaSink::open(place.settings).unwrap())),
         output_topic: place.sink.into(),
-        letters: Letters { topic: place.dead.into(), bounds: LetterBounds::default(), connect_headers: false },
+        dead_letters: DeadLetters {
+            topic: place.dead.into(),
+            bounds: DeadLetterBounds::default(),
+            connect_headers: false,
+        },
         order: Order::None,
-        model: None,
         store,
         clock: || Timestamp(0),
         observer: Arc::<Count>::clone(&observer),
         limits,
     };
     // In a task of its own, as the host has it: a task is spawned from there at less cost.
-    let done = observer.done.clone();
-    let work = async move { flow::run(&mut source, Arc::new(pipeline), done).await };
+    let (_handle, commands) = Handle::new(observer.done.clone());
+    let work = async move { flow::run(&mut source, Arc::new(pipeline), deployment, commands).await };
     tokio::spawn(work).await.unwrap().unwrap();
     assert_eq!(observer.ended.load(Ordering::Relaxed), count, "an event came twice");
     let (wall, cpu) = observer.begun.get().unwrap();
@@ -161,5 +164,9 @@ async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpoint) -> Vec
     for stage in &mut pipeline.stages {
         (stage.isolation, stage.checkpoint) = (isolation, checkpoint);
     }
-    app::load(&pipeline, app::Memory::ThisProcess, CancellationToken::new()).await.unwrap().steps
+    let (memory, shutdown) = (app::Memory::ThisProcess, CancellationToken::new());
+    let options = app::HostOptions { memory, shutdown, observers: Vec::new() };
+    let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
+    let (_, loaded) = built.pipelines().next().unwrap();
+    loaded.deployment.steps.clone()
 }

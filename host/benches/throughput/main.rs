@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use gristmill_config::{Checkpoint, Isolation};
 use gristmill_core::model::{Header, Timestamp};
-use gristmill_core::ports::Record;
+use gristmill_core::ports::{Record, Role, Topic};
 use gristmill_kafka::{self as kafka, Creation, Settings};
 
 use arguments::{Arguments, Wanted};
@@ -144,7 +144,7 @@ async fn topic(settings: &Settings) -> (String, Timestamp) {
 
 async fn create(settings: &Settings, topic: &str) -> String {
     let creation = Creation { partitions: PARTITIONS, replication: 1 };
-    kafka::check_topics(settings, &[kafka::Topic::source(topic)], Some(creation)).await.unwrap();
+    kafka::check_topics(settings, &[Topic { name: topic.into(), role: Role::Source }], Some(creation)).await.unwrap();
     topic.to_owned()
 }
 

@@ -1,42 +1,50 @@
-//! What tells the outcomes of one version of a stage from those of another.
-
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+//! What distinguishes the outcomes of one version of a stage from those of another.
 
 use gristmill_core::flow::Fingerprint;
+use gristmill_core::model::{Canonical, Write};
+use serde_json::Value;
 
 /// A digest of a stage's code and configuration. Do not change the encoding: stores know outcomes by it.
 pub(super) fn of(module: &str, config: &Value) -> Fingerprint {
-    let mut text = String::from(module);
-    text.push('\n');
-    write(config, &mut text);
-    Fingerprint(Sha256::digest(text).into())
+    let mut digest = Canonical::digest("gristmill stage 1");
+    digest.text(module);
+    encode(config, &mut digest);
+    Fingerprint(digest.finish())
 }
 
-/// The JSON of a value with the keys of every object in order: in which order a file names them decides nothing.
-fn write(value: &Value, text: &mut String) {
+/// A JSON value with the keys of every object in order: in which order a file names them decides nothing.
+fn encode(value: &Value, to: &mut Canonical<impl Write>) {
     match value {
+        Value::Null => to.kind(0),
+        Value::Bool(flag) => {
+            to.kind(1);
+            to.kind(u8::from(*flag));
+        }
+        Value::Number(number) => {
+            to.kind(2);
+            to.text(&number.to_string());
+        }
+        Value::String(text) => {
+            to.kind(3);
+            to.text(text);
+        }
         Value::Array(elements) => {
-            text.push('[');
+            to.kind(4);
+            to.number(elements.len() as u64);
             for element in elements {
-                write(element, text);
-                text.push(',');
+                encode(element, to);
             }
-            text.push(']');
         }
         Value::Object(object) => {
             let mut entries: Vec<(&String, &Value)> = object.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
-            text.push('{');
+            to.kind(5);
+            to.number(entries.len() as u64);
             for (key, value) in entries {
-                text.push_str(&Value::from(key.as_str()).to_string());
-                text.push(':');
-                write(value, text);
-                text.push(',');
+                to.text(key);
+                encode(value, to);
             }
-            text.push('}');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => text.push_str(&value.to_string()),
     }
 }
 
@@ -47,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_and_configuration_tell_versions_apart() {
+    fn only_code_and_configuration_distinguish_versions() {
         let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let one = parsed(r#"{"a": 1, "b": {"c": [1, 2], "d": null}}"#);
         let same = parsed(r#"{"b": {"d": null, "c": [1, 2]}, "a": 1}"#);

@@ -25,7 +25,7 @@ use super::supervisor::{self, Ended};
 use super::totals::Totals;
 
 /// What a host is built with, beside its pipelines.
-pub struct Options {
+pub struct HostOptions {
     /// How long jobs are remembered.
     pub memory: Memory,
     /// Cancelled when the operator wants everything to stop.
@@ -45,14 +45,21 @@ pub struct Host {
     runtime: Runtime,
     limits: Arc<Limits>,
     brokers: Brokers,
-    options: Options,
+    options: HostOptions,
     /// A lock, because the host is told what to do from several tasks; it is never held while one waits.
-    running: Mutex<BTreeMap<Arc<str>, Running>>,
+    running: Mutex<Pipelines>,
     ended: mpsc::UnboundedSender<Ended>,
 }
 
 /// The end of all pipelines of a host, to be waited for.
 pub struct Ends(mpsc::UnboundedReceiver<Ended>);
+
+/// The pipelines that run, and how many will run again in a moment.
+#[derive(Default)]
+struct Pipelines {
+    by_name: BTreeMap<Arc<str>, Running>,
+    restarting: usize,
+}
 
 /// A pipeline that is loaded.
 struct Ready {
@@ -91,7 +98,7 @@ impl Host {
     ///
     /// # Errors
     /// All faults of all files, each at its place.
-    pub async fn build(files: Vec<Pipeline>, options: Options) -> Result<(Built, Ends), Failure> {
+    pub async fn build(files: Vec<Pipeline>, options: HostOptions) -> Result<(Built, Ends), Failure> {
         check_together(&files.iter().collect::<Vec<_>>())?;
         let runtime = load::runtime(&files, options.shutdown.clone())?;
         let (ended, ends) = mpsc::unbounded_channel();
@@ -110,7 +117,7 @@ impl Host {
     /// The names of the pipelines that run.
     #[must_use]
     pub fn names(&self) -> Vec<Arc<str>> {
-        self.running().keys().cloned().collect()
+        self.running().by_name.keys().cloned().collect()
     }
 
     /// Where the embedded broker listens, if a pipeline wants one.
@@ -161,7 +168,7 @@ impl Host {
     pub async fn start(self: &Arc<Self>, file: Pipeline) -> Result<(), Failure> {
         {
             let running = self.running();
-            check_together(&running.values().map(|running| &running.file).chain([&file]).collect::<Vec<_>>())?;
+            check_together(&running.by_name.values().map(|running| &running.file).chain([&file]).collect::<Vec<_>>())?;
         }
         let ready = self.load(file).await?;
         self.connect(ready).await.map(|start| self.run(start))
@@ -178,9 +185,10 @@ impl Host {
         if !pipeline::is_same_wiring(&old, &file) {
             // Loaded before the old one ends, so that a faulty file costs nothing.
             let ready = self.load(file).await?;
-            self.stop(&name).await?;
-            self.connect(ready).await.map(|start| self.run(start))?;
-            return Ok(Reloaded::Restarted);
+            self.running().restarting += 1;
+            let restarted = self.restart(&name, ready).await;
+            self.running().restarting -= 1;
+            return restarted.map(|()| Reloaded::Restarted);
         }
         let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, observer };
         let loaded = loader.load(&file, version).await?;
@@ -191,6 +199,23 @@ impl Host {
             running.version = version;
         })?;
         Ok(Reloaded::Swapped { version })
+    }
+
+    /// Drains a pipeline and starts it again. If that fails, the pipeline has ended with the failure.
+    async fn restart(self: &Arc<Self>, name: &Arc<str>, ready: Ready) -> Result<(), Failure> {
+        self.stop(name).await?;
+        match self.connect(ready).await {
+            Ok(start) => {
+                self.run(start);
+                Ok(())
+            }
+            Err(failure) => {
+                let told = Failure::Running(anyhow::anyhow!("the pipeline {name} did not start again: {failure}"));
+                let others = self.running().others() - 1;
+                let _ = self.ended.send(Ended { name: Arc::clone(name), result: Err(failure), others });
+                Err(told)
+            }
+        }
     }
 
     async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
@@ -211,21 +236,29 @@ impl Host {
 
     async fn connect(&self, ready: Ready) -> Result<Start, Failure> {
         let broker = self.brokers.of(&ready.file)?;
-        pipeline::check(&*broker, &ready.file).await?;
+        let address = pipeline::check(&*broker, &ready.file).await?;
         let (store, observer) = (ready.store.clone(), Arc::clone(&ready.observer));
         let wired = Wiring { broker: &*broker, store, observer }.connect(&ready.file).await?;
-        Ok(Start { ready, broker, wired })
+        Ok(Start { ready, broker, address, wired })
     }
 
     /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
     fn run(self: &Arc<Self>, start: Start) {
-        let Start { ready, broker, wired } = start;
+        let Start { ready, broker, address, wired } = start;
         let Ready { file, loaded, store, totals, observer } = ready;
         let name = Arc::clone(&file.name);
+        tracing::info!(
+            pipeline = %name,
+            brokers = address,
+            source = &*file.source.topic,
+            sink = &*file.sink.topic,
+            dead_letters = &*file.dead_letter.topic,
+            "running"
+        );
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, version) = (Arc::clone(self), loaded.deployment.version);
         let running = Running { file, handle, version, broker, store, observer, task: None };
-        self.running().insert(Arc::clone(&name), running);
+        self.running().by_name.insert(Arc::clone(&name), running);
         let task = tokio::spawn({
             let name = Arc::clone(&name);
             async move {
@@ -239,14 +272,14 @@ impl Host {
                 let (result, ()) = tokio::join!(run, totals.report(&name, over.clone()));
                 let others = {
                     let mut running = host.running();
-                    running.remove(&name);
-                    running.len()
+                    running.by_name.remove(&name);
+                    running.others()
                 };
                 // Nobody may be waiting for the end.
                 let _ = host.ended.send(Ended { name, result, others });
             }
         });
-        if let Some(running) = self.running().get_mut(&name) {
+        if let Some(running) = self.running().by_name.get_mut(&name) {
             running.task = Some(task);
         }
     }
@@ -256,14 +289,21 @@ impl Host {
     }
 
     fn of<T>(&self, name: &str, take: impl FnOnce(&mut Running) -> T) -> Result<T, Failure> {
-        match self.running().get_mut(name) {
+        match self.running().by_name.get_mut(name) {
             Some(running) => Ok(take(running)),
             None => Err(Failure::Running(anyhow::anyhow!(not_running(name)))),
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Running>> {
+    fn running(&self) -> MutexGuard<'_, Pipelines> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pipelines {
+    /// How many run, or will in a moment.
+    fn others(&self) -> usize {
+        self.by_name.len() + self.restarting
     }
 }
 
@@ -271,6 +311,7 @@ impl Host {
 struct Start {
     ready: Ready,
     broker: Arc<dyn Broker>,
+    address: String,
     wired: Wired,
 }
 

@@ -19,7 +19,7 @@ pub use builtin::{BUILTIN, Builtin};
 pub use clock::now;
 pub use conflicts::check_together;
 pub use failure::Failure;
-pub use host::{Built, Ends, Host, Options, Reloaded};
+pub use host::{Built, Ends, Host, HostOptions, Reloaded};
 pub use load::Loaded;
 pub use shutdown::on_signals;
 pub use store::Memory;

@@ -66,8 +66,8 @@ impl Wiring<'_> {
 }
 
 /// Checks that the broker answers and that all topics of the pipeline can be used; logs what it created and what the
-/// operator should know.
-pub(super) async fn check(broker: &dyn Broker, config: &Pipeline) -> Result<(), Failure> {
+/// operator should know. Returns where the broker is.
+pub(super) async fn check(broker: &dyn Broker, config: &Pipeline) -> Result<String, Failure> {
     let checked = broker.check(&topics(config)).await?;
     for topic in checked.created {
         tracing::info!(pipeline = %config.name, topic, "created");
@@ -75,15 +75,7 @@ pub(super) async fn check(broker: &dyn Broker, config: &Pipeline) -> Result<(), 
     for warning in checked.warnings {
         tracing::warn!(pipeline = %config.name, "{warning}");
     }
-    tracing::info!(
-        pipeline = %config.name,
-        brokers = checked.address,
-        source = &*config.source.topic,
-        sink = &*config.sink.topic,
-        dead_letters = &*config.dead_letter.topic,
-        "connected"
-    );
-    Ok(())
+    Ok(checked.address)
 }
 
 /// All topics that the pipeline reads or writes, each once.

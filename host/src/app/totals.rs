@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use gristmill_core::ports::{End, Observer, Sight, StageError};
+use gristmill_core::ports::{End, FlowEvent, Observer, PauseReason, StageError};
 
 /// Counts how jobs end, and logs: every failure as a warning, every job at the level debug.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub(super) struct Totals {
     emitted: AtomicU64,
     records: AtomicU64,
     dropped: AtomicU64,
@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 impl Totals {
     /// Logs the totals every 10 s while they change, and at the end.
-    pub async fn report(&self, pipeline: &str, end: CancellationToken) {
+    pub(super) async fn report(&self, pipeline: &str, end: CancellationToken) {
         let mut last = 0;
         loop {
             let ended = tokio::time::timeout(INTERVAL, end.cancelled()).await.is_ok();
@@ -45,27 +45,28 @@ impl Totals {
 }
 
 impl Observer for Totals {
-    fn observe(&self, sight: &Sight<'_>) {
-        match sight {
-            Sight::JobStarted { .. } => {}
-            Sight::Stale { event } => {
+    fn observe(&self, event: &FlowEvent<'_>) {
+        match event {
+            FlowEvent::Stale { event } => {
                 self.stale.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%event, "its partition was given away before it was settled");
+                tracing::debug!(%event, "its partition was revoked before it was settled");
             }
-            Sight::Restored { job, stage } => {
+            FlowEvent::Restored { job, stage } => {
                 self.restored.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%job, stage, "not run again, its outcome was kept");
+                tracing::debug!(%job, stage, "not run again: its outcome was kept");
             }
-            Sight::Attempt { call, stage, result, .. } => match result {
-                Ok(_) => {}
-                Err(error @ StageError::Slow { .. }) => {
-                    tracing::warn!(item = %call.item.id, stage, "taking no new events for a while: {error}");
-                }
+            FlowEvent::Paused { why: PauseReason::Operator, .. } | FlowEvent::Resumed => {}
+            FlowEvent::Paused { why, wait } => {
+                let seconds = wait.map(|wait| wait.as_secs_f64());
+                tracing::warn!(seconds, "taking no new events for a while: {why}");
+            }
+            FlowEvent::Attempt { call, stage, result, .. } => match result {
+                Ok(_) | Err(StageError::Slow { .. } | StageError::Store(_)) => {}
                 Err(error) => {
                     tracing::info!(item = %call.item.id, stage, attempt = call.attempt, "attempt failed: {error}");
                 }
             },
-            Sight::JobEnded { job, elapsed, end } => {
+            FlowEvent::JobEnded { job, elapsed, end } => {
                 let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
                 let counter = match end {
                     End::Emitted(records) => {
@@ -81,6 +82,7 @@ impl Observer for Totals {
                 counter.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%job, elapsed_ms, %end, "job done");
             }
+            _ => {}
         }
     }
 }

@@ -4,17 +4,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Check;
 use super::files;
-use crate::app::{self, Failure};
+use crate::app::{self, Failure, Host, HostOptions, Memory};
 use gristmill_config::Module;
 
 /// Loads everything that pipelines name and says what it found.
 #[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let pipelines = files::load(&args.pipelines)?;
-    app::check_together(&pipelines)?;
-    app::all(pipelines.iter().map(app::kafka_settings).collect())?;
-    let loaded = app::load_all(&pipelines, app::Memory::ThisProcess, CancellationToken::new()).await?;
-    for (pipeline, loaded) in pipelines.iter().zip(&loaded) {
+    Failure::all(pipelines.iter().map(app::check_brokers).collect())?;
+    let options =
+        HostOptions { memory: Memory::ThisProcess, shutdown: CancellationToken::new(), observers: Vec::new() };
+    let (built, _) = Host::build(pipelines, options).await?;
+    for (pipeline, loaded) in built.pipelines() {
         println!("{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
         for (stage, (description, digest)) in pipeline.stages.iter().zip(&loaded.described) {
             let module = match &stage.module {
@@ -31,6 +32,6 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
             );
         }
     }
-    println!("all of it fits");
+    println!("OK");
     Ok(())
 }

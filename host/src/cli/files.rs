@@ -72,7 +72,7 @@ pub(super) fn load_to_run(paths: &[PathBuf]) -> Result<Vec<Pipeline>, Failure> {
     for pipeline in &mut pipelines {
         app::override_brokers(pipeline)?;
     }
-    app::check_together(&pipelines)?;
+    app::check_together(&pipelines.iter().collect::<Vec<_>>())?;
     Ok(pipelines)
 }
 

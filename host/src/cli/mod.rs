@@ -1,7 +1,8 @@
-//! Floor 4. The command line: arguments in, exit code out.
+//! The command line: arguments in, exit code out.
 
 mod args;
 mod check;
+mod cluster;
 mod dlq;
 mod files;
 mod run;

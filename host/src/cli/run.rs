@@ -1,13 +1,10 @@
 //! `gristmill run`.
 
-use std::sync::Arc;
-
-use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Run;
 use super::files;
-use crate::app::{self, Failure, Host, Running, Totals};
+use crate::app::{self, Failure, Host, HostOptions, Memory};
 
 /// Runs pipelines until they are told to stop.
 pub(super) async fn run(args: &Run) -> Result<(), Failure> {
@@ -18,8 +15,9 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         let stages = pipeline.stages.len();
         tracing::info!(pipeline = %pipeline.name, stages, "loading; new stages are compiled first");
     }
-    let loaded = app::load_all(&pipelines, app::Memory::Durable, shutdown.clone()).await?;
-    let host = Host::start(&pipelines, shutdown)?;
+    let options = HostOptions { memory: Memory::Durable, shutdown, observers: Vec::new() };
+    let (built, ends) = Host::build(pipelines, options).await?;
+    let host = built.start().await?;
     if let Some(brokers) = host.embedded_address() {
         tracing::warn!(
             brokers,
@@ -27,16 +25,5 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
              `gristmill send` and kcat reach it at this address"
         );
     }
-    let connect = pipelines.iter().zip(loaded).map(async |(pipeline, loaded)| {
-        let totals = Arc::new(Totals::default());
-        let running = Running::connect(&host, pipeline, loaded, Arc::<Totals>::clone(&totals)).await?;
-        Ok((running, totals))
-    });
-    let running = app::all(join_all(connect).await)?;
-    for (pipeline, (running, _)) in pipelines.iter().zip(&running) {
-        let brokers = running.settings.brokers.as_str();
-        let (source, sink, dead) = (&*pipeline.source.topic, &*pipeline.sink.topic, &*pipeline.dead_letter.topic);
-        tracing::info!(pipeline = %pipeline.name, brokers, source, sink, dead_letters = dead, "running");
-    }
-    app::run_all(running).await
+    ends.all().await
 }

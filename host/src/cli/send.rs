@@ -3,22 +3,21 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Send;
+use super::cluster::Cluster;
 use crate::app::{self, Failure};
-use gristmill_core::model::{Header, Timestamp};
+use gristmill_core::model::Header;
 use gristmill_core::ports::Record;
-use gristmill_kafka as kafka;
 
 /// Sends files, or their lines, and waits until every record is confirmed.
 #[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
 pub(super) async fn send(args: &Send) -> Result<(), Failure> {
-    let cluster = app::cluster(args.cluster.brokers.as_deref(), args.cluster.pipeline.as_deref())?;
+    let cluster = Cluster::reach(&args.cluster)?;
     let mut records = Vec::new();
     for file in &args.files {
         let content = read(file)?;
@@ -37,7 +36,8 @@ pub(super) async fn send(args: &Send) -> Result<(), Failure> {
         true => ProgressBar::new(count).with_style(bar_style()),
         false => ProgressBar::hidden(),
     };
-    let sent = kafka::send(&cluster.settings, cluster.group.as_deref(), records, |sent| bar.set_position(sent)).await;
+    let groups = records.into_iter().map(|record| vec![record]).collect();
+    let sent = cluster.broker.write(groups, cluster.group.as_deref(), &|sent| bar.set_position(sent)).await;
     bar.finish_and_clear();
     let sent = sent.map_err(anyhow::Error::new)?;
     println!("{sent} {} confirmed in {}", if sent == 1 { "record" } else { "records" }, args.topic);
@@ -67,13 +67,12 @@ fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) 
     if let Some(name) = file.file_name().and_then(|name| name.to_str()).filter(|name| *name != "-") {
         headers.push(text("file-name", name));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Record {
         topic: Arc::from(args.topic.as_str()),
         key: args.key.as_ref().map(|key| Bytes::copy_from_slice(key.as_bytes())),
         payload: Some(content),
         headers,
-        timestamp: Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+        timestamp: app::now(),
     }
 }
 

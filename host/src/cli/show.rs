@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use gristmill_core::model::Event;
+use gristmill_core::model::{Event, printable};
 
 /// The record on a few lines: place, key and size, headers, text. What is not text is named by its size, and control
 /// characters are replaced: a record must not write to the terminal.
@@ -74,11 +74,6 @@ fn line(bytes: &Bytes) -> String {
     }
 }
 
-/// The text without what a terminal would obey.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() && char != '\t' { '\u{fffd}' } else { char }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +87,7 @@ mod tests {
             payload: Some(Bytes::from_static(payload)),
             headers: vec![Header { name: "empty".into(), value: None }],
             timestamp: Timestamp(5),
+            deliveries: None,
             fault: None,
         }
     }

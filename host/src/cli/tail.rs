@@ -3,24 +3,26 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::args::{From, Tail};
+use super::cluster::Cluster;
 use super::show;
-use crate::app::{self, Failure};
-use gristmill_kafka as kafka;
+use crate::app::Failure;
+use gristmill_core::ports::{self, Browse, Until};
 
 /// Shows records until the end that was asked for, Ctrl-C, or a reader that goes away.
 pub(super) async fn tail(args: &Tail) -> Result<(), Failure> {
-    let cluster = app::cluster(args.cluster.brokers.as_deref(), args.cluster.pipeline.as_deref())?;
+    let cluster = Cluster::reach(&args.cluster)?;
     let from = match args.from {
-        From::Start => kafka::From::Start,
-        From::End => kafka::From::End,
+        From::Start => ports::From::Start,
+        From::End => ports::From::End,
     };
-    let until = if args.until_end { kafka::Until::End } else { kafka::Until::Dropped };
-    let mut tail = kafka::Tail::open(&cluster.settings, &args.topic, from, until).await?;
+    let until = if args.until_end { Until::End } else { Until::Dropped };
+    let browse = Browse { topic: args.topic.as_str().into(), from, until };
+    let mut records = cluster.broker.browse(browse).await?;
     let coloured = io::stdout().is_terminal();
     let mut left = args.count.map_or(u64::MAX, std::num::NonZeroU64::get);
     while left > 0 {
         let event = tokio::select! {
-            event = tail.next() => event,
+            event = records.next() => event,
             _ = tokio::signal::ctrl_c() => None,
         };
         let Some(event) = event.transpose()? else { break };

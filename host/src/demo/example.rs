@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use bytes::Bytes;
 
-use gristmill_core::model::{Header, Timestamp};
+use gristmill_core::model::Header;
 use gristmill_core::ports::Record;
+
+use crate::app;
 
 const PIPELINE: &str = include_str!("../../../examples/documents/pipeline.toml");
 const ANSWERS: &str = include_str!("../../../examples/documents/answers.toml");
@@ -57,8 +58,7 @@ impl Example {
 
     /// One record per document; the key is the file's name.
     pub(super) fn records(&self, topic: &Arc<str>) -> Vec<Record> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let timestamp = Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        let timestamp = app::now();
         let record = |(name, media_type, content): &(&'static str, &'static str, &'static [u8])| Record {
             topic: Arc::clone(topic),
             key: Some(Bytes::from_static(name.as_bytes())),

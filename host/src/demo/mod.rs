@@ -1,4 +1,4 @@
-//! Floor 4. `gristmill demo`: the example `examples/documents` at work, with nothing installed.
+//! `gristmill demo`: the example `examples/documents` at work, with nothing installed.
 
 mod example;
 mod model;
@@ -9,14 +9,13 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{self, Failure, Host, Running};
+use crate::app::{self, Failure, Host, HostOptions, Memory};
 use example::Example;
 use gristmill_config::{Brokers, Pipeline};
-use gristmill_kafka as kafka;
+use gristmill_core::ports::Observer;
 use watch::Watch;
 
 /// How the demo is run.
@@ -54,17 +53,19 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
     let spinner = spinner(options, "compiling the stages for this machine; the result is kept for the next time");
-    let loaded = app::load(&pipeline, app::Memory::ThisProcess, shutdown.clone()).await;
-    spinner.finish_and_clear();
     let watch = Arc::new(Watch::new(options.plain));
-    let host = Host::start(std::slice::from_ref(&pipeline), shutdown.clone())?;
-    let running = Running::connect(&host, &pipeline, loaded?, Arc::<Watch>::clone(&watch)).await?;
-    let settings = running.settings.clone();
-    let flow = tokio::spawn(running.run());
+    let observers: Vec<Arc<dyn Observer>> = vec![Arc::<Watch>::clone(&watch)];
+    let host_options = HostOptions { memory: Memory::ThisProcess, shutdown: shutdown.clone(), observers };
+    let built = Host::build(vec![pipeline.clone()], host_options).await;
+    spinner.finish_and_clear();
+    let (built, ends) = built?;
+    let host = built.start().await?;
+    let broker = host.broker(&pipeline.name)?;
 
     let records = example.records(&pipeline.source.topic);
     let documents = records.len();
-    kafka::send(&settings, Some(&pipeline.source.group), records, |_| {}).await.map_err(anyhow::Error::new)?;
+    let groups = records.into_iter().map(|record| vec![record]).collect();
+    broker.write(groups, Some(&pipeline.source.group), &|_| {}).await.map_err(anyhow::Error::new)?;
     tokio::select! {
         () = watch.ended(documents) => {}
         () = shutdown.cancelled() => {}
@@ -72,13 +73,14 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     }
     println!("{}", watch.summary(documents));
     if options.keep && !shutdown.is_cancelled() {
-        println!("{}", summary::still_running(&settings.brokers, &pipeline, &example.pipeline_file()));
+        let brokers = host.embedded_address().unwrap_or_default();
+        println!("{}", summary::still_running(&brokers, &pipeline, &example.pipeline_file()));
         shutdown.cancelled().await;
     } else {
         println!("{}", summary::NEXT);
     }
     shutdown.cancel();
-    flow.await.context("the pipeline's task was lost")?
+    ends.all().await
 }
 
 /// Shows that something takes a while: a spinner on a terminal, a line elsewhere.

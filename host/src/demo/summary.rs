@@ -49,7 +49,7 @@ What to try next:
   gristmill demo --keep                                   keep it running, and send documents of your own
   gristmill run examples/documents/pipeline.toml          the same pipeline from its file
   gristmill check examples/events/pipeline.toml           what a pipeline is made of
-  README.md, \"A first own pipeline\"                       a stage of your own";
+  README.md, \"Your first pipeline\"                       a stage of your own";
 
 /// What to do while the demo goes on.
 pub(super) fn still_running(brokers: &str, pipeline: &Pipeline, file: &Path) -> String {

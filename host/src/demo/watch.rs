@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::summary::Numbers;
 use gristmill_core::model::{Outcome, Output};
-use gristmill_core::ports::{Call, End, Observer, Sight, StageError};
+use gristmill_core::ports::{Call, End, FlowEvent, Observer, StageError};
 
 /// Prints what it sees. The lock is held for the counting only, which is a few map entries.
 pub(super) struct Watch {
@@ -54,14 +54,13 @@ impl Watch {
 }
 
 impl Observer for Watch {
-    fn observe(&self, sight: &Sight<'_>) {
-        match sight {
-            Sight::Stale { .. } | Sight::Restored { .. } => {}
-            Sight::JobStarted { event, .. } => {
+    fn observe(&self, event: &FlowEvent<'_>) {
+        match event {
+            FlowEvent::JobStarted { event, .. } => {
                 let name = event.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
                 self.numbers().names.insert(event.id.to_string(), name.into_owned());
             }
-            Sight::Attempt { call, stage, elapsed, result } => {
+            FlowEvent::Attempt { call, stage, elapsed, result } => {
                 let mut numbers = self.numbers();
                 if let Ok(Outcome::Emit(outputs)) = result {
                     numbers.count(stage, outputs);
@@ -70,7 +69,7 @@ impl Observer for Watch {
                 drop(numbers);
                 self.line(&document, stage, *elapsed, &told(result));
             }
-            Sight::JobEnded { job, elapsed, end } => {
+            FlowEvent::JobEnded { job, elapsed, end } => {
                 let mut numbers = self.numbers();
                 let document = numbers.document(job);
                 let what = match end {
@@ -88,6 +87,7 @@ impl Observer for Watch {
                 self.line(&document, "done", *elapsed, &what);
                 self.ended.send_modify(|ended| *ended += 1);
             }
+            _ => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::bench::{Bench, text};
+use crate::harness::{Harness, text};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const CLAUSES: usize = 80;
@@ -44,24 +44,24 @@ fn answers(behaviour: fn(String) -> Behaviour) -> Script {
 }
 
 /// The one output, with nothing in it of the names of this run.
-async fn output(bench: &Bench) -> serde_json::Value {
-    assert!(bench.records("dead").await.is_empty(), "{}", bench.log());
-    let out = bench.records("out").await;
-    assert_eq!(out.len(), 1, "{}", bench.log());
-    serde_json::from_str(&text(&out[0]).replace(&bench.name, "NAME")).unwrap()
+async fn output(harness: &Harness) -> serde_json::Value {
+    assert!(harness.records("dead").await.is_empty(), "{}", harness.log());
+    let out = harness.records("out").await;
+    assert_eq!(out.len(), 1, "{}", harness.log());
+    serde_json::from_str(&text(&out[0]).replace(&harness.name, "NAME")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_of_eighty_clauses_is_resumed_where_its_host_was_killed() {
     let undisturbed = {
         let server = ModelServer::start(answers(Behaviour::Answer)).await;
-        let bench = Bench::new(&pipeline(&server), 1).await;
-        bench.send([("text/markdown", Some(contract()))]).await;
-        let mut host = bench.start();
-        bench.until_all_settled(&mut host).await;
+        let harness = Harness::new(&pipeline(&server), 1).await;
+        harness.send([("text/markdown", Some(contract()))]).await;
+        let mut host = harness.start();
+        harness.until_all_settled(&mut host).await;
         assert_eq!(host.terminate().await, Some(0));
         assert_eq!(server.calls(), CLAUSES + 1);
-        output(&bench).await
+        output(&harness).await
     };
     let summary = |number: usize| undisturbed["items"][number]["json"]["summary"].as_str().unwrap();
     for number in 0..CLAUSES {
@@ -69,24 +69,24 @@ async fn a_contract_of_eighty_clauses_is_resumed_where_its_host_was_killed() {
     }
 
     let server = ModelServer::start(answers(Behaviour::Held)).await;
-    let bench = Bench::new(&pipeline(&server), 1).await;
-    bench.send([("text/markdown", Some(contract()))]).await;
+    let harness = Harness::new(&pipeline(&server), 1).await;
+    harness.send([("text/markdown", Some(contract()))]).await;
     // In the middle of the clauses, twice; then while the analysis of the whole is awaited.
     for (answered, waiting) in [(30, AT_ONCE), (61, AT_ONCE), (CLAUSES, 1)] {
-        let mut host = bench.start();
+        let mut host = harness.start();
         server.release(answered - server.paid());
         let are_asked = "the answers are kept and the next are asked for";
-        bench.until(are_asked, &mut host, async || server.paid() == answered && server.in_flight() == waiting).await;
+        harness.until(are_asked, &mut host, async || server.paid() == answered && server.in_flight() == waiting).await;
         host.kill().await;
         server.until("what was asked for is given up", |server| server.in_flight() == 0).await;
     }
     server.release(1);
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
     assert_eq!(server.paid(), CLAUSES + 1, "each answer is paid for once");
     assert_eq!(server.calls(), CLAUSES + 1 + 2 * AT_ONCE + 1, "what was on its way at a kill is asked for again");
     let german = server.seen().iter().filter(|seen| seen.body.to_string().contains("Fasse die Klausel")).count();
     assert!((CLAUSES / 2..=CLAUSES / 2 + 2 * AT_ONCE).contains(&german), "{german} were asked in German");
-    assert_eq!(output(&bench).await, undisturbed, "what comes out is what an undisturbed run has");
+    assert_eq!(output(&harness).await, undisturbed, "what comes out is what an undisturbed run has");
     assert_eq!(host.terminate().await, Some(0));
 }

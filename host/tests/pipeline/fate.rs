@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::bench::{Bench, gristmill, header, text};
+use crate::harness::{Harness, gristmill, header, text};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const PASS: &str = "[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n";
@@ -11,7 +11,7 @@ const PASS: &str = "[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n";
 async fn one_pipeline_stops_by_its_policy_and_the_other_goes_on() {
     let server = ModelServer::start(Script::new()).await;
     let strict = format!("[limits]\nmax_dead_letters_in_a_row = 3\n{}", crate::obedient(&server));
-    let (bad, good) = (Bench::new(&strict, 1).await, Bench::new(PASS, 1).await);
+    let (bad, good) = (Harness::new(&strict, 1).await, Harness::new(PASS, 1).await);
     bad.send((0..10).map(|_| ("text/plain", Some("branch declared".into())))).await;
     let mut host = good.start_with(&bad);
     good.until("the other one has stopped", &mut host, async || good.log().contains("stopped by itself")).await;
@@ -26,7 +26,7 @@ async fn one_pipeline_stops_by_its_policy_and_the_other_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_hinders_pipelines_in_one_process_is_told_before_anything_runs() {
     let (one, two) =
-        (Bench::without_topics(PASS), Bench::without_topics("[[stage]]\nname = \"x\"\nmodule = \"builtin:no\"\n"));
+        (Harness::without_topics(PASS), Harness::without_topics("[[stage]]\nname = \"x\"\nmodule = \"builtin:no\"\n"));
     let output = gristmill().arg("check").arg(one.file()).arg(one.file()).output().await.unwrap();
     assert!(said(&output).contains("two pipelines are named"), "{}", said(&output));
     let output = gristmill().arg("run").arg(one.file()).arg(two.file()).output().await.unwrap();
@@ -40,8 +40,8 @@ async fn what_hinders_pipelines_in_one_process_is_told_before_anything_runs() {
 async fn a_branch_that_the_stage_does_not_declare_is_shown_at_its_place() {
     let server = ModelServer::start(Script::new()).await;
     let stage = "module = \"GUEST:misbehave\"\nbranches = { declared = \"drop\", decalred = \"sink\" }";
-    let bench = Bench::without_topics(&crate::obedient(&server).replace("module = \"GUEST:misbehave\"", stage));
-    let output = gristmill().arg("check").arg(bench.file()).output().await.unwrap();
+    let harness = Harness::without_topics(&crate::obedient(&server).replace("module = \"GUEST:misbehave\"", stage));
+    let output = gristmill().arg("check").arg(harness.file()).output().await.unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("declares no branch \"decalred\"") && said.contains("it declares: declared"), "{said}");
@@ -53,46 +53,46 @@ async fn a_dead_letter_is_listed_shown_replayed_and_then_hidden() {
     let script =
         Script::new().when("mended", [broken.clone(), Behaviour::answer("at last")]).when("hopeless", [broken]);
     let server = ModelServer::start(script).await;
-    let bench = Bench::new(&crate::obedient(&server), 1).await;
-    bench.send(["mended", "hopeless"].map(|kind| ("text/plain", Some(format!("ask {kind}"))))).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
+    let harness = Harness::new(&crate::obedient(&server), 1).await;
+    harness.send(["mended", "hopeless"].map(|kind| ("text/plain", Some(format!("ask {kind}"))))).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
 
-    let listed = stdout(&dlq(&bench, &["list"]).await);
+    let listed = stdout(&dlq(&harness, &["list"]).await);
     assert!(listed.ends_with("2 letters: 2 llm-invalid-request\n"), "{listed}");
-    assert!(listed.contains(&format!("{}/{}/0/0", bench.name, bench.topic("in"))), "{listed}");
-    let shown = stdout(&dlq(&bench, &["show", "0/0"]).await);
+    assert!(listed.contains(&format!("{}/{}/0/0", harness.name, harness.topic("in"))), "{listed}");
+    let shown = stdout(&dlq(&harness, &["show", "0/0"]).await);
     assert!(shown.contains("replayed since no") && shown.contains("gristmill-stage: obey"), "{shown}");
     assert!(shown.contains("content-type: text/plain"), "{shown}");
 
-    let none = stdout(&dlq(&bench, &["replay", "--reason", "trap"]).await);
+    let none = stdout(&dlq(&harness, &["replay", "--reason", "trap"]).await);
     assert!(none.starts_with("0 letters replayed"), "{none}");
-    let dry = stdout(&dlq(&bench, &["replay", "--all-letters", "--dry-run"]).await);
+    let dry = stdout(&dlq(&harness, &["replay", "--all-letters", "--dry-run"]).await);
     assert!(dry.contains("2 letters would be replayed to"), "{dry}");
-    let unknown = dlq(&bench, &["replay", "--all-letters", "--from-stage", "oby"]).await;
+    let unknown = dlq(&harness, &["replay", "--all-letters", "--from-stage", "oby"]).await;
     assert!(said(&unknown).contains("its stages are obey"), "{}", said(&unknown));
-    let missing = dlq(&bench, &["replay", "0/99"]).await;
+    let missing = dlq(&harness, &["replay", "0/99"]).await;
     assert!(said(&missing).contains("there is no dead letter at 0/99"), "{}", said(&missing));
-    assert_eq!(bench.records("in").await.len(), 2, "nothing of that wrote anything");
+    assert_eq!(harness.records("in").await.len(), 2, "nothing of that wrote anything");
 
-    let replayed = stdout(&dlq(&bench, &["replay", "--all-letters"]).await);
+    let replayed = stdout(&dlq(&harness, &["replay", "--all-letters"]).await);
     assert!(replayed.starts_with("2 letters replayed to"), "{replayed}");
     // Behind them is the mark of their transaction, which is no event.
-    bench.until_settled(4, &mut host).await;
-    let out = bench.records("out").await;
+    harness.until_settled(4, &mut host).await;
+    let out = harness.records("out").await;
     assert_eq!(out.iter().map(text).collect::<Vec<_>>(), ["at last"]);
     let job = header(&out[0], "gristmill-job-id");
     assert!(job.ends_with(".in/0/0") || job.ends_with(".in/0/1"), "the job goes on under its own id: {job}");
-    let letters: Vec<_> = bench.records("dead").await.into_iter().filter(|letter| letter.payload.is_some()).collect();
+    let letters: Vec<_> = harness.records("dead").await.into_iter().filter(|letter| letter.payload.is_some()).collect();
     assert_eq!(letters.len(), 3, "one of them failed again");
     assert_eq!((header(&letters[2], "gristmill-replays"), text(&letters[2])), ("1".into(), "ask hopeless".into()));
     assert_eq!(header(&letters[2], "gristmill-first-attempt"), header(hopeless(&letters), "gristmill-first-attempt"));
 
-    let listed = stdout(&dlq(&bench, &["list"]).await);
+    let listed = stdout(&dlq(&harness, &["list"]).await);
     assert!(listed.ends_with("1 letter: 1 llm-invalid-request\n"), "what was replayed is hidden: {listed}");
-    let all = stdout(&dlq(&bench, &["list", "--all", "--json"]).await);
+    let all = stdout(&dlq(&harness, &["list", "--all", "--json"]).await);
     assert_eq!(all.lines().filter(|line| line.contains("\"replayed\":true")).count(), 2, "{all}");
-    let guarded = stdout(&dlq(&bench, &["replay", "--all-letters", "--max-replays", "1"]).await);
+    let guarded = stdout(&dlq(&harness, &["replay", "--all-letters", "--max-replays", "1"]).await);
     assert!(guarded.contains("0 letters replayed") && guarded.contains("1 replayed 1 times"), "{guarded}");
     assert_eq!(host.terminate().await, Some(0));
 }
@@ -101,8 +101,8 @@ fn hopeless(letters: &[gristmill_core::model::Event]) -> &gristmill_core::model:
     letters.iter().find(|letter| text(letter) == "ask hopeless").unwrap()
 }
 
-async fn dlq(bench: &Bench, args: &[&str]) -> Output {
-    gristmill().arg("dlq").args(args).arg("--pipeline").arg(bench.file()).output().await.unwrap()
+async fn dlq(harness: &Harness, args: &[&str]) -> Output {
+    gristmill().arg("dlq").args(args).arg("--pipeline").arg(harness.file()).output().await.unwrap()
 }
 
 fn stdout(output: &Output) -> String {

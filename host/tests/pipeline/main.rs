@@ -1,14 +1,15 @@
 //! Whole pipelines: the real binary between the topics of a real broker, with an HTTP server as the model.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-mod bench;
 mod contracts;
 mod fate;
+mod harness;
+mod host;
 
 use std::collections::BTreeMap;
 
-use bench::{Bench, by_job, gristmill, header, jobs, text};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
+use harness::{Harness, by_job, gristmill, header, jobs, text};
 
 /// Three stages, the second of which asks a model.
 fn enriching(server: &ModelServer) -> String {
@@ -75,11 +76,11 @@ fn assert_all_there(events: usize, out: &[gristmill_core::model::Event], dead: &
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_events_end_in_the_sink_or_the_dead_letters() {
     let server = ModelServer::start(summaries()).await;
-    let bench = Bench::new(&enriching(&server), 6).await;
-    bench.send((0..10_000).map(event)).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
-    let (out, dead) = (bench.records("out").await, bench.records("dead").await);
+    let harness = Harness::new(&enriching(&server), 6).await;
+    harness.send((0..10_000).map(event)).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    let (out, dead) = (harness.records("out").await, harness.records("dead").await);
     assert_eq!(out.len(), 9_900, "each exactly once when nothing fails");
     assert_eq!(dead.len(), 100);
     assert_all_there(10_000, &out, &dead);
@@ -90,17 +91,17 @@ async fn ten_thousand_events_end_in_the_sink_or_the_dead_letters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminated_host_finishes_what_it_began_and_the_next_one_goes_on() {
     let server = ModelServer::start(summaries()).await;
-    let bench = Bench::new(&enriching(&server), 6).await;
-    bench.send((0..3_000).map(event)).await;
-    let mut host = bench.start();
-    bench.until_settled(500, &mut host).await;
+    let harness = Harness::new(&enriching(&server), 6).await;
+    harness.send((0..3_000).map(event)).await;
+    let mut host = harness.start();
+    harness.until_settled(500, &mut host).await;
     assert_eq!(host.terminate().await, Some(0));
-    let settled = bench.settled().await;
-    let done = bench.records("out").await.len() + bench.records("dead").await.len();
+    let settled = harness.settled().await;
+    let done = harness.records("out").await.len() + harness.records("dead").await.len();
     assert_eq!(i64::try_from(done).unwrap(), settled, "what was written is committed, nothing else");
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
-    let (out, dead) = (bench.records("out").await, bench.records("dead").await);
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    let (out, dead) = (harness.records("out").await, harness.records("dead").await);
     assert_eq!(out.len() + dead.len(), 3_000, "a clean stop repeats nothing");
     assert_all_there(3_000, &out, &dead);
     assert_eq!(host.terminate().await, Some(0));
@@ -109,14 +110,14 @@ async fn a_terminated_host_finishes_what_it_began_and_the_next_one_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_host_loses_nothing_and_repeats_are_known_by_job_id() {
     let server = ModelServer::start(summaries()).await;
-    let bench = Bench::new(&enriching(&server), 6).await;
-    bench.send((0..3_000).map(event)).await;
-    let mut host = bench.start();
-    bench.until_settled(500, &mut host).await;
+    let harness = Harness::new(&enriching(&server), 6).await;
+    harness.send((0..3_000).map(event)).await;
+    let mut host = harness.start();
+    harness.until_settled(500, &mut host).await;
     host.kill().await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
-    let (out, dead) = (bench.records("out").await, bench.records("dead").await);
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    let (out, dead) = (harness.records("out").await, harness.records("dead").await);
     assert_all_there(3_000, &out, &dead);
     let distinct = jobs(&out).len() + jobs(&dead).len();
     assert_eq!(distinct, 3_000, "repeats have the job id of the first");
@@ -140,16 +141,16 @@ async fn what_a_model_server_does_wrong_has_the_outcome_that_was_promised() {
         .when("garbage", [Behaviour::ok("text/html", "<html>hello</html>")])
         .when("silence", [Behaviour::Silence]);
     let server = ModelServer::start(script).await;
-    let bench = Bench::new(&obedient(&server), 1).await;
+    let harness = Harness::new(&obedient(&server), 1).await;
     let kinds = ["limited", "shaky", "down", "malformed", "key", "garbage", "silence", "plain"];
-    bench.send(kinds.map(|kind| ("text/plain", Some(format!("ask {kind}"))))).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
-    let mut out: Vec<String> = bench.records("out").await.iter().map(text).collect();
+    harness.send(kinds.map(|kind| ("text/plain", Some(format!("ask {kind}"))))).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    let mut out: Vec<String> = harness.records("out").await.iter().map(text).collect();
     out.sort();
     // Neither a limit nor a wrong key is the item's fault: both are waited out, however often they are met.
     assert_eq!(out, ["after a while", "ok", "once the key was mended", "the second time"], "{}", host.log());
-    let dead: BTreeMap<String, (String, String)> = bench.records("dead").await.iter().map(outcome).collect();
+    let dead: BTreeMap<String, (String, String)> = harness.records("dead").await.iter().map(outcome).collect();
     let expected = [
         ("ask down", "llm-unavailable", "3"),
         ("ask garbage", "llm-unavailable", "3"),
@@ -169,15 +170,15 @@ fn outcome(letter: &gristmill_core::model::Event) -> (String, (String, String)) 
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_that_misbehave_cost_their_own_items_and_no_other() {
     let server = ModelServer::start(Script::new()).await;
-    let bench = Bench::new(&obedient(&server), 2).await;
+    let harness = Harness::new(&obedient(&server), 2).await;
     let bad = ["spin", "hog", "panic", "recurse", "exit", "flood 1000", "flood 12", "branch declared"];
     let good = (0..200).map(|number| format!("echo {number}"));
     let told = bad.into_iter().map(str::to_owned).chain(good).map(|told| ("text/plain", Some(told)));
-    bench.send(told.chain([("text/plain", None), ("image/png", Some("x".into()))])).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
-    assert_eq!(bench.records("out").await.len(), 200);
-    let dead: BTreeMap<String, (String, String)> = bench.records("dead").await.iter().map(outcome).collect();
+    harness.send(told.chain([("text/plain", None), ("image/png", Some("x".into()))])).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    assert_eq!(harness.records("out").await.len(), 200);
+    let dead: BTreeMap<String, (String, String)> = harness.records("dead").await.iter().map(outcome).collect();
     let expected = [
         ("", "null-value", "0"),
         ("x", "unsupported-media-type", "1"),
@@ -198,23 +199,23 @@ async fn guests_that_misbehave_cost_their_own_items_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_does_not_pay_for_an_answer_again() {
     let server = ModelServer::start(Script::new()).await;
-    let bench = Bench::new(&obedient(&server), 1).await;
-    bench.send([("text/plain", Some("ask-then-trap once".into()))]).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
-    assert_eq!(bench.records("out").await.len(), 1);
+    let harness = Harness::new(&obedient(&server), 1).await;
+    harness.send([("text/plain", Some("ask-then-trap once".into()))]).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    assert_eq!(harness.records("out").await.len(), 1);
     assert_eq!(server.paid(), 1);
     assert_eq!(host.terminate().await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_topics_are_told_at_once_and_all_together() {
-    let bench = Bench::without_topics("[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n");
-    let output = bench.run_to_end().await;
+    let harness = Harness::without_topics("[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n");
+    let output = harness.run_to_end().await;
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     for role in ["in", "out", "dead"] {
-        assert!(said.contains(&bench.topic(role)), "{said}");
+        assert!(said.contains(&harness.topic(role)), "{said}");
     }
     assert!(said.contains("create_topics"), "says the way out: {said}");
 }
@@ -223,8 +224,8 @@ async fn missing_topics_are_told_at_once_and_all_together() {
 async fn a_module_that_is_refused_is_shown_at_its_place() {
     let server = ModelServer::start(Script::new()).await;
     let sections = obedient(&server).replace("grants = [\"llm\"]\n", "");
-    let bench = Bench::without_topics(&sections);
-    let output = gristmill().arg("check").arg(bench.file()).output().await.unwrap();
+    let harness = Harness::without_topics(&sections);
+    let output = gristmill().arg("check").arg(harness.file()).output().await.unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("pipeline.toml:16:"), "{said}");

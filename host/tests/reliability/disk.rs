@@ -5,8 +5,8 @@ use std::process::Stdio;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
-use crate::bench::{Bench, PATIENCE, Setup, enriching};
 use crate::extent::{Run, place};
+use crate::harness::{Harness, PATIENCE, Setup, enriching};
 use crate::host::{gristmill, with_environment};
 use crate::oracle::Oracle;
 use crate::reader::Seen;
@@ -25,32 +25,32 @@ async fn a_full_disk_stops_the_pipeline_and_acknowledges_nothing_that_was_not_ke
     let run = Run::new("disk full");
     let summary = Script::new().when("", [Behaviour::answer("{\"summary\": \"a number\"}")]);
     let server = ModelServer::start(summary).await;
-    let bench = Bench::new(Setup::new(enriching(&server))).await;
-    let oracle = Oracle::new(&bench);
+    let harness = Harness::new(Setup::new(enriching(&server))).await;
+    let oracle = Oracle::new(&harness);
     oracle.send(EVENTS).await;
     // So that the limit does not meet the cache of compiled stages.
-    assert!(gristmill().arg("check").arg(bench.file()).output().await.unwrap().status.success());
+    assert!(gristmill().arg("check").arg(harness.file()).output().await.unwrap().status.success());
 
     let mut limited = with_environment(Command::new("sh"));
-    limited.args(["-c", LIMITED, env!("CARGO_BIN_EXE_gristmill")]).arg(bench.file()).stderr(Stdio::piped());
+    limited.args(["-c", LIMITED, env!("CARGO_BIN_EXE_gristmill")]).arg(harness.file()).stderr(Stdio::piped());
     let mut child = limited.spawn().unwrap();
     let mut log = String::new();
     let mut errors = child.stderr.take().unwrap();
     tokio::time::timeout(PATIENCE, errors.read_to_string(&mut log)).await.unwrap().unwrap();
     let code = child.wait().await.unwrap().code();
-    let (settled, paid) = (bench.settled(), server.paid());
+    let (settled, paid) = (harness.settled(), server.paid());
     assert!(code.is_some_and(|code| code != 0), "{log}");
     assert!(log.contains("the state store") && log.contains("does not work"), "it says what is wrong: {log}");
     assert!(settled < EVENTS as u64, "the limit was not met");
-    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
-    let committed = bench.committed();
+    let out = Seen::of(&harness.records("out").await, Some(&harness.name));
+    let committed = harness.committed();
     let settled_and_written = out.times.keys().filter(|place| place.offset < committed[place.partition as usize]);
     assert_eq!(settled_and_written.count() as u64, settled, "something was committed that is not in the sink");
 
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
-    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let out = Seen::of(&harness.records("out").await, Some(&harness.name));
     let account = oracle.account(&out, &Seen::default());
     run.say(
         "figures",

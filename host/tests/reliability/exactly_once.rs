@@ -6,8 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::sync::watch;
 
-use crate::bench::{Bench, PASS, QUICK, Setup};
 use crate::extent::{Run, place, size};
+use crate::harness::{Harness, PASS, QUICK, Setup};
 use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
 
@@ -50,27 +50,27 @@ async fn survive(run: Run, extent: Extent) -> Seen {
         sink_partitions: extent.partitions,
         ..Setup::new(format!("{PASS}{LIMITS}")).properties(&[QUICK, &[POLL]].concat())
     };
-    let bench = Arc::new(Bench::new(setup).await);
-    let oracle = Arc::new(Oracle::new(&bench));
-    let live = Reader::of_outputs(&bench).await;
+    let harness = Arc::new(Harness::new(setup).await);
+    let oracle = Arc::new(Oracle::new(&harness));
+    let live = Reader::of_outputs(&harness).await;
     oracle.send(extent.events / 4).await;
     let (stop, stopped) = watch::channel(false);
     let feed = tokio::spawn({
-        let (bench, oracle) = (Arc::clone(&bench), Arc::clone(&oracle));
-        async move { oracle.feed(&bench, 500, 400, stopped).await }
+        let (harness, oracle) = (Arc::clone(&harness), Arc::clone(&oracle));
+        async move { oracle.feed(&harness, 500, 400, stopped).await }
     });
-    let killed = tokio::spawn(killed(Arc::clone(&bench), extent.kills, run.dice(0)));
-    let paused = tokio::spawn(paused(Arc::clone(&bench), extent.stops, run.dice(1)));
+    let killed = tokio::spawn(killed(Arc::clone(&harness), extent.kills, run.dice(0)));
+    let paused = tokio::spawn(paused(Arc::clone(&harness), extent.stops, run.dice(1)));
     let (mut first, mut second) = (killed.await.unwrap(), paused.await.unwrap());
     stop.send(true).unwrap();
     feed.await.unwrap();
     oracle.send(extent.events.saturating_sub(oracle.events())).await;
-    bench.until_all_settled(&mut first).await;
+    harness.until_all_settled(&mut first).await;
     second.must_live("at the end");
     assert_eq!(first.terminate().await, Some(0), "{}", first.last_words());
     assert_eq!(second.terminate().await, Some(0), "{}", second.last_words());
 
-    let after = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let after = Seen::of(&harness.records("out").await, Some(&harness.name));
     let account = oracle.account(&after, &Seen::default());
     let events = account.events;
     until_seen(&live, events).await;
@@ -106,23 +106,23 @@ async fn until_seen(reader: &Reader, events: usize) {
 }
 
 /// A host that is killed so many times, and the one after that.
-async fn killed(bench: Arc<Bench>, times: usize, mut dice: Rng) -> crate::host::Host {
-    let mut host = bench.start();
+async fn killed(harness: Arc<Harness>, times: usize, mut dice: Rng) -> crate::host::Host {
+    let mut host = harness.start();
     for _ in 0..times {
-        let settled = bench.settled();
+        let settled = harness.settled();
         let until = "the next events are settled";
-        bench.until(until, &mut host, || bench.settled() > settled).await;
+        harness.until(until, &mut host, || harness.settled() > settled).await;
         tokio::time::sleep(Duration::from_millis(dice.u64(50..=1_500))).await;
         host.must_live("before it was killed");
         host.kill().await;
-        host = bench.start();
+        host = harness.start();
     }
     host
 }
 
 /// A host that is stopped so many times for longer than its transaction lasts.
-async fn paused(bench: Arc<Bench>, times: usize, mut dice: Rng) -> crate::host::Host {
-    let mut host = bench.start();
+async fn paused(harness: Arc<Harness>, times: usize, mut dice: Rng) -> crate::host::Host {
+    let mut host = harness.start();
     for _ in 0..times {
         tokio::time::sleep(Duration::from_millis(dice.u64(2_000..=5_000))).await;
         host.must_live("before it was stopped");
@@ -138,7 +138,7 @@ async fn paused(bench: Arc<Bench>, times: usize, mut dice: Rng) -> crate::host::
                 status.code() == Some(1) && log.contains("cannot be committed in a transaction"),
                 "{status}: {log}"
             );
-            host = bench.start();
+            host = harness.start();
         }
     }
     host

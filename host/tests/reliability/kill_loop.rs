@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::bench::{Bench, PATIENCE, Setup, enriching};
 use crate::extent::{Run, median, place, set, size};
+use crate::harness::{Harness, PATIENCE, Setup, enriching};
 use crate::host::Host;
 use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
@@ -28,40 +28,40 @@ async fn a_host_that_is_killed_again_and_again_loses_nothing() {
     let summary = Script::new().when("", [Behaviour::answer("{\"summary\": \"a number\"}")]);
     let server = ModelServer::start(summary).await;
     let setup = Setup::new(enriching(&server)).properties(STATIC);
-    let bench = Arc::new(Bench::new(setup).await);
-    let oracle = Arc::new(Oracle::new(&bench));
-    let out = Arc::new(Reader::of_outputs(&bench).await);
-    let dead = Arc::new(Reader::of_letters(&bench).await);
-    let watch = Watch::begin(&bench, &out, &dead);
+    let harness = Arc::new(Harness::new(setup).await);
+    let oracle = Arc::new(Oracle::new(&harness));
+    let out = Arc::new(Reader::of_outputs(&harness).await);
+    let dead = Arc::new(Reader::of_letters(&harness).await);
+    let watch = Watch::begin(&harness, &out, &dead);
     oracle.send(2_000).await;
     let (stop, stopped) = watch::channel(false);
     let feed = tokio::spawn({
-        let (bench, oracle) = (Arc::clone(&bench), Arc::clone(&oracle));
-        async move { oracle.feed(&bench, 2_000, 10_000, stopped).await }
+        let (harness, oracle) = (Arc::clone(&harness), Arc::clone(&oracle));
+        async move { oracle.feed(&harness, 2_000, 10_000, stopped).await }
     });
 
     let mut dice = run.dice(0);
     let (mut first, mut open) = (Vec::new(), Vec::new());
     for life in 1..=kills {
-        let before: u64 = bench.ends("out").iter().sum();
+        let before: u64 = harness.ends("out").iter().sum();
         let begun = Instant::now();
-        let mut host = bench.start();
-        until_progress(&bench, &mut host, before, life).await;
+        let mut host = harness.start();
+        until_progress(&harness, &mut host, before, life).await;
         first.push(begun.elapsed());
         tokio::time::sleep(Duration::from_millis(dice.u64(50..=1_500))).await;
         host.must_live("before it was killed");
         host.kill().await;
-        open.push(written_and_not_committed(&bench, &out).await);
+        open.push(written_and_not_committed(&harness, &out).await);
     }
     stop.send(true).unwrap();
     feed.await.unwrap();
     oracle.send(EVENTS.saturating_sub(oracle.events())).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
 
     let watched = watch.end().await;
-    out.until(&bench.ends("out")).await;
+    out.until(&harness.ends("out")).await;
     let account = oracle.account(&out.seen(), &Seen::default());
     let (events, calls) = (account.events, server.paid());
     let stated = kills * (IN_FLIGHT + usize::try_from(watched.peak).unwrap());
@@ -81,7 +81,7 @@ async fn a_host_that_is_killed_again_and_again_loses_nothing() {
         ),
     );
     account.must_be_complete();
-    assert_eq!(bench.committed(), bench.ends("in"), "everything is committed");
+    assert_eq!(harness.committed(), harness.ends("in"), "everything is committed");
     assert!(account.repeated <= stated, "{} repeats, {stated} are stated", account.repeated);
     // Each repeat is explained by a kill: it was written and not committed then, or on its way.
     let explained = open.iter().sum::<usize>() + kills * IN_FLIGHT;
@@ -91,9 +91,9 @@ async fn a_host_that_is_killed_again_and_again_loses_nothing() {
 }
 
 /// Waits for the first output of a life. A life without any tells nothing, so it counts as a failure.
-async fn until_progress(bench: &Bench, host: &mut Host, before: u64, life: usize) {
+async fn until_progress(harness: &Harness, host: &mut Host, before: u64, life: usize) {
     let deadline = Instant::now() + PATIENCE;
-    while bench.ends("out").iter().sum::<u64>() <= before {
+    while harness.ends("out").iter().sum::<u64>() <= before {
         host.must_live("before its first output");
         assert!(Instant::now() < deadline, "UNKNOWN: no progress in life {life}:\n{}", host.last_words());
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -101,9 +101,9 @@ async fn until_progress(bench: &Bench, host: &mut Host, before: u64, life: usize
 }
 
 /// How many events will be repeated because of a kill just now.
-async fn written_and_not_committed(bench: &Bench, out: &Reader) -> usize {
-    out.until(&bench.ends("out")).await;
-    let committed = bench.committed();
+async fn written_and_not_committed(harness: &Harness, out: &Reader) -> usize {
+    out.until(&harness.ends("out")).await;
+    let committed = harness.committed();
     let seen = out.seen();
     seen.times.keys().filter(|place| place.offset >= committed[place.partition as usize]).count()
 }

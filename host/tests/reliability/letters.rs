@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bench::{Bench, OBEY, PATIENCE, Setup, header};
 use crate::extent::{Run, STOPPED_BY_POLICY, place};
+use crate::harness::{Harness, OBEY, PATIENCE, Setup, header};
 use crate::oracle::Oracle;
 use crate::reader::Seen;
 
@@ -20,14 +20,14 @@ async fn a_dead_letter_topic_that_is_deleted_stops_the_pipeline_before_the_event
     let _place = place().await;
     let run = Run::new("dead-letter topic deleted");
     let properties = [("message.timeout.ms", "10000"), ("topic.metadata.propagation.max.ms", "2000")];
-    let bench = Bench::new(Setup::new(OBEY).narrow().properties(&properties)).await;
-    let oracle = Oracle::new(&bench);
+    let harness = Harness::new(Setup::new(OBEY).narrow().properties(&properties)).await;
+    let oracle = Oracle::new(&harness);
     // The topic was in use before it went.
     oracle.send_as("text/plain", 1, bad).await;
     oracle.send_as("text/plain", 49, good).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
-    bench.delete("dead").await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    harness.delete("dead").await;
     oracle.send_as("text/plain", 50, good).await;
     oracle.send_as("text/plain", 1, bad).await;
     oracle.send_as("text/plain", 50, good).await;
@@ -37,21 +37,21 @@ async fn a_dead_letter_topic_that_is_deleted_stops_the_pipeline_before_the_event
     let (took, log) = (asked.elapsed(), host.last_words());
     run.say("figures", format!("stopped after {took:?} with {code:?}"));
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("its dead letter cannot be written") && log.contains(&bench.topic("dead")), "{log}");
-    let place = format!("{}/{}/0/100", bench.name, bench.topic("in"));
+    assert!(log.contains("its dead letter cannot be written") && log.contains(&harness.topic("dead")), "{log}");
+    let place = format!("{}/{}/0/100", harness.name, harness.topic("in"));
     assert!(log.contains(&place), "it names the job {place}: {log}");
-    assert!(bench.settled() <= 100, "the event was skipped: {} are committed", bench.settled());
+    assert!(harness.settled() <= 100, "the event was skipped: {} are committed", harness.settled());
 
-    let mut host = bench.start();
+    let mut host = harness.start();
     assert_eq!(host.end(PATIENCE).await, Some(1), "a start without the topic fails");
-    assert!(host.log().contains(&bench.topic("dead")), "{}", host.last_words());
+    assert!(host.log().contains(&harness.topic("dead")), "{}", host.last_words());
 
-    bench.create("dead").await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
+    harness.create("dead").await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
-    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
-    let letters = bench.records("dead").await;
+    let out = Seen::of(&harness.records("out").await, Some(&harness.name));
+    let letters = harness.records("dead").await;
     assert_eq!(letters.len(), 1, "the first letter went with its topic, the second is there");
     assert_eq!(header(&letters[0], "gristmill-source-position"), "100");
     let account = oracle.account(&out, &Seen::of(&letters, None));
@@ -62,12 +62,12 @@ async fn a_dead_letter_topic_that_is_deleted_stops_the_pipeline_before_the_event
 async fn a_stage_that_always_fails_stops_the_pipeline_after_a_thousand_dead_letters() {
     let _place = place().await;
     let run = Run::new("too many dead letters");
-    let bench = Bench::new(Setup::new(OBEY)).await;
-    let oracle = Oracle::new(&bench);
+    let harness = Harness::new(Setup::new(OBEY)).await;
+    let oracle = Oracle::new(&harness);
     oracle.send_as("text/plain", 5_000, bad).await;
-    let mut host = bench.start();
+    let mut host = harness.start();
     let code = host.end(PATIENCE).await;
-    let letters = bench.records("dead").await;
+    let letters = harness.records("dead").await;
     run.say("figures", format!("stopped after {} dead letters with {code:?}", letters.len()));
     assert_eq!(code, Some(STOPPED_BY_POLICY), "{}", host.last_words());
     let log = host.last_words();
@@ -75,12 +75,12 @@ async fn a_stage_that_always_fails_stops_the_pipeline_after_a_thousand_dead_lett
     assert!((1_000..=1_064).contains(&letters.len()), "{} letters: 1,000 and what was in flight", letters.len());
     let dead = Seen::of(&letters, None);
     assert_eq!(dead.times.len(), letters.len(), "each once");
-    for (partition, committed) in bench.committed().into_iter().enumerate() {
+    for (partition, committed) in harness.committed().into_iter().enumerate() {
         let of_it = dead.times.keys().filter(|place| place.partition as usize == partition && place.offset < committed);
         assert_eq!(of_it.count() as u64, committed, "partition {partition} is committed beyond its letters");
     }
     // What was mended goes on where it stopped; here nothing was, so it stops again.
-    let mut host = bench.start();
+    let mut host = harness.start();
     let again = host.end(Duration::from_secs(120)).await;
     assert_eq!(again, code, "{}", host.last_words());
 }

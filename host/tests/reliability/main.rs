@@ -8,10 +8,10 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![allow(clippy::print_stdout, reason = "figures are for whoever runs it with --nocapture")]
 
-mod bench;
 mod disk;
 mod exactly_once;
 mod extent;
+mod harness;
 mod host;
 mod kill_loop;
 mod letters;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use crate::bench::Bench;
+use crate::harness::Harness;
 use crate::reader::Seen;
 
 /// Where an event is in the source topic.
@@ -57,13 +57,13 @@ impl Account {
 }
 
 impl Oracle {
-    pub(crate) fn new(bench: &Bench) -> Self {
+    pub(crate) fn new(harness: &Harness) -> Self {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &bench.settings.brokers);
+        config.set("bootstrap.servers", &harness.settings.brokers);
         // The oracle must not repeat anything itself.
         config.set("enable.idempotence", "true").set("acks", "all").set("linger.ms", "2");
         let producer = config.create().unwrap();
-        Self { run: bench.name.clone(), topic: bench.topic("in"), producer, sent: Mutex::default() }
+        Self { run: harness.name.clone(), topic: harness.topic("in"), producer, sent: Mutex::default() }
     }
 
     /// How many events there are.
@@ -104,10 +104,10 @@ impl Oracle {
     }
 
     /// Sends until told otherwise: whenever fewer than `backlog` events wait. Keeps below so many each second.
-    pub(crate) async fn feed(&self, bench: &Bench, backlog: usize, rate: usize, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn feed(&self, harness: &Harness, backlog: usize, rate: usize, mut stop: watch::Receiver<bool>) {
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         while !*stop.borrow() {
-            let waiting = self.events().saturating_sub(usize::try_from(bench.settled()).unwrap());
+            let waiting = self.events().saturating_sub(usize::try_from(harness.settled()).unwrap());
             if waiting < backlog {
                 self.send(rate.div_ceil(10).min(backlog)).await;
             }

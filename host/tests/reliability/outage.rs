@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::bench::{Bench, PASS, Setup, model};
 use crate::extent::{Run, place, size};
+use crate::harness::{Harness, PASS, Setup, model};
 use crate::oracle::Oracle;
 use crate::own_broker::OwnBroker;
 use crate::reader::Seen;
@@ -24,12 +24,12 @@ async fn a_broker_that_is_away_for_a_while_costs_time_and_no_event() {
     let run = Run::new("broker away");
     let mut broker = OwnBroker::start().await;
     let setup = Setup { broker: broker.address(), ..Setup::new(PASS).properties(LONG) };
-    let bench = Arc::new(Bench::new(setup).await);
-    let oracle = Arc::new(Oracle::new(&bench));
+    let harness = Arc::new(Harness::new(setup).await);
+    let oracle = Arc::new(Oracle::new(&harness));
     let (stop, stopped) = watch::channel(false);
     oracle.send(5_000).await;
-    let mut host = bench.start();
-    bench.until("the first events are settled", &mut host, || bench.settled() >= 500).await;
+    let mut host = harness.start();
+    harness.until("the first events are settled", &mut host, || harness.settled() >= 500).await;
 
     broker.down().await;
     // What is sent meanwhile waits in the oracle.
@@ -42,16 +42,16 @@ async fn a_broker_that_is_away_for_a_while_costs_time_and_no_event() {
     host.must_live("while its broker was away");
     broker.up().await;
     let back = Instant::now();
-    let settled = bench.settled();
-    bench.until("it goes on", &mut host, || bench.settled() > settled || bench.is_all_settled()).await;
+    let settled = harness.settled();
+    harness.until("it goes on", &mut host, || harness.settled() > settled || harness.is_all_settled()).await;
     let went_on = back.elapsed();
     feed.await.unwrap();
     drop((stop, stopped));
-    bench.until_all_settled(&mut host).await;
+    harness.until_all_settled(&mut host).await;
     let all = back.elapsed();
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
 
-    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let out = Seen::of(&harness.records("out").await, Some(&harness.name));
     let account = oracle.account(&out, &Seen::default());
     run.say(
         "figures",
@@ -73,12 +73,12 @@ async fn a_host_without_its_broker_still_ends_when_it_is_told_to() {
     let run = Run::new("stop without a broker");
     let mut broker = OwnBroker::start().await;
     let setup = Setup { broker: broker.address(), ..Setup::new(format!("{PASS}{LIMITS}")) };
-    let bench = Bench::new(setup).await;
-    let oracle = Oracle::new(&bench);
+    let harness = Harness::new(setup).await;
+    let oracle = Oracle::new(&harness);
     oracle.send(20_000).await;
-    let mut host = bench.start();
-    bench.until("the first events are settled", &mut host, || bench.settled() >= 100).await;
-    assert!(!bench.is_all_settled(), "it had nothing left to do");
+    let mut host = harness.start();
+    harness.until("the first events are settled", &mut host, || harness.settled() >= 100).await;
+    assert!(!harness.is_all_settled(), "it had nothing left to do");
     broker.down().await;
 
     host.signal("TERM").await;
@@ -88,10 +88,10 @@ async fn a_host_without_its_broker_still_ends_when_it_is_told_to() {
     assert!(code.is_some_and(|code| code != 0), "it did not say that something is left: {code:?}");
 
     broker.up().await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
-    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let out = Seen::of(&harness.records("out").await, Some(&harness.name));
     oracle.account(&out, &Seen::default()).must_be_complete();
 }
 
@@ -101,19 +101,19 @@ async fn a_second_sigterm_ends_the_host_at_once() {
     let script = Script::new().when("", [Behaviour::Held("late".into())]);
     let server = ModelServer::start(script).await;
     let stage = "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\ngrants = [\"llm\"]\n";
-    let bench = Bench::new(Setup::new(format!("{stage}{}", model(&server, "60s"))).narrow()).await;
-    let oracle = Oracle::new(&bench);
+    let harness = Harness::new(Setup::new(format!("{stage}{}", model(&server, "60s"))).narrow()).await;
+    let oracle = Oracle::new(&harness);
     oracle.send_as("text/plain", 3, |event| format!("ask {event}")).await;
-    let mut host = bench.start();
-    bench.until("the model was asked", &mut host, || server.in_flight() == 3).await;
+    let mut host = harness.start();
+    harness.until("the model was asked", &mut host, || server.in_flight() == 3).await;
     host.signal("TERM").await;
-    bench.until("it drains", &mut host, || host_says(&bench, "draining")).await;
+    harness.until("it drains", &mut host, || host_says(&harness, "draining")).await;
     host.signal("TERM").await;
     let code = host.end(Duration::from_secs(2)).await;
     assert_eq!(code, Some(1), "{}", host.last_words());
-    assert_eq!(bench.settled(), 0, "nothing was finished, nothing is committed");
+    assert_eq!(harness.settled(), 0, "nothing was finished, nothing is committed");
 }
 
-fn host_says(bench: &Bench, words: &str) -> bool {
-    bench.last_log().contains(words)
+fn host_says(harness: &Harness, words: &str) -> bool {
+    harness.last_log().contains(words)
 }

@@ -9,7 +9,7 @@ use gristmill_kafka::{Settings, topic_stats};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::bench::PATIENCE;
+use crate::harness::PATIENCE;
 
 const PROPERTIES: &str = include_str!("../../../xtask/src/kafka/server.properties");
 /// Any 16 bytes in base64.

@@ -7,8 +7,8 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::bench::{Bench, OBEY, Setup, header};
 use crate::extent::{Run, alone, place};
+use crate::harness::{Harness, OBEY, Setup, header};
 use crate::oracle::{Oracle, Place};
 use crate::reader::Seen;
 
@@ -96,9 +96,9 @@ impl Poison {
 }
 
 /// Sends good events with one of these among each so many; gives where they are.
-async fn send(bench: &Bench, oracle: &Oracle, events: usize, poison: &[Poison]) -> BTreeMap<Place, Poison> {
+async fn send(harness: &Harness, oracle: &Oracle, events: usize, poison: &[Poison]) -> BTreeMap<Place, Poison> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &bench.settings.brokers).set("message.max.bytes", "20971520");
+    config.set("bootstrap.servers", &harness.settings.brokers).set("message.max.bytes", "20971520");
     config.set("linger.ms", "0");
     let producer: FutureProducer = config.create().unwrap();
     let mut places = BTreeMap::new();
@@ -108,7 +108,7 @@ async fn send(bench: &Bench, oracle: &Oracle, events: usize, poison: &[Poison]) 
         oracle.send_as("text/plain", good, |event| format!("echo {event}")).await;
         if let Some(kind) = kind {
             let key = format!("poison-{turn}");
-            places.insert(kind.send(&producer, &bench.topic("in"), &key).await, kind);
+            places.insert(kind.send(&producer, &harness.topic("in"), &key).await, kind);
         }
     }
     places
@@ -118,16 +118,16 @@ async fn send(bench: &Bench, oracle: &Oracle, events: usize, poison: &[Poison]) 
 async fn poison_of_every_kind_is_in_the_dead_letters_with_its_reason_and_nothing_else_is() {
     let _place = place().await;
     let run = Run::new("poison");
-    let bench = Bench::new(Setup::new(format!("{READ}{OBEY}"))).await;
-    let oracle = Oracle::new(&bench);
-    let poison = send(&bench, &oracle, ONE_IN * 40, ALL).await;
-    let mut host = bench.start();
-    bench.until_all_settled(&mut host).await;
+    let harness = Harness::new(Setup::new(format!("{READ}{OBEY}"))).await;
+    let oracle = Oracle::new(&harness);
+    let poison = send(&harness, &oracle, ONE_IN * 40, ALL).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
 
-    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let out = Seen::of(&harness.records("out").await, Some(&harness.name));
     let mut letters = BTreeMap::new();
-    for letter in bench.records("dead").await {
+    for letter in harness.records("dead").await {
         let number = |name: &str| header(&letter, name).parse::<u64>().unwrap();
         let partition = u32::try_from(number("gristmill-source-partition")).unwrap();
         let place = Place { partition, offset: number("gristmill-source-position") };
@@ -181,14 +181,14 @@ const EVENTS: usize = 9_900;
 
 /// How long it takes from the first event that is written to the last.
 async fn time(poison: &[Poison]) -> Duration {
-    let bench = Bench::new(Setup::new(format!("{READ}{OBEY}"))).await;
-    let oracle = Oracle::new(&bench);
-    send(&bench, &oracle, EVENTS, poison).await;
-    let written = || ["out", "dead"].iter().flat_map(|role| bench.ends(role)).sum::<u64>();
-    let mut host = bench.start();
-    bench.until("the first is written", &mut host, || written() > 0).await;
+    let harness = Harness::new(Setup::new(format!("{READ}{OBEY}"))).await;
+    let oracle = Oracle::new(&harness);
+    send(&harness, &oracle, EVENTS, poison).await;
+    let written = || ["out", "dead"].iter().flat_map(|role| harness.ends(role)).sum::<u64>();
+    let mut host = harness.start();
+    harness.until("the first is written", &mut host, || written() > 0).await;
     let begun = Instant::now();
-    bench.until("all are written", &mut host, || written() >= EVENTS as u64).await;
+    harness.until("all are written", &mut host, || written() >= EVENTS as u64).await;
     let took = begun.elapsed();
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
     took

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use gristmill_core::model::Event;
-use gristmill_kafka::{From, Tail, Until};
+use gristmill_core::ports::{From, Until};
+use gristmill_kafka::Tail;
 use tokio::task::JoinHandle;
 
-use crate::bench::{Bench, PATIENCE, header};
+use crate::harness::{Harness, PATIENCE, header};
 use crate::oracle::{Place, number};
 
 /// What came so far.
@@ -28,7 +29,7 @@ pub(crate) struct Seen {
     ended: Option<String>,
 }
 
-/// Reads one topic of a bench. librdkafka shows it only what is committed.
+/// Reads one topic of a harness. librdkafka shows it only what is committed.
 pub(crate) struct Reader {
     seen: Arc<Mutex<Seen>>,
     task: JoinHandle<()>,
@@ -36,17 +37,17 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Reads outputs, whose payloads must be as they were sent.
-    pub(crate) async fn of_outputs(bench: &Bench) -> Self {
-        Self::begin(bench, "out", Some(bench.name.clone())).await
+    pub(crate) async fn of_outputs(harness: &Harness) -> Self {
+        Self::begin(harness, "out", Some(harness.name.clone())).await
     }
 
     /// Reads dead letters, whose payloads may be anything.
-    pub(crate) async fn of_letters(bench: &Bench) -> Self {
-        Self::begin(bench, "dead", None).await
+    pub(crate) async fn of_letters(harness: &Harness) -> Self {
+        Self::begin(harness, "dead", None).await
     }
 
-    async fn begin(bench: &Bench, role: &str, run: Option<String>) -> Self {
-        let mut tail = Tail::open(&bench.settings, &bench.topic(role), From::Start, Until::Dropped).await.unwrap();
+    async fn begin(harness: &Harness, role: &str, run: Option<String>) -> Self {
+        let mut tail = Tail::open(&harness.settings, &harness.topic(role), From::Start, Until::Dropped).await.unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let kept = Arc::clone(&seen);
         let task = tokio::spawn(async move {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bench::{Bench, Setup, model};
 use crate::extent::{Run, place};
+use crate::harness::{Harness, Setup, model};
 use crate::oracle::Oracle;
 use crate::reader::Seen;
 use gristmill_model_server::{Behaviour, ModelServer, Script};
@@ -23,21 +23,21 @@ async fn a_stage_that_is_slower_than_the_poll_interval_does_not_cost_the_members
     let properties =
         [("max.poll.interval.ms", "6000"), ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500")];
     let setup = Setup::new(format!("{stage}{}{limits}", model(&server, "60s"))).properties(&properties);
-    let bench = Bench::new(setup).await;
-    let oracle = Oracle::new(&bench);
+    let harness = Harness::new(setup).await;
+    let oracle = Oracle::new(&harness);
     oracle.send(EVENTS).await;
-    let mut host = bench.start();
-    bench.until("it is full", &mut host, || server.in_flight() == IN_FLIGHT).await;
+    let mut host = harness.start();
+    harness.until("it is full", &mut host, || server.in_flight() == IN_FLIGHT).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     host.must_live("while its stage was slow");
-    assert_eq!(bench.settled(), 0, "nothing was finished yet");
+    assert_eq!(harness.settled(), 0, "nothing was finished yet");
     server.release(EVENTS);
-    bench.until_all_settled(&mut host).await;
+    harness.until_all_settled(&mut host).await;
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
 
     let log = host.log();
     let rebalances = log.lines().filter(|line| line.contains("revoked") || line.contains("poll interval")).count();
-    let out = Seen::of(&bench.records("out").await, Some(&bench.name));
+    let out = Seen::of(&harness.records("out").await, Some(&harness.name));
     let account = oracle.account(&out, &Seen::default());
     run.say(
         "figures",

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use tokio::sync::watch;
 
-use crate::bench::{Bench, PASS, QUICK, Setup};
 use crate::extent::{Run, place, size};
+use crate::harness::{Harness, PASS, QUICK, Setup};
 use crate::host::Host;
 use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
@@ -43,21 +43,21 @@ async fn the_same_where_the_broker_assigns_partitions() {
 
 async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
     let setup = Setup::new(format!("{PASS}{LIMITS}")).properties(&properties);
-    let bench = Arc::new(Bench::new(setup).await);
-    let oracle = Arc::new(Oracle::new(&bench));
-    let out = Arc::new(Reader::of_outputs(&bench).await);
-    let dead = Arc::new(Reader::of_letters(&bench).await);
-    let watch = Watch::begin(&bench, &out, &dead);
+    let harness = Arc::new(Harness::new(setup).await);
+    let oracle = Arc::new(Oracle::new(&harness));
+    let out = Arc::new(Reader::of_outputs(&harness).await);
+    let dead = Arc::new(Reader::of_letters(&harness).await);
+    let watch = Watch::begin(&harness, &out, &dead);
     let (stop, stopped) = watch::channel(false);
     let feed = tokio::spawn({
-        let (bench, oracle) = (Arc::clone(&bench), Arc::clone(&oracle));
-        async move { oracle.feed(&bench, 1_000, 1_000, stopped).await }
+        let (harness, oracle) = (Arc::clone(&harness), Arc::clone(&oracle));
+        async move { oracle.feed(&harness, 1_000, 1_000, stopped).await }
     });
     let until = Instant::now() + size(Duration::from_secs(60), Duration::from_secs(300));
     let faults = [Fault::Leaves, Fault::Stops, Fault::Both];
     let lives = faults.into_iter().enumerate().map(|(number, fault)| {
-        let (bench, dice) = (Arc::clone(&bench), run.dice(number as u64));
-        tokio::spawn(live(bench, fault, dice, until))
+        let (harness, dice) = (Arc::clone(&harness), run.dice(number as u64));
+        tokio::spawn(live(harness, fault, dice, until))
     });
     let (mut hosts, mut done) = (Vec::new(), 0);
     for life in lives.collect::<Vec<_>>() {
@@ -69,14 +69,14 @@ async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
     feed.await.unwrap();
     let calm = Instant::now();
     let (first, others) = hosts.split_at_mut(1);
-    bench.until_all_settled(&mut first[0]).await;
+    harness.until_all_settled(&mut first[0]).await;
     let calm = calm.elapsed();
     for host in first.iter_mut().chain(others) {
         assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
     }
 
     let watched = watch.end().await;
-    out.until(&bench.ends("out")).await;
+    out.until(&harness.ends("out")).await;
     let account = oracle.account(&out.seen(), &Seen::default());
     let events = account.events;
     // A fault repeats what was in flight in each host, because partitions move between all, and what was not committed.
@@ -95,15 +95,15 @@ async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
         ),
     );
     account.must_be_complete();
-    assert_eq!(bench.committed(), bench.ends("in"), "everything is committed");
+    assert_eq!(harness.committed(), harness.ends("in"), "everything is committed");
     assert!(watched.moves.iter().all(|moves| *moves >= 5), "a partition stood still: {:?}", watched.moves);
     assert!(account.repeated <= stated, "{} repeats, {stated} are stated", account.repeated);
     assert!(account.repeated * 5 <= events, "{} of {events} is more than 20%", account.repeated);
 }
 
 /// A host, and those that replace it, with its faults. Ends with a host that runs.
-async fn live(bench: Arc<Bench>, fault: Fault, mut dice: Rng, until: Instant) -> (Host, usize) {
-    let mut host = bench.start();
+async fn live(harness: Arc<Harness>, fault: Fault, mut dice: Rng, until: Instant) -> (Host, usize) {
+    let mut host = harness.start();
     let mut times = 0;
     let mut nap = async |from: u64, to: u64| tokio::time::sleep(Duration::from_millis(dice.u64(from..=to))).await;
     nap(2_000, 5_000).await;
@@ -124,7 +124,7 @@ async fn live(bench: Arc<Bench>, fault: Fault, mut dice: Rng, until: Instant) ->
             let in_vain = host.log().contains("the last commit");
             assert!(code == Some(0) || code == Some(1) && in_vain, "{code:?}: {}", host.last_words());
             nap(300, 2_000).await;
-            host = bench.start();
+            host = harness.start();
         }
         times += 1;
         nap(3_000, 7_000).await;

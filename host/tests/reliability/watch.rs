@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::bench::Bench;
+use crate::harness::Harness;
 use crate::oracle::Place;
 use crate::reader::Reader;
 
@@ -33,10 +33,10 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Looks every 0.2 s until it is ended; panics, and lets `end` panic, when an offset is where it must not be.
-    pub(crate) fn begin(bench: &Arc<Bench>, out: &Arc<Reader>, dead: &Arc<Reader>) -> Self {
+    pub(crate) fn begin(harness: &Arc<Harness>, out: &Arc<Reader>, dead: &Arc<Reader>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let looking = Looking {
-            bench: Arc::clone(bench),
+            harness: Arc::clone(harness),
             readers: [Arc::clone(out), Arc::clone(dead)],
             last: Vec::new(),
             moved: Instant::now(),
@@ -57,7 +57,7 @@ impl Watch {
 }
 
 struct Looking {
-    bench: Arc<Bench>,
+    harness: Arc<Harness>,
     readers: [Arc<Reader>; 2],
     last: Vec<u64>,
     moved: Instant,
@@ -81,10 +81,10 @@ impl Looking {
     }
 
     async fn look(&mut self) {
-        let committed = self.bench.committed();
-        let idle = committed == self.bench.ends("in");
+        let committed = self.harness.committed();
+        let idle = committed == self.harness.ends("in");
         // What is committed was written before: it is below these ends.
-        let ends = ["out", "dead"].map(|role| self.bench.ends(role));
+        let ends = ["out", "dead"].map(|role| self.harness.ends(role));
         for (reader, ends) in self.readers.iter().zip(&ends) {
             reader.until(ends).await;
         }

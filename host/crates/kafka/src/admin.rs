@@ -1,4 +1,4 @@
-//! What is checked before anything runs: brokers that answer, credentials that fit, topics that exist.
+//! What is checked before anything runs: that brokers answer, credentials are accepted and topics exist.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::log::{self, LogOnly};
-use super::settings::{Settings, SettingsError, check_topic_name, refusal};
+use super::settings::{Settings, SettingsError, check_topic_name, client_error};
 use super::sizes::{self, DEAD_LETTER_LIMIT, LIMIT};
 use gristmill_core::ports::{Checked, Role, Topic};
 
-/// The longest a check takes, and creating topics after it.
+/// The longest a check takes; creating topics may take as long again.
 const LONGEST: Duration = Duration::from_secs(10);
-/// How long one question waits for its answer before errors of the connection are looked at.
-const QUESTION: Duration = Duration::from_secs(1);
+/// How long one request waits for its answer before connection errors are looked at.
+const REQUEST: Duration = Duration::from_secs(1);
 
 /// How missing topics are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +28,7 @@ pub struct Creation {
     /// Partitions of each.
     #[schemars(range(min = 1, max = 10_000), extend("x-add" = "partitions = 6, say"))]
     pub partitions: u16,
-    /// Copies of each partition; at most the number of brokers.
+    /// Replicas of each partition; at most the number of brokers.
     #[schemars(range(min = 1, max = 100), extend("x-add" = "replication = 3, or 1 on one broker"))]
     pub replication: u16,
 }
@@ -36,26 +36,31 @@ pub struct Creation {
 /// Why a pipeline cannot start on these brokers.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The settings are wrong by themselves.
+    /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// Nobody answers.
-    #[error("no Kafka broker answers at {brokers} ({reason}); check brokers under [kafka], and whether it is running")]
+    /// No broker answers.
+    #[error(
+        "no Kafka broker answers at {brokers} ({reason}); check brokers under [kafka] and whether the broker is running"
+    )]
     Unreachable {
         /// As configured.
         brokers: String,
-        /// The last trouble, in librdkafka's words.
+        /// The last error, in librdkafka's words.
         reason: String,
     },
-    /// Someone answers, but not to us.
-    #[error("the Kafka brokers at {brokers} refuse us ({reason}); check the sasl.* and ssl.* properties under [kafka]")]
+    /// A broker answers and rejects the connection.
+    #[error(
+        "the Kafka brokers at {brokers} reject the connection ({reason}); check the sasl.* and ssl.* properties under \
+         [kafka]"
+    )]
     Credentials {
         /// As configured.
         brokers: String,
         /// In librdkafka's words.
         reason: String,
     },
-    /// Topics that cannot be used, all of them.
+    /// All topics that cannot be used.
     #[error("{}", describe(.0))]
     Topics(Vec<TopicFault>),
 }
@@ -74,19 +79,17 @@ fn describe(faults: &[TopicFault]) -> String {
     for fault in faults {
         text.push_str(&format!("\n  {}: {}", fault.topic, fault.reason));
     }
-    text.push_str(
-        "\ncreate what is missing, or let it be created by create_topics = { partitions = 6, replication = 3 }",
-    );
+    text.push_str("\ncreate missing topics, or set create_topics = { partitions = 6, replication = 3 } under [kafka]");
     text
 }
 
 /// Checks that the brokers answer and that all these topics exist; creates missing ones if `creation` says how. One
-/// error names all that is wrong. Takes 20 s at most, 40 s when topics are created.
+/// error names everything that is wrong. Takes at most 20 s, or 40 s when topics are created.
 ///
 /// A dead-letter topic is created with a `max.message.bytes` of 18 MiB, so that every event fits in it with its
-/// headers. Of one that is there and takes smaller records than a source, the result tells.
+/// headers. The result warns of an existing one that accepts smaller records than a source holds.
 ///
-/// The embedded broker creates no topics by this way: see [`EmbeddedBroker`](super::EmbeddedBroker).
+/// Topics of the embedded broker are not created this way: see [`EmbeddedBroker`](super::EmbeddedBroker).
 pub async fn check_topics(
     settings: &Settings,
     topics: &[Topic],
@@ -104,7 +107,7 @@ pub async fn check_topics(
     Ok(Checked { address: settings.brokers.clone(), created, warnings })
 }
 
-/// Finds the topics of these names, or creates them.
+/// Finds these topics or creates them, and returns those created.
 async fn provide(
     settings: &Settings,
     topics: &[Topic],
@@ -118,13 +121,13 @@ async fn provide(
     let Some(creation) = creation.filter(|_| !missing.is_empty()) else {
         return match missing.is_empty() {
             true => Ok(Vec::new()),
-            false => Err(CheckError::Topics(missing.into_iter().map(not_there).collect())),
+            false => Err(CheckError::Topics(missing.into_iter().map(missing_topic).collect())),
         };
     };
     let dead_letters: Vec<&str> =
         topics.iter().filter(|topic| topic.role == Role::DeadLetters).map(|topic| &*topic.name).collect();
     create(settings, &missing, &dead_letters, creation).await?;
-    // A topic is created before every broker knows it: a consumer that comes too early is told that there is none.
+    // A topic is created before every broker knows it: to a consumer that asks too early it does not exist.
     let deadline = Instant::now() + LONGEST;
     loop {
         let names: Vec<&str> = missing.iter().map(String::as_str).collect();
@@ -133,12 +136,12 @@ async fn provide(
             return Ok(missing);
         }
         if Instant::now() >= deadline {
-            return Err(CheckError::Topics(unknown.into_iter().map(not_there).collect()));
+            return Err(CheckError::Topics(unknown.into_iter().map(missing_topic).collect()));
         }
     }
 }
 
-fn not_there(topic: String) -> TopicFault {
+fn missing_topic(topic: String) -> TopicFault {
     TopicFault { topic, reason: "does not exist".into() }
 }
 
@@ -148,7 +151,7 @@ async fn create(
     dead_letters: &[&str],
     creation: Creation,
 ) -> Result<(), CheckError> {
-    let admin: AdminClient<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(refusal)?;
+    let admin: AdminClient<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(client_error)?;
     let new: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| {
@@ -161,11 +164,12 @@ async fn create(
         })
         .collect();
     let options = AdminOptions::new().request_timeout(Some(LONGEST)).operation_timeout(Some(LONGEST));
-    let results = admin.create_topics(&new, &options).await.map_err(|error| trouble(settings, &error.to_string()))?;
+    let results =
+        admin.create_topics(&new, &options).await.map_err(|error| unreachable(settings, &error.to_string()))?;
     let mut faults = Vec::new();
     for result in results {
         match result {
-            // Another host was faster.
+            // Another host created it first.
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => {
                 faults.push(TopicFault { topic, reason: format!("cannot be created: {code}") });
@@ -199,27 +203,28 @@ fn ask(
     deadline: Instant,
 ) -> Result<(Vec<TopicFault>, Vec<String>), CheckError> {
     let (sender, errors) = mpsc::channel();
-    let consumer: BaseConsumer<Errors> = settings.reader()?.create_with_context(Errors(sender)).map_err(refusal)?;
+    let consumer: BaseConsumer<Errors> =
+        settings.reader()?.create_with_context(Errors(sender)).map_err(client_error)?;
     let (mut faults, mut missing) = (Vec::new(), Vec::new());
     let mut reason = String::from("no answer");
     for topic in topics {
         let metadata = loop {
-            if let Ok(metadata) = consumer.fetch_metadata(Some(&topic), QUESTION) {
+            if let Ok(metadata) = consumer.fetch_metadata(Some(&topic), REQUEST) {
                 break metadata;
             }
-            // That it failed says little. Only a poll brings the errors of the connection.
+            // The failure itself says little. Only a poll returns the errors of the connection.
             drop(consumer.poll(Duration::ZERO));
-            for (error, words) in errors.try_iter() {
-                if is_refusal(&error) {
-                    return Err(CheckError::Credentials { brokers: settings.brokers.clone(), reason: words });
+            for (error, text) in errors.try_iter() {
+                if is_rejection(&error) {
+                    return Err(CheckError::Credentials { brokers: settings.brokers.clone(), reason: text });
                 }
-                // That all are down is true, but not why.
+                // That all brokers are down is no reason.
                 if error != KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) {
-                    reason = words;
+                    reason = text;
                 }
             }
             if Instant::now() >= deadline {
-                return Err(trouble(settings, &reason));
+                return Err(unreachable(settings, &reason));
             }
         };
         let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -234,11 +239,11 @@ fn ask(
     Ok((faults, missing))
 }
 
-fn trouble(settings: &Settings, reason: &str) -> CheckError {
+fn unreachable(settings: &Settings, reason: &str) -> CheckError {
     CheckError::Unreachable { brokers: settings.brokers.clone(), reason: reason.into() }
 }
 
-fn is_refusal(error: &KafkaError) -> bool {
+fn is_rejection(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -250,12 +255,12 @@ fn is_refusal(error: &KafkaError) -> bool {
     )
 }
 
-/// Keeps the errors of a connection for whoever asks.
+/// Keeps the errors of a connection for the caller.
 struct Errors(mpsc::Sender<(KafkaError, String)>);
 
 impl ClientContext for Errors {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        // They become one error, in the end; as they come they are noise.
+        // They end up in one error; one by one they are noise.
         log::line(RDKafkaLogLevel::Debug, facility, message);
     }
 

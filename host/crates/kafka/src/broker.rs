@@ -18,7 +18,7 @@ use gristmill_core::ports::{
     Broker, Browse, Checked, Connection, Group, Guarantee, Outlet, Records, Subscription, Topic, WriteError,
 };
 
-/// How much longer than the flow a source waits at a revocation: to hear from the flow when it gives up in time.
+/// How much longer than the flow a source waits at a revocation, so that it hears from a flow that drains in time.
 const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
 /// A [`Broker`] on a Kafka cluster, or on the embedded broker of this process.
@@ -30,14 +30,14 @@ pub struct KafkaBroker {
     embedded: Option<Embedded>,
 }
 
-/// The broker of this process, which lives as long as this.
+/// The broker of this process, kept running by this.
 struct Embedded {
     broker: Arc<EmbeddedBroker>,
     partitions: u16,
 }
 
 impl KafkaBroker {
-    /// The cluster of these settings. Missing topics are created if `creation` says how. Contacts nobody yet.
+    /// The cluster of these settings. Missing topics are created if `creation` says how. Contacts no broker yet.
     #[must_use]
     pub fn new(settings: Settings, creation: Option<Creation>) -> Self {
         Self { settings, creation, embedded: None }

@@ -1,6 +1,6 @@
-//! Kafka without Kafka: librdkafka's mock cluster as a broker in this process. In memory, one node, for a first look
-//! and for development. It keeps 5 MiB per partition and forgets the oldest beyond that without a word; nothing may be
-//! promised on it, see [`unread`](super::unread).
+//! Kafka without an installation: librdkafka's mock cluster as a broker in this process. One node, in memory, for a
+//! first look and for development. It keeps 5 MiB per partition and silently drops the oldest records beyond that;
+//! nothing may be promised on it, see [`unread`](super::unread).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaType;
 
 use super::log::LogOnly;
-use super::settings::{Settings, check_topic_name, refusal};
+use super::settings::{Settings, check_topic_name, client_error};
 
-/// How the name of such a cluster begins, for all who ask for it.
+/// The prefix of such a cluster's id.
 const CLUSTER_ID: &str = "mockCluster";
-/// How long a broker may take to tell its cluster's name.
+/// How long a broker may take to return its cluster's id.
 const LOOKUP: Duration = Duration::from_secs(10);
 
 /// A broker that lives as long as this value, on a free port of this machine.
@@ -38,11 +38,11 @@ impl EmbeddedBroker {
         #[allow(unsafe_code)]
         unsafe {
             let cluster = rd_kafka_handle_mock_cluster(client.native_ptr());
-            ensure!(!cluster.is_null(), "librdkafka started no embedded broker");
+            ensure!(!cluster.is_null(), "librdkafka did not start the embedded broker");
             // By default the first member of a classic group waits 3 s for others.
             rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
         }
-        let cluster = client.mock_cluster().context("librdkafka started no embedded broker")?;
+        let cluster = client.mock_cluster().context("librdkafka did not start the embedded broker")?;
         let address = cluster.bootstrap_servers();
         drop(cluster);
         Ok(Self { client, address })
@@ -54,34 +54,34 @@ impl EmbeddedBroker {
         &self.address
     }
 
-    /// How to talk to it: members join without delay by the broker-side group protocol.
+    /// How to connect to it: members join without delay by the broker-side group protocol.
     #[must_use]
     pub fn settings(&self) -> Settings {
         let properties = BTreeMap::from([("group.protocol".into(), "consumer".into())]);
         Settings { brokers: self.address.clone(), properties }
     }
 
-    /// Creates a topic with so many partitions. One that exists is left as it is.
+    /// Creates a topic with this many partitions. An existing one is left as it is.
     pub fn create_topic(&self, topic: &str, partitions: u16) -> anyhow::Result<()> {
         self.ensure_topic(topic, partitions).map(|_| ())
     }
 
-    /// The same, and whether the topic was missing.
+    /// The same, and returns whether the topic was created.
     pub(super) fn ensure_topic(&self, topic: &str, partitions: u16) -> anyhow::Result<bool> {
         use rdkafka::error::{KafkaError, RDKafkaErrorCode};
         check_topic_name(topic)?;
-        let cluster = self.client.mock_cluster().context("the embedded broker is gone")?;
+        let cluster = self.client.mock_cluster().context("the embedded broker has stopped")?;
         match cluster.create_topic(topic, partitions.into(), 1) {
             Ok(()) => Ok(true),
             Err(KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists)) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("cannot create {topic} on the embedded broker")),
+            Err(error) => Err(error).with_context(|| format!("cannot create topic {topic} on the embedded broker")),
         }
     }
 }
 
-/// Whether these brokers are an embedded broker, of this process or another. Asks them, 10 s at most.
+/// Whether these brokers are an embedded broker, of this process or another. Asks them; takes at most 10 s.
 pub(super) fn is_embedded(settings: &Settings) -> anyhow::Result<bool> {
-    let consumer: BaseConsumer<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(refusal)?;
+    let consumer: BaseConsumer<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(client_error)?;
     let cluster = consumer.client().fetch_cluster_id(LOOKUP).context("no Kafka broker answers")?;
     Ok(cluster.starts_with(CLUSTER_ID))
 }

@@ -1,5 +1,5 @@
-//! The guard of the embedded broker: it forgets what is beyond 5 MiB in a partition, so nothing may be appended while too
-//! much of it is unread.
+//! The guard of the embedded broker, which drops what exceeds 5 MiB in a partition: nothing may be appended while too
+//! much of a partition is unread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,37 +11,37 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::log::LogOnly;
-use super::settings::{Settings, refusal};
+use super::settings::{Settings, client_error};
 use super::{message, offsets, stats};
 use gristmill_core::model::Size;
 
 /// What may be unread in one partition: 4 MiB of the 5 that the embedded broker keeps.
 const MOST_UNREAD: usize = 4 << 20;
-/// Counted for each record besides its bytes: more than the format needs, also for a record that is a batch alone.
+/// Counted for each record besides its bytes: more than the format needs, even for a record that is a batch of its own.
 const OVERHEAD: usize = 128;
-/// The longest that reading back may take. It is a few MiB from this machine.
+/// The longest that reading back may take: a few MiB from this machine.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The unread bytes of a topic's partitions, by number.
 pub type Unread = BTreeMap<u32, usize>;
 
-/// The embedded broker would forget what nobody has read yet.
+/// The embedded broker would drop what nobody has read yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{topic}/{partition} has {unread} unread bytes and the embedded broker keeps no more than 4 MiB of them safely; let \
-     the pipeline catch up, send less at once, or use a real Kafka"
+    "{topic}/{partition} has {unread} unread bytes, and the embedded broker holds at most 4 MiB per partition safely; let \
+     the pipeline catch up, send less at a time, or use Apache Kafka"
 )]
 pub struct Full {
     /// The topic.
     pub topic: String,
     /// The fullest of its partitions.
     pub partition: u32,
-    /// What is unread there.
+    /// Its unread bytes.
     pub unread: usize,
 }
 
-/// Whether a record that costs `new_bytes` may be appended, to whichever partition it falls in.
-pub fn may_append(topic: &str, unread: &Unread, new_bytes: usize) -> Result<(), Full> {
+/// Checks that a record that costs `new_bytes` may be appended, whichever partition it goes to.
+pub(super) fn may_append(topic: &str, unread: &Unread, new_bytes: usize) -> Result<(), Full> {
     match unread.iter().max_by_key(|(_, unread)| **unread) {
         Some((partition, unread)) if unread + new_bytes > MOST_UNREAD => {
             Err(Full { topic: topic.into(), partition: *partition, unread: *unread })
@@ -50,12 +50,12 @@ pub fn may_append(topic: &str, unread: &Unread, new_bytes: usize) -> Result<(), 
     }
 }
 
-/// What a record with so many bytes in key, value and headers counts.
+/// What a record counts that has this many bytes in key, value and headers.
 pub(super) fn cost(bytes: usize) -> usize {
     bytes + OVERHEAD
 }
 
-/// The unread bytes of each partition of a topic: behind what `reader` has committed, or everything if nobody reads it.
+/// The unread bytes of each partition of a topic: those after what `reader` has committed, or all if there is no reader.
 /// Reads them back to count them: only for the embedded broker, where they are few.
 pub async fn unread(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Result<Unread> {
     let (settings, topic, reader) = (settings.clone(), topic.to_owned(), reader.map(str::to_owned));
@@ -73,13 +73,13 @@ fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Resu
             list.add_partition_offset(topic, number, Offset::Offset(partition.next()))?;
         }
     }
-    let consumer: BaseConsumer<LogOnly> = settings.assigner()?.create_with_context(LogOnly).map_err(refusal)?;
+    let consumer: BaseConsumer<LogOnly> = settings.assigner()?.create_with_context(LogOnly).map_err(client_error)?;
     consumer.assign(&list)?;
     let mut open: BTreeSet<i32> = list.elements().iter().map(|element| element.partition()).collect();
     let deadline = Instant::now() + LONGEST;
     while !open.is_empty() {
         if Instant::now() >= deadline {
-            bail!("cannot count what is unread in {topic} within {LONGEST:?}");
+            bail!("cannot count the unread records of topic {topic} within {LONGEST:?}");
         }
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
@@ -89,7 +89,7 @@ fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Resu
             Some(Err(KafkaError::PartitionEOF(number))) => {
                 open.remove(&number);
             }
-            Some(Err(error)) => return Err(error).with_context(|| format!("cannot read {topic} back")),
+            Some(Err(error)) => return Err(error).with_context(|| format!("cannot read topic {topic} back")),
             None => {}
         }
     }

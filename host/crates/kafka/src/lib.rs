@@ -1,16 +1,16 @@
-//! Adapter: Kafka, by librdkafka.
+//! Adapter: Kafka, through librdkafka.
 //!
-//! - [`KafkaBroker`]: all of it as one [`Broker`](gristmill_core::ports::Broker)
-//! - [`Settings`], [`SourceSettings`]: how to reach the brokers, and what no property may change
+//! - [`KafkaBroker`]: everything below behind the [`Broker`](gristmill_core::ports::Broker) port
+//! - [`Settings`], [`SourceSettings`]: how to reach the brokers, and which properties cannot be changed
 //! - [`KafkaSource`]: a member of a consumer group; its consumer lives on a thread of its own that never stops polling
 //! - [`KafkaSink`]: a producer that waits for every acknowledgement
 //! - [`KafkaTransactor`]: outputs and offsets in one transaction, for exactly-once
-//! - [`check_topics`]: one clear error at the start instead of a riddle later; [`topic_stats`] for lag
-//! - [`EmbeddedBroker`]: Kafka without Kafka, in memory, for a first look; [`unread`] and [`may_append`] guard what it
-//!   would forget
-//! - [`send`](fn@send), [`Tail`]: records from outside a pipeline, written and read
+//! - [`check_topics`]: a clear error at the start instead of a puzzling one later; [`topic_stats`]: lag
+//! - [`EmbeddedBroker`]: Kafka in memory with nothing installed; [`unread`] counts what it has to keep
+//! - [`send`](fn@send), [`Tail`]: writing and reading records from outside a pipeline
 
 mod admin;
+mod assignment;
 mod backlog;
 mod broker;
 mod cluster;
@@ -19,17 +19,19 @@ mod embedded;
 mod fence;
 mod groups;
 mod guard;
+mod lag;
 mod log;
 mod message;
 mod offsets;
 mod poll;
 mod properties;
-mod rebalance;
+mod reports;
 mod send;
 mod settings;
 mod sink;
 mod sizes;
 mod source;
+mod start;
 mod stats;
 mod tail;
 mod transaction;
@@ -41,7 +43,7 @@ pub use admin::{CheckError, Creation, TopicFault, check_topics};
 pub use broker::KafkaBroker;
 pub use cluster::{BadBrokers, Brokers, Cluster, NoValue, Properties, Property};
 pub use embedded::EmbeddedBroker;
-pub use guard::{Full, Unread, may_append, unread};
+pub use guard::{Full, Unread, unread};
 pub use send::{SendError, SendFault, send};
 pub use settings::{HighWater, Settings, SettingsError, SourceSettings};
 pub use sink::KafkaSink;

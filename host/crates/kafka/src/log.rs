@@ -4,9 +4,9 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
-/// Passes a line on. `facility` is librdkafka's short name of what the line is about.
+/// Logs one line. `facility` is librdkafka's short name of what the line is about.
 pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    // One map of properties serves consumers and producers; that a consumer ignores those of producers is no news.
+    // Consumers and producers share one map of properties, so each ignores some, which is expected.
     let level = if facility == "CONFWARN" { RDKafkaLogLevel::Debug } else { level };
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
@@ -18,7 +18,7 @@ pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// The context of a client of which nothing but its log is wanted.
+/// The context of a client that only has to log.
 #[derive(Clone, Copy)]
 pub(super) struct LogOnly;
 

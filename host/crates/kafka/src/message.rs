@@ -1,5 +1,5 @@
-//! A record of librdkafka as an event: copied out at once, because an alive message holds memory of the consumer and
-//! blocks its end.
+//! A record of librdkafka as an event: copied out immediately, because a live message holds memory of the consumer and
+//! blocks its destruction.
 
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -15,12 +15,7 @@ use gristmill_core::model::{Event, EventId, Failure, Generation, Header, Partiti
 
 /// The partition a message came from; `topics` spares a copy of the name.
 pub(super) fn partition(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Partition {
-    let name = message.topic();
-    let topic = match topics.iter().find(|topic| ***topic == *name) {
-        Some(topic) => Arc::clone(topic),
-        None => name.into(),
-    };
-    Partition { topic, index: offsets::index(message.partition()) }
+    offsets::partition(message.topic(), message.partition(), topics)
 }
 
 /// The message as an event of `generation`.
@@ -39,19 +34,19 @@ pub(super) fn event(message: &BorrowedMessage<'_>, partition: Partition, generat
     }
 }
 
-/// The time of arrival, for records of brokers that keep none.
+/// The time of arrival, for brokers that keep none.
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The headers in order, and what is wrong with them. Read past the safe wrapper, which panics when a name is not
-/// UTF-8: anyone who can write to the topic could stop us, again after each restart.
+/// The headers in order, and what is wrong with them. Bypasses the safe wrapper, which panics when a name is not UTF-8:
+/// anyone who can write to the topic could crash the host, again after each restart.
 pub(super) fn headers(message: &BorrowedMessage<'_>) -> (Vec<Header>, Option<Failure>) {
     let mut headers = Vec::new();
     let mut fault = None;
     let mut list = std::ptr::null_mut();
-    // SAFETY: the message is alive during this call, and so are its headers, which librdkafka owns.
+    // SAFETY: the message lives during this call, and so do its headers, which librdkafka owns.
     #[allow(unsafe_code)]
     let found = unsafe { rd_kafka_message_headers(message.ptr(), &raw mut list) };
     if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -59,8 +54,8 @@ pub(super) fn headers(message: &BorrowedMessage<'_>) -> (Vec<Header>, Option<Fai
     }
     loop {
         let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
-        // SAFETY: `list` is alive, see above. On success `name` is a C string and `value` null or `size` bytes, both
-        // as alive as the message; they are copied before it goes.
+        // SAFETY: `list` is valid, see above. On success `name` is a C string and `value` null or `size` bytes, both
+        // valid as long as the message; they are copied before it is dropped.
         #[allow(unsafe_code)]
         let (name, value) = unsafe {
             let index = headers.len();

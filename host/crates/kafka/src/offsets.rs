@@ -1,10 +1,11 @@
-//! The one place where positions become Kafka's offsets.
+//! The one place where positions become Kafka offsets.
 //!
-//! A committed offset is that of the first record *not* settled, our [`Next`]. librdkafka has two ways to note one: the
-//! singular `store_offset` adds 1 to what it is given, the plural `store_offsets` takes it as it is. Only the plural is
-//! used, and only here.
+//! A committed offset is that of the first record *not* settled, our [`Next`]. librdkafka has two functions to store
+//! one: the singular `store_offset` adds 1 to its argument, the plural `store_offsets` stores it unchanged. Only the
+//! plural is used, and only here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -17,17 +18,23 @@ pub(super) fn position(offset: i64) -> Position {
     Position(u128::from(offset.max(0).cast_unsigned()))
 }
 
-/// How Kafka numbers partitions.
+/// A partition's number as librdkafka wants it.
 pub(super) fn number(partition: &Partition) -> i32 {
     i32::try_from(partition.index).unwrap_or(i32::MAX)
 }
 
-/// The other way around. Partitions of an assignment are never negative.
+/// The reverse. Partitions of an assignment are never negative.
 pub(super) fn index(number: i32) -> u32 {
     number.max(0).cast_unsigned()
 }
 
-/// What is settled in the partitions of the current assignment, and how much of it librdkafka knows.
+/// The partition that librdkafka names; `topics` spares a copy of the name.
+pub(super) fn partition(topic: &str, number: i32, topics: &[Arc<str>]) -> Partition {
+    let known = topics.iter().find(|known| ***known == *topic);
+    Partition { topic: known.map_or_else(|| topic.into(), Arc::clone), index: index(number) }
+}
+
+/// What is settled in the partitions of the current assignment, and how much of it is stored in librdkafka.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     below: BTreeMap<Partition, (Next, Known)>,
@@ -40,7 +47,7 @@ enum Known {
 }
 
 impl Settled {
-    /// Notes the first event handed out of a partition under this assignment: nothing below it can be settled now.
+    /// Notes the first event of a partition handed out under this assignment: nothing below it can be settled now.
     pub(super) fn begin(&mut self, partition: &Partition, first: Position) {
         if !self.below.contains_key(partition) {
             self.below.insert(partition.clone(), (Next(first.0), Known::Stored));
@@ -52,7 +59,7 @@ impl Settled {
         self.below.insert(partition, (begin, Known::HereOnly));
     }
 
-    /// Notes that everything below is settled. Never goes back, not even to what an earlier assignment of the same
+    /// Notes that everything below is settled. Never moves back, not even to what an earlier assignment of the same
     /// partition left unsettled: someone else has settled that since.
     pub(super) fn note(&mut self, partition: &Partition, below: Next) {
         if let Some(entry) = self.below.get_mut(partition)
@@ -62,12 +69,17 @@ impl Settled {
         }
     }
 
-    /// Ends the memory of a partition that is no longer ours.
+    /// Up to where a partition is settled, if it is known.
+    pub(super) fn below(&self, partition: &Partition) -> Option<Next> {
+        self.below.get(partition).map(|(below, _)| *below)
+    }
+
+    /// Ends the record of a partition that is no longer ours.
     pub(super) fn forget(&mut self, partition: &Partition) {
         self.below.remove(partition);
     }
 
-    /// Hands what is new to librdkafka, for its next commit. Returns how many partitions that were.
+    /// Stores what is new in librdkafka, for its next commit. Returns the number of partitions concerned.
     pub(super) fn store<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) -> KafkaResult<usize> {
         let mut list = TopicPartitionList::new();
         for (partition, (next, known)) in &mut self.below {
@@ -80,7 +92,7 @@ impl Settled {
         match list.count() {
             0 => Ok(0),
             count => match consumer.store_offsets(&list) {
-                // None of them is ours any more: taken away since, and someone else's to settle.
+                // None of them is ours any more: they were revoked, and someone else settles them.
                 Err(KafkaError::StoreOffset(RDKafkaErrorCode::State)) => Ok(0),
                 stored => stored.map(|()| count),
             },
@@ -98,7 +110,7 @@ mod tests {
         Partition { topic: "in".into(), index: 3 }
     }
 
-    /// A consumer that owns the partition and talks to nobody.
+    /// A consumer that owns the partition and contacts no broker.
     fn owner() -> BaseConsumer {
         let mut config = ClientConfig::new();
         config.set("group.id", "g").set("enable.auto.offset.store", "false").set("enable.auto.commit", "false");
@@ -116,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn settlements_never_go_back() {
+    fn settlements_never_move_back() {
         let mut settled = begun();
         settled.note(&partition(), Next(8));
         settled.note(&partition(), Next(7));

@@ -1,4 +1,4 @@
-//! The thread that owns the consumer and never stops polling: a member that does not poll is thrown out of its group,
+//! The thread that owns the consumer and never stops polling: a member that does not poll is removed from its group,
 //! however busy the pipeline is.
 
 use std::sync::atomic::Ordering;
@@ -7,63 +7,66 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::backlog::{Backlog, Flow, Valve};
-use super::commit::Commit;
-use super::fence::Fence;
-use super::message;
-use super::offsets::{self, Settled};
-use super::rebalance::{Assignment, Notice, Reports};
+use super::assignment::Assignment;
+use super::backlog::{Backlog, Backpressure, Flow};
+use super::commit::{self, Committer};
+use super::lag::Lag;
+use super::reports::{self, Member, Notice, is_final};
 use super::settings::HighWater;
+use super::{message, offsets, start};
 use gristmill_core::model::{Event, Generation, Next, Partition, Size};
 use gristmill_core::ports::Start;
 
-/// The longest a poll waits for a record: how late an order may be seen.
+/// The longest a poll waits for a record: how late a command may be handled.
 const POLL: Duration = Duration::from_millis(100);
-/// How long a full backlog is left to drain before partitions are paused. A pause throws away what was fetched, so a
-/// pipeline that is only a little slower than its topic must never come to it; it is short against every time-out of
-/// the group.
+/// The same while partitions are paused: how late a resume may be.
+const POLL_PAUSED: Duration = Duration::from_millis(20);
+/// How long a full backlog is left to drain before partitions are paused. A pause discards what was fetched, so a
+/// pipeline that is only a little slower than its topic must never cause one; it is short against every timeout of the
+/// group.
 const BEFORE_PAUSE: Duration = Duration::from_secs(1);
 /// How often a full backlog is looked at.
 const LOOK: Duration = Duration::from_millis(1);
-/// How long leaving waits for a question that a transaction asks of the group.
-const LAST_QUESTION: Duration = Duration::from_secs(1);
-/// The same as [`POLL`] while partitions are paused: how late a resume may be.
-pub(super) const POLL_PAUSED: Duration = Duration::from_millis(20);
+/// How often a drain looks whether the flow has acknowledged.
+const ACK_CHECK: Duration = Duration::from_millis(5);
+/// How long leaving waits for a lookup that a transaction makes through the consumer.
+const LAST_LOOKUP: Duration = Duration::from_secs(1);
 
-/// What the source is told ahead of all events.
+/// What the source receives ahead of all events.
 pub(super) enum Control {
     Assigned { partitions: Vec<Partition>, generation: Generation },
     Revoked { partitions: Vec<Partition>, ack: oneshot::Sender<()> },
+    Lag { partition: Partition, records: u64 },
     Ended(anyhow::Error),
 }
 
 /// What the source asks for.
-pub(super) enum Order {
+pub(super) enum Command {
     Settle { partition: Partition, generation: Generation, below: Next },
     Close,
 }
 
 /// Why polling ends.
-pub(super) enum Stop {
+enum Stop {
     /// The source was closed or dropped.
     Asked,
-    /// It cannot go on.
+    /// It cannot continue.
     Failed(anyhow::Error),
 }
 
 /// Everything the thread owns.
 pub(super) struct Poller {
     pub(super) name: String,
-    /// Others hold it for the length of a question, see [`Fence`].
-    pub(super) consumer: Arc<BaseConsumer<Reports>>,
-    pub(super) fence: Arc<Fence>,
+    /// A transaction holds it for the length of a lookup, see [`Fence`](super::fence::Fence).
+    pub(super) consumer: Arc<Member>,
     pub(super) notices: mpsc::Receiver<Notice>,
-    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) commands: mpsc::Receiver<Command>,
     pub(super) control: UnboundedSender<Control>,
     pub(super) events: UnboundedSender<Event>,
     pub(super) backlog: Arc<Backlog>,
@@ -73,14 +76,14 @@ pub(super) struct Poller {
     pub(super) drain_timeout: Duration,
     pub(super) close_timeout: Duration,
     pub(super) assignment: Assignment,
-    pub(super) settled: Settled,
+    pub(super) committer: Committer,
+    pub(super) lag: Lag,
     pub(super) flow: Flow,
-    pub(super) commit: Commit,
 }
 
 impl Poller {
-    /// Polls until the source is closed or cannot go on, then leaves the group. `committed` gets the fate of the last
-    /// commit; it may be sent long before this returns, because leaving can hang while brokers are away.
+    /// Polls until the source is closed or cannot continue, then leaves the group. `committed` receives the result of
+    /// the last commit, possibly long before this returns, because leaving can hang while brokers are unreachable.
     pub(super) fn run(mut self, committed: oneshot::Sender<anyhow::Result<()>>) {
         let stop = loop {
             if let Err(stop) = self.turn() {
@@ -91,25 +94,24 @@ impl Poller {
             // Nobody listens when the source was dropped.
             let _ = self.control.send(Control::Ended(error));
         }
-        // From here on rebalances are agreed to without a word to the flow.
-        self.fence.close();
-        // Dropped by its caller, who does not ask for the result.
-        let _ = committed.send(self.last_commit());
-        // A transaction may be asking the group something just now, and the end of the consumer is this thread's.
-        let deadline = Instant::now() + LAST_QUESTION;
+        self.assignment.close();
+        // The receiver is gone if the source was dropped.
+        let _ = committed.send(self.commit_last());
+        // A transaction may be using the consumer right now, and this thread must be the one that drops it.
+        let deadline = Instant::now() + LAST_LOOKUP;
         while Arc::strong_count(&self.consumer) > 1 && Instant::now() < deadline {
             thread::sleep(LOOK);
         }
-        // The end of the consumer leaves the group; `leave` made it agree to everything that takes.
+        // Dropping the consumer leaves the group. The rebalances this involves are accepted, see `Reports::leave`.
         drop(self.consumer);
     }
 
     fn turn(&mut self) -> Result<(), Stop> {
-        self.take_orders()?;
+        self.handle_commands()?;
         self.wait_for_room()?;
         self.regulate()?;
         let wait = if self.flow == Flow::Paused { POLL_PAUSED } else { POLL };
-        // Copied out at once: a message borrows the consumer.
+        // Copied out immediately: a message borrows the consumer.
         let polled = match self.consumer.poll(wait) {
             Some(Ok(message)) => {
                 let partition = message::partition(&message, &self.topics);
@@ -119,129 +121,209 @@ impl Poller {
             Some(Err(error)) => Err(error),
             None => Ok(None),
         };
-        let mut words = None;
+        let mut reason = None;
         while let Ok(notice) = self.notices.try_recv() {
             match notice {
                 Notice::Assign(list) => self.assigned(list)?,
-                Notice::Revoke(list) => self.revoked(list)?,
-                Notice::Committed(result) => self.commit.answered(result),
-                Notice::Error(reason) => words = Some(reason),
+                Notice::Revoke(list) => self.revoked(&list)?,
+                Notice::Committed(result) => self.committer.answered(result),
+                Notice::Error(text) => reason = Some(text),
             }
         }
         match polled {
             Ok(Some(event)) => {
-                self.settled.begin(&event.id.partition, event.id.position);
+                self.committer.handed_out(&event.id.partition, event.id.position);
                 self.backlog.add(event.size());
                 self.events.send(event).map_err(|_| Stop::Asked)?;
             }
             Ok(None) => {}
-            Err(error) => self.judge(&error, words.unwrap_or_default())?,
+            Err(error) => self.handle_error(&error, reason.unwrap_or_default())?,
         }
-        self.commit_when_due()
+        self.commit_when_due()?;
+        self.report_lag()
     }
 
-    /// While the backlog is full, takes nothing for a moment: what librdkafka has fetched stays where it is.
-    fn wait_for_room(&mut self) -> Result<(), Stop> {
-        let begun = Instant::now();
-        while self.flow == Flow::Running
-            && self.backlog.valve(self.flow, self.high_water) == Valve::Pause
-            && begun.elapsed() < BEFORE_PAUSE
-        {
-            self.take_orders()?;
-            self.commit_when_due()?;
-            thread::sleep(LOOK);
-        }
-        Ok(())
-    }
-
-    /// Does what the source asked for so far.
-    pub(super) fn take_orders(&mut self) -> Result<(), Stop> {
+    /// Handles what the source asked for so far.
+    fn handle_commands(&mut self) -> Result<(), Stop> {
         loop {
-            match self.orders.try_recv() {
-                Ok(Order::Settle { partition, generation, below }) => self.settle(&partition, generation, below),
-                Ok(Order::Close) | Err(mpsc::TryRecvError::Disconnected) => return Err(Stop::Asked),
+            match self.commands.try_recv() {
+                Ok(Command::Settle { partition, generation, below }) => self.settle(&partition, generation, below),
+                Ok(Command::Close) | Err(mpsc::TryRecvError::Disconnected) => return Err(Stop::Asked),
                 Err(mpsc::TryRecvError::Empty) => return Ok(()),
             }
         }
     }
 
     /// Notes a settlement made under `generation`; one of an earlier assignment changes nothing.
-    pub(super) fn settle(&mut self, partition: &Partition, generation: Generation, below: Next) {
+    fn settle(&mut self, partition: &Partition, generation: Generation, below: Next) {
         if self.assignment.generation(partition) == Some(generation) {
-            self.settled.note(partition, below);
+            self.committer.settle(partition, below);
         } else {
             self.backlog.stale.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(source = %self.name, %partition, generation = generation.0, "settled too late, ignored");
         }
     }
 
-    pub(super) fn tell(&self, control: Control) -> Result<(), Stop> {
-        self.control.send(control).map_err(|_| Stop::Asked)
+    /// While the backlog is full, polls nothing for a moment: what librdkafka has fetched stays where it is.
+    fn wait_for_room(&mut self) -> Result<(), Stop> {
+        let begun = Instant::now();
+        while self.flow == Flow::Running
+            && self.backlog.backpressure(self.flow, self.high_water) == Backpressure::Pause
+            && begun.elapsed() < BEFORE_PAUSE
+        {
+            self.handle_commands()?;
+            self.commit_when_due()?;
+            thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
-    pub(super) fn partition(&self, topic: &str, number: i32) -> Partition {
-        let known = self.topics.iter().find(|known| ***known == *topic);
-        Partition { topic: known.map_or_else(|| topic.into(), Arc::clone), index: offsets::index(number) }
-    }
-
-    /// Pauses or resumes all partitions by the backlog.
+    /// Pauses or resumes all partitions, depending on the backlog.
     fn regulate(&mut self) -> Result<(), Stop> {
-        let (flow, done) = match self.backlog.valve(self.flow, self.high_water) {
-            Valve::Leave => return Ok(()),
-            Valve::Pause => (Flow::Paused, self.consumer.pause(&self.assignment.list())),
-            Valve::Resume => (Flow::Running, self.consumer.resume(&self.assignment.list())),
+        let (flow, done) = match self.backlog.backpressure(self.flow, self.high_water) {
+            Backpressure::Leave => return Ok(()),
+            Backpressure::Pause => (Flow::Paused, self.consumer.pause(&self.assignment.list())),
+            Backpressure::Resume => (Flow::Running, self.consumer.resume(&self.assignment.list())),
         };
-        tracing::debug!(source = %self.name, ?flow, "the backlog moved the valve");
+        tracing::debug!(source = %self.name, ?flow, "back-pressure changed");
         self.flow = flow;
         done.context("cannot pause or resume partitions").map_err(Stop::Failed)
     }
 
-    /// Most errors pass, librdkafka tries again by itself. Some never do.
-    fn judge(&self, error: &KafkaError, words: String) -> Result<(), Stop> {
+    /// Partitions were assigned to us: looks up where to begin, accepts them, and only then reports them to the flow.
+    fn assigned(&mut self, mut list: TopicPartitionList) -> Result<(), Stop> {
+        let found = start::find(&self.consumer, &mut list, self.start, &self.topics);
+        reports::assign(&self.consumer, &list)
+            .context("cannot accept the assigned partitions")
+            .map_err(Stop::Failed)?;
+        // Only now, because the group waits for an answer to every rebalance, also from a member about to leave.
+        let found = found.map_err(Stop::Failed)?;
+        if self.flow == Flow::Paused {
+            self.consumer.pause(&list).context("cannot pause new partitions").map_err(Stop::Failed)?;
+        }
+        let partitions = self.partitions(&list);
+        let generation = self.assignment.begin(&partitions);
+        start::commit(&self.consumer, &mut self.committer, found.ends).map_err(Stop::Failed)?;
+        for (partition, committed) in found.committed {
+            self.lag.begin(partition, committed);
+        }
+        tracing::info!(source = %self.name, partitions = partitions.len(), generation = generation.0, "assigned");
+        match partitions.is_empty() {
+            true => Ok(()),
+            false => self.send(Control::Assigned { partitions, generation }),
+        }
+    }
+
+    /// Partitions are being revoked. The order matters: first the work on them ends, then what it settled is committed,
+    /// then their generation ends, and only then the group may assign them to someone else.
+    fn revoked(&mut self, list: &TopicPartitionList) -> Result<(), Stop> {
+        let mut partitions = self.partitions(list);
+        partitions.retain(|partition| self.assignment.generation(partition).is_some());
+        let lost = self.consumer.assignment_lost();
+        let mut stop = Ok(());
+        if !partitions.is_empty() {
+            let (ack, done) = oneshot::channel();
+            // Nothing of a lost partition can be committed any more: someone else may have it.
+            let done = (!lost).then_some(done);
+            stop = self.send(Control::Revoked { partitions: partitions.clone(), ack });
+            if let Some(done) = done {
+                stop = stop.and_then(|()| self.drain(done));
+                // A failure is no reason to stop.
+                if let Err(error) = self.committer.commit_now(&self.consumer) {
+                    tracing::warn!(source = %self.name, %error, "the commit before a revocation failed");
+                }
+            }
+        }
+        self.assignment.end(&partitions);
+        for partition in &partitions {
+            self.committer.forget(partition);
+            self.lag.forget(partition);
+        }
+        if self.flow == Flow::Paused {
+            // A pause outlives the assignment in librdkafka: without this they would come back paused.
+            self.consumer.resume(list).context("cannot resume revoked partitions").map_err(Stop::Failed)?;
+        }
+        reports::unassign(&self.consumer, list).context("cannot release partitions").map_err(Stop::Failed)?;
+        tracing::info!(source = %self.name, partitions = partitions.len(), lost, "revoked");
+        stop
+    }
+
+    /// Waits until the flow is done with the revoked partitions, has ended, or the timeout passes; handles its
+    /// settlements in the meantime. Heartbeats continue: librdkafka sends them from a thread of its own.
+    fn drain(&mut self, mut done: oneshot::Receiver<()>) -> Result<(), Stop> {
+        let deadline = Instant::now() + self.drain_timeout;
+        while matches!(done.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            if Instant::now() >= deadline {
+                let waited = self.drain_timeout.as_secs_f64();
+                tracing::warn!(source = %self.name, waited, "revoked partitions were not drained in time");
+                return Ok(());
+            }
+            match self.commands.recv_timeout(ACK_CHECK) {
+                Ok(Command::Settle { partition, generation, below }) => self.settle(&partition, generation, below),
+                Ok(Command::Close) | Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Stop::Asked),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        // What was sent before the acknowledgement has arrived by now.
+        self.handle_commands()
+    }
+
+    fn commit_when_due(&mut self) -> Result<(), Stop> {
+        self.committer.commit_when_due(&self.consumer).map_err(Stop::Failed)
+    }
+
+    /// The last commit, which gets half of the time that closing has. From here on every rebalance is accepted.
+    fn commit_last(&mut self) -> anyhow::Result<()> {
+        self.consumer.context().leave();
+        // That the source is closing is known.
+        let _ = self.handle_commands();
+        self.committer.commit_last(&self.consumer, &self.notices, self.close_timeout / 2)
+    }
+
+    /// Reports how far behind the group is, every few seconds and where it changed.
+    fn report_lag(&mut self) -> Result<(), Stop> {
+        if !self.lag.is_due(Instant::now()) {
+            return Ok(());
+        }
+        for partition in self.assignment.partitions() {
+            let ends = commit::watermarks(&self.consumer, partition);
+            let settled = self.committer.below(partition).max(self.assignment.settled_by_transactions(partition));
+            if let Some(records) = self.lag.changed(partition, ends, settled) {
+                self.send(Control::Lag { partition: partition.clone(), records })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, control: Control) -> Result<(), Stop> {
+        self.control.send(control).map_err(|_| Stop::Asked)
+    }
+
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
+        let named = |topic: &str, number| offsets::partition(topic, number, &self.topics);
+        list.elements().iter().map(|element| named(element.topic(), element.partition())).collect()
+    }
+
+    /// Most errors are transient and librdkafka retries by itself. Some are final.
+    fn handle_error(&self, error: &KafkaError, reason: String) -> Result<(), Stop> {
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                Err(Stop::Failed(anyhow!(words).context(
-                    "records the group has not read are gone from the broker; reset the group's offsets, or set the Kafka \
-                     property auto.offset.reset to \"earliest\" to go on with the oldest record that is left",
+                Err(Stop::Failed(anyhow!(reason).context(
+                    "records that the group has not read are gone from the broker; reset the group's offsets, or set the \
+                     Kafka property auto.offset.reset to \"earliest\" to continue with the oldest record that is left",
                 )))
             }
             Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId) => {
-                Err(Stop::Failed(anyhow!(words).context(
-                    "another member of the group has the same group.instance.id; give each host one of its own",
+                Err(Stop::Failed(anyhow!(reason).context(
+                    "another member of the group has the same group.instance.id; give each host its own",
                 )))
             }
-            Some(code) if fatal || is_final(code) => Err(Stop::Failed(anyhow!(words).context(error.clone()))),
+            Some(code) if fatal || is_final(code) => Err(Stop::Failed(anyhow!(reason).context(error.clone()))),
             _ => {
-                tracing::warn!(source = %self.name, %error, reason = words, "the brokers have trouble");
+                tracing::warn!(source = %self.name, %error, reason, "the Kafka consumer reports an error");
                 Ok(())
             }
         }
     }
-}
-
-/// Whether trying again cannot help: someone has to change a setting, a topic or a permission.
-pub(super) fn is_final(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        code,
-        Code::Fatal
-            | Code::Authentication
-            | Code::SaslAuthenticationFailed
-            | Code::UnsupportedSASLMechanism
-            | Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownPartition
-            | Code::InvalidTopic
-            | Code::InvalidGroupId
-            | Code::InconsistentGroupProtocol
-            | Code::InvalidSessionTimeout
-            | Code::UnsupportedVersion
-            | Code::UnsupportedAssignor
-            | Code::UnreleasedInstanceId
-            | Code::FencedInstanceId
-    )
 }

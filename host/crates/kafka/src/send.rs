@@ -1,4 +1,4 @@
-//! Sends records from outside a pipeline, and confirms them.
+//! Sends records from outside a pipeline and waits for their confirmation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use super::sink::{KafkaSink, Pending};
 use gristmill_core::model::Size;
 use gristmill_core::ports::{Record, SinkError};
 
-/// How many records may be on their way at once.
+/// How many records may be in flight at a time.
 const IN_FLIGHT: usize = 1_000;
 
 /// Why not everything was sent.
 #[derive(Debug, thiserror::Error)]
-#[error("{acknowledged} records were sent, then it stopped")]
+#[error("{acknowledged} records were sent, then sending stopped")]
 pub struct SendError {
     /// How many were confirmed. Of those after them, up to a thousand may have arrived too.
     pub acknowledged: u64,
@@ -27,23 +27,23 @@ pub struct SendError {
 /// What stops sending.
 #[derive(Debug, thiserror::Error)]
 pub enum SendFault {
-    /// The settings are wrong.
+    /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The embedded broker would forget unread records.
+    /// The embedded broker would drop unread records.
     #[error(transparent)]
     Full(#[from] Full),
-    /// A record was refused, or the broker does not confirm.
+    /// A record was rejected, or the broker does not confirm it.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// The broker cannot be asked what it is or holds.
-    #[error("cannot find out what the broker holds")]
+    /// The kind of broker, or what is unread there, cannot be looked up.
+    #[error("cannot look up what is unread on the broker")]
     Lookup(#[source] anyhow::Error),
 }
 
-/// Sends the records in order, and returns their number when all are acknowledged. `progress` is called with the number
-/// acknowledged so far. On an embedded broker, refuses to let more pile up unread than it keeps: unread by the consumer
-/// group `reader`, or at all if there is none.
+/// Sends the records in order and returns their number when all are acknowledged. `progress` is called with the number
+/// acknowledged so far. On an embedded broker it fails before more is unread than that keeps: unread by the consumer
+/// group `reader`, or in all if there is none.
 pub async fn send(
     settings: &Settings,
     reader: Option<&str>,
@@ -77,7 +77,7 @@ struct Sending<'a> {
     guarded: Option<BTreeMap<Arc<str>, Unread>>,
 }
 
-/// A record on its way, and what it will count where it arrives.
+/// A record in flight, and what it counts once it has arrived.
 struct Sent {
     topic: Arc<str>,
     cost: usize,
@@ -103,7 +103,7 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    /// Returns when no more than so many records are on their way.
+    /// Returns when at most this many records are in flight.
     async fn confirm_down_to(&mut self, most: usize, progress: &mut impl FnMut(u64)) -> Result<(), SendFault> {
         while self.pending.len() > most {
             let Some(Sent { topic, cost, pending }) = self.pending.pop_front() else {
@@ -119,9 +119,9 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    /// Makes sure that an embedded broker can keep the record. What is on its way counts for every partition, because
-    /// the partition is only known when it has arrived. What readers have read since the last look is looked up when
-    /// the room runs out.
+    /// Makes sure that an embedded broker can keep the record. What is in flight counts for every partition, because the
+    /// partition is only known on arrival. What the reader has read since the last look is looked up when the room runs
+    /// out.
     async fn make_room(
         &mut self,
         topic: &Arc<str>,
@@ -129,9 +129,9 @@ impl<'a> Sending<'a> {
         progress: &mut impl FnMut(u64),
     ) -> Result<(), SendFault> {
         let Some(topics) = &self.guarded else { return Ok(()) };
-        let on_the_way: usize = self.pending.iter().map(|sent| sent.cost).sum();
+        let in_flight: usize = self.pending.iter().map(|sent| sent.cost).sum();
         if let Some(unread) = topics.get(topic)
-            && may_append(topic, unread, on_the_way + cost).is_ok()
+            && may_append(topic, unread, in_flight + cost).is_ok()
         {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! How to reach the brokers: our defaults for librdkafka, what an operator may change about them, and what not.
+//! How to reach the brokers: our defaults for librdkafka, and what an operator may and may not change about them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,49 +9,51 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
 use super::properties::{
-    CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, FOR_TRANSACTIONS, OWN_ACKS, Preset, REFUSED,
+    CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, FOR_TRANSACTIONS, NOT_CONFIGURABLE, OWN_ACKS,
+    Preset,
 };
 use gristmill_core::ports::Start;
 
-/// Which brokers, and how to talk to them.
+/// Which brokers, and how to connect to them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// `host:port`, several of them with commas.
+    /// `host:port`, separated by commas.
     pub brokers: String,
-    /// Properties of librdkafka, TLS and SASL among them. They win over our defaults; those that would break a promise
-    /// are refused.
+    /// Properties of librdkafka, TLS and SASL among them. They override our defaults; those that would break a promise
+    /// are rejected.
     pub properties: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for Settings {
-    /// Without the values of properties: there are passwords among them.
+    /// Without the values of properties: they include passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&String> = self.properties.keys().collect();
         f.debug_struct("Settings").field("brokers", &self.brokers).field("properties", &names).finish()
     }
 }
 
-/// What one pipeline reads, and how.
+/// What a pipeline reads, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSettings {
     /// The consumer group, shared by all hosts that run this pipeline.
     pub group: String,
     /// The topics, at least one.
     pub topics: Vec<String>,
-    /// Where to begin in a partition of which the group has committed nothing yet. [`Start::Latest`] is committed at
-    /// once: what arrives before the first event is settled does not get lost with a crash.
+    /// Where to begin in a partition of which the group has committed nothing yet. The place found for
+    /// [`Start::Latest`] is committed immediately, so that a crash loses nothing that arrives before the first event is
+    /// settled.
     pub start: Start,
-    /// How long a revocation waits for the work on its partitions. Less than `max.poll.interval.ms`, five minutes unless
-    /// set, or the group goes on without us.
+    /// How long a revocation waits for the work on its partitions. Must be less than `max.poll.interval.ms`, by default
+    /// five minutes, or the group removes this member.
     pub drain_timeout: Duration,
-    /// How long closing waits for the last commit and for leaving the group, in all.
+    /// How long closing waits for the last commit and for leaving the group, in total.
     pub close_timeout: Duration,
-    /// From when on partitions are paused.
+    /// How much may be read ahead before partitions are paused.
     pub high_water: HighWater,
 }
 
 impl SourceSettings {
-    /// These topics for this group from their beginning, 20 s to drain, 10 s to close.
+    /// These topics for this group from their beginning, with 20 s to drain and 10 s to close.
     #[must_use]
     pub fn new(group: &str, topics: &[&str]) -> Self {
         Self {
@@ -65,8 +67,8 @@ impl SourceSettings {
     }
 }
 
-/// How much may be read ahead of the pipeline, in this process, before partitions are paused. They are resumed below
-/// half of it, because a pause throws away what librdkafka has fetched already.
+/// How much may be read ahead of the pipeline before partitions are paused. They are resumed below half of it, because a
+/// pause discards what librdkafka has already fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HighWater {
     /// Events.
@@ -85,7 +87,7 @@ impl Default for HighWater {
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A property that would break a promise, or that has its own place in the configuration.
+    /// A property that would break a promise, or that is configured elsewhere.
     #[error("the Kafka property {property} cannot be set: {reason}")]
     Refused {
         /// Its name.
@@ -103,19 +105,19 @@ pub enum SettingsError {
         /// Why, in librdkafka's words.
         reason: String,
     },
-    /// Properties that do not go together.
-    #[error("these Kafka settings do not go together: {0}")]
+    /// Properties that contradict each other.
+    #[error("these Kafka settings contradict each other: {0}")]
     Contradiction(String),
-    /// No topic has such a name.
-    #[error("{0:?} cannot be the name of a topic: use 1 to 249 letters, digits, dots, underscores and hyphens")]
+    /// No topic can have this name.
+    #[error("{0:?} is not a valid topic name; use 1 to 249 letters, digits, dots, underscores and hyphens")]
     TopicName(String),
     /// Nothing to read.
     #[error("a source needs at least one topic")]
     NoTopics,
-    /// The system gives no thread for the consumer.
+    /// The system cannot start a thread for the consumer.
     #[error("cannot start the thread of a Kafka consumer")]
     Thread(#[source] std::io::Error),
-    /// librdkafka failed otherwise.
+    /// librdkafka failed in another way.
     #[error("cannot create a Kafka client")]
     Client(#[source] KafkaError),
 }
@@ -127,10 +129,10 @@ impl Settings {
         Self { brokers: brokers.into(), properties: BTreeMap::new() }
     }
 
-    /// Finds what is wrong without reaching for a broker: refused, unknown and contradicting properties.
+    /// Finds what is wrong without contacting a broker: rejected, unknown and contradictory properties.
     pub fn check(&self) -> Result<(), SettingsError> {
         for (property, value) in &self.properties {
-            if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| refused == property) {
+            if let Some((_, reason)) = NOT_CONFIGURABLE.iter().find(|(refused, _)| refused == property) {
                 return Err(SettingsError::Refused { property: property.clone(), reason });
             }
             let is_acks = property == "acks" || property == "request.required.acks";
@@ -138,12 +140,12 @@ impl Settings {
                 return Err(SettingsError::Refused { property: property.clone(), reason: OWN_ACKS });
             }
             if self.broker_assigns() && CLASSIC_ONLY.contains(&property.as_str()) {
-                let reason = "with group.protocol = \"consumer\" the broker decides it";
+                let reason = "with group.protocol = \"consumer\" the broker decides this";
                 return Err(SettingsError::Refused { property: property.clone(), reason });
             }
         }
         for config in [self.with(FOR_CONSUMERS), self.with(FOR_PRODUCERS)] {
-            config.create_native_config().map_err(refusal)?;
+            config.create_native_config().map_err(client_error)?;
         }
         Ok(())
     }
@@ -153,7 +155,7 @@ impl Settings {
         self.properties.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
     }
 
-    /// How long a group waits for a member, in milliseconds.
+    /// How long the group waits for a member to poll, in milliseconds.
     fn poll_interval(&self) -> u128 {
         let set = self.properties.get("max.poll.interval.ms").and_then(|value| value.parse().ok());
         set.unwrap_or(300_000)
@@ -171,7 +173,7 @@ impl Settings {
         if source.drain_timeout.as_millis() >= self.poll_interval() {
             let drain = source.drain_timeout;
             return Err(SettingsError::Contradiction(format!(
-                "the drain timeout of {drain:?} is not shorter than max.poll.interval.ms"
+                "the drain timeout of {drain:?} must be shorter than max.poll.interval.ms"
             )));
         }
         let mut config = self.with(FOR_CONSUMERS);
@@ -185,8 +187,8 @@ impl Settings {
         Ok(config)
     }
 
-    /// For a consumer that assigns itself what it reads, and is told of the ends. librdkafka wants a group's name for
-    /// that too, but nobody joins and nothing is committed.
+    /// For a consumer that assigns its partitions itself and sees where they end. librdkafka requires a group for that
+    /// too, but nobody joins it and nothing is committed.
     pub(super) fn assigner(&self) -> Result<ClientConfig, SettingsError> {
         let mut config = self.reader()?;
         config.set("group.id", "gristmill-reader").set("enable.partition.eof", "true");
@@ -207,29 +209,29 @@ impl Settings {
         Ok(self.with(FOR_PRODUCERS))
     }
 
-    /// For a producer with this transactional id that begins a transaction so often.
+    /// For a producer with this transactional id that begins a transaction at this interval.
     pub(super) fn transactional(&self, id: &str, every: Duration) -> Result<ClientConfig, SettingsError> {
         let mut config = self.producer()?;
         self.preset(&mut config, FOR_TRANSACTIONS);
         let timeout = config.get("transaction.timeout.ms").and_then(|value| value.parse().ok()).unwrap_or(60_000);
         if u128::from(timeout) <= every.as_millis() {
             return Err(SettingsError::Contradiction(format!(
-                "transaction.timeout.ms = {timeout} is not longer than the {every:?} between transactions"
+                "transaction.timeout.ms = {timeout} must be longer than the {every:?} between transactions"
             )));
         }
         if self.properties.get("isolation.level").is_some_and(|level| level != "read_committed") {
             return Err(SettingsError::Contradiction(
-                "exactly-once reads committed records and offsets only: leave isolation.level at read_committed".into(),
+                "exactly-once reads only committed records and offsets; leave isolation.level at read_committed".into(),
             ));
         }
-        // librdkafka wants a record to be given up before its transaction is.
+        // librdkafka requires that a record times out before its transaction does.
         let delivery = ["message.timeout.ms", "delivery.timeout.ms"].into_iter().find_map(|name| {
             let longest: u64 = config.get(name)?.parse().ok()?;
             config.remove(name);
             Some(longest).filter(|longest| *longest > 0)
         });
         config.set("message.timeout.ms", delivery.unwrap_or(timeout).min(timeout).to_string());
-        // A topic that is not there is to be found out before its record times out.
+        // A missing topic has to be noticed before its record times out.
         let propagation = "topic.metadata.propagation.max.ms";
         self.preset(&mut config, &[(propagation, propagation, &(timeout / 2).to_string())]);
         config.set("transactional.id", id);
@@ -244,12 +246,12 @@ impl Settings {
         self.preset(&mut config, FOR_ALL);
         self.preset(&mut config, presets);
         config.set("bootstrap.servers", &self.brokers);
-        // What is shown is decided where all logs are filtered.
+        // Logs are filtered in one place, which is not here.
         config.set_log_level(RDKafkaLogLevel::Info);
         config
     }
 
-    /// Sets what the operator did not, under neither of its names.
+    /// Sets what the operator has set under neither of its names.
     fn preset(&self, config: &mut ClientConfig, presets: &[(&str, &str, &str)]) {
         for (property, alias, value) in presets {
             if !self.properties.contains_key(*property) && !self.properties.contains_key(*alias) {
@@ -259,8 +261,8 @@ impl Settings {
     }
 }
 
-/// Turns librdkafka's complaint about a configuration into ours.
-pub(super) fn refusal(error: KafkaError) -> SettingsError {
+/// Turns librdkafka's error about a configuration into ours.
+pub(super) fn client_error(error: KafkaError) -> SettingsError {
     match error {
         KafkaError::ClientConfig(_, reason, property, value) => {
             let secret = ["password", "secret", "pem", "token"].iter().any(|word| property.contains(word));
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_break_a_promise_is_refused() {
+    fn what_would_break_a_promise_is_rejected() {
         for (property, value) in [("enable.auto.commit", "true"), ("acks", "1"), ("group.id", "other")] {
             let error = with(property, value).check().unwrap_err();
             assert!(matches!(error, SettingsError::Refused { property: refused, .. } if refused == property));
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_broker_side_protocol_is_not_told_what_the_broker_decides() {
+    fn the_broker_side_protocol_sets_nothing_that_the_broker_decides() {
         let mut settings = with("group.protocol", "consumer");
         let config = settings.member(&source()).unwrap();
         assert_eq!(config.get("partition.assignment.strategy"), None);
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_that_outlasts_the_groups_patience_is_refused() {
+    fn a_drain_that_outlasts_the_poll_interval_is_rejected() {
         let source = SourceSettings { drain_timeout: Duration::from_secs(20), ..source() };
         with("max.poll.interval.ms", "21000").member(&source).unwrap();
         let error = with("max.poll.interval.ms", "20000").member(&source).unwrap_err();
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_a_transaction_is_given_up_before_the_transaction_is() {
+    fn a_record_of_a_transaction_times_out_before_the_transaction_does() {
         let every = Duration::from_millis(100);
         for settings in [Settings::new("localhost"), with("delivery.timeout.ms", "90000")] {
             let config = settings.transactional("id", every).unwrap();
@@ -358,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_is_over_before_the_next_one_is_due_is_refused() {
+    fn a_transaction_that_times_out_before_the_next_one_is_due_is_rejected() {
         let settings = with("transaction.timeout.ms", "2000");
         assert!(settings.transactional("id", Duration::from_millis(1_999)).is_ok());
         let error = settings.transactional("id", Duration::from_secs(2)).unwrap_err();
@@ -366,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_once_reads_nothing_that_is_not_committed() {
+    fn exactly_once_reads_only_what_is_committed() {
         let settings = with("isolation.level", "read_uncommitted");
         let error = settings.transactional("id", Duration::from_millis(100)).unwrap_err();
         assert!(error.to_string().contains("isolation.level"), "{error}");
@@ -378,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_cannot_exist_is_refused() {
+    fn an_invalid_topic_name_is_rejected() {
         for name in ["", "a topic", "a\0", "..", "\u{fc}"] {
             assert!(check_topic_name(name).is_err(), "{name:?}");
         }

@@ -1,4 +1,4 @@
-//! The producer: nothing counts as written before every in-sync replica has it.
+//! The producer: a record counts as written once every in-sync replica has it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +11,29 @@ use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use super::log::LogOnly;
-use super::settings::{Settings, SettingsError, refusal};
+use super::settings::{Settings, SettingsError, client_error};
 use gristmill_core::ports::{Record, Sink, SinkError};
 
-/// How long a full queue is left to empty before the next try.
+/// How long a full queue may drain before the next attempt.
 const QUEUE_FULL: Duration = Duration::from_millis(20);
 
-/// A [`Sink`] on Kafka topics: one idempotent producer, shared by all who hold it.
+/// A [`Sink`] on Kafka topics: one idempotent producer, shared by everyone who holds it.
 ///
-/// A delivery that is not acknowledged within `message.timeout.ms` (120 s unless set) ends as
-/// [`SinkError::Unavailable`]. Dropped with records on their way it gives them up; that takes less than a second, also
-/// when the brokers are away. A record with the timestamp 0 gets the time of its delivery: librdkafka takes 0 for none.
+/// A delivery that is not acknowledged within `message.timeout.ms` (by default 120 s) fails with
+/// [`SinkError::Unavailable`]. Dropping it abandons records in flight; that takes less than a second, even while the
+/// brokers are unreachable. A record with the timestamp 0 gets the time of its delivery: librdkafka reads 0 as none.
 pub struct KafkaSink {
     producer: FutureProducer<LogOnly>,
 }
 
 impl KafkaSink {
-    /// A producer for these brokers. Does not wait for them.
+    /// A producer for these brokers. Does not wait for a connection.
     pub fn open(settings: &Settings) -> Result<Self, SettingsError> {
-        let producer = settings.producer()?.create_with_context(LogOnly).map_err(refusal)?;
+        let producer = settings.producer()?.create_with_context(LogOnly).map_err(client_error)?;
         Ok(Self { producer })
     }
 
-    /// Queues one record, waiting while the queue is full: that is back-pressure, no error.
+    /// Queues one record and waits while the queue is full: that is back-pressure, not an error.
     pub(super) async fn enqueue(&self, record: &Record) -> Result<Pending, SinkError> {
         loop {
             match self.producer.send_result(native(record)) {
@@ -49,19 +49,19 @@ impl KafkaSink {
     }
 }
 
-/// A record that is on its way.
+/// A record in flight.
 pub(super) struct Pending {
     topic: Arc<str>,
     future: DeliveryFuture,
 }
 
 impl Pending {
-    /// Waits for its acknowledgement; gives the number of the partition it is in.
+    /// Waits for its acknowledgement and returns the number of its partition.
     pub(super) async fn acknowledged(self) -> Result<u32, SinkError> {
         match self.future.await {
             Ok(Ok(delivery)) => Ok(super::offsets::index(delivery.partition)),
             Ok(Err((error, _))) => Err(failure(self.topic, error)),
-            Err(_) => Err(SinkError::Unavailable { topic: self.topic, source: anyhow!("the producer has ended") }),
+            Err(_) => Err(SinkError::Unavailable { topic: self.topic, source: anyhow!("the producer has shut down") }),
         }
     }
 }
@@ -80,7 +80,7 @@ impl Sink for KafkaSink {
                 }
             }
         }
-        // All are waited for, also after an error: when this returns, nothing of it is still on its way.
+        // Wait for all, even after an error: when this returns, nothing is in flight any more.
         for queued in pending {
             result = worse(result, queued.acknowledged().await.map(|_| ()));
         }
@@ -88,7 +88,7 @@ impl Sink for KafkaSink {
     }
 }
 
-/// An unavailable broker stops the flow, so it outweighs a refused record.
+/// An unavailable broker stops the flow, so it outweighs a rejected record.
 fn worse(first: Result<(), SinkError>, second: Result<(), SinkError>) -> Result<(), SinkError> {
     match (&first, &second) {
         (Ok(()), _) | (Err(SinkError::Refused { .. }), Err(SinkError::Unavailable { .. })) => second,
@@ -115,8 +115,8 @@ pub(super) fn headers(record: &Record) -> OwnedHeaders {
     headers
 }
 
-/// Whether the broker, or librdkafka in its place, will never take such a record.
-pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
+/// Whether the broker, or librdkafka on its behalf, will never accept the record.
+pub(super) fn is_rejection(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,
@@ -133,7 +133,7 @@ pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
 /// What an error means to the flow.
 fn failure(topic: Arc<str>, error: KafkaError) -> SinkError {
     match error.rdkafka_error_code() {
-        Some(code) if is_refusal(code) => SinkError::Refused { topic, reason: code.to_string() },
+        Some(code) if is_rejection(code) => SinkError::Refused { topic, reason: code.to_string() },
         _ => SinkError::Unavailable { topic, source: error.into() },
     }
 }
@@ -146,7 +146,7 @@ mod tests {
     use gristmill_core::model::Timestamp;
 
     #[tokio::test]
-    async fn a_sink_that_is_dropped_with_records_for_a_dead_broker_lets_go_at_once() {
+    async fn dropping_a_sink_with_records_for_an_unreachable_broker_is_quick() {
         let sink = KafkaSink::open(&Settings::new("127.0.0.1:1")).unwrap();
         let record =
             Record { topic: "out".into(), key: None, payload: None, headers: Vec::new(), timestamp: Timestamp(1) };
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_wrong_with_the_record_is_refused() {
+    fn only_a_fault_of_the_record_is_a_rejection() {
         assert!(matches!(failed(RDKafkaErrorCode::MessageSizeTooLarge), SinkError::Refused { .. }));
         assert!(matches!(failed(RDKafkaErrorCode::InvalidRecord), SinkError::Refused { .. }));
         for code in [
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unavailable_broker_outweighs_a_refused_record() {
+    fn an_unavailable_broker_outweighs_a_rejected_record() {
         let refused = || Err(failed(RDKafkaErrorCode::MessageSizeTooLarge));
         let unavailable = || Err(failed(RDKafkaErrorCode::MessageTimedOut));
         assert!(matches!(worse(refused(), unavailable()), Err(SinkError::Unavailable { .. })));

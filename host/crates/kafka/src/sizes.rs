@@ -1,5 +1,5 @@
-//! How large records may be: a dead letter is its event and some headers, so its topic has to take a little more than
-//! the topic the event came from.
+//! How large records may be: a dead letter is its event plus some headers, so its topic has to accept slightly larger
+//! records than the source.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,11 @@ use gristmill_core::ports::{Role, Topic};
 
 /// The longest that looking up the limits takes.
 const LONGEST: Duration = Duration::from_secs(10);
-/// The property of a topic that says how large its records may be, in bytes and as they are compressed.
+/// The topic property that limits its records, in bytes after compression.
 pub(super) const LIMIT: &str = "max.message.bytes";
-/// What a dead-letter topic takes that we create: 18 MiB, a record at the producer's limit of 17 and what a batch adds.
-/// The producer's limit in turn has 1 MiB for the headers of a dead letter besides an event of 16.
+/// The limit of dead-letter topics that we create, in bytes: 18 MiB, a record at the producer's limit of 17 MiB plus
+/// what a batch adds. The producer's limit in turn leaves 1 MiB for the headers of a dead letter besides an event of
+/// 16 MiB.
 pub(super) const DEAD_LETTER_LIMIT: &str = "18874368";
 
 /// A warning for each dead-letter topic that accepts smaller records than a source holds: an event too large for it
@@ -56,7 +57,7 @@ async fn limits(settings: &Settings, topics: &[Topic]) -> anyhow::Result<BTreeMa
     let options = AdminOptions::new().request_timeout(Some(LONGEST));
     let mut limits = BTreeMap::new();
     for resource in admin.describe_configs(&asked, &options).await? {
-        // A topic that we may not describe tells nothing.
+        // A topic that we may not describe is left out.
         let Ok(resource) = resource else { continue };
         let limit = resource.get(LIMIT).and_then(|entry| entry.value.as_ref()?.parse().ok());
         if let (rdkafka::admin::OwnedResourceSpecifier::Topic(name), Some(limit)) = (&resource.specifier, limit) {

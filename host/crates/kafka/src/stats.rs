@@ -1,4 +1,4 @@
-//! How far a group is in a topic.
+//! How far a group has read a topic.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::log::LogOnly;
 use super::offsets;
-use super::settings::{Settings, check_topic_name, refusal};
+use super::settings::{Settings, check_topic_name, client_error};
 
 /// How long each lookup may take.
 const LOOKUP: Duration = Duration::from_secs(10);
 
-/// One partition and how far a group is in it, as offsets.
+/// One partition and how far a group has read it, as offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionStats {
     /// The partition's number.
     pub partition: u32,
     /// The oldest record that is left.
     pub low: i64,
-    /// Where the next record will be.
+    /// The offset of the next record to be written.
     pub high: i64,
-    /// The first record the group has not settled, if it ever settled one.
+    /// The first record the group has not settled, if it has ever committed.
     pub committed: Option<i64>,
 }
 
 impl PartitionStats {
-    /// Where the group goes on: at what it committed, or at the beginning.
+    /// Where the group resumes: at what it committed, or at the beginning.
     #[must_use]
     pub fn next(&self) -> i64 {
         self.committed.unwrap_or(self.low).clamp(self.low, self.high)
@@ -40,7 +40,7 @@ impl PartitionStats {
     }
 }
 
-/// The partitions of a topic in order, with what `group` has committed. Waits for the broker 10 s per question.
+/// The partitions of a topic in order, with what `group` has committed. Waits for the broker at most 10 s per lookup.
 pub async fn topic_stats(settings: &Settings, topic: &str, group: Option<&str>) -> anyhow::Result<Vec<PartitionStats>> {
     let (settings, topic, group) = (settings.clone(), topic.to_owned(), group.map(str::to_owned));
     tokio::task::spawn_blocking(move || look(&settings, &topic, group.as_deref())).await?
@@ -52,7 +52,7 @@ pub(super) fn look(settings: &Settings, topic: &str, group: Option<&str>) -> any
     if let Some(group) = group {
         config.set("group.id", group);
     }
-    let consumer: BaseConsumer<LogOnly> = config.create_with_context(LogOnly).map_err(refusal)?;
+    let consumer: BaseConsumer<LogOnly> = config.create_with_context(LogOnly).map_err(client_error)?;
     let numbers = partitions(&consumer, topic)?;
     let mut committed = TopicPartitionList::new();
     for number in &numbers {
@@ -83,7 +83,7 @@ pub(super) fn partitions(consumer: &BaseConsumer<LogOnly>, topic: &str) -> anyho
         found.map_or_else(Vec::new, |topic| topic.partitions().iter().map(|p| p.id()).collect());
     numbers.sort_unstable();
     match numbers.is_empty() {
-        true => Err(anyhow!("the topic {topic} does not exist")),
+        true => Err(anyhow!("topic {topic} does not exist")),
         false => Ok(numbers),
     }
 }

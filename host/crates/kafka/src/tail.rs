@@ -1,4 +1,4 @@
-//! Reads a topic without a group, for people who watch: nothing is committed, nobody is disturbed.
+//! Reads a topic without joining a group: nothing is committed and no member is affected.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::log::LogOnly;
-use super::settings::{Settings, check_topic_name, refusal};
+use super::settings::{Settings, check_topic_name, client_error};
 use super::{message, stats};
 use gristmill_core::model::{Event, Generation};
 use gristmill_core::ports::{From, Records, Until};
 
-/// How many records wait for a reader who is slow; more are not fetched.
+/// How many records wait for a slow reader before polling stops.
 const AHEAD: usize = 64;
-/// The longest the thread stays after the [`Tail`] is dropped.
+/// How long the thread may outlive the [`Tail`].
 const POLL: Duration = Duration::from_millis(100);
 
-/// The records of a topic as they come. Read by a thread that ends when this is dropped, within 0.1 s.
+/// The records of a topic as they arrive. They are read by a thread that ends within 0.1 s after this is dropped.
 pub struct Tail {
     records: Receiver<anyhow::Result<Event>>,
 }
 
 impl Tail {
-    /// Begins to read. Waits 10 s for the broker at most, and fails if the topic does not exist.
+    /// Begins to read. Waits at most 10 s for the broker and fails if the topic does not exist.
     pub async fn open(settings: &Settings, topic: &str, from: From, until: Until) -> anyhow::Result<Self> {
         let (settings, topic) = (settings.clone(), topic.to_owned());
         tokio::task::spawn_blocking(move || Self::begin(&settings, &topic, from, until)).await?
@@ -38,9 +38,9 @@ impl Tail {
     fn begin(settings: &Settings, topic: &str, from: From, until: Until) -> anyhow::Result<Self> {
         check_topic_name(topic)?;
         let mut config = settings.assigner()?;
-        // Where the wanted record is gone by now, the oldest one that is left comes next.
+        // If the requested record is gone by now, the oldest one left comes next.
         config.set("auto.offset.reset", "earliest");
-        let consumer: BaseConsumer<LogOnly> = config.create_with_context(LogOnly).map_err(refusal)?;
+        let consumer: BaseConsumer<LogOnly> = config.create_with_context(LogOnly).map_err(client_error)?;
         let mut list = TopicPartitionList::new();
         for number in stats::partitions(&consumer, topic)? {
             let offset = match from {
@@ -95,8 +95,8 @@ fn read(
                 }
                 continue;
             }
-            // librdkafka connects again by itself, and needs no right to a group that nobody joins.
-            Some(Err(error)) if is_passing(&error) => continue,
+            // librdkafka reconnects by itself, and needs no permission for a group that nobody joins.
+            Some(Err(error)) if is_transient(&error) => continue,
             Some(Err(error)) => Err(error.into()),
         };
         let failed = record.is_err();
@@ -106,7 +106,7 @@ fn read(
     }
 }
 
-fn is_passing(error: &KafkaError) -> bool {
+fn is_transient(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode as Code;
     matches!(
         error.rdkafka_error_code(),

@@ -1,4 +1,4 @@
-//! A producer that writes in transactions: all of one or nothing. Its calls block; they run on threads of their own.
+//! A producer that writes transactions, each whole or not at all. Its calls block; they run on threads of their own.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,19 +15,19 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
 use super::log;
-use super::sink::{headers, is_refusal};
+use super::sink::{headers, is_rejection};
 use gristmill_core::model::Size;
 use gristmill_core::ports::Record;
 
-/// How long a full queue, or a broker that asks to be called again, is left alone.
+/// How long to wait before a retry when the queue is full or the broker asks for one.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often the wait for acknowledgements looks whether one of them is a refusal.
+/// How often the wait for acknowledgements checks whether a record was rejected.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long breaking off may take. What is left then is broken off by the next producer of the same id, or by the
-/// broker when `transaction.timeout.ms` is over.
+/// How long an abort may take. What is open after that is aborted by the next producer with the same id, or by the
+/// broker after `transaction.timeout.ms`.
 const ABORT: Duration = Duration::from_secs(10);
 
-/// A producer with a transactional id. Of those with the same id only the newest one can write.
+/// A producer with a transactional id. Of several with the same id only the newest can write.
 pub(super) struct Transactional {
     producer: ThreadedProducer<Deliveries>,
     state: State,
@@ -36,20 +36,20 @@ pub(super) struct Transactional {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Ready,
-    /// It can do no more transactions; a new producer can.
+    /// It can run no more transactions; a new producer has to.
     Spent,
 }
 
-/// Why a transaction did not end well.
+/// Why a transaction failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The broker will never take this record. Nothing was written.
+    /// The broker will never accept this record. Nothing was written.
     Refused { record: usize, reason: String },
-    /// Nothing was written; it may be tried again.
+    /// Nothing was written; it may be retried.
     Aborted(String),
-    /// Nothing was written, and trying again does not help.
+    /// Nothing was written, and a retry does not help.
     Hopeless(anyhow::Error),
-    /// The commit was asked for, and it is not known what became of it.
+    /// The commit was requested and its outcome is unknown.
     Doubt(KafkaError),
 }
 
@@ -57,21 +57,21 @@ pub(super) enum Failure {
 pub(super) type Offsets = (TopicPartitionList, ConsumerGroupMetadata);
 
 impl Transactional {
-    /// Makes a producer and ends whatever an earlier one of the same id has left open: it is committed if its commit
-    /// was begun, else aborted, and the earlier one cannot write any more.
+    /// Creates a producer and ends the transaction that an earlier one with the same id has left open: it is committed
+    /// if its commit had begun, else aborted, and the earlier producer can write no more.
     pub(super) fn open(config: &ClientConfig, deadline: Instant) -> KafkaResult<Self> {
         let producer: ThreadedProducer<Deliveries> = config.create_with_context(Deliveries::default())?;
-        again(deadline, || producer.init_transactions(left(deadline)))?;
+        retry(deadline, || producer.init_transactions(left(deadline)))?;
         Ok(Self { producer, state: State::Ready })
     }
 
-    /// Whether it can do no more.
+    /// Whether it can run no more transactions.
     pub(super) fn is_spent(&self) -> bool {
         self.state == State::Spent
     }
 
-    /// Writes all records, and the offsets if there are any, in one transaction. The offsets are asked for as late as
-    /// possible: when the records are on their way.
+    /// Writes all records, and the offsets if there are any, in one transaction. The offsets are requested as late as
+    /// possible: when the records are in flight.
     pub(super) fn write(
         &mut self,
         records: &[Record],
@@ -80,11 +80,11 @@ impl Transactional {
     ) -> Result<(), Failure> {
         self.producer.context().failures().clear();
         if let Err(failure) = self.fill(records, offsets, deadline) {
-            // Only after the abort every record has its answer.
+            // Only after the abort has every record got its answer.
             self.abort(deadline);
-            return Err(self.told_by_records(records).unwrap_or(failure));
+            return Err(self.record_failure(records).unwrap_or(failure));
         }
-        let committed = again(deadline, || self.producer.commit_transaction(left(deadline)));
+        let committed = retry(deadline, || self.producer.commit_transaction(left(deadline)));
         committed.map_err(|error| {
             self.state = State::Spent;
             Failure::Doubt(error)
@@ -97,19 +97,19 @@ impl Transactional {
         offsets: impl FnOnce() -> Result<Option<Offsets>, Failure>,
         deadline: Instant,
     ) -> Result<(), Failure> {
-        self.producer.begin_transaction().map_err(|error| self.judge(error))?;
+        self.producer.begin_transaction().map_err(|error| self.classify(error))?;
         for (index, record) in records.iter().enumerate() {
             self.enqueue(index, record, deadline)?;
         }
         if let Some((list, group)) = offsets()? {
             let sent = self.producer.send_offsets_to_transaction(&list, &group, left(deadline));
-            sent.map_err(|error| self.judge(error))?;
+            sent.map_err(|error| self.classify(error))?;
         }
-        // A transaction with a refused record stands still, so waiting for all of them could take until the end.
+        // A transaction with a rejected record is stuck, so waiting for all records could take until the deadline.
         while let Err(error) = self.producer.flush(LOOK) {
             let failed = !self.producer.context().failures().is_empty();
             if failed || self.producer.client().fatal_error().is_some() || Instant::now() >= deadline {
-                return Err(self.judge(error));
+                return Err(self.classify(error));
             }
         }
         match self.producer.context().failures().first() {
@@ -129,28 +129,28 @@ impl Transactional {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if Instant::now() < deadline => {
                     thread::sleep(PAUSE);
                 }
-                Err((KafkaError::MessageProduction(code), _)) if is_refusal(code) => {
+                Err((KafkaError::MessageProduction(code), _)) if is_rejection(code) => {
                     return Err(Failure::Refused { record: index, reason: code.to_string() });
                 }
-                Err((error, _)) => return Err(self.judge(error)),
+                Err((error, _)) => return Err(self.classify(error)),
             }
         }
     }
 
-    /// Breaks the transaction off. If that does not work, a new producer has to.
+    /// Aborts the transaction. If that fails, a new producer has to do it.
     fn abort(&mut self, deadline: Instant) {
         let deadline = deadline.max(Instant::now() + LOOK).min(Instant::now() + ABORT);
-        if let Err(error) = again(deadline, || self.producer.abort_transaction(left(deadline))) {
-            tracing::debug!(%error, "a transaction could not be aborted by its producer");
+        if let Err(error) = retry(deadline, || self.producer.abort_transaction(left(deadline))) {
+            tracing::debug!(%error, "a producer could not abort its transaction");
             self.state = State::Spent;
         }
     }
 
-    /// What an error before the commit means.
-    fn judge(&self, error: KafkaError) -> Failure {
+    /// Classifies an error before the commit.
+    fn classify(&self, error: KafkaError) -> Failure {
         let fatal = self.producer.client().fatal_error();
         let (code, error) = match fatal {
-            Some((code, words)) => (Some(code), anyhow!(words)),
+            Some((code, text)) => (Some(code), anyhow!(text)),
             None => (error.rdkafka_error_code(), error.into()),
         };
         match code.is_some_and(is_hopeless) {
@@ -159,11 +159,11 @@ impl Transactional {
         }
     }
 
-    /// What the records' own failures mean. The error of a transaction says only that there were some.
-    fn told_by_records(&self, records: &[Record]) -> Option<Failure> {
+    /// Classifies the failures of the records. The error of the transaction says only that there were some.
+    fn record_failure(&self, records: &[Record]) -> Option<Failure> {
         let failures = self.producer.context().failures();
-        // Records in one batch are refused together. When that is for its size, the largest is the one to blame.
-        let refused = failures.iter().filter(|(_, code)| is_refusal(*code));
+        // The records of a batch are rejected together. If the reason is size, the largest one caused it.
+        let refused = failures.iter().filter(|(_, code)| is_rejection(*code));
         let refused = refused.max_by_key(|(record, _)| records.get(*record).map_or(0, Size::size));
         if let Some((record, code)) = refused {
             return Some(Failure::Refused { record: *record, reason: code.to_string() });
@@ -171,16 +171,16 @@ impl Transactional {
         let (record, code) = failures.iter().find(|(_, code)| is_hopeless(*code))?;
         let topic = records.get(*record).map_or("", |record| &*record.topic);
         let error = KafkaError::MessageProduction(*code);
-        Some(Failure::Hopeless(anyhow!(error).context(format!("records for the topic {topic} are not taken"))))
+        Some(Failure::Hopeless(anyhow!(error).context(format!("records for topic {topic} are not accepted"))))
     }
 }
 
-/// Calls until it works, fails for good, or the time is up. librdkafka goes on with what it was doing.
-fn again(deadline: Instant, mut call: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+/// Calls until it succeeds, fails finally, or the deadline passes. librdkafka resumes what it was doing.
+fn retry(deadline: Instant, mut call: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
     loop {
         match call() {
             Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {
-                tracing::debug!(%error, "a step of a transaction is tried again");
+                tracing::debug!(%error, "a step of a transaction failed, retrying");
                 thread::sleep(PAUSE);
             }
             ended => return ended,
@@ -188,12 +188,12 @@ fn again(deadline: Instant, mut call: impl FnMut() -> KafkaResult<()>) -> KafkaR
     }
 }
 
-/// The time until then; never nothing, because that means for ever to some calls.
+/// The time until the deadline; never zero, which means forever to some calls.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
-/// Whether someone has to change a topic or a permission first.
+/// Whether a retry cannot help: someone has to change a topic or a permission.
 fn is_hopeless(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -214,10 +214,10 @@ fn is_hopeless(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Keeps the failures of records, each with its index, until someone asks.
+/// Keeps the failures of records, each with its index.
 #[derive(Default)]
 struct Deliveries {
-    /// A lock, because librdkafka answers on the producer's own thread.
+    /// Locked, because librdkafka reports on the producer's own thread.
     failures: Mutex<Vec<(usize, RDKafkaErrorCode)>>,
 }
 
@@ -238,13 +238,13 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    /// The index of the record.
+    /// The index of the record in its transaction.
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, record: usize) {
         let Err((error, _)) = result else { return };
         match error.rdkafka_error_code() {
-            // It went with the others of its transaction.
+            // It was removed with the others of its transaction.
             None | Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {}
             Some(code) => self.failures().push((record, code)),
         }

@@ -11,101 +11,102 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tokio::sync::oneshot;
 
-use super::KafkaSource;
 use super::embedded::is_embedded;
-use super::fence::{self, Fate, Fence};
-use super::settings::{Settings, SettingsError};
+use super::fence::{self, Fence, Outcome};
+use super::settings::{Settings, SettingsError, client_error};
+use super::source::KafkaSource;
 use super::transaction::{Failure, Transactional};
 use gristmill_core::ports::{Batch, Settlement, TransactionError, Transactor};
 
-/// The longest that opening takes, besides finding out what the brokers are.
+/// The longest that opening takes, in addition to looking up the kind of broker.
 const OPENING: Duration = Duration::from_secs(15);
-/// How much longer than its own patience the thread is waited for: its calls of librdkafka may be late.
+/// How much longer than its own patience the caller waits for the thread: its calls of librdkafka may return late.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How transactions are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransactionSettings {
-    /// How often one is begun, at least while there is work. `transaction.timeout.ms` must be longer: 10 s unless set.
+    /// The longest time between two transactions while there is work. `transaction.timeout.ms` must be longer: by
+    /// default 10 s.
     pub every: Duration,
-    /// How long one may take with all that is tried again, brokers that come and go included; and how long in all may
-    /// go into transactions that are aborted before one is committed.
+    /// How long one may take, including retries and broker outages; also how long, in total, aborted transactions may
+    /// take before one is committed.
     pub patience: Duration,
 }
 
 impl TransactionSettings {
-    /// One transaction in so much time, and a minute of patience.
+    /// A transaction at this interval, with a patience of one minute.
     #[must_use]
     pub fn new(every: Duration) -> Self {
         Self { every, patience: Duration::from_secs(60) }
     }
 }
 
-/// Why there can be no transactions.
+/// Why transactions are not possible.
 #[derive(Debug, thiserror::Error)]
 pub enum TransactorError {
-    /// The settings are wrong by themselves.
+    /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The broker is an embedded one: it shows aborted records to everyone.
     #[error(
-        "the embedded broker does not keep transactions; use Apache Kafka for delivery = \"exactly-once\", or \
+        "the embedded broker does not support transactions; use Apache Kafka for delivery = \"exactly-once\", or set \
          delivery = \"at-least-once\""
     )]
     Embedded,
-    /// The brokers gave us none.
+    /// The brokers opened no transaction.
     #[error(
-        "the Kafka brokers at {brokers} began no transactions for the transactional id {id} within {waited:?} \
-         ({reason}); exactly-once needs Kafka 2.5 or later with its transaction log in order, and where there are ACLs, \
-         the right to write with ids that begin with the group's name"
+        "the Kafka brokers at {brokers} opened no transaction for the transactional id {id} within {waited:?} \
+         ({reason}); exactly-once needs Kafka 2.5 or later with a working transaction log and, if ACLs are used, \
+         permission to write with transactional ids that begin with the group's name"
     )]
     Unavailable {
         /// As configured.
         brokers: String,
         /// The transactional id.
         id: String,
-        /// How long it was tried.
+        /// How long it was attempted.
         waited: Duration,
         /// In librdkafka's words.
         reason: String,
     },
-    /// The brokers cannot be asked what they are.
-    #[error("cannot find out whether the brokers do transactions")]
+    /// The kind of broker cannot be looked up.
+    #[error("cannot find out whether the brokers support transactions")]
     Lookup(#[source] anyhow::Error),
 }
 
 /// A [`Transactor`] for the events of one [`KafkaSource`].
 ///
-/// Its producer lives on a thread of its own, because librdkafka's calls block and may be late. When the patience is
-/// over and the thread still does not answer, the call ends as [`TransactionError::Unavailable`] and so does every
-/// later one; the thread ends by itself when librdkafka lets it.
+/// Its producer lives on a thread of its own, because librdkafka's calls block and may return late. When the patience
+/// has passed and the thread still does not answer, the call fails with [`TransactionError::Unavailable`] and so does
+/// every later one; the thread ends when librdkafka returns.
 ///
-/// The transactional id is the group's name with the `group.instance.id` behind it where that is set, so that a host
-/// that is started again ends at once what it left open; else with a random number, and what a crash leaves open is
-/// aborted by the broker after `transaction.timeout.ms`. Until then readers of committed records, and the next owner of
-/// the partitions, wait at it. It does not tell owners of a partition apart: the group's generation does, which goes
-/// with the offsets.
+/// The transactional id is the group's name followed by the `group.instance.id` where that is set, so that a restarted
+/// host immediately ends what it left open. Otherwise it is followed by a random number, and the broker aborts what a
+/// crash leaves open after `transaction.timeout.ms`. Until then readers of committed records and the next owner of the
+/// partitions have to wait. The id does not tell owners of a partition apart: the group's generation does, which is
+/// sent with the offsets.
 ///
-/// A commit whose end is not known is not left so: a new producer of the same id ends the transaction one way or the
-/// other, and what the group has committed tells which.
+/// If the outcome of a commit is unknown, a new producer with the same id ends the transaction one way or the other, and
+/// the group's committed offsets show which.
 pub struct KafkaTransactor {
-    orders: mpsc::Sender<Order>,
+    requests: mpsc::Sender<CommitRequest>,
     patience: Duration,
     abandoned: AtomicBool,
 }
 
-/// A batch, and where its end is told.
-struct Order {
+/// A batch to commit, and where the result goes.
+struct CommitRequest {
     batch: Batch,
     ended: oneshot::Sender<Result<(), TransactionError>>,
 }
 
 impl KafkaTransactor {
-    /// Begins transactions for this source, which must be open and stay so. Waits for the brokers, 15 s at most after
-    /// finding out what they are, and ends what an earlier host of the same id has left open.
+    /// Opens transactions for this source, which must stay open. Looks up the kind of broker, then waits for the brokers
+    /// for at most 15 s and ends what an earlier host with the same id has left open.
     ///
     /// # Errors
-    /// One clear reason: settings, brokers without transactions, missing rights.
+    /// Invalid settings, brokers without transactions, missing permissions.
     pub async fn open(
         settings: &Settings,
         source: &KafkaSource,
@@ -129,9 +130,9 @@ impl KafkaTransactor {
         let id = format!("{}-{member}", fence.group);
         let config = settings.transactional(&id, transactions.every)?;
         let patience = transactions.patience;
-        let (orders, taken) = mpsc::channel::<Order>();
+        let (requests, taken) = mpsc::channel::<CommitRequest>();
         let (ready, opened) = oneshot::channel();
-        let mut worker = Worker { config, fence, patience, producer: None, in_vain: Duration::ZERO };
+        let mut worker = Worker { config, fence, patience, producer: None, wasted: Duration::ZERO };
         thread::Builder::new()
             .name("kafka-transactions".into())
             .spawn(move || {
@@ -139,8 +140,8 @@ impl KafkaTransactor {
                 if ready.send(open).is_err() || worker.producer.is_none() {
                     return;
                 }
-                while let Ok(Order { batch, ended }) = taken.recv() {
-                    // Nobody waits any more when it took too long.
+                while let Ok(CommitRequest { batch, ended }) = taken.recv() {
+                    // Nobody is waiting if it took too long.
                     let _ = ended.send(worker.commit(&batch));
                 }
             })
@@ -148,12 +149,12 @@ impl KafkaTransactor {
         let waited = OPENING + GRACE;
         let reason = match tokio::time::timeout(waited, opened).await {
             Ok(Ok(Ok(()))) => {
-                tracing::info!(transactional_id = id, "transactions begin");
-                return Ok(Self { orders, patience, abandoned: AtomicBool::new(false) });
+                tracing::info!(transactional_id = id, "transactions are open");
+                return Ok(Self { requests, patience, abandoned: AtomicBool::new(false) });
             }
-            Ok(Ok(Err(error @ KafkaError::ClientCreation(_)))) => return Err(super::settings::refusal(error).into()),
+            Ok(Ok(Err(error @ KafkaError::ClientCreation(_)))) => return Err(client_error(error).into()),
             Ok(Ok(Err(error))) => error.to_string(),
-            Ok(Err(_)) => "the thread died".into(),
+            Ok(Err(_)) => "the thread has died".into(),
             Err(_) => "no answer".into(),
         };
         Err(TransactorError::Unavailable { brokers: settings.brokers.clone(), id, waited, reason })
@@ -165,18 +166,18 @@ impl Transactor for KafkaTransactor {
     async fn commit(&self, batch: Batch) -> Result<(), TransactionError> {
         let unavailable = |reason: &str| Err(TransactionError::Unavailable(anyhow!(reason.to_owned())));
         if self.abandoned.load(Ordering::Relaxed) {
-            return unavailable("an earlier transaction did not end in time");
+            return unavailable("an earlier transaction did not finish in time");
         }
         let (ended, end) = oneshot::channel();
-        if self.orders.send(Order { batch, ended }).is_err() {
-            return unavailable("the thread of the transactions has died");
+        if self.requests.send(CommitRequest { batch, ended }).is_err() {
+            return unavailable("the transaction thread has died");
         }
         match tokio::time::timeout(self.patience + GRACE, end).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => unavailable("the thread of the transactions has died"),
+            Ok(Err(_)) => unavailable("the transaction thread has died"),
             Err(_) => {
                 self.abandoned.store(true, Ordering::Relaxed);
-                unavailable("librdkafka did not end a transaction in time")
+                unavailable("librdkafka did not finish a transaction in time")
             }
         }
     }
@@ -187,10 +188,10 @@ struct Worker {
     config: ClientConfig,
     fence: Arc<Fence>,
     patience: Duration,
-    /// `None` after one that could not go on.
+    /// `None` after one that can run no more transactions.
     producer: Option<Transactional>,
-    /// How long transactions took that were aborted, since the last one that was not.
-    in_vain: Duration,
+    /// How long the aborted transactions since the last commit took.
+    wasted: Duration,
 }
 
 impl Worker {
@@ -205,7 +206,7 @@ impl Worker {
         let begun = Instant::now();
         let deadline = begun + self.patience;
         self.fence.check(&batch.settled).map_err(TransactionError::Aborted)?;
-        self.open(deadline).context("cannot begin transactions anew").map_err(TransactionError::Unavailable)?;
+        self.open(deadline).context("cannot reopen transactions").map_err(TransactionError::Unavailable)?;
         let Some(producer) = &mut self.producer else {
             return Err(TransactionError::Aborted("there is no producer".into()));
         };
@@ -214,14 +215,15 @@ impl Worker {
             let list = fence::list(&batch.settled).map_err(Failure::Hopeless)?;
             Ok((!batch.settled.is_empty()).then_some((list, proof)))
         };
-        // The other half of the patience is for finding out what became of it.
+        // The other half of the patience is for looking up its outcome.
         let written = producer.write(&batch.records, offsets, begun + self.patience / 2);
         if producer.is_spent() {
             self.producer = None;
         }
         match written {
             Ok(()) => {
-                self.in_vain = Duration::ZERO;
+                self.wasted = Duration::ZERO;
+                self.fence.committed(&batch.settled);
                 Ok(())
             }
             Err(Failure::Refused { record, reason }) => {
@@ -234,31 +236,34 @@ impl Worker {
         }
     }
 
-    /// What was aborted may be tried again, but not for ever.
+    /// An aborted transaction may be retried, but not forever.
     fn aborted(&mut self, begun: Instant, reason: String) -> Result<(), TransactionError> {
-        self.in_vain += begun.elapsed();
-        if self.in_vain < self.patience {
+        self.wasted += begun.elapsed();
+        if self.wasted < self.patience {
             return Err(TransactionError::Aborted(reason));
         }
-        let tried = format!("no transaction could be committed, and {:?} went into it", self.patience);
+        let tried = format!("no transaction was committed within {:?}", self.patience);
         Err(TransactionError::Unavailable(anyhow!(reason).context(tried)))
     }
 
-    /// Finds out what became of a commit that did not say so.
+    /// Looks up the outcome of a commit that did not report it.
     fn resolve(
         &mut self,
         settled: &[Settlement],
         error: KafkaError,
         deadline: Instant,
     ) -> Result<(), TransactionError> {
-        tracing::warn!(%error, "the end of a transaction is not known, it is looked up");
+        tracing::warn!(%error, "the outcome of a transaction is unknown, looking it up");
         let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now()).max(GRACE);
         let ended = self.open(deadline).context("cannot end the transaction");
-        match ended.and_then(|()| self.fence.fate(settled, left(deadline))) {
-            Ok(Fate::Committed) => Ok(()),
-            Ok(Fate::Aborted) => Err(TransactionError::Aborted(error.to_string())),
+        match ended.and_then(|()| self.fence.outcome(settled, left(deadline))) {
+            Ok(Outcome::Committed) => {
+                self.fence.committed(settled);
+                Ok(())
+            }
+            Ok(Outcome::Aborted) => Err(TransactionError::Aborted(error.to_string())),
             Err(lookup) => {
-                let unknown = format!("it is not known whether a transaction was committed ({error})");
+                let unknown = format!("it is unknown whether a transaction was committed ({error})");
                 Err(TransactionError::Unavailable(lookup.context(unknown)))
             }
         }

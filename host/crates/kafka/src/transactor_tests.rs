@@ -1,5 +1,5 @@
-//! Transactions that go wrong, on librdkafka's mock cluster: its faults can be chosen. That it keeps no transaction
-//! does not matter here; the real broker has tests of its own.
+//! Transactions that fail, on librdkafka's mock cluster, whose faults can be chosen. It does not support transactions,
+//! which does not matter here; the tests on the real broker cover them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use super::{KafkaSink, KafkaSource, KafkaTransactor, Settings, SourceSettings, T
 use gristmill_core::model::{Event, Timestamp};
 use gristmill_core::ports::{Batch, Demand, Record, Settlement, Signal, Sink, Source, TransactionError, Transactor};
 
-/// More than any of this takes on a busy machine.
+/// Longer than any of this takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Bench {
+struct Harness {
     cluster: MockCluster<'static, DefaultProducerContext>,
     settings: Settings,
     source: KafkaSource,
@@ -23,8 +23,8 @@ struct Bench {
     transactor: KafkaTransactor,
 }
 
-impl Bench {
-    /// A broker, one event of its topic, and transactions of that patience.
+impl Harness {
+    /// A broker, one event of its topic, and transactions with this patience.
     async fn new(patience: Duration) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         for topic in ["in", "out"] {
@@ -75,15 +75,15 @@ fn record(topic: &str) -> Record {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_commit_takes_longer_than_its_patience_while_the_brokers_are_away() {
+async fn no_commit_takes_longer_than_its_patience_while_the_brokers_are_down() {
     let patience = Duration::from_secs(3);
-    let bench = Bench::new(patience).await;
-    bench.transactor.commit(bench.batch()).await.unwrap();
-    bench.cluster.broker_down(-1).unwrap();
+    let harness = Harness::new(patience).await;
+    harness.transactor.commit(harness.batch()).await.unwrap();
+    harness.cluster.broker_down(-1).unwrap();
     let begun = Instant::now();
     let reason = loop {
         let one = Instant::now();
-        let result = bench.transactor.commit(bench.batch()).await;
+        let result = harness.transactor.commit(harness.batch()).await;
         assert!(one.elapsed() < patience + Duration::from_secs(3), "{:?}: {result:?}", one.elapsed());
         match result {
             Err(TransactionError::Unavailable(reason)) => break reason,
@@ -94,55 +94,55 @@ async fn no_commit_takes_longer_than_its_patience_while_the_brokers_are_away() {
     };
     assert!(!format!("{reason:#}").is_empty());
     let dropped = Instant::now();
-    drop(bench.transactor);
+    drop(harness.transactor);
     assert!(dropped.elapsed() < Duration::from_secs(1), "{:?}", dropped.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_was_fenced_is_aborted_when_its_offsets_are_not_there() {
-    let bench = Bench::new(PATIENCE).await;
-    bench.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
-    let result = bench.transactor.commit(bench.batch()).await;
+async fn a_fenced_commit_is_aborted_when_its_offsets_are_missing() {
+    let harness = Harness::new(PATIENCE).await;
+    harness.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    let result = harness.transactor.commit(harness.batch()).await;
     assert!(matches!(result, Err(TransactionError::Aborted(_))), "{result:?}");
-    bench.transactor.commit(bench.batch()).await.unwrap();
+    harness.transactor.commit(harness.batch()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_was_fenced_counts_when_its_offsets_are_there() {
-    let mut bench = Bench::new(PATIENCE).await;
-    // The mock forgets offsets of transactions, so they get there another way.
-    bench.source.settle(&bench.event.id, Some(bench.event.id.position.next())).unwrap();
-    bench.until_committed().await;
-    bench.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
-    bench.transactor.commit(bench.batch()).await.unwrap();
+async fn a_fenced_commit_counts_when_its_offsets_are_there() {
+    let mut harness = Harness::new(PATIENCE).await;
+    // The mock ignores offsets of transactions, so they are committed another way.
+    harness.source.settle(&harness.event.id, Some(harness.event.id.position.next())).unwrap();
+    harness.until_committed().await;
+    harness.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    harness.transactor.commit(harness.batch()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_generation_that_is_over_is_aborted() {
-    let bench = Bench::new(PATIENCE).await;
+async fn a_generation_that_has_ended_is_aborted() {
+    let harness = Harness::new(PATIENCE).await;
     let fault = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION];
-    bench.cluster.request_errors(RDKafkaApiKey::TxnOffsetCommit, &fault);
-    let result = bench.transactor.commit(bench.batch()).await;
+    harness.cluster.request_errors(RDKafkaApiKey::TxnOffsetCommit, &fault);
+    let result = harness.transactor.commit(harness.batch()).await;
     assert!(matches!(result, Err(TransactionError::Aborted(_))), "{result:?}");
-    bench.transactor.commit(bench.batch()).await.unwrap();
+    harness.transactor.commit(harness.batch()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_right_stops_the_transactions() {
-    let bench = Bench::new(PATIENCE).await;
+async fn a_missing_permission_stops_the_transactions() {
+    let harness = Harness::new(PATIENCE).await;
     let fault = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED];
-    bench.cluster.request_errors(RDKafkaApiKey::TxnOffsetCommit, &fault);
-    let result = bench.transactor.commit(bench.batch()).await;
+    harness.cluster.request_errors(RDKafkaApiKey::TxnOffsetCommit, &fault);
+    let result = harness.transactor.commit(harness.batch()).await;
     assert!(matches!(result, Err(TransactionError::Unavailable(_))), "{result:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn opening_is_given_up_in_time_with_the_reason() {
-    let bench = Bench::new(PATIENCE).await;
-    bench.cluster.broker_down(-1).unwrap();
+async fn opening_fails_in_time_with_the_reason() {
+    let harness = Harness::new(PATIENCE).await;
+    harness.cluster.broker_down(-1).unwrap();
     let begun = Instant::now();
     let transactions = TransactionSettings::new(Duration::from_millis(100));
-    let result = KafkaTransactor::begin(&bench.settings, bench.source.fence(), transactions).await;
+    let result = KafkaTransactor::begin(&harness.settings, harness.source.fence(), transactions).await;
     let error = result.err().unwrap().to_string();
     assert!(error.contains("transactional id group-"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());

@@ -15,7 +15,6 @@ pub(super) fn kind(failure: &ChatFailure) -> &'static str {
         ChatFailure::Denied(_) => "denied",
         ChatFailure::BudgetExhausted(_) => "budget-exhausted",
         ChatFailure::Misconfigured(_) => "misconfigured",
-        ChatFailure::Store(_) => "store",
     }
 }
 
@@ -29,7 +28,6 @@ pub(super) fn passes(failure: &ChatFailure) -> bool {
         | ChatFailure::InvalidRequest(_)
         | ChatFailure::Denied(_)
         | ChatFailure::BudgetExhausted(_)
-        | ChatFailure::Misconfigured(_)
-        | ChatFailure::Store(_) => false,
+        | ChatFailure::Misconfigured(_) => false,
     }
 }

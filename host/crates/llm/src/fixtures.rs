@@ -3,30 +3,17 @@
 use std::time::Duration;
 
 use gristmill_core::model::{
-    CacheUse, ChatMessage, ChatRequest, ChatResponse, Content, EventId, FinishReason, Format, JobId, Partition,
-    Position, Role, Usage,
+    ChatMessage, ChatRequest, ChatResponse, EventId, FinishReason, Format, JobId, Partition, Position, Role,
+    TraceContext, Usage,
 };
 use gristmill_core::ports::Caller;
 
 pub(super) fn message(role: Role, text: &str) -> ChatMessage {
-    ChatMessage { role, content: vec![Content::Text(text.into())] }
+    ChatMessage::text(role, text)
 }
 
 pub(super) fn request(text: &str) -> ChatRequest {
-    ChatRequest {
-        model: None,
-        messages: vec![message(Role::User, text)],
-        format: Format::Text,
-        temperature: None,
-        top_p: None,
-        max_output_tokens: None,
-        stop: Vec::new(),
-        seed: None,
-        idempotency_key: None,
-        timeout: Some(Duration::from_secs(10)),
-        cache: CacheUse::Normal,
-        options: Vec::new(),
-    }
+    ChatRequest { timeout: Some(Duration::from_secs(10)), ..ChatRequest::new(vec![message(Role::User, text)]) }
 }
 
 pub(super) fn schema(schema: &str) -> Format {
@@ -51,5 +38,6 @@ pub(super) fn job(position: u128) -> JobId {
 
 pub(super) fn caller(position: u128, stage: &str, item: &str, repeat: u32) -> Caller {
     let edition = gristmill_core::ports::Edition::default();
-    Caller { job: job(position), stage: stage.into(), item: item.into(), repeat, edition }
+    let trace = TraceContext::of_job(&job(position));
+    Caller { job: job(position), stage: stage.into(), item: item.into(), repeat, edition, trace }
 }

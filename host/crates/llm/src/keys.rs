@@ -117,7 +117,7 @@ mod tests {
     fn a_key_comes_from_the_environment() {
         // Set by cargo for every test: no test may change the environment.
         let source = KeySource::Env("CARGO_PKG_NAME".into());
-        assert_eq!(read(&source).unwrap().expose(), "gristmill");
+        assert_eq!(read(&source).unwrap().expose(), "gristmill-llm");
     }
 
     #[test]

@@ -1,33 +1,30 @@
 //! Adapter: language models.
 //!
-//! A call passes three layers, each a [`Model`]: what an unfinished job has paid for is remembered
-//! ([`Journaled`]), an alias chooses its targets and checks the answer's form (`models`), and a target asks its provider
-//! (`openai`) or a file of prepared answers (`scripted`). None of them retries: that is the flow's.
+//! A call passes three layers: what an unfinished job has paid for is remembered ([`Journaled`]), an alias chooses its targets
+//! and checks the form of the answer (`aliases`), and a target asks its provider (`openai`) or a file of prepared answers
+//! (`scripted`). None of them retries: that is the flow's.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`keys`]: keys, which are never shown
-//! - `journal` over `memory` and `fingerprint`; `models` over `form` and `failure`
-//! - `openai` over the pure `encode` (with `dialect`) and `decode` (with `retry_after` and `quote`)
-//! - `scripted` over [`script`], the form of its file, and `made_up`
+//! - [`Limits`]: how many calls at a time, shared by the pipelines of a host
+//! - `journal` over `memory`; `aliases` over `forms` and `failure`
+//! - `openai` over the pure `encode` (with `dialect`) and `decode` (with `retry_after`), and `quote`
+//! - [`scripted`] over its `script`, the form of the file, and `made_up`
 
-mod decode;
-mod dialect;
-mod encode;
+mod aliases;
 mod failure;
-mod fingerprint;
 #[cfg(test)]
 mod fixtures;
 mod form;
+mod forms;
 mod journal;
 pub mod keys;
-mod made_up;
+mod limits;
 mod memory;
-mod models;
 mod openai;
+mod provider;
 mod quote;
-mod retry_after;
-pub mod script;
-mod scripted;
+pub mod scripted;
 pub mod settings;
 
 use std::collections::BTreeMap;
@@ -35,64 +32,84 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use gristmill_core::ports::{Model, Observer, Store};
 
-use gristmill_core::ports::{Model, Store};
-
+use aliases::{Alias, Aliases, Target};
 pub use journal::Journaled;
-use models::{Alias, Models, Target};
+pub use limits::Limits;
+use limits::{Account, Limit};
 use openai::OpenAi;
-use scripted::Scripted;
+pub use provider::Provider;
+use scripted::{Scripted, script};
 use settings::{AliasSettings, Settings, TargetSettings};
 
-/// All models behind one port, with the memory of what was paid: durable in the store, or without one as long as this
-/// process. Reads keys and scripts; connects to nobody.
+/// What the models of a pipeline are built with.
+pub struct Surroundings {
+    /// What keeps the answers that were paid for; without one they are remembered as long as this process lives.
+    pub store: Option<Arc<dyn Store>>,
+    /// The limits of the host.
+    pub limits: Arc<Limits>,
+    /// Who sees the calls.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// All models of a pipeline behind one port, with the memory of what was paid. Reads keys and scripts; connects to nobody.
 ///
 /// # Errors
 /// A setting that cannot be used, by alias and target: no targets, a wrong address, a missing key, a faulty script.
-pub fn build(settings: Settings, store: Option<Arc<dyn Store>>) -> anyhow::Result<Arc<dyn Model>> {
+pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
     let mut aliases = BTreeMap::new();
     for (name, alias) in settings.models {
-        let built = build_alias(alias).with_context(|| format!("the model {name:?} cannot be used"))?;
-        aliases.insert(name, built);
+        let built = build_alias(alias, &surroundings.limits);
+        aliases.insert(name.clone(), built.with_context(|| format!("the model {name:?} cannot be used"))?);
     }
-    Ok(Arc::new(Journaled::new(Models::new(aliases), settings.journal_bytes, store)))
+    let aliases = Aliases::new(aliases, surroundings.observer);
+    Ok(Arc::new(Journaled::new(aliases, settings.journal_bytes, surroundings.store)))
 }
 
-fn build_alias(settings: AliasSettings) -> anyhow::Result<Alias> {
+fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {
     if settings.targets.is_empty() {
-        bail!("it has no targets; give at least one in `targets`");
+        bail!("it has no targets; add at least one to `targets`");
     }
     let mut targets = Vec::new();
     for (index, target) in settings.targets.into_iter().enumerate() {
-        targets.push(build_target(target).with_context(|| format!("its target {}", index + 1))?);
+        let built = build_target(target, settings.max_concurrent.get(), limits);
+        targets.push(built.with_context(|| format!("its target {}", index + 1))?);
     }
-    Ok(Alias::new(targets, settings.max_concurrent.get()))
+    Ok(Alias::new(targets))
 }
 
-fn build_target(settings: TargetSettings) -> anyhow::Result<Target> {
+fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
     Ok(match settings {
         TargetSettings::OpenAi(settings) => {
             let (name, timeout) = (format!("openai/{}", settings.model), settings.timeout);
             if timeout == Duration::ZERO {
-                bail!("its `timeout` is zero, so no answer would ever be in time; 60s is usual");
+                bail!("its `timeout` is zero, so no answer could ever be in time; 60s is usual");
             }
-            Target { name, timeout, model: Box::new(OpenAi::new(settings)?) }
+            let account = Account { base_url: settings.base_url.clone(), key: settings.key.clone() };
+            let provider = Box::new(OpenAi::new(settings)?);
+            Target { name, timeout, limit: limits.of(account, max_concurrent), provider }
         }
         TargetSettings::Scripted(settings) => {
             let scripted = Scripted::new(script::read(&settings.script)?);
-            Target { name: scripted.name().to_owned(), timeout: settings::DEFAULT_TIMEOUT, model: Box::new(scripted) }
+            let (name, timeout) = (scripted.name().to_owned(), settings::DEFAULT_TIMEOUT);
+            Target { name, timeout, limit: Arc::new(Limit::new(max_concurrent)), provider: Box::new(scripted) }
         }
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use gristmill_core::ports::Observers;
+
     use super::settings::OpenAiSettings;
     use super::*;
 
     fn fault(targets: Vec<TargetSettings>) -> String {
         let models = [("smart".to_owned(), AliasSettings::new(targets))].into();
-        match build(Settings { models, ..Settings::default() }, None) {
+        let surroundings =
+            Surroundings { store: None, limits: Arc::default(), observer: Arc::new(Observers::default()) };
+        match build(Settings { models, ..Settings::default() }, surroundings) {
             Err(error) => format!("{error:#}"),
             Ok(_) => "built".into(),
         }

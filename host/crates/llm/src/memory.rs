@@ -1,12 +1,11 @@
 //! The answers of unfinished jobs, in memory and bounded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
-use gristmill_core::model::{ChatResponse, JobId};
+use gristmill_core::model::{Canonical, ChatResponse, JobId};
 use gristmill_core::ports::{Edition, Key};
 
 /// Which call of a job.
@@ -39,34 +38,50 @@ pub(super) enum CallKey {
 impl CallKey {
     /// Under which key a store keeps the answer. Do not change the encoding: stores know answers by it.
     pub(super) fn stored(&self) -> Key {
-        let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(b"gristmill call 1");
+        let mut to = Canonical::digest("gristmill call 2");
         match self {
             Self::Named { stage, name, edition } => {
-                part(b"named");
-                part(stage.as_bytes());
-                part(name.as_bytes());
-                part(&edition.0.to_be_bytes());
+                to.kind(0);
+                to.text(stage);
+                to.text(name);
+                to.number(edition.0.into());
             }
             Self::Nth { stage, item, request, repeat, edition } => {
-                part(b"nth");
-                part(stage.as_bytes());
-                part(item.as_bytes());
-                part(request);
-                part(&repeat.to_be_bytes());
-                part(&edition.0.to_be_bytes());
+                to.kind(1);
+                to.text(stage);
+                to.text(item);
+                to.bytes(request);
+                to.number((*repeat).into());
+                to.number(edition.0.into());
             }
         }
-        Key(hash.finalize().into())
+        Key(to.finish())
     }
 }
 
 /// The place of one answer: empty until it has been paid for. Whoever asks for it meanwhile waits.
-pub(super) type Slot = Arc<OnceCell<ChatResponse>>;
+pub(super) type Slot = Arc<Answer>;
+
+/// One answer of a job.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// What everyone who asks is told.
+    pub(super) told: OnceCell<ChatResponse>,
+    /// What was paid for and could not be kept yet. A lock, because whoever asks next must be able to take it.
+    paid: Mutex<Option<ChatResponse>>,
+}
+
+impl Answer {
+    /// What was paid for and is not kept yet.
+    pub(super) fn paid(&self) -> Option<ChatResponse> {
+        self.paid.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes an answer that was paid for, until it is kept.
+    pub(super) fn note_paid(&self, answer: Option<ChatResponse>) {
+        *self.paid.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+    }
+}
 
 /// What a slot takes beside its texts, roughly.
 const SLOT_BYTES: usize = 512;
@@ -157,7 +172,7 @@ mod tests {
     fn fill(memory: &mut Memory, position: u128, bytes: usize) -> Vec<JobId> {
         let (slot, mut gone) = memory.slot(&job(position), key("k"));
         let response = response(&"x".repeat(bytes));
-        slot.set(response.clone()).unwrap();
+        slot.told.set(response.clone()).unwrap();
         gone.extend(memory.filled(&job(position), &response));
         gone
     }
@@ -198,7 +213,7 @@ mod tests {
     #[test]
     fn the_encoding_of_stored_keys_stays() {
         let hex = |key: Key| key.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(hex(key("k").stored()), "4cd9530a8e592f857f8725330fc6d9e20f6e68e1b15a8d08094f7a0d15e2a16d");
+        assert_eq!(hex(key("k").stored()), "ff9f89dd790494a9e03a9260315e3dac4f552d1e724619406cb69bea7a0d04d2");
     }
 
     #[test]

@@ -71,12 +71,12 @@ pub(super) fn every_kind() -> Vec<Kept> {
 }
 
 /// A folder for stores, and their time.
-struct Bench {
+struct Harness {
     folder: TempDir,
     now: Arc<AtomicI64>,
 }
 
-impl Bench {
+impl Harness {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), now: Arc::new(AtomicI64::new(1_000_000_000_000)) }
     }
@@ -135,15 +135,15 @@ async fn gone(store: &Sqlite, old: &JobId) {
 
 #[tokio::test]
 async fn what_is_kept_is_there_after_reopening() {
-    let bench = Bench::new();
-    let store = bench.open();
+    let harness = Harness::new();
+    let store = harness.open();
     for (index, kept) in every_kind().into_iter().enumerate() {
         store.keep(&job(7), key(index as u8), &kept).await.unwrap();
     }
     store.keep(&job(8), key(0), &text("other")).await.unwrap();
     drop(store);
-    assert!(!bench.file().with_extension("sqlite-wal").exists(), "a closed store is one file");
-    let store = bench.open();
+    assert!(!harness.file().with_extension("sqlite-wal").exists(), "a closed store is one file");
+    let store = harness.open();
     for (index, kept) in every_kind().into_iter().enumerate() {
         assert_eq!(store.recall(&job(7), key(index as u8)).await.unwrap(), Some(kept));
     }
@@ -154,8 +154,8 @@ async fn what_is_kept_is_there_after_reopening() {
 
 #[tokio::test]
 async fn two_hosts_that_keep_the_same_thing_agree_on_the_first() {
-    let bench = Bench::new();
-    let (one, two) = (bench.open(), bench.open());
+    let harness = Harness::new();
+    let (one, two) = (harness.open(), harness.open());
     assert_eq!(one.keep(&job(1), key(0), &text("one")).await.unwrap(), None);
     assert_eq!(two.keep(&job(1), key(0), &text("two")).await.unwrap(), Some(text("one")));
     for store in [one, two] {
@@ -165,10 +165,10 @@ async fn two_hosts_that_keep_the_same_thing_agree_on_the_first() {
 
 #[tokio::test]
 async fn a_file_that_another_process_holds_is_a_failure_that_passes() {
-    let bench = Bench::new();
-    let store = bench.open();
+    let harness = Harness::new();
+    let store = harness.open();
     store.keep(&job(1), key(0), &text("one")).await.unwrap();
-    let other = Connection::open(bench.file()).unwrap();
+    let other = Connection::open(harness.file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let held = store.keep(&job(1), key(1), &text("two")).await.unwrap_err();
     assert!(matches!(&held, StoreError::Transient { reason, .. } if reason.contains("another process")), "{held:?}");
@@ -180,10 +180,10 @@ async fn a_file_that_another_process_holds_is_a_failure_that_passes() {
 
 #[tokio::test]
 async fn what_another_version_kept_is_as_if_not_kept() {
-    let bench = Bench::new();
-    let store = bench.open();
+    let harness = Harness::new();
+    let store = harness.open();
     store.keep(&job(1), key(0), &text("one")).await.unwrap();
-    let other = Connection::open(bench.file()).unwrap();
+    let other = Connection::open(harness.file()).unwrap();
     other.execute("UPDATE kept SET value = x'ff00'", []).unwrap();
     assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), None);
     store.keep(&job(1), key(0), &text("two")).await.unwrap();
@@ -192,11 +192,11 @@ async fn what_another_version_kept_is_as_if_not_kept() {
 
 #[tokio::test]
 async fn what_comes_while_the_disk_is_busy_shares_a_transaction() {
-    let bench = Bench::new();
-    let store = bench.open();
+    let harness = Harness::new();
+    let store = harness.open();
     store.keep(&job(0), key(0), &text("first")).await.unwrap();
-    let before = commits(&bench);
-    let other = Connection::open(bench.file()).unwrap();
+    let before = commits(&harness);
+    let other = Connection::open(harness.file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let jobs: Vec<JobId> = (1..=500).map(job).collect();
     let x = text("x");
@@ -210,20 +210,20 @@ async fn what_comes_while_the_disk_is_busy_shares_a_transaction() {
     };
     let (kept, ()) = tokio::join!(keeps, release);
     assert!(kept.into_iter().all(|kept| kept.is_ok()));
-    let commits = commits(&bench) - before;
+    let commits = commits(&harness) - before;
     assert!((1..=3).contains(&commits), "{commits} transactions");
 }
 
 /// Transactions in the log: a frame's header is 24 bytes, and the second number in it is not 0 when it ends one.
-fn commits(bench: &Bench) -> usize {
-    let log = std::fs::read(bench.file().with_extension("sqlite-wal")).unwrap();
+fn commits(harness: &Harness) -> usize {
+    let log = std::fs::read(harness.file().with_extension("sqlite-wal")).unwrap();
     log[32..].chunks(24 + 4096).filter(|frame| frame.len() > 8 && frame[4..8] != [0; 4]).count()
 }
 
 #[tokio::test]
 async fn two_processes_share_one_file() {
-    let bench = Bench::new();
-    let (settings, others) = (bench.settings(), bench.settings());
+    let harness = Harness::new();
+    let (settings, others) = (harness.settings(), harness.settings());
     let opened = std::thread::spawn(move || Sqlite::open(others).unwrap());
     let one = Sqlite::open(settings).unwrap();
     let two = opened.join().unwrap();
@@ -242,8 +242,8 @@ async fn two_processes_share_one_file() {
 
 #[tokio::test]
 async fn a_dropped_store_writes_what_was_asked_for() {
-    let bench = Bench::new();
-    let store = bench.open();
+    let harness = Harness::new();
+    let store = harness.open();
     let jobs: Vec<JobId> = (0..100).map(job).collect();
     {
         let x = text("x");
@@ -256,13 +256,13 @@ async fn a_dropped_store_writes_what_was_asked_for() {
     }
     store.ended(&job(5), JobState::Emitted).unwrap();
     drop(store);
-    assert_eq!((bench.count("kept"), bench.count("job WHERE ended IS NOT NULL")), (100, 1));
+    assert_eq!((harness.count("kept"), harness.count("job WHERE ended IS NOT NULL")), (100, 1));
 }
 
 #[tokio::test]
 async fn an_ended_job_is_deleted_when_its_time_is_over() {
-    let bench = Bench::new();
-    let store = bench.open();
+    let harness = Harness::new();
+    let store = harness.open();
     for position in [1, 2, 3] {
         store.keep(&job(position), key(0), &text("x")).await.unwrap();
     }
@@ -271,24 +271,24 @@ async fn an_ended_job_is_deleted_when_its_time_is_over() {
     store.ended(&job(4), JobState::Dropped).unwrap();
     // The notes are written with what comes next.
     store.keep(&job(9), key(0), &text("x")).await.unwrap();
-    assert_eq!((bench.count("job"), bench.count("job WHERE ended IS NOT NULL")), (4, 2), "no row for nothing");
-    bench.pass(Duration::from_secs(23 * 60 * 60));
+    assert_eq!((harness.count("job"), harness.count("job WHERE ended IS NOT NULL")), (4, 2), "no row for nothing");
+    harness.pass(Duration::from_secs(23 * 60 * 60));
     // A replayed job is unfinished again.
     store.keep(&job(3), key(1), &text("y")).await.unwrap();
     assert!(store.recall(&job(1), key(0)).await.unwrap().is_some(), "not yet");
-    bench.pass(Duration::from_secs(2 * 60 * 60));
+    harness.pass(Duration::from_secs(2 * 60 * 60));
     gone(&store, &job(1)).await;
     assert!(store.recall(&job(2), key(0)).await.unwrap().is_some(), "unfinished");
     assert!(store.recall(&job(3), key(0)).await.unwrap().is_some(), "unfinished again");
-    bench.pass(Duration::from_secs(6 * 24 * 60 * 60));
+    harness.pass(Duration::from_secs(6 * 24 * 60 * 60));
     gone(&store, &job(2)).await;
     assert!(store.recall(&job(3), key(0)).await.unwrap().is_some(), "it was touched a day later");
 }
 
 #[tokio::test]
 async fn much_is_deleted_in_steps_and_the_file_gets_smaller() {
-    let bench = Bench::new();
-    let store = bench.open();
+    let harness = Harness::new();
+    let store = harness.open();
     let large = "x".repeat(20_000);
     for position in 0..8 {
         let job = job(position);
@@ -298,24 +298,24 @@ async fn much_is_deleted_in_steps_and_the_file_gets_smaller() {
     }
     // The notes are written with what comes next.
     store.keep(&job(1_000_000), key(0), &text("x")).await.unwrap();
-    let before = std::fs::metadata(bench.file()).unwrap().len();
-    bench.pass(Duration::from_secs(25 * 60 * 60));
+    let before = std::fs::metadata(harness.file()).unwrap().len();
+    harness.pass(Duration::from_secs(25 * 60 * 60));
     gone(&store, &job(7)).await;
     // The sweep ends when nothing is left to give back.
     for round in 0..2_000 {
-        if std::fs::metadata(bench.file()).unwrap().len() < before / 2 {
+        if std::fs::metadata(harness.file()).unwrap().len() < before / 2 {
             break;
         }
         assert!(round < 1_999, "the file stays as large as it was");
         store.keep(&job(1_000_000), key(0), &text(&large)).await.unwrap();
     }
-    assert_eq!(bench.count("job"), 1);
+    assert_eq!(harness.count("job"), 1);
 }
 
 #[tokio::test]
 async fn a_full_store_is_broken_for_good_and_says_what_to_do() {
-    let bench = Bench::new();
-    let store = Sqlite::open(Settings { max_size: 1 << 20, ..bench.settings() }).unwrap();
+    let harness = Harness::new();
+    let store = Sqlite::open(Settings { max_size: 1 << 20, ..harness.settings() }).unwrap();
     let large = "x".repeat(50_000);
     let mut kept = 0;
     let failure = loop {
@@ -335,7 +335,7 @@ async fn a_full_store_is_broken_for_good_and_says_what_to_do() {
     again(store.recall(&job(0), key(0)).await.unwrap_err());
     again(store.ended(&job(0), JobState::Emitted).unwrap_err());
     drop(store);
-    let store = bench.open();
+    let store = harness.open();
     for position in 0..kept {
         assert_eq!(store.recall(&job(position), key(0)).await.unwrap(), Some(text(&large)), "it was acknowledged");
     }
@@ -345,45 +345,47 @@ async fn a_full_store_is_broken_for_good_and_says_what_to_do() {
 
 #[tokio::test]
 async fn files_of_others_and_of_newer_versions_are_refused_and_left_alone() {
-    let bench = Bench::new();
-    drop(bench.open());
-    let connection = Connection::open(bench.file()).unwrap();
+    let harness = Harness::new();
+    drop(harness.open());
+    let connection = Connection::open(harness.file()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(bench.refusal().contains("a newer Gristmill wrote it (version 99, this one knows 1)"));
+    assert!(harness.refusal().contains("a newer Gristmill wrote it (version 99, this one knows 1)"));
     connection.execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1").unwrap();
-    assert!(bench.refusal().contains("another application (id 7)"));
+    assert!(harness.refusal().contains("another application (id 7)"));
     drop(connection);
 
-    for file in [bench.file(), bench.file().with_extension("sqlite-wal"), bench.file().with_extension("sqlite-shm")] {
+    for file in
+        [harness.file(), harness.file().with_extension("sqlite-wal"), harness.file().with_extension("sqlite-shm")]
+    {
         let _ = std::fs::remove_file(file);
     }
-    let foreign = Connection::open(bench.file()).unwrap();
+    let foreign = Connection::open(harness.file()).unwrap();
     foreign.execute_batch("CREATE TABLE job (mine TEXT)").unwrap();
     drop(foreign);
-    let before = std::fs::read(bench.file()).unwrap();
-    assert!(bench.refusal().contains("another application (id 0)"));
-    assert_eq!(std::fs::read(bench.file()).unwrap(), before);
+    let before = std::fs::read(harness.file()).unwrap();
+    assert!(harness.refusal().contains("another application (id 0)"));
+    assert_eq!(std::fs::read(harness.file()).unwrap(), before);
 
-    std::fs::write(bench.file(), "no database at all ".repeat(100)).unwrap();
-    assert!(bench.refusal().contains("damaged, or no such file"));
+    std::fs::write(harness.file(), "no database at all ".repeat(100)).unwrap();
+    assert!(harness.refusal().contains("damaged, or no such file"));
 }
 
 #[tokio::test]
 async fn folder_and_file_are_for_this_user_alone() {
-    let bench = Bench::new();
-    let _store = bench.open();
+    let harness = Harness::new();
+    let _store = harness.open();
     let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(bench.folder.path().join("state")), mode(bench.file())), (0o700, 0o600));
-    assert_eq!(mode(bench.file().with_extension("sqlite-wal")), 0o600);
+    assert_eq!((mode(harness.folder.path().join("state")), mode(harness.file())), (0o700, 0o600));
+    assert_eq!(mode(harness.file().with_extension("sqlite-wal")), 0o600);
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_and_a_name_that_leads_elsewhere_are_told() {
-    let bench = Bench::new();
-    std::fs::write(bench.folder.path().join("state"), "a file").unwrap();
-    assert!(bench.refusal().contains("store.folder"));
+    let harness = Harness::new();
+    std::fs::write(harness.folder.path().join("state"), "a file").unwrap();
+    assert!(harness.refusal().contains("store.folder"));
     for pipeline in ["", "../p", ".p", "a b"] {
-        let settings = Settings { pipeline: pipeline.into(), ..bench.settings() };
+        let settings = Settings { pipeline: pipeline.into(), ..harness.settings() };
         assert!(Sqlite::open(settings).err().unwrap().to_string().contains("cannot be a file's name"));
     }
 }

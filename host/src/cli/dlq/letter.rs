@@ -168,6 +168,7 @@ mod tests {
             payload: Some(Bytes::from_static(b"v")),
             headers: headers.iter().map(|(name, value)| header(name, (*value).to_owned())).collect(),
             timestamp: Timestamp(5),
+            deliveries: None,
             fault: None,
         }
     }

@@ -10,6 +10,7 @@ mod show;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 pub(super) use args::Dlq;
 use args::Target;
@@ -17,7 +18,7 @@ use letter::{Entry, Letter, Place};
 
 use crate::app::{self, Failure};
 use gristmill_config::Pipeline;
-use gristmill_kafka::{From, Settings, Tail, Until};
+use gristmill_core::ports::{Broker, Browse, From, Records, Until};
 
 /// Does what was asked.
 pub(super) async fn run(command: &Dlq) -> Result<(), Failure> {
@@ -31,7 +32,7 @@ pub(super) async fn run(command: &Dlq) -> Result<(), Failure> {
 /// A pipeline and how its brokers are reached.
 struct Desk {
     pipeline: Pipeline,
-    settings: Settings,
+    broker: Arc<dyn Broker>,
 }
 
 /// What is in the topic, up to the end it had while it was read.
@@ -46,13 +47,14 @@ struct Found {
 impl Desk {
     fn open(target: &Target) -> Result<Self, Failure> {
         let pipeline = Pipeline::load(&target.pipeline)?;
-        let settings = app::reach(target.brokers.as_deref(), Some(&pipeline))?;
-        Ok(Self { pipeline, settings })
+        let broker = app::reach(target.brokers.as_deref(), Some(&pipeline))?;
+        Ok(Self { pipeline, broker })
     }
 
     /// All records of the topic, from its start to its end.
-    async fn records(&self) -> anyhow::Result<Tail> {
-        Tail::open(&self.settings, &self.pipeline.dead_letter.topic, From::Start, Until::End).await
+    async fn records(&self) -> anyhow::Result<Box<dyn Records>> {
+        let topic = Arc::clone(&self.pipeline.dead_letter.topic);
+        self.broker.browse(Browse { topic, from: From::Start, until: Until::End }).await
     }
 
     /// Reads the topic, and keeps of the letters those that are taken.

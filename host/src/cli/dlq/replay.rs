@@ -10,7 +10,8 @@ use super::choice::{Bounds, Chosen, Filter, choose};
 use super::letter::{Letter, Place, Replaying};
 use super::{Desk, letters, list, moment, print, show};
 use crate::app::Failure;
-use gristmill_kafka as kafka;
+use gristmill_core::model::Size;
+use gristmill_core::ports::Group;
 
 /// So much is written at once.
 const BATCH_EVENTS: usize = 500;
@@ -86,10 +87,9 @@ async fn write_all(desk: &Desk, replaying: &Replaying, chosen: &Chosen) -> Resul
         bytes += event.size();
         let repeats = repeats.remove(letter.job.as_str()).unwrap_or_default();
         let letters = [letter].into_iter().chain(repeats);
-        batch.push(kafka::Replay {
-            record: replaying.event(letter, &event),
-            markers: letters.map(|letter| replaying.mark(letter, event.key.clone())).collect(),
-        });
+        let mut group = vec![replaying.event(letter, &event)];
+        group.extend(letters.map(|letter| replaying.mark(letter, event.key.clone())));
+        batch.push(group);
         if batch.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
             sent += write(desk, std::mem::take(&mut batch)).await?;
             bytes = 0;
@@ -100,10 +100,10 @@ async fn write_all(desk: &Desk, replaying: &Replaying, chosen: &Chosen) -> Resul
 }
 
 /// Writes events and marks, each event with its own or not at all.
-async fn write(desk: &Desk, batch: Vec<kafka::Replay>) -> Result<usize, Failure> {
+async fn write(desk: &Desk, batch: Vec<Group>) -> Result<usize, Failure> {
     let count = batch.len();
     let group = Some(desk.pipeline.source.group.as_str());
-    kafka::replay(&desk.settings, group, batch, |_| {}).await.map_err(|error| {
+    desk.broker.write(batch, group, &|_| {}).await.map_err(|error| {
         anyhow::Error::new(error).context("not all events could be replayed; run it again for the rest")
     })?;
     Ok(count)

@@ -9,7 +9,7 @@ use super::letter::{Entry, Letter, Place};
 use super::{Desk, moment, print};
 use crate::app::Failure;
 use crate::cli::show;
-use gristmill_core::model::Event;
+use gristmill_core::model::{Event, printable};
 
 /// Everything of one letter: how it failed, and the record as it is.
 pub(super) async fn show(args: &Show) -> Result<(), Failure> {
@@ -38,7 +38,7 @@ fn told(letter: &Letter, event: &Event, replayed: bool) -> String {
     let mut text = String::new();
     let mut row = |what: &str, value: &str| {
         if !value.is_empty() {
-            let _ = writeln!(text, "{what:<14} {}", show::printable(value));
+            let _ = writeln!(text, "{what:<14} {}", printable(value));
         }
     };
     row("job", &letter.job);

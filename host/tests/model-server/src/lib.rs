@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -34,7 +34,14 @@ pub enum Behaviour {
     /// The same, once the test calls `release`.
     Held(String),
     /// These bytes as they are.
-    Raw { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    Raw {
+        /// The HTTP status.
+        status: u16,
+        /// Names and values.
+        headers: Vec<(&'static str, String)>,
+        /// As it is sent.
+        body: String,
+    },
     /// Nothing, for ever.
     Silence,
     /// An answer that comes a byte at a time, without end.
@@ -97,8 +104,12 @@ impl Script {
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// The JSON that was sent.
     pub body: Value,
+    /// The header of that name.
     pub authorization: Option<String>,
+    /// The header of that name.
+    pub traceparent: Option<String>,
 }
 
 /// The server.
@@ -215,8 +226,9 @@ impl Drop for InFlight {
 async fn complete(State(state): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response<Body> {
     let in_flight = InFlight::begin(&state);
     let prompt = body["messages"].to_string();
-    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
-    state.seen.lock().unwrap().push(Seen { body, authorization });
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (authorization, traceparent) = (text("authorization"), text("traceparent"));
+    state.seen.lock().unwrap().push(Seen { body, authorization, traceparent });
     match state.behaviour(&prompt) {
         Behaviour::Answer(text) => state.answer(&text),
         Behaviour::Held(text) => {

@@ -283,3 +283,6 @@ pub enum ChatFailure {
     /// A wrong key, address or model name on the host's side.
     Misconfigured(String),
 }
+
+#[cfg(test)]
+mod tests;

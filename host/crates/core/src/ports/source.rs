@@ -16,6 +16,7 @@ pub enum Demand {
 
 /// What can happen at a source. The list is closed.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all signals are events, and a box would cost each an allocation")]
 pub enum Signal {
     /// These partitions are ours from now on. Their events follow.
     Assigned {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const LARGEST_SECRET: u64 = 64 << 10;
 
 /// Where a secret is found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(extend(
     "x-noun" = "secret",

@@ -1,5 +1,5 @@
-//! What exactly-once takes for granted of the broker, shown by librdkafka alone: nothing of ours is proven on one that
-//! does not hold this.
+//! What exactly-once assumes of the broker, shown with librdkafka alone: on a broker that does not meet this, none of our
+//! tests prove anything.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::bench::{Bench, PATIENCE, assigned};
+use crate::harness::{Harness, PATIENCE, assigned};
 use crate::kafka::{Classic, address, fresh_name};
 use crate::tools::tailed;
 
-/// A producer with this transactional id that has taken it over.
+/// A producer that has taken over this transactional id.
 pub(crate) fn taken_over(id: &str) -> BaseProducer {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", address()).set("transactional.id", id);
@@ -29,7 +29,7 @@ fn consumer(group: &str) -> BaseConsumer {
     config.create().unwrap()
 }
 
-/// A transaction of nothing but the offset 1 in the first partition.
+/// Commits a transaction that contains only the offset 1 in the first partition.
 fn settle(topic: &str, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
     let producer = taken_over(&fresh_name());
     let mut offsets = TopicPartitionList::new();
@@ -52,11 +52,11 @@ fn until_assigned(consumers: &[&BaseConsumer]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_broker_hides_aborted_records() {
-    let bench = Classic::fresh(1).await;
+    let harness = Classic::fresh(1).await;
     let producer = taken_over(&fresh_name());
     for text in ["aborted", "committed"] {
         producer.begin_transaction().unwrap();
-        producer.send(BaseRecord::to(bench.topic()).key("k").payload(text)).map_err(|(error, _)| error).unwrap();
+        producer.send(BaseRecord::to(harness.topic()).key("k").payload(text)).map_err(|(error, _)| error).unwrap();
         producer.flush(PATIENCE).unwrap();
         match text {
             "aborted" => producer.abort_transaction(PATIENCE).unwrap(),
@@ -64,15 +64,19 @@ async fn the_broker_hides_aborted_records() {
         }
     }
     let mut settings = Settings::new(&address());
-    assert_eq!(tailed(&settings, bench.topic(), From::Start).await, ["committed"]);
+    assert_eq!(tailed(&settings, harness.topic(), From::Start).await, ["committed"]);
     settings.properties.insert("isolation.level".into(), "read_uncommitted".into());
-    assert_eq!(tailed(&settings, bench.topic(), From::Start).await, ["aborted", "committed"], "they are there");
+    assert_eq!(
+        tailed(&settings, harness.topic(), From::Start).await,
+        ["aborted", "committed"],
+        "the aborted one is stored"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_broker_refuses_offsets_of_a_generation_that_is_over() {
-    let bench = Classic::fresh(2).await;
-    let (topic, group) = (bench.topic(), fresh_name());
+async fn the_broker_rejects_offsets_of_a_generation_that_has_ended() {
+    let harness = Classic::fresh(2).await;
+    let (topic, group) = (harness.topic(), fresh_name());
     let (first, second) = (consumer(&group), consumer(&group));
     first.subscribe(&[topic]).unwrap();
     until_assigned(&[&first]);
@@ -80,18 +84,18 @@ async fn the_broker_refuses_offsets_of_a_generation_that_is_over() {
     settle(topic, &before).unwrap();
     second.subscribe(&[topic]).unwrap();
     until_assigned(&[&first, &second]);
-    assert!(settle(topic, &before).is_err(), "its generation is over");
+    assert!(settle(topic, &before).is_err(), "its generation has ended");
     settle(topic, &first.group_metadata().unwrap()).unwrap();
 }
 
-/// The trap that our own check of the generation is for.
+/// The reason for our own check of the generation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_broker_takes_offsets_without_a_generation_while_others_own_the_partition() {
-    let bench = Classic::fresh(1).await;
-    let mut owner = bench.0.kafka_source();
+async fn the_broker_accepts_offsets_without_a_generation_while_others_own_the_partition() {
+    let harness = Classic::fresh(1).await;
+    let mut owner = harness.0.kafka_source();
     assigned(&mut owner).await;
-    let stranger = consumer(&bench.0.source.group);
-    settle(bench.topic(), &stranger.group_metadata().unwrap()).unwrap();
-    assert_eq!(bench.committed().await.get(&0), Some(&1));
+    let stranger = consumer(&harness.0.source.group);
+    settle(harness.topic(), &stranger.group_metadata().unwrap()).unwrap();
+    assert_eq!(harness.committed().await.get(&0), Some(&1));
     owner.close().await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! What every source and sink has to do, whatever the broker. A broker joins by a [`Bench`] and one line at the end.
+//! What every source and sink has to do, whatever the broker. A broker needs a [`Harness`] and one use of the macro at
+//! the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,58 +7,58 @@ use bytes::Bytes;
 use gristmill_core::model::{Event, Header, Progress, Timestamp};
 use gristmill_core::ports::{Demand, Record, Signal, SinkError};
 
-use crate::bench::{Bench, PATIENCE, assigned, event, events, numbered, payload, payloads, settle, signal};
+use crate::harness::{Harness, PATIENCE, assigned, event, events, numbered, payload, payloads, settle, signal};
 
-pub(crate) async fn every_event_arrives<B: Bench>() {
-    let bench = B::fresh(3).await;
-    bench.write(&numbered(0..200)).await;
-    let mut source = bench.source();
+pub(crate) async fn every_event_arrives<B: Harness>() {
+    let harness = B::fresh(3).await;
+    harness.write(&numbered(0..200)).await;
+    let mut source = harness.source();
     let arrived = events(source.as_mut(), 200).await;
     assert_eq!(payloads(&arrived), numbered(0..200));
     source.close().await.unwrap();
 }
 
-pub(crate) async fn unsettled_events_come_again_after_a_close<B: Bench>() {
-    let bench = B::fresh(2).await;
-    bench.write(&numbered(0..20)).await;
+pub(crate) async fn unsettled_events_are_redelivered_after_a_close<B: Harness>() {
+    let harness = B::fresh(2).await;
+    harness.write(&numbered(0..20)).await;
     for _ in 0..2 {
-        let mut source = bench.source();
+        let mut source = harness.source();
         assert_eq!(payloads(&events(source.as_mut(), 20).await), numbered(0..20));
         source.close().await.unwrap();
     }
-    assert_eq!(bench.committed().await, BTreeMap::new());
+    assert_eq!(harness.committed().await, BTreeMap::new());
 }
 
-pub(crate) async fn settled_events_do_not_come_again<B: Bench>() {
-    let bench = B::fresh(2).await;
-    bench.write(&numbered(0..20)).await;
-    let mut source = bench.source();
+pub(crate) async fn settled_events_are_not_redelivered<B: Harness>() {
+    let harness = B::fresh(2).await;
+    harness.write(&numbered(0..20)).await;
+    let mut source = harness.source();
     for arrived in events(source.as_mut(), 20).await {
         settle(source.as_mut(), &arrived);
     }
     source.close().await.unwrap();
-    bench.write(&numbered(20..21)).await;
-    let mut again = bench.source();
+    harness.write(&numbered(20..21)).await;
+    let mut again = harness.source();
     assert_eq!(payload(&event(again.as_mut()).await), "00020");
     again.close().await.unwrap();
 }
 
-pub(crate) async fn settlements_become_known_without_a_close<B: Bench>() {
-    let bench = B::fresh(1).await;
-    bench.write(&numbered(0..5)).await;
-    let mut source = bench.source();
+pub(crate) async fn settlements_are_committed_without_a_close<B: Harness>() {
+    let harness = B::fresh(1).await;
+    harness.write(&numbered(0..5)).await;
+    let mut source = harness.source();
     for arrived in events(source.as_mut(), 5).await {
         settle(source.as_mut(), &arrived);
     }
-    bench.until_committed(5).await;
-    assert_eq!(bench.committed().await, BTreeMap::from([(0, 5)]));
+    harness.until_committed(5).await;
+    assert_eq!(harness.committed().await, BTreeMap::from([(0, 5)]));
     source.close().await.unwrap();
 }
 
-pub(crate) async fn a_hole_is_never_committed<B: Bench>() {
-    let bench = B::fresh(1).await;
-    bench.write(&numbered(0..4)).await;
-    let mut source = bench.source();
+pub(crate) async fn a_hole_is_never_committed<B: Harness>() {
+    let harness = B::fresh(1).await;
+    harness.write(&numbered(0..4)).await;
+    let mut source = harness.source();
     let arrived = events(source.as_mut(), 4).await;
     let mut progress = Progress::new(arrived[0].generation);
     for event in &arrived {
@@ -68,27 +69,27 @@ pub(crate) async fn a_hole_is_never_committed<B: Bench>() {
         source.settle(&done.id, progress.finish(done.generation, done.id.position)).unwrap();
     }
     source.close().await.unwrap();
-    let mut again = bench.source();
+    let mut again = harness.source();
     let expected = numbered(1..4);
     let come_again: Vec<String> = events(again.as_mut(), 3).await.iter().map(payload).collect();
     assert_eq!(come_again, expected, "the unsettled one and, by offsets, all behind it");
     again.close().await.unwrap();
 }
 
-pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Bench>() {
-    let bench = B::fresh(2).await;
-    bench.write(&numbered(0..20)).await;
-    let mut first = bench.source();
-    // Events are here: there would be something to deliver.
+pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Harness>() {
+    let harness = B::fresh(2).await;
+    harness.write(&numbered(0..20)).await;
+    let mut first = harness.source();
+    // Events have arrived, so there would be something to deliver.
     event(first.as_mut()).await;
-    let mut second = bench.source();
+    let mut second = harness.source();
     let joined = tokio::spawn(async move {
         let partitions = assigned(second.as_mut()).await;
         (second, partitions)
     });
     loop {
         match signal(first.as_mut(), Demand::ControlOnly).await {
-            Signal::Event(event) => panic!("an event was not asked for: {}", event.id),
+            Signal::Event(event) => panic!("an event was not requested: {}", event.id),
             Signal::Revoked { partitions, ack } => {
                 assert!(!partitions.is_empty());
                 ack.send(()).unwrap();
@@ -103,12 +104,12 @@ pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Bench>() 
     first.close().await.unwrap();
 }
 
-pub(crate) async fn the_old_owner_of_a_partition_cannot_settle_in_it<B: Bench>() {
-    let bench = B::fresh(2).await;
-    bench.write(&numbered(0..20)).await;
-    let mut old = bench.source();
+pub(crate) async fn the_old_owner_of_a_partition_cannot_settle_in_it<B: Harness>() {
+    let harness = B::fresh(2).await;
+    harness.write(&numbered(0..20)).await;
+    let mut old = harness.source();
     let seen = events(old.as_mut(), 20).await;
-    let mut new = bench.source();
+    let mut new = harness.source();
     let joined = tokio::spawn(async move {
         let partition = assigned(new.as_mut()).await.remove(0);
         (new, partition)
@@ -120,21 +121,21 @@ pub(crate) async fn the_old_owner_of_a_partition_cannot_settle_in_it<B: Bench>()
         settle(new.as_mut(), &arrived);
     }
     let all = in_partition.len() as u128;
-    bench.until_committed(all).await;
+    harness.until_committed(all).await;
 
     settle(old.as_mut(), in_partition[0]);
     old.close().await.unwrap();
-    assert_eq!(bench.committed().await.get(&partition.index), Some(&all), "the old owner set the group back");
+    assert_eq!(harness.committed().await.get(&partition.index), Some(&all), "the old owner set the group back");
     new.close().await.unwrap();
-    assert_eq!(bench.committed().await.get(&partition.index), Some(&all));
+    assert_eq!(harness.committed().await.get(&partition.index), Some(&all));
 }
 
-pub(crate) async fn a_partition_that_comes_back_is_not_set_back<B: Bench>() {
-    let bench = B::fresh(2).await;
-    bench.write(&numbered(0..20)).await;
-    let mut old = bench.source();
+pub(crate) async fn a_partition_that_comes_back_is_not_set_back<B: Harness>() {
+    let harness = B::fresh(2).await;
+    harness.write(&numbered(0..20)).await;
+    let mut old = harness.source();
     let seen = events(old.as_mut(), 20).await;
-    let mut new = bench.source();
+    let mut new = harness.source();
     let joined = tokio::spawn(async move {
         let partition = assigned(new.as_mut()).await.remove(0);
         (new, partition)
@@ -147,31 +148,31 @@ pub(crate) async fn a_partition_that_comes_back_is_not_set_back<B: Bench>() {
     }
     new.close().await.unwrap();
     while !assigned(old.as_mut()).await.contains(&partition) {}
-    // It reads on there, and late work of the first time ends under the second.
-    bench.write(&numbered(20..60)).await;
+    // It continues to read there, and late work of the first assignment ends under the second.
+    harness.write(&numbered(20..60)).await;
     while event(old.as_mut()).await.id.partition != partition {}
     settle(old.as_mut(), in_partition[0]);
     old.close().await.unwrap();
-    assert_eq!(bench.committed().await.get(&partition.index), Some(&(in_partition.len() as u128)));
+    assert_eq!(harness.committed().await.get(&partition.index), Some(&(in_partition.len() as u128)));
 }
 
-pub(crate) async fn two_members_share_the_work<B: Bench>() {
-    let bench = B::fresh(4).await;
-    let mut first = bench.source();
+pub(crate) async fn two_members_share_the_work<B: Harness>() {
+    let harness = B::fresh(4).await;
+    let mut first = harness.source();
     assert_eq!(assigned(first.as_mut()).await.len(), 4);
-    let mut second = bench.source();
+    let mut second = harness.source();
     let joined = tokio::spawn(async move {
         let partitions = assigned(second.as_mut()).await;
         (second, partitions)
     });
     let (mut second, partitions) = while_attending(first.as_mut(), joined).await;
     assert_eq!(partitions.len(), 2, "each has its half");
-    bench.write(&numbered(0..100)).await;
+    harness.write(&numbered(0..100)).await;
     let (mut by_first, mut by_second) = (BTreeSet::new(), BTreeSet::new());
     while by_first.len() + by_second.len() < 100 {
         tokio::select! {
-            arrived = event(first.as_mut()) => assert!(by_first.insert(payload(&arrived)), "came twice"),
-            arrived = event(second.as_mut()) => assert!(by_second.insert(payload(&arrived)), "came twice"),
+            arrived = event(first.as_mut()) => assert!(by_first.insert(payload(&arrived)), "was delivered twice"),
+            arrived = event(second.as_mut()) => assert!(by_second.insert(payload(&arrived)), "was delivered twice"),
         }
     }
     assert!(!by_first.is_empty() && !by_second.is_empty());
@@ -180,19 +181,19 @@ pub(crate) async fn two_members_share_the_work<B: Bench>() {
     second.close().await.unwrap();
 }
 
-pub(crate) async fn what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner<B: Bench>() {
-    let bench = B::fresh(2).await;
-    bench.write(&numbered(0..20)).await;
-    let mut old = bench.source();
+pub(crate) async fn what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner<B: Harness>() {
+    let harness = B::fresh(2).await;
+    harness.write(&numbered(0..20)).await;
+    let mut old = harness.source();
     let seen = events(old.as_mut(), 20).await;
-    let mut new = bench.source();
+    let mut new = harness.source();
     let joined = tokio::spawn(async move {
         let partitions = assigned(new.as_mut()).await;
         (new, partitions)
     });
     let taken = loop {
         if let Signal::Revoked { partitions, ack } = signal(old.as_mut(), Demand::ControlOnly).await {
-            // The work on them ends while the revocation waits.
+            // The work on them finishes while the revocation waits.
             for event in seen.iter().filter(|event| partitions.contains(&event.id.partition)) {
                 settle(old.as_mut(), event);
             }
@@ -202,19 +203,19 @@ pub(crate) async fn what_was_settled_before_the_acknowledgement_does_not_go_to_t
     };
     let (mut new, partitions) = while_attending(old.as_mut(), joined).await;
     assert_eq!(partitions, taken);
-    // Whatever its partition, a later record is the first that the new owner sees there.
-    bench.write(&numbered(20..60)).await;
+    // Whatever the partition, the first record that the new owner sees there is a later one.
+    harness.write(&numbered(20..60)).await;
     let arrived = event(new.as_mut()).await;
-    assert!(payload(&arrived).as_str() >= "00020", "{} came again", payload(&arrived));
+    assert!(payload(&arrived).as_str() >= "00020", "{} was delivered again", payload(&arrived));
     old.close().await.unwrap();
     new.close().await.unwrap();
 }
 
-pub(crate) async fn a_record_survives_with_all_it_has<B: Bench>() {
-    let bench = B::fresh(1).await;
+pub(crate) async fn a_record_arrives_with_everything_it_has<B: Harness>() {
+    let harness = B::fresh(1).await;
     let header = |name: &str, value: Option<&'static [u8]>| Header { name: name.into(), value: value.map(Bytes::from) };
     let large: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let full = bench.record("key", "value");
+    let full = harness.record("key", "value");
     let records = vec![
         Record {
             headers: vec![
@@ -231,8 +232,8 @@ pub(crate) async fn a_record_survives_with_all_it_has<B: Bench>() {
         Record { key: Some(Bytes::new()), payload: Some(Bytes::new()), ..full.clone() },
         Record { payload: Some(Bytes::from(large)), timestamp: Timestamp(1_234_567_890_123), ..full },
     ];
-    bench.sink().deliver(records.clone()).await.unwrap();
-    let mut source = bench.source();
+    harness.sink().deliver(records.clone()).await.unwrap();
+    let mut source = harness.source();
     for (event, record) in events(source.as_mut(), records.len()).await.into_iter().zip(records) {
         let arrived = Record {
             topic: event.id.partition.topic,
@@ -247,15 +248,15 @@ pub(crate) async fn a_record_survives_with_all_it_has<B: Bench>() {
     source.close().await.unwrap();
 }
 
-pub(crate) async fn the_order_of_each_key_is_kept<B: Bench>() {
-    let bench = B::fresh(3).await;
-    let sink = bench.sink();
+pub(crate) async fn the_order_of_each_key_is_kept<B: Harness>() {
+    let harness = B::fresh(3).await;
+    let sink = harness.sink();
     for batch in 0..4 {
         let range = batch * 500..(batch + 1) * 500;
-        let records = range.map(|number| bench.record(&format!("{}", number % 10), &format!("{number:05}")));
+        let records = range.map(|number| harness.record(&format!("{}", number % 10), &format!("{number:05}")));
         sink.deliver(records.collect()).await.unwrap();
     }
-    let mut source = bench.source();
+    let mut source = harness.source();
     let mut last: BTreeMap<Bytes, String> = BTreeMap::new();
     for arrived in events(source.as_mut(), 2_000).await {
         let (key, payload) = (arrived.key.clone().unwrap(), payload(&arrived));
@@ -266,22 +267,22 @@ pub(crate) async fn the_order_of_each_key_is_kept<B: Bench>() {
     source.close().await.unwrap();
 }
 
-pub(crate) async fn a_record_over_the_brokers_limit_is_refused_alone<B: Bench>() {
-    let bench = B::fresh(1).await;
+pub(crate) async fn a_record_over_the_brokers_limit_is_rejected_alone<B: Harness>() {
+    let harness = B::fresh(1).await;
     // Does not compress.
     let large: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(3 << 20).collect();
-    let oversized = Record { payload: Some(Bytes::from(large)), ..bench.record("large", "") };
-    let sink = bench.sink();
-    let records = vec![bench.record("a", "00000"), oversized, bench.record("b", "00001")];
+    let oversized = Record { payload: Some(Bytes::from(large)), ..harness.record("large", "") };
+    let sink = harness.sink();
+    let records = vec![harness.record("a", "00000"), oversized, harness.record("b", "00001")];
     let refused = sink.deliver(records).await;
-    assert!(matches!(&refused, Err(SinkError::Refused { topic, .. }) if **topic == *bench.topic()), "{refused:?}");
-    sink.deliver(vec![bench.record("c", "00002")]).await.unwrap();
-    let mut source = bench.source();
+    assert!(matches!(&refused, Err(SinkError::Refused { topic, .. }) if **topic == *harness.topic()), "{refused:?}");
+    sink.deliver(vec![harness.record("c", "00002")]).await.unwrap();
+    let mut source = harness.source();
     assert_eq!(payloads(&events(source.as_mut(), 3).await), numbered(0..3));
     source.close().await.unwrap();
 }
 
-/// Waits for a task and agrees to every rebalance of `source` meanwhile, as the flow would.
+/// Waits for a task and acknowledges every revocation of `source` meanwhile, as the flow would.
 pub(crate) async fn while_attending<T>(
     source: &mut dyn gristmill_core::ports::Source,
     task: tokio::task::JoinHandle<T>,
@@ -295,17 +296,17 @@ pub(crate) async fn while_attending<T>(
     };
     tokio::select! {
         done = tokio::time::timeout(PATIENCE, task) => done.expect("the task did not end").unwrap(),
-        () = attend => unreachable!("attending has no end"),
+        () = attend => unreachable!("attending never ends"),
     }
 }
 
-/// Makes the named tests for one bench.
+/// Creates the named tests for one harness.
 macro_rules! conformance {
-    ($bench:ty: $($test:ident),+ $(,)?) => {
+    ($harness:ty: $($test:ident),+ $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                crate::conformance::$test::<$bench>().await;
+                crate::conformance::$test::<$harness>().await;
             }
         )+
     };

@@ -1,4 +1,4 @@
-//! Kafka as a bench: the real one by both group protocols, and the embedded one as far as it goes.
+//! Harnesses for Kafka: the real broker with both group protocols, and the embedded one as far as it conforms.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use gristmill_kafka::{
     Creation, EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics, topic_stats,
 };
 
-use crate::bench::Bench;
+use crate::harness::Harness;
 
 /// A topic and a group on some Kafka.
 pub(crate) struct Kafka {
     pub(crate) settings: Settings,
     pub(crate) source: SourceSettings,
-    /// Kept alive by being kept.
+    /// Runs as long as this.
     pub(crate) _embedded: Option<EmbeddedBroker>,
 }
 
 impl Kafka {
-    /// On the real broker, with the classic group protocol and quick heartbeats.
+    /// On the real broker, with the classic group protocol and frequent heartbeats.
     pub(crate) async fn real(partitions: u16) -> Self {
         let mut settings = Settings::new(&address());
         settings.properties.insert("heartbeat.interval.ms".into(), "200".into());
@@ -64,12 +64,12 @@ impl Kafka {
 /// The broker of the tests.
 pub(crate) fn address() -> String {
     std::env::var("GRISTMILL_TEST_KAFKA").expect(
-        "GRISTMILL_TEST_KAFKA is not set: run `cargo verify`, which starts a broker, or start one by `cargo xtask kafka` \
+        "GRISTMILL_TEST_KAFKA is not set: run `cargo verify`, which starts a broker, or start one with `cargo xtask kafka` \
          and set what it prints",
     )
 }
 
-/// For a topic and a group that nobody else uses.
+/// A name for a topic and a group that nobody else uses.
 pub(crate) fn fresh_name() -> String {
     format!("test-{:016x}", fastrand::u64(..))
 }
@@ -79,12 +79,12 @@ pub(crate) fn topic(name: &str, role: Role) -> Topic {
     Topic { name: name.into(), role }
 }
 
-macro_rules! bench {
+macro_rules! harness {
     ($name:ident, $fresh:expr) => {
         pub(crate) struct $name(pub(crate) Kafka);
 
         #[async_trait]
-        impl Bench for $name {
+        impl Harness for $name {
             async fn fresh(partitions: u16) -> Self {
                 Self($fresh(partitions).await)
             }
@@ -104,26 +104,26 @@ macro_rules! bench {
     };
 }
 
-bench!(Classic, Kafka::real);
-bench!(BrokerSide, Kafka::real_broker_side);
-bench!(Embedded, Kafka::embedded);
+harness!(Classic, Kafka::real);
+harness!(BrokerSide, Kafka::real_broker_side);
+harness!(Embedded, Kafka::embedded);
 
 mod classic {
     crate::conformance::conformance! {
         super::Classic:
         every_event_arrives,
-        unsettled_events_come_again_after_a_close,
-        settled_events_do_not_come_again,
-        settlements_become_known_without_a_close,
+        unsettled_events_are_redelivered_after_a_close,
+        settled_events_are_not_redelivered,
+        settlements_are_committed_without_a_close,
         a_hole_is_never_committed,
         control_only_delivers_a_revocation_and_no_event,
         the_old_owner_of_a_partition_cannot_settle_in_it,
         a_partition_that_comes_back_is_not_set_back,
         two_members_share_the_work,
         what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner,
-        a_record_survives_with_all_it_has,
+        a_record_arrives_with_everything_it_has,
         the_order_of_each_key_is_kept,
-        a_record_over_the_brokers_limit_is_refused_alone,
+        a_record_over_the_brokers_limit_is_rejected_alone,
     }
 }
 
@@ -132,9 +132,9 @@ mod broker_side {
     crate::conformance::conformance! {
         super::BrokerSide:
         every_event_arrives,
-        unsettled_events_come_again_after_a_close,
-        settled_events_do_not_come_again,
-        settlements_become_known_without_a_close,
+        unsettled_events_are_redelivered_after_a_close,
+        settled_events_are_not_redelivered,
+        settlements_are_committed_without_a_close,
         a_hole_is_never_committed,
         control_only_delivers_a_revocation_and_no_event,
         the_old_owner_of_a_partition_cannot_settle_in_it,
@@ -148,16 +148,16 @@ mod embedded {
     crate::conformance::conformance! {
         super::Embedded:
         every_event_arrives,
-        unsettled_events_come_again_after_a_close,
-        settled_events_do_not_come_again,
-        settlements_become_known_without_a_close,
+        unsettled_events_are_redelivered_after_a_close,
+        settled_events_are_not_redelivered,
+        settlements_are_committed_without_a_close,
         a_hole_is_never_committed,
         control_only_delivers_a_revocation_and_no_event,
         the_old_owner_of_a_partition_cannot_settle_in_it,
         a_partition_that_comes_back_is_not_set_back,
         two_members_share_the_work,
         what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner,
-        a_record_survives_with_all_it_has,
+        a_record_arrives_with_everything_it_has,
         the_order_of_each_key_is_kept,
     }
 }

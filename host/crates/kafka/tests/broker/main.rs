@@ -1,14 +1,15 @@
-//! What is proven against a real broker: the promises of every source and sink, and what is Kafka's own.
+//! Tests on a real broker: the promises of every source and sink, and what is specific to Kafka.
 //!
-//! Run by `cargo verify`, or by hand: `cargo xtask kafka` in one terminal prints what to set in the other.
+//! Run by `cargo verify`, or manually: `cargo xtask kafka` in one terminal prints the variable to set in the other.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
 mod acceptance;
-mod bench;
 mod conformance;
 mod groups;
+mod harness;
 mod kafka;
+mod lag;
 mod port;
 mod source;
 mod tools;

@@ -11,7 +11,7 @@ use gristmill_core::ports::{
 };
 use gristmill_kafka::{Creation, EmbeddedBroker, KafkaBroker, Settings, topic_stats};
 
-use crate::bench::{PATIENCE, events, numbered, payloads, settle};
+use crate::harness::{PATIENCE, events, numbered, payloads, settle};
 use crate::kafka::{address, fresh_name, topic};
 
 fn embedded(partitions: u16) -> (Settings, KafkaBroker) {
@@ -46,7 +46,7 @@ async fn browsed(broker: &KafkaBroker, topic: &str) -> Vec<String> {
     let mut records =
         broker.browse(Browse { topic: topic.into(), from: From::Start, until: Until::End }).await.unwrap();
     let mut events = Vec::new();
-    while let Some(event) = tokio::time::timeout(PATIENCE, records.next()).await.expect("it has no end") {
+    while let Some(event) = tokio::time::timeout(PATIENCE, records.next()).await.expect("it never ends") {
         events.push(event.unwrap());
     }
     payloads(&events)
@@ -111,7 +111,7 @@ async fn the_embedded_broker_writes_groups_in_order_and_not_more_than_it_keeps()
     let large = "x".repeat(1 << 20);
     let error = broker.write((0..8).map(|_| group(&large)).collect(), None, &|_| {}).await.unwrap_err();
     assert!((1..=4).contains(&error.written), "{error:?}");
-    assert_eq!(browsed(&broker, &events).await.len() as u64, 3 + error.written, "nothing was forgotten");
+    assert_eq!(browsed(&broker, &events).await.len() as u64, 3 + error.written, "nothing was dropped");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! What stands beside sources and sinks: the check at the start, statistics, sending, tailing, and the guard of the
+//! What exists besides sources and sinks: the check at the start, statistics, sending, tailing, and the guard of the
 //! embedded broker.
 
 use std::time::{Duration, Instant};
@@ -9,20 +9,20 @@ use gristmill_kafka::{
     CheckError, Creation, PartitionStats, SendFault, Settings, Tail, check_topics, send, topic_stats, unread,
 };
 
-use crate::bench::{Bench, PATIENCE, events, numbered, payload, payloads, settle};
+use crate::harness::{Harness, PATIENCE, events, numbered, payload, payloads, settle};
 use crate::kafka::{Classic, Embedded, address, fresh_name, topic};
 
 pub(crate) async fn tailed(settings: &Settings, topic: &str, from: From) -> Vec<String> {
     let mut tail = Tail::open(settings, topic, from, Until::End).await.unwrap();
     let mut events = Vec::new();
-    while let Some(event) = tokio::time::timeout(PATIENCE, tail.next()).await.expect("the tail has no end") {
+    while let Some(event) = tokio::time::timeout(PATIENCE, tail.next()).await.expect("the tail never ends") {
         events.push(event.unwrap());
     }
     payloads(&events)
 }
 
 #[tokio::test]
-async fn all_missing_topics_are_named_at_once() {
+async fn all_missing_topics_are_named_in_one_error() {
     let (one, other, there) = (fresh_name(), fresh_name(), Classic::fresh(1).await);
     let topics = [topic(&one, Role::Source), topic(there.topic(), Role::Sink), topic(&other, Role::DeadLetters)];
     let error = check_topics(&Settings::new(&address()), &topics, None).await.unwrap_err();
@@ -47,32 +47,32 @@ async fn missing_topics_are_created_when_asked_for_and_only_those() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_topic_that_we_create_takes_any_event_with_its_headers() {
+async fn a_dead_letter_topic_that_we_create_accepts_any_event_with_its_headers() {
     let (there, dead) = (Classic::fresh(1).await, fresh_name());
     let topics = [topic(there.topic(), Role::Source), topic(&dead, Role::DeadLetters)];
     let creation = Some(Creation { partitions: 1, replication: 1 });
     let checked = check_topics(&there.0.settings, &topics, creation).await.unwrap();
     assert_eq!(checked, Checked { address: address(), created: vec![dead.clone()], warnings: Vec::new() });
-    // Does not compress. An event of 16 MiB and what a dead letter adds at the worst.
+    // Does not compress. An event of 16 MiB and the most that a dead letter adds.
     let large: Bytes = std::iter::repeat_with(|| fastrand::u8(..)).take(16 << 20).collect();
     let header = gristmill_core::model::Header { name: "gristmill-error".into(), value: Some(large.slice(..900_000)) };
-    let letter = Record {
+    let dead_letter = Record {
         topic: dead.as_str().into(),
         payload: Some(large.clone()),
         headers: vec![header],
         ..there.record("k", "")
     };
-    there.sink().deliver(vec![letter]).await.unwrap();
+    there.sink().deliver(vec![dead_letter]).await.unwrap();
     let mut tail = Tail::open(&there.0.settings, &dead, From::Start, Until::End).await.unwrap();
     let read = tokio::time::timeout(PATIENCE, tail.next()).await.expect("it cannot be read back");
     assert_eq!(read.unwrap().unwrap().payload, Some(large));
 }
 
 #[tokio::test]
-async fn a_dead_letter_topic_that_takes_less_than_its_source_is_warned_of_with_both_numbers() {
+async fn a_dead_letter_topic_that_accepts_less_than_its_source_is_a_warning_with_both_limits() {
     let (there, large) = (Classic::fresh(1).await, fresh_name());
     let creation = Some(Creation { partitions: 1, replication: 1 });
-    // Made with the size of a dead-letter topic, then used as a source.
+    // Created with the limit of a dead-letter topic, then used as a source.
     check_topics(&there.0.settings, &[topic(&large, Role::DeadLetters)], creation).await.unwrap();
     let topics = [topic(&large, Role::Source), topic(there.topic(), Role::DeadLetters)];
     let checked = check_topics(&there.0.settings, &topics, None).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_topic_that_cannot_be_created_is_named_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_not_there_is_said_to_be_in_time() {
+async fn an_unreachable_broker_is_reported_in_time() {
     let begun = Instant::now();
     let error = check_topics(&Settings::new("127.0.0.1:1"), &[topic("in", Role::Source)], None).await.unwrap_err();
     assert!(matches!(&error, CheckError::Unreachable { brokers, .. } if brokers == "127.0.0.1:1"), "{error}");
@@ -100,40 +100,40 @@ async fn a_broker_that_is_not_there_is_said_to_be_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn statistics_tell_how_far_a_group_is() {
-    let bench = Classic::fresh(1).await;
-    bench.write(&numbered(0..10)).await;
-    let mut source = bench.0.kafka_source();
+async fn statistics_show_how_far_a_group_is() {
+    let harness = Classic::fresh(1).await;
+    harness.write(&numbered(0..10)).await;
+    let mut source = harness.0.kafka_source();
     let arrived = events(&mut source, 10).await;
     settle(&mut source, &arrived[3]);
     source.close().await.unwrap();
-    let stats = topic_stats(&bench.0.settings, bench.topic(), Some(&bench.0.source.group)).await.unwrap();
+    let stats = topic_stats(&harness.0.settings, harness.topic(), Some(&harness.0.source.group)).await.unwrap();
     assert_eq!(stats, [PartitionStats { partition: 0, low: 0, high: 10, committed: Some(4) }]);
     assert_eq!(stats[0].lag(), 6);
-    let unknown = topic_stats(&bench.0.settings, bench.topic(), None).await.unwrap();
+    let unknown = topic_stats(&harness.0.settings, harness.topic(), None).await.unwrap();
     assert_eq!(unknown[0].lag(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sent_is_confirmed_and_tailed() {
-    let bench = Classic::fresh(2).await;
-    let records: Vec<Record> = numbered(0..2_500).iter().map(|text| bench.record(text, text)).collect();
+    let harness = Classic::fresh(2).await;
+    let records: Vec<Record> = numbered(0..2_500).iter().map(|text| harness.record(text, text)).collect();
     let mut steps = Vec::new();
-    let sent = send(&bench.0.settings, None, records, |acknowledged| steps.push(acknowledged)).await.unwrap();
+    let sent = send(&harness.0.settings, None, records, |acknowledged| steps.push(acknowledged)).await.unwrap();
     assert_eq!(sent, 2_500);
     assert_eq!(steps, (1..=2_500).collect::<Vec<u64>>());
-    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::Start).await, numbered(0..2_500));
-    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::End).await, numbered(0..0));
-    assert_eq!(tailed(&bench.0.settings, bench.topic(), From::Last(3)).await.len(), 6, "3 of each partition");
+    assert_eq!(tailed(&harness.0.settings, harness.topic(), From::Start).await, numbered(0..2_500));
+    assert_eq!(tailed(&harness.0.settings, harness.topic(), From::End).await, numbered(0..0));
+    assert_eq!(tailed(&harness.0.settings, harness.topic(), From::Last(3)).await.len(), 6, "3 of each partition");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tail_follows_what_comes() {
-    let bench = Classic::fresh(1).await;
-    bench.write(&numbered(0..3)).await;
-    let mut tail = Tail::open(&bench.0.settings, bench.topic(), From::Last(1), Until::Dropped).await.unwrap();
+async fn a_tail_follows_new_records() {
+    let harness = Classic::fresh(1).await;
+    harness.write(&numbered(0..3)).await;
+    let mut tail = Tail::open(&harness.0.settings, harness.topic(), From::Last(1), Until::Dropped).await.unwrap();
     assert_eq!(payload(&tail.next().await.unwrap().unwrap()), "00002");
-    bench.write(&numbered(3..4)).await;
+    harness.write(&numbered(3..4)).await;
     let next = tokio::time::timeout(PATIENCE, tail.next()).await.expect("it does not follow");
     assert_eq!(payload(&next.unwrap().unwrap()), "00003");
 }
@@ -145,35 +145,35 @@ async fn the_tail_of_a_missing_topic_is_an_error() {
     assert!(format!("{error:#}").contains(&missing), "{error:#}");
 }
 
-/// 100 records of 100 kB for a topic of one partition: twice of what an embedded broker keeps.
-fn too_much(bench: &Embedded) -> Vec<Record> {
+/// 100 records of 100 kB for a topic of one partition: twice what an embedded broker keeps.
+fn too_much(harness: &Embedded) -> Vec<Record> {
     let payload = Bytes::from(vec![b'x'; 100_000]);
-    (0..100).map(|_| Record { payload: Some(payload.clone()), ..bench.record("k", "") }).collect()
+    (0..100).map(|_| Record { payload: Some(payload.clone()), ..harness.record("k", "") }).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_broker_is_not_sent_more_than_it_keeps() {
-    let bench = Embedded::fresh(1).await;
-    let error = send(&bench.0.settings, None, too_much(&bench), |_| {}).await.unwrap_err();
+    let harness = Embedded::fresh(1).await;
+    let error = send(&harness.0.settings, None, too_much(&harness), |_| {}).await.unwrap_err();
     assert!(matches!(error.reason, SendFault::Full(_)), "{error:?}");
     assert!((30..=42).contains(&error.acknowledged), "{}", error.acknowledged);
-    let kept = tailed(&bench.0.settings, bench.topic(), From::Start).await;
-    assert_eq!(kept.len() as u64, error.acknowledged, "nothing was forgotten");
+    let kept = tailed(&harness.0.settings, harness.topic(), From::Start).await;
+    assert_eq!(kept.len() as u64, error.acknowledged, "nothing was dropped");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_embedded_broker_takes_more_when_its_reader_has_read() {
-    let bench = Embedded::fresh(1).await;
-    let group = bench.0.source.group.clone();
-    let mut records = too_much(&bench);
+async fn the_embedded_broker_accepts_more_once_its_reader_has_read() {
+    let harness = Embedded::fresh(1).await;
+    let group = harness.0.source.group.clone();
+    let mut records = too_much(&harness);
     records.truncate(60);
     let rest = records.split_off(30);
-    assert_eq!(send(&bench.0.settings, Some(&group), records, |_| {}).await.unwrap(), 30);
-    let mut source = bench.0.kafka_source();
+    assert_eq!(send(&harness.0.settings, Some(&group), records, |_| {}).await.unwrap(), 30);
+    let mut source = harness.0.kafka_source();
     let arrived = events(&mut source, 30).await;
     settle(&mut source, &arrived[29]);
     source.close().await.unwrap();
-    assert_eq!(unread(&bench.0.settings, bench.topic(), Some(&group)).await.unwrap()[&0], 0);
-    assert!(unread(&bench.0.settings, bench.topic(), None).await.unwrap()[&0] > 3_000_000);
-    assert_eq!(send(&bench.0.settings, Some(&group), rest, |_| {}).await.unwrap(), 30);
+    assert_eq!(unread(&harness.0.settings, harness.topic(), Some(&group)).await.unwrap()[&0], 0);
+    assert!(unread(&harness.0.settings, harness.topic(), None).await.unwrap()[&0] > 3_000_000);
+    assert_eq!(send(&harness.0.settings, Some(&group), rest, |_| {}).await.unwrap(), 30);
 }

@@ -26,6 +26,7 @@ async fn a_call_goes_out_with_the_key_and_comes_back_as_an_answer() {
     let seen = server.seen().remove(0);
     assert_eq!(seen.body, json!({"model": "m", "messages": [{"role": "user", "content": "the weather?"}]}));
     assert_eq!(seen.authorization.as_deref(), Some("Bearer sk-test-key"));
+    assert_eq!(seen.traceparent, Some(caller(1).trace.to_string()), "the provider can join the trace");
 }
 
 #[tokio::test]

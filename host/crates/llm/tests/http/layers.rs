@@ -1,13 +1,14 @@
-//! Fallbacks, turns and the memory of what was paid, over real servers.
+//! Fallbacks, limits and the memory of what was paid, over real servers.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use gristmill_core::model::{ChatRequest, Format};
-use gristmill_llm::settings::{AliasSettings, TargetSettings};
+use gristmill_llm::Limits;
+use gristmill_llm::settings::{AliasSettings, OpenAiSettings, TargetSettings};
 use serde_json::json;
 
-use super::{alias, caller, job, kind, model, request, scripted, target};
+use super::{alias, alias_with, caller, job, key_file, kind, model, request, scripted, target};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 #[tokio::test]
@@ -46,7 +47,7 @@ async fn no_more_calls_are_under_way_than_the_alias_allows() {
     let model = alias(AliasSettings { max_concurrent, ..AliasSettings::new(targets) });
     let mut calls = Vec::new();
     for position in 0..6 {
-        let model = Arc::clone(&model);
+        let model = model.clone();
         calls.push(tokio::spawn(async move { model.chat(&caller(position), &request("x")).await }));
     }
     server.until("two calls are there", |server| server.in_flight() == 2).await;
@@ -69,4 +70,30 @@ async fn a_script_stands_in_for_a_provider() {
     let answer = model.chat(&caller(1), &ChatRequest { format, ..request("Mills ran. All night.") }).await.unwrap();
     assert_eq!(answer.text, "{\"summary\":\"Mills ran.\"}");
     assert_eq!(answer.model, "scripted/answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_pipelines_with_one_key_are_one_to_the_server() {
+    let server = ModelServer::start(Script::new().when("", [Behaviour::Held("late".into())])).await;
+    let limits = Arc::new(Limits::default());
+    let (_folder, key) = key_file("sk-test-key");
+    let pipeline = |most: usize| {
+        let target = TargetSettings::OpenAi(OpenAiSettings { key: Some(key.clone()), ..target(&server) });
+        let max_concurrent = most.try_into().unwrap();
+        alias_with(AliasSettings { max_concurrent, ..AliasSettings::new(vec![target]) }, &limits)
+    };
+    let (one, two) = (pipeline(5), pipeline(2));
+    let mut calls = tokio::task::JoinSet::new();
+    for position in 0..8 {
+        let model = if position % 2 == 0 { one.clone() } else { two.clone() };
+        calls.spawn(async move { model.chat(&caller(position), &request("hello")).await });
+    }
+    while server.in_flight() < 2 {
+        tokio::task::yield_now().await;
+    }
+    server.release(8);
+    while let Some(answer) = calls.join_next().await {
+        assert_eq!(answer.unwrap().unwrap().text, "late");
+    }
+    assert_eq!((server.calls(), server.most_in_flight()), (8, 2), "the lower of the two numbers counts");
 }

@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_core::model::{
-    CacheUse, ChatFailure, ChatMessage, ChatRequest, Content, EventId, Format, JobId, Partition, Position, Role,
+    ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, JobId, Partition, Position, Role, TraceContext,
 };
-use gristmill_core::ports::{Caller, Model};
+use gristmill_core::ports::{Caller, Model, ModelError, Observers};
 use gristmill_llm::settings::{AliasSettings, KeySource, OpenAiSettings, Settings, TargetSettings};
+use gristmill_llm::{Limits, Surroundings};
 
 use gristmill_model_server::ModelServer;
 
@@ -33,14 +34,38 @@ fn key_file(key: &str) -> (tempfile::TempDir, KeySource) {
     (folder, KeySource::File(path))
 }
 
-fn model(targets: Vec<OpenAiSettings>) -> Arc<dyn Model> {
+/// Models without a store.
+#[derive(Clone)]
+struct Chat(Arc<dyn Model>);
+
+impl Chat {
+    fn forget(&self, job: &JobId) {
+        self.0.forget(job);
+    }
+
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+        self.0.chat(caller, request).await.map_err(|error| match error {
+            ModelError::Chat(failure) => failure,
+            ModelError::Store(error) => panic!("there is no store: {error}"),
+        })
+    }
+}
+
+fn model(targets: Vec<OpenAiSettings>) -> Chat {
     let targets = targets.into_iter().map(TargetSettings::OpenAi).collect();
     alias(AliasSettings::new(targets))
 }
 
-fn alias(settings: AliasSettings) -> Arc<dyn Model> {
+fn alias(settings: AliasSettings) -> Chat {
+    alias_with(settings, &Arc::default())
+}
+
+/// The alias of one pipeline in a host with these limits.
+fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let models = [("smart".to_owned(), settings)].into();
-    gristmill_llm::build(Settings { models, ..Settings::default() }, None).unwrap()
+    let surroundings =
+        Surroundings { store: None, limits: Arc::clone(limits), observer: Arc::new(Observers::default()) };
+    Chat(gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap())
 }
 
 fn scripted(path: &Path) -> TargetSettings {
@@ -59,24 +84,12 @@ fn caller(position: u128) -> Caller {
         item: "item".into(),
         repeat: 0,
         edition: gristmill_core::ports::Edition::default(),
+        trace: TraceContext::of_job(&job(position)),
     }
 }
 
 fn request(text: &str) -> ChatRequest {
-    ChatRequest {
-        model: None,
-        messages: vec![ChatMessage { role: Role::User, content: vec![Content::Text(text.into())] }],
-        format: Format::Text,
-        temperature: None,
-        top_p: None,
-        max_output_tokens: None,
-        stop: Vec::new(),
-        seed: None,
-        idempotency_key: None,
-        timeout: None,
-        cache: CacheUse::Normal,
-        options: Vec::new(),
-    }
+    ChatRequest::new(vec![ChatMessage::text(Role::User, text)])
 }
 
 fn kind(failure: &ChatFailure) -> &'static str {
@@ -91,6 +104,5 @@ fn kind(failure: &ChatFailure) -> &'static str {
         ChatFailure::Denied(_) => "denied",
         ChatFailure::BudgetExhausted(_) => "budget-exhausted",
         ChatFailure::Misconfigured(_) => "misconfigured",
-        ChatFailure::Store(_) => "store",
     }
 }

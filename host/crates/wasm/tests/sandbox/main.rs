@@ -1,16 +1,16 @@
 //! The sandbox against guests that misbehave: each costs one item one attempt, never the host.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-mod bench;
+mod harness;
 mod shared;
 mod standard;
 
 use std::time::{Duration, Instant};
 
-use bench::{Sandbox, guest, scripted, without_store};
 use gristmill_core::model::{Failure, Outcome};
 use gristmill_core::ports::StageError;
 use gristmill_wasm::{Grants, StageLimits};
+use harness::{Sandbox, guest, scripted, without_store};
 use serde_json::json;
 
 /// The code of the error by which a call ended.

@@ -8,7 +8,7 @@ use gristmill_core::ports::StageError;
 use gristmill_wasm::StageLimits;
 use serde_json::json;
 
-use crate::bench::{Loaded, Sandbox, guest, scripted, who_asks};
+use crate::harness::{Loaded, Sandbox, guest, scripted, who_asks};
 use crate::{code, text};
 
 /// How many items the instance that took this one had counted before.

@@ -5,7 +5,7 @@ use std::path::Path;
 use gristmill_core::model::{Outcome, Output};
 use serde_json::{Value, json};
 
-use crate::bench::{Loaded, Sandbox, always, standard};
+use crate::harness::{Loaded, Sandbox, always, standard};
 
 async fn stage(name: &str, config: Value) -> Loaded {
     let answers = always(r#"{ "summary": "short" }"#);

@@ -1,5 +1,10 @@
 //! A target that speaks OpenAI's chat completions over HTTP.
 
+mod decode;
+mod dialect;
+mod encode;
+mod retry_after;
+
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -10,20 +15,22 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response, Url, redirect, retry};
 use serde_json::Value;
 
-use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
-use gristmill_core::ports::{Caller, Model};
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, TRACEPARENT};
+use gristmill_core::ports::Caller;
 
-use super::decode::{Reply, decode};
-use super::encode::{OWN_FIELDS, encode};
-use super::keys::{self, Secret};
-use super::quote::{Quote, clean};
-use super::settings::{OpenAiSettings, OutputLimit};
+use crate::provider::Provider;
+
+use crate::keys::{self, Secret};
+use crate::quote::{Quote, clean};
+use crate::settings::{OpenAiSettings, OutputLimit};
+use decode::{Reply, decode};
+use encode::{OWN_FIELDS, encode};
 
 /// A server that does not take the connection in this time is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One server and model. Asks once per call: retries belong to the flow.
-pub(super) struct OpenAi {
+pub(crate) struct OpenAi {
     name: String,
     client: Client,
     url: Url,
@@ -34,7 +41,7 @@ pub(super) struct OpenAi {
 
 impl OpenAi {
     /// Checks the settings and reads the key; does not connect yet.
-    pub(super) fn new(settings: OpenAiSettings) -> anyhow::Result<Self> {
+    pub(crate) fn new(settings: OpenAiSettings) -> anyhow::Result<Self> {
         for name in settings.options.keys().chain(&settings.allowed_options) {
             if OWN_FIELDS.contains(&name.as_str()) {
                 bail!("the option {name:?} cannot be set freely: it is Gristmill's own; take it out of the options");
@@ -95,12 +102,13 @@ impl OpenAi {
 }
 
 #[async_trait]
-impl Model for OpenAi {
+impl Provider for OpenAi {
     /// Takes as long as the shorter of the request's and the target's time.
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         let limit = request.timeout.map_or(self.settings.timeout, |asked| asked.min(self.settings.timeout));
         let body = Value::Object(encode(&self.settings, self.limit, request)?).to_string();
         let mut call = self.client.post(self.url.clone()).timeout(limit).header(CONTENT_TYPE, "application/json");
+        call = call.header(TRACEPARENT, caller.trace.to_string());
         if let Some(key) = &self.key {
             call = call.header(AUTHORIZATION, bearer(key)?);
         }

@@ -189,9 +189,9 @@ fn nearest(schema: &Value, wish: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{response, schema};
-    use super::super::form::Form;
     use super::*;
+    use crate::fixtures::{response, schema};
+    use crate::form::Form;
 
     const DOCUMENT: &str =
         "Summarise this.\n<document a1>\nThe harvest was good. Mills ran all night!\n</document a1>\n";

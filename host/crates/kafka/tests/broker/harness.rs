@@ -1,4 +1,4 @@
-//! What the conformance tests need of a broker, and the few moves they are made of.
+//! What the conformance tests need of a broker, and the steps they consist of.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use bytes::Bytes;
 use gristmill_core::model::{Event, Partition, Timestamp};
 use gristmill_core::ports::{Demand, Record, Signal, Sink, Source};
 
-/// Nothing here takes longer, even on a busy machine: a wait that does has failed.
+/// Longer than anything here takes, even on a busy machine: a wait that exceeds it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A fresh topic and a fresh group on some broker.
 #[async_trait]
-pub(crate) trait Bench: Sized + Send + Sync {
-    /// With so many partitions. A broker without partitions may give fewer.
+pub(crate) trait Harness: Sized + Send + Sync {
+    /// With this many partitions. A broker without partitions may create fewer.
     async fn fresh(partitions: u16) -> Self;
     /// A new member of the group.
     fn source(&self) -> Box<dyn Source>;
@@ -22,8 +22,8 @@ pub(crate) trait Bench: Sized + Send + Sync {
     fn sink(&self) -> Box<dyn Sink>;
     /// The topic.
     fn topic(&self) -> &str;
-    /// The first place that the broker knows as not settled, by partition. Partitions that nothing was settled in are
-    /// missing.
+    /// The first place that is not settled as far as the broker knows, by partition. Partitions in which nothing was
+    /// settled are missing.
     async fn committed(&self) -> BTreeMap<u32, u128>;
 
     /// A record for the topic.
@@ -43,7 +43,7 @@ pub(crate) trait Bench: Sized + Send + Sync {
         self.sink().deliver(records).await.unwrap();
     }
 
-    /// Waits until so much is committed in all partitions together.
+    /// Waits until the committed offsets of all partitions add up to this.
     async fn until_committed(&self, sum: u128) {
         let reached = async {
             while self.committed().await.values().sum::<u128>() < sum {
@@ -56,16 +56,16 @@ pub(crate) trait Bench: Sized + Send + Sync {
 
 /// The next signal of a source.
 pub(crate) async fn signal(source: &mut dyn Source, demand: Demand) -> Signal {
-    tokio::time::timeout(PATIENCE, unbounded(source, demand)).await.expect("no signal came")
+    tokio::time::timeout(PATIENCE, unbounded(source, demand)).await.expect("no signal arrived")
 }
 
-/// Whether nothing but lag is reported for this long.
+/// Checks that nothing but lag is reported for this long.
 pub(crate) async fn silence(source: &mut dyn Source, demand: Demand, time: Duration) {
     let signal = tokio::time::timeout(time, unbounded(source, demand)).await;
     assert!(signal.is_err(), "{signal:?}");
 }
 
-/// The next signal, however long it takes, without reports of lag: they come at any time and change nothing.
+/// The next signal, however long it takes, except reports of lag: they arrive at any time and change nothing.
 async fn unbounded(source: &mut dyn Source, demand: Demand) -> Signal {
     loop {
         match source.recv(demand).await.expect("the source ended") {
@@ -75,19 +75,19 @@ async fn unbounded(source: &mut dyn Source, demand: Demand) -> Signal {
     }
 }
 
-/// Waits until a source has partitions, and says which. Revocations before that are agreed to.
+/// Waits until a source has partitions and returns them. Revocations before that are acknowledged.
 pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
     loop {
         match signal(source, Demand::ControlOnly).await {
             Signal::Assigned { partitions, .. } => return partitions,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
-            Signal::Event(event) => panic!("an event was not asked for: {}", event.id),
+            Signal::Event(event) => panic!("an event was not requested: {}", event.id),
             Signal::Lag { .. } => {}
         }
     }
 }
 
-/// The next event of a source; rebalances are agreed to.
+/// The next event of a source; revocations are acknowledged.
 pub(crate) async fn event(source: &mut dyn Source) -> Event {
     loop {
         match signal(source, Demand::Everything).await {
@@ -98,7 +98,7 @@ pub(crate) async fn event(source: &mut dyn Source) -> Event {
     }
 }
 
-/// The next so many events.
+/// The next `count` events.
 pub(crate) async fn events(source: &mut dyn Source, count: usize) -> Vec<Event> {
     let mut events = Vec::with_capacity(count);
     while events.len() < count {
@@ -107,7 +107,7 @@ pub(crate) async fn events(source: &mut dyn Source, count: usize) -> Vec<Event> 
     events
 }
 
-/// Settles an event and with it everything before it.
+/// Settles an event and everything before it.
 pub(crate) fn settle(source: &mut dyn Source, event: &Event) {
     source.settle(&event.id, Some(event.id.position.next())).unwrap();
 }
@@ -124,7 +124,7 @@ pub(crate) fn payloads(events: &[Event]) -> Vec<String> {
     payloads
 }
 
-/// So many payloads, in the order of their text.
+/// One payload for each number, in the order of their text.
 pub(crate) fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|number| format!("{number:05}")).collect()
 }

@@ -107,7 +107,7 @@ enum Origin {
 }
 
 /// Reads a script.
-pub(super) fn read(path: &Path) -> anyhow::Result<Script> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Script> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the script {} cannot be read; check its path", path.display()))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -230,7 +230,7 @@ mod tests {
             "budget-exhausted",
             "misconfigured",
         ] {
-            assert_eq!(super::super::failure::kind(&failure(name, None, None).unwrap()), name);
+            assert_eq!(crate::failure::kind(&failure(name, None, None).unwrap()), name);
         }
     }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill_core::model::Event;
-use gristmill_kafka::{From, Settings, Tail, Until};
+use gristmill_core::ports::{From, Until};
+use gristmill_kafka::{Settings, Tail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -88,7 +89,7 @@ pub(crate) fn enriching(server: &ModelServer) -> String {
 }
 
 /// A set-up with its topics.
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) name: String,
     pub(crate) settings: Settings,
     pub(crate) offsets: Offsets,
@@ -97,7 +98,7 @@ pub(crate) struct Bench {
     partitions: (i32, i32),
 }
 
-impl Bench {
+impl Harness {
     /// Creates the topics and writes the pipeline file.
     pub(crate) async fn new(setup: Setup) -> Self {
         let name = format!("r-{:016x}", fastrand::u64(..));
@@ -105,12 +106,12 @@ impl Bench {
         let offsets = Offsets::new(&setup.broker, &name);
         let folder = tempfile::tempdir().unwrap();
         let partitions = (setup.partitions, setup.sink_partitions);
-        let bench = Self { name, settings, offsets, folder, starts: AtomicU32::new(0), partitions };
+        let harness = Self { name, settings, offsets, folder, starts: AtomicU32::new(0), partitions };
         for role in ["in", "out", "dead"] {
-            bench.create(role).await;
+            harness.create(role).await;
         }
-        std::fs::write(bench.file(), bench.text(&setup)).unwrap();
-        bench
+        std::fs::write(harness.file(), harness.text(&setup)).unwrap();
+        harness
     }
 
     fn text(&self, setup: &Setup) -> String {

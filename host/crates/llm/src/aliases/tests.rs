@@ -1,12 +1,13 @@
-//! Aliases, fallbacks and turns, over targets made of closures and a clock that stands still.
+//! Aliases, fallbacks and permits, over targets made of closures and a clock that stands still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::Notify;
 
-use super::super::fixtures::{caller, request, response, schema};
 use super::*;
+use crate::fixtures::{caller, request, response, schema};
+use gristmill_core::ports::Observers;
 
 /// Answers as told, and counts.
 struct Fixed {
@@ -16,7 +17,7 @@ struct Fixed {
 }
 
 #[async_trait]
-impl Model for Fixed {
+impl Provider for Fixed {
     async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let allowed = request.timeout.unwrap();
@@ -33,7 +34,7 @@ impl Model for Fixed {
 struct Held(Arc<Notify>);
 
 #[async_trait]
-impl Model for Held {
+impl Provider for Held {
     async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         match timeout(request.timeout.unwrap(), self.0.notified()).await {
             Ok(()) => Ok(response("late")),
@@ -42,8 +43,9 @@ impl Model for Held {
     }
 }
 
-fn target(model: impl Model + 'static) -> Target {
-    Target { name: "test/model".into(), timeout: Duration::from_secs(60), model: Box::new(model) }
+fn target(provider: impl Provider + 'static, max_concurrent: usize) -> Target {
+    let limit = Arc::new(Limit::new(max_concurrent));
+    Target { name: "test/model".into(), timeout: Duration::from_secs(60), limit, provider: Box::new(provider) }
 }
 
 fn alias(answers: Vec<Result<ChatResponse, ChatFailure>>) -> (Alias, Vec<Arc<AtomicU32>>) {
@@ -51,16 +53,20 @@ fn alias(answers: Vec<Result<ChatResponse, ChatFailure>>) -> (Alias, Vec<Arc<Ato
     for answer in answers {
         let counter = Arc::new(AtomicU32::new(0));
         calls.push(Arc::clone(&counter));
-        targets.push(target(Fixed { answer, calls: counter, takes: Duration::ZERO }));
+        targets.push(target(Fixed { answer, calls: counter, takes: Duration::ZERO }, 8));
     }
-    (Alias::new(targets, 8), calls)
+    (Alias::new(targets), calls)
 }
 
-fn only(alias: Alias) -> Models {
-    Models::new([("smart".to_owned(), alias)].into())
+fn only(alias: Alias) -> Aliases {
+    named_all([("smart".to_owned(), alias)])
 }
 
-async fn chat(models: &Models, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+fn named_all(aliases: impl IntoIterator<Item = (String, Alias)>) -> Aliases {
+    Aliases::new(aliases.into_iter().collect(), Arc::new(Observers::default()))
+}
+
+async fn chat(models: &Aliases, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
     models.chat(&caller(1, "s", "a", 0), request).await
 }
 
@@ -78,18 +84,14 @@ async fn a_request_without_a_model_goes_to_the_only_one_or_the_default() {
     let model = |text: &str| alias(vec![Ok(response(text))]).0;
     let one = only(model("one"));
     assert_eq!(chat(&one, &named(None)).await.unwrap().text, "one");
-    let several = Models::new([("a".into(), model("a")), ("default".into(), model("d"))].into());
+    let several = named_all([("a".to_owned(), model("a")), ("default".to_owned(), model("d"))]);
     assert_eq!(chat(&several, &named(None)).await.unwrap().text, "d");
     assert_eq!(chat(&several, &named(Some("a"))).await.unwrap().text, "a");
-    let unclear = Models::new([("a".into(), model("a")), ("b".into(), model("b"))].into());
+    let unclear = named_all([("a".to_owned(), model("a")), ("b".to_owned(), model("b"))]);
     for (models, asked, expected) in [
-        (&several, Some("x"), "there is no model \"x\"; there are: a, default"),
-        (&unclear, None, "the request names no model, and none is called \"default\"; there are: a, b"),
-        (
-            &Models::new(BTreeMap::new()),
-            Some("x"),
-            "there is no model \"x\"; there are none; configure one as [models.NAME]",
-        ),
+        (&several, Some("x"), "there is no model \"x\"; configured: a, default"),
+        (&unclear, None, "the request names no model, and none is called \"default\"; configured: a, b"),
+        (&named_all([]), Some("x"), "there is no model \"x\"; none is configured; add one as [models.NAME]"),
     ] {
         assert_eq!(chat(models, &named(asked)).await, Err(ChatFailure::Denied(expected.into())));
     }
@@ -154,7 +156,7 @@ async fn a_bad_schema_reaches_no_target() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_cannot_start_in_half_its_time_is_rate_limited() {
     let release = Arc::new(Notify::new());
-    let models = only(Alias::new(vec![target(Held(Arc::clone(&release)))], 1));
+    let models = only(Alias::new(vec![target(Held(Arc::clone(&release)), 1)]));
     let who = caller(1, "s", "a", 0);
     let asked = ChatRequest { timeout: Some(Duration::from_secs(10)), ..request("hello") };
     let begun = Instant::now();
@@ -168,13 +170,13 @@ async fn a_call_that_cannot_start_in_half_its_time_is_rate_limited() {
     let (held, ()) = tokio::join!(holding, waiting);
     assert_eq!(held.unwrap().text, "late");
     release.notify_one();
-    assert!(models.chat(&who, &asked).await.is_ok(), "the turn came back");
+    assert!(models.chat(&who, &asked).await.is_ok(), "the permit came back");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_call_gives_its_turn_back() {
+async fn a_dropped_call_gives_its_permit_back() {
     let release = Arc::new(Notify::new());
-    let models = only(Alias::new(vec![target(Held(Arc::clone(&release)))], 1));
+    let models = only(Alias::new(vec![target(Held(Arc::clone(&release)), 1)]));
     let who = caller(1, "s", "a", 0);
     let asked = request("hello");
     assert!(timeout(Duration::from_secs(1), models.chat(&who, &asked)).await.is_err());
@@ -189,10 +191,10 @@ async fn all_targets_together_keep_to_the_requests_time() {
         let takes = Duration::from_secs(8);
         Target {
             timeout: Duration::from_secs(6),
-            ..target(Fixed { answer: Ok(response("late")), calls: Arc::clone(&calls), takes })
+            ..target(Fixed { answer: Ok(response("late")), calls: Arc::clone(&calls), takes }, 8)
         }
     };
-    let models = only(Alias::new(vec![slow(), slow(), slow()], 8));
+    let models = only(Alias::new(vec![slow(), slow(), slow()]));
     let begun = Instant::now();
     let failure = chat(&models, &request("hello")).await.unwrap_err();
     assert_eq!(failure, ChatFailure::Timeout("slow".into()));
@@ -202,4 +204,40 @@ async fn all_targets_together_keep_to_the_requests_time() {
     let begun = Instant::now();
     chat(&models, &endless).await.unwrap_err();
     assert_eq!(begun.elapsed(), Duration::from_secs(18), "the targets' own times bound a greedy request");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_first_target_does_not_take_the_concurrency_of_its_fallback() {
+    let release = Arc::new(Notify::new());
+    let calls = Arc::new(AtomicU32::new(0));
+    let fallback = Fixed { answer: Ok(response("second")), calls: Arc::clone(&calls), takes: Duration::ZERO };
+    let models = only(Alias::new(vec![target(Held(Arc::clone(&release)), 1), target(fallback, 1)]));
+    let who = caller(1, "s", "a", 0);
+    let asked = ChatRequest { timeout: Some(Duration::from_secs(10)), ..request("hello") };
+    let (first, second, third) =
+        tokio::join!(models.chat(&who, &asked), models.chat(&who, &asked), models.chat(&who, &asked));
+    assert!(first.is_err(), "the held one has used up its time");
+    assert_eq!((second.unwrap().text, third.unwrap().text), ("second".into(), "second".into()));
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+}
+
+/// Notes the calls it sees.
+#[derive(Default)]
+struct Noting(std::sync::Mutex<Vec<String>>);
+
+impl Observer for Noting {
+    fn observe(&self, event: &FlowEvent<'_>) {
+        if let FlowEvent::ModelCall { alias, target, result, .. } = event {
+            self.0.lock().unwrap().push(format!("{alias} {target} {}", result.is_ok()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_call_of_a_target_is_observed() {
+    let (alias, _) = alias(vec![Err(away()), Ok(response("second"))]);
+    let noting = Arc::new(Noting::default());
+    let models = Aliases::new([("smart".to_owned(), alias)].into(), Arc::<Noting>::clone(&noting));
+    chat(&models, &request("hello")).await.unwrap();
+    assert_eq!(*noting.0.lock().unwrap(), ["smart test/model false", "smart test/model true"]);
 }

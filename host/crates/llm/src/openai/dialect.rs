@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use gristmill_core::model::{ChatFailure, Format};
 
-use super::settings::Structured;
+use crate::settings::Structured;
 
 /// What a format adds to a request.
 #[derive(Debug, PartialEq)]
@@ -120,8 +120,8 @@ fn is_closed(object: &Map<String, Value>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures;
     use super::*;
+    use crate::fixtures;
 
     const CLOSED: &str =
         r#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}"#;

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 
-use super::quote::Quote;
 use super::retry_after::retry_after;
+use crate::quote::Quote;
 
 /// An answer as it came.
 pub(super) struct Reply<'a> {
@@ -194,5 +194,4 @@ fn refusal(status: StatusCode, fault: Fault, after: Option<Duration>) -> ChatFai
 }
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
 mod tests;

@@ -1,5 +1,8 @@
 //! A target that answers from a script: the same answers in the same order each time, without a provider or a key.
 
+mod made_up;
+pub mod script;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -7,10 +10,11 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Content, FinishReason, Role, Usage};
-use gristmill_core::ports::{Caller, Model};
+use gristmill_core::ports::Caller;
 
-use super::made_up;
-use super::script::{Reply, Rule, Script};
+use crate::provider::Provider;
+
+use script::{Reply, Rule, Script};
 
 /// Characters of one token: the rule of thumb for English.
 const CHARACTERS_PER_TOKEN: u64 = 4;
@@ -61,7 +65,7 @@ impl Uses {
 }
 
 #[async_trait]
-impl Model for Scripted {
+impl Provider for Scripted {
     /// The rule is chosen at once, so that calls that overlap take the rules in the order they came. Usage is estimated
     /// from the characters; that "scripted/" begins the model's name marks it.
     async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
@@ -145,9 +149,9 @@ fn last_user_message(request: &ChatRequest) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{caller, message, request};
-    use super::super::script::parse;
+    use super::script::parse;
     use super::*;
+    use crate::fixtures::{caller, message, request};
 
     async fn ask(model: &Scripted, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         model.chat(&caller(1, "s", "a", 0), request).await

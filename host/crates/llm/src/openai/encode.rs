@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role};
 
 use super::dialect::{self, Wanted};
-use super::settings::{OpenAiSettings, OutputLimit};
+use crate::settings::{OpenAiSettings, OutputLimit};
 
 /// Fields that have a setting of their own or that this adapter relies on: they cannot be options.
 pub(super) const OWN_FIELDS: [&str; 8] =
@@ -146,7 +146,7 @@ fn part(content: &Content) -> Result<Value, ChatFailure> {
         }
         other => Err(ChatFailure::InvalidRequest(format!(
             "media of type {:?} cannot be sent to this model; it takes image/png, image/jpeg, image/gif and image/webp",
-            super::quote::clean(other)
+            crate::quote::clean(other)
         ))),
     }
 }
@@ -155,8 +155,8 @@ fn part(content: &Content) -> Result<Value, ChatFailure> {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::fixtures::{self, message};
     use super::*;
+    use crate::fixtures::{self, message};
     use gristmill_core::model::Format;
 
     fn encoded(target: &OpenAiSettings, request: &ChatRequest) -> Value {

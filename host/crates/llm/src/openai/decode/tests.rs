@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::super::fixtures;
 use super::*;
+use crate::fixtures;
 
 const TARGET: &str = "openai/m";
 
@@ -21,7 +21,7 @@ fn decoded(status: u16, headers: &[(&'static str, &'static str)], body: &str) ->
 fn kind(result: &Result<ChatResponse, ChatFailure>) -> &'static str {
     match result {
         Ok(_) => "answer",
-        Err(failure) => super::super::failure::kind(failure),
+        Err(failure) => crate::failure::kind(failure),
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gristmill_core::model::{Event, Header, Timestamp};
-use gristmill_core::ports::Record;
-use gristmill_kafka::{self as kafka, Creation, From, Settings, Tail, Until};
+use gristmill_core::ports::{From, Record, Role, Topic, Until};
+use gristmill_kafka::{self as kafka, Creation, Settings, Tail};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -33,22 +33,21 @@ fn guest(name: &str) -> PathBuf {
 }
 
 /// A pipeline file with fresh topics on the broker.
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) name: String,
     settings: Settings,
     folder: TempDir,
 }
 
-impl Bench {
+impl Harness {
     /// A pipeline of these `[[stage]]` and `[models]` sections; GUEST:name in them is a test guest's file.
     pub(crate) async fn new(sections: &str, partitions: u16) -> Self {
-        let bench = Self::without_topics(sections);
-        let topics = [bench.topic("in"), bench.topic("out"), bench.topic("dead")];
-        let topics =
-            [kafka::Topic::source(&topics[0]), kafka::Topic::sink(&topics[1]), kafka::Topic::dead_letters(&topics[2])];
+        let harness = Self::without_topics(sections);
+        let topics = [("in", Role::Source), ("out", Role::Sink), ("dead", Role::DeadLetters)]
+            .map(|(name, role)| Topic { name: harness.topic(name).into(), role });
         let creation = Creation { partitions, replication: 1 };
-        kafka::check_topics(&bench.settings, &topics, Some(creation)).await.unwrap();
-        bench
+        kafka::check_topics(&harness.settings, &topics, Some(creation)).await.unwrap();
+        harness
     }
 
     /// The same before anyone created its topics.
@@ -56,7 +55,7 @@ impl Bench {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let name = format!("t-{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let bench = Self { settings: broker(), folder: tempfile::tempdir().unwrap(), name };
+        let harness = Self { settings: broker(), folder: tempfile::tempdir().unwrap(), name };
         let mut sections = sections.to_owned();
         for name in ["pass", "misbehave"] {
             sections = sections.replace(&format!("GUEST:{name}"), &guest(name).display().to_string());
@@ -64,15 +63,15 @@ impl Bench {
         let file = format!(
             "name = {:?}\n[kafka]\nbrokers = {:?}\n[source]\ntopic = {:?}\n[sink]\ntopic = {:?}\n[dead_letter]\ntopic = {:?}\n\
              [store]\nfolder = {:?}\n[retry]\nfirst_wait = \"100ms\"\n{sections}",
-            bench.name,
-            bench.settings.brokers,
-            bench.topic("in"),
-            bench.topic("out"),
-            bench.topic("dead"),
-            bench.folder.path().join("store").display().to_string(),
+            harness.name,
+            harness.settings.brokers,
+            harness.topic("in"),
+            harness.topic("out"),
+            harness.topic("dead"),
+            harness.folder.path().join("store").display().to_string(),
         );
-        std::fs::write(bench.file(), file).unwrap();
-        bench
+        std::fs::write(harness.file(), file).unwrap();
+        harness
     }
 
     pub(crate) fn file(&self) -> PathBuf {
@@ -141,6 +140,16 @@ impl Bench {
             stats.iter().all(|partition| partition.committed.unwrap_or(0) == partition.high)
         })
         .await;
+    }
+
+    /// Waits until so many events are settled by a host in this process.
+    pub(crate) async fn until_settled_in(&self, events: i64) {
+        let wait = async {
+            while self.settled().await < events {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "not within {PATIENCE:?}: {events} settled");
     }
 
     /// Waits until so many events are settled.
