@@ -53,11 +53,12 @@ pub struct PipelineFile {
     #[serde(default)]
     pub store: StoreSettings,
     /// One table for each stage, in order; at least one.
+    #[serde(rename = "stage")]
     #[schemars(length(min = 1), extend(
         "x-add" = "[[stage]] with name and module, once for each stage",
         "x-form" = "write [[stage]], once for each stage"
     ))]
-    pub stage: Vec<StageSettings>,
+    pub stages: Vec<StageSettings>,
     /// Language models by alias. A request that names none gets the only alias there is, or the one called `default`.
     #[serde(default)]
     #[schemars(schema_with = "by_name::<AliasSettings>", extend("x-secrets" = true))]

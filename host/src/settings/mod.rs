@@ -21,7 +21,7 @@ use gristmill_core::model::Plan;
 use serde_json::Value;
 
 pub use file::PipelineFile;
-pub use reference::{fill, tables};
+pub use reference::fill;
 pub use stage::{Module, OnFailure, Route, StageSettings};
 
 /// A pipeline file that is good, and the plan that its stages make.
@@ -69,7 +69,7 @@ impl Pipeline {
     /// `None` if there is no such stage.
     #[must_use]
     pub fn place_of(&self, stage: usize, pointer: &str) -> Option<Place> {
-        self.stage.get(stage)?;
+        self.stages.get(stage)?;
         let inside = if pointer.starts_with('/') { pointer } else { "" };
         Some(self.place(&format!("/stage/{stage}/config{inside}")))
     }

@@ -28,7 +28,7 @@ fn the_engines_settings_have_defaults() {
     let store = &pipeline.store;
     assert_eq!((&store.folder, store.keep_ended, store.keep_unfinished), (&None, hours(24), hours(168)));
     assert_eq!(store.max_size, ByteSize::mib(16 << 10));
-    let stage = &pipeline.stage[0];
+    let stage = &pipeline.stages[0];
     assert_eq!((stage.checkpoint, stage.isolation), (Checkpoint::Auto, Isolation::Item));
     assert_eq!(stage.retry.deadline, Duration::from_secs(900));
 }
@@ -60,7 +60,7 @@ checkpoint = "never"
     assert_eq!(pipeline.store.folder, Some(PathBuf::from("pipes/state")), "it starts at the folder of the file");
     assert_eq!(pipeline.store.keep_ended, Duration::from_secs(60));
     assert_eq!(pipeline.store.max_size, ByteSize::mib(1 << 20));
-    let stages = &pipeline.stage;
+    let stages = &pipeline.stages;
     assert_eq!((stages[0].checkpoint, stages[0].isolation), (Checkpoint::Always, Isolation::Shared));
     assert_eq!(stages[1].checkpoint, Checkpoint::Never);
     assert_eq!(stages[0].retry.deadline, Duration::from_secs(7_200));

@@ -38,7 +38,7 @@ fn everything_that_can_be_said_is_resolved() {
 
 #[test]
 fn a_stage_has_what_it_says_and_else_what_the_pipeline_says() {
-    let stages = parse(EXAMPLE).unwrap().stage.clone();
+    let stages = parse(EXAMPLE).unwrap().stages.clone();
     assert_eq!(stages[0].module, Module::Builtin("extract".to_owned()));
     assert_eq!(stages[0].config, json!({}));
     assert_eq!(stages[0].retry.attempts.get(), 4);
@@ -89,7 +89,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((pipeline.limits.max_in_flight.get(), pipeline.limits.items_in_flight.get()), (64, 8));
     assert_eq!(pipeline.limits.max_in_flight_bytes, ByteSize::mib(64));
     assert_eq!(pipeline.limits.drain_timeout, Duration::from_secs(30));
-    let stage = &pipeline.stage[0];
+    let stage = &pipeline.stages[0];
     assert_eq!(stage.retry, RetryPolicy::default());
     assert_eq!((stage.limits.memory, stage.limits.output), (ByteSize::mib(64), ByteSize::mib(8)));
     assert_eq!((stage.limits.cpu, stage.limits.wall), (Duration::from_secs(5), Duration::from_secs(120)));
@@ -131,7 +131,7 @@ fn a_model_that_no_stage_can_ask_is_fine() {
 fn numbers_and_dates_of_a_config_become_json() {
     let config = "config = { hex = 0xff, negative = -3, whole = 2.0, at = 2024-05-01T10:00:00Z, on = true }";
     let json = json!({"hex": 255, "negative": -3, "whole": 2.0, "at": "2024-05-01T10:00:00Z", "on": true});
-    assert_eq!(with(config).unwrap().stage[0].config, json);
+    assert_eq!(with(config).unwrap().stages[0].config, json);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_file_is_loaded_and_its_folder_is_where_paths_start() {
     let path = folder.path().join("p.toml");
     std::fs::write(&path, LEAST.replace("builtin:extract", "extract.wasm")).unwrap();
     let pipeline = Pipeline::load(&path).unwrap();
-    assert_eq!(pipeline.stage[0].module, Module::File(folder.path().join("extract.wasm")));
+    assert_eq!(pipeline.stages[0].module, Module::File(folder.path().join("extract.wasm")));
 }
 
 /// The front page must not rot: what it shows as a pipeline is one.

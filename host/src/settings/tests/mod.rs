@@ -7,6 +7,7 @@ mod models;
 mod places;
 mod plan;
 mod robust;
+mod schema;
 mod stages;
 mod syntax;
 

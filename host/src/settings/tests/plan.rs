@@ -181,7 +181,7 @@ fn the_references_example_of_ways_parses() {
     let (head, _) = LEAST.split_once("[[stage]]").unwrap();
     let models = "[models.smart]\ntargets = [{ provider = \"scripted\", script = \"a.toml\" }]\n";
     let pipeline = parse(&format!("{head}{block}{models}")).unwrap();
-    let report = pipeline.stage.len() - 1;
+    let report = pipeline.stages.len() - 1;
     assert_eq!(pipeline.plan.nodes[report].intake, Intake::Gathered);
     assert_eq!(pipeline.plan.nodes[2].next, Target::Stage(report), "over the stage that rescues");
 }
