@@ -4,8 +4,10 @@
 //! adapter.
 //!
 //! - [`app`]: from a pipeline file to a running pipeline
+//! - [`settings`]: the pipeline file, composed of its owners' settings
 //! - [`cli`], [`demo`]: what people type
 
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod settings;

@@ -1,16 +1,16 @@
 //! Which broker, and how it is reached: from the pipeline file, the command line and the environment. The only place that
 //! knows which brokers there are.
 
-use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use gristmill_config::{self as config, Delivery, Fault, Pipeline, Property, SecretRef};
+use gristmill_config::Fault;
+use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::ports::Broker;
-use gristmill_kafka::{Creation, EmbeddedBroker, KafkaBroker, Settings};
+use gristmill_kafka::{self as kafka, EmbeddedBroker, KafkaBroker, Settings};
 
 use super::failure::Failure;
+use crate::settings::Pipeline;
 
 /// Partitions of each topic of the embedded broker, where the file says nothing.
 const EMBEDDED_PARTITIONS: u16 = 1;
@@ -26,7 +26,7 @@ pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
         pipeline.kafka.brokers =
             brokers.parse().with_context(|| format!("the variable {BROKERS} is set")).map_err(Failure::Setup)?;
     }
-    if pipeline.kafka.brokers == config::Brokers::Embedded && pipeline.delivery != Delivery::AtLeastOnce {
+    if pipeline.kafka.brokers == kafka::Brokers::Embedded && pipeline.delivery != DeliveryMode::AtLeastOnce {
         let place = pipeline.place("/delivery");
         let fault = Fault::at(place, "the embedded broker cannot deliver exactly once, and the variable names it");
         return Err(Failure::Config(fault.label(format!("name other brokers by {BROKERS}, or none")).into()));
@@ -48,8 +48,8 @@ impl Brokers {
     /// # Errors
     /// A secret that cannot be read, a property that cannot be set, an embedded broker that cannot be started.
     pub(super) fn of(&self, pipeline: &Pipeline) -> Result<Arc<dyn Broker>, Failure> {
-        let (settings, creation) = (settings(pipeline)?, creation(pipeline));
-        if pipeline.kafka.brokers != config::Brokers::Embedded {
+        let (settings, creation) = (settings(pipeline)?, pipeline.kafka.create_topics);
+        if pipeline.kafka.brokers != kafka::Brokers::Embedded {
             return Ok(Arc::new(KafkaBroker::new(settings, creation)));
         }
         let mut embedded = self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,8 +81,8 @@ pub fn reach(brokers: Option<&str>, pipeline: Option<&Pipeline>) -> Result<Arc<d
     let given = brokers.map(str::parse).transpose().context("--brokers").map_err(Failure::Setup)?;
     let chosen = given.or_else(|| pipeline.map(|pipeline| pipeline.kafka.brokers.clone()));
     match chosen {
-        Some(config::Brokers::Addresses(addresses)) => settings.brokers = addresses,
-        Some(config::Brokers::Embedded) | None => {
+        Some(kafka::Brokers::Addresses(addresses)) => settings.brokers = addresses,
+        Some(kafka::Brokers::Embedded) | None => {
             return Err(Failure::Setup(anyhow::anyhow!(
                 "the embedded broker exists only in the process that runs the pipeline; pass the address it printed, as \
                  --brokers 127.0.0.1:PORT"
@@ -105,49 +105,13 @@ pub fn check(pipeline: &Pipeline) -> Result<(), Failure> {
 /// # Errors
 /// A secret that cannot be read or a property that cannot be set, at its place in the file.
 fn settings(pipeline: &Pipeline) -> Result<Settings, Failure> {
-    let mut properties = BTreeMap::new();
-    for (name, property) in &pipeline.kafka.properties {
-        let value = match property {
-            Property::Plain(value) => value.clone(),
-            Property::Secret(secret) => read_secret(secret)
-                .map_err(|error| {
-                    Fault::at(pipeline.place("/kafka/properties"), format!("the Kafka property {name} has no value"))
-                        .label(format!("{error:#}"))
-                })
-                .map_err(|fault| Failure::Config(fault.into()))?,
-        };
-        properties.insert(name.clone(), value);
-    }
-    let brokers = match &pipeline.kafka.brokers {
-        config::Brokers::Addresses(addresses) => addresses.clone(),
-        config::Brokers::Embedded => String::new(),
-    };
-    let settings = Settings { brokers, properties };
+    let settings = pipeline.kafka.settings().map_err(|error| {
+        let place = pipeline.place(&format!("/kafka/properties/{}", error.property));
+        Failure::Config(Fault::at(place, error.to_string()).label(error.source.to_string()).into())
+    })?;
     settings.check().map_err(|error| {
         let place = pipeline.place("/kafka/properties");
         Failure::Config(Fault::at(place, "these Kafka settings cannot be used").label(error.to_string()).into())
     })?;
     Ok(settings)
-}
-
-/// How missing topics are created.
-fn creation(pipeline: &Pipeline) -> Option<Creation> {
-    let bounded = |number: NonZeroU32| u16::try_from(number.get()).unwrap_or(u16::MAX);
-    pipeline
-        .kafka
-        .create_topics
-        .map(|create| Creation { partitions: bounded(create.partitions), replication: bounded(create.replication) })
-}
-
-fn read_secret(secret: &SecretRef) -> anyhow::Result<String> {
-    match secret {
-        SecretRef::Env(name) => {
-            std::env::var(name).with_context(|| format!("the environment variable {name} cannot be read; set it"))
-        }
-        SecretRef::File(path) => {
-            let text = std::fs::read_to_string(path);
-            let text = text.with_context(|| format!("the file {} cannot be read", path.display()))?;
-            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
-    }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use gristmill_config::{ConfigError, Fault, Pipeline};
+use gristmill_config::{ConfigError, Fault};
+
+use crate::settings::Pipeline;
 
 use super::failure::Failure;
 
@@ -28,9 +30,9 @@ fn conflicts(pipelines: &[&Pipeline]) -> Vec<Fault> {
         }
         let source = &pipeline.source;
         let place = pipeline.place("/source/topic");
-        if let Some(other) = readers.insert((&*source.topic, source.group.as_str()), place.clone()) {
+        if let Some(other) = readers.insert((&*source.topic, pipeline.group()), place.clone()) {
             let message =
-                format!("two pipelines read the topic {:?} with the group {:?}", &*source.topic, source.group);
+                format!("two pipelines read the topic {:?} with the group {:?}", &*source.topic, pipeline.group());
             let label = format!("each would get a part of the events: give this one or {other} another group");
             faults.push(Fault::at(place, message).label(label));
         }

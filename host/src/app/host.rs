@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use futures_util::future::join_all;
-use gristmill_config::Pipeline;
 use gristmill_core::flow::{self, Commands, FlowError, Handle, Status};
 use gristmill_core::ports::{Broker, Observer, Observers, Store};
 use gristmill_llm::Limits;
@@ -23,6 +22,7 @@ use super::pipeline::{self, Wired, Wiring};
 use super::store::{self, Memory};
 use super::supervisor::{self, Ended};
 use super::totals::Totals;
+use crate::settings::Pipeline;
 
 /// What a host is built with, beside its pipelines.
 pub struct HostOptions {
@@ -177,7 +177,7 @@ impl Host {
     /// Takes on a changed file of a pipeline that runs, in place of the one that it runs with. The others continue. A file
     /// that is faulty changes nothing.
     pub async fn reload(self: &Arc<Self>, file: Pipeline) -> Result<Reloaded, Failure> {
-        let name = Arc::clone(&file.name);
+        let name = file.name.shared();
         let (old, version, broker, store, observer) = self.of(&name, |running| {
             let shared = (running.store.clone(), Arc::clone(&running.observer));
             (running.file.clone(), running.version + 1, Arc::clone(&running.broker), shared.0, shared.1)
@@ -246,7 +246,7 @@ impl Host {
     fn run(self: &Arc<Self>, start: Start) {
         let Start { ready, broker, address, wired } = start;
         let Ready { file, loaded, store, totals, observer } = ready;
-        let name = Arc::clone(&file.name);
+        let name = file.name.shared();
         tracing::info!(
             pipeline = %name,
             brokers = address,

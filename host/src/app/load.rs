@@ -1,28 +1,25 @@
 //! From the settings of stages and models to things that run; everything wrong with them is reported at once, in its place.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use gristmill_config::{
-    self as config, Alias, Checkpoint, ConfigError, Fault, Grant, Module, OpenAi, Pipeline, SecretRef, Stage,
-    Structured, Target,
-};
+use gristmill_config::{ConfigError, Fault};
+use gristmill_core::flow::settings::Checkpoint;
 use gristmill_core::flow::{Deployment, Step};
 use gristmill_core::ports::{Model, Observer, Store};
-use gristmill_llm::settings::{self, AliasSettings, KeySource, OpenAiSettings, ScriptedSettings, TargetSettings};
+use gristmill_llm::settings::Settings;
 use gristmill_llm::{Limits, Surroundings};
 use gristmill_wasm::{
-    ConfigFault, Description, Grants, Isolation, LoadError, Reason, Runtime, RuntimeSettings, StageLimits, StageSpec,
-    WasmStage,
+    ConfigFault, Description, LoadError, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::builtin::BUILTIN;
 use super::failure::Failure;
 use super::fingerprint;
+use crate::settings::{Module, Pipeline, StageSettings};
 
 /// The stages and models of a pipeline, ready to run.
 pub struct Loaded {
@@ -70,9 +67,9 @@ fn cache_folder() -> Result<PathBuf, Failure> {
 }
 
 /// What is paid for is worth keeping: automatically that is what a stage with models decides.
-pub(super) fn keeps_outcomes(stage: &Stage) -> bool {
+pub(super) fn keeps_outcomes(stage: &StageSettings) -> bool {
     match stage.checkpoint {
-        Checkpoint::Auto => stage.grants.contains(&Grant::Llm),
+        Checkpoint::Auto => stage.grants.llm,
         Checkpoint::Always => true,
         Checkpoint::Never => false,
     }
@@ -94,7 +91,7 @@ impl Loader<'_> {
                     let digest = Arc::<str>::from(loaded.digest());
                     described.push((loaded.description().clone(), loaded.digest().to_owned()));
                     steps.push(Step {
-                        name: Arc::clone(&stage.name),
+                        name: stage.name.shared(),
                         stage: Arc::new(loaded),
                         checkpoint: keeps_outcomes(stage).then(|| fingerprint::of(&digest, &stage.config)),
                         digest,
@@ -111,17 +108,16 @@ impl Loader<'_> {
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
     fn models(&self, pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
-        if !pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm)) {
+        if !pipeline.stages.iter().any(|stage| stage.grants.llm) {
             return Ok(None);
         }
-        let alias = |(name, alias): (&Arc<str>, &Alias)| (name.to_string(), alias_settings(alias));
-        let models: BTreeMap<String, AliasSettings> = pipeline.models.iter().map(alias).collect();
+        let models = pipeline.models.iter().map(|(name, alias)| (name.to_string(), alias.clone())).collect();
         let surroundings = Surroundings {
             store: self.store.clone(),
             limits: Arc::clone(self.limits),
             observer: Arc::clone(&self.observer),
         };
-        let settings = settings::Settings { models, ..settings::Settings::default() };
+        let settings = Settings { models, ..Settings::default() };
         gristmill_llm::build(settings, surroundings).map(Some).map_err(|error| {
             let fault = Fault::at(pipeline.place("/models"), "the models cannot be used").label(format!("{error:#}"));
             Failure::Config(fault.into())
@@ -148,7 +144,7 @@ fn undeclared_branches(pipeline: &Pipeline, index: usize, description: &Descript
 async fn load_stage(
     runtime: &Runtime,
     pipeline: &Pipeline,
-    stage: &Stage,
+    stage: &StageSettings,
     model: Option<Arc<dyn Model>>,
 ) -> Result<WasmStage, LoadError> {
     let refused = |module: &str, reason| LoadError { stage: stage.name.to_string(), module: module.to_owned(), reason };
@@ -169,24 +165,15 @@ async fn load_stage(
             }
         }
     };
-    let limits = StageLimits {
-        memory: stage.limits.memory.as_usize(),
-        cpu: stage.limits.cpu,
-        wall: stage.limits.wall,
-        output: stage.limits.output.as_usize(),
-    };
     let spec = StageSpec {
-        pipeline: Arc::clone(&pipeline.name),
-        name: Arc::clone(&stage.name),
+        pipeline: pipeline.name.shared(),
+        name: stage.name.shared(),
         module,
         wasm,
         config: stage.config.clone(),
-        grants: Grants { llm: stage.grants.contains(&Grant::Llm) },
-        limits,
-        isolation: match stage.isolation {
-            config::Isolation::Item => Isolation::Item,
-            config::Isolation::Shared => Isolation::Shared,
-        },
+        grants: stage.grants,
+        limits: stage.limits,
+        isolation: stage.isolation,
         model,
     };
     runtime.load(spec).await
@@ -208,35 +195,5 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
         reason => {
             vec![Fault::at(at_module, format!("stage {stage:?}: {module} cannot be used")).label(reason.to_string())]
         }
-    }
-}
-
-fn alias_settings(alias: &Alias) -> AliasSettings {
-    let target = |target: &Target| match target {
-        Target::OpenAi(openai) => TargetSettings::OpenAi(openai_settings(openai)),
-        Target::Scripted { script } => TargetSettings::Scripted(ScriptedSettings { script: script.clone() }),
-    };
-    let concurrent = NonZeroUsize::try_from(alias.max_concurrent).unwrap_or(NonZeroUsize::MIN);
-    AliasSettings { targets: alias.targets.iter().map(target).collect(), max_concurrent: concurrent }
-}
-
-fn openai_settings(openai: &OpenAi) -> OpenAiSettings {
-    OpenAiSettings {
-        base_url: openai.base_url.clone(),
-        key: openai.key.as_ref().map(|key| match key {
-            SecretRef::Env(name) => KeySource::Env(name.clone()),
-            SecretRef::File(path) => KeySource::File(path.clone()),
-        }),
-        timeout: openai.timeout,
-        structured: match openai.structured {
-            Structured::JsonSchema => settings::Structured::JsonSchema,
-            Structured::JsonObjectSchema => settings::Structured::JsonObjectSchema,
-            Structured::JsonObject => settings::Structured::JsonObject,
-            Structured::Prompt => settings::Structured::Prompt,
-        },
-        max_output_tokens: openai.max_output_tokens.map(std::num::NonZeroU32::get),
-        temperature: openai.temperature,
-        allowed_options: openai.options.iter().cloned().collect(),
-        ..OpenAiSettings::new(openai.model.clone())
     }
 }

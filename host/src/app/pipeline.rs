@@ -3,15 +3,16 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use gristmill_config::{self as config, Pipeline};
-use gristmill_core::flow::{self, DeadLetters, Delivery, Limits};
+use gristmill_core::flow::settings::DeliveryMode;
+use gristmill_core::flow::{self, Delivery};
 use gristmill_core::model::Target;
 use gristmill_core::ports::{
-    Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Start, Store, Subscription, Topic,
+    Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Store, Subscription, Topic,
 };
 
 use super::clock;
 use super::failure::Failure;
+use crate::settings::Pipeline;
 
 /// A pipeline that is connected and has joined its group, but takes no event yet.
 pub(super) struct Wired {
@@ -35,30 +36,22 @@ impl Wiring<'_> {
         let guarantee = guarantee(config);
         let Connection { source, outlet } = self.broker.connect(subscription(config, guarantee)).await?;
         let delivery = match (outlet, guarantee) {
-            (Outlet::Transactor(transactor), Guarantee::ExactlyOnce { most, every }) => {
-                Delivery::ExactlyOnce { transactor, most, every }
+            (Outlet::Transactor(transactor), Guarantee::ExactlyOnce { .. }) => {
+                Delivery::ExactlyOnce { transactor, bounds: config.transactions }
             }
             (Outlet::Sink(sink), Guarantee::AtLeastOnce) => Delivery::AtLeastOnce(sink),
             _ => return Err(Failure::Running(anyhow::anyhow!("the broker does not deliver as it was asked to"))),
         };
         let pipeline = flow::Pipeline {
-            name: Arc::clone(&config.name),
+            name: config.name.shared(),
             content_type: config.source.content_type.clone(),
             delivery,
-            output_topic: Arc::clone(&config.sink.topic),
-            dead_letters: DeadLetters {
-                topic: Arc::clone(&config.dead_letter.topic),
-                bounds: config.dead_letter.bounds,
-                connect_headers: config.dead_letter.connect_headers,
-            },
-            order: match config.order {
-                config::Order::None => flow::Order::None,
-                config::Order::Key => flow::Order::Key,
-                config::Order::Partition => flow::Order::Partition,
-            },
+            output_topic: config.sink.topic.shared(),
+            dead_letter: config.dead_letter.clone(),
+            order: config.order,
             store: self.store,
             observer: self.observer,
-            limits: limits(config),
+            limits: config.limits,
             clock: clock::now,
         };
         Ok(Wired { source, pipeline: Arc::new(pipeline) })
@@ -80,18 +73,18 @@ pub(super) async fn check(broker: &dyn Broker, config: &Pipeline) -> Result<Stri
 
 /// All topics that the pipeline reads or writes, each once.
 fn topics(config: &Pipeline) -> Vec<Topic> {
-    let topic = |name: &Arc<str>, role| Topic { name: Arc::clone(name), role };
+    let topic = |name: Arc<str>, role| Topic { name, role };
     let mut topics = vec![
-        topic(&config.source.topic, Role::Source),
-        topic(&config.sink.topic, Role::Sink),
-        topic(&config.dead_letter.topic, Role::DeadLetters),
+        topic(config.source.topic.shared(), Role::Source),
+        topic(config.sink.topic.shared(), Role::Sink),
+        topic(config.dead_letter.topic.shared(), Role::DeadLetters),
     ];
     let targets = config.plan.nodes.iter().flat_map(|node| node.branches.values().chain([&node.next]));
     for target in targets {
         if let Target::Topic(name) = target
             && !topics.iter().any(|known| known.name == *name)
         {
-            topics.push(topic(name, Role::Sink));
+            topics.push(topic(Arc::clone(name), Role::Sink));
         }
     }
     topics
@@ -99,37 +92,22 @@ fn topics(config: &Pipeline) -> Vec<Topic> {
 
 fn guarantee(config: &Pipeline) -> Guarantee {
     match config.delivery {
-        config::Delivery::AtLeastOnce => Guarantee::AtLeastOnce,
-        config::Delivery::ExactlyOnce { most, every } => Guarantee::ExactlyOnce { most: number(most), every },
+        DeliveryMode::AtLeastOnce => Guarantee::AtLeastOnce,
+        DeliveryMode::ExactlyOnce => Guarantee::ExactlyOnce {
+            most: config.transactions.max_jobs.try_into().unwrap_or(NonZeroUsize::MIN),
+            every: config.transactions.max_wait,
+        },
     }
 }
 
 fn subscription(config: &Pipeline, guarantee: Guarantee) -> Subscription {
     Subscription {
-        topic: Arc::clone(&config.source.topic),
-        group: config.source.group.as_str().into(),
-        start: match config.source.start {
-            config::Start::Earliest => Start::Earliest,
-            config::Start::Latest => Start::Latest,
-        },
+        topic: config.source.topic.shared(),
+        group: config.group().into(),
+        start: config.source.start,
         drain_timeout: config.limits.drain_timeout,
         guarantee,
     }
-}
-
-fn limits(config: &Pipeline) -> Limits {
-    let bytes = |size: config::ByteSize| NonZeroUsize::new(size.as_usize()).unwrap_or(NonZeroUsize::MIN);
-    Limits {
-        jobs: number(config.limits.max_in_flight),
-        bytes: bytes(config.limits.max_in_flight_bytes),
-        items_per_job: number(config.limits.items_in_flight),
-        job_bytes: bytes(config.limits.max_job_bytes),
-        drain_timeout: config.limits.drain_timeout,
-    }
-}
-
-fn number(number: std::num::NonZeroU32) -> NonZeroUsize {
-    NonZeroUsize::try_from(number).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Whether a running pipeline can take on this file by a swap of its deployment: everything else in it is as it was.
@@ -141,6 +119,7 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
         && old.dead_letter == new.dead_letter
         && old.limits == new.limits
         && old.delivery == new.delivery
+        && old.transactions == new.transactions
         && old.order == new.order
         && old.store == new.store
 }

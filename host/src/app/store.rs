@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use gristmill_config::{Brokers, Fault, Grant, Pipeline};
+use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::ports::{Observer, Store};
+use gristmill_kafka::Brokers;
 use gristmill_store::{Settings, Sqlite};
 
 use super::clock;
 use super::failure::Failure;
 use super::load::keeps_outcomes;
+use crate::settings::Pipeline;
 
 /// How long jobs are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub(super) async fn open(
     memory: Memory,
     observer: Arc<dyn Observer>,
 ) -> Result<Option<Arc<dyn Store>>, Failure> {
-    let pays = pipeline.stages.iter().any(|stage| stage.grants.contains(&Grant::Llm));
+    let pays = pipeline.stages.iter().any(|stage| stage.grants.llm);
     let keeps = pays || pipeline.stages.iter().any(keeps_outcomes);
     if !keeps || memory == Memory::ThisProcess || pipeline.kafka.brokers == Brokers::Embedded {
         return Ok(None);
@@ -43,12 +45,7 @@ pub(super) async fn open(
         Some(folder) => folder.clone(),
         None => state_folder()?,
     };
-    let settings = Settings {
-        keep_ended: pipeline.store.keep_ended,
-        keep_unfinished: pipeline.store.keep_unfinished,
-        max_size: pipeline.store.max_size.as_usize() as u64,
-        ..Settings::new(folder, &pipeline.name, Arc::new(clock::now))
-    };
+    let settings = Settings::of(&pipeline.store, folder, &pipeline.name, Arc::new(clock::now));
     let opened =
         tokio::task::spawn_blocking(move || Sqlite::open(settings)).await.context("opening the state store")?;
     match opened {

@@ -82,6 +82,16 @@ pub enum Command {
     ///   gristmill check /etc/gristmill/pipelines
     #[command(verbatim_doc_comment)]
     Check(Check),
+    /// Print the JSON Schema of pipeline files
+    ///
+    /// For editors that complete and check TOML by a schema, and for tools that write pipeline files. Durations and sizes
+    /// are checked fully by `gristmill check` only.
+    ///
+    /// Example, for editors that read a `#:schema` line at the head of a file:
+    ///   gristmill schema > gristmill.schema.json
+    ///   #:schema ./gristmill.schema.json
+    #[command(verbatim_doc_comment)]
+    Schema,
     /// Show a pipeline at work, with nothing installed
     ///
     /// Starts a broker in memory and a pipeline of the standard stages, sends it a few documents, and shows what becomes

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::Check;
 use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
-use gristmill_config::Module;
+use crate::settings::Module;
 
 /// Loads everything that pipelines name and says what it found.
 #[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]

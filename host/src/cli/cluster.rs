@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill_config::Pipeline;
+use crate::settings::Pipeline;
 use gristmill_core::ports::Broker;
 
 use super::args;
@@ -20,6 +20,6 @@ impl Cluster {
     pub(super) fn reach(cluster: &args::Cluster) -> Result<Self, Failure> {
         let pipeline = cluster.pipeline.as_deref().map(Pipeline::load).transpose()?;
         let broker = app::reach(cluster.brokers.as_deref(), pipeline.as_ref())?;
-        Ok(Self { broker, group: pipeline.map(|pipeline| pipeline.source.group) })
+        Ok(Self { broker, group: pipeline.map(|pipeline| pipeline.group().to_owned()) })
     }
 }

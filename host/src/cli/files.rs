@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::app::{self, Failure};
-use gristmill_config::{ConfigError, Pipeline, Target};
+use gristmill_config::ConfigError;
+use gristmill_llm::settings::TargetSettings;
+
+use crate::settings::Pipeline;
 
 /// Reads all pipelines that the paths name: files as they are, of a folder all that end in `.toml`, by name. What a
 /// pipeline names as the script of a model is none, where only its folder was named.
@@ -43,8 +46,8 @@ fn read(
 /// The real paths of what answers in the place of models.
 fn scripts(pipeline: &Pipeline) -> impl Iterator<Item = PathBuf> {
     pipeline.models.values().flat_map(|alias| &alias.targets).filter_map(|target| match target {
-        Target::Scripted { script } => script.canonicalize().ok(),
-        Target::OpenAi(_) => None,
+        TargetSettings::Scripted(scripted) => scripted.script.canonicalize().ok(),
+        TargetSettings::OpenAi(_) => None,
     })
 }
 

@@ -6,6 +6,7 @@ mod cluster;
 mod dlq;
 mod files;
 mod run;
+mod schema;
 mod send;
 mod show;
 mod tail;
@@ -35,7 +36,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
     };
     let level = match &line.command {
         Command::Run(_) => Level::INFO,
-        Command::Check(_) | Command::Demo(_) | Command::Send(_) | Command::Tail(_) | Command::Dlq(_) => Level::ERROR,
+        Command::Check(_) | Command::Demo(_) | Command::Send(_) | Command::Tail(_) | Command::Dlq(_) | Command::Schema => Level::ERROR,
     };
     let done = match telemetry::start(form, level) {
         Err(error) => Err(Failure::Setup(error)),
@@ -46,6 +47,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
             Command::Send(send) => send::send(&send).await,
             Command::Tail(tail) => tail::tail(&tail).await,
             Command::Dlq(command) => dlq::run(&command).await,
+            Command::Schema => schema::print(),
         },
     };
     match done {

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Failure, Host, HostOptions, Memory};
 use example::Example;
-use gristmill_config::{Brokers, Pipeline};
+use crate::settings::Pipeline;
 use gristmill_core::ports::Observer;
+use gristmill_kafka::Brokers;
 use watch::Watch;
 
 /// How the demo is run.
@@ -62,10 +63,10 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let host = built.start().await?;
     let broker = host.broker(&pipeline.name)?;
 
-    let records = example.records(&pipeline.source.topic);
+    let records = example.records(&pipeline.source.topic.shared());
     let documents = records.len();
     let groups = records.into_iter().map(|record| vec![record]).collect();
-    broker.write(groups, Some(&pipeline.source.group), &|_| {}).await.map_err(anyhow::Error::new)?;
+    broker.write(groups, Some(pipeline.group()), &|_| {}).await.map_err(anyhow::Error::new)?;
     tokio::select! {
         () = watch.ended(documents) => {}
         () = shutdown.cancelled() => {}

@@ -1,16 +1,16 @@
 //! Which model answers in the demo: one of the user's if there is one, else prepared answers.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use gristmill_config::{OpenAi, SecretRef, Structured, Target};
+use gristmill_core::settings::SecretRef;
+use gristmill_llm::settings::{OpenAiSettings, TargetSettings};
 
 /// The choice, and why.
 pub(super) struct Choice {
     /// `None` keeps the prepared answers of the example.
-    pub(super) target: Option<Target>,
+    pub(super) target: Option<TargetSettings>,
     /// One line for people.
     pub(super) why: String,
 }
@@ -59,16 +59,12 @@ pub(super) async fn choose() -> Choice {
     }
 }
 
-fn target(model: &str, base_url: &str, with_key: bool) -> Target {
-    Target::OpenAi(OpenAi {
-        model: model.into(),
+fn target(model: &str, base_url: &str, with_key: bool) -> TargetSettings {
+    TargetSettings::OpenAi(OpenAiSettings {
         base_url: base_url.into(),
         key: with_key.then(|| SecretRef::Env("OPENAI_API_KEY".into())),
         timeout: Duration::from_secs(120),
-        structured: Structured::JsonSchema,
-        max_output_tokens: None,
-        temperature: None,
-        options: BTreeSet::new(),
+        ..OpenAiSettings::new(model)
     })
 }
 

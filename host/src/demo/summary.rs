@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::watch::Counts;
-use gristmill_config::Pipeline;
+use crate::settings::Pipeline;
 
 /// What was counted.
 #[derive(Debug, Default)]

@@ -1,13 +1,13 @@
-//! The text of a pipeline file and the places in it that messages point at.
+//! The text of a configuration file and the places in it that messages point at.
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
-/// A pipeline file as messages show it: secrets that stand in it are starred out.
+/// A file as messages show it: secrets that stand in it are starred out.
 pub(super) struct Document {
     path: PathBuf,
     text: String,
@@ -29,10 +29,29 @@ impl Document {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
+    /// Where a key of the table at a JSON Pointer stands; `None` if there is no such key.
+    fn find_key(&self, pointer: &str, key: &str) -> Option<Range<usize>> {
+        let (root, _) = DeTable::parse_recoverable(&self.text);
+        let mut table = root.get_ref();
+        let mut array: Option<&DeArray<'_>> = None;
+        for token in tokens(pointer) {
+            let child = match array {
+                Some(elements) => elements.get(token.parse::<usize>().ok()?)?,
+                None => table.get(token.as_str())?,
+            };
+            match child.get_ref() {
+                DeValue::Table(inner) => (table, array) = (inner, None),
+                DeValue::Array(elements) => array = Some(elements),
+                _ => return None,
+            }
+        }
+        table.get_key_value(key).map(|(key, _)| key.span())
+    }
+
     /// Where the value at a JSON Pointer stands, or the nearest thing around it; `None` for the file itself.
     fn find(&self, pointer: &str) -> Option<Range<usize>> {
         let (root, _) = DeTable::parse_recoverable(&self.text);
-        let mut tokens = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
+        let mut tokens = tokens(pointer);
         let mut value = root.get_ref().get(tokens.next()?.as_str())?;
         for token in tokens {
             let child = match value.get_ref() {
@@ -55,6 +74,16 @@ impl fmt::Debug for Document {
     }
 }
 
+/// The tokens of a JSON Pointer.
+pub(super) fn tokens(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
+}
+
+/// The JSON Pointer of a member of what a pointer names.
+pub(super) fn member(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 /// A TOML string literal with the same quotes and line breaks, and stars for the rest.
 fn starred(literal: &str) -> String {
     let quotes = if literal.starts_with("\"\"\"") || literal.starts_with("'''") { 3 } else { 1 };
@@ -70,7 +99,7 @@ fn starred(literal: &str) -> String {
     stars
 }
 
-/// A place in a pipeline file, or the file as a whole. Shown as `pipeline.toml:17:11`; cheap to clone.
+/// A place in a configuration file, or the file as a whole. Shown as `pipeline.toml:17:11`; cheap to clone.
 #[derive(Clone)]
 pub struct Place {
     document: Arc<Document>,
@@ -104,6 +133,14 @@ impl Place {
 
     pub(super) fn of_pointer(document: &Arc<Document>, pointer: &str) -> Self {
         Self { document: Arc::clone(document), span: document.find(pointer) }
+    }
+
+    /// The key itself of a member, or the table if there is no such key.
+    pub(super) fn of_key(document: &Arc<Document>, pointer: &str, key: &str) -> Self {
+        match document.find_key(pointer, key) {
+            Some(span) => Self { document: Arc::clone(document), span: Some(span) },
+            None => Self::of_pointer(document, pointer),
+        }
     }
 
     /// The file, as it was named when it was loaded.

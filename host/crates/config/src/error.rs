@@ -1,4 +1,4 @@
-//! What is wrong with a pipeline file, shown the way a compiler shows it.
+//! What is wrong with a configuration file, shown the way a compiler shows it.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl Fault {
         Self { place, message: message.into(), label: String::new() }
     }
 
-    /// Adds the way out, shown at the caret.
+    /// Adds how to fix it, shown at the caret.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
@@ -41,7 +41,7 @@ impl Fault {
         &self.place
     }
 
-    /// What it is, without place and way out.
+    /// What it is, without place and label.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -101,7 +101,7 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Everything that is wrong with a pipeline file, or with several; at least one fault, in the order of the file.
+/// Everything that is wrong with a file, or with several; at least one fault, in the order of the file.
 #[derive(Debug, Clone)]
 pub struct ConfigError {
     faults: Vec<Fault>,
@@ -116,7 +116,7 @@ impl ConfigError {
         if faults.is_empty() { Ok(()) } else { Err(Self::of(faults)) }
     }
 
-    /// The error of these faults, of which there is at least one.
+    /// The error of these faults, at least one.
     pub(super) fn of(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| fault.place.offset());
         Self { faults }

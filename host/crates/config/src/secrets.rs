@@ -1,21 +1,20 @@
-//! Finds secrets that stand in a pipeline file although they should not, so that no message shows them.
+//! Finds secrets that stand in a file although they should not, so that no message shows them.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Parts of names whose values are secret. A name that is starred out without need does no harm.
+/// Parts of names whose values are secret. A value starred out without need does no harm.
 const SECRET_NAMES: [&str; 6] = ["password", "secret", "token", "jaas", "pem", "oauthbearer.config"];
 
-/// The spans of string values that are, or may be, secrets: keys of models, passwords of Kafka, and what stands before
-/// the "@" of an address.
-pub(super) fn secrets(root: &DeTable<'_>) -> Vec<Range<usize>> {
+/// The spans of string values in these tables that are, or may be, secrets: keys, passwords, and addresses with something
+/// before an "@".
+pub(super) fn secrets(root: &DeTable<'_>, tables: &[String]) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
-    for (section, value) in root {
-        match section.get_ref().as_ref() {
-            "models" | "kafka" => collect("", value, &mut spans),
-            _ => {}
+    for (key, value) in root {
+        if tables.iter().any(|table| *table == *key.get_ref()) {
+            collect("", value, &mut spans);
         }
     }
     spans

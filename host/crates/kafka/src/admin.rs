@@ -3,6 +3,8 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::RDKafkaLogLevel;
@@ -20,11 +22,14 @@ const LONGEST: Duration = Duration::from_secs(10);
 const REQUEST: Duration = Duration::from_secs(1);
 
 /// How missing topics are created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Creation {
     /// Partitions of each.
+    #[schemars(range(min = 1, max = 10_000), extend("x-add" = "partitions = 6, say"))]
     pub partitions: u16,
     /// Replicas of each partition; at most the number of brokers.
+    #[schemars(range(min = 1, max = 100), extend("x-add" = "replication = 3, or 1 on one broker"))]
     pub replication: u16,
 }
 

@@ -13,6 +13,7 @@ mod admin;
 mod assignment;
 mod backlog;
 mod broker;
+mod cluster;
 mod commit;
 mod embedded;
 mod fence;
@@ -40,6 +41,7 @@ mod transactor_tests;
 
 pub use admin::{CheckError, Creation, TopicFault, check_topics};
 pub use broker::KafkaBroker;
+pub use cluster::{BadBrokers, Brokers, Cluster, NoValue, Properties, Property};
 pub use embedded::EmbeddedBroker;
 pub use guard::{Full, Unread, unread};
 pub use send::{SendError, SendFault, send};

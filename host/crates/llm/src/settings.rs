@@ -1,13 +1,17 @@
-//! What the operator decided about models: plain data, made by `app` from the configuration file.
+//! What the operator decides about models.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use gristmill_core::settings::{Span, span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+pub use gristmill_core::settings::SecretRef as KeySource;
 
 /// The address of OpenAI itself: the base URL where a target names none.
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -37,11 +41,18 @@ impl Default for Settings {
 }
 
 /// One alias.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AliasSettings {
-    /// At least one. The first answers; each further one stands in while those before it are busy or away.
+    /// In order: the next stands in when those before it are limited, unreachable or too slow.
+    #[schemars(length(min = 1), extend(
+        "x-add" = r#"targets = [{ provider = "openai", model = "…", key = { env = "…" } }]"#,
+        "x-form" = r#"for example [{ provider = "openai", model = "…" }]"#
+    ))]
     pub targets: Vec<TargetSettings>,
-    /// Calls under way at once, over all targets.
+    /// Calls of this alias at a time, in this process.
+    #[serde(default = "default_max_concurrent")]
+    #[schemars(range(max = 1_000))]
     pub max_concurrent: NonZeroUsize,
 }
 
@@ -53,8 +64,13 @@ impl AliasSettings {
     }
 }
 
+fn default_max_concurrent() -> NonZeroUsize {
+    DEFAULT_MAX_CONCURRENT
+}
+
 /// Who answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "provider", rename_all = "lowercase")]
 #[allow(
     clippy::large_enum_variant,
     reason = "a handful are made at the start; how large depends on features of serde_json"
@@ -67,31 +83,78 @@ pub enum TargetSettings {
 }
 
 /// A server that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, llama.cpp and many others.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct OpenAiSettings {
     /// The server's name of the model.
+    #[schemars(length(min = 1), extend("x-add" = "model = \"…\", the model's name at the provider"))]
     pub model: String,
-    /// An http or https address to which "/chat/completions" is added; no user, password or fragment in it.
+    /// `http` or `https`, no query, no user; `/chat/completions` is added.
+    #[serde(default = "default_base_url", deserialize_with = "base_url")]
+    #[schemars(extend("allOf" = [
+        {
+            "pattern": "^(?!https?://[^/]*@)",
+            "x-fault": "has a user name or password in it",
+            "x-form": "take it out: keys are given as key = { env = \"NAME\" }"
+        },
+        {
+            "pattern": "^https?://[^/?#\\s][^?#\\s]*$",
+            "x-fault": "is not the address of an API",
+            "x-form": "for example \"https://api.openai.com/v1\", without a query"
+        }
+    ]))]
     pub base_url: String,
-    /// `None` sends no key, as local servers want it.
+    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at the start. Without it no key is
+    /// sent, as local servers want it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeySource>,
-    /// Bound of one call, from connecting to the last byte; a request may ask for less.
+    /// Of one request, to the last byte; never beyond what the stage's `wall` has left.
+    #[serde(default = "default_timeout", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub timeout: Duration,
-    /// How the server is told what form the answer must have.
+    /// How JSON is asked for.
+    #[serde(default)]
     pub structured: Structured,
     /// What the server calls the bound of the answer. `None` goes by the address: OpenAI's and Azure's own servers get
     /// `max_completion_tokens`, all others `max_tokens`.
+    #[serde(skip)]
     pub output_limit: Option<OutputLimit>,
-    /// The most tokens of an answer: what a request gets that names no number, and the most that one may name.
+    /// For requests that name none, and the most that one may name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub max_output_tokens: Option<u32>,
     /// For requests that name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 2.0))]
     pub temperature: Option<f64>,
     /// Extra fields of each request.
+    #[serde(skip)]
     pub options: Map<String, Value>,
-    /// Names of extra fields that a stage may set; they go before `options`.
+    /// Names of further fields of the request that a stage may set; not those that Gristmill sets itself (`model`,
+    /// `messages`, `stream`, `n`, …).
+    #[serde(default, rename = "options")]
+    #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["reasoning_effort"]"#))]
     pub allowed_options: Vec<String>,
     /// The largest body of an answer, in bytes.
+    #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
+}
+
+fn default_base_url() -> String {
+    OPENAI_BASE_URL.to_owned()
+}
+
+/// Without a slash at the end: a path is added.
+fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(String::deserialize(deserializer)?.trim_end_matches('/').to_owned())
+}
+
+fn default_timeout() -> Duration {
+    DEFAULT_TIMEOUT
+}
+
+fn default_max_answer_bytes() -> usize {
+    DEFAULT_MAX_ANSWER_BYTES
 }
 
 impl OpenAiSettings {
@@ -115,32 +178,18 @@ impl OpenAiSettings {
 }
 
 /// Prepared answers, for demonstrations and tests.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ScriptedSettings {
-    /// The TOML file of rules; the [`script`](super::script) module shows its form.
+    /// The path of a TOML file of rules.
+    #[schemars(length(min = 1), extend("x-path" = true, "x-add" = "script = \"answers.toml\""))]
     pub script: PathBuf,
 }
 
-/// Where a key is read from, once, when the host starts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum KeySource {
-    /// An environment variable.
-    Env(String),
-    /// A file that holds nothing else.
-    File(PathBuf),
-}
-
-impl fmt::Display for KeySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Env(name) => write!(f, "the environment variable {name}"),
-            Self::File(path) => write!(f, "the file {}", path.display()),
-        }
-    }
-}
-
 /// How a server is told to answer in JSON. Whatever it is, the answer is checked here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline, extend("x-noun" = "structured form"))]
 pub enum Structured {
     /// `response_format = {"type": "json_schema", …}`: OpenAI, vLLM, Ollama.
     #[default]

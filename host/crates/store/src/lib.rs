@@ -19,5 +19,5 @@ mod sqlite;
 mod tests;
 mod writer;
 
-pub use settings::Settings;
+pub use settings::{Settings, StoreSettings};
 pub use sqlite::Sqlite;

@@ -1,15 +1,40 @@
 //! What a stage may call: every import of a component must be free for all, or granted in the pipeline file.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::error::Reason;
 
-/// The grants of one stage.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a stage can be allowed to reach. The list is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "grant"))]
+pub enum Grant {
+    /// Language models. Then `[models]` must have an alias.
+    Llm,
+}
+
+/// The grants of one stage, written as a list of [`Grant`]s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "Vec<Grant>", into = "Vec<Grant>")]
+#[schemars(inline, with = "Vec<Grant>", extend("x-form" = r#"for example grants = ["llm"]"#))]
 pub struct Grants {
     /// It may ask language models.
     pub llm: bool,
+}
+
+impl From<Vec<Grant>> for Grants {
+    fn from(grants: Vec<Grant>) -> Self {
+        Self { llm: grants.contains(&Grant::Llm) }
+    }
+}
+
+impl From<Grants> for Vec<Grant> {
+    fn from(grants: Grants) -> Self {
+        if grants.llm { vec![Grant::Llm] } else { Vec::new() }
+    }
 }
 
 /// The version of the contract served here. Components built against an earlier patch of it fit too.

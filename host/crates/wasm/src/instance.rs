@@ -39,7 +39,7 @@ impl Instance {
         state.begin(call);
         let printed = state.printed.clone();
         // Twice the output, so that a moderate excess is named as such by the host instead of ending in a trap here.
-        let output = state.surroundings.limits.output;
+        let output = state.surroundings.limits.output.as_usize();
         self.store.set_hostcall_fuel(output.saturating_mul(2).saturating_add(1 << 20));
         self.store.set_epoch_deadline(1);
         printed

@@ -17,7 +17,7 @@ mod stage;
 mod state;
 
 pub use error::{ConfigFault, LoadError, Reason};
-pub use grants::Grants;
+pub use grants::{Grant, Grants};
 pub use limits::{Isolation, StageLimits};
 pub use runtime::{Runtime, RuntimeSettings, StageSpec};
 pub use stage::{Description, WasmStage};

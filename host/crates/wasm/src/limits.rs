@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use gristmill_core::settings::{ByteSize, Span, span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
 /// Which calls of a stage may run in one instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "isolation"))]
 pub enum Isolation {
     /// None: each gets a fresh one, which is thrown away whatever happens.
     #[default]
@@ -15,22 +20,34 @@ pub enum Isolation {
 }
 
 /// The bounds of one call of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct StageLimits {
-    /// Bytes of all its memories and tables together.
-    pub memory: usize,
-    /// Time it computes, without the time it waits for the host. Counted in ticks of 10 ms.
+    /// All memories and tables of the instance together.
+    #[schemars(extend("x-min" = "1MiB", "x-max" = "1GiB"))]
+    pub memory: ByteSize,
+    /// Computing, without waiting for the host; in ticks of 10 ms.
+    #[serde(with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "10ms", "x-max" = "10m"))]
     pub cpu: Duration,
-    /// Time from the start of the call to its end, waiting included.
+    /// From begin to end, waiting for models included; not waiting for a free instance.
+    #[serde(with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "10ms", "x-max" = "1h"))]
     pub wall: Duration,
-    /// Bytes of all it emits.
-    pub output: usize,
+    /// All that it emits.
+    #[schemars(extend("x-min" = "1KiB", "x-max" = "256MiB"))]
+    pub output: ByteSize,
 }
 
 impl Default for StageLimits {
     /// 64 MiB, 5 s, 2 min, 8 MiB.
     fn default() -> Self {
-        Self { memory: 64 << 20, cpu: Duration::from_secs(5), wall: Duration::from_secs(120), output: 8 << 20 }
+        Self {
+            memory: ByteSize::mib(64),
+            cpu: Duration::from_secs(5),
+            wall: Duration::from_secs(120),
+            output: ByteSize::mib(8),
+        }
     }
 }
 

@@ -200,7 +200,7 @@ impl Stage for WasmStage {
         let answer = self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
         let outcome = answer.map(convert::outcome).map_err(convert::stage_error)?;
         if let Outcome::Emit(outputs) = &outcome {
-            check_outputs(outputs, &self.description, self.surroundings.limits.output)?;
+            check_outputs(outputs, &self.description, self.surroundings.limits.output.as_usize())?;
         }
         Ok(outcome)
     }

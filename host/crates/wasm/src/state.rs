@@ -66,7 +66,7 @@ impl CallState {
             surroundings,
             current: None,
             deadline: Instant::now(),
-            memory: MemoryLimiter::new(limits.memory),
+            memory: MemoryLimiter::new(limits.memory.as_usize()),
             cpu: CpuBudget::new(limits.cpu),
             printed,
             logged: 0,

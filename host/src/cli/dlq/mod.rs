@@ -17,7 +17,7 @@ use args::Target;
 use letter::{Entry, Letter, Place};
 
 use crate::app::{self, Failure};
-use gristmill_config::Pipeline;
+use crate::settings::Pipeline;
 use gristmill_core::ports::{Broker, Browse, From, Records, Until};
 
 /// Does what was asked.
@@ -53,7 +53,7 @@ impl Desk {
 
     /// All records of the topic, from its start to its end.
     async fn records(&self) -> anyhow::Result<Box<dyn Records>> {
-        let topic = Arc::clone(&self.pipeline.dead_letter.topic);
+        let topic = self.pipeline.dead_letter.topic.shared();
         self.broker.browse(Browse { topic, from: From::Start, until: Until::End }).await
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::args::Replay;
@@ -47,8 +46,8 @@ pub(super) async fn replay(args: &Replay) -> Result<(), Failure> {
         return print(&text);
     }
     let replaying = Replaying {
-        source: Arc::clone(source),
-        letters: Arc::clone(&desk.pipeline.dead_letter.topic),
+        source: source.shared(),
+        letters: desk.pipeline.dead_letter.topic.shared(),
         from_stage: args.from_stage.clone(),
         now: moment::milliseconds(now),
     };
@@ -102,7 +101,7 @@ async fn write_all(desk: &Desk, replaying: &Replaying, chosen: &Chosen) -> Resul
 /// Writes events and marks, each event with its own or not at all.
 async fn write(desk: &Desk, batch: Vec<Group>) -> Result<usize, Failure> {
     let count = batch.len();
-    let group = Some(desk.pipeline.source.group.as_str());
+    let group = Some(desk.pipeline.group());
     desk.broker.write(batch, group, &|_| {}).await.map_err(|error| {
         anyhow::Error::new(error).context("not all events could be replayed; run it again for the rest")
     })?;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Plan, RetryPolicy};
+use super::settings::RetryPolicy;
+use crate::model::Plan;
 use crate::ports::{Model, Stage};
 
 /// One version of a pipeline's plan and stages. Each job keeps the one that it began with.

@@ -106,10 +106,10 @@ fn first_item(context: &JobContext<'_>) -> Result<Item, Failure> {
 async fn through_stages(context: &JobContext<'_>, item: Item) -> Result<Disposition, FlowError> {
     let limits = &context.pipeline.limits;
     let plan = Arc::clone(&context.deployment.plan);
-    let mut job = Job::start(context.origin.job.clone(), plan, item, limits.job_bytes.get());
+    let mut job = Job::start(context.origin.job.clone(), plan, item, limits.max_job_bytes.as_usize());
     let mut running = FuturesUnordered::new();
     loop {
-        while running.len() < limits.items_per_job.get() {
+        while running.len() < limits.items_in_flight.get() as usize {
             let Some(task) = job.next_task() else { break };
             running.push(context.run(task));
         }

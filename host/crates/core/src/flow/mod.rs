@@ -19,6 +19,8 @@ mod patience;
 mod pipeline;
 mod records;
 mod replay;
+mod retry;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -38,7 +40,7 @@ pub use deployment::{Deployment, Fingerprint, Step};
 pub use error::FlowError;
 pub use handle::{Commands, Handle, Intake, NotRunning, PartitionStatus, Status};
 pub use observed::ObservedStore;
-pub use pipeline::{DeadLetters, Delivery, Limits, Order, Pipeline};
+pub use pipeline::{Delivery, Pipeline};
 pub use records::is_ours;
 use timer::sleep_until;
 use worker::{Wakeup, Worker};

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::pipeline::Order;
+use super::settings::Order;
 use crate::model::{Event, Generation, Partition};
 
 /// The jobs of one sequence run one after the other. Sequences of different assignments have nothing to do with each other.

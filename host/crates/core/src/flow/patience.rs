@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::error::FlowError;
+use super::settings::RetryPolicy;
 use super::throttle::Throttle;
-use crate::model::{JobId, RetryPolicy};
+use crate::model::JobId;
 use crate::ports::{PauseReason, StoreError};
 
 /// How long a store that does not answer is left alone: 0.5 s at first, doubling up to 30 s, without end.

@@ -100,7 +100,7 @@ impl DeadLetter<'_> {
         add(names::FIRST_ATTEMPT, self.first_attempt.0.to_string());
         add(names::LAST_ATTEMPT, self.last_attempt.0.to_string());
         add(names::REPLAYS, origin.replays.to_string());
-        if pipeline.dead_letters.connect_headers {
+        if pipeline.dead_letter.connect_headers {
             let mut connect = |name: &str, value: String| add(&format!("{CONNECT}{name}"), value);
             connect("topic", place.partition.topic.to_string());
             connect("partition", place.partition.index.to_string());
@@ -111,7 +111,7 @@ impl DeadLetter<'_> {
             connect("exception.message", error.to_owned());
         }
         Record {
-            topic: Arc::clone(&pipeline.dead_letters.topic),
+            topic: pipeline.dead_letter.topic.shared(),
             key: event.key.clone(),
             payload: event.payload.clone(),
             headers,

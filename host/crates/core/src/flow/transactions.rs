@@ -1,6 +1,5 @@
 //! Exactly-once: outputs and offsets in one transaction at a time, of all partitions together.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::error::FlowError;
 use super::outbox::Taken;
 use super::partitions::Partitions;
 use super::pipeline::{Delivery, Pipeline};
+use super::settings::Transactions as Bounds;
 use crate::model::{Generation, Partition};
 use crate::ports::{Batch, Settlement, TransactionError, Transactor};
 
@@ -21,7 +21,7 @@ const AFTER_ABORT: Duration = Duration::from_millis(200);
 /// The transaction that runs, and when the next one is due. Of a pipeline without transactions none ever is.
 #[derive(Default)]
 pub(super) struct Transactions {
-    by: Option<(Arc<dyn Transactor>, NonZeroUsize, Duration)>,
+    by: Option<(Arc<dyn Transactor>, Bounds)>,
     running: Option<JoinHandle<Result<(), TransactionError>>>,
     /// What it took, in the order of its records.
     taken: Vec<(Partition, Generation, Taken)>,
@@ -48,8 +48,8 @@ impl Transactions {
     pub(super) fn new(delivery: &Delivery) -> Self {
         match delivery {
             Delivery::AtLeastOnce(_) => Self::default(),
-            Delivery::ExactlyOnce { transactor, most, every } => {
-                Self { by: Some((Arc::clone(transactor), *most, *every)), ..Self::default() }
+            Delivery::ExactlyOnce { transactor, bounds } => {
+                Self { by: Some((Arc::clone(transactor), *bounds)), ..Self::default() }
             }
         }
     }
@@ -65,14 +65,14 @@ impl Transactions {
 
     /// When the next transaction is to be begun; `None` while one runs or nothing is ready.
     pub(super) fn due(&self, partitions: &Partitions, haste: Haste) -> Option<Instant> {
-        let (_, most, every) = self.by.as_ref()?;
+        let (_, bounds) = self.by.as_ref()?;
         let since = self.ready_since?;
         let ready = ready(partitions);
         if self.is_running() || ready == 0 {
             return None;
         }
-        let hurry = ready >= most.get() || haste == Haste::AtOnce;
-        let due = if hurry { since } else { since + *every };
+        let hurry = ready >= bounds.max_jobs.get() as usize || haste == Haste::AtOnce;
+        let due = if hurry { since } else { since + bounds.max_wait };
         Some(self.not_before.map_or(due, |not_before| not_before.max(due)))
     }
 

@@ -80,7 +80,7 @@ impl Worker {
             jobs: Jobs::default(),
             queues: OrderQueues::new(pipeline.order),
             transactions: Transactions::new(&pipeline.delivery),
-            dead_letters: DeadLetterRate::new(pipeline.dead_letters.bounds),
+            dead_letters: DeadLetterRate::new(pipeline.limits.dead_letter_bounds()),
             held: Held::default(),
             reported: Queues::default(),
             deployment,
@@ -91,7 +91,8 @@ impl Worker {
     /// Events only while there is room and nothing asked for a pause.
     pub(super) fn demand(&self) -> Demand {
         let limits = &self.pipeline.limits;
-        let full = self.held.jobs >= limits.jobs.get() || self.held.bytes >= limits.bytes.get();
+        let full = self.held.jobs >= limits.max_in_flight.get() as usize
+            || self.held.bytes >= limits.max_in_flight_bytes.as_usize();
         match full || self.intake != Intake::Open || self.throttle.is_paused() {
             true => Demand::ControlOnly,
             false => Demand::Everything,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Record, Sink, Source, Transactor};
 use crate::model::Event;
@@ -56,12 +58,15 @@ pub struct Subscription {
 }
 
 /// Where a group begins that has settled nothing yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "start"))]
 pub enum Start {
-    /// At the oldest record there is.
+    /// At the oldest record.
     #[default]
     Earliest,
-    /// At the next record to come.
+    /// At what arrives from now on. The place is committed immediately: what arrives before the first event is settled
+    /// is not lost in a crash.
     Latest,
 }
 

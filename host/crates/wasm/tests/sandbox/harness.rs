@@ -154,7 +154,7 @@ impl Sandbox {
         let settings = RuntimeSettings {
             cache: self.cache.path().join("stages"),
             instances: self.instances.try_into().unwrap(),
-            largest_memory: self.limits.memory,
+            largest_memory: self.limits.memory.as_usize(),
             shutdown: CancellationToken::new(),
         };
         Arc::new(Runtime::new(settings).unwrap())

@@ -2,9 +2,10 @@
 
 use super::play::{Arrive, Assign, Play, Revoke, Stop, Wait};
 use super::seconds;
-use crate::flow::{FlowError, Order};
+use crate::flow::FlowError;
+use crate::flow::settings::Order;
 
-fn play(most: usize, aborts: u32) -> Play {
+fn play(most: u32, aborts: u32) -> Play {
     Play { transactions: Some((most, aborts)), ..Play::default() }
 }
 

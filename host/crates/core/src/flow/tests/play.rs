@@ -11,13 +11,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::world::{MemoryStore, NotingSink, NotingTransactor, Obedient};
-use crate::flow::{
-    DeadLetters, Delivery, Deployment, Fingerprint, FlowError, Handle, Limits, Order, Pipeline, Step, run,
-};
-use crate::model::{
-    DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, RetryPolicy, Timestamp,
-};
+use crate::flow::settings::{DeadLetter, Limits, Order, RetryPolicy, Transactions};
+use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, run};
+use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
 use crate::ports::{Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store};
+use crate::settings::TopicName;
 
 /// One line of a history.
 #[derive(Debug, Clone)]
@@ -205,7 +203,7 @@ impl Observer for Watching {
 /// What a test sets up before it plays a history.
 pub(super) struct Play {
     pub(super) stages: usize,
-    pub(super) jobs: usize,
+    pub(super) jobs: u32,
     pub(super) broken_topics: Vec<&'static str>,
     pub(super) sink_latency: Duration,
     pub(super) log_calls: bool,
@@ -215,7 +213,7 @@ pub(super) struct Play {
     pub(super) retry: RetryPolicy,
     pub(super) dead_letters: DeadLetterBounds,
     /// Transactions of so many jobs or after 1 s, of which the first so many are aborted.
-    pub(super) transactions: Option<(usize, u32)>,
+    pub(super) transactions: Option<(u32, u32)>,
     /// Keeps the outcomes of all stages.
     pub(super) store: Option<Arc<MemoryStore>>,
 }
@@ -274,8 +272,7 @@ impl Play {
                     aborts: aborts.into(),
                     latency: self.sink_latency,
                 }),
-                most: most.try_into().unwrap(),
-                every: Duration::from_secs(1),
+                bounds: Transactions { max_jobs: most.try_into().unwrap(), max_wait: Duration::from_secs(1) },
             },
         };
         let pipeline = Pipeline {
@@ -283,17 +280,16 @@ impl Play {
             content_type: None,
             delivery,
             output_topic: "out".into(),
-            dead_letters: DeadLetters { topic: "dead".into(), bounds: self.dead_letters, connect_headers: false },
+            dead_letter: DeadLetter { topic: TopicName::new("dead").unwrap(), connect_headers: false },
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
             clock: || Timestamp(0),
             observer: Arc::new(Watching(effects.clone())),
             limits: Limits {
-                jobs: self.jobs.try_into().unwrap(),
-                bytes: (64 << 20).try_into().unwrap(),
-                items_per_job: 8.try_into().unwrap(),
-                job_bytes: (64 << 20).try_into().unwrap(),
-                drain_timeout: Duration::from_secs(30),
+                max_in_flight: self.jobs.try_into().unwrap(),
+                max_dead_letter_rate: self.dead_letters.rate,
+                max_dead_letters_in_a_row: self.dead_letters.in_a_row,
+                ..Limits::default()
             },
         };
         let mut source = ScriptedSource {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::play::{Arrive, Assign, Play, Revoke, Stop, Wait};
 use super::seconds;
-use crate::flow::{FlowError, Order};
-use crate::model::{DeadLetterBounds, Intake, OnFailure, Plan, RetryPolicy, Target};
+use crate::flow::FlowError;
+use crate::flow::settings::{Order, RetryPolicy};
+use crate::model::{DeadLetterBounds, Intake, OnFailure, Plan, Target};
 
 fn outs(effects: &[String]) -> Vec<&str> {
     effects.iter().filter(|line| !line.contains("settled") && !line.contains("closed")).map(String::as_str).collect()

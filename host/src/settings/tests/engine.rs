@@ -4,10 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{LEAST, parse, replaced, shown, with};
-use crate::{Brokers, ByteSize, Checkpoint, Delivery, Isolation, Order, Pipeline};
+use crate::settings::Pipeline;
+use gristmill_config::ConfigError;
+use gristmill_core::flow::settings::{Checkpoint, DeliveryMode, Order};
+use gristmill_core::settings::ByteSize;
+use gristmill_kafka::Brokers;
+use gristmill_wasm::Isolation;
 
 /// The least pipeline on a real cluster, with lines before its first table.
-fn on_a_cluster(top: &str) -> Result<Pipeline, crate::ConfigError> {
+fn on_a_cluster(top: &str) -> Result<Pipeline, ConfigError> {
     let text = LEAST.replacen("\"embedded\"", "\"h:9092\"", 1);
     parse(&text.replacen("[kafka]", &format!("{top}\n[kafka]"), 1))
 }
@@ -15,10 +20,10 @@ fn on_a_cluster(top: &str) -> Result<Pipeline, crate::ConfigError> {
 #[test]
 fn the_engines_settings_have_defaults() {
     let pipeline = parse(LEAST).unwrap();
-    assert_eq!((pipeline.order, pipeline.delivery), (Order::None, Delivery::AtLeastOnce));
+    assert_eq!((pipeline.order, pipeline.delivery), (Order::None, DeliveryMode::AtLeastOnce));
     assert_eq!(pipeline.limits.max_job_bytes, ByteSize::mib(64));
-    let letters = &pipeline.dead_letter;
-    assert_eq!((letters.bounds.rate, letters.bounds.in_a_row.get(), letters.connect_headers), (0.01, 1_000, false));
+    let bounds = pipeline.limits.dead_letter_bounds();
+    assert_eq!((bounds.rate, bounds.in_a_row.get(), pipeline.dead_letter.connect_headers), (0.01, 1_000, false));
     let hours = |hours: u64| Duration::from_secs(hours * 3_600);
     let store = &pipeline.store;
     assert_eq!((&store.folder, store.keep_ended, store.keep_unfinished), (&None, hours(24), hours(168)));
@@ -51,7 +56,7 @@ checkpoint = "never"
 "#;
     let pipeline = with(more).unwrap();
     assert_eq!(pipeline.limits.max_job_bytes, ByteSize::mib(1));
-    assert_eq!((pipeline.dead_letter.bounds.rate, pipeline.dead_letter.bounds.in_a_row.get()), (0.5, 7));
+    assert_eq!((pipeline.limits.max_dead_letter_rate, pipeline.limits.max_dead_letters_in_a_row.get()), (0.5, 7));
     assert_eq!(pipeline.store.folder, Some(PathBuf::from("pipes/state")), "it starts at the folder of the file");
     assert_eq!(pipeline.store.keep_ended, Duration::from_secs(60));
     assert_eq!(pipeline.store.max_size, ByteSize::mib(1 << 20));
@@ -60,20 +65,21 @@ checkpoint = "never"
     assert_eq!(stages[1].checkpoint, Checkpoint::Never);
     assert_eq!(stages[0].retry.deadline, Duration::from_secs(7_200));
     assert_eq!(stages[1].retry.deadline, Duration::from_secs(86_400));
-    let letters = replaced("topic = \"dead\"", "topic = \"dead\"\nconnect_headers = true").unwrap().dead_letter;
+    let letters = replaced("topic = \"dead\"", "topic = \"dead\"\nconnect_headers = true").unwrap().dead_letter.clone();
     assert!(letters.connect_headers);
 }
 
 #[test]
 fn order_and_delivery_are_chosen_at_the_top() {
     let pipeline = on_a_cluster("order = \"key\"\ndelivery = \"exactly-once\"").unwrap();
-    let Delivery::ExactlyOnce { most, every } = pipeline.delivery else { panic!("{:?}", pipeline.delivery) };
-    assert_eq!((pipeline.order, most.get(), every), (Order::Key, 1_000, Duration::from_millis(100)));
+    assert_eq!((pipeline.order, pipeline.delivery), (Order::Key, DeliveryMode::ExactlyOnce));
+    let transactions = pipeline.transactions;
+    assert_eq!((transactions.max_jobs.get(), transactions.max_wait), (1_000, Duration::from_millis(100)));
     let numbers = "delivery = \"exactly-once\"\ntransactions = { max_jobs = 10, max_wait = \"1s\" }";
-    let Delivery::ExactlyOnce { most, every } = on_a_cluster(numbers).unwrap().delivery else { panic!() };
-    assert_eq!((most.get(), every), (10, Duration::from_secs(1)));
+    let transactions = on_a_cluster(numbers).unwrap().transactions;
+    assert_eq!((transactions.max_jobs.get(), transactions.max_wait), (10, Duration::from_secs(1)));
     assert_eq!(on_a_cluster("order = \"partition\"").unwrap().order, Order::Partition);
-    assert_eq!(on_a_cluster("delivery = \"at-least-once\"").unwrap().delivery, Delivery::AtLeastOnce);
+    assert_eq!(on_a_cluster("delivery = \"at-least-once\"").unwrap().delivery, DeliveryMode::AtLeastOnce);
 }
 
 #[test]

@@ -7,12 +7,15 @@ mod models;
 mod places;
 mod plan;
 mod robust;
+mod schema;
 mod stages;
 mod syntax;
 
 use std::path::Path;
 
-use super::{ConfigError, Pipeline};
+use gristmill_config::ConfigError;
+
+use super::Pipeline;
 
 /// The least that a pipeline needs.
 const LEAST: &str = r#"name = "contracts"

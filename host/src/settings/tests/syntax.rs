@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::{LEAST, parse, replaced, shown, with};
-use crate::{ConfigError, Fault, Pipeline, Style};
+use crate::settings::Pipeline;
+use gristmill_config::{ConfigError, Fault, Style};
 
 /// The keys of the file as a whole.
 const KEYS: &str =
-    "name, kafka, source, sink, dead_letter, order, delivery, transactions, limits, retry, store, stage, models";
+    "dead_letter, delivery, kafka, limits, models, name, order, retry, sink, source, stage, store, transactions";
 
 #[test]
 fn all_that_is_not_toml_is_shown_at_once() {
@@ -60,13 +61,13 @@ error: unknown key "topics" in [source]
  --> pipes/p.toml:5:1
   |
 5 | topics = "documents"
-  | ^^^^^^ did you mean "topic"? keys here are: topic, group, start, content_type
+  | ^^^^^^ did you mean "topic"? keys here are: content_type, group, start, topic
 
 error: unknown key "x" in [source]
  --> pipes/p.toml:6:1
   |
 6 | x = 1
-  | ^ keys here are: topic, group, start, content_type
+  | ^ keys here are: content_type, group, start, topic
 "#;
     assert_eq!(shown(replaced("topic = \"documents\"", "topics = \"documents\"\nx = 1")), expected);
 }
@@ -215,14 +216,14 @@ fn a_file_that_cannot_be_read_is_told_why() {
 
     let missing = load(&path);
     let expected = format!("\n--> {}\n = check the path", path.display());
-    assert!(missing.starts_with("error: the pipeline file cannot be read: "), "{missing}");
+    assert!(missing.starts_with("error: the file cannot be read: "), "{missing}");
     assert!(missing.ends_with(&expected), "{missing}");
 
     std::fs::write(&path, b"name = \"\xff\"").unwrap();
-    assert!(load(&path).starts_with("error: the pipeline file is not UTF-8 text\n"));
+    assert!(load(&path).starts_with("error: the file is not UTF-8 text\n"));
 
     std::fs::write(&path, vec![b'\n'; (1 << 20) + 1]).unwrap();
-    assert!(load(&path).starts_with("error: the pipeline file is larger than 1MiB\n"));
+    assert!(load(&path).starts_with("error: the file is larger than 1MiB\n"));
     std::fs::write(&path, format!("{LEAST}{}", "\n".repeat((1 << 20) - LEAST.len()))).unwrap();
     Pipeline::load(&path).unwrap();
 }

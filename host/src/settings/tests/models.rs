@@ -125,7 +125,7 @@ error: "targets" in [models.GPT 4] is empty
   --> pipes/p.toml:14:11
    |
 14 | targets = []
-   |           ^^ name at least one target
+   |           ^^ add targets = [{ provider = "openai", model = "…", key = { env = "…" } }]
 
 error: [models.none] has no "targets"
   --> pipes/p.toml:15:1

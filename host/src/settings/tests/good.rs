@@ -6,8 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{LEAST, parse, replaced, shown, with};
-use crate::{Brokers, ByteSize, Grant, Module, OpenAi, Pipeline, Property, SecretRef, Start, Structured, Target};
-use gristmill_core::model::RetryPolicy;
+use crate::settings::{Module, Pipeline};
+use gristmill_core::flow::settings::{RetryPolicy, Start};
+use gristmill_core::settings::{ByteSize, Name, SecretRef};
+use gristmill_kafka::{Brokers, Property};
+use gristmill_llm::settings::{OpenAiSettings, ScriptedSettings, Structured, TargetSettings};
 
 const EXAMPLE: &str = include_str!("example.toml");
 
@@ -17,13 +20,13 @@ fn everything_that_can_be_said_is_resolved() {
     assert_eq!(&*pipeline.name, "contracts");
 
     assert_eq!(pipeline.kafka.brokers, Brokers::Addresses("broker-1:9092,broker-2:9092".to_owned()));
-    assert_eq!(pipeline.kafka.properties["security.protocol"], Property::Plain("sasl_ssl".to_owned()));
+    assert_eq!(pipeline.kafka.properties.0["security.protocol"], Property::Plain("sasl_ssl".to_owned()));
     let password = Property::Secret(SecretRef::Env("KAFKA_PASSWORD".to_owned()));
-    assert_eq!(pipeline.kafka.properties["sasl.password"], password);
+    assert_eq!(pipeline.kafka.properties.0["sasl.password"], password);
     let create = pipeline.kafka.create_topics.unwrap();
-    assert_eq!((create.partitions.get(), create.replication.get()), (6, 1));
+    assert_eq!((create.partitions, create.replication), (6, 1));
 
-    assert_eq!((&*pipeline.source.topic, &*pipeline.source.group), ("documents", "readers"));
+    assert_eq!((&*pipeline.source.topic, pipeline.group()), ("documents", "readers"));
     assert_eq!(pipeline.source.start, Start::Latest);
     assert_eq!(pipeline.source.content_type.as_deref(), Some("application/json"));
     assert_eq!((&*pipeline.sink.topic, &*pipeline.dead_letter.topic), ("analysed", "contracts.dead"));
@@ -35,14 +38,14 @@ fn everything_that_can_be_said_is_resolved() {
 
 #[test]
 fn a_stage_has_what_it_says_and_else_what_the_pipeline_says() {
-    let stages = parse(EXAMPLE).unwrap().stages;
+    let stages = parse(EXAMPLE).unwrap().stages.clone();
     assert_eq!(stages[0].module, Module::Builtin("extract".to_owned()));
     assert_eq!(stages[0].config, json!({}));
     assert_eq!(stages[0].retry.attempts.get(), 4);
     assert_eq!(stages[0].limits.memory, ByteSize::mib(64));
 
     assert_eq!(stages[1].module, Module::File(PathBuf::from("pipes/stages/enrich.wasm")));
-    assert!(stages[1].grants.contains(&Grant::Llm));
+    assert!(stages[1].grants.llm);
     let config = json!({"since": "2024-05-01", "ratio": 0.5, "tasks": [{"name": "title"}, {"name": "summary"}]});
     assert_eq!(stages[1].config, config);
     assert_eq!(stages[1].retry.attempts.get(), 5);
@@ -53,26 +56,28 @@ fn a_stage_has_what_it_says_and_else_what_the_pipeline_says() {
 
 #[test]
 fn models_have_their_targets_in_order() {
-    let models = parse(EXAMPLE).unwrap().models;
-    assert_eq!(models["smart"].max_concurrent.get(), 2);
-    let [Target::OpenAi(first), Target::OpenAi(second)] = models["smart"].targets.as_slice() else {
+    let models = parse(EXAMPLE).unwrap().models.clone();
+    let (smart, test) = (&models[&Name::new("smart").unwrap()], &models[&Name::new("test").unwrap()]);
+    assert_eq!(smart.max_concurrent.get(), 2);
+    let [TargetSettings::OpenAi(first), TargetSettings::OpenAi(second)] = smart.targets.as_slice() else {
         panic!("{models:?}");
     };
-    let told = OpenAi {
+    let told = OpenAiSettings {
         model: "gpt-5-mini".to_owned(),
         base_url: "https://api.openai.com/v1".to_owned(),
         key: Some(SecretRef::Env("OPENAI_API_KEY".to_owned())),
         timeout: Duration::from_secs(30),
         structured: Structured::JsonObject,
-        max_output_tokens: std::num::NonZeroU32::new(1000),
+        max_output_tokens: Some(1000),
         temperature: Some(0.2),
-        options: ["reasoning_effort".to_owned()].into(),
+        allowed_options: vec!["reasoning_effort".to_owned()],
+        ..OpenAiSettings::new("gpt-5-mini")
     };
     assert_eq!(*first, told);
     assert_eq!(second.base_url, "http://127.0.0.1:8080/v1");
     assert_eq!((&second.key, second.timeout), (&None, Duration::from_secs(60)));
-    assert_eq!(models["test"].targets, [Target::Scripted { script: PathBuf::from("pipes/answers.toml") }]);
-    assert_eq!(models["test"].max_concurrent.get(), 8);
+    assert_eq!(test.targets, [TargetSettings::Scripted(ScriptedSettings { script: PathBuf::from("pipes/answers.toml") })]);
+    assert_eq!(test.max_concurrent.get(), 8);
 }
 
 #[test]
@@ -80,7 +85,7 @@ fn what_is_left_out_has_its_default() {
     let pipeline = parse(LEAST).unwrap();
     assert_eq!(pipeline.kafka.brokers, Brokers::Embedded);
     assert_eq!(pipeline.kafka.create_topics, None);
-    assert_eq!((&*pipeline.source.group, pipeline.source.start), ("contracts", Start::Earliest));
+    assert_eq!((pipeline.group(), pipeline.source.start), ("contracts", Start::Earliest));
     assert_eq!((pipeline.limits.max_in_flight.get(), pipeline.limits.items_in_flight.get()), (64, 8));
     assert_eq!(pipeline.limits.max_in_flight_bytes, ByteSize::mib(64));
     assert_eq!(pipeline.limits.drain_timeout, Duration::from_secs(30));
@@ -103,7 +108,7 @@ enable.ssl.certificate.verification = false
 
     let properties = properties.replace("[kafka.properties]\n", "").replace("\nenable", "\nproperties.enable");
     let properties = properties.replace("\n\"ssl", "\nproperties.\"ssl");
-    let properties = replaced("brokers = \"embedded\"", &properties).unwrap().kafka.properties;
+    let properties = replaced("brokers = \"embedded\"", &properties).unwrap().kafka.properties.0.clone();
     let plain = |text: &str| Property::Plain(text.to_owned());
     assert_eq!(properties["queue.buffering.max.kbytes"], plain("65536"));
     assert_eq!(properties["enable.ssl.certificate.verification"], plain("false"));
@@ -141,7 +146,7 @@ fn a_file_is_loaded_and_its_folder_is_where_paths_start() {
 /// The front page must not rot: what it shows as a pipeline is one.
 #[test]
 fn the_readmes_example_parses() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../README.md");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     if !readme.exists() {
         return;
     }

@@ -3,16 +3,29 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::settings::{Span, span};
+
 /// The policy of one stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included.
+    /// Attempts in all, the first included. After a trap, 2 at most.
+    #[schemars(range(max = 100))]
     pub attempts: NonZeroU32,
-    /// The wait after the first attempt; it doubles after each further one.
+    /// The wait after the first attempt; doubles after each further one, plus up to a quarter at random.
+    #[serde(with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "1h"))]
     pub first_wait: Duration,
-    /// No wait of its own is longer than this.
+    /// No wait of the policy is longer, its random part aside; a stage can ask for a longer one. Not below `first_wait`.
+    #[serde(with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "1h"))]
     pub longest_wait: Duration,
-    /// No attempt begins later than this after the first, waiting for a limited dependency not counted.
+    /// No attempt begins later than this after the first, waits for a limited model not counted.
+    #[serde(with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "24h"))]
     pub deadline: Duration,
 }
 

@@ -1,7 +1,8 @@
-//! The ways between stages: what they resolve to, and their faults.
+//! The routes between stages: what they resolve to, and their faults.
 
 use super::{LEAST, parse, shown};
-use crate::{ConfigError, Pipeline};
+use crate::settings::Pipeline;
+use gristmill_config::ConfigError;
 use gristmill_core::model::{Intake, OnFailure, Plan, Target};
 
 /// A stage: its name, and the lines it has besides name and module.
@@ -73,13 +74,13 @@ fn every_bad_way_is_told_at_its_place() {
         ("second", "next = \"Topic\"\non_failure = \"rescue\""),
     ];
     let expected = r#"
-error: "Y" in branches of stage "first" is not a label
+error: "Y" in branches of stage "first" is not a name
   --> pipes/p.toml:14:27
    |
 14 | branches = { x = "first", "Y" = "sink" }
    |                           ^^^ names have 1 to 64 of a-z, 0-9 and "-"
 
-error: "next" in stage "second" is no way: "Topic"
+error: "next" in stage "second" is no route: "Topic"
   --> pipes/p.toml:18:8
    |
 18 | next = "Topic"
@@ -104,7 +105,7 @@ error: "x" in branches of stage "first" leads back to "first"
   --> pipes/p.toml:14:18
    |
 14 | branches = { x = "first" }
-   |                  ^^^^^^^ ways lead only to later stages: move that stage down in the file
+   |                  ^^^^^^^ routes lead only to later stages: move that stage down in the file
 "#;
     assert_eq!(shown(stages(&bad)), expected);
 }
@@ -112,7 +113,7 @@ error: "x" in branches of stage "first" leads back to "first"
 #[test]
 fn a_stage_that_no_way_leads_to_is_a_fault() {
     let expected = r#"
-error: no way leads to stage "b"
+error: no route leads to stage "b"
   --> pipes/p.toml:15:8
    |
 15 | name = "b"
@@ -125,11 +126,11 @@ error: no way leads to stage "b"
 #[test]
 fn faults_of_ways_say_the_way_out() {
     let cases: [(&[Lines<'_>], &str, &str); 12] = [
-        (&[("sink", "")], "no stage can be named \"sink\"", "name the stage otherwise"),
-        (&[("drop", "")], "no stage can be named \"drop\"", "name the stage otherwise"),
+        (&[("sink", "")], "\"name\" in stage \"sink\" cannot be \"sink\"", "name the stage otherwise"),
+        (&[("drop", "")], "\"name\" in stage \"drop\" cannot be \"drop\"", "name the stage otherwise"),
         (&[("a", "next = \"topic:documents\"")], "leads to \"documents\", the topic of events", "of its own"),
         (&[("a", "branches = { x = \"topic:dead\" }")], "leads to \"dead\", the topic of dead letters", "of its own"),
-        (&[("a", "next = \"topic:a b\"")], "names no topic: \"a b\"", "for example \"topic:"),
+        (&[("a", "next = \"topic:a b\"")], "names no topic: \"topic:a b\"", "for example \"topic:"),
         (&[("a", "on_failure = \"rescue:a\"")], "names the stage itself", "name another stage"),
         (&[("a", "on_failure = \"rescue:bb\""), ("b", "")], "names no stage: \"bb\"", "did you mean \"b\"?"),
         (
@@ -167,10 +168,10 @@ fn two_stages_cannot_rescue_each_other() {
     assert!(shown.contains("stage \"a\" rescues, so it has no \"on_failure\" of its own"), "{shown}");
 }
 
-/// The reference must not rot: the ways that it shows are ways.
+/// The reference must not rot: the routes that it shows are routes.
 #[test]
 fn the_references_example_of_ways_parses() {
-    let reference = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/pipeline-file.md");
+    let reference = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pipeline-file.md");
     if !reference.exists() {
         return;
     }

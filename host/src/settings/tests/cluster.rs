@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 use super::{replaced, shown, with};
-use crate::Brokers;
+use gristmill_kafka::Brokers;
 
 #[test]
 fn a_broker_needs_a_port_so_that_no_misspelt_word_is_a_host() {
     let expected = r#"
-error: "embeded" is no broker
+error: "brokers" in [kafka] names no broker: "embeded"
  --> pipes/p.toml:3:11
   |
 3 | brokers = "embeded"
@@ -19,7 +19,7 @@ error: "embeded" is no broker
     assert_eq!(error, r#""embeded" is no broker: write "embedded", or "host:port" separated by commas"#);
     for brokers in ["a:9092,,b:9092", "a:0", "a:70000", ":9092", "a b:9092", "a:9092,embedded"] {
         let shown = shown(replaced("embedded", brokers));
-        assert!(shown.contains("is no broker"), "{brokers}: {shown}");
+        assert!(shown.contains("names no broker"), "{brokers}: {shown}");
     }
     for brokers in ["a:9092,b:9093", "[::1]:9092", "SASL_SSL://a:9092"] {
         replaced("embedded", brokers).unwrap();
@@ -43,7 +43,7 @@ error: "a" in [kafka.properties] must be a string, number or boolean, not an arr
 5 | a = [1]
   |     ^^^ or a secret: { env = "NAME" }, { file = "path" }
 
-error: "env" in "b" in [kafka.properties] must be a string, not an integer
+error: "env" in [kafka.properties.b] must be a string, not an integer
  --> pipes/p.toml:6:13
   |
 6 | b = { env = 5 }
@@ -55,7 +55,7 @@ error: "c" in [kafka.properties] must have one of "env" and "file"
 7 | c = { file = "x", env = "Y" }
   |     ^^^^^^^^^^^^^^^^^^^^^^^^^ write { env = "NAME" } or { file = "path" }
 
-error: "env" in "sasl.password" in [kafka.properties] is not the name of a variable
+error: "env" in [kafka.properties.sasl.password] is not the name of a variable
  --> pipes/p.toml:8:27
   |
 8 | "sasl.password" = { env = "A=B" }
@@ -73,13 +73,13 @@ error: the property "x.y" is there twice, with dots and in quotes
 #[test]
 fn topics_to_create_need_both_numbers() {
     let expected = r#"
-error: create_topics has no "replication"
+error: [kafka.create_topics] has no "replication"
  --> pipes/p.toml:4:17
   |
 4 | create_topics = { partitions = 0 }
   |                 ^^^^^^^^^^^^^^^^^^ add replication = 3, or 1 on one broker
 
-error: "partitions" in create_topics is out of range
+error: "partitions" in [kafka.create_topics] is out of range
  --> pipes/p.toml:4:32
   |
 4 | create_topics = { partitions = 0 }

@@ -53,7 +53,7 @@ error: unknown key "stack" in limits of stage "extract"
   --> pipes/p.toml:13:43
    |
 13 | limits = { memory = "2GiB", cpu = "soon", stack = 1 }
-   |                                           ^^^^^ keys here are: memory, cpu, wall, output
+   |                                           ^^^^^ keys here are: cpu, memory, output, wall
 "#;
     assert_eq!(shown(with("limits = { memory = \"2GiB\", cpu = \"soon\", stack = 1 }\n")), expected);
 }
@@ -113,11 +113,11 @@ error: "stage" in the file must be an array, not a table
     assert_eq!(shown(replaced("[[stage]]", "[stage]")), expected);
     let (rest, _) = LEAST.split_once("[[stage]]").unwrap();
     let expected = r#"
-error: there is no stage
+error: "stage" in the file is empty
  --> pipes/p.toml:1:9
   |
 1 | stage = []
-  |         ^^ write [[stage]] with name and module, once for each stage
+  |         ^^ add [[stage]] with name and module, once for each stage
 "#;
     assert_eq!(shown(parse(&format!("stage = []\n{rest}"))), expected);
     let expected = r#"
@@ -141,7 +141,7 @@ error: "config" in stage "extract" must be a table, not an array
 "#;
     assert_eq!(shown(with("config = [1]\n")), expected);
     let expected = r#"
-error: "config" in stage "extract" has a number that JSON cannot hold
+error: an element of an element of "a" in config of stage "extract" is a number that JSON cannot hold
   --> pipes/p.toml:13:18
    |
 13 | config = { a = [[nan]] }
@@ -149,7 +149,7 @@ error: "config" in stage "extract" has a number that JSON cannot hold
 "#;
     assert_eq!(shown(with("config = { a = [[nan]] }\n")), expected);
     let expected = r#"
-error: "config" in stage "extract" has a number that does not fit 64 bits
+error: "n" in config of stage "extract" is a number that does not fit 64 bits
   --> pipes/p.toml:14:5
    |
 14 | n = 9223372036854775808

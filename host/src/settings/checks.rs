@@ -1,0 +1,142 @@
+//! What no single key can be wrong about: keys that must fit each other.
+
+use std::collections::BTreeMap;
+
+use gristmill_config::Draft;
+use gristmill_core::flow::settings::{DeliveryMode, RetryPolicy};
+use gristmill_core::model::Plan;
+use gristmill_core::settings::{Name, Span, TopicName};
+use gristmill_kafka::{Brokers, Properties};
+use gristmill_store::settings::StoreSettings;
+use gristmill_wasm::Grants;
+
+use super::file::PipelineFile;
+use super::plan::plan;
+use super::stage::StageSettings;
+
+type File = Draft<PipelineFile>;
+
+/// Fills in what stages have from the pipeline, reports everything that does not fit, and draws the plan. Looks only at
+/// what is good by itself: nothing that follows from another fault is reported.
+pub(super) fn check(file: &mut File) -> Option<Plan> {
+    let stages = file.len_of("/stage");
+    properties_once(file);
+    topics_apart(file);
+    delivery(file);
+    waits(file, "/retry");
+    for index in 0..stages {
+        let retry = format!("/stage/{index}/retry");
+        if file.is_sound("/retry") {
+            file.inherit(&retry, "/retry");
+        }
+        if file.has(&retry) {
+            waits(file, &retry);
+        }
+    }
+    keeping(file);
+    names_once(file, stages);
+    models_for_grants(file, stages);
+
+    let stages: Option<Vec<StageSettings>> = (0..stages).map(|index| file.part(&format!("/stage/{index}"))).collect();
+    match stages {
+        Some(stages) if !stages.is_empty() => plan(file, &stages),
+        _ => None,
+    }
+}
+
+fn properties_once(file: &mut File) {
+    let table = file.written("/kafka/properties").and_then(|table| table.as_object());
+    for (name, pointer) in table.map(Properties::written_twice).unwrap_or_default() {
+        let message = format!("the property \"{name}\" is there twice, with dots and in quotes");
+        file.report(&format!("/kafka/properties{pointer}"), message, "keep one of them");
+    }
+}
+
+fn topics_apart(file: &mut File) {
+    let sections = ["source", "sink", "dead_letter"];
+    let topics: Vec<Option<TopicName>> =
+        sections.iter().map(|section| file.part(&format!("/{section}/topic"))).collect();
+    for (index, topic) in topics.iter().enumerate() {
+        let Some(topic) = topic else { continue };
+        let Some(other) = topics[..index].iter().position(|other| other.as_ref() == Some(topic)) else { continue };
+        let (section, other) = (sections[index], sections[other]);
+        let message = format!("[{section}] and [{other}] are the same topic \"{topic}\"");
+        let label = match other {
+            "source" => "the pipeline would read what it writes, without end: name another topic",
+            _ => "nobody could tell results from failed jobs: name another topic",
+        };
+        file.report(&format!("/{section}/topic"), message, label);
+    }
+}
+
+fn delivery(file: &mut File) {
+    let brokers: Option<Brokers> = file.part("/kafka/brokers");
+    match file.part("/delivery") {
+        Some(DeliveryMode::ExactlyOnce) if brokers == Some(Brokers::Embedded) => {
+            let message = "the embedded broker cannot deliver exactly once: its transactions keep nothing back";
+            file.report("/delivery", message, "name the brokers of a Kafka cluster, or take this line out");
+        }
+        Some(DeliveryMode::ExactlyOnce) => {}
+        Some(DeliveryMode::AtLeastOnce) | None => {
+            if file.is_sound("/delivery") && file.has("/transactions") {
+                let message = "[transactions] is there, but outputs are written without transactions";
+                let label = "add delivery = \"exactly-once\" above the first [table], or take it out";
+                file.report("/transactions", message, label);
+            }
+        }
+    }
+}
+
+/// The first wait of a policy is not longer than the longest.
+fn waits(file: &mut File, pointer: &str) {
+    let Some(policy) = file.part::<RetryPolicy>(pointer) else { return };
+    if policy.first_wait > policy.longest_wait {
+        let longest = format!("{pointer}/longest_wait");
+        let at = if file.has(&longest) { longest } else { format!("{pointer}/first_wait") };
+        let message = format!("the first wait is longer than the longest in {}", file.title(pointer));
+        let (first, longest) = (Span(policy.first_wait), Span(policy.longest_wait));
+        file.report(&at, message, format!("first_wait is {first}, longest_wait {longest}: change one"));
+    }
+}
+
+fn keeping(file: &mut File) {
+    let Some(store) = file.part::<StoreSettings>("/store") else { return };
+    if store.keep_ended > store.keep_unfinished {
+        let key = if file.has("/store/keep_unfinished") { "keep_unfinished" } else { "keep_ended" };
+        let message = "[store] would keep unfinished jobs for a shorter time than ended ones";
+        let (ended, unfinished) = (Span(store.keep_ended), Span(store.keep_unfinished));
+        let label = format!("keep_ended is {ended}, keep_unfinished {unfinished}: change one");
+        file.report(&format!("/store/{key}"), message, label);
+    }
+}
+
+fn names_once(file: &mut File, stages: usize) {
+    let mut first: BTreeMap<Name, String> = BTreeMap::new();
+    for index in 0..stages {
+        let pointer = format!("/stage/{index}/name");
+        let Some(name) = file.part::<Name>(&pointer) else { continue };
+        match first.get(&name) {
+            Some(other) => {
+                let label = format!("the other is at {}; rename one", file.place(other));
+                file.report(&pointer, format!("two stages are named \"{name}\""), label);
+            }
+            None => {
+                first.insert(name, pointer);
+            }
+        }
+    }
+}
+
+fn models_for_grants(file: &mut File, stages: usize) {
+    let models = file.written("/models").and_then(|models| models.as_object());
+    if models.is_some_and(|models| !models.is_empty()) || !file.is_sound("/models") {
+        return;
+    }
+    for index in 0..stages {
+        let pointer = format!("/stage/{index}/grants");
+        if file.part::<Grants>(&pointer).is_some_and(|grants| grants.llm) {
+            let message = format!("{} may ask language models, but there are none", file.title(&format!("/stage/{index}")));
+            file.report(&pointer, message, "add [models.NAME] with targets, or take the grant away");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The keys of a pipeline file, each section owned by the crate that uses it.
+
+use std::collections::BTreeMap;
+
+use gristmill_core::flow::settings::{
+    DeadLetter, DeliveryMode, Limits, Order, RetryPolicy, Sink, Source, Transactions,
+};
+use gristmill_core::settings::{Name, by_name};
+use gristmill_kafka::Cluster;
+use gristmill_llm::settings::AliasSettings;
+use gristmill_store::settings::StoreSettings;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::stage::StageSettings;
+
+/// A pipeline of Gristmill: where events come from, what stages do with them, and where the results go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Gristmill pipeline")]
+pub struct PipelineFile {
+    /// Default of `source.group` and part of every job id: with another name, events that come again get other ids.
+    #[schemars(extend("x-add" = "name = \"…\" as its first line"))]
+    pub name: Name,
+    /// The Kafka cluster.
+    #[schemars(extend("x-secrets" = true, "x-add" = "[kafka] with brokers = \"embedded\""))]
+    pub kafka: Cluster,
+    /// Where events come from.
+    #[schemars(extend("x-add" = "[source] with topic = \"…\", where events come from"))]
+    pub source: Source,
+    /// Where results go.
+    #[schemars(extend("x-add" = "[sink] with topic = \"…\", where results go"))]
+    pub sink: Sink,
+    /// Where jobs go that cannot be finished.
+    #[schemars(extend("x-add" = "[dead_letter] with topic = \"…\", where failed jobs go"))]
+    pub dead_letter: DeadLetter,
+    /// Which jobs wait for each other.
+    #[serde(default)]
+    pub order: Order,
+    /// How outputs are written.
+    #[serde(default)]
+    pub delivery: DeliveryMode,
+    /// When transactions begin. Only with `delivery = "exactly-once"`.
+    #[serde(default)]
+    pub transactions: Transactions,
+    /// Bounds of the pipeline as a whole.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The policy of all stages. `retry = { … }` of a stage replaces single values.
+    #[serde(default)]
+    pub retry: RetryPolicy,
+    /// The memory of jobs.
+    #[serde(default)]
+    pub store: StoreSettings,
+    /// One table for each stage, in order; at least one.
+    #[serde(rename = "stage")]
+    #[schemars(length(min = 1), extend(
+        "x-add" = "[[stage]] with name and module, once for each stage",
+        "x-form" = "write [[stage]], once for each stage"
+    ))]
+    pub stages: Vec<StageSettings>,
+    /// Language models by alias. A request that names none gets the only alias there is, or the one called `default`.
+    #[serde(default)]
+    #[schemars(schema_with = "by_name::<AliasSettings>", extend("x-secrets" = true))]
+    pub models: BTreeMap<Name, AliasSettings>,
+}
+
+impl PipelineFile {
+    /// The consumer group: the pipeline's name, if the file has none.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.source.group.as_deref().unwrap_or(&self.name)
+    }
+}

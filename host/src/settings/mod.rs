@@ -1,0 +1,96 @@
+//! The pipeline file as a whole: the only place that knows the settings of every crate.
+//!
+//! Each key is a field of the type that owns it, and nothing else: its type, bounds, default and documentation stand
+//! there. Here the owners' types become one file ([`PipelineFile`]), and what no single key can be wrong about is
+//! checked: topics that must differ, routes between stages, models for grants.
+
+mod checks;
+mod file;
+mod plan;
+mod reference;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::sync::Arc;
+
+use gristmill_config::{Checked, ConfigError, Draft, Fault, Place};
+use gristmill_core::model::Plan;
+use serde_json::Value;
+
+pub use file::PipelineFile;
+pub use reference::fill;
+pub use stage::{Module, OnFailure, Route, StageSettings};
+
+/// A pipeline file that is good, and the plan that its stages make.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The routes between the stages.
+    pub plan: Arc<Plan>,
+    file: Checked<PipelineFile>,
+}
+
+impl Pipeline {
+    /// Reads a pipeline file of at most 1 MiB. Relative paths in it start at its folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::of(gristmill_config::read(path)?)
+    }
+
+    /// The same for text; `path` is what messages call it and where relative paths start.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        Self::of(gristmill_config::parse(text, path)?)
+    }
+
+    fn of(mut draft: Draft<PipelineFile>) -> Result<Self, ConfigError> {
+        let plan = checks::check(&mut draft);
+        let file = draft.finish()?;
+        match plan {
+            Some(plan) => Ok(Self { plan: Arc::new(plan), file }),
+            None => Err(Fault::at(file.place("/stage"), "the stages make no plan").into()),
+        }
+    }
+
+    /// Where the value at a JSON Pointer into the file stands ("/stage/0/module", "/kafka/brokers"), or the nearest
+    /// thing around it.
+    #[must_use]
+    pub fn place(&self, pointer: &str) -> Place {
+        self.file.place(pointer)
+    }
+
+    /// Where the value at a JSON Pointer into a stage's `config` stands ("/tasks/1"), or the nearest thing around it;
+    /// `None` if there is no such stage.
+    #[must_use]
+    pub fn place_of(&self, stage: usize, pointer: &str) -> Option<Place> {
+        self.stages.get(stage)?;
+        let inside = if pointer.starts_with('/') { pointer } else { "" };
+        Some(self.place(&format!("/stage/{stage}/config{inside}")))
+    }
+}
+
+impl Deref for Pipeline {
+    type Target = PipelineFile;
+
+    fn deref(&self) -> &PipelineFile {
+        &self.file.value
+    }
+}
+
+impl DerefMut for Pipeline {
+    fn deref_mut(&mut self) -> &mut PipelineFile {
+        &mut self.file.value
+    }
+}
+
+/// The JSON Schema of a pipeline file, for editors.
+#[must_use]
+pub fn schema() -> Value {
+    gristmill_config::schema::<PipelineFile>()
+}

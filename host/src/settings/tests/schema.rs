@@ -1,0 +1,102 @@
+//! The schema as an editor sees it, and the documentation that is made of it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::LEAST;
+use crate::settings::{fill, schema};
+
+fn json(text: &str) -> Value {
+    let table: toml::Table = toml::from_str(text).unwrap();
+    serde_json::to_value(table).unwrap()
+}
+
+/// Without our extension keywords: editors do not know them.
+fn as_an_editor() -> jsonschema::Validator {
+    jsonschema::validator_for(&schema()).unwrap()
+}
+
+#[test]
+fn every_example_fits_the_schema() {
+    let validator = as_an_editor();
+    assert!(validator.is_valid(&json(LEAST)));
+    assert!(validator.is_valid(&json(include_str!("example.toml"))));
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut seen = 0;
+    for folder in std::fs::read_dir(examples).unwrap() {
+        let Ok(text) = std::fs::read_to_string(folder.unwrap().path().join("pipeline.toml")) else { continue };
+        let file = json(&text);
+        let faults: Vec<String> = validator.iter_errors(&file).map(|error| error.to_string()).collect();
+        assert_eq!(faults, Vec::<String>::new());
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen}");
+}
+
+#[test]
+fn an_editor_sees_the_faults_of_single_keys() {
+    let validator = as_an_editor();
+    let faulty = [
+        ("name = \"contracts\"", "name = \"Verträge\""),
+        ("name = \"contracts\"", "name = \"contracts\"\nnme = 1"),
+        ("brokers = \"embedded\"", "brokers = \"embeded\""),
+        ("brokers = \"embedded\"", "brokers = \"a:70000\""),
+        ("brokers = \"embedded\"", "brokers = \"embedded\"\nproperties = { a = [1] }"),
+        ("brokers = \"embedded\"", "brokers = \"embedded\"\nproperties = { a = { env = \"A\", file = \"b\" } }"),
+        ("brokers = \"embedded\"", "brokers = \"embedded\"\ncreate_topics = { partitions = 0, replication = 1 }"),
+        ("topic = \"documents\"", "topic = \"my topic\""),
+        ("topic = \"documents\"", "topic = \"documents\"\nstart = \"begin\""),
+        ("topic = \"documents\"", "topic = \"documents\"\ncontent_type = \"json\""),
+        ("name = \"extract\"", "name = \"sink\""),
+        ("module = \"builtin:extract\"", "module = \"https://x/y.wasm\""),
+        ("module = \"builtin:extract\"", "module = \"builtin:extract\"\ngrants = [\"lmm\"]"),
+        ("module = \"builtin:extract\"", "module = \"builtin:extract\"\nnext = \"Topic\""),
+        ("module = \"builtin:extract\"", "module = \"builtin:extract\"\non_failure = \"skp\""),
+        ("module = \"builtin:extract\"", "module = \"builtin:extract\"\nlimits = { cpu = \"soon\" }"),
+        ("[source]", "[limits]\nmax_in_flight = 0\n[source]"),
+        ("[source]", "[limits]\nmax_in_flight_bytes = \"64mb\"\n[source]"),
+        ("[source]", "[limits]\nmax_dead_letter_rate = 1.5\n[source]"),
+        ("[source]", "[limits]\ndrain_timeout = 30\n[source]"),
+        ("[source]", "[models.smart]\ntargets = []\n[source]"),
+        ("[source]", "[models.smart]\ntargets = [{ provider = \"opnai\", model = \"x\" }]\n[source]"),
+        ("[source]", "[models.smart]\ntargets = [{ provider = \"openai\", model = \"x\", key = \"k\" }]\n[source]"),
+        ("[source]", "[models.smart]\ntargets = [{ provider = \"scripted\", model = \"x\" }]\n[source]"),
+    ];
+    for (from, to) in faulty {
+        assert!(LEAST.contains(from), "{from}");
+        assert!(!validator.is_valid(&json(&LEAST.replacen(from, to, 1))), "{to}");
+    }
+}
+
+#[test]
+fn every_key_has_a_description() {
+    fn walk(node: &Value, path: &str) {
+        if let Some(properties) = node.get("properties").and_then(Value::as_object) {
+            for (key, property) in properties {
+                let described = property.get("description").is_some() || property.get("const").is_some();
+                assert!(described, "{path}/{key} has no description");
+            }
+        }
+        for (key, inner) in node.as_object().into_iter().flatten() {
+            walk(inner, &format!("{path}/{key}"));
+        }
+        for inner in node.as_array().into_iter().flatten() {
+            walk(inner, path);
+        }
+    }
+    walk(&schema(), "");
+}
+
+/// The reference is what the schema says. `GRISTMILL_BLESS=1` writes it anew.
+#[test]
+fn the_reference_is_made_of_the_schema() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pipeline-file.md");
+    let written = std::fs::read_to_string(&page).unwrap();
+    let filled = fill(&written, &schema()).unwrap();
+    if std::env::var_os("GRISTMILL_BLESS").is_some() {
+        std::fs::write(&page, &filled).unwrap();
+    } else {
+        assert!(written == filled, "docs/pipeline-file.md differs from the schema; run the test with GRISTMILL_BLESS=1");
+    }
+}
