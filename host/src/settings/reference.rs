@@ -94,7 +94,8 @@ fn choices(property: &Value) -> Vec<(&str, &str)> {
 }
 
 fn default(node: &Value, key: &str, property: &Value) -> String {
-    let required = node.get("required").and_then(Value::as_array).is_some_and(|keys| keys.iter().any(|name| name == key));
+    let required =
+        node.get("required").and_then(Value::as_array).is_some_and(|keys| keys.iter().any(|name| name == key));
     match (text(property, "x-show"), property.get("default")) {
         _ if required => "required".to_owned(),
         (Some(shown), _) => shown.to_owned(),

@@ -97,6 +97,9 @@ fn the_reference_is_made_of_the_schema() {
     if std::env::var_os("GRISTMILL_BLESS").is_some() {
         std::fs::write(&page, &filled).unwrap();
     } else {
-        assert!(written == filled, "docs/pipeline-file.md differs from the schema; run the test with GRISTMILL_BLESS=1");
+        assert!(
+            written == filled,
+            "docs/pipeline-file.md differs from the schema; run the test with GRISTMILL_BLESS=1"
+        );
     }
 }
