@@ -22,12 +22,14 @@ use super::pipeline::{self, Wired, Wiring};
 use super::store::{self, Memory};
 use super::supervisor::{self, Ended};
 use super::totals::Totals;
-use crate::settings::Pipeline;
+use crate::settings::{HostLimits, Pipeline};
 
 /// What a host is built with, beside its pipelines.
 pub struct HostOptions {
     /// How long jobs are remembered.
     pub memory: Memory,
+    /// Bounds of the process.
+    pub limits: HostLimits,
     /// Cancelled when the operator wants everything to stop.
     pub shutdown: CancellationToken,
     /// Who watches every pipeline, beside the host's own totals.
@@ -100,7 +102,7 @@ impl Host {
     /// All faults of all files, each at its place.
     pub async fn build(files: Vec<Pipeline>, options: HostOptions) -> Result<(Built, Ends), Failure> {
         check_together(&files.iter().collect::<Vec<_>>())?;
-        let runtime = load::runtime(&files, options.shutdown.clone())?;
+        let runtime = load::runtime(&files, options.limits, options.shutdown.clone())?;
         let (ended, ends) = mpsc::unbounded_channel();
         let host = Self {
             runtime,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::builtin::BUILTIN;
 use super::failure::Failure;
 use super::fingerprint;
-use crate::settings::{Module, Pipeline, StageSettings};
+use crate::settings::{HostLimits, Module, Pipeline, StageSettings};
 
 /// The stages and models of a pipeline, ready to run.
 pub struct Loaded {
@@ -35,11 +35,12 @@ pub(super) struct Loader<'a> {
     pub(super) observer: Arc<dyn Observer>,
 }
 
-/// Most instances alive at a time in one process: each waits for a model or computes.
-const MOST_INSTANCES: usize = 512;
-
 /// The engine of a process that runs these pipelines: its instances are bounded in sum.
-pub(super) fn runtime(pipelines: &[Pipeline], shutdown: CancellationToken) -> Result<Runtime, Failure> {
+pub(super) fn runtime(
+    pipelines: &[Pipeline],
+    bounds: HostLimits,
+    shutdown: CancellationToken,
+) -> Result<Runtime, Failure> {
     let wanted = |pipeline: &Pipeline| {
         let limits = &pipeline.limits;
         (limits.max_in_flight.get() as usize).saturating_mul(limits.items_in_flight.get() as usize)
@@ -47,9 +48,11 @@ pub(super) fn runtime(pipelines: &[Pipeline], shutdown: CancellationToken) -> Re
     let wanted = pipelines.iter().map(wanted).fold(0, usize::saturating_add);
     let stages = pipelines.iter().flat_map(|pipeline| &pipeline.stages);
     let largest = stages.map(|stage| stage.limits.memory.as_usize()).max();
+    let largest = bounds.memory.map(|memory| memory.as_usize()).max(largest);
+    let most = bounds.instances.get() as usize;
     Ok(Runtime::new(RuntimeSettings {
         cache: cache_folder()?,
-        instances: NonZeroUsize::new(wanted.min(MOST_INSTANCES)).unwrap_or(NonZeroUsize::MIN),
+        instances: NonZeroUsize::new(wanted.min(most)).unwrap_or(NonZeroUsize::MIN),
         largest_memory: largest.unwrap_or(0).next_multiple_of(64 << 10),
         shutdown,
     })?)

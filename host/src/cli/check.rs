@@ -5,15 +5,19 @@ use tokio_util::sync::CancellationToken;
 use super::args::Check;
 use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
-use crate::settings::Module;
+use crate::settings::{HostFile, HostLimits, Module};
 
 /// Loads everything that pipelines name and says what it found.
 #[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
-    let pipelines = files::load(&args.pipelines)?;
+    let pipelines = files::load(&args.pipelines, &HostFile::default())?;
     Failure::all(pipelines.iter().map(app::check_brokers).collect())?;
-    let options =
-        HostOptions { memory: Memory::ThisProcess, shutdown: CancellationToken::new(), observers: Vec::new() };
+    let options = HostOptions {
+        memory: Memory::ThisProcess,
+        limits: HostLimits::default(),
+        shutdown: CancellationToken::new(),
+        observers: Vec::new(),
+    };
     let (built, _) = Host::build(pipelines, options).await?;
     for (pipeline, loaded) in built.pipelines() {
         println!("{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);

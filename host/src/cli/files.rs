@@ -8,20 +8,20 @@ use crate::app::{self, Failure};
 use gristmill_config::ConfigError;
 use gristmill_llm::settings::TargetSettings;
 
-use crate::settings::Pipeline;
+use crate::settings::{HostFile, Pipeline};
 
 /// Reads all pipelines that the paths name: files as they are, of a folder all that end in `.toml`, by name. What a
 /// pipeline names as the script of a model is none, where only its folder was named.
-pub(super) fn load(paths: &[PathBuf]) -> Result<Vec<Pipeline>, Failure> {
+pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
     let (mut pipelines, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
         if path.is_dir() {
             for file in in_folder(path).map_err(Failure::Setup)? {
                 let real = file.canonicalize().ok();
-                read(&file, real, &mut pipelines, &mut faults);
+                read(&file, host, real, &mut pipelines, &mut faults);
             }
         } else {
-            read(path, None, &mut pipelines, &mut faults);
+            read(path, host, None, &mut pipelines, &mut faults);
         }
     }
     let scripts: Vec<PathBuf> = pipelines.iter().flat_map(scripts).collect();
@@ -33,11 +33,12 @@ pub(super) fn load(paths: &[PathBuf]) -> Result<Vec<Pipeline>, Failure> {
 /// `found` is the real path of a file that nobody named.
 fn read(
     file: &Path,
+    host: &HostFile,
     found: Option<PathBuf>,
     pipelines: &mut Vec<Pipeline>,
     faults: &mut Vec<(Option<PathBuf>, ConfigError)>,
 ) {
-    match Pipeline::load(file) {
+    match Pipeline::load_in(file, host) {
         Ok(pipeline) => pipelines.push(pipeline),
         Err(error) => faults.push((found, error)),
     }
@@ -70,8 +71,14 @@ fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The same with the brokers of the environment, and nothing that keeps the pipelines from running side by side.
-pub(super) fn load_to_run(paths: &[PathBuf]) -> Result<Vec<Pipeline>, Failure> {
-    let mut pipelines = load(paths)?;
+pub(super) fn load_to_run(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
+    let mut paths = paths.to_vec();
+    paths.extend(host.pipelines.clone());
+    if paths.is_empty() {
+        let way_out = "name pipeline files, or set pipelines = \"FOLDER\" in the host file";
+        return Err(Failure::Setup(anyhow::anyhow!("there is no pipeline to run; {way_out}")));
+    }
+    let mut pipelines = load(&paths, host)?;
     for pipeline in &mut pipelines {
         app::override_brokers(pipeline)?;
     }
@@ -105,9 +112,9 @@ mod tests {
         write(&folder.path().join("d.toml"), "e.toml", &pipeline("deeper"));
         let names =
             |pipelines: Vec<Pipeline>| pipelines.iter().map(|pipeline| pipeline.name.to_string()).collect::<Vec<_>>();
-        assert_eq!(names(load(&[folder.path().to_owned()]).unwrap()), ["first", "second"]);
+        assert_eq!(names(load(&[folder.path().to_owned()], &HostFile::default()).unwrap()), ["first", "second"]);
         assert_eq!(
-            names(load(&[folder.path().join("b.toml"), folder.path().join("a.toml")]).unwrap()),
+            names(load(&[folder.path().join("b.toml"), folder.path().join("a.toml")], &HostFile::default()).unwrap()),
             ["second", "first"]
         );
     }
@@ -118,18 +125,21 @@ mod tests {
         let model = "models.m.targets = [{ provider = \"scripted\", script = \"answers.toml\" }]\n";
         write(folder.path(), "a.toml", &(pipeline("a") + model));
         write(folder.path(), "answers.toml", "name = \"x\"\n");
-        assert_eq!(load(&[folder.path().to_owned()]).unwrap().len(), 1);
+        assert_eq!(load(&[folder.path().to_owned()], &HostFile::default()).unwrap().len(), 1);
         let named = [folder.path().to_owned(), folder.path().join("answers.toml")];
-        assert!(load(&named).unwrap_err().to_string().contains("answers.toml"), "who names it means it");
+        assert!(
+            load(&named, &HostFile::default()).unwrap_err().to_string().contains("answers.toml"),
+            "who names it means it"
+        );
         write(folder.path(), "other.toml", "name = \"x\"\n");
-        let error = load(&[folder.path().to_owned()]).unwrap_err().to_string();
+        let error = load(&[folder.path().to_owned()], &HostFile::default()).unwrap_err().to_string();
         assert!(error.contains("other.toml") && !error.contains("answers.toml"), "{error}");
     }
 
     #[test]
     fn a_folder_without_pipelines_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let error = load(&[folder.path().to_owned()]).unwrap_err().to_string();
+        let error = load(&[folder.path().to_owned()], &HostFile::default()).unwrap_err().to_string();
         assert!(error.contains("there is no pipeline in"), "{error}");
     }
 
@@ -139,7 +149,7 @@ mod tests {
         write(folder.path(), "a.toml", &pipeline("A"));
         write(folder.path(), "b.toml", "name = ");
         write(folder.path(), "c.toml", &pipeline("fine"));
-        let error = load(&[folder.path().to_owned()]).unwrap_err().to_string();
+        let error = load(&[folder.path().to_owned()], &HostFile::default()).unwrap_err().to_string();
         assert!(error.contains("a.toml:1:8") && error.contains("b.toml:1:"), "{error}");
         assert!(!error.contains("c.toml"), "{error}");
     }
@@ -149,7 +159,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a.toml", &pipeline("a"));
         let file = folder.path().join("a.toml");
-        let error = load_to_run(&[file.clone(), file]).unwrap_err().to_string();
+        let error = load_to_run(&[file.clone(), file], &HostFile::default()).unwrap_err().to_string();
         assert!(error.contains("two pipelines are named \"a\""), "{error}");
     }
 }

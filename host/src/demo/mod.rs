@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Failure, Host, HostOptions, Memory};
-use crate::settings::Pipeline;
+use crate::settings::{HostLimits, Pipeline};
 use example::Example;
 use gristmill_core::ports::Observer;
 use gristmill_kafka::Brokers;
@@ -56,7 +56,12 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let spinner = spinner(options, "compiling the stages for this machine; the result is kept for the next time");
     let watch = Arc::new(Watch::new(options.plain));
     let observers: Vec<Arc<dyn Observer>> = vec![Arc::<Watch>::clone(&watch)];
-    let host_options = HostOptions { memory: Memory::ThisProcess, shutdown: shutdown.clone(), observers };
+    let host_options = HostOptions {
+        memory: Memory::ThisProcess,
+        limits: HostLimits::default(),
+        shutdown: shutdown.clone(),
+        observers,
+    };
     let built = Host::build(vec![pipeline.clone()], host_options).await;
     spinner.finish_and_clear();
     let (built, ends) = built?;

@@ -11,6 +11,7 @@ use gristmill_store::settings::StoreSettings;
 use gristmill_wasm::Grants;
 
 use super::file::PipelineFile;
+use super::host::HostFile;
 use super::plan::plan;
 use super::stage::StageSettings;
 
@@ -18,7 +19,7 @@ type File = Draft<PipelineFile>;
 
 /// Fills in what stages have from the pipeline, reports everything that does not fit, and draws the plan. Looks only at
 /// what is good by itself: nothing that follows from another fault is reported.
-pub(super) fn check(file: &mut File) -> Option<Plan> {
+pub(super) fn check(file: &mut File, host: &HostFile) -> Option<Plan> {
     let stages = file.len_of("/stage");
     properties_once(file);
     topics_apart(file);
@@ -35,7 +36,9 @@ pub(super) fn check(file: &mut File) -> Option<Plan> {
     }
     keeping(file);
     names_once(file, stages);
-    models_for_grants(file, stages);
+    if host.models.is_empty() {
+        models_for_grants(file, stages);
+    }
 
     let stages: Option<Vec<StageSettings>> = (0..stages).map(|index| file.part(&format!("/stage/{index}"))).collect();
     match stages {

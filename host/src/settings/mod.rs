@@ -6,6 +6,7 @@
 
 mod checks;
 mod file;
+mod host;
 mod plan;
 mod reference;
 mod stage;
@@ -21,6 +22,7 @@ use gristmill_core::model::Plan;
 use serde_json::Value;
 
 pub use file::PipelineFile;
+pub use host::{HostFile, HostLimits, host_schema};
 pub use reference::fill;
 pub use stage::{Module, OnFailure, Route, StageSettings};
 
@@ -38,7 +40,15 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::of(gristmill_config::read(path)?)
+        Self::load_in(path, &HostFile::default())
+    }
+
+    /// The same for a pipeline of a host, whose models and store it may use.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or why it cannot be read.
+    pub fn load_in(path: &Path, host: &HostFile) -> Result<Self, ConfigError> {
+        Self::of(gristmill_config::read(path)?, host)
     }
 
     /// The same for text; `path` is what messages call it and where relative paths start.
@@ -46,12 +56,19 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        Self::of(gristmill_config::parse(text, path)?)
+        Self::of(gristmill_config::parse(text, path)?, &HostFile::default())
     }
 
-    fn of(mut draft: Draft<PipelineFile>) -> Result<Self, ConfigError> {
-        let plan = checks::check(&mut draft);
-        let file = draft.finish()?;
+    fn of(mut draft: Draft<PipelineFile>, host: &HostFile) -> Result<Self, ConfigError> {
+        let plan = checks::check(&mut draft, host);
+        let has_store = draft.has("/store");
+        let mut file = draft.finish()?;
+        for (name, alias) in &host.models {
+            file.value.models.entry(name.clone()).or_insert_with(|| alias.clone());
+        }
+        if !has_store {
+            file.value.store = host.store.clone();
+        }
         match plan {
             Some(plan) => Ok(Self { plan: Arc::new(plan), file }),
             None => Err(Fault::at(file.place("/stage"), "the stages make no plan").into()),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gristmill::app::{Ends, Host, HostOptions, Memory, Reloaded};
-use gristmill::settings::Pipeline;
+use gristmill::settings::{HostLimits, Pipeline};
 use gristmill_core::flow::Intake;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,8 @@ fn payload(number: usize) -> (&'static str, Option<String>) {
 /// Both pipelines in one host, which stops when the token is cancelled.
 async fn start(harnesses: &[&Harness], shutdown: CancellationToken) -> (Arc<Host>, Ends) {
     let files = harnesses.iter().map(|harness| Pipeline::load(&harness.file()).unwrap()).collect();
-    let options = HostOptions { memory: Memory::Durable, shutdown, observers: Vec::new() };
+    let options =
+        HostOptions { memory: Memory::Durable, limits: HostLimits::default(), shutdown, observers: Vec::new() };
     let (built, ends) = Host::build(files, options).await.unwrap();
     (built.start().await.unwrap(), ends)
 }

@@ -3,6 +3,7 @@
 mod cluster;
 mod engine;
 mod good;
+mod host;
 mod models;
 mod places;
 mod plan;

@@ -1,0 +1,66 @@
+//! The optional host file: what belongs to the process that pipelines run in, and not to one of them.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use gristmill_config::ConfigError;
+use gristmill_core::settings::{ByteSize, Name, by_name};
+use gristmill_llm::settings::AliasSettings;
+use gristmill_store::settings::StoreSettings;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A process that runs pipelines of Gristmill.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Gristmill host")]
+pub struct HostFile {
+    /// A folder of pipeline files, run beside those that the command line names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), extend("x-path" = true, "x-show" = "none"))]
+    pub pipelines: Option<PathBuf>,
+    /// Language models that every pipeline may ask. An alias of the same name in a pipeline file takes its place there.
+    #[schemars(schema_with = "by_name::<AliasSettings>", extend("x-secrets" = true))]
+    pub models: BTreeMap<Name, AliasSettings>,
+    /// The memory of jobs, of every pipeline whose file has no `[store]`. Each pipeline has a file of its own in the folder.
+    pub store: StoreSettings,
+    /// Bounds of the process.
+    pub limits: HostLimits,
+}
+
+/// Bounds of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostLimits {
+    /// Instances of stages alive at a time, in all pipelines together. Calls beyond wait.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub instances: NonZeroU32,
+    /// The most memory that one instance may ask for. Without the key: the largest `limits.memory` of a stage at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-min" = "1MiB", "x-max" = "1GiB", "x-show" = "the largest of the stages"))]
+    pub memory: Option<ByteSize>,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self { instances: NonZeroU32::MIN.saturating_add(511), memory: None }
+    }
+}
+
+impl HostFile {
+    /// Reads a host file of at most 1 MiB. Relative paths in it start at its folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        gristmill_config::load::<Self>(path).map(|checked| checked.value)
+    }
+}
+
+/// The JSON Schema of a host file, for editors.
+#[must_use]
+pub fn host_schema() -> Value {
+    gristmill_config::schema::<HostFile>()
+}

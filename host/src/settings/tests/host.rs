@@ -1,0 +1,72 @@
+//! The host file: what pipelines take from it, and what can be wrong with it.
+
+use std::path::{Path, PathBuf};
+
+use super::LEAST;
+use crate::settings::{HostFile, Pipeline, host_schema};
+
+const HOST: &str = r#"pipelines = "pipelines"
+[models.smart]
+targets = [{ provider = "scripted", script = "answers.toml" }]
+[store]
+folder = "state"
+keep_ended = "2h"
+[limits]
+instances = 32
+memory = "256MiB"
+"#;
+
+/// A folder with a host file and a pipeline file.
+fn files(host: &str, pipeline: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (host_file, pipeline_file) = (folder.path().join("gristmill.toml"), folder.path().join("p.toml"));
+    std::fs::write(&host_file, host).unwrap();
+    std::fs::write(&pipeline_file, pipeline).unwrap();
+    (folder, host_file, pipeline_file)
+}
+
+fn fault(host: &str) -> String {
+    let (_folder, file, _) = files(host, "");
+    HostFile::load(&file).unwrap_err().to_string()
+}
+
+#[test]
+fn a_pipeline_takes_models_and_store_from_its_host() {
+    let asking = format!("{LEAST}grants = [\"llm\"]\n");
+    let (folder, host, pipeline) = files(HOST, &asking);
+    let host = HostFile::load(&host).unwrap();
+    assert_eq!(host.pipelines, Some(folder.path().join("pipelines")), "paths start at the file");
+    assert_eq!((host.limits.instances.get(), host.limits.memory.unwrap().to_string()), (32, "256MiB".to_owned()));
+    let loaded = Pipeline::load_in(&pipeline, &host).unwrap();
+    assert_eq!(loaded.store.folder, Some(folder.path().join("state")));
+    assert_eq!(loaded.models.keys().map(ToString::to_string).collect::<Vec<_>>(), ["smart"]);
+    let alone = Pipeline::load(&pipeline).unwrap_err().to_string();
+    assert!(alone.contains("may ask language models, but there are none"), "{alone}");
+}
+
+#[test]
+fn what_a_pipeline_says_itself_counts() {
+    let own = format!(
+        "{LEAST}[store]\nkeep_ended = \"1h\"\n[models.smart]\ntargets = [{{ provider = \"openai\", model = \"own\" }}]\n"
+    );
+    let (_folder, host, pipeline) = files(HOST, &own);
+    let loaded = Pipeline::load_in(&pipeline, &HostFile::load(&host).unwrap()).unwrap();
+    assert_eq!((loaded.store.folder.as_deref(), loaded.store.keep_ended.as_secs()), (None::<&Path>, 3_600));
+    assert!(format!("{:?}", loaded.models).contains("own"), "{:?}", loaded.models);
+}
+
+#[test]
+fn all_faults_of_a_host_file_are_reported_at_their_places() {
+    let faults = fault("[limits]\ninstances = 0\nmemroy = \"1MiB\"\n[models.smart]\ntargets = []\n");
+    for expected in [":2:13", "\"instances\" in [limits]", ":3:1", "did you mean \"memory\"?", ":5:11"] {
+        assert!(faults.contains(expected), "{expected}: {faults}");
+    }
+    assert!(fault("[source]\ntopic = \"a\"\n").contains("unknown key \"source\""));
+}
+
+#[test]
+fn a_host_without_a_file_has_the_defaults() {
+    let (_folder, file, _) = files("", "");
+    assert_eq!(HostFile::load(&file).unwrap(), HostFile::default());
+    assert_eq!(host_schema()["title"], "Gristmill host");
+}
