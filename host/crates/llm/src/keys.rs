@@ -1,97 +1,26 @@
-//! Keys of providers: read once, and never shown.
+//! Keys of providers: secrets that fit into a header.
 
-use std::fmt;
-use std::io::Read;
+use anyhow::bail;
+use gristmill_core::settings::SecretRef;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::settings::KeySource;
-
-/// A key is a line of text; a larger file is a wrong path.
-const LARGEST_KEY: u64 = 16 << 10;
-
-/// A key. Neither `Debug` nor `Display` shows any part of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The key itself, for the one header that carries it.
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(hidden)")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
-}
-
-/// Why there is no key.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// Nothing is there.
-    #[error("{origin} is not set; set it to the provider's key, or take `key` away if the server wants none")]
-    Missing {
-        /// Where it was looked for.
-        origin: KeySource,
-    },
-    /// Only white space is there.
-    #[error("{origin} is empty; put the provider's key there, or take `key` away if the server wants none")]
-    Empty {
-        /// Where it was looked for.
-        origin: KeySource,
-    },
-    /// What is there is no key: not one line of visible ASCII, or far too long.
-    #[error(
-        "{origin} does not hold a key: a key is one line of visible ASCII characters; check that it is the right one"
-    )]
-    NotAKey {
-        /// Where it was looked for.
-        origin: KeySource,
-    },
-    /// The file cannot be read.
-    #[error("{origin} cannot be read; check its path and permissions")]
-    Unreadable {
-        /// Where it was looked for.
-        origin: KeySource,
-        /// Why.
-        source: std::io::Error,
-    },
-}
+/// Longer than any provider's key; a larger one is a wrong path.
+const LONGEST_KEY: usize = 16 << 10;
 
 /// Reads a key; white space around it does not count.
-pub(super) fn read(origin: &KeySource) -> Result<Secret, KeyError> {
-    let text = match origin {
-        KeySource::Env(name) => match std::env::var(name) {
-            Ok(text) => text,
-            Err(std::env::VarError::NotPresent) => return Err(KeyError::Missing { origin: origin.clone() }),
-            Err(std::env::VarError::NotUnicode(_)) => return Err(KeyError::NotAKey { origin: origin.clone() }),
-        },
-        KeySource::File(path) => {
-            let unreadable = |source| KeyError::Unreadable { origin: origin.clone(), source };
-            let file = std::fs::File::open(path).map_err(unreadable)?;
-            let mut bytes = Vec::new();
-            file.take(LARGEST_KEY).read_to_end(&mut bytes).map_err(unreadable)?;
-            // Not `from_utf8(..)?`: its error would carry the bytes.
-            match String::from_utf8(bytes) {
-                Ok(text) => text,
-                Err(_) => return Err(KeyError::NotAKey { origin: origin.clone() }),
-            }
-        }
+///
+/// # Errors
+/// When there is none, or what is there is not one line of visible ASCII. No part of it is shown.
+pub(crate) fn read(origin: &SecretRef) -> anyhow::Result<SecretString> {
+    let secret = match origin.read() {
+        Ok(secret) => secret,
+        Err(error) => bail!("{error}; or remove `key` if the server needs none"),
     };
-    let key = text.trim();
-    if key.is_empty() {
-        return Err(KeyError::Empty { origin: origin.clone() });
+    let key = secret.expose_secret().trim();
+    if key.len() > LONGEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("{origin} does not hold a key: a key is one line of visible ASCII; check that it is the right one");
     }
-    if key.len() as u64 >= LARGEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(KeyError::NotAKey { origin: origin.clone() });
-    }
-    Ok(Secret(key.to_owned()))
+    Ok(SecretString::from(key))
 }
 
 #[cfg(test)]
@@ -100,32 +29,24 @@ mod tests {
 
     use super::*;
 
-    fn file(content: &[u8]) -> (tempfile::TempDir, KeySource) {
+    fn file(content: &[u8]) -> (tempfile::TempDir, SecretRef) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         std::fs::write(&path, content).unwrap();
-        (folder, KeySource::File(path))
+        (folder, SecretRef::File(path))
     }
 
     #[test]
     fn a_key_file_may_end_in_a_newline() {
         let (_folder, source) = file(b"  sk-canary\r\n");
-        assert_eq!(read(&source).unwrap().expose(), "sk-canary");
+        assert_eq!(read(&source).unwrap().expose_secret(), "sk-canary");
     }
 
     #[test]
     fn a_key_comes_from_the_environment() {
         // Set by cargo for every test: no test may change the environment.
-        let source = KeySource::Env("CARGO_PKG_NAME".into());
-        assert_eq!(read(&source).unwrap().expose(), "gristmill-llm");
-    }
-
-    #[test]
-    fn a_secret_is_never_shown() {
-        let (_folder, source) = file(b"sk-canary");
-        let secret = read(&source).unwrap();
-        let shown = format!("{secret} {secret:?} {secret:#?} {:?}", Some(&secret));
-        assert!(!shown.contains("canary"), "{shown}");
+        let source = SecretRef::Env("CARGO_PKG_NAME".into());
+        assert_eq!(read(&source).unwrap().expose_secret(), "gristmill-llm");
     }
 
     #[test]
@@ -136,12 +57,12 @@ mod tests {
         let (_d, large) = file(&vec![b'a'; 20_000]);
         for (source, expected) in [
             (two_lines, "does not hold a key"),
-            (binary, "does not hold a key"),
+            (binary, "does not hold a secret"),
             (large, "does not hold a key"),
             (empty, "is empty"),
-            (KeySource::File(Path::new("/nonexistent/key").into()), "the file /nonexistent/key cannot be read"),
+            (SecretRef::File(Path::new("/nonexistent/key").into()), "the file /nonexistent/key cannot be read"),
             (
-                KeySource::Env("GRISTMILL_NO_SUCH_KEY".into()),
+                SecretRef::Env("GRISTMILL_NO_SUCH_KEY".into()),
                 "the environment variable GRISTMILL_NO_SUCH_KEY is not set",
             ),
         ] {

@@ -5,7 +5,6 @@
 //! (`scripted`). None of them retries: that is the flow's.
 //!
 //! - [`settings`]: what the operator decides
-//! - [`keys`]: keys, which are never shown
 //! - [`Limits`]: how many calls at a time, shared by the pipelines of a host
 //! - `journal` over `memory`; `aliases` over `forms` and `failure`
 //! - `openai` over the pure `encode` (with `dialect`) and `decode` (with `retry_after`), and `quote`
@@ -18,7 +17,7 @@ mod fixtures;
 mod form;
 mod forms;
 mod journal;
-pub mod keys;
+mod keys;
 mod limits;
 mod memory;
 mod openai;
@@ -118,7 +117,7 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_told_by_alias_and_target() {
         assert!(fault(Vec::new()).contains("the model \"smart\" cannot be used: it has no targets"));
-        let key = Some(settings::KeySource::Env("GRISTMILL_NO_SUCH_KEY".into()));
+        let key = Some(settings::SecretRef::Env("GRISTMILL_NO_SUCH_KEY".into()));
         let good = OpenAiSettings::new("m");
         let keyless = OpenAiSettings { key, ..good.clone() };
         let targets = vec![TargetSettings::OpenAi(good), TargetSettings::OpenAi(keyless)];

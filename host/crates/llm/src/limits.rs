@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::settings::KeySource;
+use crate::settings::SecretRef;
 
 /// What a limit belongs to: an address and the key it is asked with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Account {
     pub(crate) base_url: String,
-    pub(crate) key: Option<KeySource>,
+    pub(crate) key: Option<SecretRef>,
 }
 
 /// The limits of a host. One for each account, alive as long as a target uses it.
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     fn account(key: &str) -> Account {
-        Account { base_url: "https://h/v1".into(), key: Some(KeySource::Env(key.into())) }
+        Account { base_url: "https://h/v1".into(), key: Some(SecretRef::Env(key.into())) }
     }
 
     #[tokio::test]

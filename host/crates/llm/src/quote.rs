@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use gristmill_core::model::{ChatRequest, Content};
 
-use super::keys::Secret;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Characters of a message.
 const LONGEST_MESSAGE: usize = 300;
@@ -25,7 +25,7 @@ const LONGEST_PROMPT: usize = 1 << 20;
 /// What must not be repeated.
 #[derive(Clone, Copy)]
 pub(super) struct Quote<'a> {
-    pub(super) key: Option<&'a Secret>,
+    pub(super) key: Option<&'a SecretString>,
     pub(super) request: &'a ChatRequest,
 }
 
@@ -33,7 +33,7 @@ impl Quote<'_> {
     /// A message on one line, at most 300 characters, or `None` if it is empty or shares text with prompt or key.
     pub(super) fn message(&self, text: &str) -> Option<String> {
         let text = clean(text);
-        if text.is_empty() || self.key.is_some_and(|key| echoes(&text, key.expose(), ECHO_OF_KEY)) {
+        if text.is_empty() || self.key.is_some_and(|key| echoes(&text, key.expose_secret(), ECHO_OF_KEY)) {
             return None;
         }
         let mut size = 0;
@@ -139,7 +139,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         std::fs::write(&path, "sk-canary-1234567890").unwrap();
-        let key = super::super::keys::read(&super::super::settings::KeySource::File(path)).unwrap();
+        let key = super::super::keys::read(&super::super::settings::SecretRef::File(path)).unwrap();
         let request = request("hello");
         let quote = Quote { key: Some(&key), request: &request };
         assert_eq!(quote.message("Incorrect API key provided: sk-canary-1234567890."), None);

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-pub use gristmill_core::settings::SecretRef as KeySource;
+pub use gristmill_core::settings::SecretRef;
 
 /// The address of OpenAI itself: the base URL where a target names none.
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -107,7 +107,7 @@ pub struct OpenAiSettings {
     /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at the start. Without it no key is
     /// sent, as local servers want it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<KeySource>,
+    pub key: Option<SecretRef>,
     /// Of one request, to the last byte; never beyond what the stage's `wall` has left.
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]

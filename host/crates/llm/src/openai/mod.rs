@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response, Url, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, TRACEPARENT};
@@ -20,7 +21,7 @@ use gristmill_core::ports::Caller;
 
 use crate::provider::Provider;
 
-use crate::keys::{self, Secret};
+use crate::keys;
 use crate::quote::{Quote, clean};
 use crate::settings::{OpenAiSettings, OutputLimit};
 use decode::{Reply, decode};
@@ -34,7 +35,7 @@ pub(crate) struct OpenAi {
     name: String,
     client: Client,
     url: Url,
-    key: Option<Secret>,
+    key: Option<SecretString>,
     limit: OutputLimit,
     settings: OpenAiSettings,
 }
@@ -120,8 +121,8 @@ impl Provider for OpenAi {
     }
 }
 
-fn bearer(key: &Secret) -> Result<HeaderValue, ChatFailure> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
+fn bearer(key: &SecretString) -> Result<HeaderValue, ChatFailure> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
         .map_err(|_| ChatFailure::Misconfigured("the target's key cannot be sent in a header".into()))?;
     value.set_sensitive(true);
     Ok(value)

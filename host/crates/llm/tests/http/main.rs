@@ -16,7 +16,7 @@ use gristmill_core::model::{
     ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, JobId, Partition, Position, Role, TraceContext,
 };
 use gristmill_core::ports::{Caller, Model, ModelError, Observers};
-use gristmill_llm::settings::{AliasSettings, KeySource, OpenAiSettings, Settings, TargetSettings};
+use gristmill_llm::settings::{AliasSettings, OpenAiSettings, SecretRef, Settings, TargetSettings};
 use gristmill_llm::{Limits, Surroundings};
 
 use gristmill_model_server::ModelServer;
@@ -27,11 +27,11 @@ fn target(server: &ModelServer) -> OpenAiSettings {
 }
 
 /// A key in a file of its own, which lives as long as the folder.
-fn key_file(key: &str) -> (tempfile::TempDir, KeySource) {
+fn key_file(key: &str) -> (tempfile::TempDir, SecretRef) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     std::fs::write(&path, key).unwrap();
-    (folder, KeySource::File(path))
+    (folder, SecretRef::File(path))
 }
 
 /// Models without a store.
