@@ -51,10 +51,8 @@ impl Observer for Count {
             FlowEvent::JobStarted { .. } => {
                 self.begun.get_or_init(|| (Instant::now(), cpu_time()));
             }
-            FlowEvent::JobEnded { .. } => {
-                if self.ended.fetch_add(1, Ordering::Relaxed) + 1 == self.wanted {
-                    self.done.cancel();
-                }
+            FlowEvent::JobEnded { .. } if self.ended.fetch_add(1, Ordering::Relaxed) + 1 == self.wanted => {
+                self.done.cancel();
             }
             _ => {}
         }
