@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gristmill_config::{Checkpoint, Isolation};
+use gristmill_core::flow::settings::Checkpoint;
 use gristmill_core::ports::Record;
 use gristmill_kafka::{self as kafka, Settings};
+use gristmill_wasm::Isolation;
 use tokio::process::Command;
 
 use super::flow::{self, Place};

@@ -6,21 +6,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill::app;
-use gristmill_config::{self as config, Checkpoint, Isolation};
-use gristmill_core::flow::{self, DeadLetters, Delivery, Deployment, Handle, Limits, Order, Step};
-use gristmill_core::model::{DeadLetterBounds, Plan, RetryPolicy, Timestamp};
+use gristmill::settings::Pipeline;
+use gristmill_core::flow::settings::{Checkpoint, DeadLetter, Limits, Order, RetryPolicy};
+use gristmill_core::flow::{self, Delivery, Deployment, Handle, Step};
+use gristmill_core::model::{Plan, Timestamp};
 use gristmill_core::ports::{FlowEvent, Observer, Stage, Store};
+use gristmill_core::settings::TopicName;
 use gristmill_kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
 use gristmill_stage_chunk::Chunk;
 use gristmill_stage_sanitize::Sanitize;
 use gristmill_store::{self as store, Sqlite};
+use gristmill_wasm::Isolation;
 use tokio_util::sync::CancellationToken;
 
 use super::native::{Native, Pass};
 use super::{Run, cpu_time};
 
 /// Jobs in flight. Each waits some milliseconds for its acknowledgement, so a pipeline for throughput wants many.
-const IN_FLIGHT: usize = 2_000;
+const IN_FLIGHT: u32 = 2_000;
 const SANITIZE: &str = r#"{ "pii": { "default": "keep", "email": "mask", "phone": "mask" }, "artifacts": false }"#;
 const CHUNK: &str = r#"{ "size": 1000 }"#;
 
@@ -60,18 +63,12 @@ impl Observer for Count {
 
 /// The limits of a pipeline that is made for throughput; the rest as by default.
 pub(crate) fn for_throughput() -> Limits {
-    Limits { jobs: IN_FLIGHT.try_into().unwrap(), ..by_default() }
+    Limits { max_in_flight: IN_FLIGHT.try_into().unwrap(), ..Limits::default() }
 }
 
 /// The limits of a pipeline whose file says nothing about them.
 pub(crate) fn by_default() -> Limits {
-    Limits {
-        jobs: 64.try_into().unwrap(),
-        bytes: (64 << 20).try_into().unwrap(),
-        items_per_job: 8.try_into().unwrap(),
-        job_bytes: (64 << 20).try_into().unwrap(),
-        drain_timeout: Duration::from_secs(30),
-    }
+    Limits::default()
 }
 
 /// Runs the steps over so many events; the time until they are committed counts.
@@ -103,11 +100,7 @@ pub(crate) async fn run_watched(
         content_type: None,
         delivery: Delivery::AtLeastOnce(Arc::new(KafkaSink::open(place.settings).unwrap())),
         output_topic: place.sink.into(),
-        dead_letters: DeadLetters {
-            topic: place.dead.into(),
-            bounds: DeadLetterBounds::default(),
-            connect_headers: false,
-        },
+        dead_letter: DeadLetter { topic: TopicName::new(place.dead).unwrap(), connect_headers: false },
         order: Order::None,
         store,
         clock: || Timestamp(0),
@@ -160,7 +153,7 @@ async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpoint) -> Vec
         "name = \"bench\"\n[kafka]\nbrokers = \"embedded\"\n[source]\ntopic = \"a\"\n[sink]\ntopic = \"b\"\n\
          [dead_letter]\ntopic = \"c\"\n[limits]\nmax_in_flight = {IN_FLIGHT}\n{stages}"
     );
-    let mut pipeline = config::Pipeline::parse(&file, Path::new("bench.toml")).unwrap();
+    let mut pipeline = Pipeline::parse(&file, Path::new("bench.toml")).unwrap();
     for stage in &mut pipeline.stages {
         (stage.isolation, stage.checkpoint) = (isolation, checkpoint);
     }

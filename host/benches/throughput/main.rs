@@ -16,10 +16,11 @@ mod rows;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use gristmill_config::{Checkpoint, Isolation};
+use gristmill_core::flow::settings::Checkpoint;
 use gristmill_core::model::{Header, Timestamp};
 use gristmill_core::ports::{Record, Role, Topic};
 use gristmill_kafka::{self as kafka, Creation, Settings};
+use gristmill_wasm::Isolation;
 
 use arguments::{Arguments, Wanted};
 use rows::{Input, ROWS, Row, Subject};

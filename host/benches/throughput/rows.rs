@@ -1,6 +1,6 @@
 //! What is measured, and over which events.
 
-use gristmill_config::Isolation;
+use gristmill_wasm::Isolation;
 
 /// One row of the figures.
 pub(crate) struct Row {

@@ -11,9 +11,7 @@ use gristmill_core::flow::{Deployment, Step};
 use gristmill_core::ports::{Model, Observer, Store};
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Limits, Surroundings};
-use gristmill_wasm::{
-    ConfigFault, Description, LoadError, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage,
-};
+use gristmill_wasm::{ConfigFault, Description, LoadError, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage};
 use tokio_util::sync::CancellationToken;
 
 use super::builtin::BUILTIN;

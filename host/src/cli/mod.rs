@@ -36,7 +36,12 @@ pub async fn run(line: CommandLine) -> ExitCode {
     };
     let level = match &line.command {
         Command::Run(_) => Level::INFO,
-        Command::Check(_) | Command::Demo(_) | Command::Send(_) | Command::Tail(_) | Command::Dlq(_) | Command::Schema => Level::ERROR,
+        Command::Check(_)
+        | Command::Demo(_)
+        | Command::Send(_)
+        | Command::Tail(_)
+        | Command::Dlq(_)
+        | Command::Schema => Level::ERROR,
     };
     let done = match telemetry::start(form, level) {
         Err(error) => Err(Failure::Setup(error)),

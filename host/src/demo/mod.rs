@@ -13,8 +13,8 @@ use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Failure, Host, HostOptions, Memory};
-use example::Example;
 use crate::settings::Pipeline;
+use example::Example;
 use gristmill_core::ports::Observer;
 use gristmill_kafka::Brokers;
 use watch::Watch;

@@ -135,7 +135,8 @@ fn models_for_grants(file: &mut File, stages: usize) {
     for index in 0..stages {
         let pointer = format!("/stage/{index}/grants");
         if file.part::<Grants>(&pointer).is_some_and(|grants| grants.llm) {
-            let message = format!("{} may ask language models, but there are none", file.title(&format!("/stage/{index}")));
+            let message =
+                format!("{} may ask language models, but there are none", file.title(&format!("/stage/{index}")));
             file.report(&pointer, message, "add [models.NAME] with targets, or take the grant away");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gristmill::app::{Ends, Host, HostOptions, Memory, Reloaded};
-use gristmill_config::Pipeline;
+use gristmill::settings::Pipeline;
 use gristmill_core::flow::Intake;
 use tokio_util::sync::CancellationToken;
 

@@ -81,7 +81,10 @@ impl<'c> Check<'c> {
                 let message = format!("\"{key}\" in {} is not a name", title(self.file, pointer));
                 self.report_at(place, &member(pointer, key), message, word(self.node(error), "x-form"));
             }
-            Kind::Minimum { .. } | Kind::Maximum { .. } | Kind::ExclusiveMinimum { .. } | Kind::ExclusiveMaximum { .. } => {
+            Kind::Minimum { .. }
+            | Kind::Maximum { .. }
+            | Kind::ExclusiveMinimum { .. }
+            | Kind::ExclusiveMaximum { .. } => {
                 self.out_of_range(pointer, node);
             }
             Kind::Custom { keyword, .. } if keyword == "x-whole" => self.wrong_type(pointer, node, instance),

@@ -254,4 +254,3 @@ impl<T: DeserializeOwned> Draft<T> {
         Ok(())
     }
 }
-

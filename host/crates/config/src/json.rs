@@ -70,7 +70,9 @@ pub(super) fn is_date(value: &Value) -> bool {
 pub(super) fn with_dates_as_text(value: Value) -> Value {
     match value {
         Value::Object(mut object) => {
-            if object.len() == 1 && let Some(date) = object.remove(DATE) {
+            if object.len() == 1
+                && let Some(date) = object.remove(DATE)
+            {
                 return date;
             }
             Value::Object(object.into_iter().map(|(key, value)| (key, with_dates_as_text(value))).collect())

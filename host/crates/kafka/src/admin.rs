@@ -3,13 +3,13 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::log::{self, LogOnly};
 use super::settings::{Settings, SettingsError, check_topic_name, client_error};

@@ -76,7 +76,10 @@ fn models_have_their_targets_in_order() {
     assert_eq!(*first, told);
     assert_eq!(second.base_url, "http://127.0.0.1:8080/v1");
     assert_eq!((&second.key, second.timeout), (&None, Duration::from_secs(60)));
-    assert_eq!(test.targets, [TargetSettings::Scripted(ScriptedSettings { script: PathBuf::from("pipes/answers.toml") })]);
+    assert_eq!(
+        test.targets,
+        [TargetSettings::Scripted(ScriptedSettings { script: PathBuf::from("pipes/answers.toml") })]
+    );
     assert_eq!(test.max_concurrent.get(), 8);
 }
 

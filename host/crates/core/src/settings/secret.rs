@@ -160,7 +160,10 @@ mod tests {
             (large, "does not hold a secret"),
             (empty, "is empty"),
             (SecretRef::File(Path::new("/nonexistent/key").into()), "the file /nonexistent/key cannot be read"),
-            (SecretRef::Env("GRISTMILL_NO_SUCH_KEY".into()), "the environment variable GRISTMILL_NO_SUCH_KEY is not set"),
+            (
+                SecretRef::Env("GRISTMILL_NO_SUCH_KEY".into()),
+                "the environment variable GRISTMILL_NO_SUCH_KEY is not set",
+            ),
         ] {
             let error = source.read().unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
