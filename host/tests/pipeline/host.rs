@@ -39,6 +39,7 @@ async fn pause_and_resume_under_load_lose_and_double_nothing() {
     let name = harness.name.as_str();
     let sending = harness.send((0..6_000).map(payload));
     let pausing = async {
+        harness.until_settled_in(1).await;
         for _ in 0..10 {
             host.pause(name).await.unwrap();
             let paused = host.status(name).await.unwrap();

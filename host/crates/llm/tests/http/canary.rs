@@ -62,7 +62,7 @@ async fn neither_key_nor_document_is_in_any_log_or_error() {
         assert_eq!(server.seen().remove(0).authorization, Some(format!("Bearer {KEY}")), "the canary was in play");
     }
     let logs = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
-    assert!(logs.contains("a model gave no answer"), "the capture works");
+    assert!(logs.contains("a model did not answer"), "the capture works");
     for (place, text) in [("a log", logs), ("an error", shown)] {
         for secret in ["canary", "Zebedee", "left knee"] {
             let line = text.lines().find(|line| line.contains(secret));
