@@ -19,7 +19,8 @@ use super::stage::StageSettings;
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Gristmill pipeline")]
 pub struct PipelineFile {
-    /// Default of `source.group` and part of every job id: with another name, events that come again get other ids.
+    /// A name. The default of `source.group` and part of every job id: if you rename the pipeline, redelivered events
+    /// get other ids.
     #[schemars(extend("x-add" = "name = \"…\" as its first line"))]
     pub name: Name,
     /// The Kafka cluster.

@@ -1,7 +1,7 @@
 //! The key tables of the documentation, out of the schema.
 //!
 //! A region `<!-- keys: [limits] -->` … `<!-- end -->` of a page holds the table of the keys that the title names, as
-//! `[section]`, `[[stage]]` or a name under `$defs`. Rows keep the order that they have in the page; new keys come last.
+//! `[section]`, `[[stage]]`, a name under `$defs`, or `Enum.tag`. Rows keep the order that they have in the page; new keys come last.
 
 use std::fmt::Write as _;
 
@@ -39,14 +39,22 @@ fn find<'s>(schema: &'s Value, title: &str) -> Option<&'s Value> {
     let mut node = schema;
     for key in title.trim_matches(['[', ']']).split('.').filter(|key| !key.is_empty()) {
         let property = node.get("properties").and_then(|properties| properties.get(key));
-        let member = property.or_else(|| schema.get("$defs").and_then(|definitions| definitions.get(key)))?;
+        let definition = || schema.get("$defs").and_then(|definitions| definitions.get(key));
+        let member = property.or_else(|| tagged(node, key)).or_else(definition)?;
         node = follow(schema, member);
         if let Some(items) = node.get("items") {
             node = follow(schema, items);
         }
     }
-    // Of branches that are told apart by a key, the first: the others are named by themselves.
     Some(node)
+}
+
+/// The branch of a tagged enum that has this tag.
+fn tagged<'s>(node: &'s Value, tag: &str) -> Option<&'s Value> {
+    let is_tag = |property: &Value| text(property, "const") == Some(tag);
+    node.get("oneOf")?.as_array()?.iter().find(|branch| {
+        branch.get("properties").and_then(Value::as_object).is_some_and(|properties| properties.values().any(is_tag))
+    })
 }
 
 fn follow<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
@@ -62,6 +70,10 @@ fn table_of(schema: &Value, node: &Value, order: &[&str]) -> String {
     let mut rows = Vec::new();
     for key in keys {
         let Some(property) = properties.and_then(|properties| properties.get(key)) else { continue };
+        // The tag that tells a branch apart is not a key to explain.
+        if property.get("const").is_some() {
+            continue;
+        }
         let meaning = text(property, "description").or_else(|| text(follow(schema, property), "description"));
         let mut meaning = meaning.unwrap_or_default().replace('\n', " ");
         for (word, what) in choices(property) {

@@ -16,21 +16,21 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageSettings {
-    /// Once in the pipeline; not `sink` or `drop`. Part of item ids and of the header `gristmill-stage`.
+    /// A name, unique in the pipeline; not `sink` or `drop`. Part of item ids and of the header `gristmill-stage`.
     #[schemars(extend("x-add" = "name = \"…\"", "allOf" = [{
         "not": { "enum": ["sink", "drop"] },
         "x-fault": "cannot be {value}",
         "x-form": "in next and branches it means something else; name the stage otherwise"
     }]))]
     pub name: Name,
-    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, validate), or the path of a component, at most
-    /// 64 MiB.
+    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, validate), or the path of a component of at most 64
+    /// MiB.
     #[schemars(extend("x-add" = "module = \"builtin:NAME\" or a file"))]
     pub module: Module,
-    /// What it may reach: `"llm"`. Then `[models]` must have an alias.
+    /// What the stage may use: `"llm"`, which requires an alias in `[models]`.
     #[serde(default)]
     pub grants: Grants,
-    /// A table, passed to the stage as JSON after it was held against the stage's own schema. Dates become strings.
+    /// A table, passed to the stage as JSON after validation against the stage's own schema. Dates become strings.
     #[serde(default = "empty")]
     #[schemars(with = "Map<String, Value>")]
     pub config: Value,
@@ -38,31 +38,32 @@ pub struct StageSettings {
     #[serde(default)]
     #[schemars(extend("x-show" = "the pipeline's"))]
     pub retry: RetryPolicy,
-    /// Bounds of one call, which is one attempt at one item.
+    /// Limits of one call, which is one attempt at one item.
     #[serde(default)]
     pub limits: StageLimits,
-    /// Which outcomes are kept in the store. A kept outcome is used only for the same module, configuration and item.
+    /// Whether outcomes are kept in the store. A kept outcome is reused only for the same module, configuration and
+    /// item.
     #[serde(default)]
     pub checkpoint: Checkpoint,
-    /// Which calls share an instance. With `"shared"`, what a stage leaves in memory its next item can see, see
+    /// Which calls share an instance. With `"shared"`, the next item can see what the stage left in memory, see
     /// [decision 15](decisions/0015-shared-instances.md).
     #[serde(default)]
     pub isolation: Isolation,
-    /// Where outputs go that name no branch.
+    /// The route of outputs that name no branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-show" = "the next stage in the file that does not rescue, else the sink"))]
     pub next: Option<Route>,
-    /// Where outputs go that name one: `{ LABEL = ROUTE, … }`. The stage must declare the label; one that it declares and
-    /// the file leaves out dead-letters the job as `unmapped-branch`.
+    /// The routes of outputs that name a branch: `{ LABEL = ROUTE, … }`. The stage must declare the label. An output on
+    /// a declared branch without a route here dead-letters the job as `unmapped-branch`.
     #[serde(default)]
     #[schemars(schema_with = "by_name::<Route>")]
     pub branches: BTreeMap<Name, Route>,
-    /// `true`: the stage is passed all items of the job at once, in order, when no more can come.
+    /// `true`: the stage gets all items of the job in one call, in order, when no more can arrive.
     #[serde(default)]
     #[schemars(extend("x-form" = "write true to be passed all items of a job at once"))]
     pub gather: bool,
-    /// What becomes of an item when all attempts are used up: `"dead-letter"`, the whole job; `"skip"`, the item is left
-    /// out and its siblings continue; `"rescue:STAGE"`, that stage may repair it.
+    /// What happens to an item that failed for good: `"dead-letter"`, the whole job is dead-lettered; `"skip"`, the item
+    /// is left out and its siblings continue; `"rescue:STAGE"`, that stage may repair it.
     #[serde(default)]
     pub on_failure: OnFailure,
 }

@@ -6,8 +6,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::member;
 
-/// A date, while the schema is checked: only where anything is allowed a date may stand.
-const DATE: &str = "$date";
+/// Marks a date while the schema is checked: only where anything is allowed a date may stand. No file has such a key.
+const DATE: &str = "\0date";
 
 /// Why JSON cannot hold a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

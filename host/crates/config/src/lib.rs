@@ -14,6 +14,8 @@ mod json;
 mod schema;
 mod secrets;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use document::Place;

@@ -19,15 +19,15 @@ use super::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// `"embedded"`, or `"host:port"`, several with commas; the port must be there. `GRISTMILL_BROKERS` replaces it in
-    /// `run`, `send`, `tail` and `dlq`.
+    /// `"embedded"`, or `"host:port"`, several separated by commas; the port is required. `GRISTMILL_BROKERS` overrides
+    /// it in `run`, `send`, `tail` and `dlq`.
     #[schemars(extend("x-add" = r#"brokers = "embedded", or "host:port""#))]
     pub brokers: Brokers,
-    /// Properties of librdkafka by name, quoted or with dots; a string, number, boolean or secret.
+    /// librdkafka properties by name, quoted or dotted; each a string, number, boolean or secret.
     #[serde(default)]
     pub properties: Properties,
-    /// How missing topics are created. Without it they must exist. The embedded broker creates them always, with 1
-    /// partition if this is absent; its replication is 1.
+    /// `{ partitions = 1…10000, replication = 1…100 }`, both required: creates missing topics. Without it they must
+    /// exist. The embedded broker always creates them, with 1 partition if this is absent; its replication is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_topics: Option<Creation>,
 }

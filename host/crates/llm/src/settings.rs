@@ -44,13 +44,13 @@ impl Default for Settings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AliasSettings {
-    /// In order: the next stands in when those before it are limited, unreachable or too slow.
+    /// In order of preference: the next one is asked when those before it are rate-limited, unreachable or too slow.
     #[schemars(length(min = 1), extend(
         "x-add" = r#"targets = [{ provider = "openai", model = "…", key = { env = "…" } }]"#,
         "x-form" = r#"for example [{ provider = "openai", model = "…" }]"#
     ))]
     pub targets: Vec<TargetSettings>,
-    /// Calls of this alias at a time, in this process.
+    /// Concurrent calls of this alias in this process.
     #[serde(default = "default_max_concurrent")]
     #[schemars(range(max = 1_000))]
     pub max_concurrent: NonZeroUsize,
@@ -86,10 +86,10 @@ pub enum TargetSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenAiSettings {
-    /// The server's name of the model.
+    /// The model's name on that server.
     #[schemars(length(min = 1), extend("x-add" = "model = \"…\", the model's name at the provider"))]
     pub model: String,
-    /// `http` or `https`, no query, no user; `/chat/completions` is added.
+    /// `http` or `https`, no query, no user; `/chat/completions` is appended.
     #[serde(default = "default_base_url", deserialize_with = "base_url")]
     #[schemars(extend("allOf" = [
         {
@@ -104,33 +104,33 @@ pub struct OpenAiSettings {
         }
     ]))]
     pub base_url: String,
-    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at the start. Without it no key is
+    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is
     /// sent, as local servers want it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretRef>,
-    /// Of one request, to the last byte; never beyond what the stage's `wall` has left.
+    /// Of one request, to the last byte; never more than what is left of the stage's `wall`.
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub timeout: Duration,
-    /// How JSON is asked for.
+    /// How JSON is requested.
     #[serde(default)]
     pub structured: Structured,
     /// What the server calls the bound of the answer. `None` goes by the address: OpenAI's and Azure's own servers get
     /// `max_completion_tokens`, all others `max_tokens`.
     #[serde(skip)]
     pub output_limit: Option<OutputLimit>,
-    /// For requests that name none, and the most that one may name.
+    /// Default of a request, and the most it may set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_output_tokens: Option<u32>,
-    /// For requests that name none.
+    /// Default of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 2.0))]
     pub temperature: Option<f64>,
     /// Extra fields of each request.
     #[serde(skip)]
     pub options: Map<String, Value>,
-    /// Names of further fields of the request that a stage may set; not those that Gristmill sets itself (`model`,
+    /// Names of further request fields that a stage may set; not those that Gristmill sets itself (`model`,
     /// `messages`, `stream`, `n`, …).
     #[serde(default, rename = "options")]
     #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["reasoning_effort"]"#))]

@@ -20,20 +20,20 @@ pub const DEFAULT_MAX_SIZE: u64 = 16 << 30;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// Where it is on disk; of this machine, where hosts of one pipeline may share it. Without the key:
+    /// Folder on a local disk; hosts of one pipeline on the same machine may share it. Without the key:
     /// `GRISTMILL_STATE`, else `gristmill` in `XDG_STATE_HOME` or `~/.local/state`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), extend("x-path" = true, "x-show" = "the user's folder for such things"))]
     pub folder: Option<PathBuf>,
-    /// How long things are kept of a job that has ended: a replay within that time uses them.
+    /// How long data of a job is kept after the job has ended: a replay within that time reuses it.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "1m", "x-max" = "8760h"))]
     pub keep_ended: Duration,
-    /// How long of one that has not. Not below `keep_ended`.
+    /// How long data of an unfinished job is kept. Not below `keep_ended`.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "1m", "x-max" = "8760h"))]
     pub keep_unfinished: Duration,
-    /// The most bytes on disk. A full store stops the pipeline: nothing is acknowledged that could not be remembered.
+    /// Maximum size on disk. A full store stops the pipeline: nothing is acknowledged that could not be kept.
     #[schemars(extend("x-min" = "1MiB", "x-max" = "1024GiB"))]
     pub max_size: ByteSize,
 }

@@ -23,18 +23,18 @@ pub enum Isolation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StageLimits {
-    /// All memories and tables of the instance together.
+    /// All memories and tables of the instance.
     #[schemars(extend("x-min" = "1MiB", "x-max" = "1GiB"))]
     pub memory: ByteSize,
-    /// Computing, without waiting for the host; in ticks of 10 ms.
+    /// Computing time, without waiting for the host; in ticks of 10 ms.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "10ms", "x-max" = "10m"))]
     pub cpu: Duration,
-    /// From begin to end, waiting for models included; not waiting for a free instance.
+    /// Elapsed time, including waiting for models but not waiting for a free instance.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "10ms", "x-max" = "1h"))]
     pub wall: Duration,
-    /// All that it emits.
+    /// Everything it emits.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "256MiB"))]
     pub output: ByteSize,
 }

@@ -48,6 +48,16 @@ fn replaced(from: &str, to: &str) -> Result<Pipeline, ConfigError> {
     parse(&LEAST.replacen(from, to, 1))
 }
 
+/// Faults of single keys do not hide those across keys.
+#[test]
+fn everything_is_reported_together() {
+    let file = parse(&format!("{}[limits]\nmax_in_flight = 0\nx = 1\n", LEAST.replace("analysed", "documents")));
+    let shown = shown(file);
+    for fault in ["are the same topic", "out of range", "unknown key \"x\""] {
+        assert!(shown.contains(fault), "{shown}");
+    }
+}
+
 /// What the user sees.
 #[track_caller]
 fn shown(result: Result<Pipeline, ConfigError>) -> String {

@@ -76,11 +76,16 @@ fn every_key_has_a_description() {
         let keys = node.get("properties").filter(|_| node.get("type").is_some());
         if let Some(properties) = keys.and_then(Value::as_object) {
             for (key, property) in properties {
-                let described = property.get("description").is_some() || property.get("const").is_some();
+                let tag = property.get("const").is_some();
+                // A branch that is told by its one key is described as a whole.
+                let alone = properties.len() == 1 && node.get("description").is_some();
+                let described = property.get("description").is_some() || tag || alone;
                 assert!(described, "{path}/{key} has no description");
+                walk(property, &format!("{path}/{key}"));
             }
         }
-        for (key, inner) in node.as_object().into_iter().flatten() {
+        // A key can be called as a keyword of JSON Schema is.
+        for (key, inner) in node.as_object().into_iter().flatten().filter(|(key, _)| *key != "properties") {
             walk(inner, &format!("{path}/{key}"));
         }
         for inner in node.as_array().into_iter().flatten() {

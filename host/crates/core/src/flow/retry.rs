@@ -12,18 +12,18 @@ use crate::settings::{Span, span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included. After a trap, 2 at most.
+    /// Attempts in total, including the first. At most 2 after a trap.
     #[schemars(range(max = 100))]
     pub attempts: NonZeroU32,
-    /// The wait after the first attempt; doubles after each further one, plus up to a quarter at random.
+    /// Wait after the first attempt; doubles after each further one, plus up to a quarter of jitter.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "1h"))]
     pub first_wait: Duration,
-    /// No wait of the policy is longer, its random part aside; a stage can ask for a longer one. Not below `first_wait`.
+    /// Upper bound of a wait, jitter aside; a stage can ask for a longer wait. Not below `first_wait`.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "1h"))]
     pub longest_wait: Duration,
-    /// No attempt begins later than this after the first, waits for a limited model not counted.
+    /// No attempt begins later than this after the first, not counting waits for a rate-limited model.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "24h"))]
     pub deadline: Duration,

@@ -16,25 +16,25 @@ pub use crate::ports::Start;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Events worked on at a time.
+    /// Events in flight.
     #[schemars(range(max = 10_000))]
     pub max_in_flight: NonZeroU32,
-    /// Bytes of these events; a single larger one runs alone.
+    /// Bytes of the events in flight; a single larger event runs alone.
     #[schemars(extend("x-min" = "64KiB", "x-max" = "16GiB"))]
     pub max_in_flight_bytes: ByteSize,
-    /// Items of one event at a time.
+    /// Items of one event that run concurrently.
     #[schemars(range(max = 1_000))]
     pub items_in_flight: NonZeroU32,
-    /// Bytes that the items of one event hold together while they wait for a stage or for the end of the job; beyond it
-    /// the job is dead-lettered as `job-too-large`.
+    /// Total bytes of one event's items while they wait for a stage or for the end of the job; beyond it the job is
+    /// dead-lettered as `job-too-large`.
     #[schemars(extend("x-min" = "64KiB", "x-max" = "16GiB"))]
     pub max_job_bytes: ByteSize,
-    /// How long running jobs may take to end after a stop, or when their partition is taken away.
+    /// How long running jobs may take to finish after a stop, or when their partition is revoked.
     // A member that gives up partitions waits this long inside the rebalance, which Kafka bounds at 5 minutes.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "4m"))]
     pub drain_timeout: Duration,
-    /// The share of the last 10,000 jobs that may be dead letters; 1 never stops the pipeline.
+    /// Share of the last 10,000 jobs that may be dead-lettered; 1 never stops the pipeline.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub max_dead_letter_rate: f64,
     /// This many dead letters in a row stop the pipeline.
@@ -95,7 +95,7 @@ pub enum DeliveryMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Transactions {
-    /// A transaction begins at the latest when this many jobs wait for one.
+    /// A transaction begins when this many jobs are waiting for one.
     #[schemars(range(max = 100_000))]
     pub max_jobs: NonZeroU32,
     /// Or when the first of them has waited this long.
@@ -126,10 +126,10 @@ pub struct Source {
         "x-show" = "the pipeline's name"
     ))]
     pub group: Option<String>,
-    /// Where a group begins that has committed nothing.
+    /// Where a group that has committed nothing begins.
     #[serde(default)]
     pub start: Start,
-    /// Media type of records without a `content-type` header.
+    /// Media type of records that have no `content-type` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), extend(
         "pattern" = r"^[ -.0-~]*/[ -~]+$",
@@ -155,7 +155,7 @@ pub struct DeadLetter {
     /// Where failed events are written.
     #[schemars(extend("x-add" = "topic = \"…\""))]
     pub topic: TopicName,
-    /// Whether dead letters carry Kafka Connect's header names (`__connect.errors.…`) too.
+    /// Whether dead letters also have Kafka Connect's headers (`__connect.errors.…`).
     #[serde(default)]
     pub connect_headers: bool,
 }
