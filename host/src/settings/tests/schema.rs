@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::LEAST;
-use crate::settings::{fill, schema};
+use crate::settings::{fill, host_schema, schema};
 
 fn json(text: &str) -> Value {
     let table: toml::Table = toml::from_str(text).unwrap();
@@ -95,18 +95,17 @@ fn every_key_has_a_description() {
     walk(&schema(), "");
 }
 
-/// The reference is what the schema says. `GRISTMILL_BLESS=1` writes it anew.
+/// The reference is what the schema says. `GRISTMILL_BLESS=1` rewrites it.
 #[test]
 fn the_reference_is_made_of_the_schema() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pipeline-file.md");
-    let written = std::fs::read_to_string(&page).unwrap();
-    let filled = fill(&written, &schema()).unwrap();
-    if std::env::var_os("GRISTMILL_BLESS").is_some() {
-        std::fs::write(&page, &filled).unwrap();
-    } else {
-        assert!(
-            written == filled,
-            "docs/pipeline-file.md differs from the schema; run the test with GRISTMILL_BLESS=1"
-        );
+    for (name, schema) in [("pipeline-file.md", schema()), ("host-file.md", host_schema())] {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+        let written = std::fs::read_to_string(&page).unwrap();
+        let filled = fill(&written, &schema).unwrap();
+        if std::env::var_os("GRISTMILL_BLESS").is_some() {
+            std::fs::write(&page, &filled).unwrap();
+        } else {
+            assert!(written == filled, "docs/{name} differs from the schema; run the test with GRISTMILL_BLESS=1");
+        }
     }
 }
