@@ -6,7 +6,7 @@ use super::args::Run;
 use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
 
-/// Runs pipelines until they are told to stop.
+/// Runs pipelines until they are stopped.
 pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let pipelines = files::load_to_run(&args.pipelines)?;
     let shutdown = CancellationToken::new();
