@@ -1,11 +1,10 @@
 //! Gristmill runs AI pipelines on Kafka as sandboxed WebAssembly stages.
 //!
-//! This crate composes what the crates below `host/crates` hold (ARCHITECTURE.md): it is the only place that knows every
-//! adapter.
+//! This crate composes the crates in `host/crates` (ARCHITECTURE.md); it is the only one that knows every adapter.
 //!
 //! - [`app`]: from a pipeline file to a running pipeline
 //! - [`settings`]: the pipeline file, composed of its owners' settings
-//! - [`cli`], [`demo`]: what people type
+//! - [`cli`], [`demo`]: the command line and the demo
 
 pub mod app;
 pub mod cli;

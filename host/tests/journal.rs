@@ -1,6 +1,6 @@
-//! Paid answers in the store: a process that comes after another pays for nothing again.
+//! Stored model answers: a process does not pay again for answers that an earlier process has paid for.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,15 +24,15 @@ fn job(position: u64) -> JobId {
     JobId::new("p", &EventId { partition, position: Position(position.into()) })
 }
 
-/// Says so many letters, each time another.
+/// Answers with a number of this width, a new one for each call.
 struct Counting {
     calls: AtomicU32,
-    letters: usize,
+    width: usize,
 }
 
 impl Counting {
-    fn new(letters: usize) -> Arc<Self> {
-        Arc::new(Self { calls: AtomicU32::new(0), letters })
+    fn new(width: usize) -> Arc<Self> {
+        Arc::new(Self { calls: AtomicU32::new(0), width })
     }
 
     fn calls(&self) -> u32 {
@@ -40,7 +40,7 @@ impl Counting {
     }
 }
 
-/// The model as one journal has it.
+/// The model of one journal; several journals share the counter.
 struct Shared(Arc<Counting>);
 
 #[async_trait]
@@ -48,7 +48,7 @@ impl Provider for Shared {
     async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
         Ok(ChatResponse {
-            text: format!("{number:0width$}", width = self.0.letters),
+            text: format!("{number:0width$}", width = self.0.width),
             finish_reason: FinishReason::Other("paused".into()),
             usage: Usage { output_tokens: Some(3), cost_nano_usd: Some(17), ..Usage::default() },
             model: "test/counting".into(),
@@ -86,7 +86,7 @@ fn request(text: &str) -> ChatRequest {
 }
 
 #[tokio::test]
-async fn a_second_process_pays_for_nothing_that_the_first_has_paid() {
+async fn a_second_process_does_not_pay_again_for_stored_answers() {
     let folder = tempfile::tempdir().unwrap();
     let model = Counting::new(1);
     let mut answers = Vec::new();
@@ -94,17 +94,17 @@ async fn a_second_process_pays_for_nothing_that_the_first_has_paid() {
         let journal = journal(&model, settings(folder.path()));
         for call in 0..8 {
             let answer = journal.chat(&caller(job(call / 4), (call % 2) as u32), &request("hello")).await.unwrap();
-            // The last two of each four repeat the first two.
+            // The last two of every four repeat the first two.
             assert_eq!(answer.cached, process == 1 || call % 4 > 1);
             answers.push(ChatResponse { cached: false, ..answer });
         }
     }
     assert_eq!(model.calls(), 4);
-    assert_eq!(answers[..8], answers[8..], "with usage, reason and the provider's id");
+    assert_eq!(answers[..8], answers[8..], "usage, reason and provider request id are stored too");
 }
 
 #[tokio::test]
-async fn a_full_store_stops_paying() {
+async fn a_full_store_stops_paid_calls() {
     let folder = tempfile::tempdir().unwrap();
     let model = Counting::new(50_000);
     let journal = journal(&model, Settings { max_size: 1 << 20, ..settings(folder.path()) });
@@ -122,5 +122,5 @@ async fn a_full_store_stops_paying() {
     let paid = model.calls();
     let again = journal.chat(&caller(job(position), 0), &request("hello")).await;
     assert_eq!(again, Err(failure));
-    assert_eq!(model.calls(), paid, "a broken store is asked before the model, and says no");
+    assert_eq!(model.calls(), paid, "a broken store fails the call before the model is asked");
 }

@@ -7,7 +7,7 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{setup, stages};
 
-/// The profile of the demo and the tests makes the host's crate fast to compile; the benchmarks need its code fast.
+/// The common profile compiles the host's crate quickly; the benchmarks need it optimised.
 const OPTIMISED: &str = "profile.dev.package.gristmill.opt-level=3";
 
 /// Builds the stages and the host in the common profile, and runs the benchmarks against a broker.

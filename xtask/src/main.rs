@@ -1,5 +1,5 @@
-//! The project's own chores: `cargo demo`, `cargo verify`, `cargo stages` and what stands behind `cargo xtask`.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks to whoever runs it")]
+//! The project's tasks: `cargo demo`, `cargo verify`, `cargo stages` and the other commands of `cargo xtask`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool prints")]
 
 mod bench;
 mod broker;
@@ -23,22 +23,22 @@ use workspace::Workspace;
 
 const USAGE: &str = "\
 cargo demo [ARGS]          build everything and run `gristmill demo ARGS`
-cargo verify               everything that a change must pass; starts and stops its own Apache Kafka
-cargo verify quick         the same without a broker and the tests that need one
-cargo stages               build the stages into target/stages, the test guests into target/guests
+cargo verify               run every check that a change must pass; starts and stops an Apache Kafka
+cargo verify quick         the same without a broker and without the tests that need one
+cargo stages               build the stages into target/stages and the test guests into target/guests
 
 cargo xtask host [ARGS]    build everything and run `gristmill ARGS`
-cargo xtask test [ARGS]    the host's tests with a broker; ARGS go to `cargo test`
-cargo xtask soak [ARGS]    the tests of reliability in full size, half an hour; ARGS go to the test program
-cargo xtask bench          the figures, on a broker of their own
-cargo xtask kafka          one Apache Kafka in the foreground, until ctrl-c
-cargo xtask rules          the house rules: small files, no unexcused unsafe code, nothing left for later
-cargo xtask setup          check the build tools, add the WebAssembly target where it is missing
+cargo xtask test [ARGS]    run the host's tests with a broker; ARGS go to `cargo test`
+cargo xtask soak [ARGS]    run the reliability tests in full size, about 50 minutes; ARGS go to the test program
+cargo xtask bench [ARGS]   run the benchmarks with a separate broker; ARGS go to the benchmark
+cargo xtask kafka          run an Apache Kafka in the foreground until ctrl-c
+cargo xtask rules          check the house rules: small files, plain words, no loose ends, no import cycles
+cargo xtask setup          check the build tools, and add the WebAssembly target if it is missing
 
-GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker, start none
-GRISTMILL_TEST_KAFKA_HOME=PATH   start brokers that a test kills from the jars in this folder, fetch none
-GRISTMILL_TEST_SEED=NUMBER       repeat a run of the tests of reliability
-GRISTMILL_KILLS=NUMBER           kill the host so often in the kill loop
+GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker instead of starting one
+GRISTMILL_TEST_KAFKA_HOME=PATH   the Kafka jars for tests that start their own broker; nothing is downloaded
+GRISTMILL_TEST_SEED=NUMBER       repeat a run of the reliability tests with this seed
+GRISTMILL_KILLS=NUMBER           how often the kill loop kills the host
 GRISTMILL_WASM_RUSTC=PATH        compile the stages with this rustc";
 
 fn main() -> ExitCode {
@@ -53,8 +53,8 @@ fn main() -> ExitCode {
 
 fn dispatch() -> Result<ExitCode> {
     let mut args = env::args().skip(1);
-    let Some(chore) = args.next() else {
-        bail!("say which chore\n\n{USAGE}");
+    let Some(task) = args.next() else {
+        bail!("name a task\n\n{USAGE}");
     };
     let mut args: Vec<String> = args.collect();
     // `cargo demo -- --flag` and `cargo demo --flag` mean the same.
@@ -64,7 +64,7 @@ fn dispatch() -> Result<ExitCode> {
 
     let workspace = Workspace::find()?;
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    match (chore.as_str(), words.as_slice()) {
+    match (task.as_str(), words.as_slice()) {
         ("demo", args) => return host::run(&workspace, &[&["demo"], args].concat()),
         ("host", args) => return host::run(&workspace, args),
         ("bench", args) => bench::run(&workspace, args)?,
@@ -81,7 +81,7 @@ fn dispatch() -> Result<ExitCode> {
         ("rules", []) => rules::check(&workspace.root)?,
         ("kafka", []) => kafka::command(&workspace.target)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
-        (chore, args) => bail!("there is no chore `{}`\n\n{USAGE}", [&[chore], args].concat().join(" ")),
+        (task, args) => bail!("unknown task `{}`\n\n{USAGE}", [&[task], args].concat().join(" ")),
     }
     Ok(ExitCode::SUCCESS)
 }

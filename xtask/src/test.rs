@@ -10,10 +10,10 @@ use crate::broker::{Broker, VARIABLE};
 use crate::workspace::{self, Workspace};
 use crate::{kafka, setup, stages};
 
-/// The integration tests that need Apache Kafka. A test that does belongs into one of them.
+/// The integration tests that need Apache Kafka. A new test that needs it belongs in one of them.
 const NEED_A_BROKER: &[&str] = &["broker", "pipeline", "reliability"];
 
-/// Runs `cargo test` of the host with these arguments.
+/// Runs `cargo test` for the host with these arguments.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     setup::run(workspace)?;
     let mut broker = Broker::begin(workspace);
@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     workspace::run(with_broker(workspace, &mut broker)?.args(args))
 }
 
-/// `cargo xtask soak`: the tests of reliability in full size, with their figures.
+/// `cargo xtask soak`: the reliability tests in full size, with their figures.
 pub(crate) fn soak(workspace: &Workspace, args: &[&str]) -> Result<()> {
     setup::run(workspace)?;
     let mut broker = Broker::begin(workspace);
@@ -33,7 +33,7 @@ pub(crate) fn soak(workspace: &Workspace, args: &[&str]) -> Result<()> {
     workspace::run(&mut command)
 }
 
-/// Every test of the host, doc tests among them, against the broker, and with the jars for those that start their own.
+/// All tests of the host, including doc tests, with the broker, and with the jars for tests that start their own broker.
 pub(crate) fn with_broker(workspace: &Workspace, broker: &mut Broker) -> Result<Command> {
     let mut command = workspace.cargo(["test", "--no-fail-fast"]);
     command.args(workspace.host_packages("--package")?);
@@ -44,7 +44,7 @@ pub(crate) fn with_broker(workspace: &Workspace, broker: &mut Broker) -> Result<
     Ok(command)
 }
 
-/// Every test of the host that needs no broker, but for doc tests, which cargo runs with all others or alone.
+/// All tests of the host that need no broker, except doc tests, which cargo cannot combine with a selection of tests.
 pub(crate) fn without_broker(workspace: &Workspace) -> Result<Command> {
     let mut command = workspace.cargo(["test", "--no-fail-fast", "--lib", "--bins"]);
     command.args(workspace.host_packages("--package")?);
@@ -63,7 +63,7 @@ pub(crate) fn without_broker(workspace: &Workspace) -> Result<Command> {
 fn host_tests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let crates = workspace.root.join("host/crates");
     let mut folders = vec![workspace.root.join("host/tests")];
-    for entry in fs::read_dir(&crates).with_context(|| format!("{} cannot be read", crates.display()))? {
+    for entry in fs::read_dir(&crates).with_context(|| format!("cannot read {}", crates.display()))? {
         let tests = entry?.path().join("tests");
         if tests.is_dir() {
             folders.push(tests);
@@ -75,7 +75,7 @@ fn host_tests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 /// The names of the test targets in a folder: its files, and its folders with a `main.rs`.
 fn integration_tests(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
         let is_test = path.join("main.rs").is_file() || path.extension().is_some_and(|extension| extension == "rs");
         if let (true, Some(name)) = (is_test, path.file_stem()) {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_quick_run_leaves_out_what_needs_a_broker() {
+    fn the_quick_run_skips_tests_that_need_a_broker() {
         let workspace = Workspace::find().unwrap();
         let line = workspace::line(&without_broker(&workspace).unwrap());
         assert!(line.contains("--test sandbox") && line.contains("--test examples"), "{line}");

@@ -1,4 +1,4 @@
-//! `cargo verify`: everything that a change must pass, on a laptop as in CI.
+//! `cargo verify`: everything that a change must pass, on a laptop and in CI.
 
 use anyhow::Result;
 
@@ -10,21 +10,21 @@ use crate::{rules, setup, stages, test};
 /// How much is verified.
 #[derive(Clone, Copy)]
 pub(crate) enum Extent {
-    /// All of it, with Apache Kafka.
+    /// Everything, with Apache Kafka.
     Full,
-    /// What needs no broker.
+    /// Everything that needs no broker.
     Quick,
 }
 
-/// Takes every step up to the first that fails, and says how long each took.
+/// Runs the steps until one fails, and prints how long each took.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
     let mut steps = Steps::new(10);
-    let verdict = take(workspace, extent, &mut steps);
+    let result = run_steps(workspace, extent, &mut steps);
     eprintln!("\n{steps}");
-    verdict
+    result
 }
 
-fn take(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> {
+fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> {
     steps.take("build tools", "cargo xtask setup", || setup::run(workspace))?;
     let mut broker = match extent {
         Extent::Full => Some(Broker::begin(workspace)),
@@ -37,13 +37,13 @@ fn take(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> 
         stages::standard(workspace)?;
         stages::guests(workspace)
     })?;
-    // Long before it is needed: a broker that cannot be had is to be known before the long builds, not after.
+    // Long before it is needed: if the broker cannot start, fail before the long builds, not after.
     if let Some(broker) = &mut broker {
         steps.take("Apache Kafka", "cargo xtask kafka", || broker.address().map(drop))?;
     }
 
-    // The host and the rest apart: cargo unifies the features of what it builds together, so with the guests beside it
-    // the host would get another wasmtime than it has alone.
+    // The host and the rest separately: cargo unifies the features of everything it builds together, so with the guests
+    // the host would be built with another wasmtime.
     let (host, mut rest) = (workspace.host_packages("--package")?, workspace.host_packages("--exclude")?);
     rest.insert(0, "--workspace".to_owned());
     clippy(workspace, steps, "clippy of the host", &host)?;
@@ -63,8 +63,8 @@ fn clippy(workspace: &Workspace, steps: &mut Steps, name: &'static str, packages
     steps.run(name, cargo.args(packages).args(["--", "-D", "warnings"]))
 }
 
-/// Licences, bans and sources. Not the advisories: they change from day to day and need the net, and what passes today
-/// must pass tomorrow; `just deny` checks them.
+/// Checks licences, bans and sources. Not advisories: they need the network and change every day, and what passes today
+/// must pass tomorrow. `just deny` checks them.
 fn licences(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     if which("cargo-deny").is_none() {
         steps.leave_out("licences", "cargo-deny is not installed; `cargo install cargo-deny --locked` installs it");

@@ -1,4 +1,4 @@
-//! Where things are, and how other programs are run in it.
+//! The folders of the workspace, and how to run other programs in it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use anyhow::{Context, Result, bail};
 pub(crate) struct Workspace {
     /// The folder with the workspace's Cargo.toml.
     pub(crate) root: PathBuf,
-    /// Cargo's target folder, absolute.
+    /// Cargo's target folder, as an absolute path.
     pub(crate) target: PathBuf,
 }
 
 impl Workspace {
-    /// The workspace that this program is a member of.
+    /// The workspace that this program belongs to.
     pub(crate) fn find() -> Result<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = here.parent().context("xtask is not in a folder of the workspace")?.to_path_buf();
-        // Cargo reads a relative CARGO_TARGET_DIR from the folder it is called in, which is still ours.
+        // Cargo resolves a relative CARGO_TARGET_DIR against the current folder, which is still that of the caller.
         let target = match env::var_os("CARGO_TARGET_DIR") {
             Some(folder) => env::current_dir()?.join(folder),
             None => root.join("target"),
@@ -28,7 +28,7 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
-    /// The same cargo that runs us, to be called in the root, with the same target folder.
+    /// The cargo that runs this program, called in the root and with the same target folder.
     pub(crate) fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
         command.current_dir(&self.root).args(args);
@@ -38,43 +38,43 @@ impl Workspace {
         command
     }
 
-    /// The packages that the host is made of, as arguments of cargo. They are built together and apart from all others:
-    /// cargo unifies the features of what it builds together, and with other features wasmtime is compiled again.
+    /// The packages of the host, as arguments of cargo. They are built together and without all others: cargo unifies the
+    /// features of everything it builds together, and with other features wasmtime is compiled again.
     pub(crate) fn host_packages(&self, flag: &'static str) -> Result<Vec<String>> {
         let crates = self.root.join("host/crates");
         let mut names = vec!["gristmill".to_owned(), "gristmill-model-server".to_owned()];
-        for entry in fs::read_dir(&crates).with_context(|| format!("{} cannot be read", crates.display()))? {
+        for entry in fs::read_dir(&crates).with_context(|| format!("cannot read {}", crates.display()))? {
             names.push(format!("gristmill-{}", entry?.file_name().to_string_lossy()));
         }
         names.sort();
         Ok(names.into_iter().flat_map(|name| [flag.to_owned(), name]).collect())
     }
 
-    /// The host as the demo, the figures and the tests use it: one profile, so that nothing big is compiled twice.
+    /// The binary of the host. Demo, benchmarks and tests use one profile, so that nothing big is compiled twice.
     pub(crate) fn host(&self) -> PathBuf {
         self.target.join("debug").join("gristmill")
     }
 }
 
-/// Runs a program to its end, with our own input and output.
+/// Runs a program to completion, with the input and output of this process.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("`{}` cannot be started", line(command)))?;
+    let status = command.status().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !status.success() {
         bail!("`{}` failed ({status})", line(command));
     }
     Ok(())
 }
 
-/// Runs a program to its end and gives what it printed; nothing of it is shown.
+/// Runs a program to completion and returns its standard output; shows nothing.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("`{}` cannot be started", line(command)))?;
+    let output = command.output().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !output.status.success() {
         bail!("`{}` failed: {}", line(command), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// A command as one would type it.
+/// A command as it would be typed.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let mut line = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
@@ -85,7 +85,7 @@ pub(crate) fn line(command: &Command) -> String {
     line
 }
 
-/// Where a program stands in PATH.
+/// Finds a program in PATH.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
@@ -96,13 +96,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failing_command_is_named_as_one_would_type_it() {
+    fn a_failed_command_is_shown_as_it_would_be_typed() {
         let error = run(Command::new("/bin/sh").args(["-c", "exit 3"])).unwrap_err();
         assert_eq!(error.to_string(), "`sh -c exit 3` failed (exit status: 3)");
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_not_found() {
+    fn a_missing_program_is_not_found() {
         assert!(which("sh").is_some());
         assert!(which("no-program-of-this-name").is_none());
     }

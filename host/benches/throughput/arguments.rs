@@ -1,24 +1,24 @@
-//! What the command line asks for.
+//! The command line.
 
 use super::backlog::Job;
 use super::rows::{ROWS, Row, Subject};
 
-/// Rounds, of which the median counts.
+/// The default number of rounds; the median counts.
 const ROUNDS: usize = 3;
-/// The size of a backlog.
+/// The default size of a backlog.
 const GIGABYTES: f64 = 2.0;
 
-/// What is to be measured.
+/// What to measure.
 pub(crate) enum Wanted {
     Rows(Arguments),
     Backlog {
         gigabytes: f64,
     },
-    /// Only by ourselves: the process whose memory is looked at.
+    /// Internal: run as the process whose memory is measured.
     WorkOff(Job),
 }
 
-/// Which rows, and how thoroughly.
+/// Which rows, and how many rounds and events.
 pub(crate) struct Arguments {
     names: Vec<String>,
     pub(crate) rounds: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Those that were named, all if none was, and the plain loops that they are compared with.
+    /// Whether to run this row: named rows, all rows if none is named, and the plain loops they are compared with.
     pub(crate) fn wants(&self, row: &Row) -> bool {
         let named = |row: &Row| self.names.is_empty() || self.names.iter().any(|name| name == row.name);
         let compared = ROWS.iter().any(|other| other.input == row.input && other.name != row.name && named(other));
@@ -34,9 +34,9 @@ impl Arguments {
     }
 }
 
-/// Reads the command line, the name of the program left out.
+/// Parses the command line, without the program name.
 pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let args: Vec<String> = args.filter(|arg| arg != "--bench" && arg != "--").collect();
     match args.iter().map(String::as_str).collect::<Vec<&str>>().as_slice() {
         ["backlog"] => return Ok(Wanted::Backlog { gigabytes: GIGABYTES }),
@@ -60,7 +60,10 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
             None if ROWS.iter().any(|row| row.name == arg) => arguments.names.push(arg),
             _ => {
                 let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-                return Err(format!("what is `{arg}`? say {}, rounds=N, events=N, or backlog [GB]", names.join(", ")));
+                return Err(format!(
+                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or backlog [GB]",
+                    names.join(", ")
+                ));
             }
         }
     }
@@ -68,5 +71,5 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` is not such a number"))
+    text.parse().map_err(|_| format!("`{text}` is not a valid number"))
 }

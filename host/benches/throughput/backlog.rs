@@ -1,4 +1,4 @@
-//! The memory in use while a large backlog is worked off: it must not grow with what waits on the broker.
+//! Measures memory while a large backlog is processed: it must not grow with the size of the backlog.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,17 +14,17 @@ use tokio::process::Command;
 use super::flow::{self, Place};
 use super::{create, load, topic};
 
-/// The sizes of records, in bytes: each as often as the next.
+/// The sizes of records, in bytes; each is equally frequent.
 const SIZES: [usize; 4] = [1_000, 10_000, 40_000, 100_000];
-/// How often memory is looked at.
+/// How often memory is sampled.
 const LOOK: Duration = Duration::from_millis(100);
-/// How much more memory than at a quarter may be in use at the end.
+/// The highest allowed ratio of memory in the last quarter to memory in the first.
 const MOST_GROWTH: f64 = 1.2;
-/// What ARCHITECTURE.md says is in memory besides sandboxes, in MiB: events of running jobs, read ahead, fetched, and
-/// waiting in the producer.
+/// The bound of ARCHITECTURE.md for memory besides sandboxes, in MiB: events of running jobs, read ahead, fetched, and
+/// queued in the producer.
 const BOUND_MIB: usize = 64 + 16 + 16 + 64;
 
-/// What the measured process does.
+/// The work of the measured process.
 pub(crate) struct Job {
     pub(crate) source: String,
     pub(crate) sink: String,
@@ -32,12 +32,12 @@ pub(crate) struct Job {
     pub(crate) count: usize,
 }
 
-/// Fills a topic and has a process of its own work it off: what filled it must not count.
+/// Fills a topic and processes it in another process, so that filling it does not count.
 pub(crate) async fn measure(settings: &Settings, gigabytes: f64) {
     let (source, now) = topic(settings).await;
     let average = SIZES.iter().sum::<usize>() / SIZES.len();
     let count = (gigabytes * 1e9) as usize / average;
-    // Does not compress: what is on the wire is what is in memory.
+    // Incompressible: the size on the wire is the size in memory.
     let mut random = fastrand::Rng::with_seed(7);
     let noise: Bytes = std::iter::repeat_with(|| random.u8(..)).take(8 << 20).collect();
     let mut payload = |number: usize| {
@@ -61,7 +61,7 @@ pub(crate) async fn measure(settings: &Settings, gigabytes: f64) {
     std::process::exit(status.code().unwrap_or(1));
 }
 
-/// Passes the records through a sandboxed stage with default limits, and says what memory that took.
+/// Passes the records through a sandboxed stage with default limits, and prints the memory used.
 pub(crate) async fn work_off(settings: &Settings, job: Job) {
     let steps = flow::pass_through(Isolation::Item, Checkpoint::Never).await;
     let ready = resident("VmRSS");
@@ -78,9 +78,9 @@ pub(crate) async fn work_off(settings: &Settings, job: Job) {
     println!("  peak (VmHWM): {peak}; bound without sandboxes: {ready} + {BOUND_MIB} = {bound}");
     println!("{:.0} events/s; load average {}", job.count as f64 / run.wall.as_secs_f64(), load());
     let growth = most[3] as f64 / most[0] as f64;
-    println!("the last quarter took {growth:.2} times the memory of the first; at most {MOST_GROWTH} is allowed");
+    println!("the last quarter used {growth:.2} times the memory of the first; at most {MOST_GROWTH} is allowed");
     if growth > MOST_GROWTH || peak > bound {
-        println!("too much");
+        println!("too much memory");
         std::process::exit(1);
     }
 }
@@ -99,7 +99,7 @@ async fn watch(ended: Arc<AtomicUsize>, count: usize) -> [usize; 4] {
     }
 }
 
-/// What the kernel says of this process under this name, in MiB.
+/// A field of /proc/self/status, in MiB.
 fn resident(name: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();

@@ -1,4 +1,4 @@
-//! Gristmill itself, from topic to topic.
+//! Runs Gristmill from topic to topic.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::native::{Native, Pass};
 use super::{Run, cpu_time};
 
-/// Jobs in flight. Each waits some milliseconds for its acknowledgement, so a pipeline for throughput wants many.
+/// Jobs in flight. Each waits some milliseconds for its acknowledgement, so high throughput needs many.
 const IN_FLIGHT: u32 = 2_000;
 const SANITIZE: &str = r#"{ "pii": { "default": "keep", "email": "mask", "phone": "mask" }, "artifacts": false }"#;
 const CHUNK: &str = r#"{ "size": 1000 }"#;
@@ -36,7 +36,7 @@ pub(crate) struct Place<'a> {
     pub(crate) dead: &'a str,
 }
 
-/// Counts ended jobs and remembers when the first began.
+/// Counts ended jobs and records when the first one started.
 #[derive(Default)]
 struct Count {
     begun: std::sync::OnceLock<(Instant, Duration)>,
@@ -59,22 +59,22 @@ impl Observer for Count {
     }
 }
 
-/// The limits of a pipeline that is made for throughput; the rest as by default.
+/// The limits of a pipeline for high throughput; otherwise the defaults.
 pub(crate) fn for_throughput() -> Limits {
     Limits { max_in_flight: IN_FLIGHT.try_into().unwrap(), ..by_default() }
 }
 
-/// The limits of a pipeline whose file says nothing about them.
+/// The default limits.
 pub(crate) fn by_default() -> Limits {
     Limits::default()
 }
 
-/// Runs the steps over so many events; the time until they are committed counts.
+/// Runs the steps over this many events. Measures the time until they are committed.
 pub(crate) async fn run(place: Place<'_>, steps: Vec<Step>, count: usize, limits: Limits) -> Run {
     run_watched(place, steps, count, limits, Arc::default()).await
 }
 
-/// The same; `ended` is counted up as jobs end.
+/// Like [`run`]; increments `ended` when a job ends.
 pub(crate) async fn run_watched(
     place: Place<'_>,
     steps: Vec<Step>,
@@ -82,7 +82,7 @@ pub(crate) async fn run_watched(
     limits: Limits,
     ended: Arc<AtomicUsize>,
 ) -> Run {
-    // A store as the host opens it, on the disk of the build.
+    // A store as the host opens it, on the disk of the target folder.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let keeps = steps.iter().any(|step| step.checkpoint.is_some());
     let store = keeps.then(|| -> Arc<dyn Store> {
@@ -105,11 +105,11 @@ pub(crate) async fn run_watched(
         observer: Arc::<Count>::clone(&observer),
         limits,
     };
-    // In a task of its own, as the host has it: a task is spawned from there at less cost.
+    // In a separate task, as in the host: spawning tasks from there is cheaper.
     let (_handle, commands) = Handle::new(observer.done.clone());
     let work = async move { flow::run(&mut source, Arc::new(pipeline), deployment, commands).await };
     tokio::spawn(work).await.unwrap().unwrap();
-    assert_eq!(observer.ended.load(Ordering::Relaxed), count, "an event came twice");
+    assert_eq!(observer.ended.load(Ordering::Relaxed), count, "an event was delivered twice");
     let (wall, cpu) = observer.begun.get().unwrap();
     Run { wall: wall.elapsed(), cpu: cpu_time() - *cpu }
 }
@@ -121,7 +121,7 @@ pub(crate) async fn pass_through(isolation: Isolation, checkpoint: Checkpoint) -
     load(&stages, isolation, checkpoint).await
 }
 
-/// The same natively.
+/// The same without a sandbox.
 pub(crate) fn pass_natively() -> Vec<Step> {
     vec![native_step("pass", Arc::new(Pass))]
 }
@@ -134,7 +134,7 @@ pub(crate) async fn sandboxed(isolation: Isolation, checkpoint: Checkpoint) -> V
     load(stages, isolation, checkpoint).await
 }
 
-/// The same two, natively.
+/// The same two without a sandbox.
 pub(crate) fn natively() -> Vec<Step> {
     vec![
         native_step("sanitize", Arc::new(Native::<Sanitize>::new(SANITIZE))),

@@ -1,10 +1,10 @@
-//! How fast, and at what cost: `just bench`.
+//! Throughput and its cost: `just bench`.
 //!
-//! On one real broker, in one run and in turn: plain consume-produce loops on rdkafka, and Gristmill with different
-//! stages over the same events. What counts are the ratios; the absolute numbers are those of the machine, its load and
-//! its broker. `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` make a quick look of it.
-//! The row `backlog` is another measurement: the memory in use while a large backlog is worked off.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and stops at the first surprise")]
+//! Runs plain consume-produce loops on rdkafka, and Gristmill with different stages, in turn over the same events on one
+//! real broker. The ratios count; the absolute numbers depend on the machine, its load and its broker.
+//! `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` shorten it. `backlog` is another
+//! measurement: the memory in use while a large backlog is processed.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failed unwrap ends it")]
 
 mod arguments;
 mod backlog;
@@ -25,19 +25,19 @@ use gristmill_wasm::Isolation;
 use arguments::{Arguments, Wanted};
 use rows::{Input, ROWS, Row, Subject};
 
-/// As the binary has it.
+/// The allocator of the binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Partitions of every topic.
 const PARTITIONS: u16 = 6;
 
-/// What one run took.
+/// The time of one run.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     /// From the first event to the last acknowledgement.
     wall: Duration,
-    /// User and system time of this process, the threads of librdkafka included.
+    /// User and system time of this process, including the threads of librdkafka.
     cpu: Duration,
 }
 
@@ -122,7 +122,7 @@ async fn measure(subject: Subject, settings: &Settings, events: &Events, label: 
     flow::run(place, steps, events.count, flow::for_throughput()).await
 }
 
-/// A source topic with so many events.
+/// Creates a source topic with this many events.
 async fn fill(settings: &Settings, input: Input, count: usize) -> Events {
     let (topic, now) = topic(settings).await;
     let record = |number| Record {
@@ -136,7 +136,7 @@ async fn fill(settings: &Settings, input: Input, count: usize) -> Events {
     Events { input, topic, count }
 }
 
-/// A new source topic, and the time of its records: the broker's retention goes by it.
+/// Creates a source topic, and returns a current timestamp for its records, because the broker applies its retention to it.
 async fn topic(settings: &Settings) -> (String, Timestamp) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let topic = create(settings, &format!("bench-{now}")).await;

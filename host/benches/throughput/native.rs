@@ -1,4 +1,4 @@
-//! Stages without a sandbox: the standard ones are the same code, called directly.
+//! Stages without a sandbox: the code of the standard stages, called directly.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use gristmill_core::model::{Attribute, Failure, Header, Item, Outcome, Output};
 use gristmill_core::ports::{Call, Stage, StageError};
 use gristmill_sdk as sdk;
 
-/// A stage as a native library, made once and used for every item.
+/// A stage as a native library, configured once and used for every item.
 pub(crate) struct Native<S>(S);
 
 impl<S: sdk::Stage> Native<S> {

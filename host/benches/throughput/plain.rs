@@ -1,4 +1,4 @@
-//! The ceiling: what rdkafka alone does, with the producer settings that Gristmill uses.
+//! The upper bound: rdkafka alone, with the producer settings of Gristmill.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 
 use super::{Run, cpu_time};
 
-/// Joining a group takes some seconds; a silence longer than this is a failed measurement, not a slow one.
+/// Joining a group takes some seconds; a longer silence means that the measurement failed.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
-/// Copies so many records from topic to topic and commits them when all are acknowledged.
+/// Copies this many records from topic to topic and commits them when all are acknowledged.
 pub(crate) fn run(settings: &Settings, source: &str, group: &str, sink: &str, count: usize) -> Run {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &settings.brokers)
@@ -36,7 +36,7 @@ pub(crate) fn run(settings: &Settings, source: &str, group: &str, sink: &str, co
     let (mut taken, mut heard) = (0, Instant::now());
     while taken < count {
         let Some(message) = consumer.poll(Duration::from_secs(1)) else {
-            assert!(heard.elapsed() < LONGEST_SILENCE, "{taken} of {count} records came, then none");
+            assert!(heard.elapsed() < LONGEST_SILENCE, "{taken} of {count} records arrived, then none");
             continue;
         };
         heard = Instant::now();

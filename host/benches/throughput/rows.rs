@@ -1,10 +1,10 @@
-//! What is measured, and over which events.
+//! The rows of the benchmark, and their events.
 
 use gristmill_wasm::Isolation;
 
-/// One row of the figures.
+/// One row of the results.
 pub(crate) struct Row {
-    /// By which it is chosen.
+    /// The name on the command line.
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     pub(crate) subject: Subject,
@@ -20,7 +20,7 @@ pub(crate) enum Subject {
     Pass(Isolation),
     /// The same with its outcomes in the state store.
     PassKept,
-    /// The same without a sandbox: what flow and Kafka cost.
+    /// The same without a sandbox: the cost of flow and Kafka.
     PassNative,
     /// Sanitize and chunk, in the sandbox.
     Standard(Isolation),
@@ -34,7 +34,7 @@ const fn row(name: &'static str, what: &'static str, subject: Subject, input: In
     Row { name, what, subject, input }
 }
 
-/// All rows, in the order of a round. The plain loops are the base of the others and always run.
+/// All rows, in the order of a round. The plain loops are the baseline of the others and always run.
 pub(crate) const ROWS: &[Row] = &[
     row("plain", "plain rdkafka loop", Subject::Plain, Input::Records),
     row("pass", "gristmill, pass-through", Subject::Pass(Isolation::Item), Input::Records),
@@ -68,7 +68,7 @@ impl Input {
         }
     }
 
-    /// How many there are unless the command line says else.
+    /// The default number of events.
     pub(crate) fn count(self) -> usize {
         match self {
             Self::Records => 60_000,

@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and the help that teaches it.
+//! The command line: its arguments and their help texts.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -16,55 +16,57 @@ const LONG_ABOUT: &str = "\
 Gristmill runs AI pipelines on Kafka as sandboxed WebAssembly stages.
 
 A pipeline file names a source topic, the stages each event passes through, and the topics for results and for failed \
-jobs. Begin with `gristmill demo`: it needs nothing installed.";
+jobs. Start with `gristmill demo`, which needs nothing installed.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0   all went well
-  1   something failed while running
-  2   the command line is wrong
+  0   success
+  1   failed while running
+  2   wrong command line
   3   a pipeline stopped by its own policy: too many of its jobs were dead-lettered
-  78  the configuration is wrong: every fault is shown with its line
+  78  wrong configuration: every fault is shown with its line
 
 Environment:
-  GRISTMILL_BROKERS  the brokers, in place of what a pipeline file says
-  GRISTMILL_CACHE    the folder of compiled stages; the user's cache folder if not set
-  RUST_LOG           what is logged, for example RUST_LOG=gristmill=debug";
+  GRISTMILL_BROKERS  the brokers; overrides the pipeline file
+  GRISTMILL_CACHE    the folder of compiled stages; default: a folder in the user's cache folder
+  GRISTMILL_STATE    the folder of state stores; default: a folder in the user's state folder
+  RUST_LOG           the log filter, for example RUST_LOG=gristmill=debug";
 
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "gristmill", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = EXIT_CODES)]
 #[command(arg_required_else_help = true)]
 pub struct CommandLine {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
-    /// The form of log lines on standard error.
-    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = LogFormat::Text)]
+    /// The format of log lines on standard error.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// For humans.
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for programs.
     Json,
 }
 
-/// What to do.
+/// The command to run.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run pipelines until they are stopped
     ///
     /// Joins the consumer group of the pipeline, passes each event through the stages and writes the results. Start it
-    /// on several machines to share the work. On SIGTERM or Ctrl-C it takes no new events, lets running jobs end within
-    /// `limits.drain_timeout`, commits and leaves. Nothing is lost: what was not finished comes again.
+    /// on several machines to share the work. On SIGTERM or Ctrl-C it accepts no new events, lets running jobs finish
+    /// within `limits.drain_timeout`, commits and leaves the group. Nothing is lost: unfinished events are delivered
+    /// again.
     ///
-    /// Several pipelines run side by side, each with its own group, limits and fate: one that stops by itself is logged
-    /// as an error, again every minute, and the others go on. The exit code is that of the worst. Of a folder all files
-    /// that end in .toml are pipelines.
+    /// Several pipelines run side by side, each with its own group and limits. If one stops by itself, this is logged as
+    /// an error, repeated every minute, and the others continue. The exit code is that of the worst pipeline. In a
+    /// folder, every file that ends in .toml is a pipeline file.
     ///
     /// Examples:
     ///   gristmill run pipeline.toml
@@ -75,7 +77,7 @@ pub enum Command {
     /// Check pipelines without running them
     ///
     /// Reads the files, loads every stage, and checks each stage's configuration against the stage's own schema. Every
-    /// fault is shown with its line and the way out. No broker and no model is asked, so it fits a commit hook.
+    /// fault is shown with its line and how to fix it. Contacts no broker and no model, so it can run in a commit hook.
     ///
     /// Examples:
     ///   gristmill check pipeline.toml
@@ -94,8 +96,8 @@ pub enum Command {
     Schema,
     /// Show a pipeline at work, with nothing installed
     ///
-    /// Starts a broker in memory and a pipeline of the standard stages, sends it a few documents, and shows what becomes
-    /// of each. The model answers from a script, unless OPENAI_BASE_URL or OPENAI_API_KEY is set or an Ollama runs on
+    /// Starts an in-memory broker and a pipeline of the standard stages, sends it a few documents, and shows what happens
+    /// to each. The model's answers are scripted, unless OPENAI_BASE_URL or OPENAI_API_KEY is set or Ollama runs on
     /// this machine.
     ///
     /// Example: gristmill demo --keep
@@ -103,28 +105,28 @@ pub enum Command {
     Demo(Demo),
     /// Send files to a topic, one record each
     ///
-    /// Ends when the broker has confirmed every record. The brokers are those of --brokers, else those of the pipeline
-    /// file. With --lines each line of a file becomes a record of its own.
+    /// Ends when the broker has acknowledged every record. --brokers overrides the brokers of the pipeline file. With
+    /// --lines, each line of a file becomes a record.
     ///
     /// Examples:
     ///   gristmill send documents contract.html --pipeline pipeline.toml
     ///   cat events.jsonl | gristmill send documents - --lines --brokers 127.0.0.1:9092
     #[command(verbatim_doc_comment)]
     Send(Send),
-    /// Show the records of a topic as they come
+    /// Show the records of a topic as they arrive
     ///
-    /// Reads all partitions without joining a group, so it disturbs no pipeline. Begins with the oldest record and goes
-    /// on until Ctrl-C, or until --count or --until-end ends it.
+    /// Reads all partitions without joining a group, so it does not disturb pipelines. Starts at the oldest record and
+    /// continues until Ctrl-C, --count or --until-end.
     ///
     /// Examples:
     ///   gristmill tail analysed --pipeline pipeline.toml --until-end
     ///   gristmill tail contracts.dead --brokers 127.0.0.1:9092 --from end --json
     #[command(verbatim_doc_comment)]
     Tail(Tail),
-    /// Look at failed jobs, and send their events again
+    /// Inspect dead letters, and replay their events
     ///
-    /// Works on the dead-letter topic of a pipeline file. A letter that was replayed is marked there, so it is not
-    /// listed or replayed again. docs/dead-letters.md says what a replay does.
+    /// Works on the dead-letter topic of a pipeline file. A replayed dead letter is marked there, so it is not listed or
+    /// replayed again. docs/dead-letters.md describes what a replay does.
     ///
     /// Examples:
     ///   gristmill dlq list --pipeline pipeline.toml
@@ -159,7 +161,7 @@ pub struct Demo {
     /// Keep the broker and the pipeline running until Ctrl-C, to send documents of your own.
     #[arg(long)]
     pub keep: bool,
-    /// One plain line for each thing that happens, in place of a live display.
+    /// Print plain lines: no spinner and no colours.
     #[arg(long)]
     pub plain: bool,
 }
@@ -168,10 +170,10 @@ pub struct Demo {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub struct Cluster {
-    /// The brokers, as host:port separated by commas; they win over those of --pipeline.
+    /// The brokers, as comma-separated host:port; overrides those of --pipeline.
     #[arg(long, value_name = "ADDR", env = "GRISTMILL_BROKERS", value_parser = NonEmptyStringValueParser::new())]
     pub brokers: Option<String>,
-    /// A pipeline file, to take brokers, properties and group from.
+    /// A pipeline file, for its brokers, properties and group.
     #[arg(long, value_name = "FILE")]
     pub pipeline: Option<PathBuf>,
 }
@@ -187,13 +189,13 @@ pub struct Send {
     /// Which cluster.
     #[command(flatten)]
     pub cluster: Cluster,
-    /// Make each line a record; empty lines are left out.
+    /// Send each line as a record; empty lines are skipped.
     #[arg(long)]
     pub lines: bool,
-    /// The key of every record. Records of one key stay in order.
+    /// The key of every record. Records with the same key stay in order.
     #[arg(long)]
     pub key: Option<String>,
-    /// A header of every record; can be given several times.
+    /// A header of every record; can be repeated.
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     pub headers: Vec<Header>,
     /// The media type of every record, for example text/html; sent as the header content-type.
@@ -209,36 +211,36 @@ pub struct Tail {
     /// Which cluster.
     #[command(flatten)]
     pub cluster: Cluster,
-    /// One JSON object a line: partition, offset, time, key, headers and value.
+    /// Print one JSON object per line: topic, partition, offset, timestamp, key, headers and value.
     #[arg(long)]
     pub json: bool,
-    /// Where to begin.
+    /// Where to start.
     #[arg(long, value_enum, value_name = "PLACE", default_value_t = From::Start)]
     pub from: From,
-    /// End after so many records.
+    /// End after N records.
     #[arg(short = 'n', long, value_name = "N")]
     pub count: Option<NonZeroU64>,
-    /// End at the last record there is, in place of waiting for more.
+    /// End at the last existing record instead of waiting for more.
     #[arg(long)]
     pub until_end: bool,
 }
 
-/// Where `tail` begins.
+/// Where `tail` starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum From {
-    /// With the oldest record.
+    /// At the oldest record.
     Start,
-    /// With the next record to come.
+    /// At the next record to arrive.
     End,
 }
 
-/// NAME=VALUE; the value may be empty and may hold further "=".
+/// NAME=VALUE; the value may be empty and may contain "=".
 fn header(text: &str) -> Result<Header, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => {
             Ok(Header { name: name.to_owned(), value: Some(Bytes::copy_from_slice(value.as_bytes())) })
         }
-        _ => Err("write NAME=VALUE, for example source=crm".to_owned()),
+        _ => Err("expected NAME=VALUE, for example source=crm".to_owned()),
     }
 }
 
@@ -254,12 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definitions_are_sound() {
+    fn the_command_line_is_valid() {
         CommandLine::command().debug_assert();
     }
 
     #[test]
-    fn send_takes_files_headers_and_a_cluster() {
+    fn send_accepts_files_headers_and_a_cluster() {
         let line =
             "gristmill send documents a.txt - --brokers h:1 --header a=b=c --header d= --key k --log-format json";
         let line = parse(line).unwrap();
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_is_asked_for_by_both_its_names() {
+    fn a_missing_cluster_names_both_options() {
         let error = parse("gristmill tail analysed").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
         let text = error.to_string();
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn run_and_check_take_several_pipelines() {
+    fn run_and_check_accept_several_pipelines() {
         let Command::Run(run) = parse("gristmill run a.toml folder").unwrap().command else { panic!() };
         assert_eq!(run.pipelines, [PathBuf::from("a.toml"), PathBuf::from("folder")]);
         let Command::Check(check) = parse("gristmill check a.toml b.toml").unwrap().command else { panic!() };
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_a_usage_error() {
+    fn invalid_arguments_are_usage_errors() {
         let lines = [
             "gristmill run",
             "gristmill send documents --brokers h:1",
@@ -306,11 +308,14 @@ mod tests {
     }
 
     #[test]
-    fn the_long_help_names_the_exit_codes_and_every_command_has_an_example() {
+    fn the_long_help_lists_exit_codes_and_variables_and_every_command_has_an_example() {
         let mut command = CommandLine::command();
         let help = command.render_long_help().to_string();
         for code in ["0  ", "1  ", "2  ", "3  ", "78  "] {
             assert!(help.contains(&format!("\n  {code}")), "{code}: {help}");
+        }
+        for variable in ["GRISTMILL_BROKERS", "GRISTMILL_CACHE", "GRISTMILL_STATE", "RUST_LOG"] {
+            assert!(help.contains(variable), "{variable}: {help}");
         }
         for subcommand in command.get_subcommands_mut().filter(|subcommand| subcommand.get_name() != "help") {
             let help = subcommand.render_long_help().to_string();

@@ -7,8 +7,8 @@ use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
 use crate::settings::{HostFile, HostLimits, Module};
 
-/// Loads everything that pipelines name and says what it found.
-#[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
+/// Loads everything that the pipelines name and prints it.
+#[expect(clippy::print_stdout, reason = "a command prints its result")]
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let pipelines = files::load(&args.pipelines, &HostFile::default())?;
     Failure::all(pipelines.iter().map(app::check_brokers).collect())?;

@@ -1,4 +1,4 @@
-//! Which pipeline files are meant.
+//! Finds and loads the pipeline files that the command line names.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use gristmill_llm::settings::TargetSettings;
 
 use crate::settings::{HostFile, Pipeline};
 
-/// Reads all pipelines that the paths name: files as they are, of a folder all that end in `.toml`, by name. What a
-/// pipeline names as the script of a model is none, where only its folder was named.
+/// Loads the pipelines at these paths. A folder stands for all its files that end in `.toml`, sorted by name, except
+/// those that a pipeline uses as the script of a model.
 pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
     let (mut pipelines, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
@@ -30,7 +30,7 @@ pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, 
     faults.map_or(Ok(pipelines), |faults| Err(Failure::Config(faults)))
 }
 
-/// `found` is the real path of a file that nobody named.
+/// `found` is the real path of a file that was found in a folder, `None` if the file itself was named.
 fn read(
     file: &Path,
     host: &HostFile,
@@ -44,7 +44,7 @@ fn read(
     }
 }
 
-/// The real paths of what answers in the place of models.
+/// The real paths of the scripts that answer in place of models.
 fn scripts(pipeline: &Pipeline) -> impl Iterator<Item = PathBuf> {
     pipeline.models.values().flat_map(|alias| &alias.targets).filter_map(|target| match target {
         TargetSettings::Scripted(scripted) => scripted.script.canonicalize().ok(),
@@ -53,7 +53,7 @@ fn scripts(pipeline: &Pipeline) -> impl Iterator<Item = PathBuf> {
 }
 
 fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let listed = || format!("the folder {} cannot be read", folder.display());
+    let listed = || format!("cannot read the folder {}", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(listed)? {
         let path = entry.with_context(listed)?.path();
@@ -64,13 +64,14 @@ fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     files.sort();
     anyhow::ensure!(
         !files.is_empty(),
-        "there is no pipeline in {}: name a .toml file, or put one there",
+        "no pipeline file in {}; add a .toml file or name another folder",
         folder.display()
     );
     Ok(files)
 }
 
-/// The same with the brokers of the environment, and nothing that keeps the pipelines from running side by side.
+/// Like [`load`] with the pipelines of the host, but applies the brokers of the environment and rejects pipelines that cannot
+/// run side by side.
 pub(super) fn load_to_run(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
     let mut paths = paths.to_vec();
     paths.extend(host.pipelines.clone());
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_folder_all_pipelines_are_read_by_name_and_no_others() {
+    fn a_folder_stands_for_its_pipeline_files_sorted_by_name() {
         let folder = tempfile::tempdir().unwrap();
         for (file, name) in [("b.toml", "second"), ("a.toml", "first"), ("c.txt", "none")] {
             write(folder.path(), file, &pipeline(name));
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_folder_scripts_of_models_are_no_pipelines() {
+    fn scripts_of_models_in_a_folder_are_not_loaded_as_pipelines() {
         let folder = tempfile::tempdir().unwrap();
         let model = "models.m.targets = [{ provider = \"scripted\", script = \"answers.toml\" }]\n";
         write(folder.path(), "a.toml", &(pipeline("a") + model));
@@ -129,7 +130,7 @@ mod tests {
         let named = [folder.path().to_owned(), folder.path().join("answers.toml")];
         assert!(
             load(&named, &HostFile::default()).unwrap_err().to_string().contains("answers.toml"),
-            "who names it means it"
+            "a file that is named is always loaded"
         );
         write(folder.path(), "other.toml", "name = \"x\"\n");
         let error = load(&[folder.path().to_owned()], &HostFile::default()).unwrap_err().to_string();
@@ -137,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_pipelines_is_told() {
+    fn a_folder_without_pipelines_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let error = load(&[folder.path().to_owned()], &HostFile::default()).unwrap_err().to_string();
-        assert!(error.contains("there is no pipeline in"), "{error}");
+        assert!(error.contains("no pipeline file in"), "{error}");
     }
 
     #[test]
-    fn the_faults_of_all_files_are_told() {
+    fn the_faults_of_all_files_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a.toml", &pipeline("A"));
         write(folder.path(), "b.toml", "name = ");
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_file_twice_is_two_pipelines_of_one_name() {
+    fn the_same_file_twice_is_two_pipelines_with_one_name() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a.toml", &pipeline("a"));
         let file = folder.path().join("a.toml");

@@ -23,12 +23,12 @@ use crate::app::Failure;
 use gristmill_config::Style;
 use gristmill_telemetry::{self as telemetry, LogForm};
 
-/// A pipeline protected its topic, or its purse, by stopping.
+/// A pipeline stopped by its own policy.
 const STOPPED_BY_POLICY: u8 = 3;
 /// Bad configuration, by the convention of sysexits.h.
 const EX_CONFIG: u8 = 78;
 
-/// Does what the command line asks; errors are shown on standard error. The exit codes are in the help.
+/// Runs the command and returns its exit code, as listed in the help. Prints errors to standard error.
 pub async fn run(line: CommandLine) -> ExitCode {
     let form = match line.log_format {
         LogFormat::Text => LogForm::Text,
@@ -57,12 +57,12 @@ pub async fn run(line: CommandLine) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => tell(&failure),
+        Err(failure) => report(&failure),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a command speaks to whoever typed it")]
-fn tell(failure: &Failure) -> ExitCode {
+#[expect(clippy::print_stderr, reason = "a command reports its errors")]
+fn report(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Config(error) => {
             let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };

@@ -7,7 +7,7 @@ use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
 use crate::settings::HostFile;
 
-/// Runs pipelines until they are told to stop.
+/// Runs pipelines until they are stopped.
 pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let host = args.host.as_deref().map(HostFile::load).transpose()?.unwrap_or_default();
     let pipelines = files::load_to_run(&args.pipelines, &host)?;

@@ -14,8 +14,8 @@ use crate::app::{self, Failure};
 use gristmill_core::model::Header;
 use gristmill_core::ports::Record;
 
-/// Sends files, or their lines, and waits until every record is confirmed.
-#[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
+/// Sends files, or their lines, and waits until every record is acknowledged.
+#[expect(clippy::print_stdout, reason = "a command prints its result")]
 pub(super) async fn send(args: &Send) -> Result<(), Failure> {
     let cluster = Cluster::reach(&args.cluster)?;
     let mut records = Vec::new();
@@ -40,21 +40,21 @@ pub(super) async fn send(args: &Send) -> Result<(), Failure> {
     let sent = cluster.broker.write(groups, cluster.group.as_deref(), &|sent| bar.set_position(sent)).await;
     bar.finish_and_clear();
     let sent = sent.map_err(anyhow::Error::new)?;
-    println!("{sent} {} confirmed in {}", if sent == 1 { "record" } else { "records" }, args.topic);
+    println!("{sent} {} written to {}", if sent == 1 { "record" } else { "records" }, args.topic);
     Ok(())
 }
 
 fn bar_style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:40} {pos}/{len} confirmed").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("{bar:40} {pos}/{len} written").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn read(file: &Path) -> anyhow::Result<Bytes> {
     if file == Path::new("-") {
         let mut content = Vec::new();
-        std::io::stdin().read_to_end(&mut content).context("standard input cannot be read")?;
+        std::io::stdin().read_to_end(&mut content).context("cannot read standard input")?;
         return Ok(content.into());
     }
-    Ok(std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?.into())
+    Ok(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.into())
 }
 
 fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) -> Record {
@@ -76,7 +76,7 @@ fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) 
     }
 }
 
-/// The media type by the file's extension; `None` leaves it to the stages to look at the content.
+/// The media type for the file's extension. With `None`, stages detect it from the content.
 pub(crate) fn media_type(file: &Path) -> Option<&'static str> {
     let extension = file.extension()?.to_str()?.to_ascii_lowercase();
     Some(match extension.as_str() {

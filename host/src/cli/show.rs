@@ -1,4 +1,4 @@
-//! A record for people, and for machines.
+//! Formats a record for humans and for programs.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use gristmill_core::model::{Event, printable};
 
-/// The record on a few lines: place, key and size, headers, text. What is not text is named by its size, and control
-/// characters are replaced: a record must not write to the terminal.
+/// The record on a few lines: id, key, headers, text. Of bytes that are not UTF-8, only the size is shown. Control
+/// characters are replaced, because a record must not control the terminal.
 pub(super) fn text(event: &Event, coloured: bool) -> String {
     let (bold, dim, off) = if coloured { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
     let mut text = format!("{bold}{}{off}", event.id);
@@ -31,7 +31,7 @@ pub(super) fn text(event: &Event, coloured: bool) -> String {
     text
 }
 
-/// The record as one JSON object on one line. Bytes that are not UTF-8 are given in base64, under another name.
+/// The record as one JSON object on one line. Bytes that are not UTF-8 are base64 in a field with the suffix `_base64`.
 pub(super) fn json(event: &Event) -> String {
     let mut object = Map::new();
     object.insert("topic".into(), json!(&*event.id.partition.topic));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_cannot_write_to_the_terminal() {
+    fn a_record_cannot_control_the_terminal() {
         let shown = text(&event(b"a\x1b[2Jb\nc"), false);
         assert_eq!(shown, "out/1/7  key k\n  empty: (null)\n  a\u{fffd}[2Jb\n  c\n");
     }

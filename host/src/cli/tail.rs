@@ -8,7 +8,7 @@ use super::show;
 use crate::app::Failure;
 use gristmill_core::ports::{self, Browse, Until};
 
-/// Shows records until the end that was asked for, Ctrl-C, or a reader that goes away.
+/// Shows records until the requested end, Ctrl-C, or until standard output is closed.
 pub(super) async fn tail(args: &Tail) -> Result<(), Failure> {
     let cluster = Cluster::reach(&args.cluster)?;
     let from = match args.from {
@@ -29,9 +29,11 @@ pub(super) async fn tail(args: &Tail) -> Result<(), Failure> {
         let text = if args.json { show::json(&event) } else { show::text(&event, coloured) };
         match writeln!(io::stdout().lock(), "{text}") {
             Ok(()) => {}
-            // `gristmill tail … | head` is over when head is.
+            // `gristmill tail … | head` ends when `head` does.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            Err(error) => return Err(Failure::Running(anyhow::Error::new(error).context("standard output is gone"))),
+            Err(error) => {
+                return Err(Failure::Running(anyhow::Error::new(error).context("cannot write to standard output")));
+            }
         }
         left -= 1;
     }

@@ -1,4 +1,4 @@
-//! `gristmill demo`: the example `examples/documents` at work, with nothing installed.
+//! `gristmill demo`: runs the example `examples/documents` with nothing installed.
 
 mod example;
 mod model;
@@ -22,20 +22,20 @@ use watch::Watch;
 /// How the demo is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
-    /// Go on until Ctrl-C when the documents are done.
+    /// Keep running until Ctrl-C after the documents are done.
     pub keep: bool,
-    /// No spinner and no colours, whatever standard output is.
+    /// No spinner and no colours, even on a terminal.
     pub plain: bool,
 }
 
-/// A model may take its time, but a demo that shows nothing for so long is stuck.
+/// A model may be slow, but a demo that takes longer is stuck.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Runs the demo: a broker in memory, five stages, four documents; shows each step, then what came of it.
+/// Runs the demo: an in-memory broker, five stages, four documents. Prints each step, then a summary.
 ///
 /// # Errors
-/// Why it could not be shown.
-#[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
+/// If the pipeline cannot be built or fails, or the documents cannot be sent.
+#[expect(clippy::print_stdout, reason = "a command prints its result")]
 pub async fn run(options: Options) -> Result<(), Failure> {
     let example = Example::unpack()?;
     let mut pipeline = Pipeline::load(&example.pipeline_file())?;
@@ -47,13 +47,13 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         }
     }
     println!("Gristmill demo: {} documents through {} stages", example.documents().len(), pipeline.stages.len());
-    println!("  broker  embedded: in this process, in memory, for a first look only");
+    println!("  broker  embedded: in this process, in memory, for trying things out");
     println!("  model   {}", choice.why);
     println!();
 
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
-    let spinner = spinner(options, "compiling the stages for this machine; the result is kept for the next time");
+    let spinner = spinner(options, "compiling the stages for this machine; the result is cached for next time");
     let watch = Arc::new(Watch::new(options.plain));
     let observers: Vec<Arc<dyn Observer>> = vec![Arc::<Watch>::clone(&watch)];
     let host_options = HostOptions {
@@ -75,7 +75,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     tokio::select! {
         () = watch.ended(documents) => {}
         () = shutdown.cancelled() => {}
-        () = tokio::time::sleep(PATIENCE) => println!("some documents are still under way after {PATIENCE:?}"),
+        () = tokio::time::sleep(PATIENCE) => println!("some documents are not finished after {PATIENCE:?}"),
     }
     println!("{}", watch.summary(documents));
     if options.keep && !shutdown.is_cancelled() {
@@ -89,8 +89,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     ends.all().await
 }
 
-/// Shows that something takes a while: a spinner on a terminal, a line elsewhere.
-#[expect(clippy::print_stdout, reason = "a command speaks to whoever typed it")]
+/// Shows that something takes a while: a spinner on a terminal, otherwise a line.
+#[expect(clippy::print_stdout, reason = "a command prints its result")]
 fn spinner(options: Options, what: &'static str) -> ProgressBar {
     if options.plain || !std::io::stderr().is_terminal() {
         println!("{what}");

@@ -1,4 +1,4 @@
-//! Which model answers in the demo: one of the user's if there is one, else prepared answers.
+//! Chooses the model of the demo: one of the user's if there is one, otherwise prepared answers.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use gristmill_llm::settings::{OpenAiSettings, TargetSettings};
 pub(super) struct Choice {
     /// `None` keeps the prepared answers of the example.
     pub(super) target: Option<TargetSettings>,
-    /// One line for people.
+    /// One line for the user.
     pub(super) why: String,
 }
 
 const OPENAI: &str = "https://api.openai.com/v1";
 const OLLAMA: &str = "http://127.0.0.1:11434/v1";
-/// What is asked of OpenAI itself, where `OPENAI_MODEL` names nothing.
+/// The model at OpenAI if `OPENAI_MODEL` is not set.
 const OPENAI_MODEL: &str = "gpt-5-mini";
-/// A server on this machine answers at once or is not there.
-const LOOK: Duration = Duration::from_secs(2);
+/// The timeout for listing models; a local server answers immediately or does not exist.
+const LIST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// `OPENAI_BASE_URL`, else `OPENAI_API_KEY`, else an Ollama on this machine, else prepared answers.
+/// `OPENAI_BASE_URL`, else `OPENAI_API_KEY`, else Ollama on this machine, else prepared answers.
 pub(super) async fn choose() -> Choice {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let key = variable("OPENAI_API_KEY");
@@ -40,7 +40,7 @@ pub(super) async fn choose() -> Choice {
             }
             None => Choice {
                 target: None,
-                why: "prepared answers: OPENAI_BASE_URL is set, but it names no model there; set OPENAI_MODEL".into(),
+                why: "prepared answers: the server at OPENAI_BASE_URL lists no model; set OPENAI_MODEL".into(),
             },
         };
     }
@@ -50,12 +50,12 @@ pub(super) async fn choose() -> Choice {
         return Choice { target: Some(target(&model, OPENAI, true)), why };
     }
     if let Some(model) = first_model(OLLAMA, None).await {
-        let why = format!("{model} of the Ollama on this machine");
+        let why = format!("{model} from Ollama on this machine");
         return Choice { target: Some(target(&model, OLLAMA, false)), why };
     }
     Choice {
         target: None,
-        why: "prepared answers; for a real one set OPENAI_API_KEY or OPENAI_BASE_URL, or start Ollama".into(),
+        why: "prepared answers; for a real model set OPENAI_API_KEY or OPENAI_BASE_URL, or start Ollama".into(),
     }
 }
 
@@ -80,7 +80,8 @@ struct Model {
 
 /// The first model that a server lists, if it answers at all.
 async fn first_model(base_url: &str, key: Option<&str>) -> Option<String> {
-    let client = reqwest::Client::builder().timeout(LOOK).redirect(reqwest::redirect::Policy::none()).build().ok()?;
+    let client =
+        reqwest::Client::builder().timeout(LIST_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build().ok()?;
     let mut request = client.get(format!("{base_url}/models"));
     if let Some(key) = key {
         request = request.bearer_auth(key);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::watch::Counts;
 use crate::settings::Pipeline;
 
-/// What was counted.
+/// The counts of the demo.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     /// Event to file name.
@@ -46,17 +46,17 @@ impl Numbers {
 /// What to do after the demo.
 pub(super) const NEXT: &str = "\
 What to try next:
-  gristmill demo --keep                                   keep it running, and send documents of your own
+  gristmill demo --keep                                   keep it running, and send your own documents
   gristmill run examples/documents/pipeline.toml          the same pipeline from its file
-  gristmill check examples/events/pipeline.toml           what a pipeline is made of
-  README.md, \"Your first pipeline\"                       a stage of your own";
+  gristmill check examples/events/pipeline.toml           show what a pipeline consists of
+  README.md, \"Your first pipeline\"                       write your own stage";
 
-/// What to do while the demo goes on.
+/// What to try while the demo keeps running.
 pub(super) fn still_running(brokers: &str, pipeline: &Pipeline, file: &Path) -> String {
     let file = file.display();
     let (source, sink, dead) = (&pipeline.source.topic, &pipeline.sink.topic, &pipeline.dead_letter.topic);
     format!(
-        "It goes on until Ctrl-C. From another terminal:
+        "Running until Ctrl-C. In another terminal, try:
   gristmill send {source} FILE… --brokers {brokers} --pipeline {file}
   gristmill tail {sink} --brokers {brokers}
   gristmill tail {dead} --brokers {brokers}"

@@ -1,4 +1,4 @@
-//! What the demo shows while it runs: a line for every step of every item, and the numbers for the summary.
+//! Prints a line for every step of every item, and counts for the summary.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -12,9 +12,9 @@ use super::summary::Numbers;
 use gristmill_core::model::{Outcome, Output};
 use gristmill_core::ports::{Call, End, FlowEvent, Observer, StageError};
 
-/// Prints what it sees. The lock is held for the counting only, which is a few map entries.
+/// Prints what it observes. The lock is held only while counting, never while printing.
 pub(super) struct Watch {
-    begun: Instant,
+    started: Instant,
     numbers: Mutex<Numbers>,
     ended: watch::Sender<usize>,
     coloured: bool,
@@ -23,30 +23,30 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(plain: bool) -> Self {
         Self {
-            begun: Instant::now(),
+            started: Instant::now(),
             numbers: Mutex::default(),
             ended: watch::Sender::new(0),
             coloured: !plain && std::io::stdout().is_terminal(),
         }
     }
 
-    /// Returns when so many jobs have ended.
+    /// Returns when this many jobs have ended.
     pub(super) async fn ended(&self, jobs: usize) {
         // The sender lives in `self`.
         let _ = self.ended.subscribe().wait_for(|ended| *ended >= jobs).await;
     }
 
     pub(super) fn summary(&self, documents: usize) -> String {
-        self.numbers().table(documents, self.begun.elapsed())
+        self.numbers().table(documents, self.started.elapsed())
     }
 
     fn numbers(&self) -> MutexGuard<'_, Numbers> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[expect(clippy::print_stdout, reason = "the demo is there to be seen")]
+    #[expect(clippy::print_stdout, reason = "the demo prints its progress")]
     fn line(&self, document: &str, stage: &str, elapsed: Duration, what: &str) {
-        let at = self.begun.elapsed().as_secs_f64();
+        let at = self.started.elapsed().as_secs_f64();
         let (dim, bold, off) = if self.coloured { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let took = format!("{} ms", elapsed.as_millis());
         println!("{dim}{at:7.2} s{off}  {bold}{document:<25}{off} {stage:<9} {dim}{took:>8}{off}  {what}");
@@ -67,7 +67,7 @@ impl Observer for Watch {
                 }
                 let document = numbers.name(call);
                 drop(numbers);
-                self.line(&document, stage, *elapsed, &told(result));
+                self.line(&document, stage, *elapsed, &describe(result));
             }
             FlowEvent::JobEnded { job, elapsed, end } => {
                 let mut numbers = self.numbers();
@@ -92,8 +92,8 @@ impl Observer for Watch {
     }
 }
 
-/// What a step came to, in a few words.
-fn told(result: &Result<Outcome, StageError>) -> String {
+/// The result of a step in a few words.
+fn describe(result: &Result<Outcome, StageError>) -> String {
     match result {
         Ok(Outcome::Emit(outputs)) => match outputs.as_slice() {
             [one] => noteworthy(one),
@@ -105,26 +105,26 @@ fn told(result: &Result<Outcome, StageError>) -> String {
     }
 }
 
-/// What the stage itself says of an output: the attributes that tell people something.
+/// An output in a few words, from the attributes that are of interest to the user.
 fn noteworthy(output: &Output) -> String {
-    let (mut told, mut masked) = (Vec::new(), Vec::new());
+    let (mut parts, mut masked) = (Vec::new(), Vec::new());
     for attribute in &output.attributes {
         match attribute.name.split_once('.') {
-            Some(("sanitize", "total")) if attribute.value == "0" => told.push("nothing personal".into()),
+            Some(("sanitize", "total")) if attribute.value == "0" => parts.push("nothing personal".into()),
             Some(("sanitize", kind)) if is_personal(kind) => masked.push(format!("{kind} {}", attribute.value)),
-            Some(("extract", "pages")) => told.push(format!("{} pages", attribute.value)),
-            Some(("enrich", "model")) => told.push(format!("by {}", attribute.value)),
+            Some(("extract", "pages")) => parts.push(format!("{} pages", attribute.value)),
+            Some(("enrich", "model")) => parts.push(format!("by {}", attribute.value)),
             _ => {}
         }
     }
     if !masked.is_empty() {
-        told.push(format!("hidden: {}", masked.join(", ")));
+        parts.push(format!("hidden: {}", masked.join(", ")));
     }
-    told.push(format!("{} bytes", output.payload.len()));
-    told.join(", ")
+    parts.push(format!("{} bytes", output.payload.len()));
+    parts.join(", ")
 }
 
-/// Whether an attribute of the sanitiser counts a kind of personal data.
+/// Whether this attribute of the sanitize stage counts a kind of personal data.
 fn is_personal(attribute: &str) -> bool {
     attribute != "total" && !attribute.starts_with("artifacts.")
 }

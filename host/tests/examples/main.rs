@@ -1,7 +1,7 @@
-//! The examples, run as their READMEs say and compared with what they promise.
+//! Runs the examples as their READMEs say and compares the output with the expected files.
 //!
-//! `GRISTMILL_UPDATE_EXAMPLES=1 cargo test --test examples` writes the expected files anew; look at the difference.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+//! `GRISTMILL_UPDATE_EXAMPLES=1 cargo test --test examples` rewrites the expected files; review the diff.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-/// Nothing takes longer, even on a busy machine that compiles the stages first.
+/// The timeout of every wait; enough for a busy machine that compiles the stages first.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn example(name: &str) -> PathBuf {
@@ -40,7 +40,7 @@ impl Host {
         run.args(["run", "--log-format", "json"]).arg(pipeline).stderr(log);
         let child = run.spawn().unwrap();
         let mut host = Self { child, brokers: String::new(), _folder: folder };
-        host.brokers = until("the host runs", || {
+        host.brokers = until("the host is running", || {
             let log = std::fs::read_to_string(&path).unwrap();
             assert!(host.child.try_wait().unwrap().is_none(), "the host ended:\n{log}");
             let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -84,7 +84,7 @@ fn succeeded(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Waits until there is a value.
+/// Waits until `reached` returns a value.
 fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -96,10 +96,10 @@ fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// What differs from run to run, or from build to build.
+/// Headers that differ between runs or builds.
 const VARYING: [&str; 3] = ["gristmill-module", "gristmill-first-attempt", "gristmill-last-attempt"];
 
-/// A record without what differs from run to run: headers by name, JSON values as JSON, binary values by size.
+/// A record without the varying headers: headers by name, JSON values as JSON, binary values by size.
 fn plain(record: Value) -> Value {
     let mut headers = Map::new();
     let all = record["headers"].as_array().unwrap();
@@ -113,21 +113,21 @@ fn plain(record: Value) -> Value {
     json!({ "headers": headers, "value": value })
 }
 
-/// Runs an example until every input record has come to an end, and compares both topics with the expected files.
+/// Runs an example until every input record is in a topic, and compares both topics with the expected files.
 fn run_and_compare(name: &str, topics: [&str; 3], files: &[&str], options: &[&str], inputs: usize) {
     let folder = example(name);
     let host = Host::start(&folder.join("pipeline.toml"));
     let files: Vec<PathBuf> = files.iter().map(|file| folder.join("input").join(file)).collect();
     let [source, sink, dead] = topics;
     host.send(source, &files, options);
-    let (output, letters) = until("every record has come to an end", || {
-        let (output, letters) = (host.records(sink), host.records(dead));
+    let (output, dead_letters) = until("every input record is in a topic", || {
+        let (output, dead_letters) = (host.records(sink), host.records(dead));
         let job = |record: &Value| record["headers"]["gristmill-job-id"].to_string();
-        let jobs: BTreeSet<String> = output.iter().chain(&letters).map(job).collect();
-        (jobs.len() == inputs).then_some((output, letters))
+        let jobs: BTreeSet<String> = output.iter().chain(&dead_letters).map(job).collect();
+        (jobs.len() == inputs).then_some((output, dead_letters))
     });
     compare(&folder.join("expected/output.jsonl"), &output);
-    compare(&folder.join("expected/dead-letters.jsonl"), &letters);
+    compare(&folder.join("expected/dead-letters.jsonl"), &dead_letters);
 }
 
 fn compare(path: &Path, records: &[Value]) {

@@ -1,4 +1,4 @@
-//! The pipeline of `examples/contracts`, killed in the middle of one contract.
+//! The pipeline of `examples/contracts`, killed in the middle of a contract.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use crate::harness::{Harness, text};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const CLAUSES: usize = 80;
-/// `limits.items_in_flight` unless set: so many clauses of a contract are summarised at once.
+/// The default of `limits.items_in_flight`: how many clauses of a contract are summarised at a time.
 const AT_ONCE: usize = 8;
 
-/// The group knows the host by a name, so it goes on without waiting for the end of the killed one's session.
+/// A static group member: a restarted host need not wait for the session of the killed one to expire.
 const STATIC: &str = "[kafka.properties]\n\"group.instance.id\" = \"the-one\"\n";
 
-/// The stages as they are in the folder, and this server as both models.
+/// The example's stages, with this server as both models.
 fn pipeline(server: &ModelServer) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join("contracts/pipeline.toml");
     let file = std::fs::read_to_string(file).unwrap();
@@ -21,7 +21,7 @@ fn pipeline(server: &ModelServer) -> String {
     format!("{STATIC}{}[models.small]\n{target}\n[models.smart]\n{target}\n", &file[begin..end])
 }
 
-/// A contract whose clauses are English and German in turn, each of a chunk's size.
+/// A contract whose clauses alternate between English and German, each of a chunk's size.
 fn contract() -> String {
     let clause = |number| {
         let words = match number % 2 {
@@ -33,7 +33,7 @@ fn contract() -> String {
     (0..CLAUSES).map(clause).collect()
 }
 
-/// Answers that tell which clause they are about, given at once or held.
+/// Answers that name their clause, sent immediately or held.
 fn answers(behaviour: fn(String) -> Behaviour) -> Script {
     let analysis = r#"{"overview": "about a fee", "risks": [], "verdict": "sign"}"#;
     let script = Script::new().when("one-sided for the customer", [behaviour(analysis.to_owned())]);
@@ -43,7 +43,7 @@ fn answers(behaviour: fn(String) -> Behaviour) -> Script {
     })
 }
 
-/// The one output, with nothing in it of the names of this run.
+/// The only output, with the names of this run replaced.
 async fn output(harness: &Harness) -> serde_json::Value {
     assert!(harness.records("dead").await.is_empty(), "{}", harness.log());
     let out = harness.records("out").await;
@@ -71,22 +71,22 @@ async fn a_contract_of_eighty_clauses_is_resumed_where_its_host_was_killed() {
     let server = ModelServer::start(answers(Behaviour::Held)).await;
     let harness = Harness::new(&pipeline(&server), 1).await;
     harness.send([("text/markdown", Some(contract()))]).await;
-    // In the middle of the clauses, twice; then while the analysis of the whole is awaited.
+    // Twice in the middle of the clauses, then while waiting for the analysis of the whole contract.
     for (answered, waiting) in [(30, AT_ONCE), (61, AT_ONCE), (CLAUSES, 1)] {
         let mut host = harness.start();
         server.release(answered - server.paid());
-        let are_asked = "the answers are kept and the next are asked for";
+        let are_asked = "the answers are stored and the next are requested";
         harness.until(are_asked, &mut host, async || server.paid() == answered && server.in_flight() == waiting).await;
         host.kill().await;
-        server.until("what was asked for is given up", |server| server.in_flight() == 0).await;
+        server.until("the requests of the killed host are cancelled", |server| server.in_flight() == 0).await;
     }
     server.release(1);
     let mut host = harness.start();
     harness.until_all_settled(&mut host).await;
     assert_eq!(server.paid(), CLAUSES + 1, "each answer is paid for once");
-    assert_eq!(server.calls(), CLAUSES + 1 + 2 * AT_ONCE + 1, "what was on its way at a kill is asked for again");
+    assert_eq!(server.calls(), CLAUSES + 1 + 2 * AT_ONCE + 1, "requests in flight at a kill are sent again");
     let german = server.seen().iter().filter(|seen| seen.body.to_string().contains("Fasse die Klausel")).count();
     assert!((CLAUSES / 2..=CLAUSES / 2 + 2 * AT_ONCE).contains(&german), "{german} were asked in German");
-    assert_eq!(output(&harness).await, undisturbed, "what comes out is what an undisturbed run has");
+    assert_eq!(output(&harness).await, undisturbed, "the output equals that of an undisturbed run");
     assert_eq!(host.terminate().await, Some(0));
 }

@@ -1,4 +1,4 @@
-//! The test language of whole pipelines: the real binary, a real broker, topics and a group of their own.
+//! The harness for whole pipelines: the real binary and a real broker, with separate topics and a group for each test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use gristmill_kafka::{self as kafka, Creation, Settings, Tail};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-/// Nothing takes longer, even on a busy machine.
+/// The timeout of every wait; enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The broker of the test run.
@@ -40,7 +40,7 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    /// A pipeline of these `[[stage]]` and `[models]` sections; GUEST:name in them is a test guest's file.
+    /// A pipeline with these `[[stage]]` and `[models]` sections; `GUEST:name` in them stands for a test guest's file.
     pub(crate) async fn new(sections: &str, partitions: u16) -> Self {
         let harness = Self::without_topics(sections);
         let topics = [("in", Role::Source), ("out", Role::Sink), ("dead", Role::DeadLetters)]
@@ -50,7 +50,7 @@ impl Harness {
         harness
     }
 
-    /// The same before anyone created its topics.
+    /// Like [`Harness::new`], but its topics do not exist.
     pub(crate) fn without_topics(sections: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
@@ -82,10 +82,10 @@ impl Harness {
         format!("{}.{role}", self.name)
     }
 
-    /// Writes payloads to the source topic; `None` is a record without a value.
+    /// Writes payloads to the source topic; `None` is a null value.
     pub(crate) async fn send<'a>(&self, payloads: impl IntoIterator<Item = (&'a str, Option<String>)>) {
         let topic: Arc<str> = self.topic("in").into();
-        // The broker's retention goes by it.
+        // The broker applies its retention to this time.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let record = |(content_type, payload): (&str, Option<String>)| Record {
             topic: Arc::clone(&topic),
@@ -97,12 +97,12 @@ impl Harness {
         kafka::send(&self.settings, None, payloads.into_iter().map(record), |_| {}).await.unwrap();
     }
 
-    /// Starts the host on the pipeline.
+    /// Starts a host with this pipeline.
     pub(crate) fn start(&self) -> Host {
         self.start_on(&[self.file()])
     }
 
-    /// Starts one host on this pipeline and another.
+    /// Starts one host with this pipeline and another.
     pub(crate) fn start_with(&self, other: &Self) -> Host {
         self.start_on(&[self.file(), other.file()])
     }
@@ -113,7 +113,7 @@ impl Harness {
         Host { child, log: self.folder.path().join("log") }
     }
 
-    /// What the host has logged.
+    /// The log of the host started last.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -127,7 +127,7 @@ impl Harness {
         tokio::time::timeout(PATIENCE, gristmill().arg("run").arg(self.file()).output()).await.unwrap().unwrap()
     }
 
-    /// How many events of the source are settled.
+    /// The sum of the committed offsets: how many events are settled.
     pub(crate) async fn settled(&self) -> i64 {
         let stats = kafka::topic_stats(&self.settings, &self.topic("in"), Some(&self.name)).await.unwrap();
         stats.iter().map(|partition| partition.committed.unwrap_or(0)).sum()
@@ -142,7 +142,7 @@ impl Harness {
         .await;
     }
 
-    /// Waits until so many events are settled by a host in this process.
+    /// Waits until this many events are settled by a host in this process.
     pub(crate) async fn until_settled_in(&self, events: i64) {
         let wait = async {
             while self.settled().await < events {
@@ -152,12 +152,12 @@ impl Harness {
         assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "not within {PATIENCE:?}: {events} settled");
     }
 
-    /// Waits until so many events are settled.
+    /// Waits until this many events are settled.
     pub(crate) async fn until_settled(&self, events: i64, host: &mut Host) {
         self.until("events are settled", host, async || self.settled().await >= events).await;
     }
 
-    /// Waits until something is true, while the host lives.
+    /// Waits until `reached` returns true; fails if the host ends.
     pub(crate) async fn until(&self, what: &str, host: &mut Host, reached: impl AsyncFn() -> bool) {
         let wait = async {
             while !reached().await {
@@ -199,14 +199,14 @@ impl Host {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub(crate) async fn terminate(mut self) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").arg(id).status().await.unwrap().success());
         tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.unwrap().unwrap().code()
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
@@ -224,7 +224,7 @@ pub(crate) fn text(record: &Event) -> String {
     String::from_utf8(record.payload.clone().unwrap_or_default().to_vec()).unwrap()
 }
 
-/// How many records each job wrote, by job id.
+/// The number of records by job id.
 pub(crate) fn by_job(records: &[Event]) -> BTreeMap<String, usize> {
     let mut jobs = BTreeMap::new();
     for record in records {
@@ -233,7 +233,7 @@ pub(crate) fn by_job(records: &[Event]) -> BTreeMap<String, usize> {
     jobs
 }
 
-/// The ids of all jobs that wrote something.
+/// The ids of all jobs with records.
 pub(crate) fn jobs(records: &[Event]) -> BTreeSet<String> {
     by_job(records).into_keys().collect()
 }

@@ -1,5 +1,5 @@
-//! Whole pipelines: the real binary between the topics of a real broker, with an HTTP server as the model.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+//! Whole pipelines: the real binary with a real broker, and an HTTP server as the model.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod contracts;
 mod fate;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 use harness::{Harness, by_job, gristmill, header, jobs, text};
 
-/// Three stages, the second of which asks a model.
+/// Three stages; the second one asks a model.
 fn enriching(server: &ModelServer) -> String {
     format!(
         "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\n\
@@ -30,7 +30,7 @@ fn model(server: &ModelServer) -> String {
     )
 }
 
-/// One stage that does as its items say.
+/// One stage that executes the command in each item.
 fn obedient(server: &ModelServer) -> String {
     format!(
         "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\ngrants = [\"llm\"]\nlimits = {{ cpu = \"300ms\" }}\n{}",
@@ -50,8 +50,8 @@ fn summaries() -> Script {
     Script::new().when("", [Behaviour::answer("{\"summary\": \"someone wants mail\"}")])
 }
 
-/// Every event is in the sink or, if poisoned, in the dead letters, at least once.
-fn assert_all_there(events: usize, out: &[gristmill_core::model::Event], dead: &[gristmill_core::model::Event]) {
+/// Every event is in the sink or, if poisoned, in the dead-letter topic, at least once.
+fn assert_complete(events: usize, out: &[gristmill_core::model::Event], dead: &[gristmill_core::model::Event]) {
     let mut numbers: Vec<usize> = out
         .iter()
         .map(|record| {
@@ -67,9 +67,9 @@ fn assert_all_there(events: usize, out: &[gristmill_core::model::Event], dead: &
     assert_eq!(numbers.len(), good.len(), "events are missing in the sink");
     assert_eq!(numbers, good);
     assert_eq!(jobs(dead).len(), events - good.len(), "exactly the poisoned events are dead letters");
-    for letter in dead {
-        assert_eq!(header(letter, "failure_reason"), "invalid-json");
-        assert_eq!(header(letter, "gristmill-stage"), "sanitize");
+    for dead_letter in dead {
+        assert_eq!(header(dead_letter, "failure_reason"), "invalid-json");
+        assert_eq!(header(dead_letter, "gristmill-stage"), "sanitize");
     }
 }
 
@@ -81,15 +81,15 @@ async fn ten_thousand_events_end_in_the_sink_or_the_dead_letters() {
     let mut host = harness.start();
     harness.until_all_settled(&mut host).await;
     let (out, dead) = (harness.records("out").await, harness.records("dead").await);
-    assert_eq!(out.len(), 9_900, "each exactly once when nothing fails");
+    assert_eq!(out.len(), 9_900, "each exactly once if nothing fails");
     assert_eq!(dead.len(), 100);
-    assert_all_there(10_000, &out, &dead);
+    assert_complete(10_000, &out, &dead);
     assert_eq!(server.paid(), 9_900, "each answer is paid for once");
     assert_eq!(host.terminate().await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_terminated_host_finishes_what_it_began_and_the_next_one_goes_on() {
+async fn a_terminated_host_finishes_its_jobs_and_the_next_one_resumes() {
     let server = ModelServer::start(summaries()).await;
     let harness = Harness::new(&enriching(&server), 6).await;
     harness.send((0..3_000).map(event)).await;
@@ -98,17 +98,17 @@ async fn a_terminated_host_finishes_what_it_began_and_the_next_one_goes_on() {
     assert_eq!(host.terminate().await, Some(0));
     let settled = harness.settled().await;
     let done = harness.records("out").await.len() + harness.records("dead").await.len();
-    assert_eq!(i64::try_from(done).unwrap(), settled, "what was written is committed, nothing else");
+    assert_eq!(i64::try_from(done).unwrap(), settled, "exactly the written events are committed");
     let mut host = harness.start();
     harness.until_all_settled(&mut host).await;
     let (out, dead) = (harness.records("out").await, harness.records("dead").await);
-    assert_eq!(out.len() + dead.len(), 3_000, "a clean stop repeats nothing");
-    assert_all_there(3_000, &out, &dead);
+    assert_eq!(out.len() + dead.len(), 3_000, "a clean shutdown repeats nothing");
+    assert_complete(3_000, &out, &dead);
     assert_eq!(host.terminate().await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_host_loses_nothing_and_repeats_are_known_by_job_id() {
+async fn a_killed_host_loses_nothing_and_repeats_have_the_same_job_id() {
     let server = ModelServer::start(summaries()).await;
     let harness = Harness::new(&enriching(&server), 6).await;
     harness.send((0..3_000).map(event)).await;
@@ -118,9 +118,9 @@ async fn a_killed_host_loses_nothing_and_repeats_are_known_by_job_id() {
     let mut host = harness.start();
     harness.until_all_settled(&mut host).await;
     let (out, dead) = (harness.records("out").await, harness.records("dead").await);
-    assert_all_there(3_000, &out, &dead);
+    assert_complete(3_000, &out, &dead);
     let distinct = jobs(&out).len() + jobs(&dead).len();
-    assert_eq!(distinct, 3_000, "repeats have the job id of the first");
+    assert_eq!(distinct, 3_000, "repeats have the job id of the first record");
     for (job, times) in by_job(&out) {
         assert!(times <= 2, "{job} was written {times} times by two hosts");
     }
@@ -128,7 +128,7 @@ async fn a_killed_host_loses_nothing_and_repeats_are_known_by_job_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_model_server_does_wrong_has_the_outcome_that_was_promised() {
+async fn every_fault_of_a_model_server_has_its_documented_outcome() {
     let busy = Behaviour::rate_limited("1");
     let refused = Behaviour::error(401, "invalid_api_key", "who are you");
     let broken = Behaviour::error(500, "server_error", "oops");
@@ -137,7 +137,7 @@ async fn what_a_model_server_does_wrong_has_the_outcome_that_was_promised() {
         .when("shaky", [broken.clone(), Behaviour::answer("the second time")])
         .when("down", [broken])
         .when("malformed", [Behaviour::error(400, "invalid_request_error", "no such thing")])
-        .when("key", [refused.clone(), refused, Behaviour::answer("once the key was mended")])
+        .when("key", [refused.clone(), refused, Behaviour::answer("once the key was fixed")])
         .when("garbage", [Behaviour::ok("text/html", "<html>hello</html>")])
         .when("silence", [Behaviour::Silence]);
     let server = ModelServer::start(script).await;
@@ -148,8 +148,8 @@ async fn what_a_model_server_does_wrong_has_the_outcome_that_was_promised() {
     harness.until_all_settled(&mut host).await;
     let mut out: Vec<String> = harness.records("out").await.iter().map(text).collect();
     out.sort();
-    // Neither a limit nor a wrong key is the item's fault: both are waited out, however often they are met.
-    assert_eq!(out, ["after a while", "ok", "once the key was mended", "the second time"], "{}", host.log());
+    // A rate limit or a wrong key is not the item's fault: the item waits, however often it happens.
+    assert_eq!(out, ["after a while", "ok", "once the key was fixed", "the second time"], "{}", host.log());
     let dead: BTreeMap<String, (String, String)> = harness.records("dead").await.iter().map(outcome).collect();
     let expected = [
         ("ask down", "llm-unavailable", "3"),
@@ -163,18 +163,18 @@ async fn what_a_model_server_does_wrong_has_the_outcome_that_was_promised() {
 }
 
 /// Payload, reason and attempts of a dead letter.
-fn outcome(letter: &gristmill_core::model::Event) -> (String, (String, String)) {
-    (text(letter), (header(letter, "failure_reason"), header(letter, "gristmill-attempts")))
+fn outcome(dead_letter: &gristmill_core::model::Event) -> (String, (String, String)) {
+    (text(dead_letter), (header(dead_letter, "failure_reason"), header(dead_letter, "gristmill-attempts")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guests_that_misbehave_cost_their_own_items_and_no_other() {
+async fn misbehaving_guests_fail_only_their_own_items() {
     let server = ModelServer::start(Script::new()).await;
     let harness = Harness::new(&obedient(&server), 2).await;
     let bad = ["spin", "hog", "panic", "recurse", "exit", "flood 1000", "flood 12", "branch declared"];
     let good = (0..200).map(|number| format!("echo {number}"));
-    let told = bad.into_iter().map(str::to_owned).chain(good).map(|told| ("text/plain", Some(told)));
-    harness.send(told.chain([("text/plain", None), ("image/png", Some("x".into()))])).await;
+    let commands = bad.into_iter().map(str::to_owned).chain(good).map(|command| ("text/plain", Some(command)));
+    harness.send(commands.chain([("text/plain", None), ("image/png", Some("x".into()))])).await;
     let mut host = harness.start();
     harness.until_all_settled(&mut host).await;
     assert_eq!(harness.records("out").await.len(), 200);
@@ -191,7 +191,7 @@ async fn guests_that_misbehave_cost_their_own_items_and_no_other() {
         ("recurse", "trap", "2"),
         ("spin", "cpu-limit", "2"),
     ];
-    let expected = expected.map(|(told, reason, attempts)| (told.into(), (reason.into(), attempts.into())));
+    let expected = expected.map(|(command, reason, attempts)| (command.into(), (reason.into(), attempts.into())));
     assert_eq!(dead, BTreeMap::from(expected));
     assert_eq!(host.terminate().await, Some(0));
 }
@@ -209,25 +209,25 @@ async fn a_retry_does_not_pay_for_an_answer_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn missing_topics_are_told_at_once_and_all_together() {
+async fn all_missing_topics_are_reported_at_startup() {
     let harness = Harness::without_topics("[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n");
     let output = harness.run_to_end().await;
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     for role in ["in", "out", "dead"] {
-        assert!(said.contains(&harness.topic(role)), "{said}");
+        assert!(stderr.contains(&harness.topic(role)), "{stderr}");
     }
-    assert!(said.contains("create_topics"), "says the way out: {said}");
+    assert!(stderr.contains("create_topics"), "the error says how to fix it: {stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_module_that_is_refused_is_shown_at_its_place() {
+async fn a_rejected_module_is_shown_with_its_line() {
     let server = ModelServer::start(Script::new()).await;
     let sections = obedient(&server).replace("grants = [\"llm\"]\n", "");
     let harness = Harness::without_topics(&sections);
     let output = gristmill().arg("check").arg(harness.file()).output().await.unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(78), "{said}");
-    assert!(said.contains("pipeline.toml:16:"), "{said}");
-    assert!(said.contains("gristmill:stage/llm@0.1.0"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    assert!(stderr.contains("pipeline.toml:16:"), "{stderr}");
+    assert!(stderr.contains("gristmill:stage/llm@0.1.0"), "{stderr}");
 }

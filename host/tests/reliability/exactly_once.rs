@@ -1,4 +1,4 @@
-//! Exactly-once output: who reads what is committed sees each event once, also while hosts are killed and stopped.
+//! Exactly-once output: a reader of committed records sees each event once, even while hosts are killed and suspended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
 
 const LIMITS: &str = "[limits]\ndrain_timeout = \"3s\"\n";
-/// Beyond the default of `transaction.timeout.ms`, 10 s, and beyond what the group waits for.
+/// Longer than the default of `transaction.timeout.ms`, 10 s, and than `max.poll.interval.ms`.
 const STOP: (u64, u64) = (12_000, 14_000);
-/// How long a host that was stopped may take to see that it cannot go on.
-const FINDING_OUT: Duration = Duration::from_secs(8);
+/// How long a resumed host may take to notice that it cannot continue.
+const NOTICE: Duration = Duration::from_secs(8);
 const POLL: (&str, &str) = ("max.poll.interval.ms", "8000");
 
-/// How much is to be survived.
+/// The size of a run and the number of its faults.
 struct Extent {
     partitions: i32,
     events: usize,
@@ -27,7 +27,7 @@ struct Extent {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn committed_outputs_are_there_exactly_once_whatever_happens_to_the_hosts() {
+async fn committed_outputs_appear_exactly_once_whatever_happens_to_the_hosts() {
     let _place = place().await;
     let (events, kills, stops) = size((8_000, 6, 4), (33_000, 40, 12));
     survive(Run::new("exactly-once"), Extent { partitions: 6, events, kills, stops }).await;
@@ -42,7 +42,8 @@ async fn committed_outputs_of_one_partition_keep_its_order() {
     assert!(order.is_sorted(), "the outputs are not in the order of their events");
 }
 
-/// Two hosts, one of which is killed, the other stopped; gives what a reader saw that read from the beginning on.
+/// Runs two hosts, of which one is repeatedly killed and the other suspended. Returns the committed output, read at the
+/// end.
 async fn survive(run: Run, extent: Extent) -> Seen {
     let setup = Setup {
         top: "delivery = \"exactly-once\"\n",
@@ -94,7 +95,7 @@ async fn survive(run: Run, extent: Extent) -> Seen {
     after
 }
 
-/// Waits until the reader has as many events, which may come a moment after their offsets.
+/// Waits until the reader has this many events, which may arrive a moment after their offsets.
 async fn until_seen(reader: &Reader, events: usize) {
     let reached = async {
         while reader.seen().times.len() < events {
@@ -105,7 +106,7 @@ async fn until_seen(reader: &Reader, events: usize) {
     assert!(reached.is_ok(), "the reader saw {} of {events} events", reader.seen().times.len());
 }
 
-/// A host that is killed so many times, and the one after that.
+/// Runs a host that is killed this many times; returns the last one.
 async fn killed(harness: Arc<Harness>, times: usize, mut dice: Rng) -> crate::host::Host {
     let mut host = harness.start();
     for _ in 0..times {
@@ -120,18 +121,17 @@ async fn killed(harness: Arc<Harness>, times: usize, mut dice: Rng) -> crate::ho
     host
 }
 
-/// A host that is stopped so many times for longer than its transaction lasts.
+/// Runs a host that is suspended this many times, for longer than its transaction timeout; returns the last one.
 async fn paused(harness: Arc<Harness>, times: usize, mut dice: Rng) -> crate::host::Host {
     let mut host = harness.start();
     for _ in 0..times {
         tokio::time::sleep(Duration::from_millis(dice.u64(2_000..=5_000))).await;
-        host.must_live("before it was stopped");
+        host.must_live("before it was suspended");
         host.signal("STOP").await;
         tokio::time::sleep(Duration::from_millis(dice.u64(STOP.0..=STOP.1))).await;
         host.signal("CONT").await;
-        // Where it hung in the middle of a commit, it may not find out how that ended: it stops, and whoever runs it
-        // starts it again.
-        tokio::time::sleep(FINDING_OUT).await;
+        // If it was suspended during a commit, it may not learn the result: it stops, and must be restarted.
+        tokio::time::sleep(NOTICE).await;
         if let Some(status) = host.has_ended() {
             let log = host.last_words();
             assert!(

@@ -1,4 +1,4 @@
-//! A pipeline file with topics and a group of its own.
+//! A pipeline file with its own topics and group.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,30 +17,30 @@ use crate::host::Host;
 use crate::offsets::Offsets;
 use gristmill_model_server::ModelServer;
 
-/// Nothing that is waited for takes longer, even on a busy machine.
+/// The timeout of every wait; enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The topics of dead letters and events take records beyond the 1 MB that is Kafka's default.
+/// The `max.message.bytes` of the source and dead-letter topics, above Kafka's default of 1 MB.
 const LARGE: &str = "20971520";
 
-/// A pipeline to be tested.
+/// The pipeline under test.
 pub(crate) struct Setup {
-    /// Where the broker is.
+    /// The address of the broker.
     pub(crate) broker: String,
-    /// Of the source's topic.
+    /// Partitions of the source topic.
     pub(crate) partitions: i32,
-    /// Of the sink's topic.
+    /// Partitions of the sink topic.
     pub(crate) sink_partitions: i32,
-    /// Keys of the file outside of all tables.
+    /// Top-level keys of the file, before the first table.
     pub(crate) top: &'static str,
     /// Properties of librdkafka.
     pub(crate) properties: Vec<(&'static str, &'static str)>,
-    /// The tables behind `[dead_letter]`; GUEST:name is a test guest's file.
+    /// Further tables of the file; `GUEST:name` stands for a test guest's file.
     pub(crate) sections: String,
 }
 
 impl Setup {
-    /// A pipeline of these sections on the broker of the test run: 6 partitions.
+    /// A pipeline with these sections on the broker of the test run, with 6 partitions.
     pub(crate) fn new(sections: impl Into<String>) -> Self {
         let broker = std::env::var("GRISTMILL_TEST_KAFKA").expect(
             "GRISTMILL_TEST_KAFKA is not set: run `cargo verify`, or `cargo xtask kafka` and set what it prints",
@@ -49,7 +49,7 @@ impl Setup {
         Self { broker, partitions, sink_partitions, top: "", properties: Vec::new(), sections: sections.into() }
     }
 
-    /// One partition each, where order or a single place counts.
+    /// One partition per topic, for tests that need an order.
     pub(crate) fn narrow(self) -> Self {
         Self { partitions: 1, sink_partitions: 1, ..self }
     }
@@ -62,15 +62,15 @@ impl Setup {
 /// A stage that changes nothing.
 pub(crate) const PASS: &str = "[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\n";
 
-/// A stage that does as its items say; what it imports of a model nobody answers.
+/// A stage that executes the command in each item. It may call a model, but no server answers.
 pub(crate) const OBEY: &str = "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\ngrants = [\"llm\"]\n\
      limits = { cpu = \"300ms\" }\n\
      [models.m]\ntargets = [{ provider = \"openai\", model = \"x\", base_url = \"http://127.0.0.1:9/v1\" }]\n";
 
-/// Those who leave without a word are noticed after 6 s.
+/// A member that disappears is removed from the group after 6 s.
 pub(crate) const QUICK: &[(&str, &str)] = &[("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500")];
 
-/// The `[models]` of a server.
+/// The `[models]` section for a server.
 pub(crate) fn model(server: &ModelServer, timeout: &str) -> String {
     let target = format!(
         "{{ provider = \"openai\", model = \"x\", base_url = {:?}, timeout = {timeout:?} }}",
@@ -79,7 +79,7 @@ pub(crate) fn model(server: &ModelServer, timeout: &str) -> String {
     format!("[models.m]\nmax_concurrent = 64\ntargets = [{target}]\n")
 }
 
-/// A stage that asks the server about each event, and keeps what the oracle put into it.
+/// A stage that asks the server about each event, and keeps the fields of the oracle.
 pub(crate) fn enriching(server: &ModelServer) -> String {
     format!(
         "[[stage]]\nname = \"enrich\"\nmodule = \"builtin:enrich\"\ngrants = [\"llm\"]\n\
@@ -88,7 +88,7 @@ pub(crate) fn enriching(server: &ModelServer) -> String {
     )
 }
 
-/// A set-up with its topics.
+/// A pipeline file and its topics.
 pub(crate) struct Harness {
     pub(crate) name: String,
     pub(crate) settings: Settings,
@@ -159,13 +159,13 @@ impl Harness {
         if role != "out" {
             topic = topic.set("max.message.bytes", LARGE);
         }
-        // A topic of that name may still be on its way out.
+        // A topic of that name may still be being deleted.
         let deadline = Instant::now() + PATIENCE;
         while self.admin().create_topics([&topic], &AdminOptions::new()).await.unwrap()[0].is_err() {
             assert!(Instant::now() < deadline, "the topic {name} cannot be created");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        // That it is created is not yet known to whoever asks next.
+        // A created topic is not visible to other clients immediately.
         while self.offsets.ends(&name, partitions).is_err() {
             assert!(Instant::now() < deadline, "the topic {name} does not appear");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -178,30 +178,30 @@ impl Harness {
         deleted[0].as_ref().unwrap();
     }
 
-    /// Starts a host on the pipeline.
+    /// Starts a host with this pipeline.
     pub(crate) fn start(&self) -> Host {
         let number = self.starts.fetch_add(1, Ordering::Relaxed);
         Host::start(&self.file(), self.folder.path().join(format!("log-{number}")))
     }
 
-    /// What the host that was started last has said.
+    /// The log of the host started last.
     pub(crate) fn last_log(&self) -> String {
         let number = self.starts.load(Ordering::Relaxed) - 1;
         std::fs::read_to_string(self.folder.path().join(format!("log-{number}"))).unwrap_or_default()
     }
 
-    /// Where the partitions of the topic of a role end.
+    /// The end offset of each partition of a role's topic.
     pub(crate) fn ends(&self, role: &str) -> Vec<u64> {
         let partitions = if role == "in" { self.partitions.0 } else { self.partitions.1 };
         self.offsets.ends(&self.topic(role), partitions).unwrap()
     }
 
-    /// What the group has committed.
+    /// The committed offset of each partition of the source topic.
     pub(crate) fn committed(&self) -> Vec<u64> {
         self.offsets.committed(&self.topic("in"), self.partitions.0).unwrap()
     }
 
-    /// How many events are settled.
+    /// The sum of the committed offsets: how many events are settled.
     pub(crate) fn settled(&self) -> u64 {
         self.committed().iter().sum()
     }
@@ -211,12 +211,12 @@ impl Harness {
         self.committed() == self.ends("in")
     }
 
-    /// Waits until all is settled, while the host lives.
+    /// Waits until all events are settled; fails if the host ends.
     pub(crate) async fn until_all_settled(&self, host: &mut Host) {
         self.until("all is settled", host, || self.is_all_settled()).await;
     }
 
-    /// Waits until something is true, while the host lives.
+    /// Waits until `reached` returns true; fails if the host ends.
     pub(crate) async fn until(&self, what: &str, host: &mut Host, mut reached: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !reached() {

@@ -1,4 +1,4 @@
-//! A process of the binary under test, and the plugs one can pull.
+//! A process of the binary under test, and the signals it is sent.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -14,7 +14,7 @@ pub(crate) fn gristmill() -> Command {
     with_environment(Command::new(env!("CARGO_BIN_EXE_gristmill")))
 }
 
-/// What the binary finds around it in tests.
+/// Sets the environment of the binary under test.
 pub(crate) fn with_environment(mut command: Command) -> Command {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG");
@@ -35,12 +35,12 @@ impl Host {
         Self { child, log }
     }
 
-    /// All that it said.
+    /// Its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The end of what it said.
+    /// The end of its log.
     pub(crate) fn last_words(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
@@ -51,7 +51,7 @@ impl Host {
         self.child.try_wait().unwrap()
     }
 
-    /// Fails when it has ended by itself.
+    /// Fails if it has ended.
     pub(crate) fn must_live(&mut self, when: &str) {
         if let Some(status) = self.has_ended() {
             panic!("the host ended {when} ({status}):\n{}", self.last_words());
@@ -64,12 +64,12 @@ impl Host {
         assert!(Command::new("kill").arg(format!("-{name}")).arg(id).status().await.unwrap().success());
     }
 
-    /// SIGKILL. Returns when the process is gone.
+    /// Sends SIGKILL. Returns when the process has ended.
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// Its exit code when it ends by itself; `None` after a signal.
+    /// Waits until it ends and returns its exit code, or `None` if a signal ended it. Fails after `within`.
     pub(crate) async fn end(&mut self, within: Duration) -> Option<i32> {
         match tokio::time::timeout(within, self.child.wait()).await {
             Ok(status) => status.unwrap().code(),
@@ -77,7 +77,7 @@ impl Host {
         }
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub(crate) async fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM").await;
         self.end(Duration::from_secs(60)).await

@@ -1,4 +1,4 @@
-//! SIGKILL at random moments under load, again and again.
+//! Repeated SIGKILL at random times under load.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use crate::reader::{Reader, Seen};
 use crate::watch::Watch;
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
-/// At least so many.
+/// The minimum number of events.
 const EVENTS: usize = 20_000;
-/// The default of `limits.max_in_flight`, and what the test's model allows at once.
+/// The default of `limits.max_in_flight`, and the `max_concurrent` of the test's model.
 const IN_FLIGHT: usize = 64;
-/// The group knows it by this name: a new process takes over at once, without a rebalance.
+/// A static group member: a new process takes over immediately, without a rebalance.
 const STATIC: &[(&str, &str)] = &[("group.instance.id", "the-one"), ("session.timeout.ms", "45000")];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_host_that_is_killed_again_and_again_loses_nothing() {
+async fn a_repeatedly_killed_host_loses_nothing() {
     let _place = place().await;
     let run = Run::new("kill loop");
     let kills = set("GRISTMILL_KILLS").unwrap_or_else(|| size(30, 200));
@@ -31,7 +31,7 @@ async fn a_host_that_is_killed_again_and_again_loses_nothing() {
     let harness = Arc::new(Harness::new(setup).await);
     let oracle = Arc::new(Oracle::new(&harness));
     let out = Arc::new(Reader::of_outputs(&harness).await);
-    let dead = Arc::new(Reader::of_letters(&harness).await);
+    let dead = Arc::new(Reader::of_dead_letters(&harness).await);
     let watch = Watch::begin(&harness, &out, &dead);
     oracle.send(2_000).await;
     let (stop, stopped) = watch::channel(false);
@@ -82,15 +82,15 @@ async fn a_host_that_is_killed_again_and_again_loses_nothing() {
     );
     account.must_be_complete();
     assert_eq!(harness.committed(), harness.ends("in"), "everything is committed");
-    assert!(account.repeated <= stated, "{} repeats, {stated} are stated", account.repeated);
-    // Each repeat is explained by a kill: it was written and not committed then, or on its way.
+    assert!(account.repeated <= stated, "{} repeats, at most {stated} are promised", account.repeated);
+    // Every repeat must be explained by a kill: its event was written but not committed then, or in flight.
     let explained = open.iter().sum::<usize>() + kills * IN_FLIGHT;
-    assert!(account.repeated <= explained, "{} repeats, {explained} are explained", account.repeated);
+    assert!(account.repeated <= explained, "{} repeats, the kills explain at most {explained}", account.repeated);
     let most = events + kills * IN_FLIGHT;
-    assert!(calls <= most, "{calls} paid calls, {most} are the most that {kills} kills explain");
+    assert!(calls <= most, "{calls} paid calls, {kills} kills explain at most {most}");
 }
 
-/// Waits for the first output of a life. A life without any tells nothing, so it counts as a failure.
+/// Waits for the first output of a host. A run in which a host writes nothing proves nothing, so it fails.
 async fn until_progress(harness: &Harness, host: &mut Host, before: u64, life: usize) {
     let deadline = Instant::now() + PATIENCE;
     while harness.ends("out").iter().sum::<u64>() <= before {
@@ -100,7 +100,7 @@ async fn until_progress(harness: &Harness, host: &mut Host, before: u64, life: u
     }
 }
 
-/// How many events will be repeated because of a kill just now.
+/// How many events will be repeated because of the last kill.
 async fn written_and_not_committed(harness: &Harness, out: &Reader) -> usize {
     out.until(&harness.ends("out")).await;
     let committed = harness.committed();

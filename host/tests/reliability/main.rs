@@ -1,20 +1,20 @@
-//! The proof that no event is lost: hosts that are killed, stopped, thrown out of their group and cut off from their
-//! broker, between the topics of a real Apache Kafka.
+//! Tests that no event is lost while hosts are killed, suspended, removed from their group and cut off from their broker,
+//! with a real Apache Kafka.
 //!
-//! The test process is the oracle. It lives outside of the hosts, produces numbered events, pulls the plugs, and reads
-//! what arrives. What happens when follows from a seed, which a failing test prints; `GRISTMILL_TEST_SEED` sets it.
-//! `cargo xtask soak` runs all of it in full size. docs/reliability.md says what the figures mean.
+//! The test process is the oracle: it produces numbered events, injects faults into the hosts, and reads the output. The
+//! faults follow from a seed, which every test prints; `GRISTMILL_TEST_SEED` sets it. `cargo xtask soak` runs all tests
+//! in full size. docs/reliability.md explains the figures.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-#![allow(clippy::print_stdout, reason = "figures are for whoever runs it with --nocapture")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(clippy::print_stdout, reason = "figures are printed for --nocapture")]
 
+mod dead_letters;
 mod disk;
 mod exactly_once;
 mod extent;
 mod harness;
 mod host;
 mod kill_loop;
-mod letters;
 mod offsets;
 mod oracle;
 mod outage;

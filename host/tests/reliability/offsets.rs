@@ -1,4 +1,4 @@
-//! What the broker says of a group and of topics, asked by someone who is no member.
+//! Reads the offsets of a group and of topics without joining the group.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use tokio::task::block_in_place;
 
 const LOOKUP: Duration = Duration::from_secs(10);
 
-/// Looks things up for one group.
+/// Reads offsets for one group.
 pub(crate) struct Offsets(BaseConsumer);
 
 impl Offsets {
     pub(crate) fn new(broker: &str, group: &str) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker).set("group.id", group).set("enable.auto.commit", "false");
-        // A transaction that hangs must not keep the oracle from looking.
+        // An open transaction must not hide the end of a topic.
         config.set("isolation.level", "read_uncommitted");
         Self(config.create().unwrap())
     }
@@ -33,7 +33,7 @@ impl Offsets {
         Ok(list.elements().iter().map(offset).collect())
     }
 
-    /// Where the next record of each partition will be.
+    /// The offset of the next record of each partition.
     pub(crate) fn ends(&self, topic: &str, partitions: i32) -> KafkaResult<Vec<u64>> {
         let end = |partition| {
             let (_, end) = block_in_place(|| self.0.fetch_watermarks(topic, partition, LOOKUP))?;

@@ -1,4 +1,4 @@
-//! The oracle: makes numbered events, knows where each of them is, and gives account of what became of them.
+//! The oracle: sends numbered events, knows the place of each, and accounts for what happened to them.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
-/// How many keys there are: enough that every partition has a share.
+/// The number of keys: enough to spread events over all partitions.
 const KEYS: usize = 1009;
 
 /// The sender of the events of one run.
@@ -30,25 +30,25 @@ pub(crate) struct Oracle {
     run: String,
     topic: String,
     producer: FutureProducer,
-    /// Where each event is, by number.
+    /// The place of each event, by number.
     sent: Mutex<Vec<Place>>,
 }
 
-/// What became of the events.
+/// What happened to the events.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) events: usize,
-    /// Numbers of events that are nowhere.
+    /// The numbers of events that did not arrive.
     pub(crate) lost: Vec<usize>,
     /// Records beyond the first of each event.
     pub(crate) repeated: usize,
-    /// What arrived that nobody sent, or not as it was sent.
+    /// Records that were not sent, or arrived changed.
     pub(crate) wrong: Vec<String>,
 }
 
 impl Account {
-    /// Fails unless every event arrived unchanged and under the job id of its place. So after dropping all records but
-    /// one of each job id, each event is there exactly once.
+    /// Fails unless every event arrived unchanged and with the job id of its place. Then deduplication by job id leaves
+    /// each event exactly once.
     pub(crate) fn must_be_complete(&self) {
         let first: Vec<&usize> = self.lost.iter().take(10).collect();
         assert!(self.lost.is_empty(), "{} of {} events are lost, first {first:?}", self.lost.len(), self.events);
@@ -60,7 +60,7 @@ impl Oracle {
     pub(crate) fn new(harness: &Harness) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &harness.settings.brokers);
-        // The oracle must not repeat anything itself.
+        // The oracle itself must not repeat events.
         config.set("enable.idempotence", "true").set("acks", "all").set("linger.ms", "2");
         let producer = config.create().unwrap();
         Self { run: harness.name.clone(), topic: harness.topic("in"), producer, sent: Mutex::default() }
@@ -71,12 +71,12 @@ impl Oracle {
         self.sent.lock().unwrap().len()
     }
 
-    /// Sends so many further events as JSON. Returns when all are in the topic.
+    /// Sends this many further events as JSON. Returns when all are acknowledged.
     pub(crate) async fn send(&self, events: usize) {
         self.send_as("application/json", events, |event| event).await;
     }
 
-    /// The same, each dressed up as its stages want it.
+    /// Like [`Oracle::send`], but `dress` turns each event into the payload that the stages expect.
     pub(crate) async fn send_as(&self, content_type: &str, events: usize, dress: impl Fn(String) -> String) {
         let first = self.events();
         let mut pending = Vec::with_capacity(events);
@@ -103,7 +103,7 @@ impl Oracle {
         (key, event.to_string())
     }
 
-    /// Sends until told otherwise: whenever fewer than `backlog` events wait. Keeps below so many each second.
+    /// Sends events until `stop`, whenever fewer than `backlog` are unsettled, and at most `rate` per second.
     pub(crate) async fn feed(&self, harness: &Harness, backlog: usize, rate: usize, mut stop: watch::Receiver<bool>) {
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         while !*stop.borrow() {
@@ -118,14 +118,14 @@ impl Oracle {
         }
     }
 
-    /// Gives account of the events. `out` was judged by its payloads, `dead` only by its job ids.
+    /// Accounts for the events. `out` was checked by payload, `dead` only by job id.
     pub(crate) fn account(&self, out: &Seen, dead: &Seen) -> Account {
         let sent = self.sent.lock().unwrap();
         let by_place: HashMap<Place, usize> = sent.iter().enumerate().map(|(seq, place)| (*place, seq)).collect();
         let mut wrong = out.wrong.clone();
         for (place, seq) in &out.numbers {
             if by_place.get(place) != Some(&usize::try_from(*seq).unwrap()) {
-                wrong.push(format!("event {seq} came under the job id of {place:?}"));
+                wrong.push(format!("event {seq} has the job id of {place:?}"));
             }
         }
         wrong.extend(dead.times.keys().filter(|place| !by_place.contains_key(place)).map(|p| format!("dead: {p:?}")));
@@ -139,7 +139,7 @@ impl Oracle {
     }
 }
 
-/// The number of an event of this run, if it is as it was sent.
+/// The number of an event of this run, if it is unchanged.
 pub(crate) fn number(run: &str, payload: &[u8]) -> Option<u64> {
     let event: Value = serde_json::from_slice(payload).ok()?;
     let seq = event["seq"].as_u64()?;

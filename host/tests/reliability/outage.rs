@@ -1,4 +1,4 @@
-//! The broker is gone for a while, or for good; and stops in a hurry.
+//! A broker that is down for a while, and shutdown without a broker or in a hurry.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use crate::reader::Seen;
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 const DRAIN: Duration = Duration::from_secs(3);
-/// A broker that is away for longer than the session, its start included, costs the membership; the group then waits for
-/// the end of that session before it goes on.
+/// If the broker is down for longer than the session timeout, its start included, the host loses its membership, and the
+/// group waits for that session to expire before it continues.
 const LONG: &[(&str, &str)] = &[("session.timeout.ms", "120000")];
 const LIMITS: &str = "[limits]\ndrain_timeout = \"3s\"\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_broker_that_is_away_for_a_while_costs_time_and_no_event() {
+async fn a_broker_outage_costs_time_and_no_events() {
     let _place = place().await;
-    let run = Run::new("broker away");
+    let run = Run::new("broker outage");
     let mut broker = OwnBroker::start().await;
     let setup = Setup { broker: broker.address(), ..Setup::new(PASS).properties(LONG) };
     let harness = Arc::new(Harness::new(setup).await);
@@ -32,19 +32,19 @@ async fn a_broker_that_is_away_for_a_while_costs_time_and_no_event() {
     harness.until("the first events are settled", &mut host, || harness.settled() >= 500).await;
 
     broker.down().await;
-    // What is sent meanwhile waits in the oracle.
+    // Events sent meanwhile wait in the oracle's producer.
     let feed = tokio::spawn({
         let oracle = Arc::clone(&oracle);
         async move { oracle.send(2_000).await }
     });
-    let away = size(Duration::from_secs(8), Duration::from_secs(30));
-    tokio::time::sleep(away).await;
-    host.must_live("while its broker was away");
+    let outage = size(Duration::from_secs(8), Duration::from_secs(30));
+    tokio::time::sleep(outage).await;
+    host.must_live("while its broker was down");
     broker.up().await;
     let back = Instant::now();
     let settled = harness.settled();
-    harness.until("it goes on", &mut host, || harness.settled() > settled || harness.is_all_settled()).await;
-    let went_on = back.elapsed();
+    harness.until("it resumes", &mut host, || harness.settled() > settled || harness.is_all_settled()).await;
+    let resumed = back.elapsed();
     feed.await.unwrap();
     drop((stop, stopped));
     harness.until_all_settled(&mut host).await;
@@ -56,19 +56,19 @@ async fn a_broker_that_is_away_for_a_while_costs_time_and_no_event() {
     run.say(
         "figures",
         format!(
-            "{} events, away for {away:?}, {} lost, {} repeated, went on {went_on:?} and had settled all {all:?} after \
-             the broker answered again",
+            "{} events, broker down for {outage:?}, {} lost, {} repeated, resumed {resumed:?} and settled all {all:?} \
+             after the broker was up again",
             account.events,
             account.lost.len(),
             account.repeated,
         ),
     );
     account.must_be_complete();
-    assert!(went_on < Duration::from_secs(20), "it went on only after {went_on:?}:\n{}", host.last_words());
+    assert!(resumed < Duration::from_secs(20), "it resumed only after {resumed:?}:\n{}", host.last_words());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_host_without_its_broker_still_ends_when_it_is_told_to() {
+async fn a_host_without_its_broker_still_shuts_down() {
     let _place = place().await;
     let run = Run::new("stop without a broker");
     let mut broker = OwnBroker::start().await;
@@ -78,14 +78,14 @@ async fn a_host_without_its_broker_still_ends_when_it_is_told_to() {
     oracle.send(20_000).await;
     let mut host = harness.start();
     harness.until("the first events are settled", &mut host, || harness.settled() >= 100).await;
-    assert!(!harness.is_all_settled(), "it had nothing left to do");
+    assert!(!harness.is_all_settled(), "there must be events left");
     broker.down().await;
 
     host.signal("TERM").await;
-    let told = Instant::now();
+    let signalled = Instant::now();
     let code = host.end(DRAIN + Duration::from_secs(20)).await;
-    run.say("figures", format!("ended {:?} after SIGTERM with {code:?}", told.elapsed()));
-    assert!(code.is_some_and(|code| code != 0), "it did not say that something is left: {code:?}");
+    run.say("figures", format!("ended {:?} after SIGTERM with {code:?}", signalled.elapsed()));
+    assert!(code.is_some_and(|code| code != 0), "the exit code does not show that events are left: {code:?}");
 
     broker.up().await;
     let mut host = harness.start();
@@ -96,7 +96,7 @@ async fn a_host_without_its_broker_still_ends_when_it_is_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_sigterm_ends_the_host_at_once() {
+async fn a_second_sigterm_ends_the_host_immediately() {
     let _place = place().await;
     let script = Script::new().when("", [Behaviour::Held("late".into())]);
     let server = ModelServer::start(script).await;
@@ -107,13 +107,13 @@ async fn a_second_sigterm_ends_the_host_at_once() {
     let mut host = harness.start();
     harness.until("the model was asked", &mut host, || server.in_flight() == 3).await;
     host.signal("TERM").await;
-    harness.until("it drains", &mut host, || host_says(&harness, "draining")).await;
+    harness.until("it drains", &mut host, || log_contains(&harness, "draining")).await;
     host.signal("TERM").await;
     let code = host.end(Duration::from_secs(2)).await;
     assert_eq!(code, Some(1), "{}", host.last_words());
     assert_eq!(harness.settled(), 0, "nothing was finished, nothing is committed");
 }
 
-fn host_says(harness: &Harness, words: &str) -> bool {
+fn log_contains(harness: &Harness, words: &str) -> bool {
     harness.last_log().contains(words)
 }

@@ -1,4 +1,4 @@
-//! An Apache Kafka of the test's own, to be killed and started again on the same port and data.
+//! An Apache Kafka of one test, which can be killed and restarted with the same port and data.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const PROPERTIES: &str = include_str!("../../../xtask/src/kafka/server.propertie
 /// Any 16 bytes in base64.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 
-/// Runs a program until standard input ends, which it does whatever the test dies of, and kills it then.
+/// Runs a program and kills it when standard input ends, which happens however the test process ends.
 const GUARDED: &str = r#"trap "" INT TERM HUP
 "$@" &
 child=$!
@@ -32,7 +32,7 @@ pub(crate) struct OwnBroker {
 }
 
 impl OwnBroker {
-    /// Starts one; returns when it answers.
+    /// Starts a broker. Returns when it answers.
     pub(crate) async fn start() -> Self {
         let jars = std::env::var("GRISTMILL_TEST_KAFKA_HOME").expect(
             "GRISTMILL_TEST_KAFKA_HOME is not set: run `cargo verify` or `cargo xtask test`, or set it to a folder \
@@ -67,7 +67,7 @@ impl OwnBroker {
         command
     }
 
-    /// Starts it again. Returns when it answers.
+    /// Starts it, again after [`OwnBroker::down`]. Returns when it answers.
     pub(crate) async fn up(&mut self) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let mut guarded = Command::new("sh");
@@ -77,7 +77,7 @@ impl OwnBroker {
         self.running = Some(java.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
         let deadline = Instant::now() + PATIENCE;
         let settings = Settings::new(&self.address());
-        // That this topic does not exist is an answer.
+        // The error that this topic does not exist is an answer.
         while !self.knows(topic_stats(&settings, "none", None).await) {
             assert!(Instant::now() < deadline, "Kafka did not start, its log is in {}", self.folder.path().display());
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -88,7 +88,7 @@ impl OwnBroker {
         answer.is_err_and(|error| error.to_string().contains("does not exist"))
     }
 
-    /// SIGKILL. Returns when it is gone.
+    /// Kills it with SIGKILL. Returns when it has ended.
     pub(crate) async fn down(&mut self) {
         let Some(mut running) = self.running.take() else { return };
         drop(running.stdin.take());
@@ -96,7 +96,7 @@ impl OwnBroker {
     }
 }
 
-/// A port nobody listens on now.
+/// A port that is free now.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! Events that cannot be worked on, of every kind, among good ones.
+//! Events of every kind that cannot be processed, among good ones.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use crate::harness::{Harness, OBEY, Setup, header};
 use crate::oracle::{Oracle, Place};
 use crate::reader::Seen;
 
-/// JSON is looked at by the first stage, texts are told what to do by the second.
+/// Parses JSON items. Text items are commands for the stage after it.
 const READ: &str = "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\n\
                     config = { pii = { default = \"keep\" }, artifacts = false }\n";
 
-/// One event in so many is poison.
+/// One event in this many is poison.
 const ONE_IN: usize = 100;
 
 /// A kind of poison.
@@ -30,7 +30,7 @@ enum Poison {
     MemoryBomb,
     EndlessLoop,
     TenMegabytes,
-    /// None: a good event that is sent as poison is, for comparison.
+    /// A good event that is sent in the same way as poison, for comparison.
     Harmless,
 }
 
@@ -45,7 +45,7 @@ const ALL: &[Poison] = &[
     Poison::TenMegabytes,
 ];
 
-/// Those that take no more time than a good event.
+/// Those that take no longer than a good event.
 const CHEAP: &[Poison] = &[Poison::BrokenJson, Poison::NoValue, Poison::NeitherKeyNorValue, Poison::HeaderName];
 
 impl Poison {
@@ -80,9 +80,11 @@ impl Poison {
         let mut headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(content_type) });
         if self == Self::HeaderName {
             let odd = b"o\xffd".to_vec();
-            // SAFETY: only the characters of a `str` must be UTF-8, and nothing looks at them: it is copied as bytes into a
-            // record, where it is legal.
-            #[expect(unsafe_code, reason = "other clients write such names, and rdkafka takes a name as a `str` only")]
+            // SAFETY: nothing decodes this `str`: its bytes are only copied into a record, where they are valid.
+            #[expect(
+                unsafe_code,
+                reason = "other clients write such names, and rdkafka accepts a name only as a `str`"
+            )]
             let odd = unsafe { std::str::from_utf8_unchecked(&odd) };
             headers = headers.insert(Header { key: odd, value: Some("odd") });
         }
@@ -95,7 +97,7 @@ impl Poison {
     }
 }
 
-/// Sends good events with one of these among each so many; gives where they are.
+/// Sends good events with one of these in every `ONE_IN`. Returns the places of the poison.
 async fn send(harness: &Harness, oracle: &Oracle, events: usize, poison: &[Poison]) -> BTreeMap<Place, Poison> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &harness.settings.brokers).set("message.max.bytes", "20971520");
@@ -115,7 +117,7 @@ async fn send(harness: &Harness, oracle: &Oracle, events: usize, poison: &[Poiso
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn poison_of_every_kind_is_in_the_dead_letters_with_its_reason_and_nothing_else_is() {
+async fn every_kind_of_poison_and_nothing_else_is_dead_lettered_with_its_reason() {
     let _place = place().await;
     let run = Run::new("poison");
     let harness = Harness::new(Setup::new(format!("{READ}{OBEY}"))).await;
@@ -126,22 +128,23 @@ async fn poison_of_every_kind_is_in_the_dead_letters_with_its_reason_and_nothing
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
 
     let out = Seen::of(&harness.records("out").await, Some(&harness.name));
-    let mut letters = BTreeMap::new();
-    for letter in harness.records("dead").await {
-        let number = |name: &str| header(&letter, name).parse::<u64>().unwrap();
+    let mut dead_letters = BTreeMap::new();
+    for dead_letter in harness.records("dead").await {
+        let number = |name: &str| header(&dead_letter, name).parse::<u64>().unwrap();
         let partition = u32::try_from(number("gristmill-source-partition")).unwrap();
         let place = Place { partition, offset: number("gristmill-source-position") };
-        let told = (header(&letter, "failure_reason"), letter.payload.clone(), letter.key.clone());
-        assert!(letters.insert(place, told).is_none(), "{place:?} came twice");
+        let found = (header(&dead_letter, "failure_reason"), dead_letter.payload.clone(), dead_letter.key.clone());
+        assert!(dead_letters.insert(place, found).is_none(), "{place:?} was written twice");
     }
     for (place, kind) in &poison {
-        let (reason, payload, key) = letters.remove(place).unwrap_or_else(|| panic!("{kind:?} is not a dead letter"));
+        let (reason, payload, key) =
+            dead_letters.remove(place).unwrap_or_else(|| panic!("{kind:?} is not a dead letter"));
         assert_eq!(reason, kind.reason(), "{kind:?}");
         let payload = payload.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
         assert!(payload == kind.payload(), "the payload of {kind:?} is not what was sent");
         assert_eq!(key.is_none(), *kind == Poison::NeitherKeyNorValue, "{kind:?} has the wrong key");
     }
-    assert!(letters.is_empty(), "good events among the dead letters: {letters:?}");
+    assert!(dead_letters.is_empty(), "good events among the dead letters: {dead_letters:?}");
     let account = oracle.account(&out, &Seen::default());
     run.say(
         "figures",
@@ -152,12 +155,12 @@ async fn poison_of_every_kind_is_in_the_dead_letters_with_its_reason_and_nothing
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_poisoned_event_in_a_hundred_takes_little_of_the_throughput() {
+async fn one_poisoned_event_in_a_hundred_costs_little_throughput() {
     let _alone = alone().await;
     let run = Run::new("throughput with poison");
     for attempt in 1..=2 {
         let (mut clean, mut poisoned) = (Duration::ZERO, Duration::ZERO);
-        // In turn, and each first in half of the rounds: the load of the machine moves meanwhile.
+        // Alternating, each first in half of the rounds, because the load of the machine varies.
         for round in 0..4 {
             if round % 2 == 0 {
                 clean += time(&[Poison::Harmless]).await;
@@ -176,10 +179,10 @@ async fn one_poisoned_event_in_a_hundred_takes_little_of_the_throughput() {
     }
 }
 
-/// Below the 10,000 after which the share of dead letters is judged: one in a hundred is at the bound.
+/// Below the 10,000 after which the rate of dead letters is checked: one in a hundred is at the limit.
 const EVENTS: usize = 9_900;
 
-/// How long it takes from the first event that is written to the last.
+/// The time from the first written event to the last.
 async fn time(poison: &[Poison]) -> Duration {
     let harness = Harness::new(Setup::new(format!("{READ}{OBEY}"))).await;
     let oracle = Oracle::new(&harness);

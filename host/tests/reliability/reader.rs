@@ -1,4 +1,4 @@
-//! Reads a topic as it grows, while faults run, and keeps what came.
+//! Reads a topic while faults are injected, and records what arrives.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,16 +12,16 @@ use tokio::task::JoinHandle;
 use crate::harness::{Harness, PATIENCE, header};
 use crate::oracle::{Place, number};
 
-/// What came so far.
+/// What has arrived so far.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// How often each event came.
+    /// How often each event arrived.
     pub(crate) times: HashMap<Place, u32>,
-    /// Which number each had.
+    /// The number of each event.
     pub(crate) numbers: HashMap<Place, u64>,
-    /// The events of each partition of this topic in their order.
+    /// The events of each partition of this topic, in order.
     pub(crate) order: BTreeMap<u32, Vec<Place>>,
-    /// What is not as it was sent.
+    /// Records that are not as sent.
     pub(crate) wrong: Vec<String>,
     /// The next offset of each partition of this topic.
     next: BTreeMap<u32, u64>,
@@ -29,20 +29,20 @@ pub(crate) struct Seen {
     ended: Option<String>,
 }
 
-/// Reads one topic of a harness. librdkafka shows it only what is committed.
+/// Reads the committed records of one topic of a harness.
 pub(crate) struct Reader {
     seen: Arc<Mutex<Seen>>,
     task: JoinHandle<()>,
 }
 
 impl Reader {
-    /// Reads outputs, whose payloads must be as they were sent.
+    /// Reads outputs, whose payloads must be unchanged.
     pub(crate) async fn of_outputs(harness: &Harness) -> Self {
         Self::begin(harness, "out", Some(harness.name.clone())).await
     }
 
     /// Reads dead letters, whose payloads may be anything.
-    pub(crate) async fn of_letters(harness: &Harness) -> Self {
+    pub(crate) async fn of_dead_letters(harness: &Harness) -> Self {
         Self::begin(harness, "dead", None).await
     }
 
@@ -76,7 +76,7 @@ impl Reader {
             ends.iter().enumerate().all(|(partition, end)| next(partition) >= *end)
         };
         while !reached() {
-            assert!(Instant::now() < deadline, "the reader does not come to the end");
+            assert!(Instant::now() < deadline, "the reader does not reach the end");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -89,7 +89,7 @@ impl Drop for Reader {
 }
 
 impl Seen {
-    /// Everything of a list of records.
+    /// Everything in a list of records.
     pub(crate) fn of(records: &[Event], run: Option<&str>) -> Self {
         let mut seen = Self::default();
         records.iter().for_each(|record| seen.note(record, run));
@@ -102,7 +102,7 @@ impl Seen {
         self.next.insert(partition, offset + 1);
         let job = header(record, "gristmill-job-id");
         let Some(place) = place(&job) else {
-            self.wrong.push(format!("{job:?} is no job id"));
+            self.wrong.push(format!("{job:?} is not a job id"));
             return;
         };
         *self.times.entry(place).or_default() += 1;
@@ -115,7 +115,7 @@ impl Seen {
     }
 }
 
-/// Where the event of a job is.
+/// The place of the event of a job.
 fn place(job: &str) -> Option<Place> {
     let mut parts = job.rsplit('/');
     let offset = parts.next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! A stage that takes longer than the group waits for a poll.
+//! A stage that takes longer than `max.poll.interval.ms`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const EVENTS: usize = 300;
 const IN_FLIGHT: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stage_that_is_slower_than_the_poll_interval_does_not_cost_the_membership() {
+async fn a_stage_slower_than_the_poll_interval_does_not_cost_the_membership() {
     let _place = place().await;
     let run = Run::new("slow stage");
     let script = Script::new().when("", [Behaviour::Held("{\"summary\": \"at last\"}".into())]);
@@ -27,7 +27,7 @@ async fn a_stage_that_is_slower_than_the_poll_interval_does_not_cost_the_members
     let oracle = Oracle::new(&harness);
     oracle.send(EVENTS).await;
     let mut host = harness.start();
-    harness.until("it is full", &mut host, || server.in_flight() == IN_FLIGHT).await;
+    harness.until("all slots are in use", &mut host, || server.in_flight() == IN_FLIGHT).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     host.must_live("while its stage was slow");
     assert_eq!(harness.settled(), 0, "nothing was finished yet");
@@ -45,5 +45,5 @@ async fn a_stage_that_is_slower_than_the_poll_interval_does_not_cost_the_members
     );
     account.must_be_complete();
     assert_eq!((rebalances, account.repeated), (0, 0), "{log}");
-    assert_eq!(server.paid(), EVENTS, "each was asked once");
+    assert_eq!(server.paid(), EVENTS, "each event was asked about once");
 }

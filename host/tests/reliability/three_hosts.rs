@@ -1,4 +1,4 @@
-//! Three hosts of one group that join, leave, and are stopped for longer than their group waits for them.
+//! Three hosts of one group that join, leave, and are suspended for longer than the group's timeouts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,30 +13,30 @@ use crate::oracle::Oracle;
 use crate::reader::{Reader, Seen};
 use crate::watch::Watch;
 
-/// The group throws out who does not poll for 8 s, and who is silent for 6 s. So a drain must be shorter.
+/// The group removes a member after 8 s without a poll or 6 s without a heartbeat, so a drain must be shorter.
 const LIMITS: &str = "[limits]\ndrain_timeout = \"3s\"\nmax_in_flight = 64\n";
 const POLL: (&str, &str) = ("max.poll.interval.ms", "8000");
 const IN_FLIGHT: usize = 64;
 
-/// What is done to a host again and again.
+/// The fault that a host suffers repeatedly.
 #[derive(Clone, Copy)]
 enum Fault {
-    /// SIGTERM, and a new one a little later.
+    /// SIGTERM, and a new host a little later.
     Leaves,
-    /// SIGSTOP beyond every patience of the group, then SIGCONT.
+    /// SIGSTOP for longer than the group's timeouts, then SIGCONT.
     Stops,
-    /// The one and the other.
+    /// Both in turn.
     Both,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn hosts_that_come_and_go_and_hang_lose_nothing_and_never_set_an_offset_back() {
+async fn hosts_that_join_leave_and_hang_lose_nothing_and_never_move_an_offset_back() {
     let _place = place().await;
     come_and_go(Run::new("three hosts"), [QUICK, &[POLL]].concat()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_same_where_the_broker_assigns_partitions() {
+async fn the_same_if_the_broker_assigns_partitions() {
     let _place = place().await;
     come_and_go(Run::new("three hosts, KIP-848"), vec![("group.protocol", "consumer"), POLL]).await;
 }
@@ -46,7 +46,7 @@ async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
     let harness = Arc::new(Harness::new(setup).await);
     let oracle = Arc::new(Oracle::new(&harness));
     let out = Arc::new(Reader::of_outputs(&harness).await);
-    let dead = Arc::new(Reader::of_letters(&harness).await);
+    let dead = Arc::new(Reader::of_dead_letters(&harness).await);
     let watch = Watch::begin(&harness, &out, &dead);
     let (stop, stopped) = watch::channel(false);
     let feed = tokio::spawn({
@@ -79,7 +79,7 @@ async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
     out.until(&harness.ends("out")).await;
     let account = oracle.account(&out.seen(), &Seen::default());
     let events = account.events;
-    // A fault repeats what was in flight in each host, because partitions move between all, and what was not committed.
+    // A fault repeats the events in flight in each host, because partitions move between all, and the uncommitted ones.
     let stated = done * (3 * IN_FLIGHT + usize::try_from(watched.peak).unwrap());
     run.say(
         "figures",
@@ -96,12 +96,12 @@ async fn come_and_go(run: Run, properties: Vec<(&'static str, &'static str)>) {
     );
     account.must_be_complete();
     assert_eq!(harness.committed(), harness.ends("in"), "everything is committed");
-    assert!(watched.moves.iter().all(|moves| *moves >= 5), "a partition stood still: {:?}", watched.moves);
-    assert!(account.repeated <= stated, "{} repeats, {stated} are stated", account.repeated);
+    assert!(watched.moves.iter().all(|moves| *moves >= 5), "a partition made no progress: {:?}", watched.moves);
+    assert!(account.repeated <= stated, "{} repeats, at most {stated} are promised", account.repeated);
     assert!(account.repeated * 5 <= events, "{} of {events} is more than 20%", account.repeated);
 }
 
-/// A host, and those that replace it, with its faults. Ends with a host that runs.
+/// Runs a host, and its replacements, with this fault. Returns the last, running host and the number of faults.
 async fn live(harness: Arc<Harness>, fault: Fault, mut dice: Rng, until: Instant) -> (Host, usize) {
     let mut host = harness.start();
     let mut times = 0;
@@ -120,9 +120,9 @@ async fn live(harness: Arc<Harness>, fault: Fault, mut dice: Rng, until: Instant
             host.signal("CONT").await;
         } else {
             let code = host.terminate().await;
-            // Its last commit can wait in vain: the one who divides the partitions may be the one who hangs.
-            let in_vain = host.log().contains("the last commit");
-            assert!(code == Some(0) || code == Some(1) && in_vain, "{code:?}: {}", host.last_words());
+            // Its last commit may time out: the group leader may be the suspended host.
+            let last_commit_failed = host.log().contains("the last commit");
+            assert!(code == Some(0) || code == Some(1) && last_commit_failed, "{code:?}: {}", host.last_words());
             nap(300, 2_000).await;
             host = harness.start();
         }

@@ -1,4 +1,4 @@
-//! Watches a group while faults run: its offsets never go back and never pass an event that is not finished.
+//! Watches a group while faults are injected: its offsets never go back and never pass an unfinished event.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use crate::reader::Reader;
 
 const EVERY: Duration = Duration::from_millis(200);
 
-/// What was seen.
+/// What was observed.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Watched {
     pub(crate) samples: usize,
-    /// The most records that came into the sink within a second.
+    /// The most records written within a second.
     pub(crate) peak: u64,
-    /// The longest that no partition moved on though there was something to do.
+    /// The longest time without progress although there were events left.
     pub(crate) standstill: Duration,
-    /// How often each partition moved on.
+    /// How often each partition made progress.
     pub(crate) moves: Vec<usize>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Looks every 0.2 s until it is ended; panics, and lets `end` panic, when an offset is where it must not be.
+    /// Checks every 0.2 s until `end`, which panics if a check failed.
     pub(crate) fn begin(harness: &Arc<Harness>, out: &Arc<Reader>, dead: &Arc<Reader>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let looking = Looking {
@@ -46,7 +46,7 @@ impl Watch {
         Self { stop, task: tokio::spawn(looking.run(stopped)) }
     }
 
-    /// What was seen until now.
+    /// Stops watching and returns what was observed.
     pub(crate) async fn end(self) -> Watched {
         self.stop.send(true).unwrap_or_default();
         match self.task.await {
@@ -83,7 +83,7 @@ impl Looking {
     async fn look(&mut self) {
         let committed = self.harness.committed();
         let idle = committed == self.harness.ends("in");
-        // What is committed was written before: it is below these ends.
+        // Outputs are written before their offsets are committed, so they are below these ends.
         let ends = ["out", "dead"].map(|role| self.harness.ends(role));
         for (reader, ends) in self.readers.iter().zip(&ends) {
             reader.until(ends).await;
@@ -104,7 +104,7 @@ impl Looking {
         self.last = committed;
     }
 
-    /// Everything that was settled since the last look must have arrived.
+    /// Everything that was settled since the last check must have arrived.
     fn must_be_finished(&self, partition: u32, from: u64, below: u64) {
         let [out, dead] = [self.readers[0].seen(), self.readers[1].seen()];
         for offset in from..below {

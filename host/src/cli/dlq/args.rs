@@ -1,4 +1,4 @@
-//! What can be typed behind `gristmill dlq`.
+//! The arguments of `gristmill dlq`.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -6,32 +6,32 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::letter::Place;
+use super::dead_letter::Place;
 use super::moment::Moment;
 
-/// What to do with failed jobs.
+/// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum Dlq {
-    /// List the dead letters, one line each, and how many there are by reason
+    /// List the dead letters, one line each, and count them by reason
     ///
-    /// A line has the letter's place in the topic, the time of the last attempt, the reason, the stage, the attempts
-    /// there, how often it was replayed before, the job and the error. Letters that were replayed since are left out.
+    /// A line shows the place in the topic, the time of the last attempt, the reason, the stage, the attempts there, how
+    /// often the job was replayed before, the job and the error. Dead letters that were replayed since are omitted.
     ///
     /// Examples:
     ///   gristmill dlq list --pipeline pipeline.toml
     ///   gristmill dlq list --since 2h --reason llm-timeout --json --pipeline pipeline.toml
     #[command(verbatim_doc_comment)]
     List(List),
-    /// Show everything of one dead letter
+    /// Show one dead letter in full
     ///
     /// Example: gristmill dlq show 0/17 --pipeline pipeline.toml
     #[command(verbatim_doc_comment)]
     Show(Show),
     /// Send the events of dead letters to the source topic again
     ///
-    /// The job goes on where it failed: answers that were paid for and outcomes that were kept are used again, unless
-    /// --from-stage says from which stage on all is to be done anew. Each letter is marked as replayed. What has been
-    /// replayed --max-replays times is skipped, so that nothing goes round for ever.
+    /// A job resumes where it failed: stored model answers and checkpoints are reused, unless --from-stage names a stage
+    /// to start over from. Each dead letter is marked as replayed. Jobs that have been replayed --max-replays times are
+    /// skipped, so that no job is replayed forever.
     ///
     /// Examples:
     ///   gristmill dlq replay --reason llm-unavailable --dry-run --pipeline pipeline.toml
@@ -40,33 +40,33 @@ pub enum Dlq {
     Replay(Replay),
 }
 
-/// Whose dead letters.
+/// The pipeline whose dead letters are meant.
 #[derive(Debug, Args)]
 pub struct Target {
-    /// The pipeline file: it names the topics and the brokers.
+    /// The pipeline file, which names the topics and the brokers.
     #[arg(long, value_name = "FILE")]
     pub pipeline: PathBuf,
-    /// The brokers, as host:port separated by commas; they win over those of the file.
+    /// The brokers, as comma-separated host:port; overrides those of the file.
     #[arg(long, value_name = "ADDR", env = "GRISTMILL_BROKERS", value_parser = NonEmptyStringValueParser::new())]
     pub brokers: Option<String>,
 }
 
-/// Which letters.
+/// Which dead letters.
 #[derive(Debug, Args, Default)]
 pub struct Filters {
-    /// Only letters with this reason, for example llm-timeout; can be given several times.
+    /// Only dead letters with this reason, for example llm-timeout; can be repeated.
     #[arg(long, value_name = "CODE")]
     pub reason: Vec<String>,
-    /// Only letters that failed in this stage.
+    /// Only dead letters that failed in this stage.
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
-    /// Only letters of this job.
+    /// Only dead letters of this job.
     #[arg(long, value_name = "ID")]
     pub job: Option<String>,
-    /// Only letters whose last attempt was at or after this: a time like 2026-11-20T08:00:00Z, or so long ago, like 2h.
+    /// Only if the last attempt was at or after this: a UTC time like 2026-11-20T08:00:00Z, or an age like 2h.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
-    /// Only letters whose last attempt was before this: a time, or so long ago.
+    /// Only if the last attempt was before this: a time or an age, as for --since.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
 }
@@ -74,16 +74,16 @@ pub struct Filters {
 /// `gristmill dlq list`.
 #[derive(Debug, Args)]
 pub struct List {
-    /// Whose.
+    /// The pipeline.
     #[command(flatten)]
     pub target: Target,
-    /// Which.
+    /// The filters.
     #[command(flatten)]
     pub filters: Filters,
-    /// One JSON object a line, without the totals.
+    /// Print one JSON object per line, without totals.
     #[arg(long)]
     pub json: bool,
-    /// Those too that were replayed since.
+    /// Include dead letters that were replayed since.
     #[arg(long)]
     pub all: bool,
 }
@@ -91,10 +91,10 @@ pub struct List {
 /// `gristmill dlq show`.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// Where the letter is, as `list` shows it.
+    /// The place of the dead letter, as `list` shows it.
     #[arg(value_name = "PARTITION/OFFSET")]
     pub place: Place,
-    /// Whose.
+    /// The pipeline.
     #[command(flatten)]
     pub target: Target,
 }
@@ -102,31 +102,31 @@ pub struct Show {
 /// `gristmill dlq replay`.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// The letters, as `list` shows their places.
+    /// The places of the dead letters, as `list` shows them.
     #[arg(value_name = "PARTITION/OFFSET")]
     pub places: Vec<Place>,
-    /// Whose.
+    /// The pipeline.
     #[command(flatten)]
     pub target: Target,
-    /// Which.
+    /// The filters.
     #[command(flatten)]
     pub filters: Filters,
-    /// All of them: must be said where nothing else chooses.
+    /// Replay all dead letters; required if no place and no filter is given.
     #[arg(long, required_unless_present_any = ["places", "reason", "stage", "job", "since", "until"])]
     pub all_letters: bool,
-    /// Do everything anew from this stage on, in place of using what was kept.
+    /// Start over from this stage instead of reusing stored answers and checkpoints.
     #[arg(long, value_name = "NAME")]
     pub from_stage: Option<String>,
-    /// Only say what would be replayed.
+    /// Only show what would be replayed.
     #[arg(long)]
     pub dry_run: bool,
-    /// Skip what was replayed so often before.
+    /// Skip jobs that were replayed N times or more before.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub max_replays: u32,
-    /// Replay at most so many, the oldest first.
+    /// Replay at most N, oldest first.
     #[arg(long, value_name = "N")]
     pub limit: Option<NonZeroU64>,
-    /// Those too that were replayed since.
+    /// Include dead letters that were replayed since.
     #[arg(long)]
     pub again: bool,
 }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_of_everything_must_be_said() {
+    fn a_replay_of_everything_must_be_explicit() {
         let error = parse("gristmill dlq replay --pipeline p.toml").unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("--all-letters"), "{error}");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_takes_places_and_numbers() {
+    fn a_replay_accepts_places_and_numbers() {
         let line = "gristmill dlq replay 0/17 3/4 --from-stage enrich --max-replays 1 --limit 9 --again --dry-run \
                     --pipeline p";
         let Dlq::Replay(replay) = parse(line).unwrap() else { panic!() };
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_takes_filters() {
+    fn a_list_accepts_filters() {
         let line = "gristmill dlq list --reason a --reason b --since 2026-11-20T08:00:00Z --json --all --pipeline p \
                     --brokers h:1";
         let Dlq::List(list) = parse(line).unwrap() else { panic!() };
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_a_usage_error() {
+    fn invalid_arguments_are_usage_errors() {
         let lines = [
             "gristmill dlq list",
             "gristmill dlq show --pipeline p",

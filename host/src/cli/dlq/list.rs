@@ -8,25 +8,25 @@ use serde_json::json;
 
 use super::args::List;
 use super::choice::Filter;
-use super::letter::Letter;
-use super::{Desk, letters, moment, print};
+use super::dead_letter::DeadLetter;
+use super::{Desk, dead_letters, moment, print};
 use crate::app::Failure;
 use gristmill_core::model::printable;
 
-/// One line for each letter, and the totals.
+/// Prints one line per dead letter, and the totals.
 pub(super) async fn list(args: &List) -> Result<(), Failure> {
     let desk = Desk::open(&args.target)?;
     let filter = Filter::new(&args.filters, &[], SystemTime::now());
-    let found = desk.find(|letter| filter.takes(letter)).await?;
+    let found = desk.find(|dead_letter| filter.matches(dead_letter)).await?;
     let mut text = String::new();
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for letter in &found.letters {
-        let replayed = found.replayed.contains(&letter.place);
+    for dead_letter in &found.dead_letters {
+        let replayed = found.replayed.contains(&dead_letter.place);
         if replayed && !args.all {
             continue;
         }
-        *reasons.entry(&letter.reason).or_default() += 1;
-        let line = if args.json { json_line(letter, replayed) } else { line(letter, replayed) };
+        *reasons.entry(&dead_letter.reason).or_default() += 1;
+        let line = if args.json { json_line(dead_letter, replayed) } else { line(dead_letter, replayed) };
         let _ = writeln!(text, "{line}");
     }
     if !args.json {
@@ -35,35 +35,35 @@ pub(super) async fn list(args: &List) -> Result<(), Failure> {
     print(&text)
 }
 
-/// A letter on one line, for people.
-pub(super) fn line(letter: &Letter, replayed: bool) -> String {
+/// A dead letter on one line, for humans.
+pub(super) fn line(dead_letter: &DeadLetter, replayed: bool) -> String {
     let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { printable(text) };
     let since = if replayed { "  (replayed since)" } else { "" };
     format!(
         "{:<9} {}  {:<20} {:<12} attempts {}  replays {}  {}  {}{since}",
-        letter.place.to_string(),
-        moment::show(letter.last_attempt),
-        or_none(&letter.reason),
-        or_none(&letter.stage),
-        letter.attempts,
-        letter.replays,
-        or_none(&letter.job),
-        or_none(&letter.error).replace('\t', " "),
+        dead_letter.place.to_string(),
+        moment::show(dead_letter.last_attempt),
+        or_none(&dead_letter.reason),
+        or_none(&dead_letter.stage),
+        dead_letter.attempts,
+        dead_letter.replays,
+        or_none(&dead_letter.job),
+        or_none(&dead_letter.error).replace('\t', " "),
     )
 }
 
-fn json_line(letter: &Letter, replayed: bool) -> String {
+fn json_line(dead_letter: &DeadLetter, replayed: bool) -> String {
     let line = json!({
-        "partition": letter.place.partition(),
-        "offset": letter.place.offset(),
-        "last_attempt": letter.last_attempt,
-        "first_attempt": letter.first_attempt,
-        "reason": letter.reason,
-        "stage": Some(&letter.stage).filter(|stage| !stage.is_empty()),
-        "attempts": letter.attempts,
-        "replays": letter.replays,
-        "job": Some(&letter.job).filter(|job| !job.is_empty()),
-        "error": letter.error,
+        "partition": dead_letter.place.partition(),
+        "offset": dead_letter.place.offset(),
+        "last_attempt": dead_letter.last_attempt,
+        "first_attempt": dead_letter.first_attempt,
+        "reason": dead_letter.reason,
+        "stage": Some(&dead_letter.stage).filter(|stage| !stage.is_empty()),
+        "attempts": dead_letter.attempts,
+        "replays": dead_letter.replays,
+        "job": Some(&dead_letter.job).filter(|job| !job.is_empty()),
+        "error": dead_letter.error,
         "replayed": replayed,
     });
     line.to_string()
@@ -71,7 +71,7 @@ fn json_line(letter: &Letter, replayed: bool) -> String {
 
 fn totals(reasons: &BTreeMap<&str, usize>) -> String {
     let all: usize = reasons.values().sum();
-    let mut text = letters(all);
+    let mut text = dead_letters(all);
     for (index, (reason, count)) in reasons.iter().enumerate() {
         let separator = if index == 0 { ": " } else { ", " };
         let _ = write!(text, "{separator}{count} {}", printable(reason));
@@ -84,8 +84,8 @@ fn totals(reasons: &BTreeMap<&str, usize>) -> String {
 mod tests {
     use super::*;
 
-    fn letter() -> Letter {
-        Letter {
+    fn dead_letter() -> DeadLetter {
+        DeadLetter {
             place: "0/17".parse().unwrap(),
             job: "p/in/0/4".into(),
             reason: "llm-timeout".into(),
@@ -99,22 +99,22 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_one_line_that_no_terminal_obeys() {
+    fn a_dead_letter_is_one_line_without_control_characters() {
         let expected = "0/17      2025-11-21T08:00:00Z  llm-timeout          -            attempts 3  replays 1  \
                         p/in/0/4  too \u{fffd}[31mslow and red  (replayed since)";
-        assert_eq!(line(&letter(), true), expected);
+        assert_eq!(line(&dead_letter(), true), expected);
     }
 
     #[test]
-    fn json_says_what_is_not_there() {
-        let value: serde_json::Value = serde_json::from_str(&json_line(&letter(), false)).unwrap();
+    fn json_has_null_for_missing_fields() {
+        let value: serde_json::Value = serde_json::from_str(&json_line(&dead_letter(), false)).unwrap();
         assert_eq!((&value["stage"], &value["offset"], &value["replayed"]), (&json!(null), &json!(17), &json!(false)));
     }
 
     #[test]
     fn the_totals_are_by_reason() {
-        assert_eq!(totals(&BTreeMap::new()), "0 letters\n");
-        assert_eq!(totals(&BTreeMap::from([("trap", 1)])), "1 letter: 1 trap\n");
-        assert_eq!(totals(&BTreeMap::from([("trap", 2), ("a", 3)])), "5 letters: 3 a, 2 trap\n");
+        assert_eq!(totals(&BTreeMap::new()), "0 dead letters\n");
+        assert_eq!(totals(&BTreeMap::from([("trap", 1)])), "1 dead letter: 1 trap\n");
+        assert_eq!(totals(&BTreeMap::from([("trap", 2), ("a", 3)])), "5 dead letters: 3 a, 2 trap\n");
     }
 }

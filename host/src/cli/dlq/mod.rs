@@ -1,8 +1,8 @@
-//! `gristmill dlq`: what is in the dead-letter topic of a pipeline, and how its events are sent again.
+//! `gristmill dlq`: shows the dead letters of a pipeline, and replays their events.
 
 mod args;
 mod choice;
-mod letter;
+mod dead_letter;
 mod list;
 mod moment;
 mod replay;
@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 pub(super) use args::Dlq;
 use args::Target;
-use letter::{Entry, Letter, Place};
+use dead_letter::{DeadLetter, Entry, Place};
 
 use crate::app::{self, Failure};
 use crate::settings::Pipeline;
 use gristmill_core::ports::{Broker, Browse, From, Records, Until};
 
-/// Does what was asked.
+/// Runs the command.
 pub(super) async fn run(command: &Dlq) -> Result<(), Failure> {
     match command {
         Dlq::List(args) => list::list(args).await,
@@ -29,18 +29,18 @@ pub(super) async fn run(command: &Dlq) -> Result<(), Failure> {
     }
 }
 
-/// A pipeline and how its brokers are reached.
+/// A pipeline and its broker.
 struct Desk {
     pipeline: Pipeline,
     broker: Arc<dyn Broker>,
 }
 
-/// What is in the topic, up to the end it had while it was read.
+/// The contents of the topic, up to its end at the start of the read.
 #[derive(Default)]
 struct Found {
     /// In the order of their last attempts.
-    letters: Vec<Letter>,
-    /// Those that were replayed since.
+    dead_letters: Vec<DeadLetter>,
+    /// The places of those that were replayed since.
     replayed: BTreeSet<Place>,
 }
 
@@ -57,34 +57,34 @@ impl Desk {
         self.broker.browse(Browse { topic, from: From::Start, until: Until::End }).await
     }
 
-    /// Reads the topic, and keeps of the letters those that are taken.
-    async fn find(&self, take: impl Fn(&Letter) -> bool) -> anyhow::Result<Found> {
+    /// Reads the topic and keeps the dead letters that `wanted` returns true for.
+    async fn find(&self, wanted: impl Fn(&DeadLetter) -> bool) -> anyhow::Result<Found> {
         let mut found = Found::default();
         let mut records = self.records().await?;
         while let Some(event) = records.next().await.transpose()? {
             match Entry::of(&event) {
-                Entry::Letter(letter) if take(&letter) => found.letters.push(letter),
+                Entry::DeadLetter(dead_letter) if wanted(&dead_letter) => found.dead_letters.push(dead_letter),
                 Entry::Replayed(place) => {
                     found.replayed.insert(place);
                 }
-                Entry::Letter(_) | Entry::Other => {}
+                Entry::DeadLetter(_) | Entry::Other => {}
             }
         }
-        found.letters.sort_by_key(|letter| (letter.last_attempt, letter.place));
+        found.dead_letters.sort_by_key(|dead_letter| (dead_letter.last_attempt, dead_letter.place));
         Ok(found)
     }
 }
 
-/// Writes to standard output. A reader that goes away, such as `head`, is no failure.
+/// Writes to standard output. That its reader, such as `head`, has ended is not an error.
 fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Running(anyhow::Error::new(error).context("standard output is gone")))
+            Err(Failure::Running(anyhow::Error::new(error).context("cannot write to standard output")))
         }
         _ => Ok(()),
     }
 }
 
-fn letters(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "letter" } else { "letters" })
+fn dead_letters(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "dead letter" } else { "dead letters" })
 }

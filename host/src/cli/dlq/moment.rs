@@ -1,9 +1,9 @@
-//! Times as people write them, and as they are shown.
+//! Parses and formats times.
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A time, or so long ago.
+/// A time, or an age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// Milliseconds since the Unix epoch.
@@ -20,7 +20,7 @@ impl FromStr for Moment {
             return Ok(Self::Ago(ago));
         }
         let time = humantime::parse_rfc3339_weak(text);
-        let time = time.map_err(|_| "write a time in UTC like 2026-11-20T08:00:00Z, or a duration back like 2h")?;
+        let time = time.map_err(|_| "expected a UTC time like 2026-11-20T08:00:00Z, or an age like 2h")?;
         Ok(Self::At(milliseconds(time)))
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn milliseconds(time: SystemTime) -> i64 {
 /// The last second of the year 9999.
 const LATEST: u64 = 253_402_300_799;
 
-/// A time in UTC, to the second. What no calendar has is shown as the number it is.
+/// A time in UTC, to the second. Times before 1970 or after 9999 are shown as the number.
 pub(super) fn show(time: i64) -> String {
     match u64::try_from(time) {
         Ok(positive) if positive / 1_000 <= LATEST => {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_a_time_or_so_long_ago() {
+    fn a_moment_is_a_time_or_an_age() {
         let now = UNIX_EPOCH + Duration::from_secs(10_000);
         for (text, time) in
             [("1970-01-01T01:00:00Z", 3_600_000), ("2h", 2_800_000), ("1h 30m", 4_600_000), ("90days", 0)]

@@ -1,5 +1,5 @@
-//! A server that speaks OpenAI's chat completions and misbehaves on request. It takes a free port of this machine, counts
-//! what it was asked and what would have been paid for, and stops when it is dropped.
+//! A server with OpenAI's chat completions API that misbehaves on request. It listens on a free local port, counts
+//! requests and the answers that would have to be paid for, and stops when it is dropped.
 //!
 //! ```ignore
 //! let script = Script::new().when("invoice", [Behaviour::rate_limited("1"), Behaviour::answer("paid")]);
@@ -8,7 +8,7 @@
 //! assert_eq!((server.calls(), server.paid()), (2, 1));
 //! ```
 
-#![allow(clippy::unwrap_used, reason = "a server for tests stops at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,22 +31,22 @@ use tokio::task::JoinHandle;
 pub enum Behaviour {
     /// A whole answer with this text.
     Answer(String),
-    /// The same, once the test calls `release`.
+    /// The same, after the test calls `release`.
     Held(String),
-    /// These bytes as they are.
+    /// Exactly this response.
     Raw {
         /// The HTTP status.
         status: u16,
         /// Names and values.
         headers: Vec<(&'static str, String)>,
-        /// As it is sent.
+        /// The response body.
         body: String,
     },
-    /// Nothing, for ever.
+    /// No response, ever.
     Silence,
-    /// An answer that comes a byte at a time, without end.
+    /// An endless answer, one byte at a time.
     Drip,
-    /// So many bytes without saying before how many.
+    /// This many bytes without a content length.
     Flood(usize),
     /// The start of an answer, then the connection breaks.
     BreakOff,
@@ -58,13 +58,13 @@ impl Behaviour {
         Self::Answer(text.into())
     }
 
-    /// 429, to come again after so many seconds or at such a date.
+    /// 429 with this `retry-after`: seconds or an HTTP date.
     pub fn rate_limited(retry_after: impl Into<String>) -> Self {
         let body = json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
         Self::Raw { status: 429, headers: vec![("retry-after", retry_after.into())], body: body.to_string() }
     }
 
-    /// A status with an error as OpenAI words it.
+    /// A status with an error in OpenAI's format.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         let body = json!({"error": {"message": message, "type": "error", "param": null, "code": code}});
         Self::Raw { status, headers: vec![("content-type", "application/json".into())], body: body.to_string() }
@@ -81,34 +81,34 @@ impl Behaviour {
     }
 }
 
-/// What the server does with which prompt.
+/// Which behaviour each prompt gets.
 #[derive(Debug, Default)]
 pub struct Script {
     rules: Vec<(String, Vec<Behaviour>)>,
 }
 
 impl Script {
-    /// Answers "ok" to everything.
+    /// Answers "ok" to every prompt.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Prompts that hold this text get these behaviours one after the other; the last one stays. The first rule that
-    /// fits counts; an empty text fits every prompt.
+    /// Prompts that contain this text get these behaviours in turn; the last one repeats. The first rule that matches
+    /// applies; an empty text matches every prompt.
     pub fn when(mut self, text: &str, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         self.rules.push((text.to_owned(), behaviours.into_iter().collect()));
         self
     }
 }
 
-/// One request as it came.
+/// One request as received.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// The JSON that was sent.
+    /// The JSON body.
     pub body: Value,
-    /// The header of that name.
+    /// The `authorization` header.
     pub authorization: Option<String>,
-    /// The header of that name.
+    /// The `traceparent` header.
     pub traceparent: Option<String>,
 }
 
@@ -130,7 +130,7 @@ struct Shared {
 }
 
 impl ModelServer {
-    /// Listens on a free port of this machine.
+    /// Listens on a free local port.
     pub async fn start(script: Script) -> Self {
         let state = Arc::new(Shared {
             rules: script.rules.into_iter().map(|(text, all)| (text, all, AtomicUsize::new(0))).collect(),
@@ -147,27 +147,27 @@ impl ModelServer {
         Self { base_url, state, task }
     }
 
-    /// What a client calls the base URL.
+    /// The base URL for clients.
     pub fn base_url(&self) -> String {
         self.base_url.clone()
     }
 
-    /// Requests so far.
+    /// The number of requests so far.
     pub fn calls(&self) -> usize {
         self.state.seen.lock().unwrap().len()
     }
 
-    /// Whole answers so far: what a provider would send a bill for.
+    /// The number of whole answers so far: those that a provider would charge for.
     pub fn paid(&self) -> usize {
         self.state.paid.load(Ordering::SeqCst)
     }
 
-    /// Requests that are being answered now.
+    /// The number of requests in flight.
     pub fn in_flight(&self) -> usize {
         self.state.in_flight.load(Ordering::SeqCst)
     }
 
-    /// The most there ever were at once.
+    /// The most requests that were ever in flight.
     pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight.load(Ordering::SeqCst)
     }
@@ -177,18 +177,21 @@ impl ModelServer {
         self.state.seen.lock().unwrap().clone()
     }
 
-    /// Lets so many held answers go, present or future.
+    /// Releases this many held answers, present or future.
     pub fn release(&self, answers: usize) {
         self.state.held.add_permits(answers);
     }
 
-    /// Stops and frees the port, for tests of servers that are not there.
+    /// Stops and frees the port, for tests of unreachable servers.
     pub async fn stop(mut self) {
         self.task.abort();
         let _aborted = (&mut self.task).await;
     }
 
-    /// Waits until this is true of the server, at most 10 s.
+    /// Waits until `is_true` returns true.
+    ///
+    /// # Panics
+    /// After 10 s.
     pub async fn until(&self, what: &str, is_true: impl Fn(&Self) -> bool) {
         for _ in 0..2_000 {
             if is_true(self) {
@@ -206,7 +209,7 @@ impl Drop for ModelServer {
     }
 }
 
-/// Counts a request as long as it is being answered, also if the client goes away.
+/// Counts a request while it is in flight, even if the client disconnects.
 struct InFlight(Arc<Shared>);
 
 impl InFlight {
@@ -280,7 +283,7 @@ impl Shared {
     }
 }
 
-/// 200 with the same chunk so many times, each after a pause, then this end.
+/// 200 with the same chunk this many times, each after a pause, then this end.
 fn streamed(
     in_flight: InFlight,
     pause: Duration,
@@ -297,7 +300,7 @@ fn streamed(
             if sent < chunks {
                 return Some((Ok(chunk), (in_flight, sent + 1)));
             }
-            // Behind an error the stream is not asked again.
+            // A stream is not polled again after an error.
             end.err().map(|reason| (Err(reason), (in_flight, sent)))
         }
     });

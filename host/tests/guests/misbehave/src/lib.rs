@@ -1,4 +1,4 @@
-//! A stage that does what its item says, most of it wrong: the behaviour that a host must survive.
+//! A stage that executes the command in its item, mostly misbehaviour that a host must survive.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Dead letters that cannot be written, and too many of them.
+//! Dead letters that cannot be written, and too many dead letters.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ async fn a_dead_letter_topic_that_is_deleted_stops_the_pipeline_before_the_event
     let properties = [("message.timeout.ms", "10000"), ("topic.metadata.propagation.max.ms", "2000")];
     let harness = Harness::new(Setup::new(OBEY).narrow().properties(&properties)).await;
     let oracle = Oracle::new(&harness);
-    // The topic was in use before it went.
+    // The topic was in use before it was deleted.
     oracle.send_as("text/plain", 1, bad).await;
     oracle.send_as("text/plain", 49, good).await;
     let mut host = harness.start();
@@ -39,7 +39,7 @@ async fn a_dead_letter_topic_that_is_deleted_stops_the_pipeline_before_the_event
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("its dead letter cannot be written") && log.contains(&harness.topic("dead")), "{log}");
     let place = format!("{}/{}/0/100", harness.name, harness.topic("in"));
-    assert!(log.contains(&place), "it names the job {place}: {log}");
+    assert!(log.contains(&place), "the log names the job {place}: {log}");
     assert!(harness.settled() <= 100, "the event was skipped: {} are committed", harness.settled());
 
     let mut host = harness.start();
@@ -51,11 +51,11 @@ async fn a_dead_letter_topic_that_is_deleted_stops_the_pipeline_before_the_event
     harness.until_all_settled(&mut host).await;
     assert_eq!(host.terminate().await, Some(0), "{}", host.last_words());
     let out = Seen::of(&harness.records("out").await, Some(&harness.name));
-    let letters = harness.records("dead").await;
-    assert_eq!(letters.len(), 1, "the first letter went with its topic, the second is there");
-    assert_eq!(header(&letters[0], "gristmill-source-position"), "100");
-    let account = oracle.account(&out, &Seen::of(&letters, None));
-    assert_eq!(account.lost, [0], "only what someone deleted is gone");
+    let dead_letters = harness.records("dead").await;
+    assert_eq!(dead_letters.len(), 1, "the first dead letter was deleted with its topic, the second is written");
+    assert_eq!(header(&dead_letters[0], "gristmill-source-position"), "100");
+    let account = oracle.account(&out, &Seen::of(&dead_letters, None));
+    assert_eq!(account.lost, [0], "only the deleted dead letter is lost");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,19 +67,23 @@ async fn a_stage_that_always_fails_stops_the_pipeline_after_a_thousand_dead_lett
     oracle.send_as("text/plain", 5_000, bad).await;
     let mut host = harness.start();
     let code = host.end(PATIENCE).await;
-    let letters = harness.records("dead").await;
-    run.say("figures", format!("stopped after {} dead letters with {code:?}", letters.len()));
+    let dead_letters = harness.records("dead").await;
+    run.say("figures", format!("stopped after {} dead letters with {code:?}", dead_letters.len()));
     assert_eq!(code, Some(STOPPED_BY_POLICY), "{}", host.last_words());
     let log = host.last_words();
     assert!(log.contains("in a row were dead-lettered") && log.contains("max_dead_letter_rate"), "{log}");
-    assert!((1_000..=1_064).contains(&letters.len()), "{} letters: 1,000 and what was in flight", letters.len());
-    let dead = Seen::of(&letters, None);
-    assert_eq!(dead.times.len(), letters.len(), "each once");
+    assert!(
+        (1_000..=1_064).contains(&dead_letters.len()),
+        "{} dead letters: expected 1,000 and the jobs in flight",
+        dead_letters.len()
+    );
+    let dead = Seen::of(&dead_letters, None);
+    assert_eq!(dead.times.len(), dead_letters.len(), "each once");
     for (partition, committed) in harness.committed().into_iter().enumerate() {
         let of_it = dead.times.keys().filter(|place| place.partition as usize == partition && place.offset < committed);
-        assert_eq!(of_it.count() as u64, committed, "partition {partition} is committed beyond its letters");
+        assert_eq!(of_it.count() as u64, committed, "partition {partition} is committed beyond its dead letters");
     }
-    // What was mended goes on where it stopped; here nothing was, so it stops again.
+    // A fixed pipeline would resume where it stopped; here nothing was fixed, so it stops again.
     let mut host = harness.start();
     let again = host.end(Duration::from_secs(120)).await;
     assert_eq!(again, code, "{}", host.last_words());

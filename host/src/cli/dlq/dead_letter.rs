@@ -1,4 +1,4 @@
-//! What a record of the dead-letter topic says, and the records that a replay writes.
+//! Reads the records of the dead-letter topic, and creates the records that a replay writes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use gristmill_core::flow::{is_ours, names};
 use gristmill_core::model::{Event, Header, Timestamp};
 use gristmill_core::ports::Record;
 
-/// Where a letter is in its topic.
+/// The place of a dead letter in its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     partition: u32,
@@ -45,15 +45,15 @@ impl FromStr for Place {
         let parsed = text.split_once('/').and_then(|(partition, offset)| {
             Some(Self { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
         });
-        parsed.ok_or_else(|| "write PARTITION/OFFSET, for example 0/17".to_owned())
+        parsed.ok_or_else(|| "expected PARTITION/OFFSET, for example 0/17".to_owned())
     }
 }
 
-/// A dead letter, without its event.
+/// A dead letter without its event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Letter {
+pub(super) struct DeadLetter {
     pub(super) place: Place,
-    /// Empty if it has none: then no pipeline of ours wrote it.
+    /// Empty if it has none: then Gristmill did not write it.
     pub(super) job: String,
     pub(super) reason: String,
     /// Empty if no stage was reached.
@@ -63,7 +63,7 @@ pub(super) struct Letter {
     pub(super) replays: u32,
     /// In milliseconds since the Unix epoch.
     pub(super) first_attempt: Option<i64>,
-    /// In milliseconds since the Unix epoch; the time of the record if it says none.
+    /// In milliseconds since the Unix epoch; the record's timestamp if the header is missing.
     pub(super) last_attempt: i64,
     pub(super) error: String,
 }
@@ -72,8 +72,8 @@ pub(super) struct Letter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
     /// A failed job.
-    Letter(Letter),
-    /// The mark that the letter at this place was replayed.
+    DeadLetter(DeadLetter),
+    /// The mark that the dead letter at this place was replayed.
     Replayed(Place),
     /// Something that Gristmill did not write.
     Other,
@@ -95,7 +95,7 @@ impl Entry {
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let number = |name| text(name).and_then(|number| number.parse::<u32>().ok()).unwrap_or_default();
         let time = |name| text(name).and_then(|time| time.parse::<i64>().ok());
-        Self::Letter(Letter {
+        Self::DeadLetter(DeadLetter {
             place: Place::of(event),
             job: owned(job),
             reason: owned(reason),
@@ -109,23 +109,23 @@ impl Entry {
     }
 }
 
-/// Where a replay writes to, and how the job is to go on.
+/// Where a replay writes to, and where the job resumes.
 #[derive(Debug, Clone)]
 pub(super) struct Replaying {
     pub(super) source: Arc<str>,
-    pub(super) letters: Arc<str>,
+    pub(super) dead_letters: Arc<str>,
     pub(super) from_stage: Option<String>,
     pub(super) now: i64,
 }
 
 impl Replaying {
-    /// The event as it was, with what tells the flow which job it continues.
-    pub(super) fn event(&self, letter: &Letter, event: &Event) -> Record {
+    /// The original event, with headers that name the job it resumes.
+    pub(super) fn event(&self, dead_letter: &DeadLetter, event: &Event) -> Record {
         let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
-        headers.push(header(names::REPLAY_OF, letter.job.clone()));
-        headers.push(header(names::REPLAYS, letter.replays.saturating_add(1).to_string()));
+        headers.push(header(names::REPLAY_OF, dead_letter.job.clone()));
+        headers.push(header(names::REPLAYS, dead_letter.replays.saturating_add(1).to_string()));
         headers.extend(self.from_stage.clone().map(|stage| header(names::FROM_STAGE, stage)));
-        headers.extend(letter.first_attempt.map(|time| header(names::FIRST_ATTEMPT, time.to_string())));
+        headers.extend(dead_letter.first_attempt.map(|time| header(names::FIRST_ATTEMPT, time.to_string())));
         Record {
             topic: Arc::clone(&self.source),
             key: event.key.clone(),
@@ -135,16 +135,16 @@ impl Replaying {
         }
     }
 
-    /// The mark that keeps the letter from being listed and replayed again.
-    pub(super) fn mark(&self, letter: &Letter, key: Option<Bytes>) -> Record {
+    /// The mark that keeps the dead letter from being listed and replayed again.
+    pub(super) fn mark(&self, dead_letter: &DeadLetter, key: Option<Bytes>) -> Record {
         Record {
-            topic: Arc::clone(&self.letters),
+            topic: Arc::clone(&self.dead_letters),
             key,
             payload: None,
             headers: vec![
-                header(names::REPLAYED, letter.place.to_string()),
+                header(names::REPLAYED, dead_letter.place.to_string()),
                 header(names::REPLAYED_AT, self.now.to_string()),
-                header(names::JOB_ID, letter.job.clone()),
+                header(names::JOB_ID, dead_letter.job.clone()),
             ],
             timestamp: Timestamp(self.now),
         }
@@ -187,14 +187,14 @@ mod tests {
         ("__connect.errors.topic", "in"),
     ];
 
-    fn letter() -> Letter {
-        let Entry::Letter(letter) = Entry::of(&event(&FAILED)) else { panic!() };
-        letter
+    fn dead_letter() -> DeadLetter {
+        let Entry::DeadLetter(dead_letter) = Entry::of(&event(&FAILED)) else { panic!() };
+        dead_letter
     }
 
     #[test]
-    fn a_letter_is_read_from_its_headers() {
-        let expected = Letter {
+    fn a_dead_letter_is_read_from_its_headers() {
+        let expected = DeadLetter {
             place: "2/7".parse().unwrap(),
             job: "p/in/0/4".into(),
             reason: "llm-timeout".into(),
@@ -205,26 +205,27 @@ mod tests {
             last_attempt: 200,
             error: "too slow".into(),
         };
-        assert_eq!(letter(), expected);
+        assert_eq!(dead_letter(), expected);
     }
 
     #[test]
-    fn what_is_no_letter_is_told_apart() {
+    fn marks_and_foreign_records_are_not_dead_letters() {
         assert_eq!(Entry::of(&event(&[])), Entry::Other);
         assert_eq!(Entry::of(&event(&[("gristmill-replayed", "2/7")])), Entry::Replayed("2/7".parse().unwrap()));
         assert_eq!(Entry::of(&event(&[("gristmill-replayed", "here")])), Entry::Other);
-        let Entry::Letter(letter) = Entry::of(&event(&[("failure_reason", "x"), ("gristmill-attempts", "many")]))
+        let Entry::DeadLetter(dead_letter) =
+            Entry::of(&event(&[("failure_reason", "x"), ("gristmill-attempts", "many")]))
         else {
             panic!()
         };
-        assert_eq!((letter.attempts, letter.last_attempt), (0, 5), "bad numbers do not hide it");
+        assert_eq!((dead_letter.attempts, dead_letter.last_attempt), (0, 5), "bad numbers do not hide the dead letter");
     }
 
     #[test]
-    fn a_replay_is_the_event_as_it_was_and_whose_job_it_continues() {
+    fn a_replay_is_the_original_event_and_names_the_job_it_resumes() {
         let replaying =
-            Replaying { source: "in".into(), letters: "dead".into(), from_stage: Some("chunk".into()), now: 900 };
-        let record = replaying.event(&letter(), &event(&FAILED));
+            Replaying { source: "in".into(), dead_letters: "dead".into(), from_stage: Some("chunk".into()), now: 900 };
+        let record = replaying.event(&dead_letter(), &event(&FAILED));
         assert_eq!((&*record.topic, record.timestamp), ("in", Timestamp(5)));
         assert_eq!((record.key.as_deref(), record.payload.as_deref()), (Some(&b"k"[..]), Some(&b"v"[..])));
         let headers: Vec<(&str, &str)> = record
@@ -244,9 +245,9 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_names_the_letter_and_is_read_as_one() {
-        let replaying = Replaying { source: "in".into(), letters: "dead".into(), from_stage: None, now: 900 };
-        let mark = replaying.mark(&letter(), Some(Bytes::from_static(b"k")));
+    fn a_mark_names_the_dead_letter_and_is_read_back() {
+        let replaying = Replaying { source: "in".into(), dead_letters: "dead".into(), from_stage: None, now: 900 };
+        let mark = replaying.mark(&dead_letter(), Some(Bytes::from_static(b"k")));
         assert_eq!((&*mark.topic, mark.payload, mark.timestamp), ("dead", None, Timestamp(900)));
         let read = Event { headers: mark.headers, payload: None, ..event(&[]) };
         assert_eq!(Entry::of(&read), Entry::Replayed("2/7".parse().unwrap()));
