@@ -49,7 +49,7 @@ What to try next:
   gristmill demo --keep                                   keep it running, and send your own documents
   gristmill run examples/documents/pipeline.toml          the same pipeline from its file
   gristmill check examples/events/pipeline.toml           show what a pipeline consists of
-  README.md, \"Your first pipeline\"                       write your own stage";
+  README.md, \"Your first stage\"                            write your own stage";
 
 /// What to try while the demo keeps running.
 pub(super) fn still_running(brokers: &str, pipeline: &Pipeline, file: &Path) -> String {

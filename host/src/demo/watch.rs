@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,7 +14,8 @@ use gristmill_core::ports::{Call, End, FlowEvent, Observer, StageError};
 
 /// Prints what it observes. The lock is held only while counting, never while printing.
 pub(super) struct Watch {
-    started: Instant,
+    /// When the first event was taken.
+    started: OnceLock<Instant>,
     numbers: Mutex<Numbers>,
     ended: watch::Sender<usize>,
     coloured: bool,
@@ -23,7 +24,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(plain: bool) -> Self {
         Self {
-            started: Instant::now(),
+            started: OnceLock::new(),
             numbers: Mutex::default(),
             ended: watch::Sender::new(0),
             coloured: !plain && std::io::stdout().is_terminal(),
@@ -37,7 +38,11 @@ impl Watch {
     }
 
     pub(super) fn summary(&self, documents: usize) -> String {
-        self.numbers().table(documents, self.started.elapsed())
+        self.numbers().table(documents, self.elapsed())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.get_or_init(Instant::now).elapsed()
     }
 
     fn numbers(&self) -> MutexGuard<'_, Numbers> {
@@ -46,7 +51,7 @@ impl Watch {
 
     #[expect(clippy::print_stdout, reason = "the demo prints its progress")]
     fn line(&self, document: &str, stage: &str, elapsed: Duration, what: &str) {
-        let at = self.started.elapsed().as_secs_f64();
+        let at = self.elapsed().as_secs_f64();
         let (dim, bold, off) = if self.coloured { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let took = format!("{} ms", elapsed.as_millis());
         println!("{dim}{at:7.2} s{off}  {bold}{document:<25}{off} {stage:<9} {dim}{took:>8}{off}  {what}");
@@ -57,6 +62,7 @@ impl Observer for Watch {
     fn observe(&self, event: &FlowEvent<'_>) {
         match event {
             FlowEvent::JobStarted { event, .. } => {
+                self.started.get_or_init(Instant::now);
                 let name = event.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
                 self.numbers().names.insert(event.id.to_string(), name.into_owned());
             }
