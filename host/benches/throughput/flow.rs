@@ -49,7 +49,8 @@ impl Observer for Count {
                 self.begun.get_or_init(|| (Instant::now(), cpu_time()));
             }
             FlowEvent::JobEnded { .. } => {
-                if self.ended.fetch_add(1, Ordering::Relaxed) + 1 == self.wanted {
+                let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+                if ended == self.wanted {
                     self.done.cancel();
                 }
             }

@@ -13,7 +13,6 @@ const PHRASES: &[(&str, &str)] = &[
     ("whoever typed it", "the user"),
     ("made anew", "recreated"),
     ("thrown out of the group", "removed from the group"),
-    ("is told at once", "is reported immediately"),
     ("are told at once", "are reported immediately"),
     ("waits in vain", "times out"),
 ];
