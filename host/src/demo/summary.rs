@@ -5,8 +5,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use super::watch::Counts;
 use crate::settings::Pipeline;
+
+/// Counts by kind.
+type Counts = BTreeMap<String, usize>;
 
 /// The counts of the demo.
 #[derive(Debug, Default)]

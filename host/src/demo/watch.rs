@@ -1,6 +1,5 @@
 //! Prints a line for every step of every item, and counts for the summary.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -169,6 +168,3 @@ impl Numbers {
         }
     }
 }
-
-/// Counts by kind.
-pub(super) type Counts = BTreeMap<String, usize>;
