@@ -50,7 +50,8 @@ pub struct AliasSettings {
         "x-form" = r#"for example [{ provider = "openai", model = "…" }]"#
     ))]
     pub targets: Vec<TargetSettings>,
-    /// Concurrent calls of this alias in this process.
+    /// Concurrent calls of each target. Targets with one address and key share them, also those of other pipelines in this
+    /// process: the lowest number counts.
     #[serde(default = "default_max_concurrent")]
     #[schemars(range(max = 1_000))]
     pub max_concurrent: NonZeroUsize,
