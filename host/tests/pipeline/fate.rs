@@ -76,7 +76,7 @@ async fn a_dead_letter_is_listed_shown_replayed_and_then_hidden() {
 
     let replayed = stdout(&dlq(&harness, &["replay", "--all-letters"]).await);
     assert!(replayed.starts_with("2 dead letters replayed to"), "{replayed}");
-    // A transaction marker follows the two events; its offset counts, but it is not an event.
+    // A transaction marker, which is not an event, follows the replayed events, so this does not wait for the end.
     harness.until_settled(4, &mut host).await;
     let out = harness.records("out").await;
     assert_eq!(out.iter().map(text).collect::<Vec<_>>(), ["at last"]);

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// Files whose words are not ours, by the start of their path: history, data, and the list of words itself.
+/// Files that may contain any words: history, and the list of words itself.
 const OTHERS_WORDS: &[&str] = &["CHANGELOG.md", "xtask/src/rules/words.rs"];
 
 /// Checks every Rust, Markdown and TOML file of the repository.
@@ -74,7 +74,7 @@ fn crates(files: &[(String, String)]) -> Vec<String> {
     files.iter().filter_map(|(name, _)| folder(name)).collect()
 }
 
-/// The files below `src` of a crate. A `main.rs` beside a `lib.rs` is a crate of its own that nothing imports.
+/// The files below `src` of a crate. A `main.rs` next to a `lib.rs` is another crate, of one file.
 fn sources(krate: &str, files: &[(String, String)]) -> Vec<(String, String)> {
     let prefix = format!("{krate}/src/");
     let source = |(name, text): &(String, String)| {

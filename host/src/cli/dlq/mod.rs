@@ -35,7 +35,7 @@ struct Desk {
     broker: Arc<dyn Broker>,
 }
 
-/// The contents of the topic, up to its end at the start of the read.
+/// The contents of the topic, up to the end that it had while it was read.
 #[derive(Default)]
 struct Found {
     /// In the order of their last attempts.
