@@ -1,15 +1,6 @@
 //! Files of a crate do not import each other in circles, and the floors of the core only import what is below them.
 
-use std::collections::BTreeSet;
-
 use super::imports::{Edges, cycles, edges};
-
-/// A cycle that is allowed: its crate, its files, and the reason.
-const ALLOWED: &[(&str, &[&str], &str)] = &[(
-    "host/crates/core",
-    &["model/event.rs", "model/item.rs", "model/job.rs", "model/outcome.rs", "model/trace.rs"],
-    "the ids live in the files of the values that they name, and those values refer to each other",
-)];
 
 /// What each floor of the core must not import.
 const FLOORS: &[(&str, &[&str])] = &[("model", &["ports", "flow"]), ("ports", &["flow"])];
@@ -17,12 +8,8 @@ const FLOORS: &[(&str, &[&str])] = &[("model", &["ports", "flow"]), ("ports", &[
 /// Checks the crate in the folder `krate`, whose files are given as path below `src` and text.
 pub(super) fn check(krate: &str, files: &[(String, String)]) -> Vec<String> {
     let edges = edges(files);
-    let allowed = |group: &BTreeSet<&str>| {
-        ALLOWED.iter().any(|(of, files, _)| *of == krate && group.iter().all(|file| files.contains(file)))
-    };
     let mut faults: Vec<String> = cycles(&edges)
         .into_iter()
-        .filter(|group| !allowed(group))
         .map(|group| {
             let files: Vec<&str> = group.into_iter().collect();
             format!("{krate}/src: these files import each other in a circle: {}", files.join(", "))

@@ -1,92 +1,12 @@
 //! What flows inside a job.
 
-use std::fmt;
-use std::sync::Arc;
-
 use bytes::Bytes;
 
-use super::job::FAILURE_ATTRIBUTE;
-use super::{Canonical, EventId, Header, Output, Size, Write};
-
-/// Names one job: pipeline and event, so the same after every redelivery. Consumers of the outputs drop repeats by it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(Arc<str>);
-
-impl JobId {
-    /// The job of this event in this pipeline. Do not change the format: consumers deduplicate by it.
-    #[must_use]
-    pub fn new(pipeline: &str, event: &EventId) -> Self {
-        Self(format!("{pipeline}/{event}").into())
-    }
-
-    /// The job that a replayed event says it continues, if that is one of this pipeline.
-    #[must_use]
-    pub fn replayed(pipeline: &str, id: &str) -> Option<Self> {
-        let place = id.strip_prefix(pipeline)?.strip_prefix('/')?;
-        let legal = id.len() <= LONGEST_ID && place.bytes().all(|byte| byte.is_ascii_graphic());
-        (legal && place.split('/').count() == 3).then(|| Self(id.into()))
-    }
-
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Longer than any pipeline's name, topic and position together.
-const LONGEST_ID: usize = 512;
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Names one item: the job's id for the event itself, then parent, stage and ordinal. The same on every replay.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ItemId(Arc<str>);
-
-impl ItemId {
-    /// The item that is the event itself.
-    #[must_use]
-    pub fn root(job: &JobId) -> Self {
-        Self(Arc::clone(&job.0))
-    }
-
-    /// The `ordinal`-th output of `stage` for this item.
-    #[must_use]
-    pub fn child(&self, stage: &str, ordinal: usize) -> Self {
-        Self(format!("{}/{stage}.{ordinal}", self.0).into())
-    }
-
-    /// All items of a job as the gathering `stage` takes them.
-    #[must_use]
-    pub fn gathered(job: &JobId, stage: &str) -> Self {
-        Self(format!("{job}/{stage}.all").into())
-    }
-
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Small text that travels with an item from stage to stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute {
-    /// Unique within one item.
-    pub name: String,
-    /// The value.
-    pub value: String,
-}
+use super::canonical::{Canonical, Write};
+use super::header::{Attribute, Header};
+use super::ids::ItemId;
+use super::outcome::Output;
+use super::size::Size;
 
 /// One unit of work inside a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,12 +55,6 @@ impl Item {
     }
 }
 
-impl Size for Attribute {
-    fn size(&self) -> usize {
-        self.name.size() + self.value.size()
-    }
-}
-
 impl Size for Item {
     fn size(&self) -> usize {
         let Self { id: _, key, payload, content_type: _, headers, attributes } = self;
@@ -148,24 +62,8 @@ impl Size for Item {
     }
 }
 
-impl Attribute {
-    /// Encodes it.
-    pub fn encode(&self, to: &mut Canonical<impl Write>) {
-        let Self { name, value } = self;
-        to.text(name);
-        to.text(value);
-    }
-}
-
-impl Header {
-    /// Encodes it.
-    pub fn encode(&self, to: &mut Canonical<impl Write>) {
-        let Self { name, value } = self;
-        to.text(name);
-        to.optional(value.as_deref(), Canonical::bytes);
-    }
-}
-
+/// The attributes by which a rescuing stage learns of the failure: with "stage", "code" and "message" at the end.
+pub(super) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
 /// Attribute names with this start belong to the host.
 const HOST_ATTRIBUTES: &str = "sys.";
 /// Header names with this start belong to the host.

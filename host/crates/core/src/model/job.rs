@@ -7,7 +7,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Attribute, Failure, Intake, Item, ItemId, JobId, OnFailure, Outcome, Output, Plan, Size, Target};
+use super::failure::Failure;
+use super::header::Attribute;
+use super::ids::{ItemId, JobId};
+use super::item::{FAILURE_ATTRIBUTE, Item};
+use super::outcome::{Outcome, Output};
+use super::plan::{Intake, OnFailure, Plan, Target};
+use super::size::Size;
 
 /// Where an item stands in the order of outputs: the ordinals on the way to it.
 type Path = Vec<usize>;
@@ -330,8 +336,6 @@ fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
 
 /// The code of a job that holds more than it may.
 const TOO_LARGE: &str = "job-too-large";
-/// The attributes by which a rescuing stage learns of the failure: with "stage", "code" and "message" at the end.
-pub(super) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
 
 #[cfg(test)]
 #[path = "job_tests.rs"]

@@ -4,6 +4,9 @@ mod canonical;
 mod chat;
 mod dead_letters;
 mod event;
+mod failure;
+mod header;
+mod ids;
 mod item;
 mod job;
 mod outcome;
@@ -18,10 +21,13 @@ pub use chat::{
     CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate};
-pub use event::{Event, EventId, Generation, Header, Next, Partition, Position, Timestamp};
-pub use item::{Attribute, Item, ItemId, JobId};
+pub use event::{Event, Timestamp};
+pub use failure::Failure;
+pub use header::{Attribute, Header};
+pub use ids::{EventId, Generation, ItemId, JobId, Next, Partition, Position};
+pub use item::Item;
 pub use job::{Disposition, Failed, Finished, Input, Job, Task, Verdict};
-pub use outcome::{Failure, Outcome, Output};
+pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
 pub use size::Size;

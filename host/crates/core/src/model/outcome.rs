@@ -1,35 +1,10 @@
 //! What a stage says of an item.
 
-use std::fmt;
-
 use bytes::Bytes;
 
-use super::{Attribute, Header, Size};
-
-/// Why something did not work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Stable and kebab-case: the `failure_reason` of a dead letter, the label of a metric.
-    pub code: String,
-    /// For people; no secrets, no document text.
-    pub message: String,
-    /// Further details as a JSON document.
-    pub details: Option<String>,
-}
-
-impl Failure {
-    /// A failure without details.
-    #[must_use]
-    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), details: None }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
-    }
-}
+use super::failure::Failure;
+use super::header::{Attribute, Header};
+use super::size::Size;
 
 /// One item as a stage emits it.
 #[derive(Debug, Clone, PartialEq, Eq)]

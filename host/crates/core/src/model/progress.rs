@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Generation, Next, Position};
+use super::ids::{Generation, Next, Position};
 
 /// The events of one partition under one assignment.
 ///

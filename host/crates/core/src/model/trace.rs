@@ -4,7 +4,8 @@ use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
 use std::str::FromStr;
 
-use super::{Canonical, JobId};
+use super::canonical::Canonical;
+use super::ids::JobId;
 
 /// Names a trace and the span in it that called us: what a `traceparent` header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,54 @@
+//! Small named values that travel with records and items.
+
+use bytes::Bytes;
+
+use super::canonical::{Canonical, Write};
+use super::size::Size;
+
+/// One header of a record. `None` is a null value, which differs from an empty one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The name; need not be unique.
+    pub name: String,
+    /// The value.
+    pub value: Option<Bytes>,
+}
+
+/// Small text that travels with an item from stage to stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// Unique within one item.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+impl Size for Header {
+    fn size(&self) -> usize {
+        self.name.size() + self.value.size()
+    }
+}
+
+impl Size for Attribute {
+    fn size(&self) -> usize {
+        self.name.size() + self.value.size()
+    }
+}
+
+impl Attribute {
+    /// Encodes it.
+    pub fn encode(&self, to: &mut Canonical<impl Write>) {
+        let Self { name, value } = self;
+        to.text(name);
+        to.text(value);
+    }
+}
+
+impl Header {
+    /// Encodes it.
+    pub fn encode(&self, to: &mut Canonical<impl Write>) {
+        let Self { name, value } = self;
+        to.text(name);
+        to.optional(value.as_deref(), Canonical::bytes);
+    }
+}
