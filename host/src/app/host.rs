@@ -48,7 +48,7 @@ pub struct Host {
     limits: Arc<Limits>,
     brokers: Brokers,
     options: HostOptions,
-    /// A lock, because the host is told what to do from several tasks; it is never held while one waits.
+    /// A lock, because several tasks give the host orders; it is never held while one waits.
     running: Mutex<Pipelines>,
     ended: mpsc::UnboundedSender<Ended>,
 }

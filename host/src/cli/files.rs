@@ -14,10 +14,14 @@ use crate::settings::{HostFile, Pipeline};
 /// those that a pipeline uses as the script of a model.
 pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
     let (mut pipelines, mut faults) = (Vec::new(), Vec::new());
+    let own = host.path.as_ref().and_then(|path| path.canonicalize().ok());
     for path in paths {
         if path.is_dir() {
             for file in in_folder(path).map_err(Failure::Setup)? {
                 let real = file.canonicalize().ok();
+                if real.is_some() && real == own {
+                    continue;
+                }
                 read(&file, host, real, &mut pipelines, &mut faults);
             }
         } else {
@@ -76,8 +80,8 @@ pub(super) fn load_to_run(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipe
     let mut paths = paths.to_vec();
     paths.extend(host.pipelines.clone());
     if paths.is_empty() {
-        let way_out = "name pipeline files, or set pipelines = \"FOLDER\" in the host file";
-        return Err(Failure::Setup(anyhow::anyhow!("there is no pipeline to run; {way_out}")));
+        let fix = "name pipeline files, or set pipelines = \"FOLDER\" in the host file";
+        return Err(Failure::Setup(anyhow::anyhow!("there is no pipeline to run; {fix}")));
     }
     let mut pipelines = load(&paths, host)?;
     for pipeline in &mut pipelines {
@@ -135,6 +139,17 @@ mod tests {
         write(folder.path(), "other.toml", "name = \"x\"\n");
         let error = load(&[folder.path().to_owned()], &HostFile::default()).unwrap_err().to_string();
         assert!(error.contains("other.toml") && !error.contains("answers.toml"), "{error}");
+    }
+
+    #[test]
+    fn the_host_file_in_its_own_folder_of_pipelines_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.toml", &pipeline("a"));
+        write(folder.path(), "gristmill.toml", "pipelines = \".\"\n");
+        let host = HostFile::load(&folder.path().join("gristmill.toml")).unwrap();
+        assert_eq!(load_to_run(&[], &host).unwrap().len(), 1);
+        let failure = load_to_run(&[], &HostFile::default()).unwrap_err().to_string();
+        assert!(failure.contains("pipelines = \"FOLDER\""), "{failure}");
     }
 
     #[test]

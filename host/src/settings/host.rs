@@ -28,6 +28,9 @@ pub struct HostFile {
     pub store: StoreSettings,
     /// Bounds of the process.
     pub limits: HostLimits,
+    /// The file itself: in its own folder of pipelines it is none.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
 }
 
 /// Bounds of a process.
@@ -55,7 +58,8 @@ impl HostFile {
     /// # Errors
     /// Everything that is wrong with it, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        gristmill_config::load::<Self>(path).map(|checked| checked.value)
+        let checked = gristmill_config::load::<Self>(path)?;
+        Ok(Self { path: Some(path.to_owned()), ..checked.value })
     }
 }
 

@@ -7,7 +7,7 @@ use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Format};
 
 use super::quote::clean;
 
-/// Problems that are told of one answer.
+/// Problems that are reported of one answer.
 const MOST_PROBLEMS: usize = 10;
 /// Steps a pattern of a stage's schema may take on one text: it must not hold up the host.
 const PATTERN_STEPS: usize = 100_000;

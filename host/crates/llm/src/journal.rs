@@ -43,7 +43,7 @@ impl<M: Provider> Journaled<M> {
             return;
         }
         for job in gone {
-            tracing::warn!(%job, "answers are forgotten for want of memory: if this job fails, it pays again");
+            tracing::warn!(%job, "answers are forgotten for lack of memory: if this job fails, it pays again");
         }
     }
 

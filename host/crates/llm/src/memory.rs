@@ -17,7 +17,7 @@ pub(super) enum CallKey {
         stage: Arc<str>,
         /// Its name for the call.
         name: String,
-        /// How the job was begun anew.
+        /// How often the job was restarted from some stage.
         edition: Edition,
     },
     /// The `repeat`-th call with this request for an item.
@@ -30,7 +30,7 @@ pub(super) enum CallKey {
         request: [u8; 32],
         /// How many equal ones went before.
         repeat: u32,
-        /// How the job was begun anew.
+        /// How often the job was restarted from some stage.
         edition: Edition,
     },
 }
@@ -65,7 +65,7 @@ pub(super) type Slot = Arc<Answer>;
 /// One answer of a job.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    /// What everyone who asks is told.
+    /// What everyone who asks gets.
     pub(super) told: OnceCell<ChatResponse>,
     /// What was paid for and could not be kept yet. A lock, because whoever asks next must be able to take it.
     paid: Mutex<Option<ChatResponse>>,

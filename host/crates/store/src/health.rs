@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 
 use gristmill_core::ports::StoreError;
 
-/// How long a call waits for another process to let go of the file, before its caller is told to come again.
+/// How long a call waits for another process to let go of the file, before the failure is reported as transient.
 pub(super) const HELD: Duration = Duration::from_secs(2);
 
 /// Whether the store still works; shared by its threads and those who ask them.

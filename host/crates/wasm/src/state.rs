@@ -76,7 +76,7 @@ impl CallState {
         }
     }
 
-    /// Renews what belongs to one call. Memory is the instance's: what it holds, it goes on holding.
+    /// Renews what belongs to one call. Memory belongs to the instance: what it holds, it keeps.
     pub(super) fn begin(&mut self, call: Option<&Call>) {
         let limits = self.surroundings.limits;
         self.current = call.map(|call| Current {

@@ -1,4 +1,4 @@
-//! How a running pipeline is told what to do, and asked how it is.
+//! Commands to a running pipeline, and its status.
 
 use std::sync::Arc;
 use std::time::Duration;

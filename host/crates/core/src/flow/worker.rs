@@ -299,7 +299,7 @@ impl Worker {
         self.jobs.start(Start { pipeline, deployment, throttle: self.throttle.clone(), event }, sequence);
     }
 
-    /// Partitions are being taken away: what runs may finish, nothing new begins, then the source is told.
+    /// Partitions are being taken away: what runs may finish, nothing new begins, then the source hears of it.
     fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>) {
         // What was lost can no longer be settled, and nobody waits for it.
         let lost = ack.is_closed();

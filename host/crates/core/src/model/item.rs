@@ -75,7 +75,7 @@ impl Item {
     #[must_use]
     pub fn child(&self, stage: &str, ordinal: usize, output: Output) -> Self {
         let mut attributes = self.attributes.clone();
-        // How a mended item once failed is of interest to nobody else.
+        // How a repaired item failed before concerns nobody else.
         attributes.retain(|attribute| !attribute.name.starts_with(FAILURE_ATTRIBUTE));
         for new in output.attributes {
             if new.name.starts_with(HOST_ATTRIBUTES) {

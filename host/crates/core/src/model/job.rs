@@ -38,14 +38,14 @@ pub struct Task {
     rescue: Rescue,
 }
 
-/// Where a task stands in the mending of an item.
+/// Where a task stands in the repair of an item.
 #[derive(Debug, Clone)]
 enum Rescue {
     /// The item has not failed here.
     NotNeeded,
-    /// This task is to mend an item that failed in that stage, in this way.
+    /// This task is to repair an item that failed in that stage, in this way.
     Mending { stage: usize, failed: Failed },
-    /// The item was mended: it is not mended a second time.
+    /// The item was repaired: it is not repaired a second time.
     Mended,
 }
 
@@ -236,7 +236,7 @@ impl Job {
         let topic = match target {
             Target::Stage(stage) => {
                 self.bytes += bytes;
-                // A mended item enters alone: its siblings have been gathered already.
+                // A repaired item enters alone: its siblings have been gathered already.
                 if self.plan.node(*stage).intake == Intake::Gathered && !matches!(rescue, Rescue::Mended) {
                     self.gathering.entry(*stage).or_default().insert(path, item);
                 } else {

@@ -24,7 +24,7 @@ pub enum OnFailure {
     DeadLetter,
     /// The item is left out, its siblings go on.
     Skip,
-    /// The stage with this index may mend the item, once.
+    /// The stage with this index may repair the item, once.
     Rescue(usize),
 }
 

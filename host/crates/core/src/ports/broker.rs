@@ -166,7 +166,7 @@ pub trait Broker: Send + Sync {
     /// Reads a topic from outside any group. Fails if it does not exist.
     async fn browse(&self, what: Browse) -> anyhow::Result<Box<dyn Records>>;
 
-    /// Writes from outside a pipeline, in order, and returns when all is confirmed. `progress` is told the number of
+    /// Writes from outside a pipeline, in order, and returns when all is confirmed. `progress` gets the number of
     /// groups confirmed so far. `reader` is the group that will read the records, if one is known: a broker in memory
     /// refuses what that group could not read in time.
     async fn write(

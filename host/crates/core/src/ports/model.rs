@@ -18,7 +18,7 @@ pub struct Caller {
     pub item: Arc<str>,
     /// How many equal requests this call of the stage has made before this one.
     pub repeat: u32,
-    /// How the job was begun anew.
+    /// How often the job was restarted from some stage.
     pub edition: Edition,
     /// The trace that the job belongs to; handed on to the provider.
     pub trace: TraceContext,

@@ -183,7 +183,7 @@ pub trait Observer: Send + Sync {
 pub struct Observers(Vec<Arc<dyn Observer>>);
 
 impl Observers {
-    /// Those who watch, in the order in which they are told.
+    /// Those who watch, in the order in which they are called.
     #[must_use]
     pub fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
         Self(observers)

@@ -20,7 +20,7 @@ pub struct Call {
     pub item: Item,
     /// 1 for the first attempt.
     pub attempt: u32,
-    /// How the job was begun anew.
+    /// How often the job was restarted from some stage.
     pub edition: Edition,
     /// The trace that the job belongs to.
     pub trace: TraceContext,

@@ -45,7 +45,7 @@ pub enum StoreError {
     Broken {
         /// What the operator calls it.
         store: String,
-        /// Why, and the way out.
+        /// Why, and how to fix it.
         reason: String,
     },
 }

@@ -1,5 +1,5 @@
 //! The state store against the end of its process and of its disk: what was acknowledged is there afterwards.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 #![allow(clippy::print_stdout, reason = "a writer in a process of its own is heard by what it prints")]
 
 mod figures;

@@ -1,5 +1,5 @@
 //! The sandbox against guests that misbehave: each costs one item one attempt, never the host.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 
 mod harness;
 mod shared;
