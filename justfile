@@ -27,8 +27,8 @@ soak *args:
 # Check formatting and run clippy, as `cargo verify` does
 lint: stages
     cargo fmt --all -- --check
-    cargo clippy --all-targets --package gristmill -- -D warnings
-    cargo clippy --all-targets --workspace --exclude gristmill -- -D warnings
+    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --package 'gristmill-stage-*' --package 'gristmill-guest-*' --package gristmill-sdk --package xtask -- -D warnings
 
 # Format all code
 fmt:

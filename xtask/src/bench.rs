@@ -7,9 +7,6 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{setup, stages};
 
-/// The common profile compiles the host's crate quickly; the benchmarks need it optimised.
-const OPTIMISED: &str = "profile.dev.package.gristmill.opt-level=3";
-
 /// Builds the stages and the host in the common profile, and runs the benchmarks against a broker.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let mut steps = Steps::new(4);
@@ -20,7 +17,11 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
         stages::guests(workspace)
     })?;
     let address = steps.take("starting Apache Kafka", "cargo xtask kafka", || broker.address())?;
-    let mut bench = workspace.cargo(["bench", "--profile", "dev", "--config", OPTIMISED, "--package", "gristmill"]);
+    let mut bench = workspace.cargo(["bench", "--profile", "dev", "--package", "gristmill"]);
+    // The common profile compiles the host's crates quickly; the benchmarks need them optimised.
+    for package in workspace.host_packages("--package")?.iter().filter(|word| word.starts_with("gristmill")) {
+        bench.arg("--config").arg(format!("profile.dev.package.{package}.opt-level=3"));
+    }
     bench.args(["--bench", "throughput", "--"]).args(args).env(VARIABLE, address);
     steps.run("building the host and measuring it", &mut bench)
 }

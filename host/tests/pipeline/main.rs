@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod contracts;
-mod fate;
 mod harness;
 mod host;
+mod supervisor;
 
 use std::collections::BTreeMap;
 
