@@ -338,5 +338,4 @@ fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
 const TOO_LARGE: &str = "job-too-large";
 
 #[cfg(test)]
-#[path = "job_tests.rs"]
 mod tests;
