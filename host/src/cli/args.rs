@@ -84,7 +84,7 @@ pub enum Command {
     ///   gristmill check /etc/gristmill/pipelines
     #[command(verbatim_doc_comment)]
     Check(Check),
-    /// Print the JSON Schema of pipeline files
+    /// Print the JSON Schema of pipeline files, or of host files
     ///
     /// For editors that complete and check TOML by a schema, and for tools that write pipeline files. Durations and sizes
     /// are checked fully by `gristmill check` only.
@@ -93,7 +93,7 @@ pub enum Command {
     ///   gristmill schema > gristmill.schema.json
     ///   #:schema ./gristmill.schema.json
     #[command(verbatim_doc_comment)]
-    Schema,
+    Schema(Schema),
     /// Show a pipeline at work, with nothing installed
     ///
     /// Starts an in-memory broker and a pipeline of the standard stages, sends it a few documents, and shows what happens
@@ -145,6 +145,23 @@ pub struct Run {
     /// A host file: models, store, limits and a folder of pipelines for all of them.
     #[arg(long, value_name = "gristmill.toml")]
     pub host: Option<PathBuf>,
+}
+
+/// `gristmill schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Of which kind of file.
+    #[arg(value_enum, default_value_t = FileKind::Pipeline)]
+    pub file: FileKind,
+}
+
+/// A kind of configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileKind {
+    /// A pipeline file.
+    Pipeline,
+    /// A host file, for `run --host`.
+    Host,
 }
 
 /// `gristmill check`.

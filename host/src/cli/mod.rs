@@ -41,7 +41,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
         | Command::Send(_)
         | Command::Tail(_)
         | Command::Dlq(_)
-        | Command::Schema => Level::ERROR,
+        | Command::Schema(_) => Level::ERROR,
     };
     let done = match telemetry::start(form, level) {
         Err(error) => Err(Failure::Setup(error)),
@@ -52,7 +52,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
             Command::Send(send) => send::send(&send).await,
             Command::Tail(tail) => tail::tail(&tail).await,
             Command::Dlq(command) => dlq::run(&command).await,
-            Command::Schema => schema::print(),
+            Command::Schema(args) => schema::print(&args),
         },
     };
     match done {
