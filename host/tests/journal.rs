@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EventId, FinishReason, Format, JobId,
-    Partition, Position, Role, Timestamp, TraceContext, Usage,
+    ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, FinishReason, JobId, Partition, Position, Role,
+    Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{Caller, Edition, Model, ModelError, Store, StoreError};
 use gristmill_llm::{Journaled, Provider};
@@ -69,20 +69,7 @@ fn caller(job: JobId, repeat: u32) -> Caller {
 }
 
 fn request(text: &str) -> ChatRequest {
-    ChatRequest {
-        model: None,
-        messages: vec![ChatMessage { role: Role::User, content: vec![Content::Text(text.into())] }],
-        format: Format::Text,
-        temperature: None,
-        top_p: None,
-        max_output_tokens: None,
-        stop: Vec::new(),
-        seed: None,
-        idempotency_key: None,
-        timeout: None,
-        cache: CacheUse::Normal,
-        options: Vec::new(),
-    }
+    ChatRequest::new(vec![ChatMessage::text(Role::User, text)])
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, printable};
 use gristmill_core::ports::{Caller, FlowEvent, Observer};
 use tokio::time::{Instant, timeout};
 
-use crate::failure::{kind, passes};
+use crate::failure::passes;
 use crate::forms::Forms;
 use crate::limits::Limit;
 use crate::provider::Provider;
@@ -165,7 +165,7 @@ fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &R
         ),
         Err(failure) => tracing::warn!(
             %job, %stage, alias, target, elapsed_ms,
-            failure = kind(failure),
+            failure = failure.kind(),
             reason = reason(failure),
             "a model did not answer"
         ),

@@ -1,22 +1,6 @@
-//! Failures by name and by what a fallback does about them.
+//! What a fallback does about a failure.
 
 use gristmill_core::model::ChatFailure;
-
-/// A stable name for logs.
-pub(super) fn kind(failure: &ChatFailure) -> &'static str {
-    match failure {
-        ChatFailure::RateLimited { .. } => "rate-limited",
-        ChatFailure::Unavailable { .. } => "unavailable",
-        ChatFailure::Timeout(_) => "timeout",
-        ChatFailure::ContextLengthExceeded(_) => "context-length-exceeded",
-        ChatFailure::ContentFiltered(_) => "content-filtered",
-        ChatFailure::InvalidOutput { .. } => "invalid-output",
-        ChatFailure::InvalidRequest(_) => "invalid-request",
-        ChatFailure::Denied(_) => "denied",
-        ChatFailure::BudgetExhausted(_) => "budget-exhausted",
-        ChatFailure::Misconfigured(_) => "misconfigured",
-    }
-}
 
 /// Whether it says nothing about the request, only about the target at this moment: another one may do better.
 pub(super) fn passes(failure: &ChatFailure) -> bool {

@@ -284,5 +284,24 @@ pub enum ChatFailure {
     Misconfigured(String),
 }
 
+impl ChatFailure {
+    /// A stable name for logs; the WIT and prepared answers use the same.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RateLimited { .. } => "rate-limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Timeout(_) => "timeout",
+            Self::ContextLengthExceeded(_) => "context-length-exceeded",
+            Self::ContentFiltered(_) => "content-filtered",
+            Self::InvalidOutput { .. } => "invalid-output",
+            Self::InvalidRequest(_) => "invalid-request",
+            Self::Denied(_) => "denied",
+            Self::BudgetExhausted(_) => "budget-exhausted",
+            Self::Misconfigured(_) => "misconfigured",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use gristmill_core::model::{Event, Header, Progress, Timestamp};
-use gristmill_core::ports::{Demand, Record, Signal, SinkError};
+use gristmill_core::model::{Event, Header, Partition, Progress, Timestamp};
+use gristmill_core::ports::{Demand, Record, Signal, SinkError, Source};
 
 use crate::harness::{Harness, PATIENCE, assigned, event, events, numbered, payload, payloads, settle, signal};
 
@@ -104,26 +104,40 @@ pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Harness>(
     first.close().await.unwrap();
 }
 
-pub(crate) async fn the_old_owner_of_a_partition_cannot_settle_in_it<B: Harness>() {
-    let harness = B::fresh(2).await;
+/// A partition that went from one member to another.
+struct Handover {
+    old: Box<dyn Source>,
+    new: Box<dyn Source>,
+    partition: Partition,
+    /// Its events as the old owner saw them, none settled by it and all by the new one.
+    seen: Vec<Event>,
+}
+
+async fn handover<B: Harness>(harness: &B) -> Handover {
     harness.write(&numbered(0..20)).await;
     let mut old = harness.source();
-    let seen = events(old.as_mut(), 20).await;
+    let mut seen = events(old.as_mut(), 20).await;
     let mut new = harness.source();
     let joined = tokio::spawn(async move {
         let partition = assigned(new.as_mut()).await.remove(0);
         (new, partition)
     });
     let (mut new, partition) = while_attending(old.as_mut(), joined).await;
-    let in_partition: Vec<&Event> = seen.iter().filter(|event| event.id.partition == partition).collect();
-    for _ in &in_partition {
+    seen.retain(|event| event.id.partition == partition);
+    for _ in &seen {
         let arrived = event(new.as_mut()).await;
         settle(new.as_mut(), &arrived);
     }
-    let all = in_partition.len() as u128;
+    Handover { old, new, partition, seen }
+}
+
+pub(crate) async fn the_old_owner_of_a_partition_cannot_settle_in_it<B: Harness>() {
+    let harness = B::fresh(2).await;
+    let Handover { mut old, mut new, partition, seen } = handover(&harness).await;
+    let all = seen.len() as u128;
     harness.until_committed(all).await;
 
-    settle(old.as_mut(), in_partition[0]);
+    settle(old.as_mut(), &seen[0]);
     old.close().await.unwrap();
     assert_eq!(harness.committed().await.get(&partition.index), Some(&all), "the old owner set the group back");
     new.close().await.unwrap();
@@ -132,28 +146,15 @@ pub(crate) async fn the_old_owner_of_a_partition_cannot_settle_in_it<B: Harness>
 
 pub(crate) async fn a_partition_that_comes_back_is_not_set_back<B: Harness>() {
     let harness = B::fresh(2).await;
-    harness.write(&numbered(0..20)).await;
-    let mut old = harness.source();
-    let seen = events(old.as_mut(), 20).await;
-    let mut new = harness.source();
-    let joined = tokio::spawn(async move {
-        let partition = assigned(new.as_mut()).await.remove(0);
-        (new, partition)
-    });
-    let (mut new, partition) = while_attending(old.as_mut(), joined).await;
-    let in_partition: Vec<&Event> = seen.iter().filter(|event| event.id.partition == partition).collect();
-    for _ in &in_partition {
-        let arrived = event(new.as_mut()).await;
-        settle(new.as_mut(), &arrived);
-    }
+    let Handover { mut old, mut new, partition, seen } = handover(&harness).await;
     new.close().await.unwrap();
     while !assigned(old.as_mut()).await.contains(&partition) {}
     // It continues to read there, and late work of the first assignment ends under the second.
     harness.write(&numbered(20..60)).await;
     while event(old.as_mut()).await.id.partition != partition {}
-    settle(old.as_mut(), in_partition[0]);
+    settle(old.as_mut(), &seen[0]);
     old.close().await.unwrap();
-    assert_eq!(harness.committed().await.get(&partition.index), Some(&(in_partition.len() as u128)));
+    assert_eq!(harness.committed().await.get(&partition.index), Some(&(seen.len() as u128)));
 }
 
 pub(crate) async fn two_members_share_the_work<B: Harness>() {
@@ -283,10 +284,7 @@ pub(crate) async fn a_record_over_the_brokers_limit_is_rejected_alone<B: Harness
 }
 
 /// Waits for a task and acknowledges every revocation of `source` meanwhile, as the flow would.
-pub(crate) async fn while_attending<T>(
-    source: &mut dyn gristmill_core::ports::Source,
-    task: tokio::task::JoinHandle<T>,
-) -> T {
+pub(crate) async fn while_attending<T>(source: &mut dyn Source, task: tokio::task::JoinHandle<T>) -> T {
     let attend = async {
         loop {
             if let Signal::Revoked { ack, .. } = source.recv(Demand::ControlOnly).await.unwrap() {

@@ -230,7 +230,7 @@ mod tests {
             "budget-exhausted",
             "misconfigured",
         ] {
-            assert_eq!(crate::failure::kind(&failure(name, None, None).unwrap()), name);
+            assert_eq!(failure(name, None, None).unwrap().kind(), name);
         }
     }
 

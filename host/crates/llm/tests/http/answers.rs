@@ -4,7 +4,7 @@ use gristmill_core::model::{ChatRequest, ChatResponse, FinishReason, Format, Usa
 use gristmill_llm::settings::{OpenAiSettings, Structured};
 use serde_json::json;
 
-use super::{caller, key_file, kind, model, request, target};
+use super::{caller, key_file, model, request, target};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 #[tokio::test]
@@ -56,5 +56,5 @@ async fn a_schema_is_asked_for_in_the_servers_dialect_and_the_answer_is_checked(
     assert_eq!(model.chat(&caller(1), &good).await.unwrap().text, "{\"n\": 1}");
     assert_eq!(server.seen().remove(0).body["response_format"], json!({"type": "json_object", "schema": schema}));
     let bad = ChatRequest { format, ..request("bad") };
-    assert_eq!(kind(&model.chat(&caller(1), &bad).await.unwrap_err()), "invalid-output");
+    assert_eq!(model.chat(&caller(1), &bad).await.unwrap_err().kind(), "invalid-output");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gristmill_core::model::{ChatFailure, ChatRequest};
 use gristmill_llm::settings::OpenAiSettings;
 
-use super::{caller, key_file, kind, model, request, target};
+use super::{caller, key_file, model, request, target};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 /// The failure of one call, which must come in reasonable time.
@@ -42,7 +42,7 @@ async fn every_kind_of_fault_has_its_failure() {
         (Behaviour::BreakOff, "unavailable"),
     ] {
         let name = format!("{behaviour:?}");
-        assert_eq!(kind(&failure(behaviour, |target| target).await), expected, "{name}");
+        assert_eq!(failure(behaviour, |target| target).await.kind(), expected, "{name}");
     }
 }
 
@@ -66,7 +66,7 @@ async fn silence_and_slow_drips_end_with_the_targets_time() {
         let begun = Instant::now();
         let failure =
             failure(behaviour, |target| OpenAiSettings { timeout: Duration::from_millis(300), ..target }).await;
-        assert_eq!(kind(&failure), "timeout", "{failure:?}");
+        assert_eq!(failure.kind(), "timeout", "{failure:?}");
         assert!(begun.elapsed() >= Duration::from_millis(300));
         assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     }
@@ -78,7 +78,7 @@ async fn a_request_may_ask_for_less_time_than_the_target_has() {
     let hurried = ChatRequest { timeout: Some(Duration::from_millis(200)), ..request("hello") };
     let begun = Instant::now();
     let failure = ask(vec![target(&server)], &hurried).await;
-    assert_eq!(kind(&failure), "timeout");
+    assert_eq!(failure.kind(), "timeout");
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
@@ -102,7 +102,7 @@ async fn a_redirect_is_not_followed_and_takes_no_key_along() {
     let (_folder, key) = key_file("sk-test-key");
     let with_key = |target| OpenAiSettings { key: Some(key.clone()), ..target };
     let failure = failure(Behaviour::redirect(to), with_key).await;
-    assert_eq!(kind(&failure), "misconfigured");
+    assert_eq!(failure.kind(), "misconfigured");
     assert_eq!(elsewhere.calls(), 0);
 }
 

@@ -8,7 +8,7 @@ use gristmill_llm::Limits;
 use gristmill_llm::settings::{AliasSettings, OpenAiSettings, TargetSettings};
 use serde_json::json;
 
-use super::{alias, alias_with, caller, job, key_file, kind, model, request, scripted, target};
+use super::{alias, alias_with, caller, job, key_file, model, request, scripted, target};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_retried_job_pays_once_and_a_forgotten_one_again() {
     let server =
         ModelServer::start(Script::new().when("", [Behaviour::error(500, "x", "x"), Behaviour::answer("ok")])).await;
     let model = model(vec![target(&server)]);
-    assert_eq!(kind(&model.chat(&caller(1), &request("x")).await.unwrap_err()), "unavailable");
+    assert_eq!(model.chat(&caller(1), &request("x")).await.unwrap_err().kind(), "unavailable");
     let first = model.chat(&caller(1), &request("x")).await.unwrap();
     let again = model.chat(&caller(1), &request("x")).await.unwrap();
     assert_eq!((first.cached, again.cached, server.paid()), (false, true, 1));

@@ -91,18 +91,3 @@ fn caller(position: u128) -> Caller {
 fn request(text: &str) -> ChatRequest {
     ChatRequest::new(vec![ChatMessage::text(Role::User, text)])
 }
-
-fn kind(failure: &ChatFailure) -> &'static str {
-    match failure {
-        ChatFailure::RateLimited { .. } => "rate-limited",
-        ChatFailure::Unavailable { .. } => "unavailable",
-        ChatFailure::Timeout(_) => "timeout",
-        ChatFailure::ContextLengthExceeded(_) => "context-length-exceeded",
-        ChatFailure::ContentFiltered(_) => "content-filtered",
-        ChatFailure::InvalidOutput { .. } => "invalid-output",
-        ChatFailure::InvalidRequest(_) => "invalid-request",
-        ChatFailure::Denied(_) => "denied",
-        ChatFailure::BudgetExhausted(_) => "budget-exhausted",
-        ChatFailure::Misconfigured(_) => "misconfigured",
-    }
-}

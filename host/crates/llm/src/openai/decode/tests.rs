@@ -21,7 +21,7 @@ fn decoded(status: u16, headers: &[(&'static str, &'static str)], body: &str) ->
 fn kind(result: &Result<ChatResponse, ChatFailure>) -> &'static str {
     match result {
         Ok(_) => "answer",
-        Err(failure) => crate::failure::kind(failure),
+        Err(failure) => failure.kind(),
     }
 }
 
