@@ -25,6 +25,8 @@ pub(super) struct Taken {
     pub(super) events: Vec<Position>,
     /// The first place that is not settled then.
     pub(super) below: Next,
+    /// How many records it wrote.
+    pub(super) records: usize,
 }
 
 impl Outbox {
@@ -51,13 +53,10 @@ impl Outbox {
     /// The records of everything ready, in order; `None` if nothing is. It stays here until [`Outbox::remove`].
     pub(super) fn take(&self, records: &mut Vec<Record>) -> Option<Taken> {
         let below = self.below.filter(|_| !self.ready.is_empty())?;
+        let before = records.len();
         records.extend(self.ready.iter().flat_map(|done| done.records.iter().cloned()));
-        Some(Taken { events: self.ready.iter().map(|done| done.event.id.position).collect(), below })
-    }
-
-    /// How many records a transaction took.
-    pub(super) fn records(&self, taken: &Taken) -> usize {
-        self.ready.iter().take(taken.events.len()).map(|done| done.records.len()).sum()
+        let events = self.ready.iter().map(|done| done.event.id.position).collect();
+        Some(Taken { events, below, records: records.len() - before })
     }
 
     /// The job whose record has this index among those of everything ready.
@@ -67,6 +66,11 @@ impl Outbox {
             before += done.records.len();
             record < before
         })
+    }
+
+    /// All jobs, when their partition is no longer ours.
+    pub(super) fn into_jobs(self) -> impl Iterator<Item = Done> {
+        self.ready.into_iter().chain(self.waiting.into_values())
     }
 
     /// Takes out what was committed.

@@ -60,7 +60,30 @@ impl Throttle {
         tokio::select! {
             // The sender lives in `self`, so the channel cannot close.
             _ = receiver.changed() => {}
-            () = sleep_until(until.filter(|until| *until > Instant::now())) => {}
+            () = sleep_until(until) => self.end(),
         }
+    }
+
+    /// Forgets a pause that is over, so that its end is noticed once, however late someone waits for it.
+    fn end(&self) {
+        self.pause.send_if_modified(|pause| pause.take_if(|pause| pause.until <= Instant::now()).is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::ports::Observers;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_pause_is_noticed_once_even_if_nobody_waited_for_it() {
+        let throttle = Throttle::new(Arc::new(Observers::default()));
+        throttle.pause(Duration::from_secs(1), PauseReason::Operator);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(!throttle.is_paused());
+        throttle.changed().now_or_never().expect("the pause ended unnoticed");
+        assert!(throttle.changed().now_or_never().is_none(), "nothing has changed since");
     }
 }

@@ -153,13 +153,13 @@ fn refuse(
 ) -> Result<(), FlowError> {
     let mut left = record;
     for (partition, generation, taken) in taken {
-        let Some(state) = partitions.of(partition, *generation) else { continue };
-        let records = state.outbox.records(taken);
-        if left >= records {
-            left -= records;
+        if left >= taken.records {
+            left -= taken.records;
             continue;
         }
-        if let Some(done) = state.outbox.job_of_record(left) {
+        // A partition that was given away meanwhile takes its job along.
+        let state = partitions.of(partition, *generation);
+        if let Some(done) = state.and_then(|state| state.outbox.job_of_record(left)) {
             if done.is_dead() {
                 return Err(FlowError::DeadLetterRefused { job: done.origin.job.clone(), reason });
             }

@@ -317,6 +317,9 @@ impl Worker {
         }
         if let Some(state) = self.partitions.close(partition) {
             self.held.remove(state.outbox.held());
+            for done in state.outbox.into_jobs() {
+                self.pipeline.observer.observe(&FlowEvent::Stale { event: &done.event.id });
+            }
         }
     }
 
