@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use futures_util::future::join_all;
-use gristmill_core::flow::{self, Commands, FlowError, Handle, Status};
+use gristmill_core::flow::{Handle, Status};
 use gristmill_core::ports::{Broker, Observer, Observers, Store};
 use gristmill_llm::Limits;
 use gristmill_wasm::Runtime;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::broker::Brokers;
 use super::conflicts::check_together;
 use super::failure::Failure;
 use super::load::{self, Loaded, Loader};
-use super::pipeline::{self, Wired, Wiring};
+use super::pipeline;
+use super::steps::{Reached, Ready, Start, result, work};
 use super::store::{self, Memory};
 use super::supervisor::{self, Ended};
 use super::totals::Totals;
@@ -48,28 +48,21 @@ pub struct Host {
     limits: Arc<Limits>,
     brokers: Brokers,
     options: HostOptions,
-    /// A lock, because several tasks give the host orders; it is never held while one waits.
+    /// A lock, because several tasks ask at the same time; it is never held while one waits.
     running: Mutex<Pipelines>,
+    /// Held while pipelines are started, stopped or reloaded: one change at a time, each from its check to its end.
+    changing: tokio::sync::Mutex<()>,
     ended: mpsc::UnboundedSender<Ended>,
 }
 
 /// The end of all pipelines of a host, to be waited for.
 pub struct Ends(mpsc::UnboundedReceiver<Ended>);
 
-/// The pipelines that run, and how many will run again in a moment.
+/// The pipelines that run, and the one that is being restarted.
 #[derive(Default)]
 struct Pipelines {
     by_name: BTreeMap<Arc<str>, Running>,
-    restarting: usize,
-}
-
-/// A pipeline that is loaded.
-struct Ready {
-    file: Pipeline,
-    loaded: Loaded,
-    store: Option<Arc<dyn Store>>,
-    totals: Arc<Totals>,
-    observer: Arc<dyn Observer>,
+    restarting: Option<Arc<str>>,
 }
 
 /// A pipeline that runs.
@@ -80,7 +73,8 @@ struct Running {
     broker: Arc<dyn Broker>,
     store: Option<Arc<dyn Store>>,
     observer: Arc<dyn Observer>,
-    task: Option<JoinHandle<()>>,
+    /// Cancelled when it has ended and is not among the running ones any more.
+    ended: CancellationToken,
 }
 
 /// How a pipeline took on a changed file.
@@ -110,6 +104,7 @@ impl Host {
             brokers: Brokers::default(),
             options,
             running: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
             ended,
         };
         let pipelines = Failure::all(join_all(files.into_iter().map(|file| host.load(file))).await)?;
@@ -151,15 +146,10 @@ impl Host {
         Ok(self.handle(name)?.status().await.context(not_running(name))?)
     }
 
-    /// Drains a pipeline and waits until it has ended. The others continue.
+    /// Drains a pipeline and waits until it has ended. The others continue. Waits for a change that is under way; so below.
     pub async fn stop(&self, name: &str) -> Result<(), Failure> {
-        let task = self.of(name, |running| {
-            running.handle.drain();
-            running.task.take()
-        })?;
-        if let Some(task) = task {
-            task.await.context("waiting for the end of a pipeline")?;
-        }
+        let _changing = self.changing.lock().await;
+        self.drain(name)?.cancelled().await;
         Ok(())
     }
 
@@ -168,29 +158,29 @@ impl Host {
     /// # Errors
     /// Faults of its file, or what it would take from another one; brokers, credentials, topics.
     pub async fn start(self: &Arc<Self>, file: Pipeline) -> Result<(), Failure> {
-        {
-            let running = self.running();
-            check_together(&running.by_name.values().map(|running| &running.file).chain([&file]).collect::<Vec<_>>())?;
-        }
-        let ready = self.load(file).await?;
-        self.connect(ready).await.map(|start| self.run(start))
+        let _changing = self.changing.lock().await;
+        self.check_beside(&file, |_| true)?;
+        let reached = self.reach(self.load(file).await?).await?;
+        self.run(reached.connect().await?);
+        Ok(())
     }
 
     /// Takes on a changed file of a pipeline that runs, in place of the one that it runs with. The others continue. A file
-    /// that is faulty changes nothing.
+    /// that is faulty, alone or beside the others, changes nothing. A paused pipeline stays paused when it is swapped; one
+    /// that is restarted takes events again.
     pub async fn reload(self: &Arc<Self>, file: Pipeline) -> Result<Reloaded, Failure> {
+        let _changing = self.changing.lock().await;
         let name = file.name.shared();
         let (old, version, broker, store, observer) = self.of(&name, |running| {
             let shared = (running.store.clone(), Arc::clone(&running.observer));
             (running.file.clone(), running.version + 1, Arc::clone(&running.broker), shared.0, shared.1)
         })?;
+        self.check_beside(&file, |other| *other != *name)?;
         if !pipeline::is_same_wiring(&old, &file) {
-            // Loaded before the old one ends, so that a faulty file costs nothing.
-            let ready = self.load(file).await?;
-            self.running().restarting += 1;
-            let restarted = self.restart(&name, ready).await;
-            self.running().restarting -= 1;
-            return restarted.map(|()| Reloaded::Restarted);
+            let reached = self.reach(self.load(file).await?).await?;
+            // A task of its own, so that the pipeline starts again even when nobody waits for it any more.
+            let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
+            return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
         }
         let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, observer };
         let loaded = loader.load(&file, version).await?;
@@ -204,20 +194,43 @@ impl Host {
     }
 
     /// Drains a pipeline and starts it again. If that fails, the pipeline has ended with the failure.
-    async fn restart(self: &Arc<Self>, name: &Arc<str>, ready: Ready) -> Result<(), Failure> {
-        self.stop(name).await?;
-        match self.connect(ready).await {
+    async fn restart(self: Arc<Self>, name: Arc<str>, reached: Reached) -> Result<(), Failure> {
+        self.running().restarting = Some(Arc::clone(&name));
+        // One that has just ended by itself is started all the same.
+        if let Ok(ended) = self.drain(&name) {
+            ended.cancelled().await;
+        }
+        match reached.connect().await {
             Ok(start) => {
                 self.run(start);
                 Ok(())
             }
             Err(failure) => {
-                let told = Failure::Running(anyhow::anyhow!("the pipeline {name} did not start again: {failure}"));
-                let others = self.running().others() - 1;
-                let _ = self.ended.send(Ended { name: Arc::clone(name), result: Err(failure), others });
-                Err(told)
+                let reported = Failure::Running(anyhow::anyhow!("the pipeline {name} did not start again: {failure}"));
+                let others = {
+                    let mut running = self.running();
+                    running.restarting = None;
+                    running.count()
+                };
+                let _ = self.ended.send(Ended { name, result: Err(failure), others });
+                Err(reported)
             }
         }
+    }
+
+    /// Lets a pipeline end. Returns what is cancelled when it has.
+    fn drain(&self, name: &str) -> Result<CancellationToken, Failure> {
+        self.of(name, |running| {
+            running.handle.drain();
+            running.ended.clone()
+        })
+    }
+
+    /// Checks a file beside those of the running pipelines that count.
+    fn check_beside(&self, file: &Pipeline, counts: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let running = self.running();
+        let others = running.by_name.iter().filter(|(name, _)| counts(name)).map(|(_, running)| &running.file);
+        check_together(&others.chain([file]).collect::<Vec<_>>())
     }
 
     async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
@@ -236,17 +249,15 @@ impl Host {
         Ok(Ready { file, loaded, store, totals, observer })
     }
 
-    async fn connect(&self, ready: Ready) -> Result<Start, Failure> {
+    async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
         let broker = self.brokers.of(&ready.file)?;
         let address = pipeline::check(&*broker, &ready.file).await?;
-        let (store, observer) = (ready.store.clone(), Arc::clone(&ready.observer));
-        let wired = Wiring { broker: &*broker, store, observer }.connect(&ready.file).await?;
-        Ok(Start { ready, broker, address, wired })
+        Ok(Reached { ready, broker, address })
     }
 
     /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
     fn run(self: &Arc<Self>, start: Start) {
-        let Start { ready, broker, address, wired } = start;
+        let Start { reached: Reached { ready, broker, address }, wired } = start;
         let Ready { file, loaded, store, totals, observer } = ready;
         let name = file.name.shared();
         tracing::info!(
@@ -259,31 +270,31 @@ impl Host {
         );
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, version) = (Arc::clone(self), loaded.deployment.version);
-        let running = Running { file, handle, version, broker, store, observer, task: None };
-        self.running().by_name.insert(Arc::clone(&name), running);
-        let task = tokio::spawn({
-            let name = Arc::clone(&name);
-            async move {
-                let over = CancellationToken::new();
-                let flow = tokio::spawn(work(wired, loaded, commands));
-                let run = async {
-                    let ended = flow.await;
-                    over.cancel();
-                    ended.context("its task was lost").map_err(Failure::Running).flatten()
-                };
-                let (result, ()) = tokio::join!(run, totals.report(&name, over.clone()));
-                let others = {
-                    let mut running = host.running();
-                    running.by_name.remove(&name);
-                    running.others()
-                };
-                // Nobody may be waiting for the end.
-                let _ = host.ended.send(Ended { name, result, others });
-            }
-        });
-        if let Some(running) = self.running().by_name.get_mut(&name) {
-            running.task = Some(task);
+        let ended = CancellationToken::new();
+        let running = Running { file, handle, version, broker, store, observer, ended: ended.clone() };
+        {
+            let mut pipelines = self.running();
+            pipelines.restarting.take_if(|restarting| *restarting == name);
+            pipelines.by_name.insert(Arc::clone(&name), running);
         }
+        tokio::spawn(async move {
+            let over = CancellationToken::new();
+            let flow = tokio::spawn(work(wired, loaded, commands));
+            let run = async {
+                let result = result(flow.await);
+                over.cancel();
+                result
+            };
+            let (result, ()) = tokio::join!(run, totals.report(&name, over.clone()));
+            let others = {
+                let mut running = host.running();
+                running.by_name.remove(&name);
+                running.count()
+            };
+            ended.cancel();
+            // Nobody may be waiting for the end.
+            let _ = host.ended.send(Ended { name, result, others });
+        });
     }
 
     fn handle(&self, name: &str) -> Result<Handle, Failure> {
@@ -304,17 +315,9 @@ impl Host {
 
 impl Pipelines {
     /// How many run, or will in a moment.
-    fn others(&self) -> usize {
-        self.by_name.len() + self.restarting
+    fn count(&self) -> usize {
+        self.by_name.len() + usize::from(self.restarting.is_some())
     }
-}
-
-/// A pipeline that is connected.
-struct Start {
-    ready: Ready,
-    broker: Arc<dyn Broker>,
-    address: String,
-    wired: Wired,
 }
 
 impl Built {
@@ -332,7 +335,7 @@ impl Built {
         // One after the other where topics may have to be created: of two that name one, the first says how.
         let mut starts = Vec::new();
         for ready in self.pipelines {
-            starts.push(host.connect(ready).await?);
+            starts.push(host.reach(ready).await?.connect().await?);
         }
         for start in starts {
             host.run(start);
@@ -350,16 +353,6 @@ impl Ends {
     pub async fn all(self) -> Result<(), Failure> {
         supervisor::until_all_end(self.0, supervisor::log).await
     }
-}
-
-async fn work(mut wired: Wired, loaded: Loaded, commands: Commands) -> Result<(), Failure> {
-    let name = Arc::clone(&wired.pipeline.name);
-    let ended = flow::run(&mut *wired.source, wired.pipeline, loaded.deployment, commands).await;
-    ended.map_err(|error| {
-        let policy = matches!(error, FlowError::TooManyDeadLetters { .. });
-        let error = anyhow::Error::new(error).context(format!("the pipeline {name} stopped"));
-        if policy { Failure::Policy(error) } else { Failure::Running(error) }
-    })
 }
 
 fn not_running(name: &str) -> String {

@@ -10,6 +10,7 @@ mod host;
 mod load;
 mod pipeline;
 mod shutdown;
+mod steps;
 mod store;
 mod supervisor;
 mod totals;

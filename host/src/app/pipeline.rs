@@ -12,7 +12,8 @@ use gristmill_core::ports::{
 
 use super::clock;
 use super::failure::Failure;
-use crate::settings::Pipeline;
+use super::store;
+use crate::settings::{Pipeline, PipelineFile};
 
 /// A pipeline that is connected and has joined its group, but takes no event yet.
 pub(super) struct Wired {
@@ -112,14 +113,33 @@ fn subscription(config: &Pipeline, guarantee: Guarantee) -> Subscription {
 
 /// Whether a running pipeline can take on this file by a swap of its deployment: everything else in it is as it was.
 pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
-    old.name == new.name
-        && old.kafka == new.kafka
-        && old.source == new.source
-        && old.sink == new.sink
-        && old.dead_letter == new.dead_letter
-        && old.limits == new.limits
-        && old.delivery == new.delivery
-        && old.transactions == new.transactions
-        && old.order == new.order
-        && old.store == new.store
+    // In full, so that a new key does not compile before it is decided which of the two it is.
+    let PipelineFile {
+        name,
+        kafka,
+        source,
+        sink,
+        dead_letter,
+        order,
+        delivery,
+        transactions,
+        limits,
+        store,
+        // The deployment.
+        retry: _,
+        stages: _,
+        models: _,
+    } = &**new;
+    old.name == *name
+        && old.kafka == *kafka
+        && old.source == *source
+        && old.sink == *sink
+        && old.dead_letter == *dead_letter
+        && old.order == *order
+        && old.delivery == *delivery
+        && old.transactions == *transactions
+        && old.limits == *limits
+        && old.store == *store
+        // A store is opened only for a pipeline that keeps something.
+        && store::keeps(old) == store::keeps(new)
 }

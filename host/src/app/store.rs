@@ -36,9 +36,7 @@ pub(super) async fn open(
     memory: Memory,
     observer: Arc<dyn Observer>,
 ) -> Result<Option<Arc<dyn Store>>, Failure> {
-    let pays = pipeline.stages.iter().any(|stage| stage.grants.llm);
-    let keeps = pays || pipeline.stages.iter().any(keeps_outcomes);
-    if !keeps || memory == Memory::ThisProcess || pipeline.kafka.brokers == Brokers::Embedded {
+    if !keeps(pipeline) || memory == Memory::ThisProcess || pipeline.kafka.brokers == Brokers::Embedded {
         return Ok(None);
     }
     let folder = match &pipeline.store.folder {
@@ -55,6 +53,11 @@ pub(super) async fn open(
             Err(Failure::Config(fault.into()))
         }
     }
+}
+
+/// Whether the pipeline has something to keep: answers that were paid for, or outcomes of stages.
+pub(super) fn keeps(pipeline: &Pipeline) -> bool {
+    pipeline.stages.iter().any(|stage| stage.grants.llm || keeps_outcomes(stage))
 }
 
 /// `GRISTMILL_STATE`, else the user's folder for such things.

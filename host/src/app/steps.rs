@@ -1,0 +1,72 @@
+//! The steps of a pipeline, each with what the next one needs: loaded, reached, connected, run to its end.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use gristmill_core::flow::{self, Commands, FlowError};
+use gristmill_core::ports::{Broker, Observer, Store};
+use tokio::task::JoinError;
+
+use super::failure::Failure;
+use super::load::Loaded;
+use super::pipeline::{Wired, Wiring};
+use super::totals::Totals;
+use crate::settings::Pipeline;
+
+/// A pipeline that is loaded.
+pub(super) struct Ready {
+    pub(super) file: Pipeline,
+    pub(super) loaded: Loaded,
+    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) totals: Arc<Totals>,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// A pipeline whose broker answers and has its topics.
+pub(super) struct Reached {
+    pub(super) ready: Ready,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) address: String,
+}
+
+/// A pipeline that is connected.
+pub(super) struct Start {
+    pub(super) reached: Reached,
+    pub(super) wired: Wired,
+}
+
+impl Reached {
+    pub(super) async fn connect(self) -> Result<Start, Failure> {
+        let (store, observer) = (self.ready.store.clone(), Arc::clone(&self.ready.observer));
+        let wired = Wiring { broker: &*self.broker, store, observer }.connect(&self.ready.file).await?;
+        Ok(Start { reached: self, wired })
+    }
+}
+
+pub(super) async fn work(mut wired: Wired, loaded: Loaded, commands: Commands) -> Result<(), Failure> {
+    let name = Arc::clone(&wired.pipeline.name);
+    let ended = flow::run(&mut *wired.source, wired.pipeline, loaded.deployment, commands).await;
+    ended.map_err(|error| {
+        let policy = matches!(error, FlowError::TooManyDeadLetters { .. });
+        let error = anyhow::Error::new(error).context(format!("the pipeline {name} stopped"));
+        if policy { Failure::Policy(error) } else { Failure::Running(error) }
+    })
+}
+
+/// How a pipeline ended, also when its task panicked.
+pub(super) fn result(ended: Result<Result<(), Failure>, JoinError>) -> Result<(), Failure> {
+    ended.context("its task was lost").map_err(Failure::Running).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pipeline_that_panics_has_failed() {
+        let ended = tokio::spawn(async { panic!("told to panic") }).await;
+        let failure = result(ended).unwrap_err();
+        assert!(matches!(&failure, Failure::Running(_)), "{failure}");
+        assert!(failure.to_string().contains("its task was lost"), "{failure}");
+    }
+}
