@@ -1,8 +1,8 @@
-//! Failures by name and by what a fallback does about them.
+//! The names of failures, and whether a fallback helps against them.
 
 use gristmill_core::model::ChatFailure;
 
-/// A stable name for logs.
+/// The failure's stable name in logs.
 pub(super) fn kind(failure: &ChatFailure) -> &'static str {
     match failure {
         ChatFailure::RateLimited { .. } => "rate-limited",
@@ -18,7 +18,7 @@ pub(super) fn kind(failure: &ChatFailure) -> &'static str {
     }
 }
 
-/// Whether it says nothing about the request, only about the target at this moment: another one may do better.
+/// Whether the failure is about the target's current state, not the request: another target may succeed.
 pub(super) fn passes(failure: &ChatFailure) -> bool {
     match failure {
         ChatFailure::RateLimited { .. } | ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_) => true,
