@@ -1,4 +1,4 @@
-//! Holds a file against its schema and explains every fault: what it is, where, and how to fix it.
+//! Checks a file against its schema and explains every fault: what it is, where it is, and how to fix it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::schema::Rules;
 use super::suggest::nearest;
 use super::words::{TABLE_FORM, title, what};
 
-/// A fault, and the JSON Pointer of what is at fault.
+/// A fault, and the JSON Pointer of the value at fault.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) pointer: String,
@@ -45,7 +45,7 @@ impl<'c> Check<'c> {
 
     fn report_at(&mut self, place: Place, pointer: &str, message: String, label: &str) {
         let fault = Fault::at(place, message).label(label);
-        // Several keywords can say the same of one value.
+        // Several keywords can report the same fault for one value.
         let known = self.found.iter().any(|found| found.pointer == pointer && found.fault.message() == fault.message());
         if !known {
             self.found.push(Found { pointer: pointer.to_owned(), fault });
@@ -56,7 +56,7 @@ impl<'c> Check<'c> {
         what(self.file, pointer)
     }
 
-    /// The part of the schema that holds the keyword of an error.
+    /// The part of the schema that contains the keyword of an error.
     fn node(&self, error: &ValidationError<'_>) -> &'c Value {
         let keyword = error.schema_path().as_str();
         let node = keyword.rsplit_once('/').and_then(|(node, _)| self.rules.schema.pointer(node));
@@ -112,7 +112,7 @@ impl<'c> Check<'c> {
         let form = word(node, "x-form");
         let words: Vec<&str> =
             node.get("x-words").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-        // "rescue:STAGE" is meant by whoever writes "rescu".
+        // Someone who writes "rescu" means "rescue:STAGE".
         let known = words.iter().map(|word| word.split(':').next().unwrap_or(word));
         let near = instance.as_str().and_then(|text| nearest(text, known));
         let label = match near.and_then(|near| words.iter().find(|word| word.split(':').next() == Some(near))) {
@@ -160,7 +160,7 @@ impl<'c> Check<'c> {
             add => add.to_owned(),
         };
         let message = format!("{} has no \"{key}\"", title(self.file, pointer));
-        // The missing key is at fault, not the whole table: what else stands there is still good.
+        // The missing key is at fault, not the whole table: the other keys are still usable.
         self.report_at(
             Place::of_pointer(self.document, pointer),
             &member(pointer, key),
@@ -187,7 +187,7 @@ impl<'c> Check<'c> {
         self.report(pointer, message, range(node).as_deref().unwrap_or_default());
     }
 
-    /// One of a closed list.
+    /// Reports a value that is not in a closed list of words.
     fn choice(&mut self, pointer: &str, noun: &str, words: &[&str], instance: &Value) {
         let Some(text) = instance.as_str() else {
             let message = format!("{} must be a string, not {}", self.what(pointer), kind_of(instance));
@@ -207,7 +207,7 @@ impl<'c> Check<'c> {
         self.report(pointer, format!("unknown {noun} \"{text}\" for {owner}"), &label);
     }
 
-    /// None of several branches fits: picks the one that is meant, and reports what is wrong with that.
+    /// Handles a value that matches no branch: picks the branch that was meant and reports what is wrong with it.
     fn no_branch(
         &mut self,
         pointer: &str,
@@ -232,7 +232,7 @@ impl<'c> Check<'c> {
         self.rejected(pointer, node, instance);
     }
 
-    /// Branches that are told apart by the value of a key.
+    /// Handles branches that are distinguished by the value of a key.
     fn tagged(
         &mut self,
         pointer: &str,
@@ -256,7 +256,7 @@ impl<'c> Check<'c> {
         }
     }
 
-    /// Branches that are told apart by the one key that each has.
+    /// Handles branches that are distinguished by the one key that each requires.
     fn keyed(
         &mut self,
         pointer: &str,
@@ -305,7 +305,7 @@ fn article(noun: &str) -> &'static str {
     if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
-/// The words of a branch that is a closed list.
+/// The words that a branch accepts, if it is a closed list.
 fn words(branch: &Value) -> Vec<&str> {
     match (branch.get("const"), branch.get("enum")) {
         (Some(Value::String(word)), _) => vec![word],
@@ -314,7 +314,7 @@ fn words(branch: &Value) -> Vec<&str> {
     }
 }
 
-/// The key whose constant tells the branches apart, and the constants.
+/// The key whose constant distinguishes the branches, and the constants.
 fn discriminator<'v>(branches: &[&'v Value]) -> Option<(String, Vec<&'v str>)> {
     let constant = |branch: &&'v Value, key: &str| branch.get("properties")?.get(key)?.get("const")?.as_str();
     let keys = branches.first()?.get("properties")?.as_object()?.keys();

@@ -1,4 +1,4 @@
-//! The text of a configuration file and the places in it that messages point at.
+//! The text of a configuration file, and the places in it that messages point to.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use toml::de::{DeArray, DeTable, DeValue};
 
-/// A file as messages show it: secrets that stand in it are starred out.
+/// A file as messages show it, with the secrets in it starred out.
 pub(super) struct Document {
     path: PathBuf,
     text: String,
 }
 
 impl Document {
-    /// `secrets` are the spans of string values, quotes included. They keep their length in bytes, so that every other
-    /// span of the original text is good here too.
+    /// `secrets` are the spans of string values, quotes included. They keep their length in bytes, so that all other
+    /// spans of the original text remain valid.
     pub(super) fn new(path: &Path, text: &str, secrets: &[Range<usize>]) -> Self {
         let mut shown = text.to_owned();
         for secret in secrets {
@@ -24,12 +24,12 @@ impl Document {
         Self { path: path.to_owned(), text: shown }
     }
 
-    /// The folder that relative paths in the file start from.
+    /// The folder that relative paths in the file are resolved against.
     pub(super) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Where a key of the table at a JSON Pointer stands; `None` if there is no such key.
+    /// The span of a key in the table at a JSON Pointer; `None` if there is no such key.
     fn find_key(&self, pointer: &str, key: &str) -> Option<Range<usize>> {
         let (root, _) = DeTable::parse_recoverable(&self.text);
         let mut table = root.get_ref();
@@ -48,7 +48,7 @@ impl Document {
         table.get_key_value(key).map(|(key, _)| key.span())
     }
 
-    /// Where the value at a JSON Pointer stands, or the nearest thing around it; `None` for the file itself.
+    /// The span of the value at a JSON Pointer, or of the nearest value around it; `None` for the file itself.
     fn find(&self, pointer: &str) -> Option<Range<usize>> {
         let (root, _) = DeTable::parse_recoverable(&self.text);
         let mut tokens = tokens(pointer);
@@ -79,7 +79,7 @@ pub(super) fn tokens(pointer: &str) -> impl Iterator<Item = String> {
     pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
 }
 
-/// The JSON Pointer of a member of what a pointer names.
+/// The JSON Pointer of a member of the value that `pointer` names.
 pub(super) fn member(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
@@ -112,7 +112,7 @@ pub(super) struct Excerpt {
     pub(super) line: usize,
     /// The line without its end.
     pub(super) text: String,
-    /// What stands in the line before the place: as wide as the caret must be moved.
+    /// The part of the line before the place, by which the caret is indented.
     pub(super) before: String,
     /// Characters to mark, at least 1.
     pub(super) width: usize,
@@ -124,7 +124,7 @@ impl Place {
     }
 
     pub(super) fn of_span(document: &Arc<Document>, span: Range<usize>) -> Self {
-        // What is missing at the end of a file is missed behind its last character, not on an empty line below.
+        // A fault at the end of the file is shown after its last character, not on an empty line below.
         let text = &document.text;
         let written = text.trim_end().len();
         let span = if span.start >= text.len() { written..written } else { span };
@@ -135,7 +135,7 @@ impl Place {
         Self { document: Arc::clone(document), span: document.find(pointer) }
     }
 
-    /// The key itself of a member, or the table if there is no such key.
+    /// The place of a member's key, or of the table if there is no such key.
     pub(super) fn of_key(document: &Arc<Document>, pointer: &str, key: &str) -> Self {
         match document.find_key(pointer, key) {
             Some(span) => Self { document: Arc::clone(document), span: Some(span) },
@@ -143,7 +143,7 @@ impl Place {
         }
     }
 
-    /// The file, as it was named when it was loaded.
+    /// The path of the file, as given when it was loaded.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.document.path
@@ -156,7 +156,7 @@ impl Place {
         Some((excerpt.line, excerpt.before.chars().count() + 1))
     }
 
-    /// Byte offset, by which places are put in order.
+    /// The byte offset, by which places are sorted.
     pub(super) fn offset(&self) -> usize {
         self.span.as_ref().map_or(0, |span| span.start)
     }

@@ -1,4 +1,4 @@
-//! A file on its way to what it holds: read, checked against the schema, then by its owner, then taken.
+//! Loads a file: reads it, checks it against the schema, lets its owner check it, and deserializes it.
 
 use std::io::Read;
 use std::marker::PhantomData;
@@ -19,38 +19,38 @@ use super::schema::Rules;
 use super::secrets::secrets;
 use super::words::what;
 
-/// The most bytes of a configuration file.
+/// The maximum size of a configuration file, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// What a file holds, and where.
+/// The value that a file holds, and its places in the file.
 #[derive(Debug, Clone)]
 pub struct Checked<T> {
-    /// What it holds.
+    /// The value.
     pub value: T,
     document: Arc<Document>,
 }
 
 impl<T> Checked<T> {
-    /// Where the value at a JSON Pointer into the file stands ("/stage/0/module", "/kafka/brokers"), or the nearest thing
-    /// around it. Parses the file again: for messages.
+    /// The place of the value at a JSON Pointer into the file ("/stage/0/module", "/kafka/brokers"), or of the nearest
+    /// value around it. Parses the file again, so use it only for messages.
     #[must_use]
     pub fn place(&self, pointer: &str) -> Place {
         Place::of_pointer(&self.document, pointer)
     }
 }
 
-/// Reads a file of at most 1 MiB. Relative paths in it start at its folder.
+/// Loads a file of at most 1 MiB. Relative paths in it are resolved against its folder.
 ///
 /// # Errors
-/// Everything that is wrong with it, or why it cannot be read.
+/// Everything that is wrong with the file, or why it cannot be read.
 pub fn load<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<Checked<T>, ConfigError> {
     read::<T>(path)?.finish()
 }
 
-/// The same up to the schema, for an owner with checks of its own.
+/// Like [`load`], but stops after the schema check, for an owner with checks of its own.
 ///
 /// # Errors
-/// Why it cannot be read. Where it is not TOML, only that: what follows from it would mislead.
+/// If the file cannot be read or is not TOML. Faults that follow from bad TOML are not reported: they would mislead.
 pub fn read<T: JsonSchema>(path: &Path) -> Result<Draft<T>, ConfigError> {
     let fault = |message: String, label: &str| {
         let document = Arc::new(Document::new(path, "", &[]));
@@ -68,10 +68,10 @@ pub fn read<T: JsonSchema>(path: &Path) -> Result<Draft<T>, ConfigError> {
     parse(&text, path)
 }
 
-/// [`read`] for text; `path` is what messages call it and where relative paths start.
+/// [`read`] for text; `path` names it in messages, and relative paths are resolved against its folder.
 ///
 /// # Errors
-/// Where it is not TOML.
+/// The places where it is not TOML.
 pub fn parse<T: JsonSchema>(text: &str, path: &Path) -> Result<Draft<T>, ConfigError> {
     let bare = Arc::new(Document::new(path, "", &[]));
     let rules = Rules::of::<T>().map_err(|error| Fault::at(Place::of_file(&bare), error.to_string()))?;
@@ -100,7 +100,7 @@ pub fn parse<T: JsonSchema>(text: &str, path: &Path) -> Result<Draft<T>, ConfigE
     }
     let bad_numbers = found.len();
     for more in check(&rules, &written, &document) {
-        // What stands in for a number that JSON cannot hold is at fault already.
+        // The null that replaces a number that JSON cannot hold has already been reported.
         if !found[..bad_numbers].iter().any(|known| known.pointer == more.pointer) {
             found.push(more);
         }
@@ -109,27 +109,27 @@ pub fn parse<T: JsonSchema>(text: &str, path: &Path) -> Result<Draft<T>, ConfigE
     Ok(Draft { document, rules, written, value, found, of: PhantomData })
 }
 
-/// A file that was checked against its schema. Its owner checks what the schema cannot say, with
-/// [`part`](Self::part) to look at what is good, and [`report`](Self::report) for what is not.
+/// A file that was checked against its schema. Its owner checks what the schema cannot express: [`part`](Self::part)
+/// reads the values without faults, and [`report`](Self::report) adds faults.
 pub struct Draft<T> {
     document: Arc<Document>,
     rules: Rules,
-    /// As it stands in the file.
+    /// The content of the file.
     written: Value,
-    /// With what was filled in.
+    /// The content of the file, plus inherited values.
     value: Value,
     found: Vec<Found>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> Draft<T> {
-    /// Whether there is a value at a JSON Pointer, good or not.
+    /// Whether there is a value at a JSON Pointer, valid or not.
     #[must_use]
     pub fn has(&self, pointer: &str) -> bool {
         self.written.pointer(pointer).is_some()
     }
 
-    /// Whether nothing at, below or around a JSON Pointer was reported.
+    /// Whether no fault was reported at, below or around a JSON Pointer.
     #[must_use]
     pub fn is_sound(&self, pointer: &str) -> bool {
         let within = |inner: &str, outer: &str| {
@@ -144,7 +144,7 @@ impl<T> Draft<T> {
         self.value.pointer(pointer).and_then(Value::as_array).map_or(0, Vec::len)
     }
 
-    /// What stands at a JSON Pointer; `None` if nothing does, or something about it was reported.
+    /// The value at a JSON Pointer; `None` if there is no value, or a fault was reported for it.
     #[must_use]
     pub fn part<P: DeserializeOwned>(&self, pointer: &str) -> Option<P> {
         if !self.is_sound(pointer) {
@@ -154,13 +154,13 @@ impl<T> Draft<T> {
         serde_json::from_value(with_dates_as_text(value)).ok()
     }
 
-    /// As it stands in the file, for checks of its form.
+    /// The value at a JSON Pointer as written in the file, without inherited values.
     #[must_use]
     pub fn written(&self, pointer: &str) -> Option<&Value> {
         self.written.pointer(pointer)
     }
 
-    /// Fills a table with what it leaves out and another has, if both are tables; one that is missing is made.
+    /// Adds to a table the keys of another that it lacks, if both are tables. A missing table is created.
     pub fn inherit(&mut self, pointer: &str, from: &str) {
         let Some(Value::Object(base)) = self.value.pointer(from).cloned() else { return };
         let Some((owner, key)) = pointer.rsplit_once('/') else { return };
@@ -185,19 +185,19 @@ impl<T> Draft<T> {
         super::words::title(&self.written, pointer)
     }
 
-    /// Where the value at a JSON Pointer stands.
+    /// The place of the value at a JSON Pointer.
     #[must_use]
     pub fn place(&self, pointer: &str) -> Place {
         Place::of_pointer(&self.document, pointer)
     }
 
-    /// Reports a fault of the value at a JSON Pointer, and how to fix it.
+    /// Reports a fault in the value at a JSON Pointer, and how to fix it.
     pub fn report(&mut self, pointer: &str, message: impl Into<String>, label: impl Into<String>) {
         let fault = Fault::at(self.place(pointer), message).label(label);
         self.found.push(Found { pointer: pointer.to_owned(), fault });
     }
 
-    /// The faults so far, which stay.
+    /// The number of faults reported so far.
     #[must_use]
     pub fn faults(&self) -> usize {
         self.found.len()
@@ -205,16 +205,16 @@ impl<T> Draft<T> {
 }
 
 impl<T: DeserializeOwned> Draft<T> {
-    /// What the file holds.
+    /// Deserializes the file.
     ///
     /// # Errors
-    /// Everything that was found, in the order of the file.
+    /// All faults found, in file order.
     pub fn finish(mut self) -> Result<Checked<T>, ConfigError> {
         ConfigError::check(self.found.drain(..).map(|found| found.fault).collect())?;
         self.resolve_paths()?;
         match serde_path_to_error::deserialize(with_dates_as_text(self.value)) {
             Ok(value) => Ok(Checked { value, document: self.document }),
-            // The schema says less than the type, or the type reads less than the schema allows.
+            // The type is stricter than its schema.
             Err(error) => {
                 let mut pointer = String::new();
                 for segment in error.path() {
@@ -231,7 +231,7 @@ impl<T: DeserializeOwned> Draft<T> {
         }
     }
 
-    /// Relative paths start at the folder of the file.
+    /// Resolves relative paths against the folder of the file.
     fn resolve_paths(&mut self) -> Result<(), ConfigError> {
         let evaluation = self.rules.validator.evaluate(&self.written);
         let mut paths: Vec<String> = Vec::new();
@@ -246,7 +246,7 @@ impl<T: DeserializeOwned> Draft<T> {
                 let Some(joined) = folder.join(&*path).to_str().map(str::to_owned) else {
                     let place = Place::of_pointer(&self.document, &pointer);
                     let fault = Fault::at(place, "the path of the file's folder is not UTF-8");
-                    return Err(fault.label("write the whole path, or move the file").into());
+                    return Err(fault.label("write an absolute path, or move the file").into());
                 };
                 *path = joined;
             }

@@ -1,10 +1,10 @@
-//! What is wrong with a configuration file, shown the way a compiler shows it.
+//! Faults in a configuration file, shown the way a compiler shows errors.
 
 use std::fmt;
 
 use super::document::Place;
 
-/// One thing that is wrong, and where.
+/// One fault, and its place.
 #[derive(Debug, Clone)]
 pub struct Fault {
     place: Place,
@@ -18,30 +18,30 @@ pub enum Style {
     /// Text only.
     #[default]
     Plain,
-    /// With the colours of a terminal.
+    /// With terminal colours.
     Coloured,
 }
 
 impl Fault {
-    /// What is wrong, in one line, and where.
+    /// A fault at a place, described in one line.
     #[must_use]
     pub fn at(place: Place, message: impl Into<String>) -> Self {
         Self { place, message: message.into(), label: String::new() }
     }
 
-    /// Adds how to fix it, shown at the caret.
+    /// Adds how to fix the fault, shown at the caret.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
     }
 
-    /// Where it is.
+    /// The place of the fault.
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
     }
 
-    /// What it is, without place and label.
+    /// The description of the fault, without place and label.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -65,7 +65,7 @@ impl Fault {
         };
         let number = excerpt.line.to_string();
         let gutter = " ".repeat(number.len());
-        // Tabs stay tabs, so that the caret stands below its character whatever a terminal makes of them.
+        // Tabs are kept, so that the caret stands below its character whatever the terminal's tab width.
         let indent: String = excerpt.before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let caret = "^".repeat(excerpt.width);
         let label = match self.label.as_str() {
@@ -89,7 +89,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Stages and files can hold anything; a terminal must not obey it.
+/// Replaces control characters: text from files and stages can contain any, and a terminal would act on them.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -101,7 +101,7 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Everything that is wrong with a file, or with several; at least one fault, in the order of the file.
+/// All faults in one or more files: at least one, in file order.
 #[derive(Debug, Clone)]
 pub struct ConfigError {
     faults: Vec<Fault>,
@@ -111,12 +111,12 @@ impl ConfigError {
     /// An error if there are faults.
     ///
     /// # Errors
-    /// The faults, put in the order of the file.
+    /// The faults, sorted into file order.
     pub fn check(faults: Vec<Fault>) -> Result<(), Self> {
         if faults.is_empty() { Ok(()) } else { Err(Self::of(faults)) }
     }
 
-    /// The error of these faults, at least one.
+    /// An error with these faults; there must be at least one.
     pub(super) fn of(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| fault.place.offset());
         Self { faults }

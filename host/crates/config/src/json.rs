@@ -1,4 +1,4 @@
-//! The JSON of a TOML file, and what of it JSON cannot hold.
+//! Converts a TOML file to JSON, and finds the values that JSON cannot hold.
 
 use serde_json::{Map, Number, Value};
 use toml::Spanned;
@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::member;
 
-/// Marks a date while the schema is checked: only where anything is allowed a date may stand. No file has such a key.
+/// Marks a date for the schema check, so that dates are accepted only where any value is. No file has such a key.
 const DATE: &str = "\0date";
 
 /// Why JSON cannot hold a number.
@@ -18,7 +18,7 @@ pub(super) enum NoNumber {
     NotFinite,
 }
 
-/// The JSON of a table, with dates marked, and the places of numbers that it cannot hold.
+/// The JSON of a table with dates marked, and the JSON Pointers of numbers that JSON cannot hold.
 pub(super) fn json(table: &DeTable<'_>) -> (Value, Vec<(String, NoNumber)>) {
     let mut bad = Vec::new();
     let value = object("", table, &mut bad);
@@ -61,7 +61,7 @@ fn of(pointer: &str, value: &Spanned<DeValue<'_>>, bad: &mut Vec<(String, NoNumb
     }
 }
 
-/// Whether a value is a date that is marked.
+/// Whether a value is a marked date.
 pub(super) fn is_date(value: &Value) -> bool {
     matches!(value, Value::Object(object) if object.len() == 1 && object.contains_key(DATE))
 }

@@ -1,10 +1,9 @@
-//! Floor 2. Configuration files: read, checked against the schema of the type that they hold, and their faults shown at
-//! their places.
+//! Floor 2. Reads configuration files, checks them against the schema of their type, and shows each fault at its place.
 //!
-//! A file is TOML. Everything wrong with it is reported together, each fault with its line and how to fix it. No key is
-//! known here: the [`schema`] of the type says what is allowed, in the words of JSON Schema and the extension keywords
-//! of [`gristmill_core::settings`]. Nothing is read but the file itself: secrets stay references, and what other files
-//! hold is checked by those who open them, with [`Checked::place`] to point at.
+//! A file is TOML. All its faults are reported together, each with its line and how to fix it. No key is known here:
+//! the [`schema`] of the type says what is allowed, in JSON Schema with the extension keywords of
+//! [`gristmill_core::settings`]. Only the file itself is read: secrets stay references, and other files are checked by
+//! the code that opens them, which reports faults at a [`Checked::place`].
 
 mod check;
 mod document;

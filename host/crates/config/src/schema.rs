@@ -1,4 +1,4 @@
-//! The schema of a type, and the validator of files that hold it.
+//! The schema of a type, and the validator for files of that type.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use gristmill_core::settings::{ByteSize, Span};
 
-/// The JSON Schema of a configuration file, as editors read it. TOML knows no null, so the schema has none.
+/// The JSON Schema of a configuration file, as editors read it. TOML has no null, so neither does the schema.
 #[must_use]
 pub fn schema<T: JsonSchema>() -> Value {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value();
@@ -18,7 +18,7 @@ pub fn schema<T: JsonSchema>() -> Value {
     schema
 }
 
-/// A schema that no validator can be made of: a fault of the type.
+/// No validator can be built from the schema: a bug in the type.
 #[derive(Debug, thiserror::Error)]
 #[error("the schema of a configuration file cannot be used: {0}")]
 pub struct BadSchema(String);
@@ -45,7 +45,7 @@ impl Rules {
         }
     }
 
-    /// What a part of the schema stands for, if it is a reference.
+    /// The target of a part of the schema if it is a reference, otherwise the part itself.
     pub(super) fn follow<'s>(&'s self, node: &'s Value) -> Option<&'s Value> {
         match node.get("$ref").and_then(Value::as_str) {
             Some(reference) if node.get("properties").is_none() => self.schema.pointer(reference.strip_prefix('#')?),
@@ -61,7 +61,7 @@ impl Rules {
     }
 }
 
-/// Takes `null` out of a schema: an optional key is one that is not required.
+/// Removes `null` from a schema: in TOML, an optional key is simply left out.
 fn remove_null(node: &mut Value) {
     match node {
         Value::Object(object) => {
@@ -97,7 +97,7 @@ fn remove_null(node: &mut Value) {
     }
 }
 
-/// For JSON Schema 8.0 is a whole number; in TOML it is a float.
+/// Makes integers reject floats: for JSON Schema 8.0 is a whole number, but in TOML it is a float.
 fn want_whole_numbers(node: &mut Value) {
     match node {
         Value::Object(object) => {
@@ -122,7 +122,7 @@ enum Side {
     Most,
 }
 
-/// A bound of a quantity that is written as text.
+/// A bound on a quantity that is written as text.
 struct Bound<Q> {
     side: Side,
     bound: Q,
@@ -132,7 +132,7 @@ struct Bound<Q> {
 type Boxed = Box<dyn for<'i> Keyword<'i>>;
 
 fn bound<'a>(parent: &'a Map<String, Value>, value: &'a Value, side: Side) -> Result<Boxed, ValidationError<'a>> {
-    let wrong = || ValidationError::schema("x-min and x-max are bounds of the formats span and size");
+    let wrong = || ValidationError::schema("x-min and x-max need the format span or size, and a bound in that format");
     let format = parent.get("format").and_then(Value::as_str);
     match format {
         Some("span") => {
@@ -167,7 +167,7 @@ impl<'i, Q: Ord + Send + Sync> Keyword<'i> for Bound<Q> {
     }
 
     fn is_valid(&self, instance: &'i Value) -> bool {
-        // What is no quantity is the pattern's to report.
+        // The pattern reports values that are not quantities.
         (self.read)(instance).is_none_or(|value| match self.side {
             Side::Least => value >= self.bound,
             Side::Most => value <= self.bound,

@@ -1,14 +1,14 @@
-//! Finds secrets that stand in a file although they should not, so that no message shows them.
+//! Finds secrets that were written into a file although they should not be, so that no message shows them.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Parts of names whose values are secret. A value starred out without need does no harm.
+/// Parts of key names whose values are secret. Starring out too much does no harm.
 const SECRET_NAMES: [&str; 6] = ["password", "secret", "token", "jaas", "pem", "oauthbearer.config"];
 
-/// The spans of string values in these tables that are, or may be, secrets: keys, passwords, and addresses with something
+/// The spans of string values in these tables that are or may be secrets: keys, passwords, and addresses with something
 /// before an "@".
 pub(super) fn secrets(root: &DeTable<'_>, tables: &[String]) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
@@ -25,7 +25,7 @@ fn collect(path: &str, value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize
         DeValue::String(text) => {
             let name = path.to_ascii_lowercase();
             let by_name = name.ends_with(".key") || SECRET_NAMES.iter().any(|part| name.contains(part));
-            // The references themselves may be shown.
+            // References to secrets may be shown.
             let reference = name.ends_with(".env") || name.ends_with(".file");
             if (by_name && !reference) || (text.contains("://") && text.contains('@')) {
                 spans.push(value.span());

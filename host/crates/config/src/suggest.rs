@@ -2,7 +2,7 @@
 
 use strsim::osa_distance;
 
-/// The nearest of `known`, if it is near enough to be meant.
+/// The word in `known` nearest to `word`, if it is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     let enough = (length / 3).max(1).min(length.saturating_sub(1));

@@ -1,4 +1,5 @@
-//! A file of any type: what is read, what is reported, and where. Whole pipeline files are tested where they are composed.
+//! Files of an example type: what is read, what is reported, and where. The crate that composes pipeline files tests
+//! them as a whole.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,7 +63,7 @@ shapes = [{ kind = "circle", radius = 3 }, { kind = "point" }]
 free = 2024-05-01"#;
     let file = read(text).unwrap();
     assert_eq!((file.value.wait, file.value.size, file.value.count), (Duration::from_secs(2), ByteSize::bytes(5), 0));
-    assert_eq!(file.value.script, Some(PathBuf::from("etc/a.toml")), "a path starts at the folder of the file");
+    assert_eq!(file.value.script, Some(PathBuf::from("etc/a.toml")), "relative to the folder of the file");
     assert!(matches!(file.value.shapes.as_slice(), [Shape::Circle(Circle { radius: 3 }), Shape::Point]));
     assert_eq!(file.value.free, "2024-05-01");
     assert_eq!(file.place("/size").to_string(), "etc/host.toml:2:8");

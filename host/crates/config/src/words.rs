@@ -1,4 +1,4 @@
-//! What messages call the tables and values of a file.
+//! How messages name the tables and values of a file.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use gristmill_core::settings::is_name;
 
 use super::document::tokens;
 
-/// What a table looks like, for messages.
+/// How a table is written, for messages.
 pub(super) const TABLE_FORM: &str = "write { key = value }, or a [header] and the keys below it";
 
-/// How the title of a table was come by, which decides how those below it are called.
+/// The title of a table, by its kind, which decides how the tables below it are named.
 enum Title {
     File,
-    /// Below the top level: `[models.smart]`.
+    /// A table under a header: `[models.smart]`.
     Header(String),
     /// An element of an array, or below one: `target 1 of [models.smart]`.
     Inside(String),
@@ -60,7 +60,7 @@ pub(super) fn title(file: &Value, pointer: &str) -> String {
     }
 }
 
-/// What the value at a JSON Pointer is called: `"attempts" in [retry]`.
+/// The name of the value at a JSON Pointer: `"attempts" in [retry]`.
 pub(super) fn what(file: &Value, pointer: &str) -> String {
     let Some((owner, _)) = pointer.rsplit_once('/') else { return "the file".to_owned() };
     let key = tokens(pointer).last().unwrap_or_default();

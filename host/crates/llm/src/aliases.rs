@@ -1,4 +1,4 @@
-//! Aliases: which targets answer for a name, and in which order.
+//! Aliases: which targets answer for a name, and in what order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,32 +14,32 @@ use crate::forms::Forms;
 use crate::limits::Limit;
 use crate::provider::Provider;
 
-/// The alias of a request that names none, where there are several.
+/// The alias of a request that names none, if there are several.
 const DEFAULT_ALIAS: &str = "default";
-/// No call takes longer, whatever a stage or the settings say.
+/// The longest a call may take, whatever a stage or the settings say.
 const LONGEST_CALL: Duration = Duration::from_secs(3_600);
 
 /// One target of an alias.
 pub(crate) struct Target {
     /// For logs and metrics, as "provider/model".
     pub(crate) name: String,
-    /// Bound of one call.
+    /// The longest one call may take.
     pub(crate) timeout: Duration,
-    /// Bound of its calls at a time; other aliases and pipelines may share it.
+    /// Limit of its concurrent calls; other aliases and pipelines may share it.
     pub(crate) limit: Arc<Limit>,
     pub(crate) provider: Box<dyn Provider>,
 }
 
 impl Target {
-    /// Asks the target when it has room for another call. Waits for that half of the time: a call sent with no time left
-    /// would be paid and not be heard.
+    /// Asks the target once it has room for another call. Waits at most half of the time for that: a call sent with no
+    /// time left would be paid for and its answer lost.
     async fn ask(&self, caller: &Caller, request: &ChatRequest, left: Duration) -> Result<ChatResponse, ChatFailure> {
         let begun = Instant::now();
         let Ok(Some(_permit)) = timeout(left / 2, self.limit.permit()).await else {
             return Err(ChatFailure::RateLimited {
                 message: format!(
-                    "all {} calls that {} may be asked at a time are under way, and none ended within {:?}; \
-                     `max_concurrent` of the model bounds them",
+                    "all {} concurrent calls allowed for {} are in flight, and none ended within {:?}; \
+                     `max_concurrent` of the model sets the limit",
                     self.limit.most(),
                     self.name,
                     left / 2
@@ -62,7 +62,7 @@ impl Alias {
         Self { targets }
     }
 
-    /// The time of one call: what the request asks for, at most what all targets may take one after the other.
+    /// The time for one call: what the request asks for, at most the sum of the targets' timeouts.
     fn time(&self, asked: Option<Duration>) -> Duration {
         let most = self.targets.iter().fold(Duration::ZERO, |sum, target| sum.saturating_add(target.timeout));
         asked.unwrap_or(most).min(most).min(LONGEST_CALL)
@@ -117,9 +117,9 @@ impl Aliases {
 
 #[async_trait]
 impl Provider for Aliases {
-    /// Asks the first target; each further one stands in while those before it are busy or down. If none answers, the
-    /// failure of the first one stands, or that a target is limited: a fallback that is too small or has a wrong key
-    /// must not turn a pause into a dead letter. Cancel-safe: a dropped call gives its permit back.
+    /// Asks the first target, and each further one only if those before it are busy or down. If none answers, returns
+    /// the first target's failure, or a rate limit if any target reported one: a fallback that is too small or has a
+    /// wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns its permit.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         let (name, alias) = self.find(request.model.as_deref())?;
         let form = self.forms.of(&request.format)?;
@@ -172,7 +172,7 @@ fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &R
     }
 }
 
-/// What may be logged of a failure: never what the model said.
+/// The part of a failure that may be logged: never what the model said.
 fn reason(failure: &ChatFailure) -> &str {
     match failure {
         ChatFailure::RateLimited { message, .. } | ChatFailure::Unavailable { message, .. } => message,
@@ -183,7 +183,7 @@ fn reason(failure: &ChatFailure) -> &str {
         | ChatFailure::Denied(reason)
         | ChatFailure::BudgetExhausted(reason)
         | ChatFailure::Misconfigured(reason) => reason,
-        ChatFailure::InvalidOutput { .. } => "the answer does not have the form that was asked for",
+        ChatFailure::InvalidOutput { .. } => "the answer does not have the requested form",
     }
 }
 

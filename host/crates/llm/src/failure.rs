@@ -1,8 +1,8 @@
-//! What a fallback does about a failure.
+//! Whether a fallback helps against a failure.
 
 use gristmill_core::model::ChatFailure;
 
-/// Whether it says nothing about the request, only about the target at this moment: another one may do better.
+/// Whether the failure is about the target's current state, not the request: another target may succeed.
 pub(super) fn passes(failure: &ChatFailure) -> bool {
     match failure {
         ChatFailure::RateLimited { .. } | ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_) => true,

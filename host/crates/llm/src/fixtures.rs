@@ -1,4 +1,4 @@
-//! Requests and callers for the tests of this folder.
+//! Requests and callers for this crate's unit tests.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The form an answer was asked for, and whether it has it. Checked here whatever the provider promises.
+//! The requested form of an answer, and the check that the answer has it, whatever the provider promises.
 
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
@@ -7,14 +7,14 @@ use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Format};
 
 use super::quote::clean;
 
-/// Problems that are reported of one answer.
+/// How many problems are reported for one answer.
 const MOST_PROBLEMS: usize = 10;
-/// Steps a pattern of a stage's schema may take on one text: it must not hold up the host.
+/// Backtracking steps that a pattern in a stage's schema may take on one text, so that it cannot block the host.
 const PATTERN_STEPS: usize = 100_000;
-/// Characters of a schema's name.
+/// Maximum length of a schema's name, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// A format, ready to check answers.
+/// A format compiled to check answers.
 pub(super) enum Form {
     Text,
     Json,
@@ -22,7 +22,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Reads a format. A schema that cannot be used is an invalid request: nothing has been paid yet.
+    /// Compiles a format. An unusable schema is an invalid request: nothing has been paid yet.
     pub(super) fn of(format: &Format) -> Result<Self, ChatFailure> {
         let (name, text) = match format {
             Format::Text => return Ok(Self::Text),
@@ -32,7 +32,7 @@ impl Form {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(plain) {
             let name = clean(name);
-            let reason = format!("the schema's name {name:?} is not 1 to {LONGEST_NAME} of letters, digits, _ and -");
+            let reason = format!("the schema's name {name:?} is not 1 to {LONGEST_NAME} letters, digits, _ or -");
             return Err(ChatFailure::InvalidRequest(reason));
         }
         let schema: Value = serde_json::from_str(text)
@@ -50,8 +50,8 @@ impl Form {
         Ok(Self::Schema(Box::new(validator)))
     }
 
-    /// Passes an answer of this form on: for the JSON forms the document alone, without the fence that models like to
-    /// put around it. Anything else is an invalid output, also when the output limit cut it off.
+    /// Returns an answer of this form: for the JSON forms just the document, without the code fence that models like to
+    /// put around it. Anything else is invalid output, including a JSON answer cut off at the output limit.
     pub(super) fn check(&self, mut response: ChatResponse) -> Result<ChatResponse, ChatFailure> {
         let validator = match self {
             Self::Text => return Ok(response),
@@ -82,7 +82,7 @@ impl Form {
     }
 }
 
-/// Where and what, without the values: they are the document's.
+/// Says where each problem is and what it is, but leaves out the values: they come from the document.
 fn problems(validator: &Validator, value: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for error in validator.iter_errors(value).take(MOST_PROBLEMS) {
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_pattern_may_take_so_many_steps_only() {
-        // Each further letter multiplies the steps by 1.6: a longer text would hold the host up for ever.
+        // Each further letter multiplies the steps by 1.6: a longer text would block the host forever.
         let greedy = schema(r#"{"type":"string","pattern":"^((?=a)a|(?=a)aa)+$"}"#);
         let text = format!("{:?}", "a".repeat(26) + "b");
         let problems = checked(&greedy, &text).unwrap_err();

@@ -1,4 +1,4 @@
-//! The forms that answers are asked for in, compiled once.
+//! The forms that answers must have, each compiled once.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,18 +7,18 @@ use gristmill_core::model::{ChatFailure, Format};
 
 use crate::form::Form;
 
-/// How many schemas are remembered; the one that was compiled first gives way. A pipeline has a handful.
+/// How many compiled schemas are kept; the oldest is evicted first. A pipeline has a handful.
 const MOST_FORMS: usize = 64;
 
 /// The forms compiled so far.
 #[derive(Default)]
 pub(crate) struct Forms {
-    /// A lock, because calls of many jobs share them; never held while one waits.
+    /// Locked because the calls of many jobs share it; the lock is never held across an await.
     compiled: Mutex<VecDeque<(Format, Arc<Form>)>>,
 }
 
 impl Forms {
-    /// The form of a format. A schema that cannot be used is an invalid request: nothing has been paid yet.
+    /// Returns the form of a format. An unusable schema is an invalid request: nothing has been paid yet.
     pub(crate) fn of(&self, format: &Format) -> Result<Arc<Form>, ChatFailure> {
         if !matches!(format, Format::Schema { .. }) {
             return Form::of(format).map(Arc::new);

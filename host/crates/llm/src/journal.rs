@@ -1,7 +1,7 @@
-//! The layer that remembers what was paid: an unfinished job never pays for the same call twice.
+//! The layer that remembers paid answers: an unfinished job never pays for the same call twice.
 //!
-//! With a store the memory outlasts the process: an answer is in the store before anybody sees it, and a call asks the
-//! memory, then the store, then the model. Without one it lasts as long as this process.
+//! With a store, answers outlive the process: each is stored before anyone sees it, and a call asks the memory, then
+//! the store, then the model. Without a store, they last as long as this process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,27 +14,27 @@ use super::provider::Provider;
 
 use super::memory::{CallKey, Memory, Slot};
 
-/// A model whose answers are given again, marked as cached, to later attempts of the same job. Failures are not
-/// remembered: the next attempt asks anew.
+/// A model whose answers are reused, marked as cached, in later attempts of the same job. Failures are not remembered:
+/// the next attempt asks again.
 ///
-/// The request's wish for or against stored answers ([`ChatRequest::cache`]) is about caches, which save money between
-/// jobs. This saves what one job has paid already, and is always on.
+/// [`ChatRequest::cache`] controls caches, which save money across jobs. The journal saves what one job has already
+/// paid for, and is always on.
 pub struct Journaled<M> {
     model: M,
-    /// A lock, because calls of many jobs share the memory; it is never held while one waits.
+    /// Locked because the calls of many jobs share the memory; the lock is never held across an await.
     memory: Mutex<Memory>,
     store: Option<Arc<dyn Store>>,
 }
 
 impl<M: Provider> Journaled<M> {
-    /// Puts the layer around a model. Above `bytes` of answers in memory the oldest jobs are forgotten there, whole;
-    /// without a store they then pay again.
+    /// Wraps a model. Above `bytes` of answers in memory, the oldest jobs are dropped from it as a whole; without a
+    /// store they then pay again.
     pub fn new(model: M, bytes: usize, store: Option<Arc<dyn Store>>) -> Self {
         Self { model, memory: Mutex::new(Memory::new(bytes)), store }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        // Nothing in there can panic half way: a poisoned memory is whole.
+        // Nothing panics midway through a change, so a poisoned memory is still consistent.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -43,13 +43,13 @@ impl<M: Provider> Journaled<M> {
             return;
         }
         for job in gone {
-            tracing::warn!(%job, "answers are forgotten for lack of memory: if this job fails, it pays again");
+            tracing::warn!(%job, "answers were dropped to free memory: if this job fails, it pays for them again");
         }
     }
 
-    /// The answer from the store, or else the model's, which is then in the store.
+    /// Returns the answer from the store, or else asks the model and stores its answer.
     ///
-    /// What was paid and could not be kept is not paid again: the next one who asks tries to keep it first.
+    /// A paid answer that could not be stored is not paid for again: the next caller first tries to store it.
     async fn ask(&self, caller: &Caller, request: &ChatRequest, key: Key, slot: &Slot) -> Result<Answer, ModelError> {
         let Some(store) = &self.store else {
             return Ok(Answer::Paid(self.model.chat(caller, request).await?));
@@ -64,19 +64,19 @@ impl<M: Provider> Journaled<M> {
             }
         };
         slot.note_paid(Some(answer.clone()));
-        // A task of its own: it is paid, so it is kept even when nobody waits for it any more.
+        // In its own task: the answer is paid for, so it is stored even when nobody waits for it any more.
         let (store, job, kept) = (Arc::clone(store), caller.job.clone(), Kept::Answer(answer.clone()));
         let keeping = tokio::spawn(async move { store.keep(&job, key, &kept).await });
         let earlier = match keeping.await {
             Ok(kept) => kept?,
             Err(lost) => {
-                let reason = format!("an answer could not be kept: {lost}");
+                let reason = format!("an answer could not be stored: {lost}");
                 return Err(StoreError::Broken { store: "of this pipeline".into(), reason }.into());
             }
         };
         slot.note_paid(None);
         match earlier {
-            // Another host was faster: both hand out the same.
+            // Another host was faster: both return its answer.
             Some(Kept::Answer(earlier)) => Ok(Answer::Kept(earlier)),
             _ => Ok(Answer::Paid(answer)),
         }
@@ -91,11 +91,11 @@ enum Answer {
 
 #[async_trait]
 impl<M: Provider> Model for Journaled<M> {
-    /// Equal calls of one job at the same time are one: the second waits for the first, and only asks itself if the
-    /// first fails. Cancel-safe: a dropped call is forgotten, but what it had paid is kept by the store.
+    /// Concurrent equal calls of one job share one call: the second waits for the first, and asks the model only if the
+    /// first fails. Cancel-safe: a dropped call is forgotten, but an answer it paid for is still stored.
     ///
     /// # Errors
-    /// Those of the model, and [`ModelError::Store`] when the store fails: then nothing more is asked or given out.
+    /// Those of the model, and [`ModelError::Store`] when the store fails: then nothing more is asked or returned.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let key = key(caller, request);
         let stored = key.stored();
@@ -120,11 +120,11 @@ impl<M: Provider> Model for Journaled<M> {
         if paid {
             return Ok(answer);
         }
-        tracing::debug!(job = %caller.job, stage = %caller.stage, "an answer that was paid is given again");
+        tracing::debug!(job = %caller.job, stage = %caller.stage, "an answer that was already paid for is reused");
         Ok(ChatResponse { cached: true, ..answer })
     }
 
-    /// In the memory only: how long the store keeps it is the store's.
+    /// Forgets it in memory only: the store decides how long it keeps answers.
     fn forget(&self, job: &JobId) {
         self.memory().forget(job);
     }

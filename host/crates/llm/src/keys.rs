@@ -1,16 +1,16 @@
-//! Keys of providers: secrets that fit into a header.
+//! Provider keys: secrets that fit into a header.
 
 use anyhow::bail;
 use gristmill_core::settings::SecretRef;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Longer than any provider's key; a larger one is a wrong path.
+/// Longer than any provider's key, in bytes; anything larger means the path is wrong.
 const LONGEST_KEY: usize = 16 << 10;
 
-/// Reads a key; white space around it does not count.
+/// Reads a key; surrounding whitespace is ignored.
 ///
 /// # Errors
-/// When there is none, or what is there is not one line of visible ASCII. No part of it is shown.
+/// The key is missing or is not one line of visible ASCII. The error never shows any part of it.
 pub(crate) fn read(origin: &SecretRef) -> anyhow::Result<SecretString> {
     let secret = match origin.read() {
         Ok(secret) => secret,
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_key_comes_from_the_environment() {
-        // Set by cargo for every test: no test may change the environment.
+        // Cargo sets it for every test: tests must not change the environment.
         let source = SecretRef::Env("CARGO_PKG_NAME".into());
         assert_eq!(read(&source).unwrap().expose_secret(), "gristmill-llm");
     }

@@ -1,14 +1,14 @@
 //! Adapter: language models.
 //!
-//! A call passes three layers: what an unfinished job has paid for is remembered ([`Journaled`]), an alias chooses its targets
-//! and checks the form of the answer (`aliases`), and a target asks its provider (`openai`) or a file of prepared answers
-//! (`scripted`). None of them retries: that is the flow's.
+//! A call passes through three layers: [`Journaled`] remembers what an unfinished job has paid for, an alias chooses
+//! the targets and checks the form of the answer (`aliases`), and a target asks its provider (`openai`) or a file of
+//! prepared answers (`scripted`). None of them retries: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
-//! - [`Limits`]: how many calls at a time, shared by the pipelines of a host
+//! - [`Limits`]: how many calls may run at once, shared by the pipelines of a host
 //! - `journal` over `memory`; `aliases` over `forms` and `failure`
 //! - `openai` over the pure `encode` (with `dialect`) and `decode` (with `retry_after`), and `quote`
-//! - [`scripted`] over its `script`, the form of the file, and `made_up`
+//! - [`scripted`] over `script`, its file format, and `made_up`
 
 mod aliases;
 mod failure;
@@ -42,20 +42,22 @@ pub use provider::Provider;
 use scripted::{Scripted, script};
 use settings::{AliasSettings, Settings, TargetSettings};
 
-/// What the models of a pipeline are built with.
+/// What the models of a pipeline need from the host.
 pub struct Surroundings {
-    /// What keeps the answers that were paid for; without one they are remembered as long as this process lives.
+    /// Keeps the paid answers; without it they are remembered as long as this process runs.
     pub store: Option<Arc<dyn Store>>,
     /// The limits of the host.
     pub limits: Arc<Limits>,
-    /// Who sees the calls.
+    /// Observes the calls.
     pub observer: Arc<dyn Observer>,
 }
 
-/// All models of a pipeline behind one port, with the memory of what was paid. Reads keys and scripts; connects to nobody.
+/// Builds all models of a pipeline behind one port that remembers paid answers. Reads keys and scripts, but does not
+/// connect yet.
 ///
 /// # Errors
-/// A setting that cannot be used, by alias and target: no targets, a wrong address, a missing key, a faulty script.
+/// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
+/// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
     let mut aliases = BTreeMap::new();
     for (name, alias) in settings.models {
@@ -83,7 +85,7 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
         TargetSettings::OpenAi(settings) => {
             let (name, timeout) = (format!("openai/{}", settings.model), settings.timeout);
             if timeout == Duration::ZERO {
-                bail!("its `timeout` is zero, so no answer could ever be in time; 60s is usual");
+                bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
             }
             let account = Account { base_url: settings.base_url.clone(), key: settings.key.clone() };
             let provider = Box::new(OpenAi::new(settings)?);

@@ -1,4 +1,4 @@
-//! How many calls a server is asked at a time. All pipelines of a host that use one key share one limit.
+//! Limits on concurrent calls to a server. All pipelines of a host that use the same address and key share one limit.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,29 +8,29 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::settings::SecretRef;
 
-/// What a limit belongs to: an address and the key it is asked with.
+/// What a limit belongs to: an address and the key used there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Account {
     pub(crate) base_url: String,
     pub(crate) key: Option<SecretRef>,
 }
 
-/// The limits of a host. One for each account, alive as long as a target uses it.
+/// The limits of a host: one per account, kept as long as a target uses it.
 #[derive(Default)]
 pub struct Limits {
-    /// A lock, because pipelines are built side by side.
+    /// Locked because pipelines are built concurrently.
     by_account: Mutex<HashMap<Account, Weak<Limit>>>,
 }
 
-/// A bound of the calls under way.
+/// Limits the calls in flight.
 pub(crate) struct Limit {
     permits: Semaphore,
-    /// How many there are. A lock, because two pipelines may lower it at the same time.
+    /// The number of permits. Locked because two pipelines may lower it at the same time.
     most: Mutex<usize>,
 }
 
 impl Limits {
-    /// The limit of an account. Where several targets share it, the lowest number counts.
+    /// Returns the limit of an account. If several targets share it, the lowest `max_concurrent` wins.
     pub(crate) fn of(&self, account: Account, max_concurrent: usize) -> Arc<Limit> {
         let mut limits = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
         limits.retain(|_, limit| limit.strong_count() > 0);
@@ -51,19 +51,19 @@ impl fmt::Debug for Limits {
 }
 
 impl Limit {
-    /// A limit that nobody shares.
+    /// Creates a limit that is not shared.
     pub(crate) fn new(max_concurrent: usize) -> Self {
-        // More than a semaphore can count is no bound.
+        // A larger number than a semaphore can count is no limit at all.
         let most = max_concurrent.min(Semaphore::MAX_PERMITS);
         Self { permits: Semaphore::new(most), most: Mutex::new(most) }
     }
 
-    /// How many calls there may be.
+    /// The maximum number of concurrent calls.
     pub(crate) fn most(&self) -> usize {
         *self.most.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The right to one call; waits for it. Cancel-safe.
+    /// Waits for a permit to make one call. Cancel-safe.
     pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.permits.acquire().await.ok()
@@ -72,7 +72,7 @@ impl Limit {
     fn lower_to(&self, wanted: usize) {
         let mut most = self.most.lock().unwrap_or_else(PoisonError::into_inner);
         let surplus = most.saturating_sub(wanted.max(1));
-        // Of permits that are out none can be taken back: then the limit stays as it is.
+        // Permits in use cannot be taken back, so the limit drops by the free ones only.
         *most -= self.permits.forget_permits(surplus);
     }
 }

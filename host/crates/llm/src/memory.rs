@@ -1,4 +1,4 @@
-//! The answers of unfinished jobs, in memory and bounded.
+//! The answers of unfinished jobs, in bounded memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +8,14 @@ use tokio::sync::OnceCell;
 use gristmill_core::model::{Canonical, ChatResponse, JobId};
 use gristmill_core::ports::{Edition, Key};
 
-/// Which call of a job.
+/// Identifies a call within a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum CallKey {
-    /// The stage gave the call a name: one call in this job, whichever item and attempt makes it.
+    /// A call the stage gave a name: one call in this job, whichever item or attempt makes it.
     Named {
         /// The stage.
         stage: Arc<str>,
-        /// Its name for the call.
+        /// The stage's name for the call.
         name: String,
         /// How often the job was restarted from some stage.
         edition: Edition,
@@ -28,7 +28,7 @@ pub(super) enum CallKey {
         item: Arc<str>,
         /// The fingerprint of the request.
         request: [u8; 32],
-        /// How many equal ones went before.
+        /// How many equal calls came before it.
         repeat: u32,
         /// How often the job was restarted from some stage.
         edition: Edition,
@@ -36,7 +36,7 @@ pub(super) enum CallKey {
 }
 
 impl CallKey {
-    /// Under which key a store keeps the answer. Do not change the encoding: stores know answers by it.
+    /// The key under which a store keeps the answer. Do not change the encoding: stores find answers by it.
     pub(super) fn stored(&self) -> Key {
         let mut to = Canonical::digest("gristmill call 2");
         match self {
@@ -59,35 +59,35 @@ impl CallKey {
     }
 }
 
-/// The place of one answer: empty until it has been paid for. Whoever asks for it meanwhile waits.
+/// The slot of one answer: empty until it has been paid for. Callers that ask for it in the meantime wait.
 pub(super) type Slot = Arc<Answer>;
 
 /// One answer of a job.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    /// What everyone who asks gets.
+    /// The answer every caller gets.
     pub(super) told: OnceCell<ChatResponse>,
-    /// What was paid for and could not be kept yet. A lock, because whoever asks next must be able to take it.
+    /// The paid answer that could not be stored yet. Locked because the next caller must be able to take it.
     paid: Mutex<Option<ChatResponse>>,
 }
 
 impl Answer {
-    /// What was paid for and is not kept yet.
+    /// The paid answer that is not stored yet.
     pub(super) fn paid(&self) -> Option<ChatResponse> {
         self.paid.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes an answer that was paid for, until it is kept.
+    /// Remembers a paid answer until it is stored; `None` clears it.
     pub(super) fn note_paid(&self, answer: Option<ChatResponse>) {
         *self.paid.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 }
 
-/// What a slot takes beside its texts, roughly.
+/// The rough size of a slot without its texts.
 const SLOT_BYTES: usize = 512;
 
-/// All answers, bounded in bytes. The oldest jobs give way first, and whole: half a memory would save nothing, as the
-/// stage asks again for what is missing.
+/// All answers, bounded in bytes. The oldest jobs are evicted first, each as a whole: keeping some of a job's answers
+/// would save nothing, as the stage asks again for the missing ones.
 pub(super) struct Memory {
     limit: usize,
     bytes: usize,
@@ -108,7 +108,7 @@ impl Memory {
         Self { limit, bytes: 0, jobs: HashMap::new(), ages: BTreeMap::new(), next_age: 0 }
     }
 
-    /// The place of this call's answer. Gives back with it the jobs that had to give way.
+    /// Returns the slot of this call's answer and the jobs evicted to make room for it.
     pub(super) fn slot(&mut self, job: &JobId, key: CallKey) -> (Slot, Vec<JobId>) {
         let age = self.next_age;
         let answers = self.jobs.entry(job.clone()).or_insert_with(|| {
@@ -128,7 +128,7 @@ impl Memory {
         (slot, self.grow(job, SLOT_BYTES + name))
     }
 
-    /// Counts an answer that was put into a slot of this job. Gives back the jobs that had to give way.
+    /// Counts an answer that was put into a slot of this job. Returns the jobs evicted to make room for it.
     pub(super) fn filled(&mut self, job: &JobId, response: &ChatResponse) -> Vec<JobId> {
         let id = response.provider_request_id.as_ref().map_or(0, String::len);
         self.grow(job, response.text.len() + response.model.len() + id)
@@ -143,7 +143,7 @@ impl Memory {
     }
 
     fn grow(&mut self, job: &JobId, bytes: usize) -> Vec<JobId> {
-        // A job that is gone already holds nothing.
+        // A job that was already evicted holds nothing.
         if let Some(answers) = self.jobs.get_mut(job) {
             answers.bytes += bytes;
             self.bytes += bytes;

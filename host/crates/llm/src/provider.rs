@@ -1,12 +1,12 @@
-//! Who answers behind the journal: an alias, or one target of it.
+//! What answers behind the journal: an alias, or one of its targets.
 
 use async_trait::async_trait;
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use gristmill_core::ports::Caller;
 
-/// Answers requests, without any memory.
+/// Answers requests and remembers nothing.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// Answers a request within its `timeout` or the provider's own. A dropped call is given up, but may have been paid.
+    /// Answers a request within its `timeout` or the provider's own. A dropped call stops, but may have been paid for.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure>;
 }

@@ -1,7 +1,7 @@
-//! What may be repeated of a provider's words: short, printable, and nothing of the key or the prompt.
+//! Which of a provider's words may be quoted: short, printable text that contains nothing of the key or the prompt.
 //!
-//! Providers like to show what they did not like. Their words go to logs, dead letters and guests, where keys must never
-//! be, and documents only by the operator's choice.
+//! Providers like to echo what they reject. Their words go to logs, dead letters and guests, where keys must never
+//! appear, and documents only if the operator chooses.
 
 use std::collections::HashSet;
 
@@ -9,20 +9,20 @@ use gristmill_core::model::{ChatRequest, Content};
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Characters of a message.
+/// Maximum length of a message, in characters.
 const LONGEST_MESSAGE: usize = 300;
-/// Characters of a code, an id, a reason.
+/// Maximum length of a code, id or reason, in characters.
 const LONGEST_WORD: usize = 64;
-/// So many letters and digits in common with the prompt are an echo of it.
+/// A run of this many letters and digits shared with the prompt counts as an echo of it.
 const ECHO_OF_PROMPT: usize = 12;
 /// The same for the key.
 const ECHO_OF_KEY: usize = 8;
-/// A secret shorter than this is not told from chance.
+/// Shorter secrets are not searched for: a match could be chance.
 const SHORTEST: usize = 4;
-/// Prompts above this are not searched: no message is repeated then.
+/// Prompts larger than this, in bytes, are not searched: then no message is quoted.
 const LONGEST_PROMPT: usize = 1 << 20;
 
-/// What must not be repeated.
+/// Quotes text without repeating the key or the prompt.
 #[derive(Clone, Copy)]
 pub(super) struct Quote<'a> {
     pub(super) key: Option<&'a SecretString>,
@@ -30,7 +30,7 @@ pub(super) struct Quote<'a> {
 }
 
 impl Quote<'_> {
-    /// A message on one line, at most 300 characters, or `None` if it is empty or shares text with prompt or key.
+    /// A message on one line of at most 300 characters. `None` if it is empty or shares text with the prompt or key.
     pub(super) fn message(&self, text: &str) -> Option<String> {
         let text = clean(text);
         if text.is_empty() || self.key.is_some_and(|key| echoes(&text, key.expose_secret(), ECHO_OF_KEY)) {
@@ -44,11 +44,11 @@ impl Quote<'_> {
                 return None;
             }
         }
-        // Media go out as base64, which the comparison above does not know.
+        // Media are sent as base64, which the comparison above does not cover.
         (!text.contains(";base64,")).then_some(text)
     }
 
-    /// A code, id or reason: letters, digits and a few marks, at most 64; `None` if it is anything else.
+    /// A code, id or reason: at most 64 letters, digits and `_-.:/`. `None` if it is anything else.
     pub(super) fn word(&self, text: &str) -> Option<String> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
         if text.len() > LONGEST_WORD || !text.bytes().all(plain) {
@@ -62,7 +62,7 @@ impl Quote<'_> {
 pub(super) fn clean(text: &str) -> String {
     let visible = |c: char| if c.is_control() || reorders(c) { ' ' } else { c };
     let mut line = String::new();
-    // Twice the length is looked at, so that runs of white space do not use up the message.
+    // Looks at twice the length, so that runs of whitespace do not use up the message.
     let start: String = text.chars().take(2 * LONGEST_MESSAGE).map(visible).collect();
     for word in start.split_whitespace() {
         if !line.is_empty() {
@@ -79,12 +79,12 @@ pub(super) fn clean(text: &str) -> String {
     }
 }
 
-/// Invisible characters and those that turn the direction of what follows.
+/// Whether a character is invisible or changes the direction of the text after it.
 fn reorders(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Whether `text` holds `run` letters and digits in a row that `secret` holds too, whatever stands between them.
+/// Whether `text` and `secret` share `run` consecutive letters and digits, ignoring any other characters between them.
 fn echoes(text: &str, secret: &str, run: usize) -> bool {
     let (text, secret) = (squeeze(text), squeeze(secret));
     let run = run.min(secret.len());
@@ -95,7 +95,7 @@ fn echoes(text: &str, secret: &str, run: usize) -> bool {
     secret.windows(run).any(|window| runs.contains(window))
 }
 
-/// Letters and digits in lower case. What a backslash escapes is no letter: servers quote as JSON.
+/// The letters and digits of a text in lower case. An escaped character is skipped, because servers quote as JSON.
 fn squeeze(text: &str) -> Vec<char> {
     let mut squeezed = Vec::new();
     let mut characters = text.chars();

@@ -1,4 +1,4 @@
-//! What the operator decides about models.
+//! What the operator configures about models.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -13,15 +13,15 @@ use serde_json::{Map, Value};
 
 pub use gristmill_core::settings::SecretRef;
 
-/// The address of OpenAI itself: the base URL where a target names none.
+/// OpenAI's own address: the base URL of a target that names none.
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
-/// Calls of one alias under way at once, where the alias says nothing.
+/// Default limit of concurrent calls to each target of an alias.
 pub const DEFAULT_MAX_CONCURRENT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
-/// How long one target may take for an answer, where it says nothing.
+/// Default time a target may take for an answer.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-/// The largest body of an answer, where the target says nothing.
+/// Default size limit of an answer's body, in bytes.
 pub const DEFAULT_MAX_ANSWER_BYTES: usize = 8 << 20;
-/// Memory for the answers of unfinished jobs.
+/// Default memory for the answers of unfinished jobs, in bytes.
 pub const DEFAULT_JOURNAL_BYTES: usize = 64 << 20;
 
 /// All models of one host.
@@ -29,12 +29,12 @@ pub const DEFAULT_JOURNAL_BYTES: usize = 64 << 20;
 pub struct Settings {
     /// By alias: the name a stage asks for.
     pub models: BTreeMap<String, AliasSettings>,
-    /// Bytes of answers that are remembered for unfinished jobs; the oldest jobs give way.
+    /// How many bytes of answers are remembered for unfinished jobs; the oldest jobs are evicted first.
     pub journal_bytes: usize,
 }
 
 impl Default for Settings {
-    /// No models, and the default memory.
+    /// No models and the default memory.
     fn default() -> Self {
         Self { models: BTreeMap::new(), journal_bytes: DEFAULT_JOURNAL_BYTES }
     }
@@ -58,7 +58,7 @@ pub struct AliasSettings {
 }
 
 impl AliasSettings {
-    /// An alias of these targets with the default concurrency.
+    /// Creates an alias of these targets with the default concurrency.
     #[must_use]
     pub fn new(targets: Vec<TargetSettings>) -> Self {
         Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT }
@@ -145,7 +145,7 @@ fn default_base_url() -> String {
     OPENAI_BASE_URL.to_owned()
 }
 
-/// Without a slash at the end: a path is added.
+/// Removes trailing slashes, because a path is appended.
 fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(String::deserialize(deserializer)?.trim_end_matches('/').to_owned())
 }
@@ -159,7 +159,7 @@ fn default_max_answer_bytes() -> usize {
 }
 
 impl OpenAiSettings {
-    /// This model at OpenAI, without a key, all else by default.
+    /// This model at OpenAI, without a key and with defaults for everything else.
     #[must_use]
     pub fn new(model: impl Into<String>) -> Self {
         Self {
@@ -203,7 +203,7 @@ pub enum Structured {
     Prompt,
 }
 
-/// What a server calls the bound of the answer's tokens.
+/// The server's name for the limit on output tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputLimit {
     /// `max_tokens`.
@@ -212,9 +212,9 @@ pub enum OutputLimit {
     MaxCompletionTokens,
 }
 
-/// A word of the configuration that is not one of those known.
+/// An unknown word in the configuration.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{word:?} is not known here; it can be {known}")]
+#[error("{word:?} is not a known value; it can be {known}")]
 pub struct UnknownWord {
     word: String,
     known: &'static str,

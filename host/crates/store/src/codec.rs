@@ -1,4 +1,4 @@
-//! The bytes in which things are kept: a version, a kind, then each field with its length before it.
+//! The encoding of what is kept: a version, a kind, then each field prefixed with its length.
 
 use bytes::{Buf, Bytes};
 
@@ -7,10 +7,10 @@ use gristmill_core::model::{
 };
 use gristmill_core::ports::Kept;
 
-/// The first byte. A change of what follows needs another: what an older or newer host kept is then as if not kept.
+/// The first byte. Any change to the encoding needs a new version: a host ignores what another version kept.
 const VERSION: u8 = 1;
 
-/// About so many bytes a thing takes, known before it is encoded.
+/// The approximate size in bytes, known before encoding.
 pub(super) fn weight(kept: &Kept) -> usize {
     let texts = match kept {
         Kept::Answer(answer) => answer.text.len(),
@@ -20,9 +20,9 @@ pub(super) fn weight(kept: &Kept) -> usize {
     texts + 1024
 }
 
-// Structs are taken apart in full below, so that a new field does not compile until it is decided upon.
+// Structs are destructured in full below, so that a new field does not compile until it is handled.
 
-/// The bytes of a thing.
+/// Encodes a value.
 pub(super) fn encode(kept: &Kept) -> Vec<u8> {
     let mut to = Canonical::new(Vec::with_capacity(weight(kept)));
     to.kind(VERSION);
@@ -79,7 +79,7 @@ fn output(to: &mut Canonical<Vec<u8>>, output: &Output) {
     to.optional(branch.as_deref(), Canonical::text);
 }
 
-/// The thing in these bytes; `None` when they are of another version, or no such bytes at all.
+/// Decodes a value; `None` if the bytes are of another version or malformed.
 pub(super) fn decode(bytes: Bytes) -> Option<Kept> {
     let mut bytes = Decoding(bytes);
     if bytes.byte()? != VERSION {
@@ -110,7 +110,7 @@ impl Decoding {
         self.0.try_get_u64().ok()
     }
 
-    /// A view of the same memory, no copy.
+    /// A view of the same memory, not a copy.
     fn bytes(&mut self) -> Option<Bytes> {
         let length = usize::try_from(self.number()?).ok()?;
         (length <= self.0.len()).then(|| self.0.split_to(length))
@@ -134,7 +134,7 @@ impl Decoding {
 
     fn list<T>(&mut self, read: fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let length = self.number()?;
-        // Grows as elements are there: damaged bytes must not ask for the memory of a length that is not.
+        // Grows with the elements read: a damaged length must not allocate memory for elements that are missing.
         let mut list = Vec::new();
         for _ in 0..length {
             list.push(read(self)?);

@@ -1,4 +1,4 @@
-//! Opens the file of a store: makes it for this user alone, looks whose it is, and brings it up to date.
+//! Opens the file of a store: creates it for this user alone, checks that it is Gristmill's, and migrates it.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -12,14 +12,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use super::health::{HELD, reason};
 use gristmill_core::ports::StoreError;
 
-/// How long one process waits for another that writes the same file.
+/// How long opening waits for another process that writes the same file.
 const BUSY: Duration = Duration::from_secs(60);
-/// What SQLite writes into the file to say whose it is.
+/// SQLite's `application_id` of the file, which marks it as Gristmill's.
 const APPLICATION: i32 = 0x4772_6973;
-/// The log is cut to this when it begins anew.
+/// The log is truncated to this size when it restarts.
 const LOG_BYTES: i64 = 8 << 20;
 
-/// The steps to the newest version, in order. Never change one that was released: add another.
+/// The migrations to the newest version, in order. Never change a released one: add another.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE job (
         id      INTEGER PRIMARY KEY,
@@ -41,7 +41,7 @@ const MIGRATIONS: &[&str] = &["
 /// The file of a pipeline in the folder.
 ///
 /// # Errors
-/// A name that would lead elsewhere, or could not be told from SQLite's own files.
+/// The name would lead outside the folder, or could be mistaken for one of SQLite's own files.
 pub(super) fn path(folder: &Path, pipeline: &str) -> Result<PathBuf, StoreError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if pipeline.is_empty() || pipeline.starts_with('.') || !pipeline.chars().all(legal) {
@@ -51,28 +51,28 @@ pub(super) fn path(folder: &Path, pipeline: &str) -> Result<PathBuf, StoreError>
     Ok(folder.join(format!("{pipeline}.sqlite")))
 }
 
-/// Two connections to the file: one that writes and one that reads. Waits for other processes that open or write it.
+/// Opens two connections to the file, a writer and a reader. Waits for other processes that open or write it.
 ///
 /// # Errors
-/// The folder or the file cannot be made or opened; it is another program's or a newer version's.
+/// The folder or the file cannot be created or opened; it belongs to another program or a newer version.
 pub(super) fn open(path: &Path, max_size: u64) -> Result<(Connection, Connection), StoreError> {
     let refused = |reason| StoreError::Broken { store: path.display().to_string(), reason };
     make(path).map_err(|error| {
         refused(format!(
-            "its file or folder cannot be made ({error}); name a folder that the user of this process may write, by \
-             store.folder"
+            "its file or folder cannot be created ({error}); set store.folder to a folder that the user of this \
+             process may write to"
         ))
     })?;
     let begun = Instant::now();
     loop {
         match prepare(path, max_size) {
             Ok((writer, reader)) => {
-                // From now on nobody waits for long in here: those who ask wait, and know it.
+                // From now on SQLite waits only briefly; longer waits are up to the callers, who know about them.
                 let held = writer.busy_timeout(HELD).and_then(|()| reader.busy_timeout(HELD));
                 return held.map(|()| (writer, reader)).map_err(|error| refused(reason(&error, max_size)));
             }
             Err(Refusal::NotUsable(reason)) => return Err(refused(reason)),
-            // Two processes that make one file at the same moment: SQLite does not always wait by itself here.
+            // Two processes may create the file at the same moment: SQLite does not always wait by itself here.
             Err(Refusal::Sqlite(error)) if is_busy(&error) && begun.elapsed() < BUSY => {
                 thread::sleep(Duration::from_millis(10));
             }
@@ -85,7 +85,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// Makes folder and file where they are missing. What stages emit is in there: others shall not read it.
+/// Creates a missing folder and file. They hold what stages emit, so only this user may read them.
 fn make(path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty()).collect();
@@ -94,7 +94,7 @@ fn make(path: &Path) -> io::Result<()> {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        // A new folder is on the disk only when its parent is.
+        // A new folder is on the disk only once its parent is synchronised.
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(parent)?.sync_all()?;
     }
@@ -102,7 +102,7 @@ fn make(path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Why a file is not taken.
+/// Why a file is refused.
 enum Refusal {
     Sqlite(rusqlite::Error),
     NotUsable(String),
@@ -116,24 +116,24 @@ impl From<rusqlite::Error> for Refusal {
 
 fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refusal> {
     let mut writer = connect(path)?;
-    // Before anything is changed: it could be someone else's. In one transaction, because another process may be making
-    // it just now.
+    // Checked before anything is changed: the file may not be Gristmill's. In one transaction, because another process
+    // may be creating it right now.
     let look = writer.transaction()?;
     let new = is_new(&look)?;
     look.finish()?;
     if new {
-        // Only a file without pages takes it. Without it a file never gets smaller.
+        // Takes effect only in a file without pages. Without it, a file never shrinks.
         writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     let mode: String = writer.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
-        let reason = "its file system cannot share memory between processes, as those of networks cannot; name a folder \
-                      on a disk of this machine by store.folder";
+        let reason = "its file system cannot share memory between processes, as with network file systems; set \
+                      store.folder to a folder on a local disk";
         return Err(Refusal::NotUsable(reason.into()));
     }
-    // What COMMIT returned for is on the disk: not only written, but synchronised.
+    // Once COMMIT returns, the data is on the disk: not only written, but synchronised.
     writer.pragma_update(None, "synchronous", "FULL")?;
-    // By the writer itself, because SQLite's own checkpoints do not tell when they fail.
+    // The writer checkpoints itself, because SQLite's automatic checkpoints do not report failures.
     writer.pragma_update(None, "wal_autocheckpoint", 0)?;
     writer.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     let page: u64 = writer.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -155,7 +155,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Whether nothing was ever put into the file. A file of another application or of a newer version is refused.
+/// Whether the file is still empty. A file of another application or of a newer version is refused.
 fn is_new(connection: &Connection) -> Result<bool, Refusal> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version = version(connection)?;
@@ -164,13 +164,13 @@ fn is_new(connection: &Connection) -> Result<bool, Refusal> {
         (0, 0, 0) => Ok(true),
         (APPLICATION, version, _) if version <= MIGRATIONS.len() => Ok(false),
         (APPLICATION, version, _) => Err(Refusal::NotUsable(format!(
-            "a newer Gristmill wrote it (version {version}, this one knows {}); use that one again, or move the file \
-             away: what unfinished jobs have paid for is then paid again",
+            "a newer Gristmill wrote it (version {version}, this one knows {}); use that version again, or move the \
+             file away: unfinished jobs then pay again for what they had paid for",
             MIGRATIONS.len()
         ))),
         _ => Err(Refusal::NotUsable(format!(
-            "it is an SQLite file of another application (id {application}); move it away, or name another folder by \
-             store.folder"
+            "it is an SQLite file of another application (id {application}); move it away, or set store.folder to \
+             another folder"
         ))),
     }
 }
@@ -180,10 +180,10 @@ fn version(connection: &Connection) -> rusqlite::Result<usize> {
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
-/// Takes the steps that are missing, all or none.
+/// Applies the missing migrations, all or none.
 fn migrate(connection: &mut Connection) -> Result<(), Refusal> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Looked at again: another process may have been faster.
+    // Checked again: another process may have been faster.
     is_new(&transaction)?;
     let done = version(&transaction)?;
     for step in MIGRATIONS.iter().skip(done) {

@@ -1,4 +1,4 @@
-//! The first failure of a store is its last: after it, nobody knows what is on the disk.
+//! Whether a store still works. The first permanent failure breaks it for good: the state of the disk is then unknown.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,10 +8,10 @@ use rusqlite::ErrorCode;
 
 use gristmill_core::ports::StoreError;
 
-/// How long a call waits for another process to let go of the file, before the failure is reported as transient.
+/// How long a call waits for another process to release the file before it reports a transient failure.
 pub(super) const HELD: Duration = Duration::from_secs(2);
 
-/// Whether the store still works; shared by its threads and those who ask them.
+/// Whether the store still works. Shared by its threads and their callers.
 pub(super) struct Health {
     path: PathBuf,
     max_size: u64,
@@ -20,9 +20,9 @@ pub(super) struct Health {
 
 /// What a failure of SQLite means for the store.
 pub(super) enum Failure {
-    /// Nothing was written, and it may be tried again.
+    /// Nothing was written, and the call may be retried.
     Transient(String),
-    /// Nobody knows what is on the disk.
+    /// The state of the disk is unknown.
     Broken,
 }
 
@@ -31,7 +31,7 @@ impl Health {
         Self { path: path.to_owned(), max_size, broken: OnceLock::new() }
     }
 
-    /// An error if the store failed before.
+    /// Returns an error if the store is broken.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self.broken.get() {
             None => Ok(()),
@@ -39,7 +39,8 @@ impl Health {
         }
     }
 
-    /// Whether a failure passes. Only one does: that another process has held the file for too long. Nothing was begun then.
+    /// Classifies a failure. Only one is transient: another process held the file for too long, and nothing was
+    /// written.
     pub(super) fn classify(&self, error: &rusqlite::Error) -> Failure {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -49,22 +50,22 @@ impl Health {
         }
     }
 
-    /// Breaks the store for good. Never again is a write tried: a disk that once did not take one may say the next time
-    /// that all is well, and have forgotten it.
+    /// Marks the store as broken for good. No write is tried again: a disk that failed once may report success the next
+    /// time and still have lost the data.
     pub(super) fn fail(&self, error: &rusqlite::Error) {
         let reason = reason(error, self.max_size);
         if self.broken.set(reason).is_ok() {
-            tracing::error!(store = %self.path.display(), %error, "the state store does not work any more");
+            tracing::error!(store = %self.path.display(), %error, "the state store is broken");
         }
     }
 
-    /// Why a request was not answered.
+    /// The error for a request that was not answered.
     pub(super) fn error(&self) -> StoreError {
-        let unknown = || "its thread is gone, which is a bug; start the pipeline again".to_owned();
+        let unknown = || "its thread has stopped, which is a bug; start the pipeline again".to_owned();
         self.named(self.broken.get().cloned().unwrap_or_else(unknown))
     }
 
-    /// Why a request was not answered, after a failure that passes.
+    /// The error for a request that failed transiently.
     pub(super) fn transient(&self, reason: String) -> StoreError {
         StoreError::Transient { store: self.path.display().to_string(), reason }
     }
@@ -81,28 +82,28 @@ pub(super) fn reason(error: &rusqlite::Error, max_size: u64) -> String {
     };
     match code {
         ErrorCode::DiskFull => format!(
-            "it is full ({error}): the file has its {max_size} bytes (store.max_size), or its disk has no room; raise \
-             store.max_size, shorten store.keep_ended, or make room on the disk, and start the pipeline again: what \
-             was acknowledged is there"
+            "it is full ({error}): the file has reached {max_size} bytes (store.max_size), or its disk is full; raise \
+             store.max_size, shorten store.keep_ended, or free disk space, and start the pipeline again: everything \
+             acknowledged is kept"
         ),
         ErrorCode::SystemIoFailure => format!(
-            "its disk does not work ({error}, code {}): a full disk, a quota or limit on files, or a fault; make room \
-             or mend it and start the pipeline again: what was acknowledged is there",
+            "its disk failed ({error}, code {}): a full disk, a quota or limit on files, or a fault; free disk space \
+             or fix the disk and start the pipeline again: everything acknowledged is kept",
             error.sqlite_error().map_or(0, |error| error.extended_code)
         ),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => format!(
-            "another process has held it for more than {} s ({error}); only hosts of this pipeline may have it open, look \
-             for others",
+            "another process held it for more than {} s ({error}); only hosts of this pipeline may have it open, so \
+             look for other processes",
             HELD.as_secs()
         ),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => format!(
             "it is damaged, or no such file ({error}); move it away together with its -wal and -shm files and start \
-             the pipeline again: what unfinished jobs have paid for is then paid again"
+             the pipeline again: unfinished jobs then pay again for what they had paid for"
         ),
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => format!(
-            "it cannot be opened or written ({error}); the user of this process needs the right to read and write the \
-             file and its folder"
+            "it cannot be opened or written ({error}); the user of this process needs read and write permission \
+             for the file and its folder"
         ),
-        _ => format!("{error}; start the pipeline again, what was acknowledged is there"),
+        _ => format!("{error}; start the pipeline again: everything acknowledged is kept"),
     }
 }

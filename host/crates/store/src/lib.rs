@@ -1,12 +1,13 @@
-//! Adapter: the state store in one SQLite file for each pipeline, on the disk of this machine.
+//! Adapter: the state store, one SQLite file per pipeline on a local disk.
 //!
-//! - [`settings`]: what the operator decides
-//! - `sqlite`: the port; it hands requests to two threads and waits for them
-//! - `writer`: the one that writes, many requests in one transaction, over `retention`
-//! - `reader`: the one that reads
+//! - [`settings`]: what the operator configures
+//! - `sqlite`: implements the port; hands requests to two threads and waits for their answers
+//! - `writer`: the thread that writes, many requests per transaction
+//! - `retention`: deletes what is too old, driven by `writer`
+//! - `reader`: the thread that reads
 //! - `file`: opens, checks and migrates the file
-//! - `codec`: the bytes in which things are kept
-//! - `health`: the first failure, which is the last
+//! - `codec`: the encoding of what is kept
+//! - `health`: whether the store still works; the first permanent failure breaks it for good
 
 mod codec;
 mod file;

@@ -1,4 +1,4 @@
-//! The one thread that reads, beside the one that writes.
+//! The one thread that reads, next to the one that writes.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use super::health::{Failure, Health};
 use gristmill_core::model::JobId;
 use gristmill_core::ports::{Kept, Key};
 
-/// Someone who asks for something that may be kept.
+/// A request for something that may be kept.
 pub(super) struct Recall {
     pub(super) job: JobId,
     pub(super) key: Key,
-    /// Told why not when that passes; dropped when the file cannot be read any more.
+    /// Receives the value, or the reason of a transient failure; dropped when the store is broken.
     pub(super) found: oneshot::Sender<Result<Option<Kept>, String>>,
 }
 
-/// Reads until all who could ask are gone, or until the first failure.
+/// Reads until all senders are dropped, or until the first permanent failure.
 pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, health: &Arc<Health>) {
     let mut warned = false;
     while let Some(Recall { job, key, found }) = recalls.blocking_recv() {
@@ -42,9 +42,9 @@ pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, 
         let kept = value.map(|value| codec::decode(Bytes::from(value)));
         if kept == Some(None) && !warned {
             warned = true;
-            tracing::warn!(%job, "what another version kept cannot be read; it is done and paid again");
+            tracing::warn!(%job, "what another version kept cannot be read; the work is done and paid for again");
         }
-        // A caller who is gone does not want to know.
+        // The caller may have gone away.
         let _ = found.send(Ok(kept.flatten()));
     }
 }

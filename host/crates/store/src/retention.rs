@@ -1,4 +1,4 @@
-//! What is too old is deleted in small steps, beside what is written.
+//! Deletes what is too old, in small steps within the writer's transactions.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use rusqlite::{Connection, params};
 
 use gristmill_core::model::Timestamp;
 
-/// Between the beginnings of two sweeps.
+/// Milliseconds between the starts of two sweeps.
 const EVERY: i64 = 60_000;
-/// One step deletes no more rows,
+/// Maximum rows deleted in one step.
 const STEP_ROWS: usize = 256;
-/// and, by one row at most, no more bytes.
+/// Maximum bytes deleted in one step, exceeded by one row at most.
 const STEP_BYTES: usize = 4 << 20;
-/// Free pages that one step gives back to the disk,
+/// Free pages that one step returns to the file system.
 const STEP_PAGES: u32 = 256;
-/// when more than this are free, and more than half of all: what a steady pipeline deletes it soon needs again.
+/// Pages are returned only while more than this, and more than half of all, are free: a steady pipeline soon needs
+/// again what it frees.
 const SPARE_PAGES: u64 = 1_024;
 
 /// Deletes jobs by their age.
@@ -36,9 +37,9 @@ impl Sweep {
         }
     }
 
-    /// Begins a sweep if the last one began long enough ago, by the time of the day. Says whether one is under way.
+    /// Starts a sweep if the last one started long enough ago, by the wall clock. Returns whether one is under way.
     pub(super) fn begin_when_due(&mut self, now: Timestamp) -> bool {
-        // A clock that was set back must not end the sweeps.
+        // A clock that was set back must not stop the sweeps.
         if self.begun.is_none_or(|begun| now.0.abs_diff(begun.0) >= EVERY.unsigned_abs()) {
             self.begun = Some(now);
             self.under_way = true;
@@ -50,7 +51,7 @@ impl Sweep {
         self.under_way
     }
 
-    /// Deletes some of what is too old; the sweep ends when there is no more. To be called in a transaction.
+    /// Deletes some of what is too old; the sweep ends when nothing is left to do. Call it in a transaction.
     pub(super) fn step(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
         let mut left = Left { rows: STEP_ROWS, bytes: STEP_BYTES };
         let ended = "SELECT id FROM job WHERE ended IS NOT NULL AND ended < ?1 ORDER BY ended LIMIT ?2";
@@ -77,8 +78,8 @@ struct Left {
     bytes: usize,
 }
 
-/// Deletes a job with what is kept of it; false when that was too much for this step. A job of which a part is gone pays
-/// for that part again, no more.
+/// Deletes a job and what is kept of it; false if that was too much for this step. A job that is partly deleted pays
+/// again for that part only.
 fn delete(connection: &Connection, job: i64, left: &mut Left) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached("SELECT key, length(value) FROM kept WHERE job = ?1 LIMIT ?2")?;
     let kept: Vec<(Vec<u8>, usize)> = statement
@@ -100,14 +101,14 @@ fn delete(connection: &Connection, job: i64, left: &mut Left) -> rusqlite::Resul
     Ok(true)
 }
 
-/// Gives some free pages back to the disk if most are free; true when there are more to give.
+/// Returns some free pages to the file system if most are free; true if there may be more to return.
 fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
     let count = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
     let (pages, free) = (count("page_count")?, count("freelist_count")?);
     if free <= SPARE_PAGES || free * 2 <= pages {
         return Ok(false);
     }
-    // Each row of the answer is one page that was given back.
+    // Each row of the result is one returned page.
     let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({STEP_PAGES})"))?;
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}

@@ -1,4 +1,4 @@
-//! What the operator decides about the state store.
+//! What the operator configures for the state store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use gristmill_core::settings::{ByteSize, Span, span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How long things are kept of a job that has ended, where the operator says nothing.
+/// How long data of an ended job is kept by default.
 pub const DEFAULT_KEEP_ENDED: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long of one that has not.
+/// How long data of an unfinished job is kept by default.
 pub const DEFAULT_KEEP_UNFINISHED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// The most bytes of the file.
+/// The default maximum size of the file, in bytes.
 pub const DEFAULT_MAX_SIZE: u64 = 16 << 30;
 
 /// The memory of jobs: answers of models and outcomes of stages, so that a job that comes again pays for nothing twice.
@@ -49,28 +49,28 @@ impl Default for StoreSettings {
     }
 }
 
-/// Tells the time of the day.
+/// Returns the current wall-clock time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The store of one pipeline.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the file is; made if it is missing, for this user alone. On a disk of this machine: not on a network.
+    /// The folder of the file; created for this user alone if it is missing. On a local disk, not a network one.
     pub folder: PathBuf,
-    /// The pipeline's name: letters, digits, "-", "_" and ".", not "." first. The file is called so.
+    /// The pipeline's name: letters, digits, "-", "_" and ".", not "." first. Also names the file.
     pub pipeline: Arc<str>,
-    /// How long things are kept of a job that has ended, to the minute.
+    /// How long data of an ended job is kept, to the minute.
     pub keep_ended: Duration,
-    /// How long of one that has not, counted from when something was last kept of it.
+    /// How long data of an unfinished job is kept, counted from when something of it was last kept.
     pub keep_unfinished: Duration,
-    /// The most bytes of the file, at least 64 KiB. The log of what was written last comes on top: mostly below 16 MiB.
+    /// Maximum size of the file in bytes, at least 64 KiB. The write-ahead log comes on top: mostly below 16 MiB.
     pub max_size: u64,
-    /// The time of the day, by which ages are counted.
+    /// The wall clock that determines ages.
     pub clock: Clock,
 }
 
 impl Settings {
-    /// A store of this pipeline with the operator's bounds, in this folder.
+    /// The settings of a pipeline's store in this folder, with the operator's limits.
     #[must_use]
     pub fn of(decided: &StoreSettings, folder: impl Into<PathBuf>, pipeline: &str, clock: Clock) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Settings {
         }
     }
 
-    /// A store of this pipeline in this folder with the default bounds.
+    /// The settings of a pipeline's store in this folder, with the default limits.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, pipeline: &str, clock: Clock) -> Self {
         Self {

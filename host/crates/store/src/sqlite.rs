@@ -1,4 +1,4 @@
-//! The store as the flow sees it: requests go to the threads, which answer.
+//! The store as the flow sees it: sends requests to the threads and awaits their answers.
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
@@ -17,25 +17,26 @@ use super::{codec, file};
 use gristmill_core::model::JobId;
 use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
 
-/// Bytes that wait to be written; beyond them callers wait with theirs.
+/// Maximum bytes waiting to be written; beyond it, callers wait.
 const QUEUE_BYTES: usize = 32 << 20;
-/// Ends of jobs that wait to be noted; beyond them they are not.
+/// Maximum ends of jobs waiting to be recorded; beyond it, they are not recorded.
 const QUEUE_NOTES: usize = 64 << 10;
-/// Recalls that wait; beyond them callers wait.
+/// Maximum recalls waiting; beyond it, callers wait.
 const QUEUE_RECALLS: usize = 256;
-/// How long the end of each thread is waited for.
+/// How long to wait for each thread to stop.
 const CLOSE: Duration = Duration::from_secs(10);
 
-/// A store in a file of this machine, for one pipeline. Several processes may have it open at once.
+/// A store in a local file, for one pipeline. Several processes may have it open at once.
 ///
-/// A file that another process holds for too long is a transient failure. After any other it is broken for good: every
-/// call is an error with that first reason. Dropping it writes what was asked for, brings the log into the file and closes it; that blocks for some milliseconds, on a bad disk for 20 s
-/// at most. What was acknowledged is on the disk in any case.
+/// A file that another process holds for too long is a transient failure. Any other failure breaks the store for good:
+/// every later call returns that first reason. Dropping the store writes what is still queued, checkpoints the log into
+/// the file and closes it. That blocks for some milliseconds, on a bad disk for 20 s at most. Everything acknowledged
+/// is on the disk in any case.
 pub struct Sqlite {
     health: Arc<Health>,
     room: Arc<Semaphore>,
     notes: Arc<Semaphore>,
-    /// `None` while closing, as below.
+    /// `None` while closing, like `requests`.
     recalls: Option<mpsc::Sender<Recall>>,
     requests: Option<blocking::Sender<Request>>,
     reader: Option<Worker>,
@@ -43,19 +44,19 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the store; makes folder and file if they are missing, and brings an older file up to date. Blocks: for up to
-    /// a minute while other processes write it.
+    /// Opens the store; creates a missing folder and file, and migrates an older file. Blocks for up to a minute while
+    /// other processes write to it.
     ///
     /// # Errors
-    /// The folder or the file cannot be made, opened or written; the file is another application's, of a newer
-    /// version, or damaged.
+    /// The folder or the file cannot be created, opened or written; the file belongs to another application, is of a
+    /// newer version, or is damaged.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
         let path = file::path(&settings.folder, &settings.pipeline)?;
         let (connection, reading) = file::open(&path, settings.max_size)?;
         let health = Arc::new(Health::new(&path, settings.max_size));
         let no_thread = |error: std::io::Error| StoreError::Broken {
             store: path.display().to_string(),
-            reason: format!("it gets no thread ({error}); the limits of this machine or user are reached"),
+            reason: format!("its threads cannot be started ({error}); a limit of this machine or user is reached"),
         };
         let (recalls, asked) = mpsc::channel(QUEUE_RECALLS);
         let (requests, wanted) = blocking::channel();
@@ -103,7 +104,7 @@ impl Store for Sqlite {
 
     async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
         self.health.check()?;
-        // Room first, bytes then: who waits for room holds no second copy.
+        // Reserve room before encoding: a caller that waits for room holds no second copy.
         let weight = u32::try_from(codec::weight(kept).min(QUEUE_BYTES)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(weight).await.map_err(|_| self.health.error())?;
         let (done, answer) = oneshot::channel();
@@ -115,7 +116,7 @@ impl Store for Sqlite {
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {
         self.health.check()?;
         let Ok(room) = Arc::clone(&self.notes).try_acquire_owned() else {
-            tracing::debug!(%job, "the store is behind: what it keeps of this job it keeps for longer");
+            tracing::debug!(%job, "the store is behind: data of this job is kept for longer");
             return Ok(());
         };
         self.send(Request::Ended { job: job.clone(), state, _room: room })
@@ -124,7 +125,7 @@ impl Store for Sqlite {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        // The reader first: the last to close a file tidies it up, and only the writer may write.
+        // The reader first: the last connection to close cleans up the file, and only the writer may write.
         drop(self.recalls.take());
         self.reader.take().into_iter().for_each(Worker::wait);
         drop(self.requests.take());
@@ -132,7 +133,7 @@ impl Drop for Sqlite {
     }
 }
 
-/// A thread whose end can be waited for, up to a bound.
+/// A thread that can be joined with a timeout.
 struct Worker(JoinHandle<()>);
 
 impl Worker {
@@ -144,12 +145,12 @@ impl Worker {
         let until = Instant::now() + CLOSE;
         while !self.0.is_finished() {
             if Instant::now() >= until {
-                tracing::warn!("the state store does not close in time; what was acknowledged is on the disk");
+                tracing::warn!("the state store did not close in time; everything acknowledged is on the disk");
                 return;
             }
             thread::sleep(Duration::from_millis(1));
         }
-        // A thread that panicked has said so.
+        // A panic of the thread was already reported.
         let _ = self.0.join();
     }
 }

@@ -1,4 +1,4 @@
-//! The store on a real file: what it keeps, for how long, and how it breaks.
+//! The store on a real file: what it keeps, for how long, and how it fails.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use gristmill_core::model::{
 };
 use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
 
-/// Something of every variant, with every optional field there and not there.
+/// Values of every variant, with every optional field present and absent.
 pub(super) fn every_kind() -> Vec<Kept> {
     let answer = |finish_reason, usage, id: Option<&str>| {
         Kept::Answer(ChatResponse {
@@ -70,7 +70,7 @@ pub(super) fn every_kind() -> Vec<Kept> {
     ]
 }
 
-/// A folder for stores, and their time.
+/// A folder for stores, and their clock.
 struct Harness {
     folder: TempDir,
     now: Arc<AtomicI64>,
@@ -122,7 +122,7 @@ fn text(text: &str) -> Kept {
     Kept::Outcome(Outcome::Drop(text.into()))
 }
 
-/// Waits until this is gone, writing something else meanwhile: what is too old is deleted beside what is written.
+/// Waits until this job is deleted, and writes something else meanwhile: deletion happens along with writes.
 async fn gone(store: &Sqlite, old: &JobId) {
     for round in 0..2_000 {
         if store.recall(old, key(0)).await.unwrap().is_none() {
@@ -147,7 +147,7 @@ async fn what_is_kept_is_there_after_reopening() {
     for (index, kept) in every_kind().into_iter().enumerate() {
         assert_eq!(store.recall(&job(7), key(index as u8)).await.unwrap(), Some(kept));
     }
-    assert_eq!(store.recall(&job(8), key(0)).await.unwrap(), Some(text("other")), "jobs have keys of their own");
+    assert_eq!(store.recall(&job(8), key(0)).await.unwrap(), Some(text("other")), "each job has its own keys");
     assert_eq!(store.recall(&job(8), key(1)).await.unwrap(), None);
     assert_eq!(store.recall(&job(9), key(0)).await.unwrap(), None);
 }
@@ -172,7 +172,7 @@ async fn a_file_that_another_process_holds_is_a_failure_that_passes() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let held = store.keep(&job(1), key(1), &text("two")).await.unwrap_err();
     assert!(matches!(&held, StoreError::Transient { reason, .. } if reason.contains("another process")), "{held:?}");
-    assert_eq!(store.recall(&job(1), key(1)).await.unwrap(), None, "nothing of it was written");
+    assert_eq!(store.recall(&job(1), key(1)).await.unwrap(), None, "nothing was written");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.keep(&job(1), key(1), &text("two")).await.unwrap(), None);
     assert_eq!(store.recall(&job(1), key(1)).await.unwrap(), Some(text("two")));
@@ -187,7 +187,7 @@ async fn what_another_version_kept_is_as_if_not_kept() {
     other.execute("UPDATE kept SET value = x'ff00'", []).unwrap();
     assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), None);
     store.keep(&job(1), key(0), &text("two")).await.unwrap();
-    assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), Some(text("two")), "it can be kept anew");
+    assert_eq!(store.recall(&job(1), key(0)).await.unwrap(), Some(text("two")), "it can be kept again");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn what_comes_while_the_disk_is_busy_shares_a_transaction() {
     let x = text("x");
     let keeps = join_all(jobs.iter().map(|job| store.keep(job, key(0), &x)));
     let release = async {
-        // Each turn lets some ask; after a hundred all have.
+        // Each yield lets some calls send their request; after a hundred, all have.
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -214,7 +214,7 @@ async fn what_comes_while_the_disk_is_busy_shares_a_transaction() {
     assert!((1..=3).contains(&commits), "{commits} transactions");
 }
 
-/// Transactions in the log: a frame's header is 24 bytes, and the second number in it is not 0 when it ends one.
+/// Transactions in the log: a frame's header is 24 bytes, and its second number is not 0 if the frame ends one.
 fn commits(harness: &Harness) -> usize {
     let log = std::fs::read(harness.file().with_extension("sqlite-wal")).unwrap();
     log[32..].chunks(24 + 4096).filter(|frame| frame.len() > 8 && frame[4..8] != [0; 4]).count()
@@ -269,9 +269,9 @@ async fn an_ended_job_is_deleted_when_its_time_is_over() {
     store.ended(&job(1), JobState::DeadLettered).unwrap();
     store.ended(&job(3), JobState::Emitted).unwrap();
     store.ended(&job(4), JobState::Dropped).unwrap();
-    // The notes are written with what comes next.
+    // The ends are written with the next value.
     store.keep(&job(9), key(0), &text("x")).await.unwrap();
-    assert_eq!((harness.count("job"), harness.count("job WHERE ended IS NOT NULL")), (4, 2), "no row for nothing");
+    assert_eq!((harness.count("job"), harness.count("job WHERE ended IS NOT NULL")), (4, 2), "nothing kept, no row");
     harness.pass(Duration::from_secs(23 * 60 * 60));
     // A replayed job is unfinished again.
     store.keep(&job(3), key(1), &text("y")).await.unwrap();
@@ -296,7 +296,7 @@ async fn much_is_deleted_in_steps_and_the_file_gets_smaller() {
         join_all((0..200).map(|byte| store.keep(&job, key(byte), &kept_large))).await;
         store.ended(&job, JobState::Emitted).unwrap();
     }
-    // The notes are written with what comes next.
+    // The ends are written with the next value.
     store.keep(&job(1_000_000), key(0), &text("x")).await.unwrap();
     let before = std::fs::metadata(harness.file()).unwrap().len();
     harness.pass(Duration::from_secs(25 * 60 * 60));
@@ -306,7 +306,7 @@ async fn much_is_deleted_in_steps_and_the_file_gets_smaller() {
         if std::fs::metadata(harness.file()).unwrap().len() < before / 2 {
             break;
         }
-        assert!(round < 1_999, "the file stays as large as it was");
+        assert!(round < 1_999, "the file did not shrink");
         store.keep(&job(1_000_000), key(0), &text(&large)).await.unwrap();
     }
     assert_eq!(harness.count("job"), 1);

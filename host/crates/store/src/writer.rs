@@ -1,5 +1,5 @@
-//! The one thread that writes. What has come while the last transaction went to the disk goes into the next, so that
-//! many callers share one synchronisation of the disk.
+//! The one thread that writes. Requests that arrive while one transaction is written go into the next, so that many
+//! callers share one disk synchronisation.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -17,14 +17,14 @@ use super::settings::Clock;
 use gristmill_core::model::{JobId, Timestamp};
 use gristmill_core::ports::{JobState, Kept, Key};
 
-/// What is to be written. Each holds its part of the queue until it is.
+/// A write request. Each holds its share of the queue until it is written.
 pub(super) enum Request {
     Keep {
         job: JobId,
         key: Key,
         value: Vec<u8>,
-        /// Told when it is on the disk, and what was there before, which stays; or why not when that passes. Dropped when it
-        /// never will be.
+        /// Answered once the request is on the disk, with the earlier value, if any, which stays; or with the reason of
+        /// a transient failure. Dropped if the store is broken.
         kept: oneshot::Sender<Result<Option<Kept>, String>>,
         _room: OwnedSemaphorePermit,
     },
@@ -35,21 +35,21 @@ pub(super) enum Request {
     },
 }
 
-/// Most requests in one transaction,
+/// Maximum requests in one transaction.
 const BATCH_REQUESTS: usize = 1_024;
-/// and, by one request at most, most bytes.
+/// Maximum bytes in one transaction, exceeded by one request at most.
 const BATCH_BYTES: usize = 8 << 20;
-/// Nobody waits for the ends of jobs: they may wait so long for a transaction that is needed anyway.
+/// No caller waits for ends of jobs to be written, so they may wait this long to share another transaction.
 const NOTES: Duration = Duration::from_millis(200);
-/// How often an idle writer looks whether something is too old.
+/// How often an idle writer checks whether something is too old.
 const IDLE: Duration = Duration::from_secs(60);
-/// The log is brought into the file after about so many bytes,
+/// The log is checkpointed into the file after about this many bytes.
 const CHECKPOINT_BYTES: usize = 4 << 20;
-/// of which each request takes some beside its value;
+/// The bytes of log that each request is assumed to take besides its value.
 const REQUEST_BYTES: usize = 8 << 10;
-/// and by force, waiting for readers, when it has so many pages all the same: 64 MiB.
+/// Above this many pages (64 MiB) the log is truncated as well, which waits for readers.
 const LONG_LOG: i64 = 16 << 10;
-/// The time of a job's last change is noted this exactly.
+/// The resolution, in milliseconds, of the time at which a job was last changed.
 const TOUCH: i64 = 1_000;
 
 pub(super) struct Writer {
@@ -58,12 +58,12 @@ pub(super) struct Writer {
     pub(super) health: Arc<Health>,
     pub(super) sweep: Sweep,
     pub(super) clock: Clock,
-    /// Bytes in the log since it was brought into the file last, about.
+    /// Approximate bytes written to the log since the last checkpoint.
     pub(super) logged: usize,
 }
 
 impl Writer {
-    /// Writes until all who could ask for it are gone and all they asked for is written, or until the first failure.
+    /// Writes until all senders are dropped and every request is written, or until the first permanent failure.
     pub(super) fn run(mut self) {
         while let Some(batch) = self.next_batch() {
             let written = match self.write(&batch) {
@@ -73,7 +73,7 @@ impl Writer {
                         answer(batch, std::iter::repeat_with(|| Err(reason.clone())));
                         continue;
                     }
-                    // Before the batch is dropped, by which its callers hear of it.
+                    // Before the batch is dropped, because that wakes its callers.
                     Failure::Broken => {
                         self.broke(&error);
                         return;
@@ -95,12 +95,12 @@ impl Writer {
 
     fn broke(&self, error: &rusqlite::Error) {
         self.health.fail(error);
-        // SQLite would try once more while it closes.
+        // SQLite would otherwise try another checkpoint while it closes.
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
-    /// Waits for something to do, which may be nothing but a look at what is too old; `None` when nobody can ask for
-    /// anything any more.
+    /// Waits for requests; the batch is empty if it is only time to check what is too old. `None` once all senders are
+    /// dropped.
     fn next_batch(&mut self) -> Option<Vec<Request>> {
         let wait = if self.sweep.under_way() { Duration::ZERO } else { IDLE };
         let (mut batch, mut bytes, mut somebody_waits) = (Vec::new(), 0, false);
@@ -126,7 +126,7 @@ impl Writer {
         Some(batch)
     }
 
-    /// Writes the batch. Returns, for each thing that was to be kept, what had been kept before.
+    /// Writes the batch. Returns the earlier value, if any, for each `Keep`.
     fn write(&mut self, batch: &[Request]) -> rusqlite::Result<Vec<Option<Kept>>> {
         let now = (self.clock)();
         let mut earlier = Vec::new();
@@ -148,7 +148,7 @@ impl Writer {
         Ok(earlier)
     }
 
-    /// Brings the log into the file, as far as no reader needs it, so that the log can begin anew.
+    /// Checkpoints the log into the file, as far as no reader needs it, so that the log can restart.
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
         self.logged = 0;
         let pages: i64 = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
@@ -159,19 +159,19 @@ impl Writer {
     }
 }
 
-/// Tells those who wait what became of what they wanted kept.
+/// Answers the callers that wait for a `Keep`.
 fn answer(batch: Vec<Request>, mut answers: impl Iterator<Item = Result<Option<Kept>, String>>) {
     for request in batch {
         if let Request::Keep { kept, .. } = request
             && let Some(answer) = answers.next()
         {
-            // A caller who is gone does not want to know.
+            // The caller may have gone away.
             let _ = kept.send(answer);
         }
     }
 }
 
-/// Keeps a value unless there is one already, and returns that one. One that this version cannot read is replaced.
+/// Keeps a value unless one is kept already, which it then returns. One that this version cannot read is replaced.
 fn keep(
     connection: &Connection,
     job: &JobId,
@@ -191,7 +191,7 @@ fn keep(
             connection.last_insert_rowid()
         }
         Some((id, touched, ended)) => {
-            // A job that has ended and is replayed is unfinished again.
+            // An ended job that is replayed is unfinished again.
             if ended || touched.abs_diff(now.0) >= TOUCH.unsigned_abs() {
                 connection
                     .prepare_cached("UPDATE job SET touched = ?2, ended = NULL, state = NULL WHERE id = ?1")?
@@ -218,7 +218,7 @@ fn keep(
     Ok(earlier)
 }
 
-/// A job of which nothing is kept has no row, and needs none.
+/// Records the end of a job. A job of which nothing is kept has no row, and needs none.
 fn end(connection: &Connection, job: &JobId, state: JobState, now: Timestamp) -> rusqlite::Result<()> {
     let state = match state {
         JobState::Emitted => 1,

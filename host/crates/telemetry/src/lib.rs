@@ -1,28 +1,28 @@
-//! Adapter: log lines on standard error.
+//! Adapter: writes log lines to standard error.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogForm {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Starts logging; `RUST_LOG` chooses what is shown, else everything from this level on.
+/// Starts logging. `RUST_LOG` selects what is shown; if it is unset or empty, everything at `level` and above is.
 ///
 /// # Errors
-/// When `RUST_LOG` cannot be understood, or logging was started before.
+/// If `RUST_LOG` is invalid, or logging was already started.
 pub fn start(form: LogForm, level: tracing::Level) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::try_new(&directives)
-            .map_err(|error| anyhow::anyhow!("RUST_LOG={directives:?} cannot be understood: {error}"))?,
+            .map_err(|error| anyhow::anyhow!("RUST_LOG={directives:?} is invalid: {error}"))?,
         _ => {
-            // Of the libraries only what may need an operator.
+            // From libraries, show at most warnings and errors, which may need an operator.
             let others = level.min(tracing::Level::WARN);
             EnvFilter::new(format!("{others},gristmill={level}"))
         }

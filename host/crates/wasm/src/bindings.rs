@@ -1,4 +1,4 @@
-//! What `bindgen!` makes of the `wit` folder, and nothing else.
+//! The bindings that `bindgen!` generates from the `wit` folder, and nothing else.
 
 wasmtime::component::bindgen!({
     path: "../../../wit",

@@ -1,7 +1,7 @@
-//! Compiled code on disk, by the digest of the module and the engine's settings.
+//! Compiled code on disk, keyed by the digest of the module and the engine's settings.
 //!
-//! What lies here is native code that the host will run, so the folder must belong to this user alone; one that does
-//! not is not used. Two hosts may share it: files appear by rename, whole or not at all, and are never changed.
+//! The files are native code that the host runs, so a folder is used only if it belongs to this user alone. Hosts may
+//! share it: files appear by rename, whole or not at all, and are never changed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,14 +14,15 @@ use anyhow::{Context, ensure};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The folder, once it was found to be safe.
+/// The cache in a folder that was found to be safe; without one, nothing is cached.
 #[derive(Debug, Clone)]
 pub(super) struct Cache {
     folder: Option<PathBuf>,
 }
 
 impl Cache {
-    /// Uses this folder, made if missing. Without a safe folder there is no cache, said once; compiling still works.
+    /// Opens the cache in this folder, which is created if missing. If the folder is not safe, warns once and caches
+    /// nothing; compiling still works.
     pub(super) fn open(folder: &Path) -> Self {
         match prepare(folder) {
             Ok(()) => Self { folder: Some(folder.to_owned()) },
@@ -32,7 +33,7 @@ impl Cache {
         }
     }
 
-    /// The compiled component, from the cache or freshly compiled. May block for seconds: not for an async thread.
+    /// Returns the component from the cache, or compiles it. May block for seconds: do not call it on an async thread.
     pub(super) fn compile(&self, engine: &Engine, digest: &str, wasm: &[u8]) -> wasmtime::Result<Component> {
         let Some(folder) = &self.folder else {
             return Component::new(engine, wasm);
@@ -53,15 +54,15 @@ impl Cache {
 }
 
 fn prepare(folder: &Path) -> anyhow::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).context("the folder cannot be made")?;
-    let metadata = fs::metadata(folder).context("the folder cannot be looked at")?;
-    // A file made by this process shows whose rights it has, without asking the system for user ids.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).context("the folder cannot be created")?;
+    let metadata = fs::metadata(folder).context("the folder's metadata cannot be read")?;
+    // The owner of a file that this process creates is its own user, found without asking the system for user ids.
     let probe = folder.join(format!(".probe-{}", unique()));
     let owner = OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|file| file.metadata());
     let _ = fs::remove_file(&probe);
     let owner = owner.context("the folder cannot be written to")?.uid();
-    ensure!(metadata.uid() == owner, "the folder belongs to another user; name another one by GRISTMILL_CACHE");
-    ensure!(metadata.mode() & 0o022 == 0, "others may write to the folder; chmod 700 it");
+    ensure!(metadata.uid() == owner, "the folder belongs to another user; set GRISTMILL_CACHE to another one");
+    ensure!(metadata.mode() & 0o022 == 0, "others may write to the folder; run chmod 700 on it");
     Ok(())
 }
 
@@ -94,7 +95,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Differs between the processes and threads that share the folder.
+/// A name that is unique among the processes and threads that share the folder.
 fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))

@@ -1,4 +1,4 @@
-//! Between the values of the model and those of the WIT package. The only place that names both.
+//! Conversions between the core model and the types of the WIT package. The only place that names both.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -70,7 +70,7 @@ fn failure(failure: types::Failure) -> Failure {
     Failure { code: printable(&failure.code), message: printable(&failure.message), details: failure.details_json }
 }
 
-/// The longest wait that a guest can ask for: it must not stop a pipeline for years.
+/// The longest wait a guest can ask for: it must not stop a pipeline for years.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// Why the guest could not decide.
@@ -87,7 +87,7 @@ pub(super) fn stage_error(error: types::StageError) -> StageError {
     }
 }
 
-/// What the guest asks a model.
+/// A guest's request to a model.
 pub(super) fn request(request: llm::Request) -> ChatRequest {
     let role = |role| match role {
         llm::Role::System => Role::System,
@@ -128,7 +128,7 @@ pub(super) fn request(request: llm::Request) -> ChatRequest {
     }
 }
 
-/// What the model answered, for the guest.
+/// A model's answer, for the guest.
 pub(super) fn response(response: ChatResponse) -> llm::Response {
     llm::Response {
         text: response.text,

@@ -1,12 +1,12 @@
-//! Why a module is not taken: every refusal names the stage, the file and the reason. And what ends a call from the
-//! host's side.
+//! Why a module is refused: every refusal names the stage, the file and the reason. Also the fault by which the host
+//! ends a call.
 
 use std::fmt;
 
 use gristmill_core::ports::StoreError;
 
-/// The state store failed in the middle of a guest's call, and no guest can do anything about it: the call ends, and the
-/// flow decides.
+/// The state store failed during a guest's call. The guest can do nothing about it: the call ends, and the flow
+/// decides.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub(super) struct StoreFault(#[from] pub(super) StoreError);
@@ -14,7 +14,7 @@ pub(super) struct StoreFault(#[from] pub(super) StoreError);
 /// One fault in a stage's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// JSON Pointer into the configuration, "" for the whole.
+    /// JSON Pointer into the configuration; "" for all of it.
     pub pointer: String,
     /// What is wrong there.
     pub message: String,
@@ -37,7 +37,7 @@ pub struct LoadError {
     pub stage: String,
     /// The module as the pipeline file names it.
     pub module: String,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
@@ -46,29 +46,29 @@ pub struct LoadError {
 pub enum Reason {
     /// The file cannot be read.
     Read(std::io::Error),
-    /// There is no builtin stage of that name; the known ones.
+    /// No builtin stage has that name; holds the known names.
     NoSuchBuiltin(Vec<String>),
     /// The bytes are not a component.
     NotAComponent(String),
     /// It does not compile.
     Compile(wasmtime::Error),
-    /// It imports something that it cannot have.
+    /// It imports something it may not use.
     Import {
         /// The import.
         import: String,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// Its imports or exports do not have the types of the contract.
     Contract(wasmtime::Error),
-    /// It failed while it was asked what it is, or made ready.
+    /// It failed while it was described or initialized.
     Call {
         /// "describe" or "init".
         function: &'static str,
         /// How it failed.
         failure: String,
     },
-    /// Its own JSON Schema for its configuration is not one.
+    /// Its JSON Schema for its configuration is invalid.
     Schema(String),
     /// The configuration does not fit.
     Config(Vec<ConfigFault>),
@@ -79,14 +79,14 @@ impl fmt::Display for Reason {
         match self {
             Self::Read(error) => write!(f, "cannot be read: {error}"),
             Self::NoSuchBuiltin(known) => {
-                write!(f, "there is no builtin stage of that name; there are {}", known.join(", "))
+                write!(f, "there is no builtin stage of that name; the known ones are {}", known.join(", "))
             }
             Self::NotAComponent(what) => f.write_str(what),
             Self::Compile(error) => write!(f, "does not compile: {error:#}"),
             Self::Import { import, why } => write!(f, "imports {import}: {why}"),
             Self::Contract(error) => write!(f, "does not fit the stage contract: {error:#}"),
             Self::Call { function, failure } => write!(f, "failed in {function}: {failure}"),
-            Self::Schema(fault) => write!(f, "gives a JSON Schema for its configuration that is not one: {fault}"),
+            Self::Schema(fault) => write!(f, "has an invalid JSON Schema for its configuration: {fault}"),
             Self::Config(faults) => {
                 f.write_str("does not take this configuration: ")?;
                 for (index, fault) in faults.iter().enumerate() {

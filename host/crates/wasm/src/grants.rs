@@ -1,4 +1,4 @@
-//! What a stage may call: every import of a component must be free for all, or granted in the pipeline file.
+//! What a stage may call: every import of a component must be free for all stages, or granted in the pipeline file.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ const FREE: [&str; 4] = ["types", "llm-types", "logging", "context"];
 /// languages import them whether they use them or not.
 const EMPTY_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
-/// Refuses a component that imports what it was not granted, by name.
+/// Refuses a component that imports something it was not granted, and names the import.
 pub(super) fn check(component: &Component, engine: &Engine, grants: Grants) -> Result<(), Reason> {
     for (import, _) in component.component_type().imports(engine) {
         verdict(import, grants).map_err(|why| Reason::Import { import: import.to_owned(), why })?;
@@ -65,14 +65,14 @@ fn verdict(import: &str, grants: Grants) -> Result<(), String> {
         return match interface {
             _ if FREE.contains(&interface) => Ok(()),
             "llm" if grants.llm => Ok(()),
-            "llm" => Err("it is not granted; add grants = [\"llm\"] to the stage if it should ask models".into()),
+            "llm" => Err("it is not granted; add grants = [\"llm\"] to the stage to let it ask models".into()),
             _ => Err("this host does not have it; a newer host may".into()),
         };
     }
     if EMPTY_WASI.contains(&package) && version.starts_with("0.2.") {
         return Ok(());
     }
-    Err("no stage can be given this import; the contract is in the folder wit".into())
+    Err("no stage can be granted this import; the contract is in the wit folder".into())
 }
 
 #[cfg(test)]

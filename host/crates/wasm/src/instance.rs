@@ -1,4 +1,4 @@
-//! One instance of a stage: a store, what lives in it, and what is renewed for each call.
+//! One instance of a stage: a store, the guest in it, and what is reset for each call.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use super::output::Tail;
 use super::state::{CallState, Surroundings};
 use gristmill_core::ports::Call;
 
-/// Most resources of the component model that a guest may hold.
+/// Maximum component model resources a guest may hold.
 const MOST_HANDLES: usize = 1_000;
 
 /// A store and the guest in it.
 pub(super) struct Instance {
     store: Store<CallState>,
-    /// `None` until it is made, within the limits of its first call.
+    /// `None` until it is created, within the limits of its first call.
     guest: Option<LlmStage>,
 }
 
@@ -32,25 +32,25 @@ impl Instance {
         Self { store, guest: None }
     }
 
-    /// Begins a call: it has everything anew that is counted by call, whatever the calls before it have used up. Gives
-    /// what the call will have printed.
+    /// Starts a call: resets everything that is counted per call, whatever earlier calls have used up. Returns the
+    /// buffer for what the call prints.
     pub(super) fn begin(&mut self, call: Option<&Call>) -> Tail {
         let state = self.store.data_mut();
         state.begin(call);
         let printed = state.printed.clone();
-        // Twice the output, so that a moderate excess is named as such by the host instead of ending in a trap here.
+        // Twice the output limit, so that the host reports a moderate excess as such instead of a trap here.
         let output = state.surroundings.limits.output.as_usize();
         self.store.set_hostcall_fuel(output.saturating_mul(2).saturating_add(1 << 20));
         self.store.set_epoch_deadline(1);
         printed
     }
 
-    /// The guest, once it is made.
+    /// The guest, once it is created.
     pub(super) fn guest(&mut self) -> Option<(&LlmStage, &mut Store<CallState>)> {
         self.guest.as_ref().map(|guest| (guest, &mut self.store))
     }
 
-    /// Makes the guest. It is not ready for items before its `init`.
+    /// Creates the guest. It is not ready for items before its `init`.
     pub(super) async fn make(
         &mut self,
         linked: &LlmStagePre<CallState>,
@@ -59,8 +59,8 @@ impl Instance {
         Ok((self.guest.insert(guest), &mut self.store))
     }
 
-    /// Whether another call would find enough room. Memory never shrinks: what one item needed, or a stage forgets to
-    /// free, is missing to the next.
+    /// Whether enough memory is left for another call. Memory never shrinks: what one item needed, or a stage forgets
+    /// to free, is not available to the next.
     pub(super) fn has_room(&self) -> bool {
         self.store.data().memory.is_half_free()
     }

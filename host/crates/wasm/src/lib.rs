@@ -1,6 +1,7 @@
 //! Adapter: stages as sandboxed WebAssembly components, on wasmtime.
 //!
-//! [`Runtime`] lives once per process, a [`WasmStage`] once per stage of a pipeline, an instance once per item, or for as long as it works.
+//! There is one [`Runtime`] per process and one [`WasmStage`] per stage of a pipeline. An instance lives for one item,
+//! or for many if they share it.
 
 mod bindings;
 mod cache;

@@ -1,4 +1,4 @@
-//! What a call of a stage may use, and the typed error when it wants more.
+//! What a call of a stage may use, and the typed error if it exceeds that.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Default for StageLimits {
 /// A limit that a guest ran into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LimitHit {
-    #[error("the stage wants more than its {limit} bytes of memory")]
+    #[error("the stage needs more than its {limit} bytes of memory")]
     Memory { limit: usize },
     #[error("the stage computed for more than its {limit:?}")]
     Cpu { limit: Duration },
@@ -63,14 +63,14 @@ pub(super) enum LimitHit {
 /// How often the engine's epoch advances.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// Sums over all memories and tables of a store, because a component may have many of each.
+/// Limits the sum of all memories and tables of a store, because a component may have many of each.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
     used: usize,
     limit: usize,
 }
 
-/// What one element of a table costs the host.
+/// Bytes that one table element costs the host.
 const TABLE_ELEMENT: usize = 8;
 
 impl MemoryLimiter {
@@ -104,7 +104,7 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// Ticks that a call may still compute.
+/// The ticks of computing time that a call has left.
 #[derive(Debug)]
 pub(super) struct CpuBudget {
     ticks_left: u64,
@@ -118,7 +118,7 @@ impl CpuBudget {
         Self { ticks_left: u64::try_from(ticks).unwrap_or(u64::MAX), limit, waited: false }
     }
 
-    /// The guest is back from waiting for the host: the epoch went on meanwhile, so the next tick is not its own.
+    /// The guest has waited for the host. The epoch advanced meanwhile, so the next tick is not charged to the guest.
     pub(super) fn excuse_wait(&mut self) {
         self.waited = true;
     }

@@ -1,4 +1,4 @@
-//! Where a guest's standard output and error go: the last few kilobytes are kept, for the message of a panic.
+//! A guest's standard output and error: the last few kilobytes are kept for panic messages.
 
 use std::io;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// Bytes kept of what a guest printed last.
+/// How many of the last printed bytes are kept.
 const KEPT: usize = 4 << 10;
 
-/// Keeps the end of what is written and never blocks or fails: a chatty stage must not die of its chatter. The lock is
-/// there because wasmtime wants streams that can be cloned; guest and host never hold it at once.
+/// Keeps the end of what is written and never blocks or fails: a chatty stage must not fail because of its output. The
+/// lock is there because wasmtime requires streams that can be cloned; guest and host never hold it at once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tail(Arc<Mutex<Vec<u8>>>);
 
@@ -28,7 +28,7 @@ impl Tail {
         kept.drain(..surplus);
     }
 
-    /// Forgets what was kept.
+    /// Discards what was kept.
     pub(super) fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -24,21 +24,21 @@ use gristmill_core::ports::Model;
 pub struct RuntimeSettings {
     /// Where compiled code is kept between starts.
     pub cache: PathBuf,
-    /// Most instances alive at a time, over all stages, those that wait for a call included. Calls beyond wait.
+    /// Maximum number of instances across all stages, including idle ones. Further calls wait.
     pub instances: NonZeroUsize,
     /// The largest memory limit of any stage, in bytes.
     pub largest_memory: usize,
-    /// Cancelled when the host is asked to stop; guests can see it.
+    /// Cancelled when the host is asked to stop; visible to guests.
     pub shutdown: CancellationToken,
 }
 
-/// A stage to be loaded.
+/// A stage to load.
 pub struct StageSpec {
     /// The pipeline's name.
     pub pipeline: Arc<str>,
     /// The stage's name.
     pub name: Arc<str>,
-    /// How the pipeline file names the module, for messages.
+    /// The module as named in the pipeline file, for messages.
     pub module: String,
     /// The module's bytes.
     pub wasm: Vec<u8>,
@@ -50,11 +50,11 @@ pub struct StageSpec {
     pub limits: StageLimits,
     /// Which of its calls share an instance.
     pub isolation: Isolation,
-    /// What answers its requests; used only with the grant.
+    /// The model that answers its requests; used only if granted.
     pub model: Option<Arc<dyn Model>>,
 }
 
-/// The engine and what belongs to it.
+/// The engine with its linkers, code cache and instance slots.
 pub struct Runtime {
     engine: Engine,
     with_llm: Linker<CallState>,
@@ -64,16 +64,16 @@ pub struct Runtime {
     shutdown: CancellationToken,
 }
 
-/// A component of Rust has about 4 core instances, one of Python more than 20.
+/// Maximum core instances per component. A Rust component has about 4, a Python one more than 20.
 const CORE_INSTANCES_EACH: u32 = 50;
-/// The largest module taken, in bytes.
+/// The largest accepted module, in bytes.
 const LARGEST_MODULE: usize = 64 << 20;
 
 impl Runtime {
-    /// Makes the engine and starts its clock, a thread that ends with the engine.
+    /// Creates the engine and starts its clock, a thread that ends with the engine.
     ///
     /// # Errors
-    /// When the machine cannot give the address space or the thread.
+    /// The machine cannot provide the address space or the thread.
     pub fn new(settings: RuntimeSettings) -> anyhow::Result<Self> {
         let engine = Engine::new(&config(&settings))?;
         start_clock(&engine)?;
@@ -95,11 +95,11 @@ impl Runtime {
         })
     }
 
-    /// Loads a stage: checks what it is and what it wants, compiles it, asks what it takes, checks the configuration
-    /// against that, and makes one instance ready to see that it can be.
+    /// Loads a stage: compiles the module, checks its imports against the grants, asks it to describe itself, checks
+    /// the configuration against its schema, and initializes one instance to see that this works.
     ///
     /// # Errors
-    /// The first reason not to take it.
+    /// The first reason to refuse it.
     pub async fn load(&self, spec: StageSpec) -> Result<WasmStage, LoadError> {
         let (stage, module) = (spec.name.to_string(), spec.module.clone());
         self.load_checked(spec).await.map_err(|reason| LoadError { stage, module, reason })
@@ -147,7 +147,7 @@ fn config(settings: &RuntimeSettings) -> Config {
         .table_elements(20_000)
         .total_stacks(instances)
         .max_memory_size(settings.largest_memory)
-        // The pages a guest touched first are wiped in place instead of being given back and faulted in anew.
+        // The first pages a guest touched are zeroed in place instead of being released and faulted in again.
         .linear_memory_keep_resident(64 << 10)
         .table_keep_resident(16 << 10)
         .pagemap_scan(Enabled::Auto);
@@ -177,18 +177,18 @@ fn start_clock(engine: &Engine) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Refuses what is certainly no component, in words that say what it is.
+/// Refuses bytes that cannot be a component, with a message that says what they are.
 fn check_header(wasm: &[u8]) -> Result<(), Reason> {
     let what = match wasm {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] if wasm.len() <= LARGEST_MODULE => return Ok(()),
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {
-            format!("has {} bytes; the largest module taken has {LARGEST_MODULE}", wasm.len())
+            format!("has {} bytes; at most {LARGEST_MODULE} are allowed", wasm.len())
         }
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
             "is a core WebAssembly module, not a component; in Rust, build it for the target wasm32-wasip2".into()
         }
         [0x7f, b'E', b'L', b'F', ..] => {
-            "is compiled native code, which is never taken from a file; give the .wasm it was made from".into()
+            "is compiled native code, which is never loaded from a file; give the .wasm it was compiled from".into()
         }
         _ => "is not a WebAssembly component".into(),
     };

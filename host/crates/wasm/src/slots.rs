@@ -1,8 +1,8 @@
-//! Room for instances: how many calls run at a time, and which instances wait for their next one.
+//! Room for instances: limits how many calls run at a time, and keeps idle instances for their next call.
 //!
-//! An instance that waits takes room but no turn: a call that has its turn and finds no room throws the one away that
-//! waits longest, whichever stage it is of. So idle instances never keep another stage from working, and the two kinds
-//! together never are more than the pool of the engine has room for.
+//! An idle instance takes room but no turn: a call that has a turn but finds no room discards the instance that has
+//! been idle longest, whichever stage it belongs to. So idle instances never keep another stage from working, and
+//! running and idle instances together never exceed the engine's pool.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,11 +13,11 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use super::instance::Instance;
 
-/// An instance that waited longer than this is not worth its memory.
+/// An instance that has been idle for longer is not worth its memory.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
-/// All instances of the process. Its lock is for moments, never held across an await or the end of an instance: stages
-/// of all pipelines come here from many tasks.
+/// All instances of the process. The lock is held only briefly, never across an await or while an instance is dropped:
+/// many tasks of all pipelines take it.
 pub(super) struct Slots {
     turns: Semaphore,
     most: usize,
@@ -27,9 +27,9 @@ pub(super) struct Slots {
 
 #[derive(Default)]
 struct Rooms {
-    /// Instances that run or wait, or that someone is about to make or to throw away.
+    /// Instances that run, are idle, or are about to be created or discarded.
     taken: usize,
-    /// Those that wait, longest first.
+    /// The idle ones, the longest idle first.
     idle: VecDeque<Idle>,
 }
 
@@ -39,26 +39,26 @@ struct Idle {
     instance: Instance,
 }
 
-/// Tells the stages of the process apart.
+/// Identifies a stage within the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StageId(u64);
 
 /// What kind of instance a call may run in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// One that no item has seen.
+    /// One that has not processed any item.
     Fresh,
-    /// One that waits, if there is one.
+    /// An idle one, if the stage has one.
     Idle,
 }
 
 /// The turn of one call, with room for its instance.
 pub(super) struct Slot<'a> {
     slots: &'a Slots,
-    /// One that waited, or what the call put here; it ends with the slot.
+    /// An idle instance that was taken, or the one the call put here; dropped with the slot.
     pub(super) instance: Option<Instance>,
     has_room: bool,
-    /// Declared last: given back when the room is free.
+    /// Declared last: released after the room is free.
     _turn: SemaphorePermit<'a>,
 }
 
@@ -76,14 +76,14 @@ impl Slots {
         let turn = self.turns.acquire().await?;
         let mut slot = Slot { slots: self, instance: None, has_room: true, _turn: turn };
         let mut rooms = self.rooms();
-        // The one that worked last: its memory is warm, and those that are not needed grow old.
+        // The most recently used one: its memory is warm, and instances that are not needed age out.
         let waiting = rooms.idle.iter().rposition(|idle| wish == Wish::Idle && idle.stage == stage);
         if let Some(idle) = waiting.and_then(|index| rooms.idle.remove(index)) {
             slot.instance = Some(idle.instance);
         } else if rooms.taken < self.most {
             rooms.taken += 1;
         } else {
-            // Its room is taken over. There is one: no more calls have a turn than there is room.
+            // Takes over the room of an idle instance. There is one: no more calls have a turn than there is room.
             let oldest = rooms.idle.pop_front();
             drop(rooms);
             drop(oldest);
@@ -91,7 +91,7 @@ impl Slots {
         Ok(slot)
     }
 
-    /// Throws away what waits for a stage that will not be called again.
+    /// Discards the idle instances of a stage that will not be called again.
     pub(super) fn forget(&self, stage: StageId) {
         let mut rooms = self.rooms();
         let (gone, left): (VecDeque<Idle>, _) =
@@ -113,7 +113,7 @@ impl Slots {
 }
 
 impl Slot<'_> {
-    /// Ends the call, but not its instance: that waits for the next one.
+    /// Ends the call but keeps its instance idle for the next one.
     pub(super) fn keep(mut self, stage: StageId) {
         let Some(instance) = self.instance.take() else { return };
         let now = Moment::now();
@@ -130,7 +130,7 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        // The instance first: its room is free only then.
+        // Drop the instance first: only then is its room free.
         self.instance = None;
         if self.has_room {
             self.slots.rooms().taken -= 1;

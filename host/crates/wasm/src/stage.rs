@@ -1,4 +1,4 @@
-//! Once per stage of a pipeline: a compiled, linked and configured component, and the calls of it.
+//! One stage of a pipeline: a compiled, linked and configured component, and the calls to it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::state::{CallState, Surroundings};
 use gristmill_core::model::{Failure, Outcome, Size, printable};
 use gristmill_core::ports::{Call, Stage, StageError};
 
-/// What a stage says of itself.
+/// What a stage says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Its own name.
@@ -25,9 +25,9 @@ pub struct Description {
     pub version: String,
     /// One line for people.
     pub description: String,
-    /// Media types it takes; empty means any.
+    /// Media types it accepts; empty means any.
     pub accepts: Vec<String>,
-    /// Labels its outputs may name.
+    /// Branches its outputs may name.
     pub branches: Vec<String>,
 }
 
@@ -48,25 +48,25 @@ impl Drop for WasmStage {
     }
 }
 
-/// Whether a guest has had its `init`.
+/// Whether `init` was already called on a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Guest {
     New,
     Ready,
 }
 
-/// How a call of a guest failed.
+/// How a call to a guest failed.
 enum CallError {
-    /// Its wall time was over.
+    /// Its wall time ran out.
     Timeout,
-    /// It trapped or hit a limit; with what it printed last.
+    /// It trapped or hit a limit; `printed` is what it printed last.
     Broke { error: wasmtime::Error, printed: String },
     /// The host could not give it an instance.
     Host(anyhow::Error),
 }
 
 impl WasmStage {
-    /// Asks the component what it is, checks the configuration, and makes one instance ready.
+    /// Asks the component to describe itself, checks the configuration, and initializes one instance.
     pub(super) async fn ready(
         linked: LlmStagePre<CallState>,
         digest: String,
@@ -123,7 +123,7 @@ impl WasmStage {
         Ok(stage)
     }
 
-    /// What the stage says of itself.
+    /// What the stage says about itself.
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
@@ -135,15 +135,15 @@ impl WasmStage {
         &self.digest
     }
 
-    /// Calls into an instance within the wall time. Whatever happens, the instance is thrown away afterwards, unless the
-    /// stage shares its instances and the guest came back in good order: also when this call is dropped.
+    /// Calls into an instance within the wall time. The instance is discarded afterwards, also if this call is dropped,
+    /// unless the stage shares its instances, the guest returned normally, and the instance has enough memory left.
     async fn call<T>(
         &self,
         call: Option<&Call>,
         body: impl AsyncFnOnce(Guest, &LlmStage, &mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let slot = self.slots.take(self.id, self.wish(call)).await;
-        let mut slot = slot.context("the runtime is gone").map_err(CallError::Host)?;
+        let mut slot = slot.context("the runtime has stopped").map_err(CallError::Host)?;
         let fresh = || Instance::empty(self.linked.engine(), &self.surroundings);
         let instance = slot.instance.get_or_insert_with(fresh);
         let printed = instance.begin(call);
@@ -157,7 +157,7 @@ impl WasmStage {
         let wall = self.surroundings.limits.wall;
         match tokio::time::timeout(wall, work).await {
             Ok(Ok(value)) => {
-                // Only what was made ready for items is worth keeping: not the guest that was asked what it is.
+                // Only an instance that processes items is worth keeping, not one used while the stage is loaded.
                 if call.is_some() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {
                     slot.keep(self.id);
                 }
@@ -171,7 +171,7 @@ impl WasmStage {
         }
     }
 
-    /// A further attempt gets a fresh instance in any case: what broke the first may be what others left behind.
+    /// A further attempt always gets a fresh instance: what other items left behind may have broken the first.
     fn wish(&self, call: Option<&Call>) -> Wish {
         match (self.surroundings.isolation, call) {
             (Isolation::Shared, Some(call)) if call.attempt == 1 => Wish::Idle,
@@ -192,7 +192,7 @@ impl Stage for WasmStage {
                 && let Err(faults) = guest.gristmill_stage_lifecycle().call_init(&mut *store, &self.config).await?
             {
                 let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-                let message = format!("init took this configuration at load and refuses it now: {}", faults.join("; "));
+                let message = format!("init accepted this configuration at load but not now: {}", faults.join("; "));
                 return Err(wasmtime::Error::msg(message));
             }
             guest.gristmill_stage_handler().call_process(store, &event).await
@@ -216,7 +216,7 @@ fn classify_in(wall: std::time::Duration) -> impl FnOnce(CallError) -> StageErro
     }
 }
 
-/// The one place where the ways a guest can break become decisions.
+/// The one place that turns the ways a guest can fail into decisions.
 fn classify(error: CallError) -> StageError {
     let (error, printed) = match error {
         CallError::Host(error) => return StageError::Host(error),
@@ -245,7 +245,7 @@ fn classify(error: CallError) -> StageError {
     StageError::Trap(Failure::new("bad-call", printable(&format!("the sandbox ended the call: {error:#}"))))
 }
 
-/// Holds the configuration against the stage's own schema.
+/// Checks the configuration against the stage's own schema.
 fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), Reason> {
     let Some(schema) = schema else {
         let empty = config.as_object().is_none_or(serde_json::Map::is_empty);
@@ -262,8 +262,8 @@ fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), 
     if faults.is_empty() { Ok(()) } else { Err(Reason::Config(faults)) }
 }
 
-/// The rejection of an item whose media type the stage does not take. An item without a type is let through: the
-/// stage may look at the content.
+/// Rejects an item whose media type the stage does not accept. An item without a type is let through: the stage may
+/// look at the content.
 fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<Failure> {
     let full = content_type.filter(|_| !description.accepts.is_empty())?;
     let bare = full.split(';').next().unwrap_or(full).trim().to_ascii_lowercase();
@@ -272,12 +272,12 @@ fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<
         None => *accepted == bare,
     });
     (!taken).then(|| {
-        let message = format!("the stage takes {}, not {:?}", description.accepts.join(", "), printable(&bare));
+        let message = format!("the stage accepts {}, not {:?}", description.accepts.join(", "), printable(&bare));
         Failure::new("unsupported-media-type", message)
     })
 }
 
-/// Bounds what a stage emits, and holds it to the branches it declared.
+/// Limits the size of what a stage emits, and checks that it names only branches it declared.
 fn check_outputs(
     outputs: &[gristmill_core::model::Output],
     description: &Description,
@@ -285,7 +285,7 @@ fn check_outputs(
 ) -> Result<(), StageError> {
     let size = outputs.size();
     if size > most {
-        let message = format!("the stage emits {size} bytes; at most {most} are allowed (limits.output)");
+        let message = format!("the stage emitted {size} bytes; at most {most} are allowed (limits.output)");
         return Err(StageError::Permanent(Failure::new("output-too-large", message)));
     }
     for branch in outputs.iter().filter_map(|output| output.branch.as_ref()) {

@@ -1,4 +1,4 @@
-//! What a store holds while a call runs: the guest's limits, its empty WASI, and who is calling.
+//! The data of a wasmtime store while a call runs: the guest's limits, its empty WASI context, and the caller.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::limits::{CpuBudget, Isolation, MemoryLimiter, StageLimits};
 use super::output::Tail;
 use gristmill_core::ports::{Call, Model};
 
-/// What is the same in every call of a stage.
+/// What all calls of a stage have in common.
 pub(super) struct Surroundings {
     pub(super) pipeline: Arc<str>,
     pub(super) stage: Arc<str>,
@@ -24,7 +24,7 @@ pub(super) struct Surroundings {
     pub(super) isolation: Isolation,
 }
 
-/// The identity of the item being processed; absent while a stage is described or made ready at load.
+/// The identity of the item being processed; absent while a stage is described or initialized at load.
 pub(super) struct Current {
     pub(super) job: gristmill_core::model::JobId,
     pub(super) item: Arc<str>,
@@ -41,19 +41,19 @@ pub(super) struct CallState {
     pub(super) cpu: CpuBudget,
     pub(super) printed: Tail,
     pub(super) logged: usize,
-    /// How often each request without an idempotency key was made in this call, by its digest.
+    /// How often each request without an idempotency key was made in this call, by the request's digest.
     pub(super) requests: HashMap<[u8; 32], u32>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
 
-/// Most resources (streams, pollables) a guest may hold.
+/// Maximum resources (streams, pollables) a guest may hold.
 const MOST_RESOURCES: usize = 1_000;
-/// Most random bytes in one request.
+/// Maximum random bytes in one request.
 const MOST_RANDOM: u64 = 64 << 10;
 
 impl CallState {
-    /// For an instance; its calls begin with [`CallState::begin`].
+    /// The state of a new instance; each call starts with [`CallState::begin`].
     pub(super) fn new(surroundings: Arc<Surroundings>) -> Self {
         let printed = Tail::default();
         let mut wasi = WasiCtx::builder();
@@ -76,7 +76,7 @@ impl CallState {
         }
     }
 
-    /// Renews what belongs to one call. Memory belongs to the instance: what it holds, it keeps.
+    /// Resets what belongs to one call. Memory belongs to the instance, which keeps what it holds.
     pub(super) fn begin(&mut self, call: Option<&Call>) {
         let limits = self.surroundings.limits;
         self.current = call.map(|call| Current {

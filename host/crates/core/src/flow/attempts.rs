@@ -1,4 +1,4 @@
-//! One call of a stage, with all its attempts; what it decides is kept where the pipeline wants that.
+//! One call of a stage, with all its attempts. Its outcome is kept if the pipeline is configured for that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::{checkpoint, gather};
 use crate::model::{Event, Failed, Item, Outcome, Task, TraceContext, Verdict};
 use crate::ports::{Call, Edition, FlowEvent, Kept, Key, PauseReason, StageError, Store};
 
-/// What all calls of one job share.
+/// What all stage calls of one job share.
 pub(super) struct JobContext<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) deployment: &'a Deployment,
@@ -42,7 +42,7 @@ impl JobContext<'_> {
             return Ok((task, Verdict::Decided(outcome)));
         }
         let verdict = match self.attempts(step, item, edition).await? {
-            // What was rejected is asked about again when someone replays it: it may have been repaired.
+            // A rejection is not kept: a replay asks the stage again, because the cause might have been fixed.
             Verdict::Decided(outcome @ (Outcome::Emit(_) | Outcome::Drop(_))) => {
                 let kept = Kept::Outcome(outcome);
                 match self.keep(&**store, key, &kept).await?.unwrap_or(kept) {
@@ -55,7 +55,7 @@ impl JobContext<'_> {
         Ok((task, verdict))
     }
 
-    /// Asks the store until it answers.
+    /// Recalls what the store has kept, retrying until the store answers.
     async fn recall(&self, store: &dyn Store, key: Key) -> Result<Option<Kept>, FlowError> {
         let mut patience = Patience::default();
         loop {
@@ -66,7 +66,7 @@ impl JobContext<'_> {
         }
     }
 
-    /// Asks the store to keep it until it does. Returns what was kept before.
+    /// Keeps something in the store, retrying until that succeeds. Returns what was already kept, if anything.
     async fn keep(&self, store: &dyn Store, key: Key, kept: &Kept) -> Result<Option<Kept>, FlowError> {
         let mut patience = Patience::default();
         loop {
@@ -77,7 +77,7 @@ impl JobContext<'_> {
         }
     }
 
-    /// Tries until the stage decides or the policy gives up.
+    /// Retries until the stage decides or the policy gives up.
     async fn attempts(&self, step: &Step, item: Item, edition: Edition) -> Result<Verdict, FlowError> {
         let mut policy = step.retry;
         let (mut slowed, mut patience, mut paused) = (0, Patience::default(), Duration::ZERO);
@@ -105,7 +105,7 @@ impl JobContext<'_> {
                     continue;
                 }
                 Err(StageError::Slow { failure, after }) => {
-                    // A wait that the provider asked for is taken as it is; without one it grows.
+                    // Use the wait that the provider asked for, plus jitter; without one, waits grow by the policy.
                     slowed = if after.is_some() { 0 } else { slowed + 1 };
                     let wait = match after {
                         Some(after) => after.mul_f64(1.0 + 0.25 * fastrand::f64()),
@@ -140,7 +140,7 @@ impl JobContext<'_> {
     }
 }
 
-/// Keys of answers and outcomes are digests with different names: no store can confuse them unless it is broken.
+/// The keys of answers and outcomes are digests under different names, so only a broken store can confuse them.
 fn mixed_up(step: &Step) -> FlowError {
     let source = anyhow::anyhow!("the state store returned a model's answer for the key of an outcome");
     FlowError::Stage { stage: Arc::clone(&step.name), source }

@@ -1,12 +1,12 @@
-//! Under which key the outcome of a stage is kept.
+//! The key under which the outcome of a stage is kept.
 
 use super::deployment::Fingerprint;
 use crate::model::{Canonical, Item};
 use crate::ports::{Edition, Key};
 
-/// A digest of everything the outcome follows from: the stage's code and configuration, the edition of the job, and the
-/// item with its content. A stage before it that is not kept may emit something else the next time; then the key is
-/// another too. Do not change the encoding: stores know outcomes by it.
+/// A digest of everything the outcome depends on: the stage's code and configuration, the edition of the job, and the
+/// item with its content. If an earlier stage without checkpoints emits something else next time, the key changes too.
+/// Do not change the encoding: stores look up outcomes by it.
 pub(super) fn key(stage: &str, fingerprint: Fingerprint, edition: Edition, item: &Item) -> Key {
     let mut digest = Canonical::digest("gristmill outcome 2");
     digest.text(stage);
@@ -54,6 +54,6 @@ mod tests {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), count);
-        assert!(keys.contains(&key("s", Fingerprint([1; 32]), Edition(0), &base)), "the same again");
+        assert!(keys.contains(&key("s", Fingerprint([1; 32]), Edition(0), &base)), "the key is stable");
     }
 }

@@ -1,4 +1,4 @@
-//! What may change while a pipeline runs: its plan and its stages.
+//! The parts of a pipeline that can change while it runs: its plan and its stages.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,34 +7,34 @@ use super::settings::RetryPolicy;
 use crate::model::Plan;
 use crate::ports::{Model, Stage};
 
-/// One version of a pipeline's plan and stages. Each job keeps the one that it began with.
+/// One version of a pipeline's plan and stages. Each job keeps the version it started with.
 pub struct Deployment {
-    /// Counts up with each swap; 1 for the first.
+    /// 1 for the first; each swap increments it.
     pub version: u64,
     /// The routes between the stages.
     pub plan: Arc<Plan>,
     /// The stages, in the order of the plan's nodes.
     pub steps: Vec<Step>,
-    /// The models, told when a job is over; `None` when no stage may ask one.
+    /// The models, notified when a job ends. `None` if no stage may call one.
     pub model: Option<Arc<dyn Model>>,
 }
 
 /// What runs at one node of the plan.
 #[derive(Clone)]
 pub struct Step {
-    /// Its name in the pipeline file.
+    /// The stage's name in the pipeline file.
     pub name: Arc<str>,
-    /// What runs.
+    /// The stage itself.
     pub stage: Arc<dyn Stage>,
-    /// SHA-256 of its module in hexadecimal, for the dead letters.
+    /// SHA-256 of its module in hexadecimal, for dead letters.
     pub digest: Arc<str>,
-    /// How often an item is tried.
+    /// How often an item is tried, and how long to wait in between.
     pub retry: RetryPolicy,
-    /// Under which fingerprint its outcomes are kept in the store; `None` keeps none.
+    /// The fingerprint under which its outcomes are kept in the store. `None` if they are not kept.
     pub checkpoint: Option<Fingerprint>,
 }
 
-/// A digest of the code and the configuration of a stage: outcomes of one version are never taken for another's.
+/// A digest of a stage's code and configuration, so that outcomes of one version are never used for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 

@@ -1,4 +1,4 @@
-//! A job whose stages are done, on its way to being settled.
+//! A job whose stages are done but whose event is not settled yet.
 
 use std::sync::Arc;
 
@@ -12,29 +12,29 @@ use super::replay::Origin;
 use crate::model::{Disposition, Event, Failed, Failure, Timestamp, TraceContext};
 use crate::ports::{End, FlowEvent, JobState, Record, StoreError};
 
-/// What a job ended in.
+/// How a job ended.
 enum Ending {
-    /// So many outputs.
+    /// With this many outputs.
     Emitted(usize),
-    /// Filtered, with a code.
+    /// Filtered out, with a code.
     Dropped(String),
     /// In the dead letters.
     DeadLettered(Failure),
 }
 
-/// When a job was begun.
+/// When a job started.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
     pub(super) at: Instant,
-    /// The time of the day then.
+    /// The wall-clock time at that moment.
     pub(super) time: Timestamp,
 }
 
-/// What is to be written for a job, and its event, which is settled when that is done.
+/// The records to write for a job, and its event, which is settled once they are written.
 pub(super) struct Done {
     pub(super) origin: Origin,
     pub(super) event: Event,
-    /// What is to be written; none any more once the sink has it.
+    /// The records to write; empty once they were handed to the sink.
     pub(super) records: Vec<Record>,
     deployment: Arc<Deployment>,
     trace: TraceContext,
@@ -43,7 +43,7 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// A job that emitted nothing, until [`Done::end_in`] says otherwise.
+    /// A job that emitted nothing, unless [`Done::end_in`] says otherwise.
     pub(super) fn new(
         deployment: Arc<Deployment>,
         origin: Origin,
@@ -54,7 +54,7 @@ impl Done {
         Self { origin, event, records: Vec::new(), deployment, trace, ending: Ending::Emitted(0), begun }
     }
 
-    /// Makes the records of what the job ended in.
+    /// Sets how the job ended and creates its records.
     pub(super) fn end_in(&mut self, pipeline: &Pipeline, disposition: Disposition) {
         match disposition {
             Disposition::Emitted(ends) => {
@@ -67,7 +67,7 @@ impl Done {
         }
     }
 
-    /// The broker will never take one of the outputs: the job goes to the dead letters.
+    /// The broker will never accept one of the outputs, so the job is dead-lettered.
     pub(super) fn refuse(&mut self, pipeline: &Pipeline, reason: String) {
         self.dead_letter(pipeline, None, Failed { failure: Failure::new("output-refused", reason), attempts: 1 });
     }
@@ -85,7 +85,7 @@ impl Done {
         self.ending = Ending::DeadLettered(failed.failure);
     }
 
-    /// All records are acknowledged: tells those who wait for that.
+    /// All records are acknowledged: notifies the models, the store and the observer.
     pub(super) fn acknowledged(&self, pipeline: &Pipeline) -> Result<(), FlowError> {
         let job = &self.origin.job;
         let (end, state) = match &self.ending {
@@ -99,8 +99,8 @@ impl Done {
         if let Some(store) = &pipeline.store {
             match store.ended(job, state) {
                 Ok(()) => {}
-                // What is kept of the job is then kept for longer, which does no harm.
-                Err(StoreError::Transient { reason, .. }) => tracing::debug!(%job, reason, "its end is not noted"),
+                // The job's data is then kept longer, which does no harm.
+                Err(StoreError::Transient { reason, .. }) => tracing::debug!(%job, reason, "its end was not recorded"),
                 Err(source) => return Err(FlowError::Store { job: job.clone(), source }),
             }
         }
@@ -108,7 +108,7 @@ impl Done {
         Ok(())
     }
 
-    /// Whether it ended in the dead letters.
+    /// Whether the job was dead-lettered.
     pub(super) fn is_dead(&self) -> bool {
         matches!(self.ending, Ending::DeadLettered(_))
     }

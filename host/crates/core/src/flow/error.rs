@@ -1,42 +1,43 @@
-//! Why a pipeline stopped by itself.
+//! Why a pipeline stopped on its own.
 
 use std::sync::Arc;
 
 use crate::model::JobId;
 use crate::ports::{SinkError, SourceError, StoreError};
 
-/// Why a pipeline stopped by itself. Whatever was not settled is delivered again at the next start.
+/// Why a pipeline stopped on its own. Whatever was not settled is redelivered at the next start.
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
-    /// The source cannot go on.
+    /// The source cannot continue.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// Outputs cannot be written.
-    #[error("the outputs of job {job} cannot be written; nothing of it was committed")]
+    #[error("the outputs of job {job} cannot be written; its event was not committed and will be redelivered")]
     Sink {
-        /// Whose outputs.
+        /// The job.
         job: JobId,
-        /// Why.
+        /// The cause.
         source: SinkError,
     },
-    /// Dead letters cannot be written. Going on would mean to skip the event, so the pipeline stops.
+    /// Dead letters cannot be written. Continuing would skip the event, so the pipeline stops.
     #[error(
         "job {job} failed and its dead letter cannot be written; its event was not committed and will be redelivered"
     )]
     DeadLetter {
-        /// Whose dead letter.
+        /// The job.
         job: JobId,
-        /// Why.
+        /// The cause.
         source: SinkError,
     },
-    /// The broker rejects a dead letter for good. Going on would mean to skip the event, so the pipeline stops.
+    /// The broker permanently rejects a dead letter. Continuing would skip the event, so the pipeline stops.
     #[error(
-        "job {job} failed and its dead letter is rejected ({reason}); its event was not committed and will be redelivered"
+        "job {job} failed and its dead letter is rejected ({reason}); its event was not committed and will be \
+         redelivered"
     )]
     DeadLetterRefused {
-        /// Whose dead letter.
+        /// The job.
         job: JobId,
-        /// Why.
+        /// The broker's reason.
         reason: String,
     },
     /// Transactions cannot be committed.
@@ -45,28 +46,30 @@ pub enum FlowError {
     )]
     Transaction(#[source] anyhow::Error),
     /// The state store is broken.
-    #[error("the progress of job {job} cannot be saved or restored; nothing of it was committed")]
+    #[error(
+        "the progress of job {job} cannot be saved or restored; its event was not committed and will be redelivered"
+    )]
     Store {
-        /// Whose.
+        /// The job.
         job: JobId,
-        /// Why.
+        /// The cause.
         source: StoreError,
     },
-    /// So many jobs fail that the events cannot be at fault.
+    /// So many jobs fail that the events are unlikely to be the cause.
     #[error(
-        "{reason}, so the pipeline stopped by its own policy before it could move its whole topic to the dead letters; fix \
-         the cause and start it again, or change max_dead_letter_rate and max_dead_letters_in_a_row under limits"
+        "{reason}, so the pipeline stopped by its own policy before it dead-lettered its whole topic; fix the \
+         cause and start it again, or change max_dead_letter_rate and max_dead_letters_in_a_row under limits"
     )]
     TooManyDeadLetters {
-        /// How many.
+        /// How many dead letters there were.
         reason: String,
     },
-    /// The host cannot run a stage, whatever the item.
+    /// The host cannot run a stage, regardless of the item.
     #[error("stage {stage} cannot run on this host")]
     Stage {
-        /// Which stage.
+        /// The stage.
         stage: Arc<str>,
-        /// Why.
+        /// The cause.
         source: anyhow::Error,
     },
     /// A bug in the host.

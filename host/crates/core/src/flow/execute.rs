@@ -1,4 +1,4 @@
-//! One job, from its event to what it ended in.
+//! One job, from its event to its end.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::throttle::Throttle;
 use crate::model::{Disposition, Event, Failed, Failure, Item, Job, Task, TraceContext, Verdict};
 use crate::ports::{FlowEvent, Sink, SinkError};
 
-/// What a job begins with.
+/// What a job starts with.
 pub(super) struct Start {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) deployment: Arc<Deployment>,
@@ -25,8 +25,8 @@ pub(super) struct Start {
     pub(super) event: Event,
 }
 
-/// Runs the job of an event. When it returns, every output or the dead letter is acknowledged; in a pipeline with
-/// transactions they are ready for one.
+/// Runs the job of an event. When it returns, every output or the dead letter is acknowledged, or, in a pipeline with
+/// transactions, ready for one.
 pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
     let Start { pipeline, deployment, throttle, event } = start;
     let origin = Origin::of(&event, &pipeline.name, &deployment.plan);
@@ -54,7 +54,7 @@ pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
     Ok(done)
 }
 
-/// The trace of the event, if its header names one, with the job's own span in it.
+/// The trace of the job: its own span, within the trace from the event's header if there is one.
 fn trace(event: &Event, origin: &Origin) -> TraceContext {
     match event.trace() {
         Some(parent) => parent.of_job_in(&origin.job),
@@ -62,8 +62,8 @@ fn trace(event: &Event, origin: &Origin) -> TraceContext {
     }
 }
 
-/// Writes what the job ended in and waits until it is acknowledged. Outputs that the broker rejects for good make a dead
-/// letter; a dead letter that cannot be written stops the pipeline.
+/// Writes the job's records and waits until they are acknowledged. If the broker permanently rejects an output, the job
+/// is dead-lettered; a dead letter that cannot be written stops the pipeline.
 async fn deliver(pipeline: &Pipeline, sink: &dyn Sink, done: &mut Done) -> Result<(), FlowError> {
     if done.records.is_empty() {
         return Ok(());
@@ -83,7 +83,7 @@ async fn deliver(pipeline: &Pipeline, sink: &dyn Sink, done: &mut Done) -> Resul
     delivered.map_err(|source| FlowError::DeadLetter { job: done.origin.job.clone(), source })
 }
 
-/// The item that the event itself is, unless the record is unusable.
+/// The job's first item, which is the event itself. Fails if the record is unusable.
 fn first_item(context: &JobContext<'_>) -> Result<Item, Failure> {
     let event = context.event;
     if let Some(fault) = &event.fault {
@@ -102,7 +102,7 @@ fn first_item(context: &JobContext<'_>) -> Result<Item, Failure> {
     })
 }
 
-/// Hands items to stages, side by side up to the limit, until the job has ended.
+/// Runs items through the stages, concurrently up to the limit, until the job has ended.
 async fn through_stages(context: &JobContext<'_>, item: Item) -> Result<Disposition, FlowError> {
     let limits = &context.pipeline.limits;
     let plan = Arc::clone(&context.deployment.plan);

@@ -1,4 +1,4 @@
-//! Many items as one: what a stage with `gather = true` is handed.
+//! Combines many items into one, as input for a stage with `gather = true`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{Input, Item, ItemId, JobId};
 
-/// The media type of gathered items: a JSON document, `{"items": [...]}`, in which each item has its `id`, its
-/// `content_type` and `attributes` where it has such, and its content: as a value under `json` if it is a JSON
-/// document, as `text` if it is UTF-8, else as `base64`.
+/// The media type of gathered items: a JSON document, `{"items": [...]}`. Each item has its `id`, its `content_type`
+/// and `attributes` if any, and its content: a value under `json` if it is a JSON document, `text` if it is UTF-8,
+/// otherwise `base64`.
 const CONTENT_TYPE: &str = "application/json";
 
-/// What the stage is handed, as one item.
+/// The input of the stage as one item.
 pub(super) fn item(job: &JobId, stage: &str, input: &Input) -> Item {
     let items = match input {
         Input::Item(item) => return item.clone(),
@@ -79,7 +79,7 @@ mod tests {
         ];
         let all = item(&job, "sum", &Input::Gathered(items));
         assert_eq!(all.id.as_str(), "p/in/0/7/sum.all");
-        assert_eq!(all.attributes.len(), 1, "what all have in common");
+        assert_eq!(all.attributes.len(), 1, "the attributes that all have in common");
         let document: Value = serde_json::from_slice(&all.payload).unwrap();
         let expected = json!({ "items": [
             { "id": "p/in/0/7/split.0", "content_type": "application/json; charset=utf-8",

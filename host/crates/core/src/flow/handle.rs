@@ -10,7 +10,7 @@ use super::deployment::Deployment;
 use crate::model::{Generation, Next, Partition};
 use crate::ports::{PauseReason, Queues};
 
-/// Speaks to the main loop of one pipeline. Cheap to clone.
+/// Sends commands to the main loop of one pipeline. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
     commands: mpsc::UnboundedSender<Command>,
@@ -22,11 +22,11 @@ pub struct Handle {
 pub struct Commands {
     received: mpsc::UnboundedReceiver<Command>,
     pub(super) stop: CancellationToken,
-    /// Keeps the channel open when every handle is gone.
+    /// Keeps the channel open after every handle was dropped.
     _sender: mpsc::UnboundedSender<Command>,
 }
 
-/// What the main loop can be told. Each is answered when it has taken effect.
+/// A command to the main loop. Each is answered once it has taken effect.
 #[derive(Debug)]
 pub(super) enum Command {
     Pause(oneshot::Sender<()>),
@@ -35,23 +35,23 @@ pub(super) enum Command {
     Status(oneshot::Sender<Status>),
 }
 
-/// The pipeline has ended, so it cannot be told anything.
+/// The pipeline has ended and takes no more commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the pipeline is not running")]
 pub struct NotRunning;
 
-/// How a pipeline is at a moment.
+/// The state of a pipeline at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// Whether it takes events.
+    /// Whether the pipeline takes events.
     pub intake: Intake,
-    /// What keeps it from taking events for now, and for how long still: beside an operator's pause, which has no end.
+    /// Why it takes no events for now, and for how much longer. Separate from an operator's pause, which is open-ended.
     pub throttled: Option<(Duration, PauseReason)>,
     /// What is in flight.
     pub queues: Queues,
-    /// The version of the deployment that new jobs begin with.
+    /// The version of the deployment that new jobs use.
     pub deployment: u64,
-    /// The partitions that are ours, in order.
+    /// The partitions we own, in order.
     pub partitions: Vec<PartitionStatus>,
 }
 
@@ -60,25 +60,25 @@ pub struct Status {
 pub enum Intake {
     /// Yes, while there is room.
     Open,
-    /// Not until an operator resumes it.
+    /// Not until an operator resumes the pipeline.
     Paused,
-    /// Not any more: what is in flight may end, then the pipeline does.
+    /// No longer: jobs in flight may finish, and then the pipeline ends.
     Draining,
 }
 
 /// One partition of a running pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartitionStatus {
-    /// Which one.
+    /// The partition.
     pub partition: Partition,
-    /// Since when it is ours.
+    /// The generation in which we own it.
     pub generation: Generation,
-    /// Everything below is settled; `None` while nothing was.
+    /// Everything below this is settled. `None` if nothing is settled yet.
     pub settled: Option<Next>,
 }
 
 impl Handle {
-    /// A handle, and what the pipeline is run with. It drains when `stop` is cancelled.
+    /// Creates a handle, and the commands to run the pipeline with. The pipeline drains when `stop` is cancelled.
     #[must_use]
     pub fn new(stop: CancellationToken) -> (Self, Commands) {
         let (commands, received) = mpsc::unbounded_channel();
@@ -86,31 +86,31 @@ impl Handle {
         (Self { commands, stop }, commands_of_loop)
     }
 
-    /// Takes no new events until [`Handle::resume`]. Jobs in flight end. Partitions are kept.
+    /// Takes no new events until [`Handle::resume`]. Jobs in flight finish. Partitions are kept.
     ///
     /// # Errors
-    /// When the pipeline has ended; so below.
+    /// If the pipeline has ended. The same applies to the methods below.
     pub async fn pause(&self) -> Result<(), NotRunning> {
         self.tell(Command::Pause).await
     }
 
-    /// Takes events again. Does nothing if it was not paused.
+    /// Takes events again. Does nothing if the pipeline was not paused.
     pub async fn resume(&self) -> Result<(), NotRunning> {
         self.tell(Command::Resume).await
     }
 
-    /// New jobs begin with this deployment; those in flight end with theirs.
+    /// Switches new jobs to this deployment. Jobs in flight finish with the one they started with.
     pub async fn swap(&self, deployment: Arc<Deployment>) -> Result<(), NotRunning> {
         self.tell(|done| Command::Swap(deployment, done)).await
     }
 
-    /// How the pipeline is.
+    /// The current state of the pipeline.
     pub async fn status(&self) -> Result<Status, NotRunning> {
         self.tell(Command::Status).await
     }
 
-    /// Ends the pipeline: takes no new events, lets those in flight end within the drain timeout, and leaves the group.
-    /// Does not wait for that.
+    /// Ends the pipeline: takes no new events, lets jobs in flight finish within the drain timeout, and leaves the
+    /// group. Returns immediately.
     pub fn drain(&self) {
         self.stop.cancel();
     }
@@ -123,7 +123,7 @@ impl Handle {
 }
 
 impl Commands {
-    /// The next command; waits for one. Cancel-safe.
+    /// Waits for the next command. Cancel-safe.
     pub(super) async fn next(&mut self) -> Command {
         match self.received.recv().await {
             Some(command) => command,

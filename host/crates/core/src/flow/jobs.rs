@@ -1,4 +1,4 @@
-//! The jobs whose stages run, each a task.
+//! The jobs running their stages, each in its own task.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::execute::{self, Start};
 use super::order::Sequence;
 use crate::model::{EventId, Generation, Partition, Size};
 
-/// A job whose stages run.
+/// A job running its stages.
 pub(super) struct Running {
     pub(super) event: EventId,
     pub(super) generation: Generation,
@@ -19,13 +19,13 @@ pub(super) struct Running {
     handle: AbortHandle,
 }
 
-/// A job whose task has ended, and what it has done unless it was aborted.
+/// A job whose task has ended, and its result unless it was aborted.
 pub(super) struct Ended {
     pub(super) job: Running,
     pub(super) done: Option<Box<Done>>,
 }
 
-/// All jobs whose stages run.
+/// All jobs running their stages.
 #[derive(Default)]
 pub(super) struct Jobs {
     tasks: JoinSet<Result<Box<Done>, FlowError>>,
@@ -36,7 +36,7 @@ impl Jobs {
     /// Starts the job of an event.
     pub(super) fn start(&mut self, start: Start, sequence: Option<Sequence>) {
         let (event, generation, bytes) = (start.event.id.clone(), start.event.generation, start.event.size());
-        // In a box, because a task is moved several times before it runs.
+        // Boxed because a task is moved several times before it runs.
         let handle = self.tasks.spawn(Box::pin(execute::job(start)));
         self.running.insert(handle.id(), Running { event, generation, bytes, sequence, handle });
     }
@@ -45,7 +45,7 @@ impl Jobs {
         self.tasks.is_empty()
     }
 
-    /// The next job that ends; waits for one, forever if none runs. Cancel-safe.
+    /// Waits for the next job to end; forever if none runs. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Option<Ended>, FlowError> {
         match self.tasks.join_next_with_id().await {
             Some(ended) => self.ended(ended),
@@ -53,7 +53,7 @@ impl Jobs {
         }
     }
 
-    /// Another job that has ended by now.
+    /// Another job that has already ended, without waiting.
     pub(super) fn ended_by_now(&mut self) -> Result<Option<Ended>, FlowError> {
         match self.tasks.try_join_next_with_id() {
             Some(ended) => self.ended(ended),
@@ -73,14 +73,14 @@ impl Jobs {
         Ok(self.running.remove(&id).map(|job| Ended { job, done }))
     }
 
-    /// Aborts what runs for a partition.
+    /// Aborts the jobs of a partition.
     pub(super) fn abort(&self, partition: &Partition) {
         for job in self.running.values().filter(|job| job.event.partition == *partition) {
             job.handle.abort();
         }
     }
 
-    /// Aborts everything.
+    /// Aborts all jobs.
     pub(super) fn abort_all(&mut self) {
         self.tasks.abort_all();
     }

@@ -1,5 +1,5 @@
-//! How an event moves: from the source through the stages to the sink or the dead letters, and only then is it settled.
-//! Knows no broker, no WebAssembly, no model.
+//! How an event moves: from the source through the stages to the sink or the dead letters. Only then is it settled.
+//! Independent of any broker, of WebAssembly and of any model.
 
 mod attempts;
 mod checkpoint;
@@ -45,16 +45,16 @@ pub use records::is_ours;
 use timer::sleep_until;
 use worker::{Wakeup, Worker};
 
-/// So many signals at most are taken before ended jobs are looked at again.
+/// How many signals are taken at most before the loop checks for ended jobs again.
 const BURST: usize = 64;
-/// How often observers see what is in flight, while that changes.
+/// How often observers are shown what is in flight, while it changes.
 const REPORT: Duration = Duration::from_secs(1);
 
-/// Runs a pipeline until its handle drains it: jobs in flight may finish within the drain timeout, and what is left is
-/// delivered again at the next start. Leaves the group in any case.
+/// Runs a pipeline until its handle drains it: jobs in flight may finish within the drain timeout, and the rest is
+/// redelivered at the next start. Always leaves the group.
 ///
 /// # Errors
-/// Why it stopped by itself.
+/// If the pipeline stopped on its own.
 pub async fn run(
     source: &mut dyn Source,
     pipeline: Arc<Pipeline>,
@@ -68,7 +68,7 @@ pub async fn run(
     worked.and(closed.map_err(FlowError::from))
 }
 
-/// The main loop: one task owns the partitions, their jobs and their progress, so there is nothing to lock.
+/// The main loop: one task owns the partitions, their jobs and their progress, so nothing needs a lock.
 async fn work(source: &mut dyn Source, worker: &mut Worker, commands: &mut Commands) -> Result<(), FlowError> {
     let stop = commands.stop.clone();
     let mut stopped = pin!(stop.cancelled());
@@ -106,13 +106,13 @@ async fn work(source: &mut dyn Source, worker: &mut Worker, commands: &mut Comma
             }
             () = sleep_until(drain_until) => {
                 let in_flight = worker.in_flight();
-                tracing::warn!(in_flight, "drain timeout; what is in flight will be delivered again");
+                tracing::warn!(in_flight, "drain timeout; events in flight will be redelivered");
                 break;
             }
             _ = report.tick() => worker.report(),
             signal = source.recv(demand) => {
                 worker.handle(signal?);
-                // What waits already, before everything above is asked again: that costs more than to take an event.
+                // Take signals already waiting first: a full turn of the loop costs more than taking an event.
                 for _ in 1..BURST {
                     let Some(signal) = source.recv(worker.demand()).now_or_never() else { break };
                     worker.handle(signal?);

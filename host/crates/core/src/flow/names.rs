@@ -4,39 +4,39 @@
 pub const JOB_ID: &str = "gristmill-job-id";
 /// The item.
 pub const ITEM_ID: &str = "gristmill-item-id";
-/// With the attribute's name at the end.
+/// The prefix of an attribute's header, followed by the attribute's name.
 pub const ATTRIBUTE: &str = "gristmill-attribute-";
 /// The media type.
 pub const CONTENT_TYPE: &str = "content-type";
-/// The stable token that says why.
+/// The failure code, which is stable.
 pub const FAILURE_REASON: &str = "failure_reason";
-/// Where the job failed.
+/// The stage where the job failed.
 pub const STAGE: &str = "gristmill-stage";
 /// SHA-256 of the module of that stage.
 pub const MODULE: &str = "gristmill-module";
-/// How often it was tried there.
+/// How many attempts were made there.
 pub const ATTEMPTS: &str = "gristmill-attempts";
-/// Why, for people.
+/// The error message, for humans.
 pub const ERROR: &str = "gristmill-error";
-/// Why, as JSON.
+/// The error details, as JSON.
 pub const DETAILS: &str = "gristmill-error-details";
-/// Where the event came from.
+/// The topic of the event.
 pub const SOURCE_TOPIC: &str = "gristmill-source-topic";
-/// Where the event came from.
+/// The partition of the event.
 pub const SOURCE_PARTITION: &str = "gristmill-source-partition";
-/// Where the event came from.
+/// The position of the event in its partition.
 pub const SOURCE_POSITION: &str = "gristmill-source-position";
-/// When the job was first begun, in milliseconds since the Unix epoch.
+/// When the job was first started, in milliseconds since the Unix epoch.
 pub const FIRST_ATTEMPT: &str = "gristmill-first-attempt";
-/// When it was given up.
+/// When the job was given up, in milliseconds since the Unix epoch.
 pub const LAST_ATTEMPT: &str = "gristmill-last-attempt";
-/// How often it was replayed from the dead letters before.
+/// How often the job had already been replayed from the dead letters.
 pub const REPLAYS: &str = "gristmill-replays";
-/// On a replayed event: the job that it continues.
+/// On a replayed event: the job it continues.
 pub const REPLAY_OF: &str = "gristmill-replay-of";
-/// On a replayed event: the first stage that is to be run anew.
+/// On a replayed event: the first stage to run again.
 pub const FROM_STAGE: &str = "gristmill-from-stage";
-/// On a mark in the dead-letter topic: the place of the letter that was replayed, as partition/offset.
+/// On a marker in the dead-letter topic: the position of the dead letter that was replayed, as partition/offset.
 pub const REPLAYED: &str = "gristmill-replayed";
-/// On such a mark: when, in milliseconds since the Unix epoch.
+/// On such a marker: when it was replayed, in milliseconds since the Unix epoch.
 pub const REPLAYED_AT: &str = "gristmill-replayed-at";

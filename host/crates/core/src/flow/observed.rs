@@ -1,4 +1,4 @@
-//! A state store that is watched.
+//! A state store whose calls are observed.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use crate::model::JobId;
 use crate::ports::{FlowEvent, JobState, Kept, Key, Observer, Store, StoreError, StoreOperation, StoreOutcome};
 
-/// Lets an observer see how long a store takes to answer.
+/// Reports to an observer how long a store takes to answer.
 pub struct ObservedStore<S> {
     store: S,
     observer: Arc<dyn Observer>,
 }
 
 impl<S: Store> ObservedStore<S> {
-    /// Watches this store.
+    /// Reports the calls of `store` to `observer`.
     #[must_use]
     pub fn new(store: S, observer: Arc<dyn Observer>) -> Self {
         Self { store, observer }

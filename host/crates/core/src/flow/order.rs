@@ -1,4 +1,4 @@
-//! Jobs that wait for each other: of one key, or of one partition.
+//! Jobs that wait for each other, by key or by partition.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::settings::Order;
 use crate::model::{Event, Generation, Partition};
 
-/// The jobs of one sequence run one after the other. Sequences of different assignments have nothing to do with each other.
+/// The jobs of one sequence run one after the other. Sequences of different assignments are independent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Sequence {
     partition: Partition,
@@ -15,11 +15,11 @@ pub(super) struct Sequence {
     key: Option<Bytes>,
 }
 
-/// The events that wait until another job of their sequence has ended.
+/// The events that wait for another job of their sequence to end.
 #[derive(Debug)]
 pub(super) struct OrderQueues {
     order: Order,
-    /// An entry for each sequence that a job runs for.
+    /// One entry for each sequence with a running job.
     waiting: HashMap<Sequence, VecDeque<Event>>,
 }
 
@@ -28,7 +28,7 @@ impl OrderQueues {
         Self { order, waiting: HashMap::new() }
     }
 
-    /// The sequence that an event belongs to; `None` when it waits for nobody.
+    /// The sequence of an event. `None` if it waits for no other.
     pub(super) fn sequence(&self, event: &Event) -> Option<Sequence> {
         let key = match self.order {
             Order::None => return None,
@@ -38,7 +38,7 @@ impl OrderQueues {
         Some(Sequence { partition: event.id.partition.clone(), generation: event.generation, key })
     }
 
-    /// Gives the event back if its job may begin now.
+    /// Returns the event if its job may start now, and queues it otherwise.
     pub(super) fn admit(&mut self, sequence: Option<&Sequence>, event: Event) -> Option<Event> {
         let Some(sequence) = sequence else { return Some(event) };
         match self.waiting.get_mut(sequence) {
@@ -53,7 +53,7 @@ impl OrderQueues {
         }
     }
 
-    /// A job of the sequence has ended: the event whose job begins now.
+    /// Called when a job of the sequence has ended. Returns the event whose job starts next.
     pub(super) fn next(&mut self, sequence: &Sequence) -> Option<Event> {
         let next = self.waiting.get_mut(sequence)?.pop_front();
         if next.is_none() {
@@ -62,12 +62,12 @@ impl OrderQueues {
         next
     }
 
-    /// How many events wait.
+    /// How many events are waiting.
     pub(super) fn len(&self) -> usize {
         self.waiting.values().map(VecDeque::len).sum()
     }
 
-    /// Takes out all events of a partition that wait.
+    /// Removes and returns all waiting events of a partition.
     pub(super) fn forget(&mut self, partition: &Partition) -> Vec<Event> {
         let of_it = self.waiting.extract_if(|sequence, _| sequence.partition == *partition);
         of_it.flat_map(|(_, queue)| queue).collect()

@@ -1,5 +1,5 @@
-//! Jobs that are done and wait for a transaction, in the order of their partition: what a transaction settles has no
-//! gaps, so neither may what it writes.
+//! Jobs that are done and wait for a transaction, in the order of their partition: a transaction settles events without
+//! gaps, so the outputs it writes must not have gaps either.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,30 +7,30 @@ use super::done::Done;
 use crate::model::{Next, Position, Size};
 use crate::ports::Record;
 
-/// The done jobs of one partition under one assignment.
+/// The finished jobs of one partition under one assignment.
 #[derive(Default)]
 pub(super) struct Outbox {
-    /// Those above an unfinished one.
+    /// Jobs after one that is still unfinished.
     waiting: BTreeMap<Position, Done>,
-    /// Those that a transaction may take, with all before them.
+    /// Jobs that a transaction may take, because everything before them is done.
     ready: VecDeque<Done>,
-    /// The first place that is not settled when all that is ready is.
+    /// The first position that is not settled once all ready jobs are.
     below: Option<Next>,
 }
 
-/// What a transaction took of an outbox.
+/// What a transaction took from an outbox.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
-    /// The places of its events, from the oldest.
+    /// The positions of its events, oldest first.
     pub(super) events: Vec<Position>,
-    /// The first place that is not settled then.
+    /// The first position that is not settled after it.
     pub(super) below: Next,
     /// How many records it wrote.
     pub(super) records: usize,
 }
 
 impl Outbox {
-    /// Takes in a done job. `below` is what its partition's progress said.
+    /// Adds a finished job. `below` is what its partition's progress returned.
     pub(super) fn put(&mut self, done: Done, below: Option<Next>) {
         self.waiting.insert(done.event.id.position, done);
         let Some(below) = below else { return };
@@ -44,13 +44,14 @@ impl Outbox {
         self.ready.len()
     }
 
-    /// How many jobs are here, and the bytes of their events.
+    /// How many jobs it holds, and the bytes of their events.
     pub(super) fn held(&self) -> (usize, usize) {
         let all = self.ready.iter().chain(self.waiting.values());
         all.fold((0, 0), |(jobs, bytes), done| (jobs + 1, bytes + done.event.size()))
     }
 
-    /// The records of everything ready, in order; `None` if nothing is. It stays here until [`Outbox::remove`].
+    /// Appends the records of all ready jobs, in order. `None` if no job is ready. The jobs stay here until
+    /// [`Outbox::remove`].
     pub(super) fn take(&self, records: &mut Vec<Record>) -> Option<Taken> {
         let below = self.below.filter(|_| !self.ready.is_empty())?;
         let before = records.len();
@@ -59,7 +60,7 @@ impl Outbox {
         Some(Taken { events, below, records: records.len() - before })
     }
 
-    /// The job whose record has this index among those of everything ready.
+    /// The job whose record has this index among the records of all ready jobs.
     pub(super) fn job_of_record(&mut self, record: usize) -> Option<&mut Done> {
         let mut before = 0;
         self.ready.iter_mut().find(|done| {
@@ -73,7 +74,7 @@ impl Outbox {
         self.ready.into_iter().chain(self.waiting.into_values())
     }
 
-    /// Takes out what was committed.
+    /// Removes and returns the jobs that were committed.
     pub(super) fn remove(&mut self, taken: &Taken) -> Vec<Done> {
         self.ready.drain(..taken.events.len().min(self.ready.len())).collect()
     }

@@ -1,4 +1,4 @@
-//! The partitions we own, and those that are being taken away.
+//! The partitions we own, and those being taken away.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::model::{Generation, Partition, Progress};
 /// A partition we own.
 pub(super) struct PartitionState {
     pub(super) progress: Progress,
-    /// Jobs whose stages run.
+    /// How many jobs are running their stages.
     pub(super) running: usize,
     pub(super) outbox: Outbox,
 }
@@ -30,7 +30,7 @@ impl PartitionState {
     }
 }
 
-/// Partitions that are being taken away: their jobs may finish until the deadline.
+/// Partitions being taken away. Their jobs may finish until the deadline.
 struct Revocation {
     partitions: Vec<Partition>,
     ack: oneshot::Sender<()>,
@@ -45,9 +45,9 @@ pub(super) struct Partitions {
 }
 
 impl Partitions {
-    /// Begins a span of ownership. Returns the earlier one's state if it was not over.
+    /// Begins a span of ownership. Returns the state of an earlier span that had not ended.
     pub(super) fn open(&mut self, partition: Partition, generation: Generation) -> Option<PartitionState> {
-        // One that was lost and came back before the flow was done with it is new from now on, and stays.
+        // A partition that was taken away and came back before the flow was done with it starts afresh and is kept.
         for revocation in &mut self.revocations {
             revocation.partitions.retain(|leaving| *leaving != partition);
         }
@@ -59,7 +59,7 @@ impl Partitions {
         self.owned.remove(partition)
     }
 
-    /// The partition, if it is ours in this generation. A late result of an earlier one belongs to another owner.
+    /// The partition, if we own it in this generation. A late result from an earlier one belongs to another owner.
     pub(super) fn of(&mut self, partition: &Partition, generation: Generation) -> Option<&mut PartitionState> {
         self.owned.get_mut(partition).filter(|state| state.generation() == generation)
     }
@@ -68,34 +68,35 @@ impl Partitions {
         self.owned.iter()
     }
 
-    /// Whether the partition is ours, but not for long.
+    /// Whether the partition is being taken away.
     pub(super) fn is_leaving(&self, partition: &Partition) -> bool {
         self.revocations.iter().any(|revocation| revocation.partitions.contains(partition))
     }
 
-    /// Whether any partition waits for the end of its jobs to be given away.
+    /// Whether any partition waits for its jobs to end before it is given away.
     pub(super) fn is_revoking(&self) -> bool {
         !self.revocations.is_empty()
     }
 
-    /// Notes that partitions are being taken away; what runs for them may finish until the deadline.
+    /// Notes that partitions are being taken away. Their running jobs may finish until the deadline.
     pub(super) fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>, deadline: Instant) {
         self.revocations.push(Revocation { partitions, ack, deadline });
     }
 
-    /// The next deadline of a revocation.
+    /// The earliest deadline of a revocation.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.revocations.iter().map(|revocation| revocation.deadline).min()
     }
 
-    /// The partitions whose time to finish is over.
+    /// The revoked partitions that are past their deadline.
     pub(super) fn overdue(&self) -> Vec<Partition> {
         let now = Instant::now();
         let overdue = self.revocations.iter().filter(|revocation| revocation.deadline <= now);
         overdue.flat_map(|revocation| revocation.partitions.iter().cloned()).collect()
     }
 
-    /// Takes out every revoked set of partitions whose jobs have all ended, with whom to tell.
+    /// Removes and returns every revoked set of partitions whose jobs have all ended, each with the channel for its
+    /// acknowledgement.
     pub(super) fn released(&mut self) -> Vec<(Vec<Partition>, oneshot::Sender<()>)> {
         let owned = &self.owned;
         let busy = |partition: &Partition| owned.get(partition).is_some_and(PartitionState::is_busy);

@@ -1,4 +1,4 @@
-//! The state store as a job uses it: what passes by itself is waited out, with the offset held.
+//! The state store as a job uses it: transient failures are waited out, with the offset held.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::throttle::Throttle;
 use crate::model::JobId;
 use crate::ports::{PauseReason, StoreError};
 
-/// How long a store that does not answer is left alone: 0.5 s at first, doubling up to 30 s, without end.
+/// How long to wait before asking an unresponsive store again: 0.5 s at first, doubling up to 30 s, without end.
 const WAITS: RetryPolicy = RetryPolicy {
     attempts: std::num::NonZeroU32::MAX,
     first_wait: Duration::from_millis(500),
@@ -16,14 +16,15 @@ const WAITS: RetryPolicy = RetryPolicy {
     deadline: Duration::MAX,
 };
 
-/// Counts how often in a row a store did not answer.
+/// Counts how many times in a row a store did not answer.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     failures: u32,
 }
 
 impl Patience {
-    /// Decides by the error: waits until the store may be asked again, or ends the pipeline. Meanwhile no new jobs begin.
+    /// Depending on the error, waits until the store may be asked again or stops the pipeline. No new jobs start during
+    /// the wait.
     pub(super) async fn wait_or_stop(
         &mut self,
         job: &JobId,

@@ -1,4 +1,4 @@
-//! A pipeline as the flow sees it: connected and ready to run. Nothing here changes while it runs.
+//! A pipeline as the flow sees it: connected, ready to run, and unchanged while it runs.
 
 use std::sync::Arc;
 
@@ -9,37 +9,37 @@ use crate::ports::{Observer, Sink, Store, Transactor};
 /// How outputs are written and events settled.
 #[derive(Clone)]
 pub enum Delivery {
-    /// Outputs first, their event later: after a crash in between they are written again.
+    /// Outputs are written first and their event is settled afterwards. A crash in between writes them again.
     AtLeastOnce(Arc<dyn Sink>),
-    /// Both in one transaction.
+    /// Outputs are written and events settled in one transaction.
     ExactlyOnce {
-        /// Who commits it.
+        /// Commits the transactions.
         transactor: Arc<dyn Transactor>,
-        /// When transactions begin.
+        /// When a transaction begins.
         bounds: Transactions,
     },
 }
 
-/// The fixed wiring of a pipeline. What may change is its [`Deployment`](super::Deployment).
+/// The fixed wiring of a pipeline. The part that can change is its [`Deployment`](super::Deployment).
 pub struct Pipeline {
     /// The pipeline's name: part of every job id.
     pub name: Arc<str>,
     /// Media type of records without a `content-type` header.
     pub content_type: Option<String>,
-    /// Where outputs and dead letters are written.
+    /// How outputs and dead letters are written.
     pub delivery: Delivery,
-    /// The topic of outputs.
+    /// The default topic for outputs.
     pub output_topic: Arc<str>,
-    /// The dead letters.
+    /// Where dead letters go.
     pub dead_letter: DeadLetter,
     /// Which jobs wait for each other.
     pub order: Order,
-    /// The memory of jobs; `None` when nothing of them is kept.
+    /// The state store. `None` if nothing is kept for later attempts.
     pub store: Option<Arc<dyn Store>>,
-    /// Who watches.
+    /// Sees everything that happens.
     pub observer: Arc<dyn Observer>,
-    /// How much is in flight, and how many dead letters are normal.
+    /// How much may be in flight, and how many dead letters are acceptable.
     pub limits: Limits,
-    /// The time of the day, for the headers of dead letters.
+    /// The wall clock, for the headers of dead letters.
     pub clock: fn() -> Timestamp,
 }

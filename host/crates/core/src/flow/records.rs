@@ -1,4 +1,4 @@
-//! What is written: the records of a job's outputs, and its dead letter.
+//! The records that a job writes: its outputs, or its dead letter.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::ports::Record;
 
 /// The longest error text in a dead letter, in bytes.
 const LONGEST_ERROR: usize = 512;
-/// The longest details of an error in a dead letter, in bytes. Longer ones are left out: cut JSON is none.
+/// The longest error details in a dead letter, in bytes. Longer ones are left out, because truncated JSON is invalid.
 const LONGEST_DETAILS: usize = 4 << 10;
 
-/// Whether a header tells of a job or a failure, and not of the event itself. What another pipeline said of the item
-/// that is our event stays with it.
+/// Whether a header describes a job or a failure rather than the event itself. Attributes do not count: those that
+/// another pipeline gave its item stay with our event.
 #[must_use]
 pub fn is_ours(header: &Header) -> bool {
     let name = header.name.as_str();
@@ -25,7 +25,7 @@ pub fn is_ours(header: &Header) -> bool {
         || (name.starts_with("gristmill-") && !name.starts_with(names::ATTRIBUTE))
 }
 
-/// The start of Kafka Connect's names for the same.
+/// The prefix of Kafka Connect's headers for failures.
 const CONNECT: &str = "__connect.errors.";
 
 /// What the outputs of a job have in common.
@@ -36,8 +36,8 @@ pub(super) struct Emitted<'a> {
 }
 
 impl Emitted<'_> {
-    /// The record of one output: the item's own headers, its media type, its attributes, the ids that identify repeats,
-    /// and the trace.
+    /// The record of one output, with the item's own headers, its media type, its attributes, the ids that identify
+    /// repeats, and the trace.
     pub(super) fn record(&self, pipeline: &Pipeline, end: Finished) -> Record {
         let item = end.item;
         let mut headers = item.headers;
@@ -62,9 +62,9 @@ impl Emitted<'_> {
     }
 }
 
-/// What a dead letter says of its event.
+/// What a dead letter says about its event.
 pub(super) struct DeadLetter<'a> {
-    /// The stage that gave up; `None` when none was reached, or it was the broker.
+    /// The stage that failed. `None` if none was reached, or if the broker rejected an output.
     pub(super) stage: Option<&'a str>,
     /// SHA-256 of its module.
     pub(super) module: Option<&'a str>,
@@ -74,7 +74,7 @@ pub(super) struct DeadLetter<'a> {
 }
 
 impl DeadLetter<'_> {
-    /// The record as it was, and why it could not be finished.
+    /// The original record, plus headers that say why its job failed.
     pub(super) fn record(&self, pipeline: &Pipeline, origin: &Origin, event: &Event) -> Record {
         let failure = &self.failed.failure;
         let error = bounded(&failure.message, LONGEST_ERROR);
@@ -124,7 +124,7 @@ fn text(name: &str, value: String) -> Header {
     Header { name: name.into(), value: Some(Bytes::from(value)) }
 }
 
-/// The start of a text, at most so many bytes, cut between characters.
+/// The start of a text, at most `most` bytes, cut at a character boundary.
 fn bounded(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }

@@ -1,24 +1,24 @@
-//! What a replayed event says of the job that it continues.
+//! What a replayed event says about the job it continues.
 
 use super::names;
 use crate::model::{Event, JobId, Plan};
 use crate::ports::Edition;
 
-/// How a job came to be.
+/// Where a job comes from: a new event or a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// The job: that of the event, or the one that it continues.
+    /// The id of the job: derived from the event, or that of the job it continues.
     pub(super) job: JobId,
-    /// How often it was replayed from the dead letters.
+    /// How often the job was replayed from the dead letters.
     pub(super) replays: u32,
-    /// The first stage that is to be run anew; `None` uses everything that was kept.
+    /// The first stage to run again. `None` reuses everything that was kept.
     anew_from: Option<usize>,
-    /// When it was first tried, in milliseconds since the Unix epoch, if it was before.
+    /// When the job was first tried, in milliseconds since the Unix epoch. `None` if it is new or that is unknown.
     pub(super) first_attempt: Option<i64>,
 }
 
 impl Origin {
-    /// Reads it from the headers of the event. What is no replay of this pipeline begins a job of its own.
+    /// Reads the origin from the headers of the event. An event that is not a replay of this pipeline starts a new job.
     pub(super) fn of(event: &Event, pipeline: &str, plan: &Plan) -> Self {
         let text = |name: &str| {
             let header = event.headers.iter().find(|header| header.name == name)?;
@@ -36,7 +36,7 @@ impl Origin {
         }
     }
 
-    /// In which edition of the job a stage runs.
+    /// The edition of the job in which a stage runs.
     pub(super) fn edition(&self, stage: usize) -> Edition {
         match self.anew_from {
             Some(first) if stage >= first => Edition(self.replays),

@@ -1,4 +1,4 @@
-//! How often an item is tried, and how long one waits in between.
+//! How often an item is tried, and how long to wait in between.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -29,12 +29,12 @@ pub struct RetryPolicy {
     pub deadline: Duration,
 }
 
-/// A trap hits the same bug again nearly always: one fresh instance gets a second chance, no more.
+/// A retry after a trap almost always hits the same bug, so it gets only one more chance in a fresh instance.
 const ATTEMPTS_AFTER_TRAP: u32 = 2;
 
 impl RetryPolicy {
-    /// How long to wait for another attempt after the `attempt`-th (from 1) failed, with so much time `spent` since the
-    /// first began; `None` when it was the last one. What the stage `asked` for and the `dice` are as in [`Self::wait`].
+    /// How long to wait before another attempt after the `attempt`-th (from 1) failed, with `spent` the time since the
+    /// first began. `None` if it was the last one. For `asked` and `dice`, see [`Self::wait`].
     #[must_use]
     pub fn again(&self, attempt: u32, spent: Duration, asked: Option<Duration>, dice: f64) -> Option<Duration> {
         let wait = self.wait(attempt, asked, dice);
@@ -48,8 +48,9 @@ impl RetryPolicy {
         Self { attempts: NonZeroU32::new(fewer).unwrap_or(NonZeroU32::MIN), ..self }
     }
 
-    /// How long to wait after the `attempt`-th attempt (from 1): the doubled first wait, plus up to a quarter of it by
-    /// `dice` (0 to 1) so that many items do not come back together; never less than the stage asked for.
+    /// How long to wait after the `attempt`-th attempt (from 1): the first wait, doubled after each further attempt,
+    /// plus up to a quarter of it by `dice` (0 to 1) so that many items do not retry at once. Never less than the stage
+    /// `asked` for.
     #[must_use]
     pub fn wait(&self, attempt: u32, asked: Option<Duration>, dice: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(20);
@@ -106,7 +107,7 @@ mod tests {
         let policy = RetryPolicy { deadline: Duration::from_secs(10), ..RetryPolicy::default() };
         let seconds = Duration::from_secs;
         assert_eq!(policy.again(1, seconds(8), None, 0.0), Some(seconds(2)));
-        assert_eq!(policy.again(1, seconds(9), None, 0.0), None, "it would begin at 11 s");
-        assert_eq!(policy.again(1, seconds(0), Some(seconds(11)), 0.0), None, "also when the stage asked for the wait");
+        assert_eq!(policy.again(1, seconds(9), None, 0.0), None, "the next attempt would begin at 11 s");
+        assert_eq!(policy.again(1, seconds(0), Some(seconds(11)), 0.0), None, "even if the stage asked for the wait");
     }
 }

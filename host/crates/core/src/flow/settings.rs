@@ -1,4 +1,4 @@
-//! What the operator decides about a pipeline's flow: each key with its bounds, its default and what it means.
+//! The settings of a pipeline's flow: each key with its bounds, its default and its meaning.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct Limits {
     #[schemars(extend("x-min" = "64KiB", "x-max" = "16GiB"))]
     pub max_job_bytes: ByteSize,
     /// How long running jobs may take to finish after a stop, or when their partition is revoked.
-    // A member that gives up partitions waits this long inside the rebalance, which Kafka bounds at 5 minutes.
+    // A member that gives up partitions waits this long during the rebalance, which Kafka limits to 5 minutes.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "4m"))]
     pub drain_timeout: Duration,
@@ -43,7 +43,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// How many dead letters are taken for normal.
+    /// How many dead letters are acceptable.
     #[must_use]
     pub fn dead_letter_bounds(&self) -> DeadLetterBounds {
         DeadLetterBounds { rate: self.max_dead_letter_rate, in_a_row: self.max_dead_letters_in_a_row }

@@ -1,4 +1,4 @@
-//! A limited dependency slows the intake of events, for all jobs alike.
+//! Pauses the intake of events for all jobs while a dependency is rate-limited or unavailable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use super::timer::sleep_until;
 use crate::ports::{FlowEvent, Observer, PauseReason};
 
-/// A pause of the intake that ends by itself.
+/// A pause of the intake that ends on its own.
 #[derive(Debug, Clone)]
 pub(super) struct Pause {
     pub(super) until: Instant,
     pub(super) why: PauseReason,
 }
 
-/// Lets jobs say "begin nothing new for that long". A watch channel: many jobs write, the main loop reads.
+/// Lets jobs ask the main loop to start no new jobs for a while. A watch channel: many jobs write, the main loop reads.
 #[derive(Clone)]
 pub(super) struct Throttle {
     pause: watch::Sender<Option<Pause>>,
@@ -28,7 +28,7 @@ impl Throttle {
         Self { pause: watch::Sender::new(None), observer }
     }
 
-    /// No new jobs before `wait` is over; a longer pause stands.
+    /// Starts no new jobs until `wait` is over. A pause that already lasts longer stays in effect.
     pub(super) fn pause(&self, wait: Duration, why: PauseReason) {
         let until = Instant::now() + wait;
         let longer = self.pause.send_if_modified(|pause| {
@@ -43,17 +43,17 @@ impl Throttle {
         }
     }
 
-    /// The pause, while there is one.
+    /// The current pause. `None` if the intake is not paused.
     pub(super) fn current(&self) -> Option<Pause> {
         self.pause.borrow().clone().filter(|pause| pause.until > Instant::now())
     }
 
-    /// Whether there is a pause.
+    /// Whether the intake is paused.
     pub(super) fn is_paused(&self) -> bool {
         self.pause.borrow().as_ref().is_some_and(|pause| pause.until > Instant::now())
     }
 
-    /// Returns when a pause begins, grows or ends. Waits forever otherwise. Cancel-safe.
+    /// Waits until a pause begins, is extended or ends. Cancel-safe.
     pub(super) async fn changed(&self) {
         let mut receiver = self.pause.subscribe();
         let until = receiver.borrow_and_update().as_ref().map(|pause| pause.until);

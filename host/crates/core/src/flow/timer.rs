@@ -1,8 +1,8 @@
-//! Waiting for a moment that may never come.
+//! Waiting for a moment that might never come.
 
 use tokio::time::Instant;
 
-/// Waits for that moment, or forever.
+/// Waits until the given moment, or forever.
 pub(super) async fn sleep_until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,

@@ -1,4 +1,4 @@
-//! Exactly-once: outputs and offsets in one transaction at a time, of all partitions together.
+//! Exactly-once: outputs and offsets are committed in one transaction at a time, for all partitions together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use super::settings::Transactions as Bounds;
 use crate::model::{Generation, Partition};
 use crate::ports::{Batch, Settlement, TransactionError, Transactor};
 
-/// How long nothing is tried after a transaction was aborted.
+/// How long to wait before the next transaction after one was aborted.
 const AFTER_ABORT: Duration = Duration::from_millis(200);
 
-/// The transaction that runs, and when the next one is due. Of a pipeline without transactions none ever is.
+/// The running transaction, and when the next one is due. Without exactly-once delivery, none ever is.
 #[derive(Default)]
 pub(super) struct Transactions {
     by: Option<(Arc<dyn Transactor>, Bounds)>,
     running: Option<JoinHandle<Result<(), TransactionError>>>,
-    /// What it took, in the order of its records.
+    /// What the running transaction took, in the order of its records.
     taken: Vec<(Partition, Generation, Taken)>,
-    /// When the oldest ready job became so.
+    /// When the oldest ready job became ready.
     ready_since: Option<Instant>,
     not_before: Option<Instant>,
 }
@@ -33,13 +33,13 @@ pub(super) struct Transactions {
 /// Whether the next transaction waits for more jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Haste {
-    /// For its time, or for enough jobs.
+    /// Yes: until it is due, or enough jobs are ready.
     Usual,
-    /// No: someone waits for what is ready.
+    /// No: something else waits for the ready jobs.
     AtOnce,
 }
 
-/// How many jobs wait for a transaction with everything before them done.
+/// How many jobs a transaction may take: they and everything before them are done.
 pub(super) fn ready(partitions: &Partitions) -> usize {
     partitions.iter().map(|(_, partition)| partition.outbox.ready()).sum()
 }
@@ -58,12 +58,12 @@ impl Transactions {
         self.running.is_some()
     }
 
-    /// Notes that a job is ready, or may be.
+    /// Notes that a job is ready, or might be.
     pub(super) fn note_ready(&mut self) {
         self.ready_since.get_or_insert_with(Instant::now);
     }
 
-    /// When the next transaction is to be begun; `None` while one runs or nothing is ready.
+    /// When the next transaction is due. `None` while one runs or nothing is ready.
     pub(super) fn due(&self, partitions: &Partitions, haste: Haste) -> Option<Instant> {
         let (_, bounds) = self.by.as_ref()?;
         let since = self.ready_since?;
@@ -76,7 +76,7 @@ impl Transactions {
         Some(self.not_before.map_or(due, |not_before| not_before.max(due)))
     }
 
-    /// Begins a transaction of everything that is ready, if it is time.
+    /// Begins a transaction with everything that is ready, if one is due.
     pub(super) fn begin_when_due(&mut self, partitions: &Partitions, haste: Haste) {
         let Some((transactor, ..)) = &self.by else { return };
         if self.due(partitions, haste).is_none_or(|due| due > Instant::now()) {
@@ -97,7 +97,7 @@ impl Transactions {
         self.running = Some(tokio::spawn(async move { transactor.commit(batch).await }));
     }
 
-    /// Waits for the end of the transaction that runs, or forever. Cancel-safe.
+    /// Waits for the running transaction to end; forever if none runs. Cancel-safe.
     pub(super) async fn ended(&mut self) -> Result<(), TransactionError> {
         let Some(running) = &mut self.running else { return std::future::pending().await };
         let ended = running.await;
@@ -105,8 +105,8 @@ impl Transactions {
         ended.unwrap_or_else(|panicked| Err(TransactionError::Unavailable(panicked.into())))
     }
 
-    /// Takes note of the end of a transaction, and returns the jobs that it committed. What was aborted stays where it is
-    /// and goes into the next one, unless its partition was given away meanwhile.
+    /// Handles the end of a transaction and returns the jobs that it committed. Aborted jobs stay in their outbox and
+    /// go into the next one, unless their partition was given away in the meantime.
     pub(super) fn settle(
         &mut self,
         result: Result<(), TransactionError>,
@@ -123,11 +123,11 @@ impl Transactions {
                         committed.append(&mut state.outbox.remove(&taken));
                     }
                 }
-                // Whatever became ready meanwhile waits at most from now on.
+                // For jobs that became ready in the meantime, `max_wait` counts from now.
                 self.ready_since = Some(Instant::now());
             }
             Err(TransactionError::Aborted(reason)) => {
-                tracing::warn!(reason, "a transaction was aborted and will be tried again");
+                tracing::warn!(reason, "a transaction was aborted and will be retried");
                 self.not_before = Some(Instant::now() + AFTER_ABORT);
             }
             Err(TransactionError::Refused { record, topic, reason }) => {
@@ -143,7 +143,7 @@ impl Transactions {
     }
 }
 
-/// Makes a dead letter of the job whose record was rejected.
+/// Turns the job whose record was rejected into a dead letter.
 fn refuse(
     taken: &[(Partition, Generation, Taken)],
     record: usize,

@@ -1,4 +1,4 @@
-//! Everything that the main loop owns: partitions, jobs in flight, and what may be settled. One owner, so no locks.
+//! Everything the main loop owns: partitions, jobs in flight, and what may be settled. One owner, so no locks.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use super::transactions::{self, Haste, Transactions};
 use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Size};
 use crate::ports::{Demand, FlowEvent, PauseReason, Queues, Signal, TransactionError};
 
-/// A job whose end may be told to the source.
+/// A job that may be reported to the source as settled.
 pub(super) struct Settled {
     pub(super) event: EventId,
     pub(super) below: Option<Next>,
 }
 
-/// What can happen inside, beside what the source and the operator say.
+/// What can wake the main loop, apart from the source and the operator.
 pub(super) enum Wakeup {
     /// The task of a job ended.
     JobEnded(Ended),
@@ -33,11 +33,11 @@ pub(super) enum Wakeup {
     TransactionEnded(Result<(), TransactionError>),
     /// A revocation has waited long enough for its jobs.
     RevocationOverdue,
-    /// A pause began or ended, or a transaction is due: everything is to be asked for again.
+    /// A pause began or ended, or a transaction is due: the loop must check everything again.
     TimePassed,
 }
 
-/// Jobs from the taking of their event to its settlement, and the bytes of these events.
+/// Jobs whose event was taken and is not yet settled, and the bytes of those events.
 #[derive(Debug, Clone, Copy, Default)]
 struct Held {
     jobs: usize,
@@ -67,7 +67,7 @@ pub(super) struct Worker {
     transactions: Transactions,
     dead_letters: DeadLetterRate,
     held: Held,
-    /// What was reported last.
+    /// The last report to the observers.
     reported: Queues,
 }
 
@@ -88,7 +88,7 @@ impl Worker {
         }
     }
 
-    /// Events only while there is room and nothing asked for a pause.
+    /// Asks for events only while there is room and the intake is not paused.
     pub(super) fn demand(&self) -> Demand {
         let limits = &self.pipeline.limits;
         let full = self.held.jobs >= limits.max_in_flight.get() as usize
@@ -99,7 +99,7 @@ impl Worker {
         }
     }
 
-    /// Does what the source says.
+    /// Handles a signal from the source.
     pub(super) fn handle(&mut self, signal: Signal) {
         match signal {
             Signal::Assigned { partitions, generation } => self.open(partitions, generation),
@@ -111,7 +111,7 @@ impl Worker {
         }
     }
 
-    /// Does what the operator says. An operator who does not wait for the answer gets none.
+    /// Runs an operator's command. The answer is dropped if nobody waits for it.
     pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Pause(done) => {
@@ -134,7 +134,7 @@ impl Worker {
                 tracing::info!(
                     from = self.deployment.version,
                     to = deployment.version,
-                    "new jobs run the new deployment"
+                    "new jobs use the new deployment"
                 );
                 self.deployment = deployment;
                 let _ = done.send(());
@@ -145,14 +145,15 @@ impl Worker {
         }
     }
 
-    /// Begins no further jobs. Returns the moment until which those that run may end.
+    /// Starts no more jobs. Returns the deadline for those still running.
     pub(super) fn drain(&mut self) -> Instant {
         tracing::info!(in_flight = self.held.jobs, "draining");
         self.intake = Intake::Draining;
         Instant::now() + self.pipeline.limits.drain_timeout
     }
 
-    /// Whether nothing runs and nothing waits to be written. Events that wait for their order come again.
+    /// Whether nothing runs and nothing waits to be written. Events waiting for their turn do not count: they are
+    /// redelivered.
     pub(super) fn is_idle(&self) -> bool {
         self.jobs.is_empty() && !self.transactions.is_running() && transactions::ready(&self.partitions) == 0
     }
@@ -161,12 +162,12 @@ impl Worker {
         self.held.jobs
     }
 
-    /// Why the pipeline must stop, if so many jobs fail.
+    /// Why the pipeline must stop, if too many jobs fail.
     pub(super) fn too_many_dead_letters(&self) -> Option<String> {
         self.dead_letters.too_many()
     }
 
-    /// The next thing that happens here; waits for one. Cancel-safe.
+    /// Waits for the next wakeup. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Wakeup, FlowError> {
         let due = self.transactions.due(&self.partitions, self.haste());
         tokio::select! {
@@ -179,13 +180,13 @@ impl Worker {
         }
     }
 
-    /// Another job that has ended by now.
+    /// Another job that has already ended, without waiting.
     pub(super) fn ended_by_now(&mut self) -> Result<Option<Ended>, FlowError> {
         self.jobs.ended_by_now()
     }
 
-    /// Takes note of the end of a job's stages, and begins the job that waited for it. Nothing is settled for a job of an
-    /// earlier generation: its partition was given away in between, and its event is being worked on again.
+    /// Records the end of a job's stages and starts the job that waited for it. Nothing is settled for a job of an
+    /// earlier generation: its partition was given away in the meantime, and its event is being processed again.
     pub(super) fn finish(&mut self, ended: Ended) -> Option<Settled> {
         let Ended { job, done } = ended;
         let state = self.partitions.of(&job.event.partition, job.generation);
@@ -217,12 +218,12 @@ impl Worker {
         settled
     }
 
-    /// Begins a transaction if it is time for one.
+    /// Begins a transaction if one is due.
     pub(super) fn transact_when_due(&mut self) {
         self.transactions.begin_when_due(&self.partitions, self.haste());
     }
 
-    /// Takes note of the end of a transaction.
+    /// Handles the end of a transaction.
     pub(super) fn transacted(&mut self, result: Result<(), TransactionError>) -> Result<(), FlowError> {
         for done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
             self.held.remove((1, done.event.size()));
@@ -238,12 +239,12 @@ impl Worker {
             for partition in &partitions {
                 self.close(partition);
             }
-            // A source that no longer waits has given the partitions away already.
+            // A source that no longer waits has already given the partitions away.
             let _ = ack.send(());
         }
     }
 
-    /// Aborts what still runs for revoked partitions whose time is over, and gives away all that are done.
+    /// Aborts the jobs of revoked partitions that are past their deadline, and gives away every set that is done.
     pub(super) fn give_up_overdue(&mut self) {
         for partition in self.partitions.overdue() {
             self.close(&partition);
@@ -252,7 +253,7 @@ impl Worker {
         self.release_revoked();
     }
 
-    /// Lets observers see what is in flight, if that changed.
+    /// Reports what is in flight to observers, if it changed.
     pub(super) fn report(&mut self) {
         let queues = self.queues();
         if queues != self.reported {
@@ -274,13 +275,13 @@ impl Worker {
         }
     }
 
-    /// Takes an event: its job begins, now or when those before it in its order have ended. An event of a partition that is
-    /// not ours, or not for long, is left to its owner.
+    /// Takes an event: its job starts now, or once the jobs before it in its order have ended. An event of a partition
+    /// that is not ours, or is being revoked, is left to its owner.
     fn take(&mut self, event: Event) {
         let leaving = self.partitions.is_leaving(&event.id.partition);
         let state = self.partitions.of(&event.id.partition, event.generation).filter(|_| !leaving);
         let Some(state) = state else {
-            tracing::debug!(event = %event.id, "not ours any more");
+            tracing::debug!(event = %event.id, "ignored an event of a partition that is no longer ours");
             return;
         };
         state.progress.start(event.id.position);
@@ -299,9 +300,9 @@ impl Worker {
         self.jobs.start(Start { pipeline, deployment, throttle: self.throttle.clone(), event }, sequence);
     }
 
-    /// Partitions are being taken away: what runs may finish, nothing new begins, then the source hears of it.
+    /// Partitions are being taken away: running jobs may finish, no new ones start, and then the source is notified.
     fn revoke(&mut self, partitions: Vec<Partition>, ack: oneshot::Sender<()>) {
-        // What was lost can no longer be settled, and nobody waits for it.
+        // The events of a lost partition can no longer be settled, and nobody waits for them.
         let lost = ack.is_closed();
         tracing::info!(count = partitions.len(), lost, "revoked");
         let now = Instant::now();
@@ -310,7 +311,7 @@ impl Worker {
         self.give_up_overdue();
     }
 
-    /// Ends the ownership of a partition. What runs for it is stale from now on; what waits comes again.
+    /// Ends the ownership of a partition. Its running jobs are stale from now on; its waiting events are redelivered.
     fn close(&mut self, partition: &Partition) {
         for event in self.queues.forget(partition) {
             self.held.remove((1, event.size()));

@@ -1,4 +1,4 @@
-//! Bytes that stand for values, so that different values give different bytes: for digests, and for what is kept on disk.
+//! Encodes values as bytes, different values as different bytes, for digests and for storage on disk.
 
 use sha2::{Digest, Sha256};
 
@@ -20,15 +20,16 @@ impl Write for Sha256 {
     }
 }
 
-/// The one canonical encoding: numbers are big-endian and fixed in length, everything else has its length before it.
+/// The canonical encoding: numbers are big-endian with a fixed length, and everything else is prefixed with its length.
 ///
-/// Do not change it: stores know what they keep by digests of it. Encode structs by taking them apart in full
-/// (`let Item { id, key, .. }` without the `..`), so that a new field does not compile until it is decided upon.
+/// Do not change it: stores look up their contents by digests of it. Encode structs by destructuring them in full
+/// (`let Item { id, key, .. }` without the `..`), so that adding a field does not compile until someone decides whether
+/// to include it.
 #[derive(Debug, Default)]
 pub struct Canonical<W>(W);
 
 impl Canonical<Sha256> {
-    /// A digest of what is named so; the name keeps digests of different kinds of things apart.
+    /// Starts a digest of this kind of value; the name keeps digests of different kinds apart.
     #[must_use]
     pub fn digest(of: &str) -> Self {
         let mut encoding = Self(Sha256::new());
@@ -44,13 +45,13 @@ impl Canonical<Sha256> {
 }
 
 impl<W: Write> Canonical<W> {
-    /// Writes there.
+    /// An encoding that writes to `to`.
     #[must_use]
     pub fn new(to: W) -> Self {
         Self(to)
     }
 
-    /// What was written to.
+    /// The writer.
     #[must_use]
     pub fn into_inner(self) -> W {
         self.0
@@ -61,7 +62,7 @@ impl<W: Write> Canonical<W> {
         self.0.write(&number.to_be_bytes());
     }
 
-    /// Which of a closed list follows, in one byte.
+    /// Which variant of a closed list follows, in one byte.
     pub fn kind(&mut self, kind: u8) {
         self.0.write(&[kind]);
     }
@@ -85,7 +86,7 @@ impl<W: Write> Canonical<W> {
         }
     }
 
-    /// Values in order, with their number before them.
+    /// Values in order, prefixed with their count.
     pub fn list<T>(&mut self, values: impl ExactSizeIterator<Item = T>, mut encode: impl FnMut(&mut Self, T)) {
         self.number(values.len() as u64);
         for value in values {

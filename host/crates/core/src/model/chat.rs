@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::canonical::{Canonical, Write};
 
-/// Who speaks.
+/// Who is speaking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The operator's instructions.
     System,
-    /// What is asked.
+    /// The question or task.
     User,
-    /// What the model said earlier.
+    /// The model's earlier answers.
     Assistant,
 }
 
@@ -34,24 +34,24 @@ pub enum Content {
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ChatMessage {
-    /// Who speaks.
+    /// Who is speaking.
     pub role: Role,
-    /// What is said, in order.
+    /// The parts, in order.
     pub content: Vec<Content>,
 }
 
-/// The form of the answer.
+/// The format of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Free text.
     Text,
-    /// Any one JSON document.
+    /// One JSON document of any shape.
     Json,
-    /// A JSON document that fits a JSON Schema (2020-12).
+    /// A JSON document that matches a JSON Schema (2020-12).
     Schema {
-        /// Letters, digits, "_" and "-", at most 64.
+        /// At most 64 letters, digits, "_" and "-".
         name: String,
-        /// What the answer is, for the model.
+        /// Describes the answer to the model.
         description: Option<String>,
         /// The schema as a JSON document.
         schema: String,
@@ -69,37 +69,37 @@ pub enum CacheUse {
     Off,
 }
 
-/// What a stage asks.
+/// A request from a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
-    /// The alias; `None` is the pipeline's only one.
+    /// The model alias; `None` is the pipeline's only one.
     pub model: Option<String>,
     /// The conversation.
     pub messages: Vec<ChatMessage>,
-    /// The form of the answer.
+    /// The format of the answer.
     pub format: Format,
     /// `None` leaves it to the alias, here and below.
     pub temperature: Option<f64>,
     /// Nucleus sampling.
     pub top_p: Option<f64>,
-    /// The most tokens of the answer.
+    /// The maximum number of tokens in the answer.
     pub max_output_tokens: Option<u32>,
     /// Texts that end the answer.
     pub stop: Vec<String>,
-    /// Best effort.
+    /// For reproducible answers, best effort.
     pub seed: Option<u64>,
     /// Two calls with the same key in one job are one call.
     pub idempotency_key: Option<String>,
-    /// Bound of the whole call.
+    /// Time limit for the whole call.
     pub timeout: Option<Duration>,
     /// How stored answers are used.
     pub cache: CacheUse,
-    /// Provider specific extras: name and JSON value.
+    /// Provider-specific extras: name and JSON value.
     pub options: Vec<(String, String)>,
 }
 
 impl ChatRequest {
-    /// A request with these messages, and everything else left to the alias: the start of every other one.
+    /// A request with these messages and everything else left to the alias.
     #[must_use]
     pub fn new(messages: Vec<ChatMessage>) -> Self {
         Self {
@@ -120,13 +120,13 @@ impl ChatRequest {
 }
 
 impl ChatRequest {
-    /// A digest of everything that shapes the answer. Not of `timeout`, which differs between attempts by the time that is
-    /// left, nor of `cache`, nor of `idempotency_key`, which is a name of its own.
+    /// A digest of everything that shapes the answer. Excludes `timeout`, which differs between attempts with the time
+    /// left, `cache`, and `idempotency_key`, which is an identifier of its own.
     ///
-    /// Do not change the encoding: journals know answers by it.
+    /// Do not change the encoding: journals look up answers by it.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        // Taken apart in full, so that a new field does not compile until it is decided upon.
+        // Destructured in full, so that adding a field does not compile until someone decides whether to include it.
         let Self {
             model,
             messages,
@@ -201,16 +201,16 @@ impl ChatMessage {
     }
 }
 
-/// Tokens and money of one call. `None` means the provider did not say, never zero.
+/// Tokens and cost of one call. `None` means that the provider did not report it, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Tokens of the request.
+    /// Tokens in the request.
     pub input_tokens: Option<u64>,
-    /// The part of them that the provider had cached.
+    /// The part of the input tokens that the provider had cached.
     pub cached_input_tokens: Option<u64>,
-    /// Tokens of the answer.
+    /// Tokens in the answer.
     pub output_tokens: Option<u64>,
-    /// The part of them spent on hidden reasoning.
+    /// The part of the output tokens spent on hidden reasoning.
     pub reasoning_tokens: Option<u64>,
     /// Billionths of a US dollar.
     pub cost_nano_usd: Option<u64>,
@@ -219,7 +219,7 @@ pub struct Usage {
 /// Why the answer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model was done.
+    /// The model finished.
     Stop,
     /// Cut off at the output limit: the text is incomplete.
     Length,
@@ -227,38 +227,38 @@ pub enum FinishReason {
     Other(String),
 }
 
-/// What a model answered.
+/// A model's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatResponse {
-    /// The answer.
+    /// The text of the answer.
     pub text: String,
     /// Why it ended.
     pub finish_reason: FinishReason,
-    /// What it took.
+    /// Tokens and cost.
     pub usage: Usage,
-    /// What answered, as "provider/model".
+    /// The model that answered, as "provider/model".
     pub model: String,
-    /// The provider's id of the answer.
+    /// The provider's id for the answer.
     pub provider_request_id: Option<String>,
     /// True if no provider was asked.
     pub cached: bool,
 }
 
-/// Why there is no answer. The variants are what a caller does about it.
+/// Why there is no answer. The variants differ in how the caller should react.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChatFailure {
-    /// Too many requests or tokens: wait, then all is well.
+    /// Too many requests or tokens; succeeds after waiting.
     RateLimited {
         /// For people.
         message: String,
-        /// The least time to wait.
+        /// The minimum time to wait, if known.
         after: Option<Duration>,
     },
-    /// Overloaded, unreachable or broken for the moment.
+    /// Temporarily overloaded, unreachable or broken.
     Unavailable {
         /// For people.
         message: String,
-        /// The least time to wait.
+        /// The minimum time to wait, if known.
         after: Option<Duration>,
     },
     /// No answer in time.
@@ -267,18 +267,18 @@ pub enum ChatFailure {
     ContextLengthExceeded(String),
     /// Blocked by the provider, or refused by the model.
     ContentFiltered(String),
-    /// An answer that does not fit the asked-for form.
+    /// The answer does not match the requested format.
     InvalidOutput {
-        /// What the model said last.
+        /// The model's last answer.
         text: String,
         /// What is wrong with it.
         problems: Vec<String>,
     },
-    /// Malformed: the same request will fail again.
+    /// The request is malformed: sending it again will fail again.
     InvalidRequest(String),
     /// The alias is unknown to this pipeline.
     Denied(String),
-    /// The money of the provider's account, or of a budget here, is used up.
+    /// The provider account's credit, or a budget configured here, is used up.
     BudgetExhausted(String),
     /// A wrong key, address or model name on the host's side.
     Misconfigured(String),

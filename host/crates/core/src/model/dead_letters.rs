@@ -1,29 +1,29 @@
-//! When dead letters are too many to be the events' fault.
+//! Decides when there are too many dead letters for the events to be at fault.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-/// How many dead letters are taken for normal.
+/// How many dead letters are considered normal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeadLetterBounds {
-    /// The share of the last [`WINDOW`] jobs, 0 to 1; judged once there were so many. 1 never stops.
+    /// The largest share of the last [`WINDOW`] jobs, from 0 to 1; checked once the window is full. 1 never stops.
     pub rate: f64,
-    /// So many jobs one after the other.
+    /// This many dead-lettered jobs in a row are too many.
     pub in_a_row: NonZeroU32,
 }
 
-/// Jobs over which the rate is taken. With the default of 1,000 in a row it is what Sentry's consumers use.
+/// The number of jobs that the rate covers. This and the default of 1,000 in a row are what Sentry's consumers use.
 const WINDOW: usize = 10_000;
 
 impl Default for DeadLetterBounds {
-    /// 1% and 1,000.
+    /// 1% of the window, and 1,000 in a row.
     fn default() -> Self {
         Self { rate: 0.01, in_a_row: NonZeroU32::MIN.saturating_add(999) }
     }
 }
 
-/// Watches how jobs end. Beyond its bounds it is the pipeline that is wrong, a bad deployment say, and going on would
-/// empty the topic into the dead letters.
+/// Watches how jobs end. Beyond its bounds the pipeline itself is at fault, for example after a bad deployment, and
+/// continuing would move the whole topic to the dead letters.
 #[derive(Debug)]
 pub struct DeadLetterRate {
     bounds: DeadLetterBounds,
@@ -34,13 +34,13 @@ pub struct DeadLetterRate {
 }
 
 impl DeadLetterRate {
-    /// Nothing has ended yet.
+    /// Starts with no jobs recorded.
     #[must_use]
     pub fn new(bounds: DeadLetterBounds) -> Self {
         Self { bounds, last: VecDeque::new(), dead: 0, in_a_row: 0 }
     }
 
-    /// Notes the end of a job.
+    /// Records the end of a job.
     pub fn note(&mut self, dead: bool) {
         self.last.push_back(dead);
         self.dead += usize::from(dead);
@@ -50,7 +50,7 @@ impl DeadLetterRate {
         self.in_a_row = if dead { self.in_a_row.saturating_add(1) } else { 0 };
     }
 
-    /// Why the pipeline must stop, if it must.
+    /// Why the pipeline must stop; `None` if it may continue.
     #[must_use]
     pub fn too_many(&self) -> Option<String> {
         if self.in_a_row >= self.bounds.in_a_row.get() {
@@ -78,14 +78,14 @@ mod tests {
     #[test]
     fn a_thousand_in_a_row_stop_the_pipeline() {
         assert_eq!(ends((0..5_000).map(|_| true)), Some(999));
-        assert_eq!(ends((0..9_000).map(|job| job % 1_000 != 999)), None, "one good job in between begins anew");
+        assert_eq!(ends((0..9_000).map(|job| job % 1_000 != 999)), None, "one good job in between restarts the count");
     }
 
     #[test]
     fn more_than_the_rate_of_a_full_window_stops_the_pipeline() {
         assert_eq!(ends((0..50_000).map(|job| job % 100 == 0)), None, "1% is allowed");
         assert_eq!(ends((0..50_000).map(|job| job % 99 == 0)), Some(9_999), "the first above 1% of a full window");
-        assert_eq!(ends((0..9_999).map(|job| job % 2 == 0)), None, "few jobs say nothing about a rate");
+        assert_eq!(ends((0..9_999).map(|job| job % 2 == 0)), None, "too few jobs to judge the rate");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One record from a source, and where it sits.
+//! One record from a source, and its position there.
 
 use std::num::NonZeroU32;
 
@@ -17,9 +17,9 @@ pub struct Timestamp(pub i64);
 /// One record taken from a source.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Where it sits.
+    /// Its partition and position.
     pub id: EventId,
-    /// The span of ownership it was read in.
+    /// The generation of the assignment it was read under.
     pub generation: Generation,
     /// The record's key.
     pub key: Option<Bytes>,
@@ -27,11 +27,11 @@ pub struct Event {
     pub payload: Option<Bytes>,
     /// The record's headers, in order.
     pub headers: Vec<Header>,
-    /// The record's time, or that of its arrival.
+    /// The record's timestamp, or its time of arrival.
     pub timestamp: Timestamp,
-    /// How often the broker has handed it out before and this time, where it knows.
+    /// How many times the broker has delivered it, this time included; `None` if the broker does not count.
     pub deliveries: Option<NonZeroU32>,
-    /// Why the record cannot be used at all, if the source saw that already.
+    /// Why the record is unusable, if the source has already found that it is.
     pub fault: Option<Failure>,
 }
 
@@ -43,7 +43,7 @@ impl Size for Event {
 }
 
 impl Event {
-    /// The trace that its `traceparent` header names, if it has a readable one.
+    /// The trace in its `traceparent` header, if it has a readable one.
     #[must_use]
     pub fn trace(&self) -> Option<TraceContext> {
         self.text(TRACEPARENT)?.parse().ok()

@@ -1,13 +1,13 @@
-//! Why something did not work.
+//! Why something failed.
 
 use std::fmt;
 
-/// Why something did not work.
+/// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Stable and kebab-case: the `failure_reason` of a dead letter, the label of a metric.
+    /// Stable and kebab-case: the `failure_reason` of a dead letter and a metric label.
     pub code: String,
-    /// For people; no secrets, no document text.
+    /// For people; contains no secrets and no document text.
     pub message: String,
     /// Further details as a JSON document.
     pub details: Option<String>,

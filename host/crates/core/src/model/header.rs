@@ -5,12 +5,12 @@ use bytes::Bytes;
 use super::canonical::{Canonical, Write};
 use super::size::Size;
 
-/// One header of a record. `None` is a null value, which differs from an empty one.
+/// One header of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The name; need not be unique.
+    /// The name; not necessarily unique.
     pub name: String,
-    /// The value.
+    /// The value; `None` is a null value, which differs from an empty one.
     pub value: Option<Bytes>,
 }
 

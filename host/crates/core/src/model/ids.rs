@@ -1,4 +1,4 @@
-//! Where events are, and the names of jobs and items.
+//! The positions of events, and the ids of jobs and items.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ impl fmt::Display for Partition {
     }
 }
 
-/// The place of one event in its partition: a Kafka offset, or a Redis entry id as `milliseconds << 64 | sequence`.
+/// The position of one event in its partition: a Kafka offset, or a Redis entry id as `milliseconds << 64 | sequence`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(pub u128);
 
 impl Position {
-    /// The first place behind this one.
+    /// The first position after this one.
     #[must_use]
     pub fn next(self) -> Next {
         Next(self.0.saturating_add(1))
@@ -39,17 +39,17 @@ impl fmt::Display for Position {
     }
 }
 
-/// The first place of a partition that is not settled yet: what a broker remembers as "committed". A type of its own,
-/// because "the last one done" and "the first one not done" differ by one and both are numbers.
+/// The first position of a partition that is not settled yet: what a broker stores as "committed". It has its own type
+/// because "the last one done" and "the first one not done" are both numbers and differ by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Next(pub u128);
 
-/// Where an event sits; the same after every redelivery.
+/// Identifies an event by its position; the same after every redelivery.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventId {
     /// Its partition.
     pub partition: Partition,
-    /// Its place there.
+    /// Its position there.
     pub position: Position,
 }
 
@@ -59,11 +59,11 @@ impl fmt::Display for EventId {
     }
 }
 
-/// One span of owning partitions. What was begun under an earlier one must not be settled under a later one.
+/// Numbers the assignments of partitions. Events started under an earlier one must not be settled under a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Generation(pub u64);
 
-/// Names one job: pipeline and event, so the same after every redelivery. Consumers of the outputs drop repeats by it.
+/// Names one job by pipeline and event, so it is the same after every redelivery. Consumers deduplicate outputs by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(Arc<str>);
 
@@ -74,7 +74,7 @@ impl JobId {
         Self(format!("{pipeline}/{event}").into())
     }
 
-    /// The job that a replayed event says it continues, if that is one of this pipeline.
+    /// The job that a replayed event says it continues, if that job belongs to this pipeline.
     #[must_use]
     pub fn replayed(pipeline: &str, id: &str) -> Option<Self> {
         let place = id.strip_prefix(pipeline)?.strip_prefix('/')?;
@@ -98,7 +98,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Names one item: the job's id for the event itself, then parent, stage and ordinal. The same on every replay.
+/// Names one item: the job's id for the event itself, otherwise parent, stage and ordinal. The same on every replay.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ItemId(Arc<str>);
 
@@ -115,7 +115,7 @@ impl ItemId {
         Self(format!("{}/{stage}.{ordinal}", self.0).into())
     }
 
-    /// All items of a job as the gathering `stage` takes them.
+    /// The common parent of the outputs of the gathering `stage`: all items of the job that it receives.
     #[must_use]
     pub fn gathered(job: &JobId, stage: &str) -> Self {
         Self(format!("{job}/{stage}.all").into())

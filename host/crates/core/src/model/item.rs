@@ -1,4 +1,4 @@
-//! What flows inside a job.
+//! Items: the values that flow through a job.
 
 use bytes::Bytes;
 
@@ -11,22 +11,22 @@ use super::size::Size;
 /// One unit of work inside a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Its name.
+    /// Its id.
     pub id: ItemId,
-    /// The key its record will have.
+    /// The key of the record it will become.
     pub key: Option<Bytes>,
     /// The content.
     pub payload: Bytes,
     /// Media type of the content.
     pub content_type: Option<String>,
-    /// Headers its record will have.
+    /// The headers of the record it will become.
     pub headers: Vec<Header>,
-    /// What stages said about it so far.
+    /// The attributes that stages have given it so far.
     pub attributes: Vec<Attribute>,
 }
 
 impl Item {
-    /// What items have in common: the key and the attributes that are the same in all. Without content.
+    /// What the items have in common: the key and the attributes that are equal in all of them. It has no content.
     #[must_use]
     pub fn common(id: ItemId, items: &[Self]) -> Self {
         let first = items.first();
@@ -43,7 +43,7 @@ impl Item {
         }
     }
 
-    /// Encodes all that an outcome can follow from.
+    /// Encodes everything that can affect the outcome.
     pub fn encode(&self, to: &mut Canonical<impl Write>) {
         let Self { id, key, payload, content_type, headers, attributes } = self;
         to.text(id.as_str());
@@ -62,20 +62,20 @@ impl Size for Item {
     }
 }
 
-/// The attributes by which a rescuing stage learns of the failure: with "stage", "code" and "message" at the end.
+/// The prefix of the attributes that describe a failure to a rescue stage: "stage", "code" and "message" follow.
 pub(super) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
-/// Attribute names with this start belong to the host.
+/// Attribute names with this prefix belong to the host.
 const HOST_ATTRIBUTES: &str = "sys.";
-/// Header names with this start belong to the host.
+/// Header names with this prefix belong to the host.
 const HOST_HEADERS: &str = "gristmill-";
 
 impl Item {
-    /// The item that an output of `stage` becomes: its key and attributes continue this item's. Names that are the
-    /// host's are dropped.
+    /// The item that an output of `stage` becomes. It inherits this item's attributes, and its key if the output has
+    /// none. Attributes and headers with names reserved for the host are dropped from the output.
     #[must_use]
     pub fn child(&self, stage: &str, ordinal: usize, output: Output) -> Self {
         let mut attributes = self.attributes.clone();
-        // How a repaired item failed before concerns nobody else.
+        // The earlier failure of a repaired item concerns only its rescue stage.
         attributes.retain(|attribute| !attribute.name.starts_with(FAILURE_ATTRIBUTE));
         for new in output.attributes {
             if new.name.starts_with(HOST_ATTRIBUTES) {

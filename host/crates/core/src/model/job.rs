@@ -1,7 +1,7 @@
-//! The passage of one event through the pipeline, as a pure state machine.
+//! The path of one event through the pipeline, as a pure state machine.
 //!
-//! `next_task()` says what to hand to which stage, `apply()` takes the verdict, and when neither has anything left the
-//! job has ended. It knows no time and does no I/O: who runs the stages, how often and side by side, is the flow's.
+//! `next_task()` returns the next stage call and `apply()` takes its verdict; `end()` returns how the job ended. A job
+//! has no clock and does no I/O: the flow runs the stages and decides on attempts and concurrency.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -15,62 +15,62 @@ use super::outcome::{Outcome, Output};
 use super::plan::{Intake, OnFailure, Plan, Target};
 use super::size::Size;
 
-/// Where an item stands in the order of outputs: the ordinals on the way to it.
+/// An item's place in the order of outputs: the ordinals of the outputs that led to it.
 type Path = Vec<usize>;
 
-/// What a stage is handed.
+/// The input of a stage call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// One item.
     Item(Item),
-    /// All items of the job, in order; never none.
+    /// All items of the job that reached the stage, in order; never empty.
     Gathered(Vec<Item>),
 }
 
-/// One call of a stage, all its attempts included.
+/// One call of a stage, including all its attempts.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Index of the stage in the plan.
     pub stage: usize,
-    /// What it is handed.
+    /// The input.
     pub input: Input,
     path: Path,
     rescue: Rescue,
 }
 
-/// Where a task stands in the repair of an item.
+/// A task's role in the repair of an item.
 #[derive(Debug, Clone)]
 enum Rescue {
-    /// The item has not failed here.
+    /// No repair: the item has not failed here.
     NotNeeded,
-    /// This task is to repair an item that failed in that stage, in this way.
+    /// This task repairs an item that failed in `stage`, with the failure `failed`.
     Mending { stage: usize, failed: Failed },
-    /// The item was repaired: it is not repaired a second time.
+    /// The item has been repaired and is not repaired a second time.
     Mended,
 }
 
-/// What became of a task, after all its attempts.
+/// The result of a task, after all its attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The stage decided.
     Decided(Outcome),
-    /// The stage could not decide, and will not be asked again.
+    /// The stage could not decide and will not be tried again.
     Failed(Failed),
 }
 
-/// A task that is given up.
+/// Why a task was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// Why.
+    /// The reason.
     pub failure: Failure,
-    /// How often it was tried.
+    /// How many times it was tried.
     pub attempts: u32,
 }
 
-/// An item at the end of its way.
+/// An item that has left the last stage on its route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// The topic that a branch led it to; `None` is the pipeline's sink.
+    /// The topic that a branch routed it to; `None` is the pipeline's sink.
     pub topic: Option<Arc<str>>,
     /// The item.
     pub item: Item,
@@ -79,15 +79,15 @@ pub struct Finished {
 /// How a job ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
-    /// These items are written, in this order, all or none.
+    /// These items are written in this order, all or none.
     Emitted(Vec<Finished>),
-    /// Every item was filtered on purpose; the code of the first that was, or "nothing-emitted".
+    /// Nothing is written. The text is the code of the first item that was dropped or skipped, or "nothing-emitted".
     Dropped(String),
     /// The event goes to the dead letters.
     DeadLettered {
-        /// The stage that could not go on; `None` when no stage was reached.
+        /// The stage that failed; `None` if no stage was reached.
         stage: Option<Arc<str>>,
-        /// Why and after how many attempts.
+        /// The reason, and the number of attempts.
         failed: Failed,
     },
 }
@@ -98,12 +98,12 @@ pub struct Job {
     id: JobId,
     plan: Arc<Plan>,
     most_bytes: usize,
-    /// What all items hold that are ready, waiting or finished.
+    /// The size of all items that are ready, waiting or finished.
     bytes: usize,
     ready: VecDeque<Task>,
-    /// How many tasks run, by their place in the plan.
+    /// How many tasks are running, by their place in the plan.
     running: BTreeMap<usize, usize>,
-    /// What came so far for stages that gather.
+    /// The items that have arrived so far at gathering stages.
     gathering: BTreeMap<usize, BTreeMap<Path, Item>>,
     finished: BTreeMap<Path, Finished>,
     dropped: Option<String>,
@@ -131,7 +131,7 @@ impl Job {
         job
     }
 
-    /// The id of the item that an event itself is.
+    /// The id of the item that is the event itself.
     #[must_use]
     pub fn first_item(id: &JobId) -> ItemId {
         ItemId::root(id)
@@ -145,8 +145,8 @@ impl Job {
         Some(task)
     }
 
-    /// Moves on by the verdict on a task from [`Job::next_task`]. After a failure that is not skipped or rescued nothing
-    /// new becomes ready: the job is all or nothing.
+    /// Applies the verdict on a task from [`Job::next_task`]. After a failure that is neither skipped nor rescued, no
+    /// new task becomes ready: the job is all or nothing.
     pub fn apply(&mut self, task: Task, verdict: Verdict) {
         if let Some(count) = self.running.get_mut(&task.place()) {
             *count -= 1;
@@ -187,8 +187,8 @@ impl Job {
         Some(Disposition::Emitted(std::mem::take(&mut self.finished).into_values().collect()))
     }
 
-    /// The first stage that gathers and that no item can reach any more: every route leads upwards, so that is so when
-    /// nothing runs below it. Nothing is ready either when this is asked.
+    /// The first gathering stage, if no more items can reach it. Routes lead only to stages with a higher index, so
+    /// none can once nothing is running below it. Called only when no task is ready.
     fn gathered(&mut self) -> Option<Task> {
         let (stage, _) = self.gathering.first_key_value()?;
         if self.running.keys().next().is_some_and(|lowest| lowest < stage) {
@@ -203,7 +203,7 @@ impl Job {
     fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), Failure> {
         let plan = Arc::clone(&self.plan);
         let node = plan.node(task.stage);
-        // All routes are looked up before anything takes one.
+        // Look up all routes before any output takes one.
         let mut routes = Vec::with_capacity(outputs.len());
         for output in &outputs {
             routes.push(match (&output.branch, &task.rescue) {
@@ -236,7 +236,7 @@ impl Job {
         let topic = match target {
             Target::Stage(stage) => {
                 self.bytes += bytes;
-                // A repaired item enters alone: its siblings have been gathered already.
+                // A repaired item enters alone: its siblings have already been gathered.
                 if self.plan.node(*stage).intake == Intake::Gathered && !matches!(rescue, Rescue::Mended) {
                     self.gathering.entry(*stage).or_default().insert(path, item);
                 } else {
@@ -255,20 +255,20 @@ impl Job {
         self.finished.insert(path, Finished { topic, item });
     }
 
-    /// Follows the policy of the stage that an item failed in.
+    /// Applies the failure policy of the stage that the item failed in.
     fn fail(&mut self, task: Task, failed: Failed) {
         let (stage, failed) = match &task.rescue {
             Rescue::NotNeeded | Rescue::Mended => (task.stage, failed),
             Rescue::Mending { stage, failed: first } => {
                 let rescuer = &self.plan.node(task.stage).name;
                 let message =
-                    format!("{}; its rescue by stage {rescuer} failed too: {}", first.failure.message, failed.failure);
+                    format!("{}; its rescue by stage {rescuer} also failed: {}", first.failure.message, failed.failure);
                 let failure = Failure { message, ..first.failure.clone() };
                 (*stage, Failed { failure, attempts: first.attempts })
             }
         };
         let node = self.plan.node(stage);
-        // What is wrong with the job as a whole is no fault of the item.
+        // The job as a whole is too large, which is not the item's fault.
         let policy = if failed.failure.code == TOO_LARGE { OnFailure::DeadLetter } else { node.on_failure };
         match (policy, &task.rescue, task.input) {
             (OnFailure::Skip, _, _) => {
@@ -292,7 +292,7 @@ impl Job {
 }
 
 impl Task {
-    /// Where the task stands in the plan: a rescue stands where its item failed.
+    /// The task's place in the plan; for a rescue, the stage where its item failed.
     fn place(&self) -> usize {
         match &self.rescue {
             Rescue::Mending { stage, .. } => *stage,
@@ -311,7 +311,7 @@ impl Size for Input {
 }
 
 impl Input {
-    /// What the outputs of a stage continue: the item, or of gathered ones what all have in common, without content.
+    /// The parent of a stage's outputs: the item, or what all gathered items have in common, without content.
     fn parent(&self, job: &JobId, stage: &str) -> Cow<'_, Item> {
         match self {
             Self::Item(item) => Cow::Borrowed(item),
@@ -321,11 +321,11 @@ impl Input {
 }
 
 fn unmapped(stage: &str, branch: &str) -> Failure {
-    let message = format!("an output of stage {stage} names the branch {branch:?}, which leads nowhere");
+    let message = format!("an output of stage {stage} names the branch {branch:?}, which has no target");
     Failure::new("unmapped-branch", message)
 }
 
-/// The item with attributes that say how it failed.
+/// The item with attributes that describe its failure.
 fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
     let told = [("stage", stage), ("code", failure.code.as_str()), ("message", failure.message.as_str())];
     for (what, value) in told {
@@ -334,7 +334,7 @@ fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
     item
 }
 
-/// The code of a job that holds more than it may.
+/// The failure code of a job that holds more bytes than allowed.
 const TOO_LARGE: &str = "job-too-large";
 
 #[cfg(test)]

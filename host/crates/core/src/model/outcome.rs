@@ -1,4 +1,4 @@
-//! What a stage says of an item.
+//! What a stage decides about an item.
 
 use bytes::Bytes;
 
@@ -13,13 +13,13 @@ pub struct Output {
     pub payload: Bytes,
     /// Media type of the content.
     pub content_type: Option<String>,
-    /// `None` takes the key of the item that went in.
+    /// `None` keeps the key of the input item.
     pub key: Option<Bytes>,
-    /// The complete list.
+    /// The complete list; the input item's headers are not inherited.
     pub headers: Vec<Header>,
-    /// Added to the attributes of the item that went in; a repeated name replaces.
+    /// Added to the attributes of the input item; a repeated name replaces the old value.
     pub attributes: Vec<Attribute>,
-    /// The branch it goes down; `None` is the next stage.
+    /// The branch to take; `None` takes the default route.
     pub branch: Option<String>,
 }
 
@@ -30,13 +30,13 @@ impl Size for Output {
     }
 }
 
-/// What a stage decided about an item that it understood.
+/// What a stage decided about an item that it could process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// These items go on, in this order.
     Emit(Vec<Output>),
-    /// Filtered on purpose; the text is a code.
+    /// Dropped on purpose; the text is a code.
     Drop(String),
-    /// The data is bad and no retry will help.
+    /// The data is bad, and no retry will help.
     Reject(Failure),
 }

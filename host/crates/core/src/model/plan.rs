@@ -3,38 +3,38 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where an output of a stage goes.
+/// Where a stage's output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Into the stage with this index.
     Stage(usize),
     /// To the pipeline's sink.
     Sink,
-    /// To a topic of its own.
+    /// To this topic instead of the sink.
     Topic(Arc<str>),
     /// Nowhere, on purpose.
     Drop,
 }
 
-/// What becomes of an item that a stage cannot process, when all attempts are used up or none would help.
+/// What happens to an item that a stage cannot process, once all attempts are used up or retrying would not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
     /// The whole job goes to the dead letters.
     #[default]
     DeadLetter,
-    /// The item is left out, its siblings go on.
+    /// The item is left out; its siblings continue.
     Skip,
     /// The stage with this index may repair the item, once.
     Rescue(usize),
 }
 
-/// How a stage takes its items.
+/// How a stage receives its items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Intake {
-    /// One by one, as they come.
+    /// One by one, as they arrive.
     #[default]
     Each,
-    /// All of the job at once, in order, when no more can come.
+    /// All of the job's items at once, in order, when no more can arrive.
     Gathered,
 }
 
@@ -43,20 +43,20 @@ pub enum Intake {
 pub struct Node {
     /// The stage's name.
     pub name: Arc<str>,
-    /// How it takes items.
+    /// How it receives items.
     pub intake: Intake,
-    /// Where outputs go that name no branch.
+    /// Where outputs without a branch go.
     pub next: Target,
-    /// Where outputs go that name one, by its label.
+    /// Where outputs with a branch go, by the branch's label.
     pub branches: BTreeMap<String, Target>,
-    /// What becomes of items that fail here.
+    /// What happens to items that fail here.
     pub on_failure: OnFailure,
 }
 
 /// The stages of a pipeline as a graph.
 ///
-/// Routes lead only to stages with a higher index, so every job ends and "no more can come" is known. A stage that
-/// rescues is on no route: items enter it only by failing elsewhere, and what it emits enters the stage they failed in.
+/// Routes lead only to stages with a higher index, so every job ends and it is known when no more items can arrive. A
+/// rescue stage is on no route: items enter it only by failing elsewhere, and its outputs enter the stage that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The stages, in the order of the pipeline file.
@@ -66,7 +66,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Each stage leads to the next, and the last to the sink.
+    /// A plan in which each stage leads to the next, and the last to the sink.
     #[must_use]
     pub fn straight(names: &[&str]) -> Self {
         let target = |index| if index < names.len() { Target::Stage(index) } else { Target::Sink };
@@ -83,7 +83,7 @@ impl Plan {
     /// The stage with this index.
     ///
     /// # Panics
-    /// When there is none: indexes come from this plan.
+    /// If there is no such stage: indexes must come from this plan.
     #[must_use]
     pub fn node(&self, index: usize) -> &Node {
         &self.nodes[index]

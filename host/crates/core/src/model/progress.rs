@@ -1,4 +1,4 @@
-//! Which part of a partition is settled, so that a commit can never jump over an unfinished event.
+//! Tracks which part of a partition is settled, so that a commit never skips an unfinished event.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::ids::{Generation, Next, Position};
 /// | 6 | 3, 4, 5 | 6 |
 /// | none | 3, 4, 5, 6 | 7 |
 ///
-/// Positions may have gaps (compaction, transaction markers, entry ids): only order matters.
+/// Positions may have gaps (compaction, transaction markers, entry ids); only their order matters.
 #[derive(Debug)]
 pub struct Progress {
     generation: Generation,
@@ -22,33 +22,33 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing was begun yet under this assignment.
+    /// Starts tracking an assignment under which no event has been started yet.
     #[must_use]
     pub fn new(generation: Generation) -> Self {
         Self { generation, in_flight: BTreeSet::new(), highest: None, settled: None }
     }
 
-    /// The assignment.
+    /// The generation of the assignment.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// Everything below is settled; `None` while nothing was under this assignment.
+    /// Everything below this is settled; `None` until something is settled under this assignment.
     #[must_use]
     pub fn settled(&self) -> Option<Next> {
         self.settled
     }
 
-    /// Notes that the event there is being worked on.
+    /// Records that the event at this position is in flight.
     pub fn start(&mut self, position: Position) {
         self.in_flight.insert(position);
         self.highest = self.highest.max(Some(position));
     }
 
-    /// Notes that the event there, begun under that assignment, is settled. Returns the lowest place not settled when
-    /// that moved: everything below may be committed. A position that is not in flight changes nothing, nor does one of
-    /// another assignment: what was begun before the partition was given away is being worked on by someone else.
+    /// Records that the event at this position, started under that assignment, is settled. Returns the lowest unsettled
+    /// position if it moved: everything below may be committed. A position that is not in flight changes nothing, nor
+    /// does one from another assignment: once a partition is lost, its next owner processes its unsettled events.
     pub fn finish(&mut self, generation: Generation, position: Position) -> Option<Next> {
         if generation != self.generation || !self.in_flight.remove(&position) {
             return None;
@@ -57,7 +57,7 @@ impl Progress {
             Some(lowest) => Next(lowest.0),
             None => self.highest?.next(),
         };
-        // Below the first position ever started nothing was settled here, so nothing may be said about it.
+        // Nothing below the first position started here was settled here, so nothing is reported for it.
         let moved = next > Next(position.0) && self.settled.is_none_or(|settled| next > settled);
         moved.then(|| {
             self.settled = Some(next);
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(progress.finish(ONE, Position(3)), Some(Next(4)));
     }
 
-    /// What can happen to a partition that comes and goes. The numbers choose among what there is.
+    /// What can happen to a partition that is assigned and revoked. The number chooses among the running events.
     #[derive(Debug, Clone, Copy)]
     enum Step {
         Assign,
@@ -133,21 +133,21 @@ mod tests {
         })
     }
 
-    /// A partition at its broker, and everything that was ever begun of it by one member, which loses it and gets it back.
+    /// A partition at its broker, and every event that one member started as it lost the partition and got it back.
     #[derive(Default)]
     struct World {
-        /// Where records are: with gaps, as compaction and transaction markers leave them.
+        /// The positions of records, with gaps as left by compaction and transaction markers.
         records: Vec<u128>,
         committed: u128,
         generation: u64,
         progress: Option<Progress>,
-        /// What the progress said last under this assignment.
+        /// The last value that the progress returned under this assignment.
         settled: Option<Next>,
-        /// The next record that is handed out.
+        /// The next record to hand out.
         next: usize,
-        /// Begun and not finished, of all assignments.
+        /// Started but not finished, under any assignment.
         running: Vec<(Generation, u128)>,
-        /// Finished under an assignment that lasted until then.
+        /// Finished while the assignment they were started under was still current.
         done: BTreeSet<u128>,
     }
 
@@ -187,7 +187,7 @@ mod tests {
             }
         }
 
-        /// The first record that nobody finished in time.
+        /// The first record that is not in `done`.
         fn lowest_unfinished(&self) -> u128 {
             let unfinished = self.records.iter().find(|record| !self.done.contains(record));
             unfinished.copied().unwrap_or(u128::MAX)
@@ -197,8 +197,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100_000))]
 
-        /// Whatever comes and goes: a commit never passes a record that was not finished under a living assignment, never
-        /// goes back, and once everything is finished it reaches the end.
+        /// Whatever happens, a commit never passes a record that was not finished under a current assignment and never
+        /// goes back. Once everything is finished, it reaches the end.
         #[test]
         fn a_commit_never_passes_an_unfinished_event_nor_goes_back(
             gaps in prop::collection::vec(1_u8..4, 1..20),
@@ -213,7 +213,7 @@ mod tests {
             let mut committed = 0;
             for step in steps {
                 world.take(step);
-                prop_assert!(world.committed >= committed, "{step:?} set the commit back");
+                prop_assert!(world.committed >= committed, "{step:?} moved the commit back");
                 committed = world.committed;
                 prop_assert!(committed <= world.lowest_unfinished(), "{step:?} committed {committed}");
             }

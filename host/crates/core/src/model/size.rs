@@ -1,10 +1,10 @@
-//! How many bytes things hold in memory: one sum for all bounds.
+//! How many bytes a value holds in memory, counted the same way for every bound.
 
 use bytes::Bytes;
 
-/// What counts against a bound in bytes.
+/// A value that counts towards a bound in bytes.
 pub trait Size {
-    /// Bytes of its contents, without what the allocator and the structs around them take.
+    /// The size of its contents in bytes, without the overhead of the allocator and the surrounding structs.
     fn size(&self) -> usize;
 }
 

@@ -1,7 +1,7 @@
 //! Text that others wrote, made safe to show.
 
-/// The text on one line, without anything that a terminal would obey: line breaks become spaces, other control characters
-/// the replacement character. Tabs stay.
+/// The text on one line, without control characters that a terminal would act on: line breaks become spaces, and others
+/// become the replacement character. Tabs are kept.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars()

@@ -1,4 +1,4 @@
-//! The trace that a job belongs to, in the form of the W3C (Trace Context, level 1).
+//! The trace that a job belongs to, as in W3C Trace Context, level 1.
 
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::canonical::Canonical;
 use super::ids::JobId;
 
-/// Names a trace and the span in it that called us: what a `traceparent` header says.
+/// A trace and the caller's span in it: the content of a `traceparent` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     trace: NonZeroU128,
@@ -18,30 +18,30 @@ pub struct TraceContext {
 /// The name of the header, in records and in HTTP.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// The flag by which a caller says that it records the trace.
+/// Set if the caller records the trace.
 const SAMPLED: u8 = 1;
 
-/// A text that is no `traceparent`.
+/// The text is not a `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent")]
 pub struct BadTrace;
 
 impl TraceContext {
-    /// The trace of a job whose event belongs to none. Made from the job's id, so that a redelivery belongs to the same
-    /// trace; not sampled, because nobody has begun to record it.
+    /// A trace for a job whose event has none. Derived from the job's id, so that a redelivery belongs to the same
+    /// trace; not sampled, because nobody is recording it yet.
     #[must_use]
     pub fn of_job(job: &JobId) -> Self {
         let (trace, span) = Self::ids(job);
         Self { trace, span, flags: 0 }
     }
 
-    /// The span of a job within the trace of its event. The same on every redelivery.
+    /// The job's span within the trace of its event; the same on every redelivery.
     #[must_use]
     pub fn of_job_in(self, job: &JobId) -> Self {
         Self { span: Self::ids(job).1, ..self }
     }
 
-    /// Whether the caller records it.
+    /// Whether the caller records the trace.
     #[must_use]
     pub fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
@@ -70,7 +70,7 @@ impl fmt::Display for TraceContext {
 impl FromStr for TraceContext {
     type Err = BadTrace;
 
-    /// Reads a `traceparent`. Of a version above 00 the four known fields are read, as the specification asks.
+    /// Reads a `traceparent`. Above version 00, only the four known fields are read, as the specification requires.
     fn from_str(text: &str) -> Result<Self, BadTrace> {
         let hex = |text: &str, length: usize| {
             let legal = text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -131,8 +131,8 @@ mod tests {
         assert_ne!(TraceContext::of_job(&job(7)), TraceContext::of_job(&job(8)));
         let parent: TraceContext = PARENT.parse().unwrap();
         let own = parent.of_job_in(&job(7));
-        assert_eq!(own.to_string()[..36], PARENT[..36], "the trace stays");
+        assert_eq!(own.to_string()[..36], PARENT[..36], "the trace is unchanged");
         assert_ne!(own, parent, "the span is the job's own");
-        assert!(own.is_sampled(), "and the caller's wish");
+        assert!(own.is_sampled(), "the caller's sampled flag is kept");
     }
 }

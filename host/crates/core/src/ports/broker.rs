@@ -1,4 +1,4 @@
-//! A broker as a whole: what a pipeline or a command does with it before and beside the flow of events.
+//! A whole broker: what a pipeline or a command does with it before and alongside the flow of events.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::model::Event;
 pub struct Topic {
     /// Its name.
     pub name: Arc<str>,
-    /// What it is there for.
+    /// What the pipeline uses it for.
     pub role: Role,
 }
 
-/// What a topic is there for.
+/// What a pipeline uses a topic for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Events are read from it.
@@ -31,29 +31,29 @@ pub enum Role {
     DeadLetters,
 }
 
-/// What a check found that does not keep a pipeline from starting.
+/// The findings of a check that do not prevent a pipeline from starting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Where the broker is, as the operator would write it.
+    /// The address of the broker, as the operator would write it.
     pub address: String,
-    /// The topics that were missing and exist now.
+    /// The topics that were missing and have been created.
     pub created: Vec<String>,
-    /// What the operator should know, a sentence each.
+    /// What the operator should know, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Whose events are read, and how they are settled.
+/// Which events are read, and how they are settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The topic.
     pub topic: Arc<str>,
     /// The consumer group.
     pub group: Arc<str>,
-    /// Where a group begins that has settled nothing yet.
+    /// Where a group that has settled nothing yet begins.
     pub start: Start,
-    /// How long the flow may take to give up a partition; the source waits a little longer.
+    /// How long the flow may take to give up a partition. The source waits a little longer.
     pub drain_timeout: Duration,
-    /// How outputs are written.
+    /// How outputs are written and events settled.
     pub guarantee: Guarantee,
 }
 
@@ -73,13 +73,13 @@ pub enum Start {
 /// How outputs are written and events settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guarantee {
-    /// Outputs first, their event later: after a crash in between they are written again.
+    /// Outputs are written first and their event is settled afterwards. A crash in between writes them again.
     AtLeastOnce,
-    /// Both in one transaction,
+    /// Outputs are written and events settled in one transaction.
     ExactlyOnce {
-        /// which begins at the latest when so many jobs wait for one,
+        /// A transaction begins at the latest when this many jobs wait for one,
         most: NonZeroUsize,
-        /// or when the first of them has waited so long.
+        /// or when the first of them has waited this long.
         every: Duration,
     },
 }
@@ -95,60 +95,60 @@ pub struct Connection {
 /// Where the outputs of one source go.
 #[derive(Clone)]
 pub enum Outlet {
-    /// Each on its own.
+    /// Outputs are written on their own.
     Sink(Arc<dyn Sink>),
-    /// Together with what they settle.
+    /// Outputs are written together with the settlement of their events.
     Transactor(Arc<dyn Transactor>),
 }
 
-/// What is read of a topic without a group: nothing is settled, nobody is disturbed.
+/// How to read a topic without a group: nothing is settled, and no consumer is affected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Browse {
     /// The topic.
     pub topic: Arc<str>,
-    /// Where to begin.
+    /// Where to start.
     pub from: From,
     /// When to stop.
     pub until: Until,
 }
 
-/// Where to begin in each partition.
+/// Where to start in each partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From {
-    /// With the oldest record.
+    /// At the oldest record.
     Start,
-    /// With what comes from now on.
+    /// At the end: only records that arrive from now on.
     End,
-    /// With so many records before the end.
+    /// This many records before the end.
     Last(u32),
 }
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// Never; drop it.
+    /// Never, until the reader is dropped.
     Dropped,
-    /// When the end of every partition was reached once.
+    /// Once the end of every partition has been reached.
     End,
 }
 
-/// The records of a topic as they come. Dropping it ends the reading.
+/// The records of a topic as they arrive. Dropping it stops reading.
 #[async_trait]
 pub trait Records: Send {
-    /// The next record; `None` at the end. Cancel-safe. Records have no generation.
+    /// Waits for the next record. `None` at the end. Cancel-safe. Records have no generation.
     async fn next(&mut self) -> Option<anyhow::Result<Event>>;
 }
 
-/// Records that are written all or none, by brokers that can: an event that is replayed and the marks that say so.
+/// Records that are written all or none, if the broker can do that: a replayed event and the markers that say so.
 pub type Group = Vec<Record>;
 
-/// Why not everything was written.
+/// Why some groups were not written.
 #[derive(Debug, thiserror::Error)]
 #[error("{written} were written, then it stopped")]
 pub struct WriteError {
-    /// How many groups were confirmed, from the first. Of those after them some may have arrived too.
+    /// How many groups were confirmed, counted from the first. Some of the later ones might have arrived too.
     pub written: u64,
-    /// What happened.
+    /// The cause.
     #[source]
     pub reason: anyhow::Error,
 }
@@ -156,19 +156,19 @@ pub struct WriteError {
 /// One broker, with the credentials it was configured with.
 #[async_trait]
 pub trait Broker: Send + Sync {
-    /// Checks that it answers and that all these topics can be used; creates missing ones where it was configured so.
-    /// Bounded in time. One error names everything that is wrong.
+    /// Checks that the broker answers and that all these topics can be used. Creates missing ones if configured to.
+    /// Bounded in time. One error lists everything that is wrong.
     async fn check(&self, topics: &[Topic]) -> anyhow::Result<Checked>;
 
-    /// Joins a group, without waiting for it: the first signal tells.
+    /// Joins a group without waiting for the assignment, which arrives as the first signal.
     async fn connect(&self, subscription: Subscription) -> anyhow::Result<Connection>;
 
     /// Reads a topic from outside any group. Fails if it does not exist.
     async fn browse(&self, what: Browse) -> anyhow::Result<Box<dyn Records>>;
 
-    /// Writes from outside a pipeline, in order, and returns when all is confirmed. `progress` gets the number of
-    /// groups confirmed so far. `reader` is the group that will read the records, if one is known: a broker in memory
-    /// refuses what that group could not read in time.
+    /// Writes from outside a pipeline, in order, and returns once everything is confirmed. `progress` gets the number
+    /// of groups confirmed so far. `reader` is the group that will read the records, if known: an in-memory broker
+    /// refuses records that the group could not read in time.
     async fn write(
         &self,
         groups: Vec<Group>,

@@ -1,4 +1,4 @@
-//! What the flow needs of the world, each a trait with few methods, and the errors by which it decides.
+//! What the flow needs from the outside: small traits, and the errors that drive its decisions.
 
 mod broker;
 mod model;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{Edition, StoreError};
 use crate::model::{ChatFailure, ChatRequest, ChatResponse, JobId, TraceContext};
 
-/// Who asks a model: for limits, logs, traces and the memory of what was paid.
+/// Who calls a model: for limits, logs, traces and the journal of paid answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The job.
@@ -20,17 +20,17 @@ pub struct Caller {
     pub repeat: u32,
     /// How often the job was restarted from some stage.
     pub edition: Edition,
-    /// The trace that the job belongs to; handed on to the provider.
+    /// The trace that the job belongs to, passed on to the provider.
     pub trace: TraceContext,
 }
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelError {
-    /// The model gave none: the stage decides what becomes of it.
+    /// The model gave no answer. The stage decides what to do.
     Chat(ChatFailure),
-    /// The answer could not be recalled or kept. What was paid already is not paid again: ask again when the store
-    /// answers. Never told to a stage.
+    /// The answer could not be recalled or kept. Ask again when the store answers: a paid answer is not paid for again.
+    /// Never reported to a stage.
     Store(StoreError),
 }
 
@@ -46,12 +46,13 @@ impl From<StoreError> for ModelError {
     }
 }
 
-/// The models of a pipeline, by alias, with the memory of what was paid.
+/// The models of a pipeline, by alias, with the journal of paid answers.
 #[async_trait]
 pub trait Model: Send + Sync {
-    /// Answers a request within its `timeout` or the model's own. A dropped call is given up, but may have been paid.
+    /// Answers a request within its `timeout` or the model's own. A dropped call is abandoned, but might have been paid
+    /// for.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError>;
 
-    /// Ends the memory of a job: its answers will not be asked for again.
+    /// Forgets a job: its answers will not be needed again.
     fn forget(&self, _job: &JobId) {}
 }

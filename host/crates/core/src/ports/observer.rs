@@ -1,4 +1,4 @@
-//! Those who watch.
+//! Observers: what they see, and how they are called.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub enum FlowEvent<'a> {
         /// The event.
         event: &'a Event,
     },
-    /// One attempt of a stage at an item ended.
+    /// One attempt of a stage to process an item ended.
     Attempt {
         /// The call.
         call: &'a Call,
@@ -26,64 +26,64 @@ pub enum FlowEvent<'a> {
         stage: &'a str,
         /// How long it took, waiting included.
         elapsed: Duration,
-        /// What it gave.
+        /// Its result.
         result: &'a Result<Outcome, StageError>,
     },
-    /// A job ended after its partition was given away: what it did is not settled, its event is another owner's.
+    /// A job ended after its partition was given away. Its event is not settled and belongs to another owner.
     Stale {
         /// The event.
         event: &'a EventId,
     },
-    /// A stage was not run, because its outcome was kept.
+    /// A stage was skipped because its outcome was kept.
     Restored {
         /// The job.
         job: &'a JobId,
         /// The stage.
         stage: &'a str,
     },
-    /// A job ended, and what it ended in is acknowledged.
+    /// A job ended, and its records are acknowledged.
     JobEnded {
         /// The job.
         job: &'a JobId,
         /// How long it took from the event to the acknowledgement.
         elapsed: Duration,
-        /// How.
+        /// How it ended.
         end: End<'a>,
     },
-    /// No new events are taken for so long from now; `None` until an operator resumes. A later one replaces it.
+    /// No new events are taken for a while. A later pause replaces an earlier one.
     Paused {
-        /// Why.
+        /// The reason.
         why: &'a PauseReason,
-        /// How long, as far as is known.
+        /// How long from now. `None` if the pause lasts until an operator resumes.
         wait: Option<Duration>,
     },
-    /// An operator's pause is over. Other pauses end by themselves, when their time is over.
+    /// An operator's pause is over. Other pauses end on their own when their time is up.
     Resumed,
-    /// What is in flight, now and then.
+    /// What is in flight. Sent from time to time.
     Queues(Queues),
-    /// How far behind the group is in a partition, now and then.
+    /// How far behind the group is in a partition. Sent from time to time.
     Lag {
         /// The partition.
         partition: &'a Partition,
-        /// Its records that are not settled yet.
+        /// How many of its records are not settled yet.
         records: u64,
     },
-    /// A target of a model was asked.
+    /// A target of a model was called.
     ModelCall {
-        /// Who asked.
+        /// Who called it.
         caller: &'a Caller,
-        /// The alias that was asked for.
+        /// The alias that was requested.
         alias: &'a str,
         /// The target, as "provider/model".
         target: &'a str,
         /// How long it took.
         elapsed: Duration,
-        /// What it took, or why there is no answer.
+        /// What it used, or why there is no answer.
         result: Result<Usage, &'a ChatFailure>,
     },
-    /// The state store was asked.
+    /// The state store was called.
     StoreCall {
-        /// What for.
+        /// The operation.
         operation: StoreOperation,
         /// How long it took.
         elapsed: Duration,
@@ -95,13 +95,13 @@ pub enum FlowEvent<'a> {
 /// Why no new events are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PauseReason {
-    /// An operator said so.
+    /// An operator paused the pipeline.
     Operator,
-    /// A dependency of a stage is limited or away.
+    /// A dependency of a stage is rate-limited or unavailable.
     Dependency {
         /// The stage.
         stage: Arc<str>,
-        /// What it said.
+        /// The failure that the stage reported.
         failure: Failure,
     },
     /// The state store does not answer.
@@ -121,22 +121,22 @@ impl fmt::Display for PauseReason {
 /// What is in flight in a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Queues {
-    /// Jobs, from the taking of their event to its settlement.
+    /// Jobs whose event was taken and is not yet settled.
     pub jobs: usize,
     /// Bytes of their events.
     pub bytes: usize,
-    /// Jobs among them that wait for another of their key or partition.
+    /// How many of these jobs wait for another one with their key or partition.
     pub waiting_for_order: usize,
-    /// Jobs among them that wait for a transaction.
+    /// How many of these jobs wait for a transaction.
     pub waiting_for_transaction: usize,
 }
 
-/// What a state store was asked for.
+/// What a state store was asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreOperation {
-    /// To recall something.
+    /// Recall something.
     Recall,
-    /// To keep something.
+    /// Keep something.
     Keep,
 }
 
@@ -145,18 +145,18 @@ pub enum StoreOperation {
 pub enum StoreOutcome {
     /// It answered.
     Answered,
-    /// It will work again by itself.
+    /// It failed for now, and will recover on its own.
     Transient,
-    /// It does not work any more.
+    /// It no longer works.
     Broken,
 }
 
 /// How a job was settled.
 #[derive(Debug, Clone, Copy)]
 pub enum End<'a> {
-    /// So many records are in the sink.
+    /// This many records are in the sink.
     Emitted(usize),
-    /// Filtered, with a code.
+    /// Filtered out, with a code.
     Dropped(&'a str),
     /// In the dead letters.
     DeadLettered(&'a Failure),
@@ -172,18 +172,18 @@ impl fmt::Display for End<'_> {
     }
 }
 
-/// Someone who watches one pipeline. Called in the middle of the flow: must return at once.
+/// Observes one pipeline. Called from within the flow, so it must return immediately.
 pub trait Observer: Send + Sync {
-    /// Something happened.
+    /// Called for each event of the flow.
     fn observe(&self, event: &FlowEvent<'_>);
 }
 
-/// Several observers as one: each sees everything, in their order.
+/// Several observers as one. Each sees everything, and they are called in order.
 #[derive(Clone, Default)]
 pub struct Observers(Vec<Arc<dyn Observer>>);
 
 impl Observers {
-    /// Those who watch, in the order in which they are called.
+    /// Combines observers, in the order in which they are called.
     #[must_use]
     pub fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
         Self(observers)

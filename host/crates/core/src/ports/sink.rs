@@ -1,4 +1,4 @@
-//! Where records go: one by one, or in transactions that settle their events too.
+//! Where records go: on their own, or in transactions that also settle their events.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::model::{Generation, Header, Next, Partition, Position, Size, Timestam
 /// One record to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Where to.
+    /// The topic it is written to.
     pub topic: Arc<str>,
     /// Its key.
     pub key: Option<Bytes>,
@@ -32,20 +32,20 @@ impl Size for Record {
 /// Why records were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// The broker will never take this record: it is too large, say. The job goes to the dead letters.
+    /// The broker will never accept this record, for example because it is too large. The job is dead-lettered.
     #[error("topic {topic} rejects a record: {reason}")]
     Refused {
-        /// Where it should have gone.
+        /// The topic.
         topic: Arc<str>,
-        /// Why, in the broker's words.
+        /// The broker's reason.
         reason: String,
     },
-    /// The broker cannot be reached or does not confirm. The flow stops.
+    /// The broker cannot be reached or does not confirm the records. The flow stops.
     #[error("records for topic {topic} are not confirmed")]
     Unavailable {
-        /// Where they should have gone.
+        /// The topic.
         topic: Arc<str>,
-        /// Why.
+        /// The cause.
         source: anyhow::Error,
     },
 }
@@ -53,29 +53,29 @@ pub enum SinkError {
 /// Where records go.
 #[async_trait]
 pub trait Sink: Send + Sync {
-    /// Writes all records, in order per topic, and returns when every one is acknowledged by the broker with the
-    /// durability it was configured for. After an error some may have been written; the caller's job id identifies
-    /// repeats. Not cancel-safe in that sense: a dropped call may write too.
+    /// Writes all records, in order per topic, and returns once the broker has acknowledged every one with the
+    /// configured durability. After an error some might have been written; the caller's job id identifies repeats. Not
+    /// cancel-safe for the same reason: a dropped call might still write.
     async fn deliver(&self, records: Vec<Record>) -> Result<(), SinkError>;
 }
 
-/// What a transaction writes and settles as one.
+/// What a transaction writes and settles atomically.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// The records, in order.
     pub records: Vec<Record>,
-    /// What is settled with them; each partition once.
+    /// What is settled with them. Each partition appears once.
     pub settled: Vec<Settlement>,
 }
 
-/// What is settled in one partition, by who owns it in this generation.
+/// What is settled in one partition, by its owner in this generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The partition.
     pub partition: Partition,
     /// The span of ownership in which the events were read.
     pub generation: Generation,
-    /// The first place that is not settled: for brokers that commit an offset.
+    /// The first position that is not settled: for brokers that commit an offset.
     pub below: Next,
     /// The events, in order: for brokers that acknowledge entries.
     pub events: Vec<Position>,
@@ -84,30 +84,30 @@ pub struct Settlement {
 /// Why a transaction was not committed.
 #[derive(Debug, thiserror::Error)]
 pub enum TransactionError {
-    /// The broker will never take the record with this index. Nothing of the batch was written.
+    /// The broker will never accept the record with this index. Nothing in the batch was written.
     #[error("topic {topic} rejects a record: {reason}")]
     Refused {
-        /// Which of the batch's records.
+        /// The index of the record in the batch.
         record: usize,
-        /// Where it should have gone.
+        /// The topic.
         topic: Arc<str>,
-        /// Why, in the broker's words.
+        /// The broker's reason.
         reason: String,
     },
-    /// Nothing of the batch was written: a rebalance came between, or the brokers aborted it. What of it is still ours
-    /// may be tried again.
+    /// Nothing in the batch was written: a rebalance intervened, or the brokers aborted the transaction. The part whose
+    /// partitions we still own may be tried again.
     #[error("a transaction was aborted: {0}")]
     Aborted(String),
-    /// It cannot be known whether the batch was written, or no further one can be. The flow stops; what the group has
-    /// committed decides at the next start.
+    /// It is unknown whether the batch was written, or no more batches can be. The flow stops; the next start resumes
+    /// from what the group has committed.
     #[error("transactions cannot be committed")]
     Unavailable(#[source] anyhow::Error),
 }
 
-/// Writes outputs and settles their events in one step: readers of committed records see both or neither.
+/// Writes outputs and settles their events atomically: readers of committed records see both or neither.
 #[async_trait]
 pub trait Transactor: Send + Sync {
-    /// Writes and settles the batch. Rejects it as aborted when one of its partitions is no longer owned in the
-    /// generation it names. One call at a time. Not cancel-safe: a dropped call may have been committed.
+    /// Writes and settles the batch. Rejects it as aborted if one of its partitions is no longer owned in the
+    /// generation that it names. One call at a time. Not cancel-safe: a dropped call might still be committed.
     async fn commit(&self, batch: Batch) -> Result<(), TransactionError>;
 }

@@ -10,65 +10,65 @@ use crate::model::{Event, EventId, Generation, Next, Partition};
 pub enum Demand {
     /// Anything.
     Everything,
-    /// No events, but everything else: a full pipeline must still hear of a revocation.
+    /// Everything except events: a full pipeline must still learn of a revocation.
     ControlOnly,
 }
 
-/// What can happen at a source. The list is closed.
+/// What can happen at a source. This list is exhaustive.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all signals are events, and a box would cost each an allocation")]
 pub enum Signal {
-    /// These partitions are ours from now on. Their events follow.
+    /// We own these partitions from now on. Their events follow.
     Assigned {
-        /// What is given.
+        /// The assigned partitions.
         partitions: Vec<Partition>,
-        /// The span of ownership that begins, higher than all before. Its events carry it.
+        /// The span of ownership that begins, higher than all earlier ones. Its events carry it.
         generation: Generation,
     },
-    /// These partitions are being taken away. Everything of them must be settled or given up before `ack` is sent; the
-    /// source waits for it a bounded time. If they are lost already it does not wait, and `ack` is closed from the
-    /// beginning: nothing of them can be settled any more.
+    /// These partitions are being taken away. All their events must be settled or given up before `ack` is sent; the
+    /// source waits for it for a bounded time. If the partitions are already lost, it does not wait and `ack` is closed
+    /// from the start: none of their events can be settled any more.
     Revoked {
-        /// What is taken.
+        /// The revoked partitions.
         partitions: Vec<Partition>,
-        /// To be sent when the flow is done with them.
+        /// Sent when the flow is done with them.
         ack: oneshot::Sender<()>,
     },
     /// One event.
     Event(Event),
-    /// How far behind we are, as far as the broker has told. Sent now and then, for those who watch.
+    /// How far behind we are, as last reported by the broker. Sent from time to time, for observers.
     Lag {
         /// The partition.
         partition: Partition,
-        /// Its records that are not settled yet.
+        /// How many of its records are not settled yet.
         records: u64,
     },
 }
 
-/// Why a source cannot go on. The flow stops; nothing is lost: what was not settled is delivered again at the next start.
+/// Why a source cannot continue. The flow stops. Nothing is lost: unsettled events are redelivered at the next start.
 #[derive(Debug, thiserror::Error)]
 #[error("the source {name} failed")]
 pub struct SourceError {
     /// What the operator calls it.
     pub name: String,
-    /// Why.
+    /// The cause.
     pub source: anyhow::Error,
 }
 
 /// A member of a consumer group.
 ///
-/// An event is handed out under one generation of its partition's assignment. It comes again, to this or another
+/// An event is delivered under one generation of its partition's assignment. It is redelivered, to this or another
 /// member, until it is settled.
 #[async_trait]
 pub trait Source: Send {
-    /// The next signal; waits for one. Cancel-safe: a dropped call loses no signal.
+    /// Waits for the next signal. Cancel-safe: a dropped call loses no signal.
     async fn recv(&mut self, demand: Demand) -> Result<Signal, SourceError>;
 
-    /// Notes that this event is settled, and, when `below` is given, that everything in its partition below that place
-    /// is. Brokers that commit an offset use `below`, brokers that acknowledge entries use `event`. Does not wait for
-    /// the broker. Does nothing for a partition that is no longer ours.
+    /// Notes that this event is settled, and, if `below` is given, everything in its partition below that position.
+    /// Brokers that commit an offset use `below`; brokers that acknowledge entries use `event`. Does not wait for the
+    /// broker. Does nothing for a partition that we no longer own.
     fn settle(&mut self, event: &EventId, below: Option<Next>) -> Result<(), SourceError>;
 
-    /// Makes what was settled known to the broker, waits for that a bounded time, and leaves the group.
+    /// Reports what was settled to the broker, waits for that for a bounded time, and leaves the group.
     async fn close(&mut self) -> Result<(), SourceError>;
 }

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::model::{EventId, Failure, Item, JobId, Outcome, Timestamp, TraceContext};
 
-/// One call of a stage: an item and what surrounds it.
+/// One call of a stage: an item and its context.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The job.
     pub job: JobId,
-    /// The event that started it.
+    /// The event that started the job.
     pub event: EventId,
     /// The time of that event's record.
     pub timestamp: Timestamp,
@@ -26,41 +26,41 @@ pub struct Call {
     pub trace: TraceContext,
 }
 
-/// What is kept of a job is kept by edition: a job that an operator replays from some stage on gets a new one there,
-/// and answers and checkpoints of earlier ones are not used. 0 unless replayed so.
+/// Answers and checkpoints of a job are kept per edition. When an operator replays a job from a given stage, that stage
+/// and the later ones run in a new edition, which does not use what earlier editions kept. 0 without such a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Edition(pub u32);
 
-/// Why a stage gave no outcome. The variants are what the flow does.
+/// Why a stage gave no outcome. Each variant stands for how the flow reacts.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// Try this item again, by the policy, not before `after`.
+    /// Retry this item according to the policy, but not before `after`.
     #[error("{failure}")]
     Retry {
-        /// Why.
+        /// The reason.
         failure: Failure,
-        /// The least time to wait.
+        /// The minimum time to wait.
         after: Option<Duration>,
     },
-    /// A shared dependency is limited: begin no other jobs for that long, then try this item again. Not counted as an
-    /// attempt, because nothing is wrong with the item.
+    /// A shared dependency is rate-limited or unavailable: start no other jobs during the wait, then retry this item.
+    /// Not counted as an attempt, because nothing is wrong with the item.
     #[error("{failure}")]
     Slow {
-        /// Why.
+        /// The reason.
         failure: Failure,
-        /// The least time to wait.
+        /// The minimum time to wait.
         after: Option<Duration>,
     },
-    /// The stage broke: one more chance in a fresh instance.
+    /// The stage crashed. It gets one more chance in a fresh instance.
     #[error("{0}")]
     Trap(Failure),
-    /// It will fail the same way each time.
+    /// It will fail the same way every time.
     #[error("{0}")]
     Permanent(Failure),
-    /// What it paid for could not be recalled or kept. Not counted as an attempt.
+    /// A paid answer could not be recalled or kept. Not counted as an attempt.
     #[error(transparent)]
     Store(StoreError),
-    /// The host is broken, not the item: stop.
+    /// The host is at fault, not the item. The flow stops.
     #[error("the host cannot run the stage")]
     Host(#[source] anyhow::Error),
 }

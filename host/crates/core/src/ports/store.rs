@@ -1,70 +1,71 @@
-//! What jobs leave behind for a later attempt.
+//! What jobs keep for a later attempt.
 
 use async_trait::async_trait;
 
 use crate::model::{ChatResponse, JobId, Outcome};
 
-/// Names something kept for a job: a digest of what asked for it.
+/// Identifies something kept for a job: a digest of the request that produced it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(pub [u8; 32]);
 
-/// What is kept of a job beyond the life of the process.
+/// What is kept for a job after the process has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
-    /// What a model answered: paid for.
+    /// A model's answer, which was paid for.
     Answer(ChatResponse),
-    /// What a stage decided: its checkpoint.
+    /// A stage's outcome: its checkpoint.
     Outcome(Outcome),
 }
 
-/// How a job was left.
+/// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
     /// Its outputs are in the sink.
     Emitted,
-    /// It was filtered.
+    /// It was filtered out.
     Dropped,
     /// It is in the dead letters.
     DeadLettered,
 }
 
-/// Why a state store did not do what it was asked. The variants are what the caller does about it.
+/// Why a state store failed. Each variant stands for how the caller reacts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It will work again by itself, and nothing it acknowledged is lost: wait and ask again, and settle nothing
-    /// meanwhile.
+    /// It will recover on its own, and nothing it acknowledged is lost. Wait and ask again, and settle nothing in the
+    /// meantime.
     #[error("the state store {store} does not answer for now: {reason}")]
     Transient {
         /// What the operator calls it.
         store: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// It does not work any more. The flow stops, because going on would acknowledge what is not safe, or pay twice.
+    /// It no longer works. The flow stops, because continuing would acknowledge what is not safe, or pay twice.
     #[error("the state store {store} does not work: {reason}")]
     Broken {
         /// What the operator calls it.
         store: String,
-        /// Why, and how to fix it.
+        /// The reason, and how to fix it.
         reason: String,
     },
 }
 
-/// The memory of jobs, in this process or after a crash: the journal of what was paid, and checkpoints of stages.
+/// What is remembered of jobs, within this process or after a crash: the journal of paid answers and the checkpoints
+/// of stages.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// What is kept under the key, if anything. Cancel-safe.
+    /// Returns what is kept under the key, if anything. Cancel-safe.
     async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError>;
 
-    /// Keeps it, unless something is kept under the key already: the first one wins, so that two hosts that do the same
-    /// work agree on one result. Gives back the earlier one, which the caller must use in place of its own. Once this
-    /// returned, what is kept survives the end of the process and of the machine. A dropped call may keep it too.
+    /// Keeps a value unless one is already kept under the key: the first one wins, so that two hosts doing the same
+    /// work agree on one result. Returns the earlier value, which the caller must use instead of its own. Once this has
+    /// returned, the kept value survives a crash of the process or the machine. A dropped call might still keep it.
     async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError>;
 
-    /// Notes that the job has ended: what is kept of it may be deleted some time after. Does not wait. Without it the
-    /// job's things are kept longer, no harm is done.
+    /// Notes that the job has ended: what is kept for it may be deleted some time later. Does not wait. If this is
+    /// never called, the job's data is kept longer, which does no harm.
     ///
     /// # Errors
-    /// When the store has failed before: nothing may be acknowledged any more.
+    /// If the store has already failed: nothing may be acknowledged any more.
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError>;
 }

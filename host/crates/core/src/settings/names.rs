@@ -9,9 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The most characters of a name. Names are parts of job ids, headers and metrics.
+/// The maximum length of a name. Names are part of job ids, headers and metrics.
 const LONGEST_NAME: usize = 64;
-/// Kafka's own bound.
+/// Kafka's own limit.
 const LONGEST_TOPIC: usize = 249;
 
 const NAME_FORM: &str = "names have 1 to 64 of a-z, 0-9 and \"-\"";
@@ -24,7 +24,7 @@ pub fn is_name(text: &str) -> bool {
     (1..=LONGEST_NAME).contains(&text.len()) && text.chars().all(legal)
 }
 
-/// Whether a text can name a topic: Kafka's own rule.
+/// Whether a text can name a topic, by Kafka's own rule.
 #[must_use]
 pub fn is_topic(text: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -46,7 +46,7 @@ impl Name {
         Arc::clone(&self.0)
     }
 
-    /// A name, if the text can be one.
+    /// A name; `None` if the text is not a valid one.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.into()))
@@ -60,7 +60,7 @@ impl TopicName {
         Arc::clone(&self.0)
     }
 
-    /// A topic's name, if the text can be one.
+    /// A topic's name; `None` if the text is not a valid one.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         is_topic(text).then(|| Self(text.into()))

@@ -21,17 +21,17 @@ const SIZE_UNITS: [(&str, u64); 7] = [
     ("B", 1),
 ];
 
-/// What a duration looks like, for messages.
+/// How a duration is written, for messages.
 const DURATION_FORM: &str = r#"durations look like "500ms", "2s", "1m30s" or "1h""#;
-/// What a size looks like, for messages.
+/// How a size is written, for messages.
 const SIZE_FORM: &str = r#"sizes look like "64MiB", "512KiB", "1GB", or 4096 for plain bytes"#;
 
-/// A text that is no quantity.
+/// The text is not a duration or a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NoQuantity(&'static str);
 
-/// A duration of whole milliseconds, written "1m30s".
+/// A duration in whole milliseconds, written as "1m30s".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
 
@@ -45,7 +45,7 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// The shortest way to write it, to the millisecond: "1m30s".
+    /// The shortest form, to the millisecond: "1m30s".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
         if rest == 0 {
@@ -109,16 +109,16 @@ pub mod span {
         Span(*duration).serialize(serializer)
     }
 
-    /// Reads a duration that is written as a [`Span`].
+    /// Reads a duration written as a [`Span`].
     ///
     /// # Errors
-    /// When it is none.
+    /// If it is not a duration.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         Span::deserialize(deserializer).map(|span| span.0)
     }
 }
 
-/// A number of bytes, written "64MiB" or as a plain integer.
+/// A number of bytes, written as "64MiB" or as a plain integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(u64);
 
@@ -147,13 +147,13 @@ impl ByteSize {
         self.0
     }
 
-    /// The number of bytes, or the most that memory here can have.
+    /// The number of bytes, capped at what a `usize` can hold.
     #[must_use]
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 
-    /// The same, at least 1.
+    /// Like [`ByteSize::as_usize`], but at least 1.
     #[must_use]
     pub fn at_least_one(self) -> NonZeroUsize {
         NonZeroUsize::new(self.as_usize()).unwrap_or(NonZeroUsize::MIN)
@@ -170,7 +170,7 @@ impl FromStr for ByteSize {
 }
 
 impl fmt::Display for ByteSize {
-    /// In the largest binary unit without a rest: "64MiB".
+    /// In the largest binary unit that divides it evenly: "64MiB".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, bytes) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
             if self.0 >= bytes && self.0.is_multiple_of(bytes) {
@@ -244,7 +244,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     loop {
         let (number, behind) = split_number(rest)?;
         let name = &behind[..behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len())];
-        // The iterator continues where it stopped, so a unit can come neither twice nor before a larger one.
+        // The iterator continues where it stopped, so a unit can neither repeat nor precede a larger one.
         let (_, factor) = units.find(|(unit, _)| *unit == name)?;
         milliseconds = milliseconds.checked_add(number.checked_mul(*factor)?)?;
         rest = &behind[name.len()..];

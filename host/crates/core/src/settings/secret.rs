@@ -1,4 +1,4 @@
-//! Where secrets are found. They are read once, at the start, and are never part of the settings.
+//! References to secrets. Secrets are read once, at startup, and are never part of the settings.
 
 use std::fmt;
 use std::io::Read;
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-/// A secret is a password, a key, or a few certificates; a larger file is a wrong path.
+/// A secret is a password, a key, or a few certificates; a larger file means a wrong path.
 const LARGEST_SECRET: u64 = 64 << 10;
 
 /// Where a secret is found.
@@ -42,43 +42,43 @@ impl fmt::Display for SecretRef {
     }
 }
 
-/// Why there is no secret. No part of what was read is shown.
+/// Why a secret could not be read. Nothing that was read is shown.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set.
     #[error("{origin} is not set; set it")]
     Missing {
-        /// Where it was looked for.
+        /// Where the secret should be.
         origin: SecretRef,
     },
-    /// Only white space is there.
+    /// There is only white space.
     #[error("{origin} is empty; put the secret there")]
     Empty {
-        /// Where it was looked for.
+        /// Where the secret should be.
         origin: SecretRef,
     },
-    /// Not text, or far too long.
+    /// The content is not text, or far too long.
     #[error("{origin} does not hold a secret: a secret is text of at most 64KiB; check that it is the right one")]
     NotASecret {
-        /// Where it was looked for.
+        /// Where the secret should be.
         origin: SecretRef,
     },
     /// The file cannot be read.
     #[error("{origin} cannot be read; check its path and permissions")]
     Unreadable {
-        /// Where it was looked for.
+        /// Where the secret should be.
         origin: SecretRef,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
 impl SecretRef {
-    /// Reads the secret: text of at most 64 KiB, in several lines if it is a certificate. Line ends around it do not
-    /// count; other white space does, because a password may begin or end with it.
+    /// Reads the secret: text of at most 64 KiB, possibly on several lines, as in a certificate. Line breaks around it
+    /// are trimmed; other white space is kept, because a password may begin or end with it.
     ///
     /// # Errors
-    /// When there is none, or what is there is no text.
+    /// If there is no secret, or it is not text of at most 64 KiB.
     pub fn read(&self) -> Result<SecretString, SecretError> {
         let origin = || self.clone();
         let text = match self {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_secret_comes_from_the_environment() {
-        // Set by cargo for every test: no test may change the environment.
+        // Set by cargo for every test, because tests must not change the environment.
         let source = SecretRef::Env("CARGO_PKG_NAME".into());
         assert_eq!(source.read().unwrap().expose_secret(), "gristmill-core");
     }

@@ -1,4 +1,4 @@
-//! Aliases, fallbacks and permits, over targets made of closures and a clock that stands still.
+//! Aliases, fallbacks and permits, over fake targets and a paused clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use super::*;
 use crate::fixtures::{caller, request, response, schema};
 use gristmill_core::ports::Observers;
 
-/// Answers as told, and counts.
+/// Gives a fixed answer and counts the calls.
 struct Fixed {
     answer: Result<ChatResponse, ChatFailure>,
     calls: Arc<AtomicU32>,
@@ -30,7 +30,7 @@ impl Provider for Fixed {
     }
 }
 
-/// Waits to be let go, as long as the request allows.
+/// Waits to be released, at most as long as the request allows.
 struct Held(Arc<Notify>);
 
 #[async_trait]
@@ -170,7 +170,7 @@ async fn a_call_that_cannot_start_in_half_its_time_is_rate_limited() {
     let (held, ()) = tokio::join!(holding, waiting);
     assert_eq!(held.unwrap().text, "late");
     release.notify_one();
-    assert!(models.chat(&who, &asked).await.is_ok(), "the permit came back");
+    assert!(models.chat(&who, &asked).await.is_ok(), "the permit was returned");
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,12 +198,12 @@ async fn all_targets_together_keep_to_the_requests_time() {
     let begun = Instant::now();
     let failure = chat(&models, &request("hello")).await.unwrap_err();
     assert_eq!(failure, ChatFailure::Timeout("slow".into()));
-    assert_eq!(begun.elapsed(), Duration::from_secs(10), "6 s for the first, the 4 s that were left for the second");
+    assert_eq!(begun.elapsed(), Duration::from_secs(10), "6 s for the first, the remaining 4 s for the second");
     assert_eq!(calls.load(Ordering::Relaxed), 2);
     let endless = ChatRequest { timeout: Some(Duration::MAX), ..request("hello") };
     let begun = Instant::now();
     chat(&models, &endless).await.unwrap_err();
-    assert_eq!(begun.elapsed(), Duration::from_secs(18), "the targets' own times bound a greedy request");
+    assert_eq!(begun.elapsed(), Duration::from_secs(18), "the targets' own timeouts bound a greedy request");
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,7 +221,7 @@ async fn a_slow_first_target_does_not_take_the_concurrency_of_its_fallback() {
     assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
-/// Notes the calls it sees.
+/// Records the calls it observes.
 #[derive(Default)]
 struct Noting(std::sync::Mutex<Vec<String>>);
 

@@ -1,4 +1,4 @@
-//! What is paid once, over attempts, hosts and failing stores.
+//! An answer is paid for once, across attempts, hosts and failing stores.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,7 +12,7 @@ use crate::fixtures::{caller, job, request, response};
 use gristmill_core::model::ChatFailure;
 use gristmill_core::ports::{Edition, JobState};
 
-/// Counts its calls and answers with their number; fails while told so.
+/// Counts its calls and answers with their number; fails while told to.
 #[derive(Default)]
 struct Counting {
     calls: AtomicU32,
@@ -114,14 +114,14 @@ async fn a_dropped_call_leaves_the_slot_free() {
     assert_eq!(model.calls.load(Ordering::Relaxed), 2);
 }
 
-/// Keeps in memory, when it is let; fails where it is told.
+/// A store in memory that waits for `let_keep` and fails on request.
 struct Shelf {
     kept: Mutex<HashMap<(JobId, Key), Kept>>,
     let_keep: Semaphore,
     asked_to_keep: Semaphore,
     recalls: bool,
     keeps: bool,
-    /// So many calls to keep are not answered before one is.
+    /// How many calls to `keep` fail before one succeeds.
     away: AtomicU32,
 }
 
@@ -184,7 +184,7 @@ async fn another_journal_over_the_same_store_pays_nothing_again() {
     assert!(forgetful.chat(&who, &hello).await.unwrap().cached, "the memory forgets, not the store");
     assert_eq!(model.calls.load(Ordering::Relaxed), 1);
     let anew = Caller { edition: Edition(1), ..who };
-    assert!(!shelved(&model, &shelf).chat(&anew, &hello).await.unwrap().cached, "begun anew, it is another call");
+    assert!(!shelved(&model, &shelf).chat(&anew, &hello).await.unwrap().cached, "restarted, it is another call");
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn an_answer_is_given_out_only_when_it_is_kept_and_kept_even_if_nobody_wai
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert!(!call.is_finished(), "given out before it is kept");
+    assert!(!call.is_finished(), "returned before it is stored");
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     shelf.let_keep.add_permits(2);
@@ -230,12 +230,12 @@ async fn two_hosts_that_ask_the_same_agree_on_one_answer() {
         tokio::spawn(async move { journal.chat(&caller(1, "s", "a", 0), &request("hello")).await.unwrap() })
     };
     let (one, two) = (ask(), ask());
-    // Both have asked the model, and neither has kept its answer.
+    // Both have asked the model, and neither has stored its answer yet.
     shelf.asked_to_keep.acquire_many(2).await.unwrap().forget();
     shelf.let_keep.add_permits(2);
     let (one, two) = (one.await.unwrap(), two.await.unwrap());
     assert_eq!(model.calls.load(Ordering::Relaxed), 2);
-    assert_eq!(one.text, two.text, "the first that was kept counts");
+    assert_eq!(one.text, two.text, "the first stored answer counts");
     assert_ne!(one.cached, two.cached);
 }
 

@@ -1,4 +1,4 @@
-//! The answer of a chat completions server: a response, or what its caller should do about the failure. Pure.
+//! Decodes a chat completions server's answer: a response, or a failure that tells the caller what to do. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,14 +11,14 @@ use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 use super::retry_after::retry_after;
 use crate::quote::Quote;
 
-/// An answer as it came.
+/// An answer as received.
 pub(super) struct Reply<'a> {
     pub(super) status: StatusCode,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
 }
 
-/// How servers say "too long" that have no code for it. The last resort, tried on a 400 only.
+/// How servers without a code for it say "too long". A last resort, tried only on a 400.
 const TOO_LONG_WORDS: [&str; 5] = [
     "maximum context length",
     "exceeds the available context size",
@@ -27,7 +27,7 @@ const TOO_LONG_WORDS: [&str; 5] = [
     "prompt is too long",
 ];
 
-/// Reads a reply that came at `now`; `target` names its sender in messages and in the response.
+/// Decodes a reply received at `now`; `target` names its sender in messages and in the response.
 pub(super) fn decode(
     target: &str,
     reply: &Reply<'_>,
@@ -61,22 +61,22 @@ fn completion(target: &str, headers: &HeaderMap, body: &Value, quote: &Quote<'_>
     let choice = &body["choices"][0];
     let message = &choice["message"];
     if !message.is_object() {
-        let message = format!("{target} answered without a choice; if this stays, check `base_url`");
+        let message = format!("{target} answered without a choice; if this persists, check `base_url`");
         return Err(ChatFailure::Unavailable { message, after: None });
     }
     let finish_reason = match choice["finish_reason"].as_str() {
         Some("stop" | "eos") | None => FinishReason::Stop,
         Some("length") => FinishReason::Length,
         Some("content_filter") => {
-            return Err(ChatFailure::ContentFiltered(format!("the content filter of {target} cut the answer off")));
+            return Err(ChatFailure::ContentFiltered(format!("the content filter of {target} cut off the answer")));
         }
         Some("error") => {
-            let message = format!("{target} broke off its answer");
+            let message = format!("{target} aborted its answer");
             return Err(ChatFailure::Unavailable { message, after: None });
         }
         Some(other) => FinishReason::Other(quote.word(other).unwrap_or_else(|| "unreadable".into())),
     };
-    // The refusal itself speaks of the document, so it is not repeated.
+    // The refusal may quote the document, so it is not repeated.
     if message["refusal"].as_str().is_some_and(|refusal| !refusal.is_empty()) {
         return Err(ChatFailure::ContentFiltered(format!("{target} refused to answer")));
     }
@@ -104,26 +104,26 @@ fn usage(usage: &Value) -> Usage {
 /// What an error's type or code says more precisely than the status.
 #[derive(Clone, Copy)]
 enum Meaning {
-    /// Somebody must pay first, whatever the status: no retry brings this to an end.
+    /// Somebody must pay first, whatever the status: retrying does not help.
     NoMoney,
     TooLong,
     Filtered,
     NoSuchModel,
 }
 
-/// An error as the server tells it.
+/// An error as the server reports it.
 struct Fault {
-    /// Type and code in lower case, as far as they are given.
+    /// The code and type in lower case, as far as they are given.
     codes: Vec<String>,
     /// The server's message, if it may be repeated.
     message: Option<String>,
-    /// All of it in one sentence, with its sender.
+    /// All of the above in one sentence, with the sender.
     text: String,
 }
 
 impl Fault {
-    /// OpenAI says `{"error": {"message", "type", "code"}}`, Ollama `{"error": "…"}`, older vLLM has the three at the
-    /// top, FastAPI says `{"detail": "…"}`.
+    /// OpenAI says `{"error": {"message", "type", "code"}}`, Ollama `{"error": "…"}`, older vLLM puts the three at
+    /// the top level, FastAPI says `{"detail": "…"}`.
     fn read(target: &str, reply: &Reply<'_>, body: Option<&Value>, quote: &Quote<'_>) -> Self {
         let mut fault = Self { codes: Vec::new(), message: None, text: String::new() };
         if let Some(body) = body {
@@ -178,7 +178,7 @@ fn refusal(status: StatusCode, fault: Fault, after: Option<Duration>) -> ChatFai
         (_, Some(Meaning::NoMoney)) | (402, _) => ChatFailure::BudgetExhausted(message),
         (429, _) => ChatFailure::RateLimited { message, after },
         (408 | 409 | 425 | 500.., _) => ChatFailure::Unavailable { message, after },
-        (401 | 403, _) => ChatFailure::Misconfigured(format!("{message}; check the target's `key` and its rights")),
+        (401 | 403, _) => ChatFailure::Misconfigured(format!("{message}; check the target's `key` and its access")),
         (404 | 405 | 410, _) | (_, Some(Meaning::NoSuchModel)) => {
             ChatFailure::Misconfigured(format!("{message}; check the target's `base_url` and `model`"))
         }

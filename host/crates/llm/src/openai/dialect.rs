@@ -1,4 +1,4 @@
-//! The dialects in which servers are told what form an answer must have.
+//! The dialects for telling a server what form an answer must have.
 
 use serde_json::{Map, Value, json};
 
@@ -9,15 +9,15 @@ use crate::settings::Structured;
 /// What a format adds to a request.
 #[derive(Debug, PartialEq)]
 pub(super) struct Wanted {
-    /// The field of that name.
+    /// The `response_format` field.
     pub(super) response_format: Option<Value>,
-    /// To be added to the operator's instructions.
+    /// Text to append to the system message.
     pub(super) instruction: Option<String>,
 }
 
 const JSON_ONLY: &str = "Answer with one JSON document and nothing else.";
 
-/// Puts a format into words and fields. A schema that is not JSON is an invalid request.
+/// Expresses a format as fields and instructions. A schema that is not JSON is an invalid request.
 pub(super) fn wanted(dialect: Structured, format: &Format) -> Result<Wanted, ChatFailure> {
     let (name, description, text) = match format {
         Format::Text => {
@@ -51,7 +51,7 @@ pub(super) fn wanted(dialect: Structured, format: &Format) -> Result<Wanted, Cha
     })
 }
 
-/// OpenAI refuses `json_object` unless the messages speak of JSON, hence the instruction in every dialect.
+/// OpenAI refuses `json_object` unless the messages mention JSON, hence the instruction in every dialect.
 fn any_json(dialect: Structured) -> Wanted {
     let response_format = match dialect {
         Structured::Prompt => None,
@@ -62,7 +62,7 @@ fn any_json(dialect: Structured) -> Wanted {
     Wanted { response_format, instruction: Some(JSON_ONLY.into()) }
 }
 
-/// Keywords that OpenAI takes in its strict mode.
+/// Keywords that OpenAI's strict mode accepts.
 const STRICT: [&str; 20] = [
     "$defs",
     "$ref",
@@ -86,8 +86,8 @@ const STRICT: [&str; 20] = [
     "type",
 ];
 
-/// Whether OpenAI's strict mode would take this schema: an object at the top; every object closed and all its
-/// properties required; no other keywords. Other schemas go out as a wish, and the answer is checked here anyway.
+/// Whether OpenAI's strict mode would accept this schema: an object at the top; every object closed and all its
+/// properties required; no other keywords. Other schemas are sent as non-strict, and the answer is checked here anyway.
 fn is_strict(schema: &Value) -> bool {
     schema.get("type") == Some(&json!("object")) && is_strict_part(schema)
 }

@@ -1,4 +1,4 @@
-//! A request as the JSON body of OpenAI's chat completions. Pure.
+//! Encodes a request as the JSON body of OpenAI's chat completions. Pure.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,11 +9,11 @@ use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role
 use super::dialect::{self, Wanted};
 use crate::settings::{OpenAiSettings, OutputLimit};
 
-/// Fields that have a setting of their own or that this adapter relies on: they cannot be options.
+/// Fields that have their own setting or that this adapter relies on, and so cannot be options.
 pub(super) const OWN_FIELDS: [&str; 8] =
     ["max_completion_tokens", "max_tokens", "messages", "model", "n", "response_format", "stream", "temperature"];
 
-/// The body for this target. `limit` is the name it has for the bound of the answer.
+/// Returns the body for this target. `limit` is the target's name for the limit on output tokens.
 pub(super) fn encode(
     target: &OpenAiSettings,
     limit: OutputLimit,
@@ -61,12 +61,12 @@ fn option(target: &OpenAiSettings, name: &str, value: &str) -> Result<Value, Cha
             names => names.join(", "),
         };
         return Err(ChatFailure::InvalidRequest(format!(
-            "the option {name:?} may not be set by a stage (allowed here: {allowed}); the operator allows it with \
+            "the option {name:?} may not be set by a stage (allowed here: {allowed}); the operator can allow it in \
              `options` of the target"
         )));
     }
     serde_json::from_str(value).map_err(|_| {
-        let reason = format!("the value of the option {name:?} is not JSON; a text needs quotation marks");
+        let reason = format!("the value of the option {name:?} is not JSON; a string needs quotation marks");
         ChatFailure::InvalidRequest(reason)
     })
 }
@@ -85,7 +85,8 @@ fn least(asked: Option<u32>, most: Option<u32>) -> Option<u32> {
     }
 }
 
-/// The instruction joins the system message at the start: many chat templates take only one, and only there.
+/// The instruction goes into the leading system message, which is added if missing: many chat templates take only one,
+/// and only at the start.
 fn messages(all: &[ChatMessage], instruction: Option<String>) -> Result<Vec<Value>, ChatFailure> {
     let mut encoded = Vec::with_capacity(all.len() + 1);
     let mut rest = all;
@@ -119,7 +120,7 @@ fn encode_message(message: &ChatMessage) -> Result<Value, ChatFailure> {
     Ok(json!({"role": role, "content": plain_text(message)?}))
 }
 
-/// One string instead of a list of parts: every server takes that.
+/// One string instead of a list of parts: every server accepts that.
 fn plain_text(message: &ChatMessage) -> Result<String, ChatFailure> {
     let mut whole = String::new();
     for part in &message.content {

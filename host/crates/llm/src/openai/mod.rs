@@ -27,10 +27,10 @@ use crate::settings::{OpenAiSettings, OutputLimit};
 use decode::{Reply, decode};
 use encode::{OWN_FIELDS, encode};
 
-/// A server that does not take the connection in this time is away.
+/// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One server and model. Asks once per call: retries belong to the flow.
+/// One server and model. Asks once per call: retries are up to the flow.
 pub(crate) struct OpenAi {
     name: String,
     client: Client,
@@ -45,7 +45,7 @@ impl OpenAi {
     pub(crate) fn new(settings: OpenAiSettings) -> anyhow::Result<Self> {
         for name in settings.options.keys().chain(&settings.allowed_options) {
             if OWN_FIELDS.contains(&name.as_str()) {
-                bail!("the option {name:?} cannot be set freely: it is Gristmill's own; take it out of the options");
+                bail!("the option {name:?} cannot be set freely: Gristmill sets it; remove it from the options");
             }
         }
         let url = completions_url(&settings.base_url)?;
@@ -59,7 +59,7 @@ impl OpenAi {
         if is_this_machine(&url) {
             client = client.no_proxy();
         }
-        let client = client.build().context("the HTTP client cannot be made")?;
+        let client = client.build().context("the HTTP client cannot be created")?;
         let limit = settings.output_limit.unwrap_or_else(|| output_limit(&url));
         Ok(Self { name: format!("openai/{}", settings.model), client, url, key, limit, settings })
     }
@@ -84,13 +84,13 @@ impl OpenAi {
         }
     }
 
-    /// No answer, or not all of it.
+    /// The failure for a missing or incomplete answer.
     fn lost(&self, error: reqwest::Error, limit: Duration) -> ChatFailure {
         if error.is_timeout() && !error.is_connect() {
-            return ChatFailure::Timeout(format!("{} gave no whole answer in {limit:?}", self.name));
+            return ChatFailure::Timeout(format!("{} gave no complete answer within {limit:?}", self.name));
         }
-        let what = if error.is_connect() { "cannot be reached" } else { "broke the connection" };
-        // The innermost cause is the one that helps: "connection refused". The address could hold a secret path.
+        let what = if error.is_connect() { "cannot be reached" } else { "dropped the connection" };
+        // The innermost cause is the helpful one: "connection refused". The URL is left out: its path could be secret.
         let error = error.without_url();
         let mut cause: &dyn std::error::Error = &error;
         while let Some(deeper) = cause.source() {
@@ -104,7 +104,7 @@ impl OpenAi {
 
 #[async_trait]
 impl Provider for OpenAi {
-    /// Takes as long as the shorter of the request's and the target's time.
+    /// Takes at most the shorter of the request's and the target's timeout.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         let limit = request.timeout.map_or(self.settings.timeout, |asked| asked.min(self.settings.timeout));
         let body = Value::Object(encode(&self.settings, self.limit, request)?).to_string();
@@ -130,19 +130,19 @@ fn bearer(key: &SecretString) -> Result<HeaderValue, ChatFailure> {
 
 fn completions_url(base: &str) -> anyhow::Result<Url> {
     let base = base.trim();
-    // The address is not repeated where it holds a password.
+    // Errors do not repeat the address: it may contain a password.
     let mut url = match Url::parse(base) {
         Ok(url) => url,
-        Err(error) => bail!("`base_url` is not an address: {error}; it looks like https://host/v1"),
+        Err(error) => bail!("`base_url` is not an address: {error}; write it like https://host/v1"),
     };
     if !url.username().is_empty() || url.password().is_some() {
-        bail!("`base_url` holds a user or a password; give secrets as `key`");
+        bail!("`base_url` contains a user name or password; give secrets as `key`");
     }
     if !matches!(url.scheme(), "http" | "https") {
         bail!("`base_url` begins with {:?}; it can be http or https", url.scheme());
     }
     if url.fragment().is_some() {
-        bail!("`base_url` has a fragment (#…), which is never sent; take it away");
+        bail!("`base_url` has a fragment (#…), which is never sent; remove it");
     }
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(["chat", "completions"]);
@@ -150,7 +150,7 @@ fn completions_url(base: &str) -> anyhow::Result<Url> {
     Ok(url)
 }
 
-/// An address of this machine is never asked through a proxy.
+/// Whether the address is on this machine: such servers are never asked through a proxy.
 fn is_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

@@ -1,15 +1,15 @@
-//! How long a provider asks to be left alone, from the headers of its answer.
+//! How long a provider asks callers to wait, from the headers of its answer.
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderMap;
 
-/// Longer waits are cut to this: asking once too early costs one refused call, believing a wrong date costs the
+/// Longer waits are cut to this: asking too early costs one refused call, but believing a wrong date stops the
 /// pipeline.
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
-/// `retry-after-ms`, else `Retry-After` as seconds (also with a fraction) or as an HTTP date, seen from `now`. A time
-/// that has passed is zero; what cannot be read is `None`.
+/// Reads `retry-after-ms`, or else `Retry-After` as seconds (possibly fractional) or as an HTTP date relative to `now`.
+/// A time in the past is zero; an unreadable value is `None`.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let exact = text("retry-after-ms").and_then(|value| seconds(value, 1e-3));

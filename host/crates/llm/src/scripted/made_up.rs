@@ -1,22 +1,22 @@
-//! Answers made up of the document, for demonstrations without a model: texts are its first sentences, lists of texts its
-//! longest words, enumerations their first value, numbers 0.5 or what is nearest, truth values false. The same document
-//! and schema give the same answer. They look alive and mean nothing.
+//! Answers made up from the document, for demos without a model: texts are its first sentences, lists of texts its
+//! longest words, enumerations their first value, numbers 0.5 (integers 1) or the nearest allowed value, booleans
+//! false. The same document and schema always give the same answer. The answers look real but mean nothing.
 
 use serde_json::{Map, Value, json};
 
 use gristmill_core::model::{ChatFailure, Format};
 
-/// Characters of one text.
+/// Maximum length of one text, in characters.
 const LONGEST_TEXT: usize = 200;
-/// Words of a list, where the schema leaves it open.
+/// Words in a list, unless the schema says otherwise.
 const WORDS: usize = 3;
-/// Values in one answer: a schema that contains itself ends here.
+/// Maximum number of values in one answer: stops schemas that contain themselves.
 const MOST_VALUES: u32 = 1_000;
-/// How deep an answer goes.
+/// Maximum nesting depth of an answer.
 const DEEPEST: u32 = 8;
 
-/// An answer in the format asked for. Schemas with unusual demands may get one that does not fit; a rule of the script
-/// can answer those.
+/// Makes up an answer in the requested format. It may not fit a schema with unusual constraints; use a rule of the
+/// script for those.
 pub(super) fn answer(format: &Format, message: &str) -> Result<String, ChatFailure> {
     let document = document(message);
     let mut sentences = sentences(document);
@@ -33,8 +33,8 @@ pub(super) fn answer(format: &Format, message: &str) -> Result<String, ChatFailu
     Ok(writer.value(&schema, 0).to_string())
 }
 
-/// What stands between the first and the last line that is only a tag (`<text>`, `</text>`) or a fence (`<<<KEY text`,
-/// `KEY>>>`); else the whole message.
+/// The text between the first and the last line that is only a tag (`<text>`, `</text>`) or a fence (`<<<KEY text`,
+/// `KEY>>>`), or else the whole message.
 fn document(message: &str) -> &str {
     let (mut start, mut end, mut offset) = (None, None, 0);
     for line in message.split_inclusive('\n') {
@@ -66,7 +66,7 @@ fn sentences(document: &str) -> Vec<String> {
     sentences
 }
 
-/// The longest different words, those of equal length as they come.
+/// Distinct words, longest first; words of equal length keep the order of the text.
 fn words(document: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in document.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 3) {
@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
             "object" => self.object(schema, depth),
             "array" => self.array(schema, depth),
             "number" => json!(nearest(schema, 0.5)),
-            // A schema's numbers are far below 2^53.
+            // The numbers in a schema are far below 2^53.
             "integer" => json!(nearest(schema, 1.0).ceil() as i64),
             "boolean" => json!(false),
             "null" => Value::Null,
@@ -144,7 +144,7 @@ impl<'a> Writer<'a> {
         Value::Array(array)
     }
 
-    /// The next sentence, beginning again behind the last.
+    /// The next sentence, starting over after the last.
     fn text(&mut self, schema: &Value) -> String {
         match schema["format"].as_str() {
             Some("date") => return "2000-01-01".into(),
@@ -166,7 +166,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The schema's type; of several the first that is not null.
+/// The schema's type; if it has several, the first that is not null.
 fn kind(schema: &Value) -> &str {
     let named = match &schema["type"] {
         Value::String(kind) => Some(kind.as_str()),

@@ -1,4 +1,4 @@
-//! A target that answers from a script: the same answers in the same order each time, without a provider or a key.
+//! A target that answers from a script: the same answers in the same order every time, without a provider or a key.
 
 mod made_up;
 pub mod script;
@@ -16,10 +16,10 @@ use crate::provider::Provider;
 
 use script::{Reply, Rule, Script};
 
-/// Characters of one token: the rule of thumb for English.
+/// Characters per token: a rule of thumb for English.
 const CHARACTERS_PER_TOKEN: u64 = 4;
 
-/// A script at work.
+/// A running script.
 pub(super) struct Scripted {
     name: String,
     latency: Duration,
@@ -27,7 +27,7 @@ pub(super) struct Scripted {
     default: Option<Reply>,
 }
 
-/// How often a rule has fitted.
+/// How often a rule has been used.
 struct Uses(AtomicU32);
 
 impl Scripted {
@@ -36,7 +36,7 @@ impl Scripted {
         Self { name: format!("scripted/{}", script.name), latency: script.latency, rules, default: script.default }
     }
 
-    /// What its answers come from.
+    /// The name of the script, as its answers and errors give it.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -56,7 +56,7 @@ impl Scripted {
 }
 
 impl Uses {
-    /// Takes one of so many uses, if one is left.
+    /// Takes one of `most` uses. False if none is left.
     fn take(&self, most: Option<u32>) -> bool {
         let Some(most) = most else { return true };
         let one_more = |uses: u32| (uses < most).then_some(uses + 1);
@@ -66,8 +66,8 @@ impl Uses {
 
 #[async_trait]
 impl Provider for Scripted {
-    /// The rule is chosen at once, so that calls that overlap take the rules in the order they came. Usage is estimated
-    /// from the characters; that "scripted/" begins the model's name marks it.
+    /// Chooses the rule before waiting, so that overlapping calls take the rules in the order they arrived. Usage is
+    /// estimated from the characters; the prefix "scripted/" in the model's name marks it as such.
     async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         let begun = Instant::now();
         let document = last_user_message(request);
@@ -85,7 +85,7 @@ impl Provider for Scripted {
             Some(Reply::FromDocument) => made_up::answer(&request.format, &document)?,
             Some(Reply::Failure(failure)) => return Err(named(&self.name, failure)),
             None => {
-                let reason = format!("no rule of {} fits this request; give its script a [default]", self.name);
+                let reason = format!("no rule of {} matches this request; add a [default] to its script", self.name);
                 return Err(ChatFailure::Misconfigured(reason));
             }
         };
@@ -99,7 +99,7 @@ impl Provider for Scripted {
     }
 }
 
-/// The failure with its sender before the message, as real providers' have it.
+/// Puts the sender in front of the failure's message, as real providers do.
 fn named(name: &str, failure: ChatFailure) -> ChatFailure {
     let with = |message: String| format!("{name}: {message}");
     match failure {
@@ -121,7 +121,7 @@ fn tokens<'a>(content: impl Iterator<Item = &'a Content>) -> u64 {
     characters.div_ceil(CHARACTERS_PER_TOKEN)
 }
 
-/// All texts of this role.
+/// All text of the messages with this role.
 fn said(request: &ChatRequest, role: Role) -> String {
     let of_role = request.messages.iter().filter(|message| message.role == role);
     let mut whole = String::new();

@@ -1,24 +1,24 @@
-//! The file of a scripted target.
+//! The file format of a scripted target.
 //!
 //! ```toml
-//! name = "demo"                  # the model is called "scripted/demo"; the file's name without its ending if left out
+//! name = "demo"                  # the model is called "scripted/demo"; default: the file's name without its extension
 //! latency = "50ms"               # before every answer: ms, s or m
 //!
-//! [[rule]]                       # in order; the first that fits answers
-//! when = ["invoice", "overdue"]  # all in the last user message, as written; one text or a list
-//! system = "accountant"          # in the system messages
-//! model = "smart"                # the alias, whole
-//! times = 2                      # fits so many times, then never again
-//! error = "rate-limited"         # and so on, as failures are called in the logs
-//! retry_after = "2s"             # of "rate-limited" and "unavailable"
+//! [[rule]]                       # tried in order; the first match answers
+//! when = ["invoice", "overdue"]  # all must be in the last user message, verbatim; one text or a list
+//! system = "accountant"          # must be in the system messages
+//! model = "smart"                # the exact alias
+//! times = 2                      # matches this many times, then never again
+//! error = "rate-limited"         # or any other failure, by its name in the logs
+//! retry_after = "2s"             # only for "rate-limited" and "unavailable"
 //! message = "busy"
 //!
 //! [[rule]]
 //! when = "invoice"
-//! answer = { kind = "invoice" }  # a text, or anything else, which is given as JSON
+//! answer = { kind = "invoice" }  # a text; anything else is returned as JSON
 //!
-//! [default]                      # when no rule fits; without it such requests are refused
-//! answer_from = "document"       # made up of the document: fills the schema that is asked for
+//! [default]                      # when no rule matches; without it such requests are refused
+//! answer_from = "document"       # made up from the document, in the requested format
 //! ```
 
 use std::path::Path;
@@ -30,7 +30,7 @@ use serde_json::Value;
 
 use gristmill_core::model::ChatFailure;
 
-/// A script, read and checked.
+/// A parsed and validated script.
 #[derive(Debug)]
 pub struct Script {
     pub(super) name: String,
@@ -39,7 +39,7 @@ pub struct Script {
     pub(super) default: Option<Reply>,
 }
 
-/// One rule. Empty lists and `None` fit everything.
+/// One rule. Empty lists and `None` match everything.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) when: Vec<String>,
@@ -49,7 +49,7 @@ pub(super) struct Rule {
     pub(super) reply: Reply,
 }
 
-/// What a rule says.
+/// A rule's answer.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     Text(String),
@@ -106,7 +106,7 @@ enum Origin {
     Document,
 }
 
-/// Reads a script.
+/// Reads a script from a file.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Script> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the script {} cannot be read; check its path", path.display()))?;
@@ -114,7 +114,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Script> {
     parse(&text, &stem).with_context(|| format!("the script {} cannot be used", path.display()))
 }
 
-/// Reads the text of a script; `name` is for one that has none.
+/// Parses the text of a script; `name` is used if it has none.
 pub(super) fn parse(text: &str, name: &str) -> anyhow::Result<Script> {
     let file: ScriptFile = toml::from_str(text)?;
     let mut rules = Vec::new();
@@ -151,7 +151,7 @@ impl RuleFile {
     fn read_default(self) -> anyhow::Result<Reply> {
         let rule = self.read()?;
         if !rule.when.is_empty() || !rule.system.is_empty() || rule.model.is_some() || rule.times.is_some() {
-            bail!("it fits always, so it takes no `when`, `system`, `model` or `times`; make it a [[rule]]");
+            bail!("it always matches, so it takes no `when`, `system`, `model` or `times`; make it a [[rule]]");
         }
         Ok(rule.reply)
     }
@@ -171,7 +171,7 @@ fn failure(name: &str, message: Option<&str>, after: Option<Duration>) -> anyhow
         "budget-exhausted" => ChatFailure::BudgetExhausted(message),
         "misconfigured" => ChatFailure::Misconfigured(message),
         _ => bail!(
-            "the error {name:?} is not known; it can be rate-limited, unavailable, timeout, context-length-exceeded, \
+            "{name:?} is not a known error; it can be rate-limited, unavailable, timeout, context-length-exceeded, \
              content-filtered, invalid-output, invalid-request, denied, budget-exhausted or misconfigured"
         ),
     };
@@ -182,7 +182,7 @@ fn failure(name: &str, message: Option<&str>, after: Option<Duration>) -> anyhow
 }
 
 fn duration(text: &str) -> anyhow::Result<Duration> {
-    let wrong = || anyhow!("{text:?} is not a time; it looks like \"50ms\", \"2s\" or \"1m\"");
+    let wrong = || anyhow!("{text:?} is not a time; write it like \"50ms\", \"2s\" or \"1m\"");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u32 = digits.parse().map_err(|_| wrong())?;
     match &text[digits.len()..] {

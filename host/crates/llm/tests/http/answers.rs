@@ -1,4 +1,4 @@
-//! Calls that go well.
+//! Calls that succeed.
 
 use gristmill_core::model::{ChatRequest, ChatResponse, FinishReason, Format, Usage};
 use gristmill_llm::settings::{OpenAiSettings, Structured};

@@ -12,7 +12,7 @@ use gristmill_model_server::{Behaviour, ModelServer, Script};
 const KEY: &str = "sk-canary-7f3a9c51d2e8";
 const DOCUMENT: &str = "Patient Zebedee Quill complains of his left knee.";
 
-/// Everything that is logged in this process, at every level, by whatever crate.
+/// Everything logged in this process, at every level, by any crate.
 #[derive(Clone, Default)]
 struct Logged(Arc<Mutex<Vec<u8>>>);
 

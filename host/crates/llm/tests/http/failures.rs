@@ -1,4 +1,4 @@
-//! Servers that do not answer, each asked exactly once.
+//! Servers that give no usable answer, each asked exactly once.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use gristmill_llm::settings::OpenAiSettings;
 use super::{caller, key_file, model, request, target};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
-/// The failure of one call, which must come in reasonable time.
+/// Returns the failure of one call, which must come within 20 seconds.
 async fn ask(targets: Vec<OpenAiSettings>, request: &ChatRequest) -> ChatFailure {
     let (model, caller) = (model(targets), caller(1));
     tokio::time::timeout(Duration::from_secs(20), model.chat(&caller, request)).await.unwrap().unwrap_err()
 }
 
-/// What one call to a server of this behaviour gives.
+/// Returns the failure of one call to a server with this behaviour.
 async fn failure(behaviour: Behaviour, settings: impl Fn(OpenAiSettings) -> OpenAiSettings) -> ChatFailure {
     let server = ModelServer::start(Script::new().when("", [behaviour])).await;
     let failure = ask(vec![settings(target(&server))], &request("hello")).await;
@@ -86,7 +86,7 @@ async fn a_request_may_ask_for_less_time_than_the_target_has() {
 async fn an_answer_above_the_bound_is_not_read_to_its_end() {
     let small = |target| OpenAiSettings { max_answer_bytes: 64 << 10, ..target };
     let told = Behaviour::ok("application/json", " ".repeat(65 << 10));
-    // Many times what the sockets' buffers hold.
+    // Many times the size of the socket buffers.
     for behaviour in [told, Behaviour::Flood(1 << 30)] {
         match failure(behaviour, small).await {
             ChatFailure::Unavailable { message, .. } => assert!(message.contains("more than 65536 bytes"), "{message}"),
@@ -120,7 +120,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
 #[tokio::test]
 async fn a_dropped_call_ends_at_the_server() {
     let server = ModelServer::start(Script::new().when("", [Behaviour::Silence])).await;
-    // Longer than the test waits, so that it is not the time-out that ends the request.
+    // Longer than the test waits, so that the timeout does not end the request.
     let patient = OpenAiSettings { timeout: Duration::from_secs(120), ..target(&server) };
     let model = model(vec![patient]);
     let call = tokio::spawn(async move { model.chat(&caller(1), &request("hello")).await });

@@ -1,4 +1,4 @@
-//! Fallbacks, limits and the memory of what was paid, over real servers.
+//! Fallbacks, limits and the memory of paid answers, over real servers.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

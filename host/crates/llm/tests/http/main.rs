@@ -1,6 +1,6 @@
-//! The models over real HTTP: what a stage gets from servers that answer, limit, break and lie.
+//! The models over real HTTP: what a stage gets from servers that answer, limit, fail and lie.
 
-// Clippy knows tests by their attribute, and what they call not at all.
+// Clippy recognizes tests by their attribute, but not the helpers they call.
 #![allow(clippy::unwrap_used)]
 
 mod answers;
@@ -21,12 +21,12 @@ use gristmill_llm::{Limits, Surroundings};
 
 use gristmill_model_server::ModelServer;
 
-/// A target on this server, with a short time.
+/// A target on this server, with a short timeout.
 fn target(server: &ModelServer) -> OpenAiSettings {
     OpenAiSettings { base_url: server.base_url(), timeout: Duration::from_secs(10), ..OpenAiSettings::new("m") }
 }
 
-/// A key in a file of its own, which lives as long as the folder.
+/// A key in its own file, which lives as long as the folder.
 fn key_file(key: &str) -> (tempfile::TempDir, SecretRef) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
@@ -60,7 +60,7 @@ fn alias(settings: AliasSettings) -> Chat {
     alias_with(settings, &Arc::default())
 }
 
-/// The alias of one pipeline in a host with these limits.
+/// The alias of one pipeline on a host with these limits.
 fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let models = [("smart".to_owned(), settings)].into();
     let surroundings =

@@ -1,4 +1,4 @@
-//! How fast it keeps, on the disk of the folder for temporary files. Figures, no proof.
+//! How fast the store keeps values on the disk of the temporary folder. Figures, not a proof.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use gristmill_store::Sqlite;
 
 use super::{job, kept, key, settings};
 
-/// What one thing takes: an answer of some length.
+/// The size of one value: a model's answer of some length.
 const BYTES: usize = 2_000;
 const SPAN: Duration = Duration::from_secs(3);
 

@@ -1,4 +1,4 @@
-//! The state store against the end of its process and of its disk: what was acknowledged is there afterwards.
+//! The state store when its process is killed or its disk is full: everything acknowledged is kept.
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 #![allow(clippy::print_stdout, reason = "a writer in a process of its own is heard by what it prints")]
 
@@ -36,7 +36,7 @@ fn key(number: u64) -> Key {
     Key(key)
 }
 
-/// What is kept under a number: so many bytes, which no other number has.
+/// The value kept under a number: this many bytes, different for each number.
 fn kept(number: u64, bytes: usize) -> Kept {
     let payload: Vec<u8> = (0..bytes as u64).map(|at| (number.wrapping_mul(31).wrapping_add(at) % 251) as u8).collect();
     let output = Output {
@@ -50,7 +50,7 @@ fn kept(number: u64, bytes: usize) -> Kept {
     Kept::Outcome(Outcome::Emit(vec![output]))
 }
 
-/// The lines of a writer from now to its end; a line without an end is none.
+/// The lines of a writer from now until it ends, without an incomplete last line.
 fn lines(writer: &mut Child) -> impl Iterator<Item = String> + use<> {
     let mut output = BufReader::new(writer.stdout.take().unwrap());
     std::iter::from_fn(move || {
@@ -84,11 +84,11 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
         let wanted = fastrand::usize(0..200);
         let mut numbers = Vec::new();
         if wanted == 0 {
-            // Somewhere in the start, also while it opens the file.
+            // Kill it at any point during startup, also while it opens the file.
             std::thread::sleep(Duration::from_micros(fastrand::u64(0..30_000)));
         }
         while numbers.len() < wanted {
-            numbers.extend(acknowledged(&lines.next().expect("the writer ended by itself")));
+            numbers.extend(acknowledged(&lines.next().expect("the writer ended on its own")));
         }
         writer.kill().unwrap();
         numbers.extend(lines.filter_map(|line| acknowledged(&line)));
@@ -100,7 +100,7 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
     assert!(all.len() > 1_000, "only {} were acknowledged in all", all.len());
 }
 
-/// The log meets the smaller bound, the file the larger one, while the log is brought into it.
+/// The log reaches the smaller limit; the file reaches the larger one, while the log is checkpointed into it.
 #[tokio::test]
 async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
     const BYTES: usize = 10_000;
@@ -112,7 +112,7 @@ async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
         let numbers: Vec<u64> = lines.iter().filter_map(|line| acknowledged(line)).collect();
         assert!(numbers.len() > 20, "only {} were kept in {most} bytes", numbers.len());
         let told: Vec<&String> = lines.iter().filter(|line| line.starts_with("failed ")).collect();
-        assert!(!told.is_empty(), "nobody was told");
+        assert!(!told.is_empty(), "no failure was reported");
         for told in told {
             assert!(told.contains("p.sqlite") && told.contains("start the pipeline again"), "{told}");
         }

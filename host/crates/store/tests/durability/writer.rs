@@ -1,4 +1,4 @@
-//! A process that keeps things in a store until it is ended: this test's own executable, told so by its environment.
+//! A process that keeps values in a store until it is killed: this test's own executable, switched by its environment.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,27 +13,27 @@ use super::{job, kept, key, settings};
 const FOLDER: &str = "GRISTMILL_TEST_STORE_FOLDER";
 const FIRST: &str = "GRISTMILL_TEST_STORE_FIRST";
 const BYTES: &str = "GRISTMILL_TEST_STORE_BYTES";
-/// Who keep at once.
+/// How many tasks keep values at once.
 const KEEPERS: usize = 16;
 
-/// What such a process does.
+/// What such a process writes.
 pub(crate) struct Writer {
-    /// The first number it keeps something under; the others follow.
+    /// The first number it keeps a value under; the others follow.
     pub(crate) first: u64,
-    /// How large things are.
+    /// The size of each value.
     pub(crate) bytes: usize,
 }
 
 impl Writer {
-    /// Starts it; its files may have so many bytes. It prints `kept N` for what was acknowledged, `failed REASON` for
-    /// what was not.
+    /// Starts it, with its files limited to `largest_file` bytes. It prints `kept N` for what was acknowledged,
+    /// `failed REASON` for what was not.
     pub(crate) fn start(&self, folder: &Path, largest_file: Option<usize>) -> Child {
         let this = std::env::current_exe().unwrap();
         let mut command = match largest_file {
             None => Command::new(this),
             Some(bytes) => {
                 let mut shell = Command::new("bash");
-                // In units of 1,024 bytes. Without the trap the process would be ended instead of told.
+                // In units of 1,024 bytes. Without the trap, the process would be killed instead of getting an error.
                 let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 1024);
                 shell.args(["-c", &script]).arg(this);
                 shell
@@ -45,7 +45,7 @@ impl Writer {
     }
 }
 
-/// Nothing to test in itself: without the environment it is over at once.
+/// Not a test in itself: without the environment it returns at once.
 #[tokio::test]
 async fn writes_until_it_is_ended() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
@@ -53,7 +53,7 @@ async fn writes_until_it_is_ended() {
     let bytes = usize::try_from(number(BYTES)).unwrap();
     let next = Arc::new(AtomicU64::new(number(FIRST)));
     let broken = Arc::new(AtomicBool::new(false));
-    // Ends the line that the test harness has begun.
+    // Ends the line that the test harness started.
     println!();
     let store = Arc::new(Sqlite::open(settings(Path::new(&folder))).unwrap());
     let keepers = (0..KEEPERS).map(|_| {

@@ -1,4 +1,4 @@
-//! `context`: about the call that is running.
+//! `context`: information about the running call.
 
 use tokio::time::Instant;
 

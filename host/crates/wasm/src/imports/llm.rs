@@ -1,4 +1,5 @@
-//! `llm`: a guest asks a model. Check, call, map; keys, limits and the memory of what was paid are behind the port.
+//! `llm`: a guest asks a model. Checks, calls and maps; keys, limits and the record of what was paid are behind the
+//! port.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +30,10 @@ impl Host for CallState {
     }
 }
 
-/// What is left of a call's time after its last answer, for the stage to do something about it.
+/// Time reserved at the end of a call, for the stage to react to the last answer.
 const TO_REACT: Duration = Duration::from_millis(200);
 
-/// A request that is ready to be sent, or the refusal to.
+/// A request that is ready to be sent, or the error that refuses it.
 struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
 
 impl Prepared {
@@ -56,13 +57,13 @@ impl CallState {
             return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));
         };
         let Some(current) = &self.current else {
-            return Prepared(Err(Error::Denied("models can be asked while an item is processed, not before".into())));
+            return Prepared(Err(Error::Denied("models can only be asked while an item is processed".into())));
         };
         let mut request = convert::request(request);
-        // Never beyond the end of the call: the stage must get the answer, or the error, while it can still use it.
+        // Never past the end of the call: the stage must get the answer or the error while it can still use it.
         let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TO_REACT);
         request.timeout = Some(request.timeout.unwrap_or(left).min(left));
-        // The same key in one job is the same call; equal requests without a key are as many calls as are made.
+        // Requests with the same key in one job are the same call; equal requests without a key are separate calls.
         let repeat = match request.idempotency_key {
             Some(_) => 0,
             None => {

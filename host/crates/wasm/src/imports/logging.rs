@@ -4,7 +4,7 @@ use crate::bindings::gristmill::stage::logging::{Host, Level};
 use crate::state::CallState;
 use gristmill_core::model::printable;
 
-/// Most messages of one call; one more says that there were more.
+/// Maximum messages of one call; one more says that the rest is not shown.
 const MOST_MESSAGES: usize = 100;
 /// The longest message, in bytes.
 const LONGEST_MESSAGE: usize = 4 << 10;

@@ -1,4 +1,4 @@
-//! What guests may call, one file per WIT interface and named like it.
+//! What guests may call: one file per WIT interface, with its name.
 
 mod context;
 mod llm;
@@ -7,6 +7,6 @@ mod logging;
 use super::bindings::gristmill::stage::{llm_types, types};
 use super::state::CallState;
 
-// These two interfaces hold types only.
+// These two interfaces contain only types.
 impl types::Host for CallState {}
 impl llm_types::Host for CallState {}

@@ -1,4 +1,4 @@
-//! The test language of the sandbox.
+//! Helpers for the sandbox tests.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,12 +31,12 @@ pub(crate) fn scripted(wait: fn(&str) -> Duration) -> Arc<dyn Model> {
     Arc::new(Scripted(wait))
 }
 
-/// A model that always says this.
+/// A model that always answers with this text.
 pub(crate) fn always(text: &'static str) -> Arc<dyn Model> {
     Arc::new(Always(text))
 }
 
-/// A model whose host cannot remember what was paid.
+/// A model whose state store is broken.
 pub(crate) fn without_store() -> Arc<dyn Model> {
     Arc::new(WithoutStore)
 }
@@ -50,7 +50,7 @@ impl Model for WithoutStore {
     }
 }
 
-/// A model that answers with the item that asks, and how many equal requests this was.
+/// A model that answers with the asking item and the number of equal requests before this one.
 pub(crate) fn who_asks() -> Arc<dyn Model> {
     Arc::new(WhoAsks)
 }
@@ -97,7 +97,7 @@ fn said(text: String) -> ChatResponse {
     }
 }
 
-/// A runtime of its own, with an own cache folder.
+/// A host under test, with its own cache folder.
 pub(crate) struct Sandbox {
     cache: Arc<TempDir>,
     instances: usize,
@@ -119,7 +119,7 @@ impl Sandbox {
         }
     }
 
-    /// The same host started again.
+    /// The same host, restarted.
     pub(crate) fn again(&self) -> Self {
         let (cache, model) = (Arc::clone(&self.cache), Arc::clone(&self.model));
         Self { cache, model, ..*self }
@@ -164,7 +164,7 @@ impl Sandbox {
         self.load_into(&self.runtime(), wasm, config).await
     }
 
-    /// Beside the other stages of a runtime.
+    /// Loads a stage into a runtime that may have others.
     pub(crate) async fn load_into(
         &self,
         runtime: &Arc<Runtime>,
@@ -210,7 +210,7 @@ impl Loaded {
         self.stage.run(&call(7, bytes, content_type, 1)).await
     }
 
-    /// The item at this position, for this time.
+    /// Runs the item at this position, as this attempt.
     pub(crate) async fn run_at(&self, position: u128, text: &str, attempt: u32) -> Result<Outcome, StageError> {
         self.stage.run(&call(position, text.as_bytes().to_vec(), None, attempt)).await
     }

@@ -1,4 +1,4 @@
-//! The sandbox against guests that misbehave: each costs one item one attempt, never the host.
+//! The sandbox against guests that misbehave: each costs one attempt of one item, never the host.
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 
 mod harness;
@@ -13,7 +13,7 @@ use gristmill_wasm::{Grants, StageLimits};
 use harness::{Sandbox, guest, scripted, without_store};
 use serde_json::json;
 
-/// The code of the error by which a call ended.
+/// The code of the error that ended a call.
 fn code(result: Result<Outcome, StageError>) -> String {
     match result {
         Err(StageError::Trap(failure) | StageError::Permanent(failure)) => failure.code,
@@ -83,7 +83,7 @@ async fn good_stages_beside_a_spinning_one_keep_going() {
         assert_eq!(text(stage.run("echo hello").await), "hello");
         served += 1;
     }
-    assert!(served > 20, "only {served} good items in the time of the spinning ones");
+    assert!(served > 20, "only {served} good items while the others were spinning");
     for task in spinning {
         assert_eq!(task.await.unwrap(), "cpu-limit");
     }

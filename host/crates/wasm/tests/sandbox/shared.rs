@@ -1,4 +1,4 @@
-//! Stages whose items share instances: an instance works on until a call breaks, and each call has its own limits.
+//! Stages whose items share instances: an instance is reused until a call breaks, and each call has its own limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::harness::{Loaded, Sandbox, guest, scripted, who_asks};
 use crate::{code, text};
 
-/// How many items the instance that took this one had counted before.
+/// How many items the instance had counted before this one.
 async fn count(stage: &Loaded) -> String {
     text(stage.run("count").await)
 }
@@ -66,7 +66,7 @@ async fn the_instance_of_a_dropped_call_is_never_used_again() {
     assert_eq!(count(&stage).await, "0");
     let given_up = tokio::time::timeout(Duration::from_millis(200), stage.run("count-and-wait x")).await;
     assert!(given_up.is_err(), "the model never answers");
-    assert_eq!(count(&stage).await, "0", "and its slot came back");
+    assert_eq!(count(&stage).await, "0", "and its slot was released");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,7 +85,7 @@ async fn limits_hold_call_after_call_and_not_for_all_calls_together() {
         assert_eq!(text(stage.run("compute 250").await), "computed");
     }
     let left: u64 = text(stage.run("time-left").await).parse().unwrap();
-    assert!(left > 2_500, "the time of the calls before was counted: {left} ms are left");
+    assert!(left > 2_500, "the time of earlier calls was counted: {left} ms left");
     assert_eq!(count(&stage).await, "0", "and all in one instance");
     assert_eq!(code(stage.run("compute 10000").await), "cpu-limit");
     assert_eq!(count(&stage).await, "0");
@@ -122,13 +122,13 @@ async fn idle_instances_of_one_stage_never_keep_another_from_working() {
     let two = sandbox.load_into(&runtime, guest("misbehave"), json!({})).await.unwrap();
     let (first, second) = tokio::join!(one.run("count-and-wait x"), one.run("count-and-wait x"));
     assert!(first.is_ok() && second.is_ok());
-    // Both instances of the process wait for stage one now.
+    // Both instances of the process are now idle and belong to stage one.
     assert_eq!(count(&two).await, "0");
     assert_eq!(count(&two).await, "1", "and it keeps its own");
     assert_eq!(count(&one).await, "1", "of the first stage's two, one is left");
     drop(one);
     let (first, second) = tokio::join!(two.run("count-and-wait x"), two.run("count-and-wait x"));
-    assert!(first.is_ok() && second.is_ok(), "what waited for a stage that is gone is gone too");
+    assert!(first.is_ok() && second.is_ok(), "idle instances of a dropped stage are dropped too");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The standard stages in the sandbox: what a native test cannot show is that the component runs at all.
+//! The standard stages in the sandbox: native tests cannot show that the components run at all.
 
 use std::path::Path;
 

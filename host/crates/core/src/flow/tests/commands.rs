@@ -1,4 +1,4 @@
-//! What an operator tells a running pipeline.
+//! Operator commands to a running pipeline.
 
 use super::play::{Arrive, Assign, PauseFor, Play, Revoke, Stop, Swap, Wait};
 use super::seconds;

@@ -1,4 +1,4 @@
-//! Exactly-once: outputs and offsets in transactions.
+//! Exactly-once: outputs and offsets are committed in transactions.
 
 use super::play::{Arrive, Assign, Lose, Play, Revoke, Stop, Wait};
 use super::seconds;

@@ -1,5 +1,6 @@
-//! The flow by histories: signals in, effects out, in simulated time. "5s out a" means that at second 5 the sink took
-//! the record a; "settled 0:7 below 8" that event 7 of partition 0 was reported done, and everything below 8 with it.
+//! Tests the flow with histories: signals in, effects out, in simulated time. "5s out a" means that at second 5 the
+//! sink took the record a; "settled 0:7 below 8" that event 7 of partition 0 was reported settled, along with
+//! everything below 8.
 
 mod commands;
 mod delivery;
@@ -105,7 +106,7 @@ async fn a_rate_limit_pauses_the_taking_of_events_and_loses_nothing() {
         let line = effects.iter().find(|line| line.contains(what)).unwrap();
         line.split('s').next().unwrap().parse::<u64>().unwrap()
     };
-    assert!(second("out b") >= 11, "b was begun during the pause: {effects:?}");
+    assert!(second("out b") >= 11, "b was started during the pause: {effects:?}");
     assert!(second("out limited") >= 11);
 }
 
@@ -187,7 +188,7 @@ async fn a_partition_that_is_back_before_it_was_drained_loses_none_of_its_events
             effects.contains(&"1s settled 0:1 below 3".into()) || effects.contains(&"1s settled 0:2 below 3".into()),
             "{effects:?}"
         );
-        assert!(!effects.contains(&"5s out slow 5".into()), "what ran before is given up: {effects:?}");
+        assert!(!effects.contains(&"5s out slow 5".into()), "the earlier job is aborted: {effects:?}");
     }
 }
 
@@ -210,7 +211,7 @@ async fn the_pipeline_stops_when_outputs_are_not_confirmed() {
     let play = Play { broken_topics: vec!["out"], ..Play::default() };
     let (effects, ended) = play.play(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
     assert!(matches!(ended, Err(FlowError::Sink { .. })), "{ended:?}");
-    assert_eq!(effects, ["0s closed"], "nothing is settled, and nothing is called a dead letter");
+    assert_eq!(effects, ["0s closed"], "nothing is settled, and nothing is reported as a dead letter");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! The test language of the flow: a history of signals goes in, a log of effects comes out, in simulated time.
+//! The test language for the flow: a history of signals goes in, a log of effects comes out, in simulated time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -22,27 +22,27 @@ use crate::settings::TopicName;
 pub(super) enum Moment {
     Assign(u32),
     Revoke(u32),
-    /// Taken away already: nobody waits for what runs.
+    /// The partition is already lost: nobody waits for its running jobs.
     Lose(u32),
-    /// Partition, position, payload; what is behind an "@" is the key.
+    /// Partition, position, payload. Anything after an "@" is the key.
     Arrive(u32, u128, &'static str),
-    /// The same with headers: "name=value".
+    /// The same, with headers as "name=value".
     Replay(u32, u128, &'static str, &'static [&'static str]),
-    /// Nothing for that long.
+    /// Nothing happens for this long.
     Wait(Duration),
-    /// The operator asks for a pause, and for its end so much later,
+    /// The operator pauses the pipeline, and resumes it after this long.
     PauseFor(Duration),
-    /// for another deployment, whose stages say "v2" behind what they emit,
+    /// The operator swaps in another deployment, whose stages append "v2" to what they emit.
     Swap,
-    /// or for a stop.
+    /// The operator stops the pipeline.
     Stop,
 }
 pub(super) use Moment::{Arrive, Assign, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait};
 
-/// No history takes longer, in simulated time.
+/// The longest that a history may take, in simulated time.
 const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What happened, each with the simulated second.
+/// What happened, each line with its simulated second.
 #[derive(Clone)]
 pub(super) struct Effects {
     pub(super) begun: Instant,
@@ -63,12 +63,12 @@ struct ScriptedSource {
     history: VecDeque<Moment>,
     effects: Effects,
     acks: Vec<(u32, oneshot::Receiver<()>)>,
-    /// The newest generation, and that of each partition.
+    /// The newest generation. Each partition has its own in `generations`.
     newest: Generation,
     generations: HashMap<u32, Generation>,
     waiting_until: Option<Instant>,
     handle: Handle,
-    /// What a swap brings.
+    /// The deployment that a swap installs.
     next: Arc<Deployment>,
 }
 
@@ -129,7 +129,7 @@ impl Source for ScriptedSource {
                 }
                 Some(command @ (Moment::PauseFor(_) | Moment::Swap)) => {
                     let (handle, next) = (self.handle.clone(), Arc::clone(&self.next));
-                    // The loop that obeys is the one that waits for us.
+                    // In a task of its own: the loop that handles commands is waiting for this call.
                     tokio::spawn(async move {
                         match command {
                             Moment::PauseFor(time) => {
@@ -185,7 +185,7 @@ fn event(index: u32, position: u128, generation: Generation, payload: &'static s
     }
 }
 
-/// Notes what the effects do not show.
+/// Logs what the other effects do not show.
 struct Watching(Effects);
 
 impl Observer for Watching {
@@ -207,14 +207,14 @@ pub(super) struct Play {
     pub(super) broken_topics: Vec<&'static str>,
     pub(super) sink_latency: Duration,
     pub(super) log_calls: bool,
-    /// Changes the straight plan.
+    /// Modifies the default plan, in which the stages follow one another.
     pub(super) plan: fn(&mut Plan),
     pub(super) order: Order,
     pub(super) retry: RetryPolicy,
     pub(super) dead_letters: DeadLetterBounds,
-    /// Transactions of so many jobs or after 1 s, of which the first so many are aborted.
+    /// Jobs per transaction (one also begins after 1 s), and how many transactions are aborted first.
     pub(super) transactions: Option<(u32, u32)>,
-    /// Keeps the outcomes of all stages.
+    /// If set, keeps the outcomes of all stages.
     pub(super) store: Option<Arc<MemoryStore>>,
 }
 
@@ -237,7 +237,7 @@ impl Default for Play {
 }
 
 impl Play {
-    /// Plays the history, stops when it is over and all is quiet, and gives the effects and how the flow ended.
+    /// Plays the history until the flow ends. Returns the effects and how the flow ended.
     pub(super) async fn play(self, history: &[Moment]) -> (Vec<String>, Result<(), FlowError>) {
         let effects = Effects { begun: Instant::now(), lines: Arc::default() };
         let (handle, commands) = Handle::new(CancellationToken::new());
@@ -303,12 +303,12 @@ impl Play {
             next,
         };
         let flow = run(&mut source, Arc::new(pipeline), deployment, commands);
-        let ended = tokio::time::timeout(LONGEST_HISTORY, flow).await.expect("the flow goes on after its history");
+        let ended = tokio::time::timeout(LONGEST_HISTORY, flow).await.expect("the flow did not end after its history");
         let lines = effects.lines.lock().unwrap().clone();
         (lines, ended)
     }
 
-    /// The effects of a history in which the flow stops because it was asked to.
+    /// The effects of a history in which the flow stops because it was told to.
     pub(super) async fn effects(self, history: &[Moment]) -> Vec<String> {
         let (effects, ended) = self.play(history).await;
         ended.unwrap();

@@ -1,4 +1,4 @@
-//! Jobs that are found again: what was finished is not done a second time.
+//! Jobs that are resumed: finished stages do not run a second time.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn of(what: &str, effects: &[String]) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_job_goes_on_where_the_last_host_died() {
     let store = Arc::default();
-    // The first host dies in the middle of the second stage: its drain time-out is over before the slow item is done.
+    // The first host stops with an error once all stages are done, because its sink is broken.
     let history = [Assign(0), Arrive(0, 1, "split a b slow"), Wait(seconds(1))];
     let first: Vec<Moment> = history.into_iter().chain([Stop]).collect();
     let killed = Play { broken_topics: vec!["out"], ..play(&store) };
@@ -38,7 +38,7 @@ async fn another_event_at_the_same_place_of_another_topic_content_is_not_taken_f
     let store = Arc::default();
     play(&store).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
     let effects = play(&store).effects(&[Assign(0), Arrive(0, 1, "b"), Wait(seconds(1)), Stop]).await;
-    assert_eq!(of("restored", &effects), Vec::<String>::new(), "the content tells them apart");
+    assert_eq!(of("restored", &effects), Vec::<String>::new(), "the content distinguishes them");
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn a_store_that_is_away_for_a_while_holds_the_offset_and_loses_nothing() {
     assert_eq!(of("call", &effects).len(), 4, "each stage runs once for each item: {effects:?}");
     let settled = of("settled", &effects);
     assert_eq!(settled.len(), 2, "{effects:?}");
-    assert!(settled[1].ends_with("below 3") && !settled[0].starts_with("0s"), "held while it is away: {effects:?}");
+    assert!(settled[1].ends_with("below 3") && !settled[0].starts_with("0s"), "held during the outage: {effects:?}");
     assert!(store.kept.lock().unwrap().len() == 4);
 }
 
@@ -66,7 +66,7 @@ async fn a_store_that_is_away_for_a_while_holds_the_offset_and_loses_nothing() {
 async fn what_another_host_kept_first_is_what_counts() {
     let store: Arc<MemoryStore> = Arc::default();
     play(&store).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
-    // The other host was faster, and its stage decided otherwise.
+    // The other host was faster, and its stage decided differently.
     let other = Kept::Outcome(Outcome::Drop("other".into()));
     store.kept.lock().unwrap().values_mut().for_each(|kept| *kept = other.clone());
     let blind = Arc::new(MemoryStore {
@@ -94,7 +94,7 @@ async fn a_replayed_event_continues_its_job() {
     let replay = Replay(0, 9, "split a b", &["gristmill-replay-of=p/in/0/1", "gristmill-replays=1"]);
     let effects = play(&store).effects(&[Assign(0), replay, Wait(seconds(1)), Stop]).await;
     assert_eq!(of("call", &effects), Vec::<String>::new());
-    assert!(of("settled", &effects)[0].contains("0:9 below 10"), "the event itself is settled where it is");
+    assert!(of("settled", &effects)[0].contains("0:9 below 10"), "the replayed event is settled at its own position");
 }
 
 #[tokio::test(start_paused = true)]

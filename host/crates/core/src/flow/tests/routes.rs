@@ -1,4 +1,4 @@
-//! Which way items take, and which jobs wait for each other.
+//! Which routes items take, and which jobs wait for each other.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn branches_lead_to_stages_topics_and_nowhere() {
         "the second stage was left out: {outs:?}"
     );
     assert!(!outs.iter().any(|line| line.ends_with(" a")), "{outs:?}");
-    assert!(effects.iter().any(|line| line.contains("settled 0:1")), "what is dropped is settled: {effects:?}");
+    assert!(effects.iter().any(|line| line.contains("settled 0:1")), "a dropped event is settled: {effects:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! What stands around the flow in its tests: a stage, a sink, a transactor and a store.
+//! Test doubles for the flow's surroundings: a stage, a sink, a transactor and a store.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,7 +15,7 @@ use crate::ports::{
     Transactor,
 };
 
-/// A sink that notes what it gets, and refuses what the test says.
+/// A sink that logs what it gets, and refuses what the test tells it to.
 pub(super) struct NotingSink {
     pub(super) effects: Effects,
     pub(super) broken: Vec<&'static str>,
@@ -44,7 +44,7 @@ fn text(record: &Record) -> String {
     String::from_utf8_lossy(record.payload.as_deref().unwrap_or(b"<null>")).into_owned()
 }
 
-/// Topic, payload, and the reason of a dead letter.
+/// The topic, the payload, and the reason if it is a dead letter.
 fn shown(record: &Record) -> String {
     let reason = record.headers.iter().find(|header| header.name == "failure_reason");
     let reason = reason.and_then(|header| header.value.clone()).unwrap_or_default();
@@ -52,7 +52,7 @@ fn shown(record: &Record) -> String {
     format!("{} {}{separator}{}", record.topic, text(record), String::from_utf8_lossy(&reason))
 }
 
-/// A transactor that notes what it commits, after as many aborts as the test says.
+/// A transactor that logs what it commits, after as many aborts as the test asks for.
 pub(super) struct NotingTransactor {
     pub(super) effects: Effects,
     pub(super) aborts: Mutex<u32>,
@@ -85,14 +85,14 @@ impl Transactor for NotingTransactor {
     }
 }
 
-/// What one run of a host leaves to the next.
+/// What one run of a host leaves for the next.
 #[derive(Default)]
 pub(super) struct MemoryStore {
     pub(super) kept: Mutex<HashMap<(JobId, Key), Kept>>,
     pub(super) full: bool,
-    /// Recalls nothing: what is kept was kept by another host a moment ago.
+    /// Recalls nothing, as if another host had kept its outcomes only a moment later.
     pub(super) blind: bool,
-    /// So many calls are not answered before one is.
+    /// How many calls are left unanswered before one is answered.
     pub(super) silent: Mutex<u32>,
 }
 
@@ -144,11 +144,11 @@ impl Store for MemoryStore {
 }
 
 /// A stage that obeys its input: "slow 5" takes 5 s, "split a b" emits two items, "to spam a" sends a down a branch,
-/// "trap", "reject", "limited 7" and so on; anything else passes. What failed before, it mends.
+/// "trap", "reject", "limited 7" and so on; anything else passes through. An item that failed before becomes "mended".
 pub(super) struct Obedient {
     pub(super) effects: Effects,
     pub(super) log_calls: bool,
-    /// Of the deployment.
+    /// The version of the deployment.
     pub(super) version: u64,
 }
 

@@ -71,7 +71,7 @@ fn ids_are_made_of_parent_stage_and_ordinal() {
     job.apply(split, emit(&["a", "b"]));
     let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
     assert_eq!(items[1].item.id.as_str(), "p/in/0/7/split.1");
-    assert_eq!(items[1].item.key.as_deref(), Some(b"k".as_slice()), "siblings keep the key");
+    assert_eq!(items[1].item.key.as_deref(), Some(b"k".as_slice()), "siblings keep their parent's key");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_gathering_stage_waits_for_all_and_gets_them_in_order() {
     job.apply(sum, emit(&["4"]));
     let Some(Disposition::Emitted(ends)) = job.end() else { panic!("no outputs") };
     assert_eq!(ends[0].item.id.as_str(), "p/in/0/7/sum.all/sum.0");
-    assert_eq!(ends[0].item.key.as_deref(), Some(b"k".as_slice()), "the key that all had");
+    assert_eq!(ends[0].item.key.as_deref(), Some(b"k".as_slice()), "all items share this key");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_skipped_item_leaves_its_siblings() {
     assert_eq!(payloads(job.end()), ["b"]);
 }
 
-/// One stage that fails, and one that mends for it.
+/// A job whose first stage has failed, with a second stage to rescue its item.
 fn rescued() -> Job {
     let mut plan = Plan::straight(&["parse", "mend"]);
     plan.nodes[0].next = Target::Sink;
@@ -250,7 +250,7 @@ fn a_rescue_sees_the_failure_and_its_item_is_tried_again() {
     let again = job.next_task().unwrap();
     assert_eq!((again.stage, text(&again).as_str()), (0, "mended"));
     let Input::Item(item) = &again.input else { panic!("{again:?}") };
-    assert!(item.attributes.is_empty(), "the failure is the rescue's to see");
+    assert!(item.attributes.is_empty(), "only the rescue sees the failure");
     job.apply(again, emit(&["done"]));
     assert_eq!(payloads(job.end()), ["done"]);
 }

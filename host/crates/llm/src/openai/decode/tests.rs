@@ -1,4 +1,4 @@
-//! Replies of servers as recorded or documented, and what is made of each.
+//! Server replies as recorded or documented, and what each decodes to.
 
 use serde_json::json;
 
