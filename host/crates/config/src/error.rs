@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use gristmill_core::model::printable;
+
 use super::document::Place;
 
 /// One fault, and its place.
@@ -87,18 +89,6 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(Style::Plain))
     }
-}
-
-/// Replaces control characters: text from files and stages can contain any, and a terminal would act on them.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => '\t',
-            '\n' => ' ',
-            c if c.is_control() => char::REPLACEMENT_CHARACTER,
-            c => c,
-        })
-        .collect()
 }
 
 /// All faults in one or more files: at least one, in file order.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use gristmill_core::settings::{Span, span};
@@ -116,10 +115,6 @@ pub struct OpenAiSettings {
     /// How JSON is requested.
     #[serde(default)]
     pub structured: Structured,
-    /// What the server calls the bound of the answer. `None` goes by the address: OpenAI's and Azure's own servers get
-    /// `max_completion_tokens`, all others `max_tokens`.
-    #[serde(skip)]
-    pub output_limit: Option<OutputLimit>,
     /// Default of a request, and the most it may set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -168,7 +163,6 @@ impl OpenAiSettings {
             key: None,
             timeout: DEFAULT_TIMEOUT,
             structured: Structured::JsonSchema,
-            output_limit: None,
             max_output_tokens: None,
             temperature: None,
             options: Map::new(),
@@ -201,50 +195,4 @@ pub enum Structured {
     JsonObject,
     /// Nothing: form and schema go into the instructions.
     Prompt,
-}
-
-/// The server's name for the limit on output tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputLimit {
-    /// `max_tokens`.
-    MaxTokens,
-    /// `max_completion_tokens`.
-    MaxCompletionTokens,
-}
-
-/// An unknown word in the configuration.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{word:?} is not a known value; it can be {known}")]
-pub struct UnknownWord {
-    word: String,
-    known: &'static str,
-}
-
-impl FromStr for Structured {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "json_schema" => Ok(Self::JsonSchema),
-            "json_object_schema" => Ok(Self::JsonObjectSchema),
-            "json_object" => Ok(Self::JsonObject),
-            "prompt" => Ok(Self::Prompt),
-            _ => {
-                let known = "\"json_schema\", \"json_object_schema\", \"json_object\" or \"prompt\"";
-                Err(UnknownWord { word: word.into(), known })
-            }
-        }
-    }
-}
-
-impl FromStr for OutputLimit {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "max_tokens" => Ok(Self::MaxTokens),
-            "max_completion_tokens" => Ok(Self::MaxCompletionTokens),
-            _ => Err(UnknownWord { word: word.into(), known: "\"max_tokens\" or \"max_completion_tokens\"" }),
-        }
-    }
 }

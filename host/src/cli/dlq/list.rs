@@ -9,7 +9,8 @@ use serde_json::json;
 use super::args::List;
 use super::choice::Filter;
 use super::dead_letter::DeadLetter;
-use super::{Desk, dead_letters, moment, print};
+use super::desk::{Desk, dead_letters, print};
+use super::moment;
 use crate::app::Failure;
 use gristmill_core::model::printable;
 

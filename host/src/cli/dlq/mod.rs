@@ -3,22 +3,15 @@
 mod args;
 mod choice;
 mod dead_letter;
+mod desk;
 mod list;
 mod moment;
 mod replay;
 mod show;
 
-use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::sync::Arc;
-
 pub(super) use args::Dlq;
-use args::Target;
-use dead_letter::{DeadLetter, Entry, Place};
 
-use crate::app::{self, Failure};
-use crate::settings::Pipeline;
-use gristmill_core::ports::{Broker, Browse, From, Records, Until};
+use crate::app::Failure;
 
 /// Runs the command.
 pub(super) async fn run(command: &Dlq) -> Result<(), Failure> {
@@ -27,64 +20,4 @@ pub(super) async fn run(command: &Dlq) -> Result<(), Failure> {
         Dlq::Show(args) => show::show(args).await,
         Dlq::Replay(args) => replay::replay(args).await,
     }
-}
-
-/// A pipeline and its broker.
-struct Desk {
-    pipeline: Pipeline,
-    broker: Arc<dyn Broker>,
-}
-
-/// The contents of the topic, up to the end that it had while it was read.
-#[derive(Default)]
-struct Found {
-    /// In the order of their last attempts.
-    dead_letters: Vec<DeadLetter>,
-    /// The places of those that were replayed since.
-    replayed: BTreeSet<Place>,
-}
-
-impl Desk {
-    fn open(target: &Target) -> Result<Self, Failure> {
-        let pipeline = Pipeline::load(&target.pipeline)?;
-        let broker = app::reach(target.brokers.as_deref(), Some(&pipeline))?;
-        Ok(Self { pipeline, broker })
-    }
-
-    /// All records of the topic, from its start to its end.
-    async fn records(&self) -> anyhow::Result<Box<dyn Records>> {
-        let topic = self.pipeline.dead_letter.topic.shared();
-        self.broker.browse(Browse { topic, from: From::Start, until: Until::End }).await
-    }
-
-    /// Reads the topic and keeps the dead letters that `wanted` returns true for.
-    async fn find(&self, wanted: impl Fn(&DeadLetter) -> bool) -> anyhow::Result<Found> {
-        let mut found = Found::default();
-        let mut records = self.records().await?;
-        while let Some(event) = records.next().await.transpose()? {
-            match Entry::of(&event) {
-                Entry::DeadLetter(dead_letter) if wanted(&dead_letter) => found.dead_letters.push(dead_letter),
-                Entry::Replayed(place) => {
-                    found.replayed.insert(place);
-                }
-                Entry::DeadLetter(_) | Entry::Other => {}
-            }
-        }
-        found.dead_letters.sort_by_key(|dead_letter| (dead_letter.last_attempt, dead_letter.place));
-        Ok(found)
-    }
-}
-
-/// Writes to standard output. That its reader, such as `head`, has ended is not an error.
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Running(anyhow::Error::new(error).context("cannot write to standard output")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn dead_letters(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "dead letter" } else { "dead letters" })
 }

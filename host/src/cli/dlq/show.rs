@@ -6,7 +6,8 @@ use anyhow::anyhow;
 
 use super::args::Show;
 use super::dead_letter::{DeadLetter, Entry, Place};
-use super::{Desk, moment, print};
+use super::desk::{Desk, print};
+use super::moment;
 use crate::app::Failure;
 use crate::cli::show;
 use gristmill_core::model::{Event, printable};

@@ -34,7 +34,9 @@ module = "builtin:extract"
 "#;
 
 fn parse(text: &str) -> Result<Pipeline, ConfigError> {
-    Pipeline::parse(text, Path::new("pipes/p.toml"))
+    let parsed = Pipeline::parse(text, Path::new("pipes/p.toml"));
+    schema::agrees(text, &parsed);
+    parsed
 }
 
 /// The least pipeline with `more` behind it, in its stage.

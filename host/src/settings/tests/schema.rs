@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use gristmill_config::ConfigError;
+
 use super::LEAST;
-use crate::settings::{fill, host_schema, schema};
+use crate::settings::{Pipeline, fill, host_schema, schema};
 
 fn json(text: &str) -> Value {
     let table: toml::Table = toml::from_str(text).unwrap();
@@ -15,6 +17,51 @@ fn json(text: &str) -> Value {
 /// Without our extension keywords: editors do not know them.
 fn as_an_editor() -> jsonschema::Validator {
     jsonschema::validator_for(&schema()).unwrap()
+}
+
+/// Faults that a JSON Schema cannot express.
+const UNSEEN: &[&str] = &[
+    // Between keys.
+    "are the same topic",
+    "the first wait is longer than the longest",
+    "the embedded broker cannot deliver exactly once",
+    "[transactions] is there, but outputs are written without transactions",
+    "[store] would keep unfinished jobs for a shorter time",
+    "no route leads to stage",
+    "names no stage",
+    "names the stage itself",
+    "the topic of events",
+    "the topic of dead letters",
+    "rescues, so it has no",
+    "gathers, so it cannot be rescued",
+    "which is there to rescue",
+    "may ask language models, but there are none",
+    "two stages are named",
+    // TOML has numbers that JSON has not.
+    "is a number that JSON cannot hold",
+    // Bounds of sizes and times, which are text with a unit.
+    "from 64KiB to",
+    "from 1MiB to",
+    "from 100ms to",
+    "from 0s to",
+    "from 1m to",
+];
+
+/// Every file that is read fits the schema, and every other does not, unless its faults are beyond it.
+#[track_caller]
+pub(super) fn agrees(text: &str, parsed: &Result<Pipeline, ConfigError>) {
+    let Ok(table) = toml::from_str::<toml::Table>(text) else { return };
+    let valid = as_an_editor().is_valid(&serde_json::to_value(table).unwrap());
+    match parsed {
+        Ok(_) => assert!(valid, "the schema rejects {text}"),
+        Err(error) => {
+            let error = error.to_string();
+            assert!(
+                !valid || UNSEEN.iter().any(|fault| error.contains(fault)),
+                "an editor sees no fault here: {error}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -151,12 +150,6 @@ impl ByteSize {
     #[must_use]
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-
-    /// Like [`ByteSize::as_usize`], but at least 1.
-    #[must_use]
-    pub fn at_least_one(self) -> NonZeroUsize {
-        NonZeroUsize::new(self.as_usize()).unwrap_or(NonZeroUsize::MIN)
     }
 }
 

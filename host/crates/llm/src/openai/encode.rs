@@ -7,11 +7,20 @@ use serde_json::{Map, Value, json};
 use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role};
 
 use super::dialect::{self, Wanted};
-use crate::settings::{OpenAiSettings, OutputLimit};
+use crate::settings::OpenAiSettings;
 
 /// Fields that have their own setting or that this adapter relies on, and so cannot be options.
 pub(super) const OWN_FIELDS: [&str; 8] =
     ["max_completion_tokens", "max_tokens", "messages", "model", "n", "response_format", "stream", "temperature"];
+
+/// A server's name for the limit on output tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OutputLimit {
+    /// `max_tokens`.
+    MaxTokens,
+    /// `max_completion_tokens`.
+    MaxCompletionTokens,
+}
 
 /// Returns the body for this target. `limit` is the target's name for the limit on output tokens.
 pub(super) fn encode(

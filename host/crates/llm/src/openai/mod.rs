@@ -23,9 +23,9 @@ use crate::provider::Provider;
 
 use crate::keys;
 use crate::quote::{Quote, clean};
-use crate::settings::{OpenAiSettings, OutputLimit};
+use crate::settings::OpenAiSettings;
 use decode::{Reply, decode};
-use encode::{OWN_FIELDS, encode};
+use encode::{OWN_FIELDS, OutputLimit, encode};
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ impl OpenAi {
             client = client.no_proxy();
         }
         let client = client.build().context("the HTTP client cannot be created")?;
-        let limit = settings.output_limit.unwrap_or_else(|| output_limit(&url));
+        let limit = output_limit(&url);
         Ok(Self { name: format!("openai/{}", settings.model), client, url, key, limit, settings })
     }
 
@@ -157,6 +157,7 @@ fn is_this_machine(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// OpenAI's and Azure's own servers have replaced `max_tokens`, which all others understand.
 fn output_limit(url: &Url) -> OutputLimit {
     match url.host_str() {
         Some(host) if host == "api.openai.com" || host.ends_with(".openai.azure.com") => {
