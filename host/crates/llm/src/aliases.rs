@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::failure::passes;
 use crate::forms::Forms;
-use crate::limits::Limit;
+use crate::limits::Share;
 use crate::provider::Provider;
 
 /// The alias of a request that names none, if there are several.
@@ -26,7 +26,7 @@ pub(crate) struct Target {
     /// The longest one call may take.
     pub(crate) timeout: Duration,
     /// Limit of its concurrent calls; other aliases and pipelines may share it.
-    pub(crate) limit: Arc<Limit>,
+    pub(crate) limit: Share,
     pub(crate) provider: Box<dyn Provider>,
 }
 

@@ -36,7 +36,7 @@ use gristmill_core::ports::{Model, Observer, Store};
 use aliases::{Alias, Aliases, Target};
 pub use journal::Journaled;
 pub use limits::Limits;
-use limits::{Account, Limit};
+use limits::{Account, Share};
 use openai::OpenAi;
 pub use provider::Provider;
 use scripted::{Scripted, script};
@@ -94,7 +94,7 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
         TargetSettings::Scripted(settings) => {
             let scripted = Scripted::new(script::read(&settings.script)?);
             let (name, timeout) = (scripted.name().to_owned(), settings::DEFAULT_TIMEOUT);
-            Target { name, timeout, limit: Arc::new(Limit::new(max_concurrent)), provider: Box::new(scripted) }
+            Target { name, timeout, limit: Share::new(max_concurrent), provider: Box::new(scripted) }
         }
     })
 }

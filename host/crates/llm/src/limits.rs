@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -22,25 +22,47 @@ pub struct Limits {
     by_account: Mutex<HashMap<Account, Weak<Limit>>>,
 }
 
-/// Limits the calls in flight.
-pub(crate) struct Limit {
+/// The right of one target to ask an account. Its number counts as long as the target lives, so that a reload can raise a
+/// limit as well as lower it.
+pub(crate) struct Share {
+    limit: Arc<Limit>,
+    max_concurrent: usize,
+}
+
+/// Limits the calls in flight to the lowest number of its shares.
+struct Limit {
     permits: Semaphore,
-    /// The number of permits. Locked because two pipelines may lower it at the same time.
-    most: Mutex<usize>,
+    /// Locked because pipelines are built and dropped concurrently. Never held across a wait.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of each share.
+    wanted: Vec<usize>,
+    /// How many calls there may be.
+    most: usize,
+    /// How many permits of calls in flight end with their call.
+    owed: usize,
+}
+
+/// The right to one call.
+pub(crate) struct Permit<'a> {
+    limit: &'a Limit,
+    permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Limits {
-    /// Returns the limit of an account. If several targets share it, the lowest `max_concurrent` wins.
-    pub(crate) fn of(&self, account: Account, max_concurrent: usize) -> Arc<Limit> {
+    /// Returns a share in the limit of an account. If several targets share it, the lowest `max_concurrent` wins.
+    pub(crate) fn of(&self, account: Account, max_concurrent: usize) -> Share {
         let mut limits = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
         limits.retain(|_, limit| limit.strong_count() > 0);
         if let Some(limit) = limits.get(&account).and_then(Weak::upgrade) {
-            limit.lower_to(max_concurrent);
-            return limit;
+            return Share::of(limit, max_concurrent);
         }
-        let limit = Arc::new(Limit::new(max_concurrent));
-        limits.insert(account, Arc::downgrade(&limit));
-        limit
+        let share = Share::new(max_concurrent);
+        limits.insert(account, Arc::downgrade(&share.limit));
+        share
     }
 }
 
@@ -50,30 +72,74 @@ impl fmt::Debug for Limits {
     }
 }
 
-impl Limit {
-    /// Creates a limit that is not shared.
+impl Share {
+    /// A limit that no other target shares.
     pub(crate) fn new(max_concurrent: usize) -> Self {
-        // A larger number than a semaphore can count is no limit at all.
-        let most = max_concurrent.min(Semaphore::MAX_PERMITS);
-        Self { permits: Semaphore::new(most), most: Mutex::new(most) }
+        Self::of(Arc::new(Limit { permits: Semaphore::new(0), state: Mutex::default() }), max_concurrent)
     }
 
-    /// The maximum number of concurrent calls.
+    fn of(limit: Arc<Limit>, max_concurrent: usize) -> Self {
+        // More than a semaphore can count is no bound.
+        let max_concurrent = max_concurrent.clamp(1, Semaphore::MAX_PERMITS);
+        limit.change(|wanted| wanted.push(max_concurrent));
+        Self { limit, max_concurrent }
+    }
+
+    /// How many calls may be in flight.
     pub(crate) fn most(&self) -> usize {
-        *self.most.lock().unwrap_or_else(PoisonError::into_inner)
+        self.limit.state().most
     }
 
-    /// Waits for a permit to make one call. Cancel-safe.
-    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+    /// The right to one call; waits for it. Cancel-safe.
+    pub(crate) async fn permit(&self) -> Option<Permit<'_>> {
         // The semaphore is never closed.
-        self.permits.acquire().await.ok()
+        let permit = self.limit.permits.acquire().await.ok()?;
+        Some(Permit { limit: &self.limit, permit: Some(permit) })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.limit.change(|wanted| {
+            if let Some(index) = wanted.iter().position(|wanted| *wanted == self.max_concurrent) {
+                wanted.swap_remove(index);
+            }
+        });
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        // Returned under the lock: a change meanwhile would not see it.
+        let mut state = self.limit.state();
+        if let Some(permit) = self.permit.take()
+            && state.owed > 0
+        {
+            state.owed -= 1;
+            permit.forget();
+        }
+    }
+}
+
+impl Limit {
+    fn change(&self, change: impl FnOnce(&mut Vec<usize>)) {
+        let mut state = self.state();
+        change(&mut state.wanted);
+        let Some(most) = state.wanted.iter().copied().min() else { return };
+        if most > state.most {
+            let more = most - state.most;
+            let kept = more.min(state.owed);
+            state.owed -= kept;
+            self.permits.add_permits(more - kept);
+        } else {
+            let fewer = state.most - most;
+            state.owed += fewer - self.permits.forget_permits(fewer);
+        }
+        state.most = most;
     }
 
-    fn lower_to(&self, wanted: usize) {
-        let mut most = self.most.lock().unwrap_or_else(PoisonError::into_inner);
-        let surplus = most.saturating_sub(wanted.max(1));
-        // Permits in use cannot be taken back, so the limit drops by the free ones only.
-        *most -= self.permits.forget_permits(surplus);
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,11 +156,11 @@ mod tests {
         let limits = Limits::default();
         let (one, two) = (limits.of(account("A"), 1), limits.of(account("A"), 1));
         let held = one.permit().await.unwrap();
-        assert!(two.permits.try_acquire().is_err(), "the only permit is out");
+        assert!(two.limit.permits.try_acquire().is_err(), "the only permit is out");
         drop(held);
-        assert!(two.permits.try_acquire().is_ok());
+        assert!(two.limit.permits.try_acquire().is_ok());
         let other = limits.of(account("B"), 1);
-        assert!(!Arc::ptr_eq(&one, &other), "another key is another account");
+        assert!(!Arc::ptr_eq(&one.limit, &other.limit), "another key is another account");
     }
 
     #[test]
@@ -102,9 +168,34 @@ mod tests {
         let limits = Limits::default();
         let one = limits.of(account("A"), 8);
         let two = limits.of(account("A"), 3);
-        assert_eq!((one.most(), two.most(), one.permits.available_permits()), (3, 3, 3));
+        assert_eq!((one.most(), two.most(), one.limit.permits.available_permits()), (3, 3, 3));
         limits.of(account("A"), 5);
         assert_eq!(one.most(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_limit_is_lowered_as_calls_end_and_raised_when_the_lower_share_is_gone() {
+        let limits = Limits::default();
+        let one = limits.of(account("A"), 3);
+        let mut calls = vec![one.permit().await, one.permit().await, one.permit().await];
+        let two = limits.of(account("A"), 1);
+        assert_eq!(two.most(), 1);
+        calls.truncate(1);
+        assert!(two.limit.permits.try_acquire().is_err(), "the one call in flight is all there may be");
+        calls.clear();
+        assert_eq!(two.limit.permits.available_permits(), 1);
+        drop(two);
+        assert_eq!((one.most(), one.limit.permits.available_permits()), (3, 3));
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_is_raised_again_at_once_takes_no_permit_back() {
+        let limits = Limits::default();
+        let one = limits.of(account("A"), 2);
+        let calls = (one.permit().await, one.permit().await);
+        drop(limits.of(account("A"), 1));
+        drop(calls);
+        assert_eq!((one.most(), one.limit.permits.available_permits()), (2, 2));
     }
 
     #[test]

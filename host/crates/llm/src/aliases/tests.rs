@@ -44,7 +44,7 @@ impl Provider for Held {
 }
 
 fn target(provider: impl Provider + 'static, max_concurrent: usize) -> Target {
-    let limit = Arc::new(Limit::new(max_concurrent));
+    let limit = Share::new(max_concurrent);
     Target { name: "test/model".into(), timeout: Duration::from_secs(60), limit, provider: Box::new(provider) }
 }
 
