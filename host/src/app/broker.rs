@@ -26,12 +26,22 @@ pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
         pipeline.kafka.brokers =
             brokers.parse().with_context(|| format!("the variable {BROKERS} is set")).map_err(Failure::Setup)?;
     }
-    if pipeline.kafka.brokers == kafka::Brokers::Embedded && pipeline.delivery != DeliveryMode::AtLeastOnce {
+    if is_embedded(pipeline) && pipeline.delivery != DeliveryMode::AtLeastOnce {
         let place = pipeline.place("/delivery");
         let fault = Fault::at(place, "the embedded broker cannot deliver exactly once, and the variable names it");
         return Err(Failure::Config(fault.label(format!("name other brokers by {BROKERS}, or none")).into()));
     }
     Ok(())
+}
+
+/// Whether the pipeline's broker is the embedded one, which ends with this process.
+pub(super) fn is_embedded(pipeline: &Pipeline) -> bool {
+    pipeline.kafka.brokers == kafka::Brokers::Embedded
+}
+
+/// Lets the pipeline use the embedded broker, whatever its file names.
+pub fn embed(pipeline: &mut Pipeline) {
+    pipeline.kafka.brokers = kafka::Brokers::Embedded;
 }
 
 /// The brokers of this process's pipelines.
@@ -49,7 +59,7 @@ impl Brokers {
     /// A secret that cannot be read, a property that cannot be set, an embedded broker that cannot be started.
     pub(super) fn of(&self, pipeline: &Pipeline) -> Result<Arc<dyn Broker>, Failure> {
         let (settings, creation) = (settings(pipeline)?, pipeline.kafka.create_topics);
-        if pipeline.kafka.brokers != kafka::Brokers::Embedded {
+        if !is_embedded(pipeline) {
             return Ok(Arc::new(KafkaBroker::new(settings, creation)));
         }
         let mut embedded = self.embedded.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Composition: from pipeline files to a host that runs them. The only place that names every adapter.
+//! Composition: from pipeline files to a host that runs them. The only place that builds adapters.
 
 mod broker;
 mod builtin;
@@ -15,7 +15,7 @@ mod store;
 mod supervisor;
 mod totals;
 
-pub use broker::{check as check_brokers, override_brokers, reach};
+pub use broker::{check as check_brokers, embed, override_brokers, reach};
 pub use builtin::{BUILTIN, Builtin};
 pub use clock::now;
 pub use conflicts::check_together;

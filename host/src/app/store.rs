@@ -7,9 +7,9 @@ use anyhow::Context;
 use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::ports::{Observer, Store};
-use gristmill_kafka::Brokers;
 use gristmill_store::{Settings, Sqlite};
 
+use super::broker::is_embedded;
 use super::clock;
 use super::failure::Failure;
 use super::load::keeps_outcomes;
@@ -36,7 +36,7 @@ pub(super) async fn open(
     memory: Memory,
     observer: Arc<dyn Observer>,
 ) -> Result<Option<Arc<dyn Store>>, Failure> {
-    if !keeps(pipeline) || memory == Memory::ThisProcess || pipeline.kafka.brokers == Brokers::Embedded {
+    if !keeps(pipeline) || memory == Memory::ThisProcess || is_embedded(pipeline) {
         return Ok(None);
     }
     let folder = match &pipeline.store.folder {

@@ -16,7 +16,6 @@ use crate::app::{self, Failure, Host, HostOptions, Memory};
 use crate::settings::{HostLimits, Pipeline};
 use example::Example;
 use gristmill_core::ports::Observer;
-use gristmill_kafka::Brokers;
 use watch::Watch;
 
 /// How the demo is run.
@@ -39,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub async fn run(options: Options) -> Result<(), Failure> {
     let example = Example::unpack()?;
     let mut pipeline = Pipeline::load(&example.pipeline_file())?;
-    pipeline.kafka.brokers = Brokers::Embedded;
+    app::embed(&mut pipeline);
     let choice = model::choose().await;
     if let Some(target) = choice.target {
         for alias in pipeline.models.values_mut() {

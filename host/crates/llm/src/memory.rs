@@ -87,7 +87,8 @@ impl Answer {
 const SLOT_BYTES: usize = 512;
 
 /// All answers, bounded in bytes. The oldest jobs are evicted first, each as a whole: keeping some of a job's answers
-/// would save nothing, as the stage asks again for the missing ones.
+/// would save nothing, as the stage asks again for the missing ones. A job with a paid answer that is not stored yet
+/// stays, above the bound if it must: the flow takes no further events meanwhile.
 pub(super) struct Memory {
     limit: usize,
     bytes: usize,
@@ -101,6 +102,12 @@ struct Answers {
     age: u64,
     bytes: usize,
     slots: HashMap<CallKey, Slot>,
+}
+
+impl Answers {
+    fn wait_for_the_store(&self) -> bool {
+        self.slots.values().any(|slot| slot.paid().is_some())
+    }
 }
 
 impl Memory {
@@ -150,7 +157,8 @@ impl Memory {
         }
         let mut gone = Vec::new();
         while self.bytes > self.limit {
-            let Some((_, oldest)) = self.ages.pop_first() else {
+            let may_go = |job: &&JobId| !self.jobs.get(*job).is_some_and(Answers::wait_for_the_store);
+            let Some(oldest) = self.ages.values().find(may_go).cloned() else {
                 break;
             };
             self.forget(&oldest);
@@ -223,6 +231,18 @@ mod tests {
         assert!(fill(&mut memory, 2, 3_000).is_empty());
         assert_eq!(fill(&mut memory, 3, 4_000), [job(1)]);
         assert!(!remembers(&mut memory, 1) && remembers(&mut memory, 2) && remembers(&mut memory, 3));
+    }
+
+    #[test]
+    fn a_paid_answer_that_is_not_stored_yet_is_not_evicted() {
+        let mut memory = Memory::new(10_000);
+        let (slot, _) = memory.slot(&job(1), key("k"));
+        slot.note_paid(Some(response("paid")));
+        assert!(fill(&mut memory, 2, 6_000).is_empty());
+        assert_eq!(fill(&mut memory, 3, 6_000), [job(2)]);
+        assert!(remembers(&mut memory, 1), "the oldest of all");
+        slot.note_paid(None);
+        assert_eq!(fill(&mut memory, 4, 6_000), [job(1), job(3)]);
     }
 
     #[test]
