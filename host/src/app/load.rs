@@ -193,6 +193,10 @@ fn stage_faults(pipeline: &Pipeline, index: usize, error: LoadError) -> Vec<Faul
             };
             faults.into_iter().map(fault).collect()
         }
+        Reason::Memory { .. } => {
+            let place = pipeline.place(&format!("/stage/{index}/limits/memory"));
+            vec![Fault::at(place, format!("stage {stage:?} needs too much memory")).label(reason.to_string())]
+        }
         reason => {
             vec![Fault::at(at_module, format!("stage {stage:?}: {module} cannot be used")).label(reason.to_string())]
         }

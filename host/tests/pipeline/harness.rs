@@ -107,9 +107,14 @@ impl Harness {
         self.start_on(&[self.file(), other.file()])
     }
 
-    fn start_on(&self, files: &[PathBuf]) -> Host {
+    /// Starts a host with this flag and file instead of a pipeline.
+    pub(crate) fn start_by(&self, flag: &str, file: &Path) -> Host {
+        self.start_on(&[flag.into(), file.to_owned()])
+    }
+
+    fn start_on(&self, args: &[PathBuf]) -> Host {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
-        let child = gristmill().arg("run").args(files).stderr(log).kill_on_drop(true).spawn().unwrap();
+        let child = gristmill().arg("run").args(args).stderr(log).kill_on_drop(true).spawn().unwrap();
         Host { child, log: self.folder.path().join("log") }
     }
 

@@ -147,6 +147,12 @@ async fn a_file_that_cannot_run_beside_the_others_or_on_the_broker_changes_nothi
     let misspelt = reload(&host, &one, &file.replace(&one.topic("out"), "no-such-topic"), "").await.unwrap_err();
     assert!(misspelt.to_string().contains("no-such-topic"), "{misspelt}");
 
+    let large =
+        file.replace("[[stage]]\nname = \"pass\"\n", "[[stage]]\nname = \"pass\"\nlimits = { memory = \"512MiB\" }\n");
+    assert_ne!(file, large);
+    let large = reload(&host, &one, &large, "").await.unwrap_err().to_string();
+    assert!(large.contains("memory"), "{large}");
+
     one.send((0..10).map(payload)).await;
     one.until_settled_in(10).await;
     shutdown.cancel();

@@ -24,6 +24,24 @@ async fn one_pipeline_stops_by_its_policy_and_the_other_continues() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_file_gives_its_folder_of_pipelines_models_and_a_store() {
+    let server = ModelServer::start(Script::new().when("", [Behaviour::answer("from the host's model")])).await;
+    let obedient = crate::obedient(&server);
+    let (stage, models) = obedient.split_at(obedient.find("[models").unwrap());
+    let harness = Harness::new(stage, 1).await;
+    let pipelines = harness.folder().display();
+    let host_file = harness.folder().join("gristmill.toml");
+    std::fs::write(&host_file, format!("pipelines = \"{pipelines}\"\n[limits]\ninstances = 2\n{models}")).unwrap();
+    harness.send((0..20).map(|number| ("text/plain", Some(format!("ask {number}"))))).await;
+    let mut host = harness.start_by("--host", &host_file);
+    harness.until_all_settled(&mut host).await;
+    let records = harness.records("out").await;
+    assert_eq!(records.len(), 20, "{}", harness.log());
+    assert!(records.iter().all(|record| text(record).contains("from the host's model")));
+    assert_eq!(host.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn conflicts_between_pipelines_are_reported_before_anything_runs() {
     let (one, two) =
         (Harness::without_topics(PASS), Harness::without_topics("[[stage]]\nname = \"x\"\nmodule = \"builtin:no\"\n"));

@@ -1,9 +1,10 @@
 //! How far a group has read a topic.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::log::LogOnly;
@@ -12,6 +13,8 @@ use super::settings::{Settings, check_topic_name, client_error};
 
 /// How long each lookup may take.
 const LOOKUP: Duration = Duration::from_secs(10);
+/// How long to wait before a group without a coordinator is looked up again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// One partition and how far a group has read it, as offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,27 @@ pub async fn topic_stats(settings: &Settings, topic: &str, group: Option<&str>) 
     tokio::task::spawn_blocking(move || look(&settings, &topic, group.as_deref())).await?
 }
 
+/// What the group has committed. Tries again while it has no coordinator, as for a moment before its first commit and after
+/// a broker is lost.
+fn committed_by_group(
+    consumer: &BaseConsumer<LogOnly>,
+    partitions: TopicPartitionList,
+) -> KafkaResult<TopicPartitionList> {
+    let deadline = Instant::now() + LOOKUP;
+    loop {
+        let looked_up = consumer.committed_offsets(partitions.clone(), LOOKUP);
+        let code = looked_up.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        match code {
+            Some(
+                RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress,
+            ) if Instant::now() < deadline => std::thread::sleep(AGAIN),
+            _ => return looked_up,
+        }
+    }
+}
+
 pub(super) fn look(settings: &Settings, topic: &str, group: Option<&str>) -> anyhow::Result<Vec<PartitionStats>> {
     check_topic_name(topic)?;
     let mut config = settings.reader()?;
@@ -59,7 +83,7 @@ pub(super) fn look(settings: &Settings, topic: &str, group: Option<&str>) -> any
         committed.add_partition(topic, *number);
     }
     if group.is_some() {
-        committed = consumer.committed_offsets(committed, LOOKUP).context("cannot look up committed offsets")?;
+        committed = committed_by_group(&consumer, committed).context("cannot look up committed offsets")?;
     }
     let mut stats = Vec::new();
     for number in numbers {

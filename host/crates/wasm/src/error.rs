@@ -4,6 +4,7 @@
 use std::fmt;
 
 use gristmill_core::ports::StoreError;
+use gristmill_core::settings::ByteSize;
 
 /// The state store failed during a guest's call. The guest can do nothing about it: the call ends, and the flow
 /// decides.
@@ -52,6 +53,13 @@ pub enum Reason {
     NotAComponent(String),
     /// It does not compile.
     Compile(wasmtime::Error),
+    /// Its limit is above what the engine was built to give an instance.
+    Memory {
+        /// Its limit.
+        wanted: ByteSize,
+        /// What the engine gives, in bytes.
+        most: usize,
+    },
     /// It imports something it may not use.
     Import {
         /// The import.
@@ -83,6 +91,11 @@ impl fmt::Display for Reason {
             }
             Self::NotAComponent(what) => f.write_str(what),
             Self::Compile(error) => write!(f, "does not compile: {error:#}"),
+            Self::Memory { wanted, most } => write!(
+                f,
+                "may use {wanted} of memory, but this process was started to give an instance at most {most} bytes; \
+                 restart it, or start it with a larger limits.memory in the host file"
+            ),
             Self::Import { import, why } => write!(f, "imports {import}: {why}"),
             Self::Contract(error) => write!(f, "does not fit the stage contract: {error:#}"),
             Self::Call { function, failure } => write!(f, "failed in {function}: {failure}"),

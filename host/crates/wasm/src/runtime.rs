@@ -61,6 +61,7 @@ pub struct Runtime {
     without_llm: Linker<CallState>,
     cache: Cache,
     slots: Arc<Slots>,
+    largest_memory: usize,
     shutdown: CancellationToken,
 }
 
@@ -91,6 +92,7 @@ impl Runtime {
             without_llm,
             cache: Cache::open(&settings.cache),
             slots: Arc::new(Slots::new(settings.instances.get())),
+            largest_memory: settings.largest_memory,
             shutdown: settings.shutdown,
         })
     }
@@ -106,6 +108,10 @@ impl Runtime {
     }
 
     async fn load_checked(&self, spec: StageSpec) -> Result<WasmStage, Reason> {
+        // The engine would give it less without a word.
+        if spec.limits.memory.as_usize() > self.largest_memory {
+            return Err(Reason::Memory { wanted: spec.limits.memory, most: self.largest_memory });
+        }
         check_header(&spec.wasm)?;
         let digest: String = Sha256::digest(&spec.wasm).iter().map(|byte| format!("{byte:02x}")).collect();
         let component = self.compile(digest.clone(), spec.wasm).await?;

@@ -197,3 +197,28 @@ impl Observer for Observers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    struct Noting(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+    impl Observer for Noting {
+        fn observe(&self, _: &FlowEvent<'_>) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    #[test]
+    fn every_observer_sees_every_event_in_order() {
+        let seen = Arc::default();
+        let noting = |name| -> Arc<dyn Observer> { Arc::new(Noting(name, Arc::clone(&seen))) };
+        let observers = Observers::new(vec![noting("a"), noting("b")]);
+        observers.observe(&FlowEvent::Resumed);
+        observers.observe(&FlowEvent::Queues(Queues::default()));
+        assert_eq!(*seen.lock().unwrap(), ["a", "b", "a", "b"]);
+    }
+}

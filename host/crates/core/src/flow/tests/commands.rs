@@ -1,6 +1,6 @@
-//! Operator commands to a running pipeline.
+//! Operator commands to a running pipeline, and what its observers see.
 
-use super::play::{Arrive, Assign, PauseFor, Play, Revoke, Stop, Swap, Wait};
+use super::play::{Arrive, Assign, Lag, PauseFor, Play, Revoke, Stop, Swap, Wait};
 use super::seconds;
 
 #[tokio::test(start_paused = true)]
@@ -29,4 +29,14 @@ async fn a_job_ends_with_the_deployment_it_began_with() {
     let effects = Play { stages: 2, ..Play::default() }.effects(&history).await;
     let outs: Vec<&String> = effects.iter().filter(|line| line.contains("out")).collect();
     assert_eq!(outs, ["1s out b v2 v2", "10s out slow 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn observers_see_timed_pauses_queues_and_lag() {
+    let history = [Assign(0), Lag(0, 7), Arrive(0, 1, "limited 7"), Wait(seconds(20)), Stop];
+    let effects = Play { watched: true, ..Play::default() }.effects(&history).await;
+    let expected = ["0s 7 behind in 0", "0s paused for a time: stage s0: limited: as told", "1s 1 jobs in flight"];
+    assert_eq!(effects[..3], expected);
+    assert_eq!(effects.last().unwrap(), "20s closed");
+    assert!(effects.iter().any(|line| line.ends_with("s 0 jobs in flight")), "{effects:?}");
 }

@@ -36,8 +36,10 @@ pub(super) enum Moment {
     Swap,
     /// The operator stops the pipeline.
     Stop,
+    /// The source reports how far behind the group is in a partition.
+    Lag(u32, u64),
 }
-pub(super) use Moment::{Arrive, Assign, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait};
+pub(super) use Moment::{Arrive, Assign, Lag, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait};
 
 /// The longest that a history may take, in simulated time.
 const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -122,6 +124,9 @@ impl Source for ScriptedSource {
                     event.headers = headers.iter().map(|header| named(header)).collect();
                     return Ok(Signal::Event(event));
                 }
+                Some(Moment::Lag(index, records)) => {
+                    return Ok(Signal::Lag { partition: partition(index), records });
+                }
                 Some(Moment::Wait(time)) => self.waiting_until = Some(Instant::now() + time),
                 Some(Moment::Stop) => {
                     self.handle.drain();
@@ -186,7 +191,7 @@ fn event(index: u32, position: u128, generation: Generation, payload: &'static s
 }
 
 /// Logs what the other effects do not show.
-struct Watching(Effects);
+struct Watching(Effects, bool);
 
 impl Observer for Watching {
     fn observe(&self, event: &FlowEvent<'_>) {
@@ -195,6 +200,12 @@ impl Observer for Watching {
             FlowEvent::Restored { stage, .. } => self.0.note(format!("restored {stage}")),
             FlowEvent::Paused { why: PauseReason::Operator, .. } => self.0.note("paused"),
             FlowEvent::Resumed => self.0.note("resumed"),
+            // The time is jittered.
+            FlowEvent::Paused { why, wait: Some(_) } if self.1 => self.0.note(format!("paused for a time: {why}")),
+            FlowEvent::Queues(queues) if self.1 => self.0.note(format!("{} jobs in flight", queues.jobs)),
+            FlowEvent::Lag { partition, records } if self.1 => {
+                self.0.note(format!("{records} behind in {}", partition.index));
+            }
             _ => {}
         }
     }
@@ -207,6 +218,8 @@ pub(super) struct Play {
     pub(super) broken_topics: Vec<&'static str>,
     pub(super) sink_latency: Duration,
     pub(super) log_calls: bool,
+    /// Logs timed pauses, queues and lag too.
+    pub(super) watched: bool,
     /// Modifies the default plan, in which the stages follow one another.
     pub(super) plan: fn(&mut Plan),
     pub(super) order: Order,
@@ -226,6 +239,7 @@ impl Default for Play {
             broken_topics: Vec::new(),
             sink_latency: Duration::ZERO,
             log_calls: false,
+            watched: false,
             plan: |_| {},
             order: Order::None,
             retry: RetryPolicy::default(),
@@ -284,7 +298,7 @@ impl Play {
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
             clock: || Timestamp(0),
-            observer: Arc::new(Watching(effects.clone())),
+            observer: Arc::new(Watching(effects.clone(), self.watched)),
             limits: Limits {
                 max_in_flight: self.jobs.try_into().unwrap(),
                 max_dead_letter_rate: self.dead_letters.rate,
