@@ -1,8 +1,8 @@
 //! The imports between the source files of one crate: which file uses names of which other.
 //!
-//! Follows `crate::`, `super::` and `self::` paths, and names imported by them. A path that goes through a re-export leads
-//! to the file that the name comes from. A parent that declares or re-exports its child does not use it; plain paths from
-//! a parent to its child (`child::x`) are not followed. Test modules do not count.
+//! Follows `crate::`, `super::` and `self::` paths, paths to a child, and names imported by them. A path that goes through a
+//! re-export leads to the file that the name comes from. A parent that declares or re-exports its child does not use it.
+//! Test modules do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -199,19 +199,22 @@ fn tree(tokens: &[&str], prefix: &mut Vec<String>, imports: &mut Vec<Import>) ->
 }
 
 /// The module that a path starts in, and the number of segments that name it.
-fn start(module: &Module, path: &[String]) -> Option<(Module, usize)> {
+fn start(files: &BTreeMap<Module, File>, module: &Module, path: &[String]) -> Option<(Module, usize)> {
     let supers = path.iter().take_while(|segment| *segment == "super").count();
     match path.first()?.as_str() {
         "crate" => Some((Vec::new(), 1)),
         "self" => Some((module.clone(), 1)),
         "super" => Some((module[..module.len().checked_sub(supers)?].to_vec(), supers)),
-        _ => None,
+        first => {
+            let child = [module.as_slice(), &[first.to_owned()]].concat();
+            files.contains_key(&child).then(|| (module.clone(), 0))
+        }
     }
 }
 
 /// The deepest module of a path, and the segments behind it.
 fn walk<'a>(files: &BTreeMap<Module, File>, module: &Module, path: &'a [String]) -> Option<(Module, &'a [String])> {
-    let (mut at, mut next) = start(module, path)?;
+    let (mut at, mut next) = start(files, module, path)?;
     while let Some(segment) = path.get(next) {
         at.push(segment.clone());
         if !files.contains_key(&at) {
@@ -292,6 +295,15 @@ mod tests {
             ("x/b.rs", "fn f(_: super::A) {}"),
         ];
         assert_eq!(found(&files), [["x/a.rs", "x/b.rs"]]);
+    }
+
+    #[test]
+    fn a_parent_that_calls_a_child_which_imports_it_is_a_cycle() {
+        let files =
+            [("x/mod.rs", "mod a; struct Desk; fn f() { a::g() }"), ("x/a.rs", "use super::Desk; pub fn g() {}")];
+        assert_eq!(found(&files), [["x/a.rs", "x/mod.rs"]]);
+        let imported = [("x/mod.rs", "mod a; use a::g; struct Desk;"), ("x/a.rs", "use super::Desk; pub fn g() {}")];
+        assert_eq!(found(&imported), [["x/a.rs", "x/mod.rs"]]);
     }
 
     #[test]

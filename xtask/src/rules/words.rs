@@ -15,6 +15,10 @@ const PHRASES: &[(&str, &str)] = &[
     ("thrown out of the group", "removed from the group"),
     ("are told at once", "are reported immediately"),
     ("waits in vain", "times out"),
+    ("begun anew", "started again"),
+    ("the way out", "how to fix it"),
+    ("ways between", "routes between"),
+    ("what was acknowledged is there", "everything acknowledged is kept"),
 ];
 
 /// Names that say nothing about what a file holds.
