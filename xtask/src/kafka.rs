@@ -48,7 +48,7 @@ impl Kafka {
     pub(crate) fn start(work_dir: &Path) -> Result<Self> {
         let home = work_dir.join("kafka");
         let libs = jars(work_dir)?;
-        let (port, controller_port) = (free_port()?, free_port()?);
+        let [port, controller_port] = free_ports()?;
         let folder = home.join(format!("broker-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let text = SERVER_PROPERTIES
@@ -216,7 +216,9 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// A port that is free now. If another process takes it first, the broker reports that in its log.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// Two ports that are free now. If another process takes one first, the broker reports that in its log.
+fn free_ports() -> Result<[u16; 2]> {
+    // Both are held at the same time: a port that was released may be given out again.
+    let (one, two) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    Ok([one.local_addr()?.port(), two.local_addr()?.port()])
 }

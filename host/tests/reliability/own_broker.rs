@@ -38,11 +38,11 @@ impl OwnBroker {
             "GRISTMILL_TEST_KAFKA_HOME is not set: run `cargo verify` or `cargo xtask test`, or set it to a folder \
              with the jars of Apache Kafka, such as target/kafka/libs-4.1.0 after `cargo xtask kafka`",
         );
-        let mut broker =
-            Self { jars: jars.into(), folder: tempfile::tempdir().unwrap(), port: free_port(), running: None };
+        let [port, controller_port] = free_ports();
+        let mut broker = Self { jars: jars.into(), folder: tempfile::tempdir().unwrap(), port, running: None };
         let text = PROPERTIES
             .replace("@PORT@", &broker.port.to_string())
-            .replace("@CONTROLLER_PORT@", &free_port().to_string())
+            .replace("@CONTROLLER_PORT@", &controller_port.to_string())
             .replace("@DATA@", &broker.folder.path().join("data").display().to_string());
         std::fs::write(broker.properties(), text).unwrap();
         let mut format = broker.java(Command::new("java"), "-Xmx256m");
@@ -96,7 +96,7 @@ impl OwnBroker {
     }
 }
 
-/// A port that is free now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// Two ports that are free now. Both are held at the same time: a port that was released may be given out again.
+fn free_ports() -> [u16; 2] {
+    [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap()).map(|held| held.local_addr().unwrap().port())
 }
