@@ -80,6 +80,11 @@ impl Transactional {
     ) -> Result<(), Failure> {
         self.producer.context().failures().clear();
         if let Err(failure) = self.fill(records, offsets, deadline) {
+            if let Failure::Refused { .. } = failure {
+                // Records that an abort purges before they are sent leave a gap in the producer's sequence, and the next
+                // transaction is aborted for it ("skipped sequence numbers").
+                let _ = self.producer.flush(left(deadline).min(ABORT));
+            }
             // Only after the abort has every record got its answer.
             self.abort(deadline);
             return Err(self.record_failure(records).unwrap_or(failure));
