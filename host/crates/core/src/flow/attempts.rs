@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::deployment::{Deployment, Step};
+use super::documents::Document;
 use super::error::FlowError;
 use super::patience::Patience;
 use super::pipeline::Pipeline;
 use super::replay::Origin;
 use super::throttle::Throttle;
 use super::{checkpoint, gather};
-use crate::model::{Event, Failed, Item, Outcome, Task, TraceContext, Verdict};
+use crate::model::{Event, Failed, FailureKind, Item, Outcome, Task, TraceContext, Verdict};
 use crate::ports::{Call, Edition, FlowEvent, Kept, Key, PauseReason, StageError, Store};
 
 /// What all stage calls of one job share.
@@ -22,6 +23,7 @@ pub(super) struct JobContext<'a> {
     pub(super) throttle: &'a Throttle,
     pub(super) origin: &'a Origin,
     pub(super) event: &'a Event,
+    pub(super) document: &'a Document,
     pub(super) trace: TraceContext,
 }
 
@@ -29,7 +31,7 @@ impl JobContext<'_> {
     /// Runs the task, unless its outcome was kept by an earlier run of the job.
     pub(super) async fn run(&self, task: Task) -> Result<(Task, Verdict), FlowError> {
         let step = &self.deployment.steps[task.stage];
-        let item = gather::item(&self.origin.job, &step.name, &task.input);
+        let item = gather::item(&self.document.id, &step.name, &task.input);
         let edition = self.origin.edition(task.stage);
         let (Some(store), Some(fingerprint)) = (&self.pipeline.store, step.checkpoint) else {
             let verdict = self.attempts(step, item, edition).await?;
@@ -84,6 +86,8 @@ impl JobContext<'_> {
         let mut call = Call {
             job: self.origin.job.clone(),
             event: self.event.id.clone(),
+            document: self.document.id.clone(),
+            generation: self.document.generation,
             timestamp: self.event.timestamp,
             item,
             attempt: 1,
@@ -95,7 +99,7 @@ impl JobContext<'_> {
             let (failure, after) = match self.attempt(step, &call).await {
                 Ok(outcome) => return Ok(Verdict::Decided(outcome)),
                 Err(StageError::Permanent(failure)) => {
-                    return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
+                    return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));
                 }
                 Err(StageError::Host(source)) => {
                     return Err(FlowError::Stage { stage: Arc::clone(&step.name), source });
@@ -124,7 +128,7 @@ impl JobContext<'_> {
             };
             let spent = begun.elapsed().saturating_sub(paused);
             let Some(wait) = policy.again(call.attempt, spent, after, fastrand::f64()) else {
-                return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
+                return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));
             };
             tokio::time::sleep(wait).await;
             call.attempt += 1;

@@ -4,6 +4,7 @@
 mod attempts;
 mod checkpoint;
 mod deployment;
+mod documents;
 mod done;
 mod error;
 mod execute;

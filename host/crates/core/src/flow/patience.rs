@@ -16,6 +16,27 @@ const WAITS: RetryPolicy = RetryPolicy {
     deadline: Duration::MAX,
 };
 
+/// Asks the store until it answers. No new jobs start during the waits. Cancel-safe if the question is.
+///
+/// # Errors
+/// If the store is broken.
+pub(super) async fn until_it_answers<T, F>(
+    job: &JobId,
+    throttle: &Throttle,
+    ask: impl Fn() -> F,
+) -> Result<T, FlowError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut patience = Patience::default();
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => patience.wait_or_stop(job, throttle, error).await?,
+        };
+    }
+}
+
 /// Counts how many times in a row a store did not answer.
 #[derive(Debug, Default)]
 pub(super) struct Patience {

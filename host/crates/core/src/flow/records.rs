@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::documents::Document;
 use super::names;
 use super::pipeline::Pipeline;
 use super::replay::Origin;
-use crate::model::{Event, Failed, Finished, Header, JobId, TRACEPARENT, Timestamp, TraceContext};
+use crate::model::{Event, Failed, FailureKind, Finished, Header, ItemId, JobId, TRACEPARENT, Timestamp, TraceContext};
 use crate::ports::Record;
 
 /// The longest error text in a dead letter, in bytes.
@@ -32,6 +33,8 @@ const CONNECT: &str = "__connect.errors.";
 pub(super) struct Emitted<'a> {
     pub(super) job: &'a JobId,
     pub(super) event: &'a Event,
+    /// `None` if the event does not name one.
+    pub(super) document: Option<&'a Document>,
     pub(super) trace: TraceContext,
 }
 
@@ -45,8 +48,7 @@ impl Emitted<'_> {
             headers.retain(|header| !header.name.eq_ignore_ascii_case(names::CONTENT_TYPE));
             headers.push(text(names::CONTENT_TYPE, content_type));
         }
-        headers.push(text(names::JOB_ID, self.job.as_str().to_owned()));
-        headers.push(text(names::ITEM_ID, item.id.as_str().to_owned()));
+        self.identify(&mut headers, Some(&item.id));
         for attribute in item.attributes {
             headers.push(text(&format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
         }
@@ -54,11 +56,37 @@ impl Emitted<'_> {
         headers.push(text(TRACEPARENT, self.trace.to_string()));
         Record {
             topic: end.topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)),
-            key: item.key,
+            key: match pipeline.documents {
+                Some(_) => Some(Bytes::copy_from_slice(item.id.as_str().as_bytes())),
+                None => item.key,
+            },
             payload: Some(item.payload),
             headers,
             timestamp: self.event.timestamp,
         }
+    }
+
+    /// A record that deletes what has this key: an item, or everything that is left of the event's document.
+    pub(super) fn tombstone(&self, topic: Arc<str>, key: Option<Bytes>, item: Option<&ItemId>) -> Record {
+        let mut headers = Vec::new();
+        self.identify(&mut headers, item);
+        headers.push(text(TRACEPARENT, self.trace.to_string()));
+        Record { topic, key, payload: None, headers, timestamp: self.event.timestamp }
+    }
+
+    fn identify(&self, headers: &mut Vec<Header>, item: Option<&ItemId>) {
+        headers.push(text(names::JOB_ID, self.job.as_str().to_owned()));
+        if let Some(document) = self.document {
+            document.identify(headers);
+        }
+        headers.extend(item.map(|item| text(names::ITEM_ID, item.as_str().to_owned())));
+    }
+}
+
+impl Document {
+    fn identify(&self, headers: &mut Vec<Header>) {
+        headers.push(text(names::DOCUMENT_ID, self.id.to_string()));
+        headers.push(text(names::GENERATION, self.generation.to_string()));
     }
 }
 
@@ -69,6 +97,8 @@ pub(super) struct DeadLetter<'a> {
     /// SHA-256 of its module.
     pub(super) module: Option<&'a str>,
     pub(super) failed: &'a Failed,
+    /// `None` if the event does not name one.
+    pub(super) document: Option<&'a Document>,
     pub(super) first_attempt: Timestamp,
     pub(super) last_attempt: Timestamp,
 }
@@ -81,6 +111,11 @@ impl DeadLetter<'_> {
         let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
         let mut add = |name: &str, value: String| headers.push(text(name, value));
         add(names::FAILURE_REASON, failure.code.clone());
+        let kind = match self.failed.kind {
+            FailureKind::Rejected => "rejected",
+            FailureKind::Fault => "fault",
+        };
+        add(names::FAILURE_KIND, kind.to_owned());
         add(names::ERROR, error.to_owned());
         if let Some(details) = failure.details.as_ref().filter(|details| details.len() <= LONGEST_DETAILS) {
             add(names::DETAILS, details.clone());
@@ -97,11 +132,15 @@ impl DeadLetter<'_> {
         add(names::SOURCE_TOPIC, place.partition.topic.to_string());
         add(names::SOURCE_PARTITION, place.partition.index.to_string());
         add(names::SOURCE_POSITION, place.position.to_string());
+        add(names::SOURCE_TIME, origin.first.time.0.to_string());
         add(names::FIRST_ATTEMPT, self.first_attempt.0.to_string());
         add(names::LAST_ATTEMPT, self.last_attempt.0.to_string());
         add(names::REPLAYS, origin.replays.to_string());
+        if let Some(document) = self.document {
+            document.identify(&mut headers);
+        }
         if pipeline.dead_letter.connect_headers {
-            let mut connect = |name: &str, value: String| add(&format!("{CONNECT}{name}"), value);
+            let mut connect = |name: &str, value: String| headers.push(text(&format!("{CONNECT}{name}"), value));
             connect("topic", place.partition.topic.to_string());
             connect("partition", place.partition.index.to_string());
             connect("offset", place.position.to_string());

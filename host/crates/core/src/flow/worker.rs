@@ -200,7 +200,7 @@ impl Worker {
         let settled = match self.pipeline.delivery {
             Delivery::AtLeastOnce(_) => {
                 self.held.remove((1, job.bytes));
-                self.dead_letters.note(done.is_dead());
+                self.dead_letters.note(done.end());
                 Some(Settled { event: job.event.clone(), below })
             }
             Delivery::ExactlyOnce { .. } => {
@@ -227,7 +227,7 @@ impl Worker {
     pub(super) fn transacted(&mut self, result: Result<(), TransactionError>) -> Result<(), FlowError> {
         for done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
             self.held.remove((1, done.event.size()));
-            self.dead_letters.note(done.is_dead());
+            self.dead_letters.note(done.end());
             done.acknowledged(&self.pipeline)?;
         }
         Ok(())

@@ -1,7 +1,10 @@
 //! The positions of events, and the ids of jobs and items.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use super::document::DocumentId;
 
 /// A part of a topic whose events are settled in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +38,21 @@ impl fmt::Display for Position {
         match self.0 >> 64 {
             0 => write!(f, "{}", self.0),
             milliseconds => write!(f, "{milliseconds}-{}", self.0 & u128::from(u64::MAX)),
+        }
+    }
+}
+
+impl FromStr for Position {
+    type Err = ();
+
+    /// Parses what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| ());
+        match text.split_once('-') {
+            None => text.parse().map(Self).map_err(|_| ()),
+            Some((milliseconds, sequence)) => {
+                Ok(Self(u128::from(number(milliseconds)?) << 64 | u128::from(number(sequence)?)))
+            }
         }
     }
 }
@@ -74,12 +92,18 @@ impl JobId {
         Self(format!("{pipeline}/{event}").into())
     }
 
-    /// The job that a replayed event says it continues, if that job belongs to this pipeline.
+    /// The job that a replayed event says it continues, and the place of its event, if that job belongs to this
+    /// pipeline.
     #[must_use]
-    pub fn replayed(pipeline: &str, id: &str) -> Option<Self> {
+    pub fn replayed(pipeline: &str, id: &str) -> Option<(Self, EventId)> {
         let place = id.strip_prefix(pipeline)?.strip_prefix('/')?;
-        let legal = id.len() <= LONGEST_ID && place.bytes().all(|byte| byte.is_ascii_graphic());
-        (legal && place.split('/').count() == 3).then(|| Self(id.into()))
+        let [topic, index, position] = place.split('/').collect::<Vec<_>>().try_into().ok()?;
+        let partition = Partition { topic: topic.into(), index: index.parse().ok()? };
+        let event = EventId { partition, position: position.parse().ok()? };
+        let job = Self::new(pipeline, &event);
+        // Only the spelling that we write ourselves: two spellings of one id would be two jobs.
+        (job.as_str() == id && topic.len() <= LONGEST_TOPIC && topic.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then_some((job, event))
     }
 
     /// As text.
@@ -89,8 +113,8 @@ impl JobId {
     }
 }
 
-/// Longer than any pipeline's name, topic and position together.
-const LONGEST_ID: usize = 512;
+/// Longer than any topic's name.
+const LONGEST_TOPIC: usize = 400;
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,15 +122,22 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Names one item: the job's id for the event itself, otherwise parent, stage and ordinal. The same on every replay.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Names one item: the id of the document for the event itself, otherwise parent, stage and ordinal. Equal items of all
+/// generations of a document have the same id. Do not change the format: consumers replace items by it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ItemId(Arc<str>);
 
 impl ItemId {
     /// The item that is the event itself.
     #[must_use]
-    pub fn root(job: &JobId) -> Self {
-        Self(Arc::clone(&job.0))
+    pub fn root(document: &DocumentId) -> Self {
+        Self(document.shared())
+    }
+
+    /// An item of the document from the part of its id after that of the document.
+    #[must_use]
+    pub fn kept(document: &DocumentId, suffix: &str) -> Self {
+        Self(format!("{document}{suffix}").into())
     }
 
     /// The `ordinal`-th output of `stage` for this item.
@@ -117,8 +148,8 @@ impl ItemId {
 
     /// The common parent of the outputs of the gathering `stage`: all items of the job that it receives.
     #[must_use]
-    pub fn gathered(job: &JobId, stage: &str) -> Self {
-        Self(format!("{job}/{stage}.all").into())
+    pub fn gathered(document: &DocumentId, stage: &str) -> Self {
+        Self(format!("{document}/{stage}.all").into())
     }
 
     /// As text.

@@ -3,6 +3,7 @@
 mod canonical;
 mod chat;
 mod dead_letters;
+mod document;
 mod event;
 mod failure;
 mod header;
@@ -20,13 +21,14 @@ pub use canonical::{Canonical, Write};
 pub use chat::{
     CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
-pub use dead_letters::{DeadLetterBounds, DeadLetterRate};
+pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
+pub use document::{DocumentGeneration, DocumentId, LastGeneration, Stamp, Version};
 pub use event::{Event, Timestamp};
 pub use failure::Failure;
 pub use header::{Attribute, Header};
 pub use ids::{EventId, Generation, ItemId, JobId, Next, Partition, Position};
 pub use item::Item;
-pub use job::{Disposition, Failed, Finished, Input, Job, Task, Verdict};
+pub use job::{Disposition, Failed, FailureKind, Finished, Input, Job, Task, Verdict};
 pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;

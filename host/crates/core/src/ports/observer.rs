@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Call, Caller, StageError};
-use crate::model::{ChatFailure, Event, EventId, Failure, JobId, Outcome, Partition, Usage};
+use crate::model::{ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Usage};
 
 /// What happens in a pipeline, as it happens.
 #[derive(Debug)]
@@ -156,18 +156,21 @@ pub enum StoreOutcome {
 pub enum End<'a> {
     /// This many records are in the sink.
     Emitted(usize),
+    /// The event deleted its document, with this many tombstones.
+    Deleted(usize),
     /// Filtered out, with a code.
     Dropped(&'a str),
     /// In the dead letters.
-    DeadLettered(&'a Failure),
+    DeadLettered(&'a Failed),
 }
 
 impl fmt::Display for End<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Emitted(records) => write!(f, "emitted {records}"),
+            Self::Deleted(tombstones) => write!(f, "deleted {tombstones}"),
             Self::Dropped(code) => write!(f, "dropped ({code})"),
-            Self::DeadLettered(failure) => write!(f, "dead-lettered ({})", failure.code),
+            Self::DeadLettered(failed) => write!(f, "dead-lettered ({})", failed.failure.code),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::model::{EventId, Failure, Item, JobId, Outcome, Timestamp, TraceContext};
+use crate::model::{DocumentGeneration, DocumentId, EventId, Failure, Item, JobId, Outcome, Timestamp, TraceContext};
 
 /// One call of a stage: an item and its context.
 #[derive(Debug, Clone)]
@@ -14,6 +14,10 @@ pub struct Call {
     pub job: JobId,
     /// The event that started the job.
     pub event: EventId,
+    /// The document that the event is a version of.
+    pub document: DocumentId,
+    /// The generation of it that the event is.
+    pub generation: DocumentGeneration,
     /// The time of that event's record.
     pub timestamp: Timestamp,
     /// The item.

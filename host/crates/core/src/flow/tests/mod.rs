@@ -4,6 +4,7 @@
 
 mod commands;
 mod delivery;
+mod documents;
 mod play;
 mod resume;
 mod routes;
@@ -88,7 +89,7 @@ async fn a_dropped_event_is_settled_without_a_record() {
 #[tokio::test(start_paused = true)]
 async fn a_record_without_value_is_a_dead_letter() {
     let effects = Play::default().effects(&[Assign(0), Arrive(0, 1, "<null>"), Wait(seconds(1)), Stop]).await;
-    assert_eq!(effects[0], "0s dead <null> null-value");
+    assert_eq!(effects[0], "0s dead <null> null-value", "it has no key either");
 }
 
 #[tokio::test(start_paused = true)]

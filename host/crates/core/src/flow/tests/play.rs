@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::world::{MemoryStore, NotingSink, NotingTransactor, Obedient};
-use crate::flow::settings::{DeadLetter, Limits, Order, RetryPolicy, Transactions};
+use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, run};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
 use crate::ports::{Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store};
@@ -48,7 +48,7 @@ const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone)]
 pub(super) struct Effects {
     pub(super) begun: Instant,
-    lines: Arc<Mutex<Vec<String>>>,
+    pub(super) lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Effects {
@@ -292,6 +292,9 @@ impl Play {
         let pipeline = Pipeline {
             name: "p".into(),
             content_type: None,
+            document: DocumentName::default(),
+            tombstones: Tombstones::default(),
+            documents: None,
             delivery,
             output_topic: "out".into(),
             dead_letter: DeadLetter { topic: TopicName::new("dead").unwrap(), connect_headers: false },
@@ -303,6 +306,7 @@ impl Play {
                 max_in_flight: self.jobs.try_into().unwrap(),
                 max_dead_letter_rate: self.dead_letters.rate,
                 max_dead_letters_in_a_row: self.dead_letters.in_a_row,
+                max_reject_rate: self.dead_letters.rejected,
                 ..Limits::default()
             },
         };
