@@ -10,6 +10,7 @@
 
 mod dead_letters;
 mod disk;
+mod documents;
 mod exactly_once;
 mod extent;
 mod harness;

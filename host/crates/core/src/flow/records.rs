@@ -167,3 +167,163 @@ fn text(name: &str, value: String) -> Header {
 fn bounded(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::flow::Delivery;
+    use crate::flow::documents::Document;
+    use crate::flow::settings::{DeadLetter as Settings, DocumentName, Limits, Order, Tombstones};
+    use crate::model::{
+        Attribute, DocumentGeneration, DocumentId, EventId, Failure, Generation, Item, Partition, Position, Stamp,
+    };
+    use crate::ports::{Documents, Observers, Sink, SinkError};
+    use crate::settings::TopicName;
+
+    struct Nowhere;
+
+    #[async_trait::async_trait]
+    impl Sink for Nowhere {
+        async fn deliver(&self, _: Vec<Record>) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    fn pipeline(documents: Option<Arc<dyn Documents>>) -> Pipeline {
+        Pipeline {
+            name: "p".into(),
+            content_type: None,
+            document: DocumentName::Key,
+            tombstones: Tombstones::Pass,
+            documents,
+            delivery: Delivery::AtLeastOnce(Arc::new(Nowhere)),
+            output_topic: "out".into(),
+            dead_letter: Settings { topic: TopicName::new("dead").unwrap(), connect_headers: true },
+            order: Order::Key,
+            store: None,
+            observer: Arc::new(Observers::default()),
+            limits: Limits::default(),
+            clock: || Timestamp(0),
+        }
+    }
+
+    fn event() -> Event {
+        let header = |name: &str| Header { name: name.into(), value: Some(Bytes::from_static(b"x")) };
+        Event {
+            id: EventId { partition: Partition { topic: "in".into(), index: 3 }, position: Position(42) },
+            generation: Generation(1),
+            key: Some(Bytes::from_static(b"a/b")),
+            payload: Some(Bytes::from_static(b"whole")),
+            headers: vec![header("mine"), header(names::JOB_ID), header(names::FAILURE_KIND)],
+            timestamp: Timestamp(1_764_150_000_000),
+            deliveries: None,
+            fault: None,
+        }
+    }
+
+    fn document() -> Document {
+        let event = event();
+        let record = Stamp { place: event.id, time: event.timestamp };
+        Document { id: DocumentId::named(b"a/b"), generation: DocumentGeneration::of(&record) }
+    }
+
+    fn shown(record: &Record) -> String {
+        let text = |bytes: Option<&Bytes>| String::from_utf8_lossy(bytes.map_or(b"null", |bytes| bytes)).into_owned();
+        let mut shown = format!("{} {} {}\n", record.topic, text(record.key.as_ref()), text(record.payload.as_ref()));
+        for header in &record.headers {
+            writeln!(shown, "{}: {}", header.name, text(header.value.as_ref())).unwrap();
+        }
+        shown
+    }
+
+    /// docs/records.md is the contract: a change here breaks those who read the records.
+    #[test]
+    fn outputs_and_tombstones_stay() {
+        let (event, document) = (event(), document());
+        let job = JobId::new("p", &event.id);
+        let trace = TraceContext::of_job(&job);
+        let from = Emitted { job: &job, event: &event, document: Some(&document), trace };
+        let item = Item {
+            id: ItemId::root(&document.id).child("chunk", 2),
+            key: event.key.clone(),
+            payload: Bytes::from_static(b"part"),
+            content_type: Some("text/plain".into()),
+            headers: vec![Header { name: "mine".into(), value: None }],
+            attributes: vec![Attribute { name: "page".into(), value: "7".into() }],
+        };
+        let output = from.record(&pipeline(None), Finished { topic: None, item: item.clone() });
+        assert_eq!(
+            shown(&output),
+            "out a/b part\n\
+             mine: null\n\
+             content-type: text/plain\n\
+             gristmill-job-id: p/in/3/42\n\
+             gristmill-document-id: a%2Fb\n\
+             gristmill-document-generation: 1764150000000-42\n\
+             gristmill-item-id: a%2Fb/chunk.2\n\
+             gristmill-attribute-page: 7\n\
+             traceparent: 00-de0539cb4aa07385541251152cde2daf-abc37621620424a8-00\n"
+        );
+        let key = Some(Bytes::from_static(b"a%2Fb/chunk.2"));
+        assert_eq!(
+            shown(&from.tombstone("out".into(), key, Some(&item.id))),
+            "out a%2Fb/chunk.2 null\n\
+             gristmill-job-id: p/in/3/42\n\
+             gristmill-document-id: a%2Fb\n\
+             gristmill-document-generation: 1764150000000-42\n\
+             gristmill-item-id: a%2Fb/chunk.2\n\
+             traceparent: 00-de0539cb4aa07385541251152cde2daf-abc37621620424a8-00\n"
+        );
+    }
+
+    #[test]
+    fn dead_letters_stay() {
+        let (event, document) = (event(), document());
+        let failed = Failed {
+            failure: Failure { code: "too-odd".into(), message: "it is odd".into(), details: Some("{}".into()) },
+            attempts: 1,
+            kind: FailureKind::Rejected,
+        };
+        let letter = DeadLetter {
+            stage: Some("check"),
+            module: Some("5b1e"),
+            failed: &failed,
+            document: Some(&document),
+            first_attempt: Timestamp(5),
+            last_attempt: Timestamp(6),
+        };
+        let pipeline = pipeline(None);
+        let origin = Origin::of(&event, "p", &crate::model::Plan::straight(&["check"]));
+        assert_eq!(
+            shown(&letter.record(&pipeline, &origin, &event)),
+            "dead a/b whole\n\
+             mine: x\n\
+             failure_reason: too-odd\n\
+             gristmill-failure-kind: rejected\n\
+             gristmill-error: it is odd\n\
+             gristmill-error-details: {}\n\
+             gristmill-stage: check\n\
+             gristmill-module: 5b1e\n\
+             gristmill-attempts: 1\n\
+             gristmill-job-id: p/in/3/42\n\
+             gristmill-source-topic: in\n\
+             gristmill-source-partition: 3\n\
+             gristmill-source-position: 42\n\
+             gristmill-source-time: 1764150000000\n\
+             gristmill-first-attempt: 5\n\
+             gristmill-last-attempt: 6\n\
+             gristmill-replays: 0\n\
+             gristmill-document-id: a%2Fb\n\
+             gristmill-document-generation: 1764150000000-42\n\
+             __connect.errors.topic: in\n\
+             __connect.errors.partition: 3\n\
+             __connect.errors.offset: 42\n\
+             __connect.errors.connector.name: p\n\
+             __connect.errors.stage: check\n\
+             __connect.errors.exception.class.name: too-odd\n\
+             __connect.errors.exception.message: it is odd\n"
+        );
+    }
+}

@@ -164,3 +164,42 @@ impl fmt::Display for ItemId {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_jobs_and_items_stay() {
+        let kafka = EventId { partition: Partition { topic: "in".into(), index: 3 }, position: Position(42) };
+        let redis = EventId { position: Position((1_764_150_000_000 << 64) | 7), ..kafka.clone() };
+        assert_eq!(JobId::new("p", &kafka).as_str(), "p/in/3/42");
+        assert_eq!(JobId::new("p", &redis).as_str(), "p/in/3/1764150000000-7");
+        let document = DocumentId::named(b"a/b");
+        let chunk = ItemId::root(&document).child("chunk", 2);
+        assert_eq!(chunk.child("enrich", 0).as_str(), "a%2Fb/chunk.2/enrich.0");
+        assert_eq!(ItemId::gathered(&document, "sum").child("sum", 0).as_str(), "a%2Fb/sum.all/sum.0");
+        assert_eq!(ItemId::kept(&document, "/chunk.2"), chunk);
+    }
+
+    #[test]
+    fn a_replay_continues_only_a_job_of_this_pipeline_in_its_own_spelling() {
+        for place in ["in/3/42", "in/3/1764150000000-7"] {
+            let id = format!("p/{place}");
+            let (job, event) = JobId::replayed("p", &id).unwrap();
+            assert_eq!((job.as_str(), event.to_string()), (&*id, place.to_owned()));
+        }
+        for id in [
+            "q/in/3/42",
+            "p/in/3",
+            "p/in/3/42/x",
+            "p/in/03/42",
+            "p/in/3/+42",
+            "p/in/-1/42",
+            "p/\u{7f}/3/42",
+            "pin/3/42",
+        ] {
+            assert_eq!(JobId::replayed("p", id), None, "{id:?}");
+        }
+    }
+}

@@ -297,7 +297,7 @@ async fn a_reader_that_compacts_by_key_ends_with_the_last_generation_wherever_ho
         let config = Config { exactly_once, ..BY_ITEM };
         for loses_notes in [false, true] {
             for first in 0..60 {
-                for second in [usize::MAX, 0, 1, 2, 5, 9] {
+                for second in [usize::MAX, 0, 3] {
                     let world = Arc::new(World { loses_notes, ..World::default() });
                     for lives in [first, second, usize::MAX] {
                         *world.left.lock().unwrap() = lives;
