@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::canonical::{Canonical, Write};
 use super::header::{Attribute, Header};
-use super::ids::ItemId;
+use super::item_id::ItemId;
 use super::outcome::Output;
 use super::size::Size;
 

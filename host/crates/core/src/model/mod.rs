@@ -9,6 +9,7 @@ mod failure;
 mod header;
 mod ids;
 mod item;
+mod item_id;
 mod job;
 mod outcome;
 mod plan;
@@ -26,8 +27,9 @@ pub use document::{DocumentGeneration, DocumentId, LastGeneration, Stamp, Versio
 pub use event::{Event, Timestamp};
 pub use failure::Failure;
 pub use header::{Attribute, Header};
-pub use ids::{EventId, Generation, ItemId, JobId, Next, Partition, Position};
+pub use ids::{EventId, Generation, JobId, Next, Partition, Position};
 pub use item::Item;
+pub use item_id::ItemId;
 pub use job::{Disposition, Failed, FailureKind, Finished, Input, Job, Task, Verdict};
 pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
