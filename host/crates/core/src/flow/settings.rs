@@ -146,7 +146,8 @@ pub struct Source {
         "x-form" = "for example application/json"
     ))]
     pub content_type: Option<String>,
-    /// What names the document that a record is a version of.
+    /// What names the document that a record is a version of: also `{ header = "NAME" }`, or `{ pointer = "/a/b" }` for the
+    /// text or number at a JSON Pointer in the payload.
     #[serde(default)]
     pub document: DocumentName,
     /// What becomes of a record that has a key and no value, which deletes its document.
