@@ -146,7 +146,7 @@ impl WasmStage {
         let mut slot = slot.context("the runtime has stopped").map_err(CallError::Host)?;
         let fresh = || Instance::empty(self.linked.engine(), &self.surroundings);
         let instance = slot.instance.get_or_insert_with(fresh);
-        let printed = instance.begin(call);
+        let (printed, meter) = (instance.begin(call), instance.meter());
         let work = async {
             if let Some((guest, store)) = instance.guest() {
                 return body(Guest::Ready, guest, store).await;
@@ -155,7 +155,7 @@ impl WasmStage {
             body(Guest::New, guest, store).await
         };
         let wall = self.surroundings.limits.wall;
-        match tokio::time::timeout(wall, work).await {
+        match tokio::time::timeout(wall, meter.measure(work)).await {
             Ok(Ok(value)) => {
                 // Only an instance that processes items is worth keeping, not one used while the stage is loaded.
                 if call.is_some() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {

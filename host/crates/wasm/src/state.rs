@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{CpuBudget, Isolation, MemoryLimiter, StageLimits};
+use super::limits::{CpuMeter, Isolation, MemoryLimiter, StageLimits};
 use super::output::Tail;
 use gristmill_core::ports::{Call, Model};
 
@@ -38,7 +38,7 @@ pub(super) struct CallState {
     pub(super) current: Option<Current>,
     pub(super) deadline: Instant,
     pub(super) memory: MemoryLimiter,
-    pub(super) cpu: CpuBudget,
+    pub(super) cpu: Arc<CpuMeter>,
     pub(super) printed: Tail,
     pub(super) logged: usize,
     /// How often each request without an idempotency key was made in this call, by the request's digest.
@@ -67,7 +67,7 @@ impl CallState {
             current: None,
             deadline: Instant::now(),
             memory: MemoryLimiter::new(limits.memory.as_usize()),
-            cpu: CpuBudget::new(limits.cpu),
+            cpu: Arc::new(CpuMeter::new(limits.cpu)),
             printed,
             logged: 0,
             requests: HashMap::new(),
@@ -86,7 +86,7 @@ impl CallState {
             trace: call.trace,
         });
         self.deadline = Instant::now() + limits.wall;
-        self.cpu = CpuBudget::new(limits.cpu);
+        self.cpu.reset();
         self.printed.clear();
         self.logged = 0;
         self.requests.clear();

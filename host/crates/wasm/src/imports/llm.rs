@@ -17,15 +17,12 @@ use gristmill_core::ports::{Caller, Model, ModelError};
 
 impl Host for CallState {
     async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
-        let answer = self.prepare(request).answer().await;
-        self.cpu.excuse_wait();
-        Ok(answer?)
+        Ok(self.prepare(request).answer().await?)
     }
 
     async fn chat_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, Error>>> {
         let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
-        self.cpu.excuse_wait();
         Ok(answers.into_iter().collect::<Result<_, StoreFault>>()?)
     }
 }
