@@ -13,6 +13,7 @@ mod outcome;
 mod plan;
 mod progress;
 mod size;
+mod target;
 mod text;
 mod trace;
 
@@ -31,5 +32,6 @@ pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
 pub use size::Size;
+pub use target::{Blame, Ledger, Others, Requester, Sign, Turn};
 pub use text::printable;
 pub use trace::{BadTrace, TRACEPARENT, TraceContext};
