@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 #![allow(clippy::print_stdout, reason = "figures are printed for --nocapture")]
 
+mod blame;
 mod dead_letters;
 mod disk;
 mod documents;

@@ -10,7 +10,7 @@ use gristmill_core::model::{
     Attribute, CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason, Format,
     Header, Outcome, Output, Role, printable,
 };
-use gristmill_core::ports::{Call, StageError};
+use gristmill_core::ports::{Call, Hold, StageError};
 
 /// The item of a call as the guest sees it.
 pub(super) fn event(call: &Call, stage: &str, digest: &str) -> types::Event {
@@ -81,7 +81,7 @@ pub(super) fn stage_error(error: types::StageError) -> StageError {
             StageError::Retry { failure: failure(retry.cause), after: after(retry.after) }
         }
         types::StageError::RateLimited(retry) => {
-            StageError::Slow { failure: failure(retry.cause), after: after(retry.after) }
+            StageError::Slow { failure: failure(retry.cause), after: after(retry.after), hold: Hold::Limit }
         }
         types::StageError::Permanent(cause) => StageError::Permanent(failure(cause)),
     }

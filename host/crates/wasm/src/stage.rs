@@ -195,10 +195,12 @@ impl Stage for WasmStage {
                 let message = format!("init accepted this configuration at load but not now: {}", faults.join("; "));
                 return Err(wasmtime::Error::msg(message));
             }
-            guest.gristmill_stage_handler().call_process(store, &event).await
+            let answer = guest.gristmill_stage_handler().call_process(&mut *store, &event).await?;
+            Ok((answer, store.data().blame))
         };
-        let answer = self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
-        let outcome = answer.map(convert::outcome).map_err(convert::stage_error)?;
+        let (answer, blame) =
+            self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        let outcome = answer.map(convert::outcome).map_err(|error| convert::stage_error(error).blamed(blame))?;
         if let Outcome::Emit(outputs) = &outcome {
             check_outputs(outputs, &self.description, self.surroundings.limits.output.as_usize())?;
         }

@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::limits::{CpuMeter, Isolation, MemoryLimiter, StageLimits};
 use super::output::Tail;
+use gristmill_core::model::Blame;
 use gristmill_core::ports::{Call, Model};
 
 /// What all calls of a stage have in common.
@@ -43,6 +44,8 @@ pub(super) struct CallState {
     pub(super) logged: usize,
     /// How often each request without an idempotency key was made in this call, by the request's digest.
     pub(super) requests: HashMap<[u8; 32], u32>,
+    /// Whose fault it is that the last import that reaches outside failed. `None` if it did not, or that is not open.
+    pub(super) blame: Option<Blame>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -71,6 +74,7 @@ impl CallState {
             printed,
             logged: 0,
             requests: HashMap::new(),
+            blame: None,
             wasi: wasi.build(),
             table,
         }
@@ -90,6 +94,7 @@ impl CallState {
         self.printed.clear();
         self.logged = 0;
         self.requests.clear();
+        self.blame = None;
     }
 }
 

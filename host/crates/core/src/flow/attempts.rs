@@ -8,19 +8,21 @@ use tokio::time::Instant;
 use super::deployment::{Deployment, Step};
 use super::documents::Document;
 use super::error::FlowError;
+use super::held::{Held, HeldItems};
 use super::patience::Patience;
 use super::pipeline::Pipeline;
 use super::replay::Origin;
 use super::throttle::Throttle;
 use super::{checkpoint, gather};
 use crate::model::{Event, Failed, FailureKind, Item, Outcome, Task, TraceContext, Verdict};
-use crate::ports::{Call, Edition, FlowEvent, Kept, Key, PauseReason, StageError, Store};
+use crate::ports::{Call, Edition, FlowEvent, Hold, Kept, Key, StageError, Store};
 
 /// What all stage calls of one job share.
 pub(super) struct JobContext<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) deployment: &'a Deployment,
     pub(super) throttle: &'a Throttle,
+    pub(super) held: &'a HeldItems,
     pub(super) origin: &'a Origin,
     pub(super) event: &'a Event,
     pub(super) document: &'a Document,
@@ -82,7 +84,7 @@ impl JobContext<'_> {
     /// Retries until the stage decides or the policy gives up.
     async fn attempts(&self, step: &Step, item: Item, edition: Edition) -> Result<Verdict, FlowError> {
         let mut policy = step.retry;
-        let (mut slowed, mut patience, mut paused) = (0, Patience::default(), Duration::ZERO);
+        let (mut held, mut patience, mut paused) = (None, Patience::default(), Duration::ZERO);
         let mut call = Call {
             job: self.origin.job.clone(),
             event: self.event.id.clone(),
@@ -97,8 +99,12 @@ impl JobContext<'_> {
         let begun = Instant::now();
         loop {
             let (failure, after) = match self.attempt(step, &call).await {
-                Ok(outcome) => return Ok(Verdict::Decided(outcome)),
+                Ok(outcome) => {
+                    held.into_iter().for_each(Held::got_through);
+                    return Ok(Verdict::Decided(outcome));
+                }
                 Err(StageError::Permanent(failure)) => {
+                    held.into_iter().for_each(Held::got_through);
                     return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));
                 }
                 Err(StageError::Host(source)) => {
@@ -108,16 +114,20 @@ impl JobContext<'_> {
                     paused += patience.wait_or_stop(&call.job, self.throttle, error).await?;
                     continue;
                 }
-                Err(StageError::Slow { failure, after }) => {
-                    // Use the wait that the provider asked for, plus jitter; without one, waits grow by the policy.
-                    slowed = if after.is_some() { 0 } else { slowed + 1 };
-                    let wait = match after {
-                        Some(after) => after.mul_f64(1.0 + 0.25 * fastrand::f64()),
-                        None => policy.wait(slowed, None, fastrand::f64()),
-                    };
-                    self.throttle.pause(wait, PauseReason::Dependency { stage: Arc::clone(&step.name), failure });
-                    tokio::time::sleep(wait).await;
-                    paused += wait;
+                Err(StageError::Slow { failure, after, hold }) => {
+                    let held = held.get_or_insert_with(|| self.held.hold(self.throttle, &self.origin.job, &step.name));
+                    let wait = held.next_wait(&policy, hold, after);
+                    if hold == Hold::UnevenLimit && !policy.allows(begun.elapsed().saturating_sub(paused), wait) {
+                        return Ok(Verdict::Failed(Failed {
+                            failure,
+                            attempts: call.attempt,
+                            kind: FailureKind::Fault,
+                        }));
+                    }
+                    let waited = held.wait(wait, hold, failure).await;
+                    if hold != Hold::UnevenLimit {
+                        paused += waited;
+                    }
                     continue;
                 }
                 Err(StageError::Trap(failure)) => {
@@ -126,6 +136,8 @@ impl JobContext<'_> {
                 }
                 Err(StageError::Retry { failure, after }) => (failure, after),
             };
+            // Whatever it waits for now, it is the item's own.
+            held = None;
             let spent = begun.elapsed().saturating_sub(paused);
             let Some(wait) = policy.again(call.attempt, spent, after, fastrand::f64()) else {
                 return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));

@@ -11,6 +11,7 @@ use super::deployment::Deployment;
 use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
 use super::done::{Begun, Done};
 use super::error::FlowError;
+use super::held::HeldItems;
 use super::pipeline::{Delivery, Pipeline};
 use super::records;
 use super::replay::Origin;
@@ -23,13 +24,14 @@ pub(super) struct Start {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) deployment: Arc<Deployment>,
     pub(super) throttle: Throttle,
+    pub(super) held: HeldItems,
     pub(super) event: Event,
 }
 
 /// Runs the job of an event. When it returns, every output or the dead letter is acknowledged, or, in a pipeline with
 /// transactions, ready for one.
 pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
-    let Start { pipeline, deployment, throttle, event } = start;
+    let Start { pipeline, deployment, throttle, held, event } = start;
     let origin = Origin::of(&event, &pipeline.name, &deployment.plan);
     let trace = trace(&event, &origin);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
@@ -55,6 +57,7 @@ pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
                     pipeline: &pipeline,
                     deployment: &deployment,
                     throttle: &throttle,
+                    held: &held,
                     origin,
                     event,
                     document: &document,

@@ -10,6 +10,7 @@ mod error;
 mod execute;
 mod gather;
 mod handle;
+mod held;
 mod jobs;
 pub mod names;
 mod observed;

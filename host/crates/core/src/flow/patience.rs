@@ -6,7 +6,7 @@ use super::error::FlowError;
 use super::settings::RetryPolicy;
 use super::throttle::Throttle;
 use crate::model::JobId;
-use crate::ports::{PauseReason, StoreError};
+use crate::ports::{Hold, PauseReason, StoreError};
 
 /// How long to wait before asking an unresponsive store again: 0.5 s at first, doubling up to 30 s, without end.
 const WAITS: RetryPolicy = RetryPolicy {
@@ -57,7 +57,7 @@ impl Patience {
             StoreError::Transient { .. } => {
                 self.failures += 1;
                 let wait = WAITS.wait(self.failures, None, fastrand::f64());
-                throttle.pause(wait, PauseReason::Store(error.to_string()));
+                throttle.pause(wait, PauseReason::Store(error.to_string()), Hold::Limit);
                 tokio::time::sleep(wait).await;
                 Ok(wait)
             }

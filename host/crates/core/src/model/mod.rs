@@ -15,6 +15,7 @@ mod outcome;
 mod plan;
 mod progress;
 mod size;
+mod target;
 mod text;
 mod trace;
 
@@ -35,5 +36,6 @@ pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
 pub use size::Size;
+pub use target::{Blame, Ledger, Others, Requester, Sign, Turn};
 pub use text::printable;
 pub use trace::{BadTrace, TRACEPARENT, TraceContext};

@@ -50,15 +50,19 @@ pub enum FlowEvent<'a> {
         /// How it ended.
         end: End<'a>,
     },
-    /// No new events are taken for a while. A later pause replaces an earlier one.
+    /// No new events are taken for a while. A pause that goes on, or comes back, for the same reason is told at most
+    /// every 30 s.
     Paused {
         /// The reason.
         why: &'a PauseReason,
         /// How long from now. `None` if the pause lasts until an operator resumes.
         wait: Option<Duration>,
     },
-    /// An operator's pause is over. Other pauses end on their own when their time is up.
-    Resumed,
+    /// Nothing waits any more for the reason of a pause that was told. The state store's pauses end untold.
+    Resumed {
+        /// The reason.
+        why: &'a PauseReason,
+    },
     /// What is in flight. Sent from time to time.
     Queues(Queues),
     /// How far behind the group is in a partition. Sent from time to time.
@@ -220,7 +224,7 @@ mod tests {
         let seen = Arc::default();
         let noting = |name| -> Arc<dyn Observer> { Arc::new(Noting(name, Arc::clone(&seen))) };
         let observers = Observers::new(vec![noting("a"), noting("b")]);
-        observers.observe(&FlowEvent::Resumed);
+        observers.observe(&FlowEvent::Resumed { why: &PauseReason::Operator });
         observers.observe(&FlowEvent::Queues(Queues::default()));
         assert_eq!(*seen.lock().unwrap(), ["a", "b", "a", "b"]);
     }

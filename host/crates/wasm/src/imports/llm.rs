@@ -12,20 +12,29 @@ use crate::bindings::gristmill::stage::llm_types::Error;
 use crate::convert;
 use crate::error::StoreFault;
 use crate::state::CallState;
-use gristmill_core::model::ChatRequest;
+use gristmill_core::model::{Blame, ChatRequest};
 use gristmill_core::ports::{Caller, Model, ModelError};
 
 impl Host for CallState {
     async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
-        Ok(self.prepare(request).answer().await?)
+        let (answer, blame) = self.prepare(request).answer().await?;
+        self.blame = blame;
+        Ok(answer)
     }
 
     async fn chat_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, Error>>> {
         let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
-        Ok(answers.into_iter().collect::<Result<_, StoreFault>>()?)
+        let (answers, blames): (Vec<_>, Vec<_>) =
+            answers.into_iter().collect::<Result<Vec<_>, StoreFault>>()?.into_iter().unzip();
+        // While one of them waits for a dependency, the call does.
+        self.blame = blames.into_iter().max().flatten();
+        Ok(answers)
     }
 }
+
+/// What a guest gets, and whose fault a failure is, if that is open.
+type Answer = (Result<Response, Error>, Option<Blame>);
 
 /// Time reserved at the end of a call, for the stage to react to the last answer.
 const TO_REACT: Duration = Duration::from_millis(200);
@@ -35,14 +44,14 @@ struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
 
 impl Prepared {
     /// What the guest gets, or the fault that ends its call instead.
-    async fn answer(self) -> Result<Result<Response, Error>, StoreFault> {
+    async fn answer(self) -> Result<Answer, StoreFault> {
         let (model, caller, request) = match self.0 {
             Ok(ready) => ready,
-            Err(refused) => return Ok(Err(refused)),
+            Err(refused) => return Ok((Err(refused), None)),
         };
         Ok(match model.chat(&caller, &request).await {
-            Ok(response) => Ok(convert::response(response)),
-            Err(ModelError::Chat(failure)) => Err(convert::chat_failure(failure)),
+            Ok(response) => (Ok(convert::response(response)), None),
+            Err(ModelError::Chat { failure, blame }) => (Err(convert::chat_failure(failure)), blame),
             Err(ModelError::Store(error)) => return Err(error.into()),
         })
     }

@@ -86,7 +86,8 @@ impl Model for Scripted {
     }
 }
 
-fn said(text: String) -> ChatResponse {
+/// An answer with this text.
+pub(crate) fn said(text: String) -> ChatResponse {
     ChatResponse {
         text,
         finish_reason: FinishReason::Stop,

@@ -1,6 +1,7 @@
 //! The sandbox against guests that misbehave: each costs one attempt of one item, never the host.
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 
+mod blame;
 mod harness;
 mod shared;
 mod standard;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::play::Effects;
 use super::seconds;
+use super::server::Server;
 use super::world::Obedient;
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Handle, Pipeline, Step, run};
@@ -221,9 +222,10 @@ const BY_ITEM: Config = Config {
 async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
     let (handle, commands) = Handle::new(CancellationToken::new());
     let effects = Effects { begun: Instant::now(), lines: Arc::default() };
+    let server = Arc::new(Server::new(effects.begun, seconds(0)..seconds(0)));
     let step = Step {
         name: "s0".into(),
-        stage: Arc::new(Obedient { effects, log_calls: false, version: 1 }),
+        stage: Arc::new(Obedient { effects, log_calls: false, version: 1, server }),
         digest: "d1".into(),
         retry: RetryPolicy::default(),
         checkpoint: None,

@@ -2,12 +2,14 @@
 //! sink took the record a; "settled 0:7 below 8" that event 7 of partition 0 was reported settled, along with
 //! everything below 8.
 
+mod blame;
 mod commands;
 mod delivery;
 mod documents;
 mod play;
 mod resume;
 mod routes;
+mod server;
 mod world;
 
 use std::time::Duration;

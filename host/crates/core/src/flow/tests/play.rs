@@ -1,6 +1,7 @@
 //! The test language for the flow: a history of signals goes in, a log of effects comes out, in simulated time.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::server::Server;
 use super::world::{MemoryStore, NotingSink, NotingTransactor, Obedient};
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, run};
@@ -199,7 +201,8 @@ impl Observer for Watching {
             FlowEvent::Stale { event } => self.0.note(format!("stale {event}")),
             FlowEvent::Restored { stage, .. } => self.0.note(format!("restored {stage}")),
             FlowEvent::Paused { why: PauseReason::Operator, .. } => self.0.note("paused"),
-            FlowEvent::Resumed => self.0.note("resumed"),
+            FlowEvent::Resumed { why: PauseReason::Operator } => self.0.note("resumed"),
+            FlowEvent::Resumed { why } if self.1 => self.0.note(format!("over: {why}")),
             // The time is jittered.
             FlowEvent::Paused { why, wait: Some(_) } if self.1 => self.0.note(format!("paused for a time: {why}")),
             FlowEvent::Queues(queues) if self.1 => self.0.note(format!("{} jobs in flight", queues.jobs)),
@@ -229,6 +232,8 @@ pub(super) struct Play {
     pub(super) transactions: Option<(u32, u32)>,
     /// If set, keeps the outcomes of all stages.
     pub(super) store: Option<Arc<MemoryStore>>,
+    /// When the server that stages ask is away.
+    pub(super) away: Range<Duration>,
 }
 
 impl Default for Play {
@@ -246,6 +251,7 @@ impl Default for Play {
             dead_letters: DeadLetterBounds::default(),
             transactions: None,
             store: None,
+            away: Duration::ZERO..Duration::ZERO,
         }
     }
 }
@@ -255,8 +261,10 @@ impl Play {
     pub(super) async fn play(self, history: &[Moment]) -> (Vec<String>, Result<(), FlowError>) {
         let effects = Effects { begun: Instant::now(), lines: Arc::default() };
         let (handle, commands) = Handle::new(CancellationToken::new());
+        let server = Arc::new(Server::new(effects.begun, self.away.clone()));
         let stage = |version| -> Arc<dyn Stage> {
-            Arc::new(Obedient { effects: effects.clone(), log_calls: self.log_calls, version })
+            let (effects, server) = (effects.clone(), Arc::clone(&server));
+            Arc::new(Obedient { effects, log_calls: self.log_calls, version, server })
         };
         let names: Vec<Arc<str>> = (0..self.stages).map(|index| format!("s{index}").into()).collect();
         let step = |name: &Arc<str>, version| Step {
