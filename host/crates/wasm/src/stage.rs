@@ -279,6 +279,9 @@ fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<
     })
 }
 
+/// The most attributes and the most headers of one output. Every later stage and every reader gets all of them.
+const MOST_NAMES: usize = 1_000;
+
 /// Limits the size of what a stage emits, and checks that it names only branches it declared.
 fn check_outputs(
     outputs: &[gristmill_core::model::Output],
@@ -289,6 +292,14 @@ fn check_outputs(
     if size > most {
         let message = format!("the stage emitted {size} bytes; at most {most} are allowed (limits.output)");
         return Err(StageError::Permanent(Failure::new("output-too-large", message)));
+    }
+    for output in outputs {
+        for (what, count) in [("attributes", output.attributes.len()), ("headers", output.headers.len())] {
+            if count > MOST_NAMES {
+                let message = format!("an output has {count} {what}; at most {MOST_NAMES} are allowed");
+                return Err(StageError::Permanent(Failure::new(format!("too-many-{what}"), message)));
+            }
+        }
     }
     for branch in outputs.iter().filter_map(|output| output.branch.as_ref()) {
         if !description.branches.contains(branch) {
