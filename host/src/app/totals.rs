@@ -55,7 +55,8 @@ impl Observer for Totals {
                 self.restored.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%job, stage, "not run again: its outcome was kept");
             }
-            FlowEvent::Paused { why: PauseReason::Operator, .. } | FlowEvent::Resumed { why: PauseReason::Operator } => {}
+            FlowEvent::Paused { why: PauseReason::Operator, .. }
+            | FlowEvent::Resumed { why: PauseReason::Operator } => {}
             FlowEvent::Resumed { why } => tracing::info!("over: {why}"),
             FlowEvent::Paused { why, wait } => {
                 let seconds = wait.map(|wait| wait.as_secs_f64());

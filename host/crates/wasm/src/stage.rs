@@ -198,7 +198,8 @@ impl Stage for WasmStage {
             let answer = guest.gristmill_stage_handler().call_process(&mut *store, &event).await?;
             Ok((answer, store.data().blame))
         };
-        let (answer, blame) = self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        let (answer, blame) =
+            self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
         let outcome = answer.map(convert::outcome).map_err(|error| convert::stage_error(error).blamed(blame))?;
         if let Outcome::Emit(outputs) = &outcome {
             check_outputs(outputs, &self.description, self.surroundings.limits.output.as_usize())?;

@@ -109,7 +109,8 @@ impl Throttle {
 
     /// An item of this stage got through an outage: ends the pause for it.
     pub(super) fn lift(&self, stage: &str) {
-        let of_stage = |why: &PauseReason| matches!(why, PauseReason::Dependency { stage: held, .. } if **held == *stage);
+        let of_stage =
+            |why: &PauseReason| matches!(why, PauseReason::Dependency { stage: held, .. } if **held == *stage);
         self.pauses.send_if_modified(|pauses| {
             let before = pauses.len();
             pauses.retain(|pause| pause.hold != Hold::Outage || !of_stage(&pause.why));

@@ -28,7 +28,8 @@ impl Host for CallState {
         let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
         self.cpu.excuse_wait();
-        let (answers, blames): (Vec<_>, Vec<_>) = answers.into_iter().collect::<Result<Vec<_>, StoreFault>>()?.into_iter().unzip();
+        let (answers, blames): (Vec<_>, Vec<_>) =
+            answers.into_iter().collect::<Result<Vec<_>, StoreFault>>()?.into_iter().unzip();
         // While one of them waits for a dependency, the call does.
         self.blame = blames.into_iter().max().flatten();
         Ok(answers)

@@ -12,8 +12,8 @@ use super::play::Effects;
 use super::server::Server;
 use crate::model::{Failure, JobId, Outcome, Output, Sign};
 use crate::ports::{
-    Batch, Call, Hold, JobState, Kept, Key, Record, Sink, SinkError, Stage, StageError, Store, StoreError, TransactionError,
-    Transactor,
+    Batch, Call, Hold, JobState, Kept, Key, Record, Sink, SinkError, Stage, StageError, Store, StoreError,
+    TransactionError, Transactor,
 };
 
 /// A sink that logs what it gets, and refuses what the test tells it to.
