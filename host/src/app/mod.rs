@@ -14,6 +14,7 @@ mod steps;
 mod store;
 mod supervisor;
 mod totals;
+mod warnings;
 
 pub use broker::{check as check_brokers, embed, override_brokers, reach};
 pub use builtin::{BUILTIN, Builtin};
@@ -24,3 +25,4 @@ pub use host::{Built, Ends, Host, HostOptions, Reloaded};
 pub use load::Loaded;
 pub use shutdown::on_signals;
 pub use store::Memory;
+pub use warnings::warnings;

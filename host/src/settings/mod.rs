@@ -12,6 +12,7 @@ mod reference;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
