@@ -18,7 +18,7 @@ mod trace;
 
 pub use canonical::{Canonical, Write};
 pub use chat::{
-    CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
+    BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate};
 pub use event::{Event, Timestamp};

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::fixtures::{caller, request, response, schema};
+use gristmill_core::model::BudgetScope;
 use gristmill_core::ports::Observers;
 
 /// Gives a fixed answer and counts the calls.
@@ -109,10 +110,10 @@ async fn a_fallback_stands_in_for_a_target_that_is_busy_or_away() {
 #[tokio::test]
 async fn no_fallback_is_asked_for_what_is_wrong_with_the_request() {
     for failure in [
-        ChatFailure::ContextLengthExceeded("long".into()),
+        ChatFailure::ContextLengthExceeded { message: "long".into(), limit: None, actual: None },
         ChatFailure::ContentFiltered("no".into()),
         ChatFailure::InvalidRequest("no".into()),
-        ChatFailure::BudgetExhausted("no".into()),
+        ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message: "no".into() },
         ChatFailure::Misconfigured("no".into()),
     ] {
         let (alias, calls) = alias(vec![Err(failure.clone()), Ok(response("second"))]);
