@@ -13,13 +13,13 @@ mod split;
 pub use config::{Config, Format};
 pub use meter::Unit;
 
-use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, Traits};
+use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
 
 use crate::outline::Outline;
 use crate::place::{Characters, Pages, Path};
 use crate::split::{Limits, Piece, split};
 
-/// Splits the text of an event; every chunk is one output.
+/// Splits the text of an item; every chunk is one output.
 #[derive(Debug)]
 pub struct Chunk {
     limits: Limits,
@@ -31,11 +31,9 @@ impl Stage for Chunk {
 
     fn describe() -> Descriptor {
         let description = "Splits text and Markdown along their structure into chunks of bounded size";
-        let mut descriptor = Descriptor::new("chunk", env!("CARGO_PKG_VERSION"), description)
+        Descriptor::new("chunk", env!("CARGO_PKG_VERSION"), description)
             .config_schema(include_str!("../config.schema.json"))
-            .accepts(&["text/*"]);
-        descriptor.traits = Traits::DETERMINISTIC | Traits::STATELESS;
-        descriptor
+            .accepts(&["text/*"])
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
@@ -47,23 +45,23 @@ impl Stage for Chunk {
         Ok(Self { limits: Limits { unit, size: size.get(), overlap, split_at_heading }, format })
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        let Some(text) = event.text() else {
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        let Some(text) = item.text() else {
             let message = "the payload is not UTF-8 text: convert it before this stage";
             return Ok(Outcome::reject("not-utf8", message));
         };
         if text.trim().is_empty() {
             return Ok(Outcome::drop("no-text"));
         }
-        let outline = Outline::of(text, self.format_of(&event));
+        let outline = Outline::of(text, self.format_of(&item));
         let pieces = split(text, &outline, self.limits);
-        Ok(Outcome::Emit(outputs(&event, text, &outline, &pieces)))
+        Ok(Outcome::Emit(outputs(&item, text, &outline, &pieces)))
     }
 }
 
 impl Chunk {
-    fn format_of(&self, event: &Event) -> Format {
-        match (self.format, event.media_type().as_deref()) {
+    fn format_of(&self, item: &Item) -> Format {
+        match (self.format, item.media_type().as_deref()) {
             (Format::Auto, Some("text/markdown" | "text/x-markdown")) => Format::Markdown,
             (Format::Auto, _) => Format::Text,
             (format, _) => format,
@@ -71,7 +69,7 @@ impl Chunk {
     }
 }
 
-fn outputs(event: &Event, text: &str, outline: &Outline, pieces: &[Piece]) -> Vec<Output> {
+fn outputs(item: &Item, text: &str, outline: &Outline, pieces: &[Piece]) -> Vec<Output> {
     let (mut starts, mut freshes, mut ends) = (Characters::of(text), Characters::of(text), Characters::of(text));
     let mut path = Path::along(outline.headings());
     let mut pages = Pages::of(text);
@@ -93,9 +91,9 @@ fn outputs(event: &Event, text: &str, outline: &Outline, pieces: &[Piece]) -> Ve
         }
         outputs.push(Output {
             payload: text[piece.range.clone()].into(),
-            content_type: event.content_type.clone(),
+            content_type: item.content_type.clone(),
             key: None,
-            headers: event.headers.clone(),
+            headers: item.headers.clone(),
             attributes,
             branch: None,
         });

@@ -1,6 +1,6 @@
 //! Properties that hold for every text and every configuration.
 
-use gristmill_sdk::{Event, Outcome, Output, Stage};
+use gristmill_sdk::{Item, Outcome, Output, Stage};
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -89,7 +89,7 @@ fn config() -> impl Strategy<Value = Config> {
 }
 
 fn chunks(config: &Config, text: &str) -> Vec<Output> {
-    match Chunk::new(config.clone()).unwrap().process(Event::sample(text, Some("text/plain"))).unwrap() {
+    match Chunk::new(config.clone()).unwrap().process(Item::sample(text, Some("text/plain"))).unwrap() {
         Outcome::Emit(outputs) => outputs,
         _ => Vec::new(),
     }

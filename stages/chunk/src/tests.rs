@@ -1,16 +1,16 @@
 //! The stage as a whole.
 
 use gristmill_sdk::serde_json::{self, Value, json};
-use gristmill_sdk::{Event, Header, Outcome, Output, Stage, configure};
+use gristmill_sdk::{Header, Item, Outcome, Output, Stage, configure};
 
 use crate::Chunk;
 
-fn outcome(config: &Value, event: Event) -> Outcome {
-    configure::<Chunk>(&config.to_string()).unwrap().process(event).unwrap()
+fn outcome(config: &Value, item: Item) -> Outcome {
+    configure::<Chunk>(&config.to_string()).unwrap().process(item).unwrap()
 }
 
 fn outputs(config: &Value, content_type: &str, text: &str) -> Vec<Output> {
-    match outcome(config, Event::sample(text, Some(content_type))) {
+    match outcome(config, Item::sample(text, Some(content_type))) {
         Outcome::Emit(outputs) => outputs,
         other => panic!("expected chunks, got {other:?}"),
     }
@@ -234,13 +234,13 @@ fn a_text_without_form_feeds_carries_no_page() {
 
 #[test]
 fn chunks_are_numbered_and_keep_media_type_and_headers() {
-    let mut event = Event::sample("One.\n\nTwo.", Some("text/plain"));
-    event.headers = vec![Header { name: "trace".into(), value: Some(b"7".to_vec()) }];
-    let Outcome::Emit(outputs) = outcome(&json!({"size": 6}), event.clone()) else { panic!("expected chunks") };
+    let mut item = Item::sample("One.\n\nTwo.", Some("text/plain"));
+    item.headers = vec![Header { name: "trace".into(), value: Some(b"7".to_vec()) }];
+    let Outcome::Emit(outputs) = outcome(&json!({"size": 6}), item.clone()) else { panic!("expected chunks") };
     assert_eq!(attributes("chunk.ordinal", &outputs), some(&["0", "1"]));
     assert_eq!(attributes("chunk.count", &outputs), some(&["2", "2"]));
     for output in &outputs {
-        assert_eq!((&output.headers, &output.content_type), (&event.headers, &event.content_type));
+        assert_eq!((&output.headers, &output.content_type), (&item.headers, &item.content_type));
     }
 }
 
@@ -254,14 +254,14 @@ fn tokens_are_estimated() {
 #[test]
 fn text_without_content_is_dropped() {
     for text in ["", " \n\u{c}\t"] {
-        assert!(matches!(outcome(&json!({}), Event::sample(text, None)), Outcome::Drop(code) if code == "no-text"));
+        assert!(matches!(outcome(&json!({}), Item::sample(text, None)), Outcome::Drop(code) if code == "no-text"));
     }
 }
 
 #[test]
 fn bytes_that_are_not_text_are_rejected() {
-    let event = Event::sample(b"caf\xe9".to_vec(), Some("text/plain; charset=latin1"));
-    assert!(matches!(outcome(&json!({}), event), Outcome::Reject(failure) if failure.code == "not-utf8"));
+    let item = Item::sample(b"caf\xe9".to_vec(), Some("text/plain; charset=latin1"));
+    assert!(matches!(outcome(&json!({}), item), Outcome::Reject(failure) if failure.code == "not-utf8"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The content of an item: text or JSON, and the values that prompts refer to.
 
-use gristmill_sdk::{Event, Failure};
+use gristmill_sdk::{Failure, Item};
 use serde_json::error::Category;
 
 use crate::config::{OnTooLong, Plan};
@@ -21,14 +21,14 @@ impl<'a> Body<'a> {
     ///
     /// # Errors
     /// The reason to reject the item.
-    pub(crate) fn read(event: &'a Event) -> Result<Self, Failure> {
-        let media_type = event.media_type().unwrap_or_else(|| "text/plain".into());
+    pub(crate) fn read(item: &'a Item) -> Result<Self, Failure> {
+        let media_type = item.media_type().unwrap_or_else(|| "text/plain".into());
         let is_json = media_type == "application/json" || media_type.ends_with("+json");
         if !is_json && !media_type.starts_with("text/") {
             let message = format!("enrich reads text and JSON, not {media_type}: put `extract` before this stage");
             return Err(Failure::new("unsupported-type", message));
         }
-        let text = event.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
+        let text = item.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
         if !is_json {
             return Ok(Self::Text(text));
         }
@@ -58,11 +58,11 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn value(&self, event: &Event, placeholder: &Placeholder, fields: &[Pointer]) -> String {
+    fn value(&self, item: &Item, placeholder: &Placeholder, fields: &[Pointer]) -> String {
         let found = match placeholder {
             Placeholder::Text => return self.text(fields),
-            Placeholder::Attribute(name) => event.attribute(name).map(Into::into),
-            Placeholder::Header(name) => event.header(name).map(Into::into),
+            Placeholder::Attribute(name) => item.attribute(name).map(Into::into),
+            Placeholder::Header(name) => item.header(name).map(Into::into),
             Placeholder::Json(pointer) => match self {
                 Self::Json(object) => Some(pointer.read(object.text())),
                 Self::Text(_) => None,
@@ -94,7 +94,7 @@ pub(crate) struct Datum<'p> {
 ///
 /// # Errors
 /// The reason to reject the item.
-pub(crate) fn collect<'p>(plan: &'p Plan, event: &Event, body: &Body) -> Result<(Vec<Datum<'p>>, Extent), Failure> {
+pub(crate) fn collect<'p>(plan: &'p Plan, item: &Item, body: &Body) -> Result<(Vec<Datum<'p>>, Extent), Failure> {
     let limit = plan.settings.max_input_chars;
     let mut data: Vec<Datum> = Vec::new();
     let mut extent = Extent::Whole;
@@ -103,7 +103,7 @@ pub(crate) fn collect<'p>(plan: &'p Plan, event: &Event, body: &Body) -> Result<
         if data.iter().any(|datum| datum.placeholder == placeholder) {
             continue;
         }
-        let mut value = body.value(event, placeholder, &plan.fields);
+        let mut value = body.value(item, placeholder, &plan.fields);
         if let Some((cut, _)) = value.char_indices().nth(limit) {
             match plan.settings.on_too_long {
                 OnTooLong::Reject => return Err(too_long(placeholder, value.chars().count(), limit)),
@@ -145,21 +145,21 @@ mod tests {
     }
 
     fn text_of(config: serde_json::Value, payload: &str) -> String {
-        let event = Event::sample(payload, Some("application/json"));
+        let item = Item::sample(payload, Some("application/json"));
         let plan = plan(config);
-        let (data, _) = collect(&plan, &event, &Body::read(&event).unwrap()).unwrap();
+        let (data, _) = collect(&plan, &item, &Body::read(&item).unwrap()).unwrap();
         data.into_iter().next().unwrap().value
     }
 
     fn rejection(config: serde_json::Value, payload: &[u8], media_type: &str) -> String {
-        let event = Event::sample(payload, Some(media_type));
+        let item = Item::sample(payload, Some(media_type));
         let plan = plan(config);
-        Body::read(&event).and_then(|body| collect(&plan, &event, &body)).unwrap_err().code
+        Body::read(&item).and_then(|body| collect(&plan, &item, &body)).unwrap_err().code
     }
 
     #[test]
     fn the_media_type_decides_how_an_item_is_read() {
-        let kind = |media_type| match Body::read(&Event::sample("{}", media_type)) {
+        let kind = |media_type| match Body::read(&Item::sample("{}", media_type)) {
             Ok(Body::Text(_)) => "text".into(),
             Ok(Body::Json(_)) => "json".into(),
             Err(failure) => failure.code,
@@ -217,19 +217,19 @@ mod tests {
     #[test]
     fn a_value_used_by_several_tasks_is_collected_once() {
         let plan = plan(json!({}));
-        let event = Event::sample("text", None);
-        assert_eq!(collect(&plan, &event, &Body::Text("text")).unwrap().0.len(), 1);
+        let item = Item::sample("text", None);
+        assert_eq!(collect(&plan, &item, &Body::Text("text")).unwrap().0.len(), 1);
     }
 
     #[test]
     fn text_beyond_the_limit_is_rejected_or_cut_between_characters() {
         assert_eq!(rejection(json!({"max_input_chars": 2}), "äöü".as_bytes(), "text/plain"), "input-too-long");
-        let event = Event::sample("äöü", None);
+        let item = Item::sample("äöü", None);
         let plan_at = |limit: usize| plan(json!({"max_input_chars": limit, "on_too_long": "truncate"}));
         let (cut, whole) = (plan_at(2), plan_at(3));
-        let (data, extent) = collect(&cut, &event, &Body::Text("äöü")).unwrap();
+        let (data, extent) = collect(&cut, &item, &Body::Text("äöü")).unwrap();
         assert_eq!((data[0].value.as_str(), extent), ("äö", Extent::Truncated));
-        let (data, extent) = collect(&whole, &event, &Body::Text("äöü")).unwrap();
+        let (data, extent) = collect(&whole, &item, &Body::Text("äöü")).unwrap();
         assert_eq!((data[0].value.as_str(), extent), ("äöü", Extent::Whole));
     }
 }

@@ -12,7 +12,7 @@ mod task;
 mod template;
 
 use gristmill_sdk::llm::{Host, Model};
-use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Stage, StageError};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Stage, StageError};
 
 use answer::Totals;
 pub use builtin::BuiltIn;
@@ -40,8 +40,8 @@ impl Stage for Enrich {
         Ok(Self { plan: config.try_into()? })
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        self.enrich(&event, &Host)
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        self.enrich(&item, &Host)
     }
 }
 
@@ -50,14 +50,13 @@ impl Enrich {
     ///
     /// # Errors
     /// The model returned no usable answer.
-    pub fn enrich(&self, event: &Event, model: &dyn Model) -> Result<Outcome, StageError> {
+    pub fn enrich(&self, item: &Item, model: &dyn Model) -> Result<Outcome, StageError> {
         let plan = &self.plan;
-        let body = match Body::read(event) {
+        let body = match Body::read(item) {
             Ok(body) => body,
             Err(rejection) => return Ok(Outcome::Reject(rejection)),
         };
-        let read =
-            Target::of(&body, &plan.settings).and_then(|target| Ok((target, item::collect(plan, event, &body)?)));
+        let read = Target::of(&body, &plan.settings).and_then(|target| Ok((target, item::collect(plan, item, &body)?)));
         let (target, (data, extent)) = match read {
             Ok(read) => read,
             Err(rejection) => return Ok(Outcome::Reject(rejection)),
@@ -73,7 +72,7 @@ impl Enrich {
         for (tasks, response) in calls.iter().zip(&responses) {
             answers.extend(answer::read(tasks, response)?);
         }
-        let output = target.output(event, &answers, &plan.settings);
+        let output = target.output(item, &answers, &plan.settings);
         Ok(Outcome::one(output::annotated(output, &Totals::of(&responses), extent)))
     }
 }

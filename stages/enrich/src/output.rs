@@ -1,6 +1,6 @@
 //! Where the answers go: into a JSON item, or into a new item that replaces a text item.
 
-use gristmill_sdk::{Event, Failure, Output};
+use gristmill_sdk::{Failure, Item, Output};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Totals};
@@ -48,9 +48,9 @@ impl<'a> Target<'a> {
     }
 
     /// The item with its answers.
-    pub(crate) fn output(&self, event: &Event, answers: &[Answer], config: &Config) -> Output {
+    pub(crate) fn output(&self, item: &Item, answers: &[Answer], config: &Config) -> Output {
         let answers = answers.iter().map(|answer| (answer.name.as_str(), answer.value.as_str()));
-        let output = Output::from(event);
+        let output = Output::from(item);
         let text = match self {
             Self::Json { document, earlier } => {
                 let merged = earlier.with(answers);
@@ -58,7 +58,7 @@ impl<'a> Target<'a> {
             }
             Self::Text(text) => config.include_text.then(|| Value::from(*text).to_string()),
         };
-        let source = config.include_attributes.then(|| source(event)).flatten();
+        let source = config.include_attributes.then(|| source(item)).flatten();
         let rest = [("text", &text), ("source", &source)];
         let rest = rest.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
         output.payload(Object::default().with(answers.chain(rest))).content_type("application/json")
@@ -66,8 +66,8 @@ impl<'a> Target<'a> {
 }
 
 /// The attributes that describe where a text came from, as a JSON object; `None` if it has none.
-fn source(event: &Event) -> Option<String> {
-    let attributes = event.attributes.iter();
+fn source(item: &Item) -> Option<String> {
+    let attributes = item.attributes.iter();
     let known = attributes.filter(|attribute| SOURCE_PREFIXES.iter().any(|prefix| attribute.name.starts_with(prefix)));
     let object: Map<_, _> = known.map(|attribute| (attribute.name.clone(), attribute.value.clone().into())).collect();
     (!object.is_empty()).then(|| Value::Object(object).to_string())

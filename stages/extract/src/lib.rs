@@ -12,7 +12,7 @@ mod text;
 mod whitespace;
 
 use gristmill_sdk::serde::Deserialize;
-use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
 
 use document::Document;
 use kind::Kind;
@@ -51,19 +51,19 @@ impl Stage for Extract {
         Ok(Self { limit: config.max_text_bytes })
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        Ok(match self.read(&event) {
-            Ok(document) => Outcome::one(output(&event, document)),
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        Ok(match self.read(&item) {
+            Ok(document) => Outcome::one(output(&item, document)),
             Err(reject) => reject.into(),
         })
     }
 }
 
 impl Extract {
-    fn read(&self, event: &Event) -> Result<Document, Reject> {
-        let payload = &event.payload;
-        let kind = Kind::decide(event.media_type().as_deref(), payload)?;
-        let charset = event.content_type.as_deref().and_then(charset::of_content_type);
+    fn read(&self, item: &Item) -> Result<Document, Reject> {
+        let payload = &item.payload;
+        let kind = Kind::decide(item.media_type().as_deref(), payload)?;
+        let charset = item.content_type.as_deref().and_then(charset::of_content_type);
         let document = match kind {
             Kind::Pdf => pdf::read(payload.clone(), self.limit)?,
             Kind::Docx => docx::read(payload, self.limit)?,
@@ -82,8 +82,8 @@ impl Extract {
     }
 }
 
-fn output(event: &Event, document: Document) -> Output {
-    let mut output = Output::from(event)
+fn output(item: &Item, document: Document) -> Output {
+    let mut output = Output::from(item)
         .content_type(document.content_type())
         .attribute("extract.source-type", document.kind.media_type());
     if let Some(pages) = document.pages {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use gristmill_sdk::{Event, Outcome, Output, Stage};
+use gristmill_sdk::{Item, Outcome, Output, Stage};
 use gristmill_stage_extract::{Config, Extract};
 
 const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
@@ -15,7 +15,7 @@ fn file(name: &str) -> Vec<u8> {
 }
 
 fn process(payload: Vec<u8>, config: Config) -> Outcome {
-    Extract::new(config).unwrap().process(Event::sample(payload, Some(DOCX))).unwrap()
+    Extract::new(config).unwrap().process(Item::sample(payload, Some(DOCX))).unwrap()
 }
 
 fn output(payload: Vec<u8>) -> Output {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use gristmill_sdk::{Event, Outcome, Output, Stage};
+use gristmill_sdk::{Item, Outcome, Output, Stage};
 use gristmill_stage_extract::{Config, Extract};
 
 const THREE_PAGES: &str = "Page one\nMail to mara.lindqvist@example.com or not.\nText inside of a form\u{C}\
@@ -17,7 +17,7 @@ fn file(name: &str) -> Vec<u8> {
 }
 
 fn process(payload: Vec<u8>, config: Config) -> Outcome {
-    Extract::new(config).unwrap().process(Event::sample(payload, Some("application/pdf"))).unwrap()
+    Extract::new(config).unwrap().process(Item::sample(payload, Some("application/pdf"))).unwrap()
 }
 
 fn output(payload: Vec<u8>) -> Output {

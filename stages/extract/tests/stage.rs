@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
-use gristmill_sdk::{Event, Outcome, Output, Stage, serde_json};
+use gristmill_sdk::{Item, Outcome, Output, Stage, serde_json};
 use gristmill_stage_extract::{Config, Extract};
 
 fn process(payload: impl Into<Vec<u8>>, content_type: Option<&str>) -> Outcome {
-    Extract::new(Config::default()).unwrap().process(Event::sample(payload, content_type)).unwrap()
+    Extract::new(Config::default()).unwrap().process(Item::sample(payload, content_type)).unwrap()
 }
 
 fn output(payload: impl Into<Vec<u8>>, content_type: Option<&str>) -> Output {
@@ -66,11 +66,11 @@ fn markdown_keeps_its_headings_and_has_a_title() {
 
 #[test]
 fn headers_are_kept() {
-    let mut event = Event::sample("hello", None);
-    event.headers.push(gristmill_sdk::Header { name: "trace".into(), value: None });
+    let mut item = Item::sample("hello", None);
+    item.headers.push(gristmill_sdk::Header { name: "trace".into(), value: None });
     let stage = Extract::new(Config::default()).unwrap();
-    let Outcome::Emit(outputs) = stage.process(event.clone()).unwrap() else { panic!() };
-    assert_eq!(outputs[0].headers, event.headers);
+    let Outcome::Emit(outputs) = stage.process(item.clone()).unwrap() else { panic!() };
+    assert_eq!(outputs[0].headers, item.headers);
     assert_eq!(outputs[0].content_type.as_deref(), Some("text/plain"));
 }
 

@@ -3,7 +3,7 @@
 mod codes;
 mod config;
 
-use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, Traits};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
 
 use crate::codes::{ALL, Language, UNDETERMINED};
 pub use crate::config::Config;
@@ -40,7 +40,6 @@ impl Stage for Detect {
         for language in &ALL {
             descriptor = descriptor.branch(language.code, &format!("Text in {}", language.name));
         }
-        descriptor.traits = Traits::DETERMINISTIC | Traits::STATELESS;
         descriptor
     }
 
@@ -48,13 +47,13 @@ impl Stage for Detect {
         config.resolve()
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        let Some(text) = event.text() else {
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        let Some(text) = item.text() else {
             let reason = "the payload is not UTF-8 text: put `extract` before this stage";
             return Ok(Outcome::reject("not-utf8", reason));
         };
         let Finding { language, confidence } = self.find(text);
-        let output = Output::from(&event)
+        let output = Output::from(&item)
             .attribute("language", language.map_or(UNDETERMINED, |language| language.code))
             .attribute("language-confidence", format!("{confidence:.2}"));
         let routed = language.filter(|language| self.route.contains(language));

@@ -1,6 +1,6 @@
 //! The stage as the host sees it: events in, outcomes out.
 
-use gristmill_sdk::{Event, Header, Outcome, Output, Stage, configure};
+use gristmill_sdk::{Header, Item, Outcome, Output, Stage, configure};
 use proptest::prelude::*;
 
 use crate::codes::ALL;
@@ -14,7 +14,7 @@ const FRENCH: &str = "Le fournisseur livre les marchandises à l'entrepôt du cl
                       cas de retard, le client peut annuler la commande sans préavis.";
 
 fn process(config: &str, payload: &[u8], media_type: Option<&str>) -> Outcome {
-    configure::<Detect>(config).unwrap().process(Event::sample(payload, media_type)).unwrap()
+    configure::<Detect>(config).unwrap().process(Item::sample(payload, media_type)).unwrap()
 }
 
 fn output(config: &str, text: &str) -> Output {
@@ -34,10 +34,10 @@ fn language(text: &str) -> String {
 
 #[test]
 fn the_language_is_an_attribute_and_the_item_is_unchanged() {
-    let mut event = Event::sample(GERMAN, Some("text/markdown; charset=utf-8"));
-    event.headers.push(Header { name: "h".into(), value: None });
-    let outcome = configure::<Detect>("{}").unwrap().process(event.clone()).unwrap();
-    let expected = Output::from(&event).attribute("language", "de").attribute("language-confidence", "1.00");
+    let mut item = Item::sample(GERMAN, Some("text/markdown; charset=utf-8"));
+    item.headers.push(Header { name: "h".into(), value: None });
+    let outcome = configure::<Detect>("{}").unwrap().process(item.clone()).unwrap();
+    let expected = Output::from(&item).attribute("language", "de").attribute("language-confidence", "1.00");
     assert_eq!(outcome, Outcome::one(expected));
 }
 

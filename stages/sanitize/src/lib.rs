@@ -13,7 +13,7 @@ mod rewrite;
 
 use std::borrow::Cow;
 
-use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, Traits};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
 
 use crate::clean::Cleaner;
 pub use crate::config::Config;
@@ -41,11 +41,9 @@ impl Stage for Sanitize {
     fn describe() -> Descriptor {
         let description = "Replaces personal data and removes text artifacts";
         // "application/*" covers the types that end in "+json"; types without JSON are rejected in `process`.
-        let mut descriptor = Descriptor::new("sanitize", env!("CARGO_PKG_VERSION"), description)
+        Descriptor::new("sanitize", env!("CARGO_PKG_VERSION"), description)
             .config_schema(include_str!("../config.schema.json"))
-            .accepts(&["text/*", "application/*"]);
-        descriptor.traits = Traits::DETERMINISTIC | Traits::STATELESS;
-        descriptor
+            .accepts(&["text/*", "application/*"])
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
@@ -58,12 +56,12 @@ impl Stage for Sanitize {
         }
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        let Some(form) = form(event.media_type().as_deref()) else {
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        let Some(form) = form(item.media_type().as_deref()) else {
             let reason = "the media type is neither text nor JSON: put `extract` before this stage";
             return Ok(Outcome::reject("unsupported-media-type", reason));
         };
-        let Some(text) = event.text() else {
+        let Some(text) = item.text() else {
             let reason = "the payload is not UTF-8 text: convert it before this stage";
             return Ok(Outcome::reject("not-utf8", reason));
         };
@@ -80,7 +78,7 @@ impl Stage for Sanitize {
                 return Ok(Outcome::reject("invalid-json", reason));
             }
         };
-        Ok(Outcome::one(report.annotate(Output::from(&event).payload(clean))))
+        Ok(Outcome::one(report.annotate(Output::from(&item).payload(clean))))
     }
 }
 

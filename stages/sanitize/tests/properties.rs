@@ -3,13 +3,13 @@
 // Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
-use gristmill_sdk::{Event, Outcome, Stage, configure};
+use gristmill_sdk::{Item, Outcome, Stage, configure};
 use gristmill_stage_sanitize::Sanitize;
 use proptest::prelude::*;
 
 fn sanitize(config: &str, payload: &str, media_type: &str) -> Option<String> {
     let stage: Sanitize = configure(config).unwrap();
-    match stage.process(Event::sample(payload, Some(media_type))).unwrap() {
+    match stage.process(Item::sample(payload, Some(media_type))).unwrap() {
         Outcome::Emit(outputs) => Some(String::from_utf8(outputs[0].payload.clone()).unwrap()),
         _ => None,
     }

@@ -3,12 +3,12 @@
 // Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
-use gristmill_sdk::{Attribute, Event, Header, Outcome, Output, Stage, configure};
+use gristmill_sdk::{Attribute, Header, Item, Outcome, Output, Stage, configure};
 use gristmill_stage_sanitize::Sanitize;
 
 fn process(config: &str, payload: impl Into<Vec<u8>>, media_type: Option<&str>) -> Outcome {
     let stage: Sanitize = configure(config).unwrap();
-    stage.process(Event::sample(payload, media_type)).unwrap()
+    stage.process(Item::sample(payload, media_type)).unwrap()
 }
 
 fn output(config: &str, payload: &str, media_type: Option<&str>) -> Output {
@@ -79,12 +79,12 @@ fn a_clean_payload_passes_with_a_total_of_zero() {
 
 #[test]
 fn headers_and_media_type_are_unchanged() {
-    let mut event = Event::sample("a@b.de", Some("text/markdown; charset=utf-8"));
-    event.headers = vec![Header { name: "reply-to".into(), value: Some(b"a@b.de".to_vec()) }];
+    let mut item = Item::sample("a@b.de", Some("text/markdown; charset=utf-8"));
+    item.headers = vec![Header { name: "reply-to".into(), value: Some(b"a@b.de".to_vec()) }];
     let stage: Sanitize = configure("{}").unwrap();
-    let Outcome::Emit(outputs) = stage.process(event.clone()).unwrap() else { panic!("no output") };
-    assert_eq!(outputs[0].headers, event.headers);
-    assert_eq!(outputs[0].content_type, event.content_type);
+    let Outcome::Emit(outputs) = stage.process(item.clone()).unwrap() else { panic!("no output") };
+    assert_eq!(outputs[0].headers, item.headers);
+    assert_eq!(outputs[0].content_type, item.content_type);
     assert_eq!(outputs[0].key, None);
 }
 

@@ -3,12 +3,12 @@
 // Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
-use gristmill_sdk::{Event, Outcome, Stage, configure};
+use gristmill_sdk::{Item, Outcome, Stage, configure};
 use gristmill_stage_sanitize::Sanitize;
 
 fn sanitize(text: &str) -> String {
     let stage: Sanitize = configure("{}").unwrap();
-    match stage.process(Event::sample(text, Some("text/plain"))).unwrap() {
+    match stage.process(Item::sample(text, Some("text/plain"))).unwrap() {
         Outcome::Emit(outputs) => String::from_utf8(outputs[0].payload.clone()).unwrap(),
         other => panic!("not emitted: {other:?}"),
     }

@@ -4,7 +4,7 @@
 //! `wasm32-wasip2`; the result is the file that a pipeline's `module = "…"` names.
 //!
 //! ```
-//! use gristmill_sdk::{ConfigFault, Descriptor, Event, NoConfig, Outcome, Output, Stage, StageError};
+//! use gristmill_sdk::{ConfigFault, Descriptor, Item, NoConfig, Outcome, Output, Stage, StageError};
 //!
 //! struct Shout;
 //!
@@ -19,11 +19,11 @@
 //!         Ok(Shout)
 //!     }
 //!
-//!     fn process(&self, event: Event) -> Result<Outcome, StageError> {
-//!         let Some(text) = event.text() else {
+//!     fn process(&self, item: Item) -> Result<Outcome, StageError> {
+//!         let Some(text) = item.text() else {
 //!             return Ok(Outcome::reject("not-utf8", "the payload is not UTF-8 text"));
 //!         };
-//!         Ok(Outcome::one(Output::from(&event).payload(text.to_uppercase())))
+//!         Ok(Outcome::one(Output::from(&item).payload(text.to_uppercase())))
 //!     }
 //! }
 //!
@@ -31,6 +31,7 @@
 //! ```
 
 pub mod context;
+pub mod embeddings;
 pub mod llm;
 pub mod log;
 mod types;
@@ -45,16 +46,16 @@ pub use types::NoConfig;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "gristmill:stage/llm-stage",
+        world: "gristmill:stage/full-stage",
         pub_export_macro: true,
         export_macro_name: "export_bindings",
         additional_derives: [PartialEq],
     });
 }
 
-pub use bindings::exports::gristmill::stage::lifecycle::{Branch, ConfigFault, Descriptor, Traits};
+pub use bindings::exports::gristmill::stage::lifecycle::{Branch, ConfigFault, Descriptor};
 pub use bindings::gristmill::stage::types::{
-    Attribute, Event, Failure, Header, Outcome, Output, Retry, Source, StageError,
+    Attribute, Failure, Header, Item, Outcome, Output, Retry, Source, StageError,
 };
 
 /// One stage: a component with one configuration.
@@ -79,7 +80,13 @@ pub trait Stage: Sized + 'static {
     /// # Errors
     /// The stage could not decide, because of a transient failure or one that will repeat. Bad data is not an error:
     /// return [`Outcome::reject`].
-    fn process(&self, event: Event) -> Result<Outcome, StageError>;
+    fn process(&self, item: Item) -> Result<Outcome, StageError>;
+
+    /// Handles several items of one job, with one result for each in the same order. The host calls it only for a stage
+    /// that sets [`Descriptor::max_batch`]; by default it hands each item to [`Stage::process`].
+    fn process_batch(&self, items: Vec<Item>) -> Vec<Result<Outcome, StageError>> {
+        items.into_iter().map(|item| llm::asking_for(&item.id.clone(), || self.process(item))).collect()
+    }
 }
 
 /// Parses `config-json` and creates the stage. A configuration that does not fit the type is a fault at "".
@@ -91,6 +98,13 @@ pub fn configure<S: Stage>(config_json: &str) -> Result<S, Vec<ConfigFault>> {
     S::new(config)
 }
 
+/// What a stage answers to a host that calls it before `init`.
+#[doc(hidden)]
+#[must_use]
+pub fn not_initialised() -> StageError {
+    StageError::permanent("not-initialised", "an item was handed over before init")
+}
+
 /// Exports a [`Stage`] as a WebAssembly component. On other targets it does nothing, so that unit tests run natively.
 #[macro_export]
 macro_rules! stage {
@@ -98,8 +112,8 @@ macro_rules! stage {
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, missing_docs)]
         mod gristmill_component {
-            use $crate::bindings::exports::gristmill::stage::{handler, lifecycle};
-            use $crate::{ConfigFault, Descriptor, Event, Outcome, Stage, StageError};
+            use $crate::bindings::exports::gristmill::stage::{batch_handler, handler, lifecycle};
+            use $crate::{ConfigFault, Descriptor, Item, Outcome, Stage, StageError};
 
             struct Component;
 
@@ -120,10 +134,19 @@ macro_rules! stage {
             }
 
             impl handler::Guest for Component {
-                fn process(event: Event) -> Result<Outcome, StageError> {
+                fn process(item: Item) -> Result<Outcome, StageError> {
                     STAGE.with(|cell| match cell.get() {
-                        Some(stage) => stage.process(event),
-                        None => Err(StageError::permanent("not-initialised", "process was called before init")),
+                        Some(stage) => stage.process(item),
+                        None => Err($crate::not_initialised()),
+                    })
+                }
+            }
+
+            impl batch_handler::Guest for Component {
+                fn process_batch(items: Vec<Item>) -> Vec<Result<Outcome, StageError>> {
+                    STAGE.with(|cell| match cell.get() {
+                        Some(stage) => stage.process_batch(items),
+                        None => items.iter().map(|_| Err($crate::not_initialised())).collect(),
                     })
                 }
             }

@@ -1,11 +1,13 @@
 //! Calls to language models through the host: a stage names an alias and never sees a key. Needs the grant "llm".
 
+use std::cell::RefCell;
+
 use crate::StageError;
 use crate::bindings::gristmill::stage::llm as host;
 pub use crate::bindings::gristmill::stage::llm::{
-    CacheUse, Content, FinishReason, Format, Message, Request, Response, Role, Schema,
+    Content, FinishReason, Format, Media, Message, Request, Response, Role, Schema,
 };
-pub use crate::bindings::gristmill::stage::llm_types::{BadOutput, Busy, Error, TooLong, Usage};
+pub use crate::bindings::gristmill::stage::llm_types::{BadOutput, Budget, BudgetScope, Busy, Error, TooLong, Usage};
 
 /// Something that answers requests: [`Host`] in the sandbox, a script in unit tests.
 pub trait Model {
@@ -21,16 +23,35 @@ pub trait Model {
     }
 }
 
+thread_local! {
+    /// The item that a stage handles, if it got several in one call.
+    static ITEM: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`, in which requests that name no item are for this one.
+pub(crate) fn asking_for<T>(item: &str, work: impl FnOnce() -> T) -> T {
+    let before = ITEM.replace(Some(item.to_owned()));
+    let done = work();
+    ITEM.set(before);
+    done
+}
+
+/// The item that a request without one is for.
+pub(crate) fn current_item() -> Option<String> {
+    ITEM.with_borrow(Clone::clone)
+}
+
 /// The host's models.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Host;
 
 impl Model for Host {
     fn chat(&self, request: Request) -> Result<Response, Error> {
-        host::chat(&request)
+        host::chat(&request.for_current())
     }
 
     fn chat_many(&self, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
+        let requests: Vec<_> = requests.into_iter().map(Request::for_current).collect();
         host::chat_many(&requests)
     }
 }
@@ -43,7 +64,7 @@ impl Request {
             model: None,
             messages,
             format: Format::Text,
-            for_event: None,
+            for_item: None,
             temperature: None,
             top_p: None,
             max_output_tokens: None,
@@ -51,7 +72,6 @@ impl Request {
             seed: None,
             idempotency_key: None,
             timeout: None,
-            cache: CacheUse::Normal,
             options: Vec::new(),
         }
     }
@@ -60,6 +80,19 @@ impl Request {
     #[must_use]
     pub fn model(mut self, alias: &str) -> Self {
         self.model = Some(alias.into());
+        self
+    }
+
+    /// Sets the item that the request is for. Needed only in a [`Stage::process_batch`](crate::Stage::process_batch) of
+    /// your own.
+    #[must_use]
+    pub fn for_item(mut self, id: &str) -> Self {
+        self.for_item = Some(id.into());
+        self
+    }
+
+    fn for_current(mut self) -> Self {
+        self.for_item = self.for_item.or_else(current_item);
         self
     }
 
@@ -91,10 +124,12 @@ impl From<Error> for StageError {
     fn from(error: Error) -> Self {
         match error {
             Error::RateLimited(busy) => Self::rate_limited("llm-rate-limited", busy.message, busy.retry_after),
-            Error::BudgetExhausted(message) => Self::rate_limited("llm-budget-exhausted", message, None),
+            Error::BudgetExhausted(Budget { scope: BudgetScope::Job, message }) => {
+                Self::permanent("llm-budget-exhausted", message)
+            }
+            Error::BudgetExhausted(Budget { message, .. }) => Self::rate_limited("llm-budget-exhausted", message, None),
             Error::Unavailable(busy) => Self::retryable("llm-unavailable", busy.message, busy.retry_after),
             Error::Timeout(message) => Self::retryable("llm-timeout", message, None),
-            Error::Cancelled => Self::retryable("llm-cancelled", "the host cancelled the call", None),
             Error::Misconfigured(message) => Self::rate_limited("llm-misconfigured", message, None),
             Error::Other(message) => Self::retryable("llm-failed", message, None),
             Error::ContextLengthExceeded(long) => Self::permanent("llm-context-length-exceeded", long.message),
@@ -103,5 +138,37 @@ impl From<Error> for StageError {
             Error::InvalidRequest(message) => Self::permanent("llm-invalid-request", message),
             Error::Denied(message) => Self::permanent("llm-denied", message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_budget_of_the_job_is_the_items_own() {
+        for (scope, pauses) in [
+            (BudgetScope::Job, false),
+            (BudgetScope::Stage, true),
+            (BudgetScope::Pipeline, true),
+            (BudgetScope::Day, true),
+            (BudgetScope::Account, true),
+        ] {
+            let error: StageError = Error::BudgetExhausted(Budget { scope, message: String::new() }).into();
+            assert_eq!(matches!(error, StageError::RateLimited(_)), pauses, "{scope:?}");
+            assert_eq!(matches!(error, StageError::Permanent(_)), !pauses, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_names_no_item_is_for_the_one_in_hand() {
+        let request = || Request::new(vec![Message::user("hello")]);
+        assert_eq!(request().for_current().for_item, None);
+        asking_for("a", || {
+            asking_for("b", || assert_eq!(request().for_current().for_item.as_deref(), Some("b")));
+            assert_eq!(request().for_current().for_item.as_deref(), Some("a"));
+            assert_eq!(request().for_item("c").for_current().for_item.as_deref(), Some("c"));
+        });
+        assert_eq!(request().for_current().for_item, None);
     }
 }

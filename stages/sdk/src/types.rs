@@ -2,9 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{
-    Attribute, Branch, ConfigFault, Descriptor, Event, Failure, Header, Outcome, Output, Retry, StageError, Traits,
-};
+use crate::{Attribute, Branch, ConfigFault, Descriptor, Failure, Header, Item, Outcome, Output, Retry, StageError};
 
 /// The configuration of a stage that has none: an empty table.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -22,7 +20,6 @@ impl Descriptor {
             config_schema_json: None,
             accepts: Vec::new(),
             branches: Vec::new(),
-            traits: Traits::empty(),
             max_batch: None,
         }
     }
@@ -44,12 +41,14 @@ impl Descriptor {
     /// Declares a branch that outputs may name.
     #[must_use]
     pub fn branch(mut self, label: &str, description: &str) -> Self {
-        self.branches.push(Branch {
-            label: label.into(),
-            description: description.into(),
-            content_type: None,
-            payload_schema_json: None,
-        });
+        self.branches.push(Branch { label: label.into(), description: description.into() });
+        self
+    }
+
+    /// Lets the host hand up to so many items to one [`Stage::process_batch`](crate::Stage::process_batch).
+    #[must_use]
+    pub fn max_batch(mut self, items: u32) -> Self {
+        self.max_batch = Some(items);
         self
     }
 }
@@ -62,7 +61,7 @@ impl ConfigFault {
     }
 }
 
-impl Event {
+impl Item {
     /// The payload as text; `None` if it is not UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
@@ -92,12 +91,14 @@ impl Event {
             .find_map(|header| header.value.as_deref().and_then(|value| std::str::from_utf8(value).ok()))
     }
 
-    /// An event for unit tests, with this payload and media type, fixed ids and nothing else.
+    /// An item for unit tests, with this payload and media type, fixed ids and nothing else.
     #[must_use]
     pub fn sample(payload: impl Into<Vec<u8>>, content_type: Option<&str>) -> Self {
         Self {
-            id: "sample/0".into(),
-            job_id: "sample".into(),
+            id: "sample".into(),
+            job_id: "sample/in/0/0".into(),
+            document: "sample".into(),
+            generation: "0-0".into(),
             source: crate::Source { topic: "sample".into(), partition: 0, position: "0".into() },
             key: None,
             payload: payload.into(),
@@ -111,14 +112,14 @@ impl Event {
     }
 }
 
-/// An output with the event's payload, media type, headers and (by default) key; change only what differs.
-impl From<&Event> for Output {
-    fn from(event: &Event) -> Self {
+/// An output with the item's payload, media type, headers and (by default) key; change only what differs.
+impl From<&Item> for Output {
+    fn from(item: &Item) -> Self {
         Self {
-            payload: event.payload.clone(),
-            content_type: event.content_type.clone(),
+            payload: item.payload.clone(),
+            content_type: item.content_type.clone(),
             key: None,
-            headers: event.headers.clone(),
+            headers: item.headers.clone(),
             attributes: Vec::new(),
             branch: None,
         }

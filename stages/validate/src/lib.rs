@@ -5,7 +5,7 @@ mod fault;
 mod rules;
 mod schema;
 
-use gristmill_sdk::{ConfigFault, Descriptor, Event, Failure, Outcome, Output, Stage, StageError};
+use gristmill_sdk::{ConfigFault, Descriptor, Failure, Item, Outcome, Output, Stage, StageError};
 use serde_json::Value;
 
 use config::Checks;
@@ -32,17 +32,17 @@ impl Stage for Validate {
         Ok(Self { checks: config.try_into()? })
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        let verdict = self.check(&event);
-        Ok(verdict.map_or_else(Outcome::Reject, |()| Outcome::one(Output::from(&event))))
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        let verdict = self.check(&item);
+        Ok(verdict.map_or_else(Outcome::Reject, |()| Outcome::one(Output::from(&item))))
     }
 }
 
 impl Validate {
-    fn check(&self, event: &Event) -> Result<(), Failure> {
-        let text = event.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
+    fn check(&self, item: &Item) -> Result<(), Failure> {
+        let text = item.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
         let mut faults = Faults::default();
-        match self.kind(event)? {
+        match self.kind(item)? {
             Kind::Json => {
                 let item = parsed(text)?;
                 if let Some(schema) = &self.checks.schema {
@@ -60,9 +60,9 @@ impl Validate {
     }
 
     /// How to read the item. Without a media type, as the checks need it.
-    fn kind(&self, event: &Event) -> Result<Kind, Failure> {
+    fn kind(&self, item: &Item) -> Result<Kind, Failure> {
         let needs_json = self.checks.need_json();
-        match event.media_type().as_deref() {
+        match item.media_type().as_deref() {
             None if needs_json => Ok(Kind::Json),
             None => Ok(Kind::Text),
             Some(json) if json == "application/json" || json.ends_with("+json") => Ok(Kind::Json),

@@ -1,6 +1,6 @@
 //! The stage as a whole.
 
-use gristmill_sdk::{Attribute, ConfigFault, Event, Header, Outcome, Stage};
+use gristmill_sdk::{Attribute, ConfigFault, Header, Item, Outcome, Stage};
 use serde_json::{Value, json};
 
 use crate::{Config, Validate};
@@ -10,7 +10,7 @@ fn create(config: Value) -> Result<Validate, Vec<ConfigFault>> {
 }
 
 fn outcome(config: Value, payload: &str, media_type: Option<&str>) -> Outcome {
-    create(config).unwrap().process(Event::sample(payload, media_type)).unwrap()
+    create(config).unwrap().process(Item::sample(payload, media_type)).unwrap()
 }
 
 /// The rejection's code, or "" if the item passes.
@@ -30,14 +30,14 @@ const JSON: Option<&str> = Some("application/json");
 
 #[test]
 fn a_valid_item_passes_unchanged() {
-    let mut event = Event::sample(" {\"id\": 1E5,\t\"id\": 1.10} \n", Some("application/vnd.x+json; charset=utf-8"));
-    event.headers.push(Header { name: "h".into(), value: None });
-    event.attributes.push(Attribute { name: "chunk.ordinal".into(), value: "1".into() });
+    let mut item = Item::sample(" {\"id\": 1E5,\t\"id\": 1.10} \n", Some("application/vnd.x+json; charset=utf-8"));
+    item.headers.push(Header { name: "h".into(), value: None });
+    item.attributes.push(Attribute { name: "chunk.ordinal".into(), value: "1".into() });
     let config = json!({"schema": {"required": ["id"]}, "require": ["/id"]});
-    let Outcome::Emit(outputs) = create(config).unwrap().process(event.clone()).unwrap() else { panic!("not emitted") };
+    let Outcome::Emit(outputs) = create(config).unwrap().process(item.clone()).unwrap() else { panic!("not emitted") };
     let [output] = &outputs[..] else { panic!("{} outputs", outputs.len()) };
-    assert_eq!(output.payload, event.payload);
-    assert_eq!((&output.content_type, &output.headers), (&event.content_type, &event.headers));
+    assert_eq!(output.payload, item.payload);
+    assert_eq!((&output.content_type, &output.headers), (&item.content_type, &item.headers));
     assert!(output.attributes.is_empty() && output.branch.is_none());
 }
 
@@ -80,8 +80,8 @@ fn an_item_that_cannot_be_read_is_rejected() {
     assert_eq!(code(config.clone(), &nested(127), JSON), "validation-failed");
     assert_eq!(code(config.clone(), &nested(128), JSON), "invalid-json");
     assert_eq!(code(config.clone(), "%PDF", Some("application/pdf")), "unsupported-type");
-    let event = Event::sample(*b"\xff", JSON);
-    let Outcome::Reject(failure) = create(config).unwrap().process(event).unwrap() else { panic!("not rejected") };
+    let item = Item::sample(*b"\xff", JSON);
+    let Outcome::Reject(failure) = create(config).unwrap().process(item).unwrap() else { panic!("not rejected") };
     assert_eq!(failure.code, "not-utf8");
 }
 

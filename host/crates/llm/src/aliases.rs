@@ -232,13 +232,14 @@ fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &R
 /// The part of a failure that may be logged: never what the model said.
 fn reason(failure: &ChatFailure) -> &str {
     match failure {
-        ChatFailure::RateLimited { message, .. } | ChatFailure::Unavailable { message, .. } => message,
+        ChatFailure::RateLimited { message, .. }
+        | ChatFailure::Unavailable { message, .. }
+        | ChatFailure::ContextLengthExceeded { message, .. }
+        | ChatFailure::BudgetExhausted { message, .. } => message,
         ChatFailure::Timeout(reason)
-        | ChatFailure::ContextLengthExceeded(reason)
         | ChatFailure::ContentFiltered(reason)
         | ChatFailure::InvalidRequest(reason)
         | ChatFailure::Denied(reason)
-        | ChatFailure::BudgetExhausted(reason)
         | ChatFailure::Misconfigured(reason) => reason,
         ChatFailure::InvalidOutput { .. } => "the answer does not have the requested form",
     }

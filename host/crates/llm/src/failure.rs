@@ -6,12 +6,12 @@ use gristmill_core::model::ChatFailure;
 pub(super) fn passes(failure: &ChatFailure) -> bool {
     match failure {
         ChatFailure::RateLimited { .. } | ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_) => true,
-        ChatFailure::ContextLengthExceeded(_)
+        ChatFailure::ContextLengthExceeded { .. }
         | ChatFailure::ContentFiltered(_)
         | ChatFailure::InvalidOutput { .. }
         | ChatFailure::InvalidRequest(_)
         | ChatFailure::Denied(_)
-        | ChatFailure::BudgetExhausted(_)
+        | ChatFailure::BudgetExhausted { .. }
         | ChatFailure::Misconfigured(_) => false,
     }
 }

@@ -14,9 +14,6 @@ use super::memory::{CallKey, Memory, Slot};
 
 /// A model whose answers are reused, marked as cached, in later attempts of the same job. Failures are not remembered:
 /// the next attempt asks again.
-///
-/// [`ChatRequest::cache`] controls caches, which save money across jobs. The journal saves what one job has already
-/// paid for, and is always on.
 pub struct Journaled<M> {
     model: M,
     /// Locked because the calls of many jobs share the memory; the lock is never held across an await.

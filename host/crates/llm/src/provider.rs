@@ -18,10 +18,10 @@ impl From<ChatFailure> for Unanswered {
         let sign = match &failure {
             ChatFailure::RateLimited { .. } => Some(Sign::Limited),
             ChatFailure::Unavailable { .. } => Some(Sign::Broken),
-            ChatFailure::BudgetExhausted(_) | ChatFailure::Misconfigured(_) => Some(Sign::Refused),
+            ChatFailure::BudgetExhausted { .. } | ChatFailure::Misconfigured(_) => Some(Sign::Refused),
             // A call that ran out of time may have been paid for, so it is not repeated without end.
             ChatFailure::Timeout(_)
-            | ChatFailure::ContextLengthExceeded(_)
+            | ChatFailure::ContextLengthExceeded { .. }
             | ChatFailure::ContentFiltered(_)
             | ChatFailure::InvalidOutput { .. }
             | ChatFailure::InvalidRequest(_)

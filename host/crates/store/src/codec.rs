@@ -8,7 +8,7 @@ use gristmill_core::model::{
 use gristmill_core::ports::Kept;
 
 /// The first byte. Any change to the encoding needs a new version: a host ignores what another version kept.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The approximate size in bytes, known before encoding.
 pub(super) fn weight(kept: &Kept) -> usize {
@@ -60,8 +60,22 @@ fn answer(to: &mut Canonical<Vec<u8>>, answer: &ChatResponse) {
             to.text(reason);
         }
     }
-    let Usage { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_nano_usd } = usage;
-    for number in [input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_nano_usd] {
+    let Usage {
+        input_tokens,
+        cache_read_input_tokens,
+        cache_write_input_tokens,
+        output_tokens,
+        reasoning_tokens,
+        cost_nano_usd,
+    } = usage;
+    for number in [
+        input_tokens,
+        cache_read_input_tokens,
+        cache_write_input_tokens,
+        output_tokens,
+        reasoning_tokens,
+        cost_nano_usd,
+    ] {
         to.optional(*number, Canonical::number);
     }
     to.text(model);
@@ -153,7 +167,8 @@ impl Decoding {
             },
             usage: Usage {
                 input_tokens: self.optional(Self::number)?,
-                cached_input_tokens: self.optional(Self::number)?,
+                cache_read_input_tokens: self.optional(Self::number)?,
+                cache_write_input_tokens: self.optional(Self::number)?,
                 output_tokens: self.optional(Self::number)?,
                 reasoning_tokens: self.optional(Self::number)?,
                 cost_nano_usd: self.optional(Self::number)?,
@@ -205,7 +220,7 @@ mod tests {
     #[test]
     fn the_encoding_stays() {
         let bytes = encode(&Kept::Outcome(Outcome::Drop("no".into())));
-        assert_eq!(bytes, [1, 2, 0, 0, 0, 0, 0, 0, 0, 2, b'n', b'o'], "a change needs another version");
+        assert_eq!(bytes, [2, 2, 0, 0, 0, 0, 0, 0, 0, 2, b'n', b'o'], "a change needs another version");
     }
 
     #[test]

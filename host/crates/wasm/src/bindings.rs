@@ -2,7 +2,7 @@
 
 wasmtime::component::bindgen!({
     path: "../../../wit",
-    world: "gristmill:stage/llm-stage",
+    world: "gristmill:stage/full-stage",
     imports: {
         "gristmill:stage/llm": async | trappable,
         default: trappable,

@@ -1,25 +1,25 @@
 //! Conversions between the core model and the types of the WIT package. The only place that names both.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::bindings::gristmill::stage::{llm, llm_types, types};
 use gristmill_core::model::{
-    Attribute, CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason, Format,
-    Header, Outcome, Output, Role, printable,
+    Attribute, BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason,
+    Format, Header, Outcome, Output, Role, printable,
 };
 use gristmill_core::ports::{Call, Hold, StageError};
 
 /// The item of a call as the guest sees it.
-pub(super) fn event(call: &Call, stage: &str, digest: &str) -> types::Event {
+pub(super) fn item(call: &Call, stage: &str, module: &str) -> types::Item {
     let item = &call.item;
-    let mut seed = DefaultHasher::new();
-    (item.id.as_str(), stage, digest).hash(&mut seed);
-    types::Event {
+    types::Item {
         id: item.id.as_str().to_owned(),
         job_id: call.job.as_str().to_owned(),
+        document: call.document.to_string(),
+        generation: call.generation.to_string(),
         source: types::Source {
             topic: call.event.partition.topic.to_string(),
             partition: call.event.partition.index,
@@ -32,8 +32,20 @@ pub(super) fn event(call: &Call, stage: &str, digest: &str) -> types::Event {
         attributes: item.attributes.iter().map(attribute_out).collect(),
         timestamp: call.timestamp.0,
         attempt: call.attempt,
-        seed: seed.finish(),
+        seed: seed([item.id.as_str(), stage, module]),
     }
+}
+
+/// The algorithm is part of the contract: see `item.seed` in the WIT.
+fn seed(parts: [&str; 3]) -> u64 {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.finalize()[..8]);
+    u64::from_be_bytes(first)
 }
 
 fn header_out(header: &Header) -> types::Header {
@@ -119,11 +131,6 @@ pub(super) fn request(request: llm::Request) -> ChatRequest {
         seed: request.seed,
         idempotency_key: request.idempotency_key,
         timeout: request.timeout.map(Duration::from_millis),
-        cache: match request.cache {
-            llm::CacheUse::Normal => CacheUse::Normal,
-            llm::CacheUse::Refresh => CacheUse::Refresh,
-            llm::CacheUse::Off => CacheUse::Off,
-        },
         options: request.options,
     }
 }
@@ -139,7 +146,8 @@ pub(super) fn response(response: ChatResponse) -> llm::Response {
         },
         usage: llm_types::Usage {
             input_tokens: response.usage.input_tokens,
-            cached_input_tokens: response.usage.cached_input_tokens,
+            cache_read_input_tokens: response.usage.cache_read_input_tokens,
+            cache_write_input_tokens: response.usage.cache_write_input_tokens,
             output_tokens: response.usage.output_tokens,
             reasoning_tokens: response.usage.reasoning_tokens,
             cost_nano_usd: response.usage.cost_nano_usd,
@@ -160,8 +168,8 @@ pub(super) fn chat_failure(failure: ChatFailure) -> llm_types::Error {
         ChatFailure::RateLimited { message, after } => llm_types::Error::RateLimited(busy(message, after)),
         ChatFailure::Unavailable { message, after } => llm_types::Error::Unavailable(busy(message, after)),
         ChatFailure::Timeout(message) => llm_types::Error::Timeout(message),
-        ChatFailure::ContextLengthExceeded(message) => {
-            llm_types::Error::ContextLengthExceeded(llm_types::TooLong { limit: None, actual: None, message })
+        ChatFailure::ContextLengthExceeded { message, limit, actual } => {
+            llm_types::Error::ContextLengthExceeded(llm_types::TooLong { limit, actual, message })
         }
         ChatFailure::ContentFiltered(message) => llm_types::Error::ContentFiltered(message),
         ChatFailure::InvalidOutput { text, problems } => {
@@ -169,7 +177,30 @@ pub(super) fn chat_failure(failure: ChatFailure) -> llm_types::Error {
         }
         ChatFailure::InvalidRequest(message) => llm_types::Error::InvalidRequest(message),
         ChatFailure::Denied(message) => llm_types::Error::Denied(message),
-        ChatFailure::BudgetExhausted(message) => llm_types::Error::BudgetExhausted(message),
+        ChatFailure::BudgetExhausted { scope, message } => {
+            llm_types::Error::BudgetExhausted(llm_types::Budget { scope: budget_scope(scope), message })
+        }
         ChatFailure::Misconfigured(message) => llm_types::Error::Misconfigured(message),
+    }
+}
+
+fn budget_scope(scope: BudgetScope) -> llm_types::BudgetScope {
+    match scope {
+        BudgetScope::Job => llm_types::BudgetScope::Job,
+        BudgetScope::Stage => llm_types::BudgetScope::Stage,
+        BudgetScope::Pipeline => llm_types::BudgetScope::Pipeline,
+        BudgetScope::Day => llm_types::BudgetScope::Day,
+        BudgetScope::Account => llm_types::BudgetScope::Account,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_stays() {
+        assert_eq!(seed(["doc/a.0", "chunk", "cafe"]), 0xf3af_ce2d_3d28_b218);
+        assert_ne!(seed(["ab", "c", ""]), seed(["a", "bc", ""]), "the parts do not run into each other");
     }
 }

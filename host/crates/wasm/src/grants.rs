@@ -14,6 +14,8 @@ use super::error::Reason;
 pub enum Grant {
     /// Language models. Then `[models]` must have an alias.
     Llm,
+    /// Embedding models. This version has none yet: it answers each call with `denied`.
+    Embeddings,
 }
 
 /// The grants of one stage, written as a list of [`Grant`]s.
@@ -23,22 +25,26 @@ pub enum Grant {
 pub struct Grants {
     /// It may ask language models.
     pub llm: bool,
+    /// It may ask embedding models.
+    pub embeddings: bool,
 }
 
 impl From<Vec<Grant>> for Grants {
     fn from(grants: Vec<Grant>) -> Self {
-        Self { llm: grants.contains(&Grant::Llm) }
+        Self { llm: grants.contains(&Grant::Llm), embeddings: grants.contains(&Grant::Embeddings) }
     }
 }
 
 impl From<Grants> for Vec<Grant> {
     fn from(grants: Grants) -> Self {
-        if grants.llm { vec![Grant::Llm] } else { Vec::new() }
+        let Grants { llm, embeddings } = grants;
+        let each = [(llm, Grant::Llm), (embeddings, Grant::Embeddings)];
+        each.into_iter().filter_map(|(granted, grant)| granted.then_some(grant)).collect()
     }
 }
 
-/// The version of the contract served here. Components built against an earlier patch of it fit too.
-const SERVED: &str = "0.1";
+/// The versions of the contract served here. Components built against an earlier patch of one fit too.
+const SERVED: [&str; 1] = ["0.2"];
 
 /// Interfaces of the contract that every stage may import.
 const FREE: [&str; 4] = ["types", "llm-types", "logging", "context"];
@@ -59,13 +65,18 @@ fn verdict(import: &str, grants: Grants) -> Result<(), String> {
     let (path, version) = import.split_once('@').unwrap_or((import, ""));
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
     if package == "gristmill:stage" {
-        if version != SERVED && !version.starts_with(&format!("{SERVED}.")) {
-            return Err(format!("this host serves version {SERVED} of the contract; rebuild the stage against it"));
+        if !SERVED.iter().any(|served| version.strip_prefix(served).is_some_and(|patch| patch.starts_with('.'))) {
+            let served = SERVED.join(" and ");
+            return Err(format!("this host serves version {served} of the contract; rebuild the stage against it"));
         }
         return match interface {
             _ if FREE.contains(&interface) => Ok(()),
             "llm" if grants.llm => Ok(()),
             "llm" => Err("it is not granted; add grants = [\"llm\"] to the stage to let it ask models".into()),
+            "embeddings" if grants.embeddings => Ok(()),
+            "embeddings" => {
+                Err("it is not granted; add grants = [\"embeddings\"] to the stage to let it embed texts".into())
+            }
             _ => Err("this host does not have it; a newer host may".into()),
         };
     }
@@ -81,14 +92,21 @@ mod tests {
 
     #[test]
     fn a_model_is_only_for_those_who_were_granted_it() {
-        let llm = "gristmill:stage/llm@0.1.0";
-        assert!(verdict(llm, Grants { llm: true }).is_ok());
-        assert!(verdict(llm, Grants::default()).unwrap_err().contains("grants = [\"llm\"]"));
+        for (name, grants) in [
+            ("llm", Grants { llm: true, ..Grants::default() }),
+            ("embeddings", Grants { embeddings: true, ..Grants::default() }),
+        ] {
+            let import = format!("gristmill:stage/{name}@0.2.0");
+            assert!(verdict(&import, grants).is_ok());
+            assert!(verdict(&import, Grants::default()).unwrap_err().contains(&format!("grants = [\"{name}\"]")));
+            let others = Grants { llm: !grants.llm, embeddings: !grants.embeddings };
+            assert!(verdict(&import, others).is_err(), "a grant is for one import only");
+        }
     }
 
     #[test]
     fn the_free_interfaces_and_the_empty_wasi_are_for_all() {
-        for import in ["gristmill:stage/logging@0.1.0", "gristmill:stage/types@0.1.3", "wasi:io/streams@0.2.6"] {
+        for import in ["gristmill:stage/logging@0.2.0", "gristmill:stage/types@0.2.3", "wasi:io/streams@0.2.6"] {
             assert_eq!(verdict(import, Grants::default()), Ok(()), "{import}");
         }
     }
@@ -96,14 +114,15 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         for import in [
-            "gristmill:stage/state@0.1.0",
-            "gristmill:stage/logging@0.2.0",
-            "gristmill:stage/logging@0.10.0",
+            "gristmill:stage/state@0.2.0",
+            "gristmill:stage/logging@0.1.0",
+            "gristmill:stage/logging@0.20.0",
+            "gristmill:stage/logging@0.3.0",
             "wasi:http/outgoing-handler@0.2.0",
             "wasi:io/streams@0.3.0",
             "evil:corp/keys",
         ] {
-            assert!(verdict(import, Grants { llm: true }).is_err(), "{import}");
+            assert!(verdict(import, Grants { llm: true, embeddings: true }).is_err(), "{import}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-use super::bindings::{LlmStage, LlmStagePre};
+use super::exports::{Exports, Linked};
 use super::limits::CpuMeter;
 use super::output::Tail;
 use super::state::{CallState, Surroundings};
@@ -17,7 +17,7 @@ const MOST_HANDLES: usize = 1_000;
 pub(super) struct Instance {
     store: Store<CallState>,
     /// `None` until it is created, within the limits of its first call.
-    guest: Option<LlmStage>,
+    guest: Option<Exports>,
 }
 
 impl Instance {
@@ -35,9 +35,9 @@ impl Instance {
 
     /// Starts a call: resets everything that is counted per call, whatever earlier calls have used up. Returns the
     /// buffer for what the call prints.
-    pub(super) fn begin(&mut self, call: Option<&Call>) -> Tail {
+    pub(super) fn begin(&mut self, calls: &[Call]) -> Tail {
         let state = self.store.data_mut();
-        state.begin(call);
+        state.begin(calls);
         let printed = state.printed.clone();
         // Twice the output limit, so that the host reports a moderate excess as such instead of a trap here.
         let output = state.surroundings.limits.output.as_usize();
@@ -52,16 +52,13 @@ impl Instance {
     }
 
     /// The guest, once it is created.
-    pub(super) fn guest(&mut self) -> Option<(&LlmStage, &mut Store<CallState>)> {
+    pub(super) fn guest(&mut self) -> Option<(&Exports, &mut Store<CallState>)> {
         self.guest.as_ref().map(|guest| (guest, &mut self.store))
     }
 
     /// Creates the guest. It is not ready for items before its `init`.
-    pub(super) async fn make(
-        &mut self,
-        linked: &LlmStagePre<CallState>,
-    ) -> wasmtime::Result<(&LlmStage, &mut Store<CallState>)> {
-        let guest = linked.instantiate_async(&mut self.store).await?;
+    pub(super) async fn make(&mut self, linked: &Linked) -> wasmtime::Result<(&Exports, &mut Store<CallState>)> {
+        let guest = linked.instantiate(&mut self.store).await?;
         Ok((self.guest.insert(guest), &mut self.store))
     }
 

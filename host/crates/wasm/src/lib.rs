@@ -7,6 +7,7 @@ mod bindings;
 mod cache;
 mod convert;
 mod error;
+mod exports;
 mod grants;
 mod imports;
 mod instance;

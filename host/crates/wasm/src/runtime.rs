@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
-use super::bindings::{LlmStagePre, gristmill};
+use super::bindings::gristmill;
 use super::cache::Cache;
 use super::error::{LoadError, Reason};
+use super::exports::Linked;
 use super::grants::{self, Grants};
 use super::limits::{Isolation, StageLimits, TICK};
 use super::slots::Slots;
@@ -54,11 +55,10 @@ pub struct StageSpec {
     pub model: Option<Arc<dyn Model>>,
 }
 
-/// The engine with its linkers, code cache and instance slots.
+/// The engine with what every stage may import, the code cache and the instance slots.
 pub struct Runtime {
     engine: Engine,
-    with_llm: Linker<CallState>,
-    without_llm: Linker<CallState>,
+    free: Linker<CallState>,
     cache: Cache,
     slots: Arc<Slots>,
     largest_memory: usize,
@@ -78,18 +78,15 @@ impl Runtime {
     pub fn new(settings: RuntimeSettings) -> anyhow::Result<Self> {
         let engine = Engine::new(&config(&settings))?;
         start_clock(&engine)?;
-        let mut without_llm = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut without_llm)?;
-        gristmill::stage::types::add_to_linker::<_, HasSelf<CallState>>(&mut without_llm, |state| state)?;
-        gristmill::stage::logging::add_to_linker::<_, HasSelf<CallState>>(&mut without_llm, |state| state)?;
-        gristmill::stage::context::add_to_linker::<_, HasSelf<CallState>>(&mut without_llm, |state| state)?;
-        let mut with_llm = without_llm.clone();
-        gristmill::stage::llm_types::add_to_linker::<_, HasSelf<CallState>>(&mut with_llm, |state| state)?;
-        gristmill::stage::llm::add_to_linker::<_, HasSelf<CallState>>(&mut with_llm, |state| state)?;
+        let mut free = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut free)?;
+        gristmill::stage::types::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
+        gristmill::stage::logging::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
+        gristmill::stage::context::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
+        gristmill::stage::llm_types::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
         Ok(Self {
             engine,
-            with_llm,
-            without_llm,
+            free,
             cache: Cache::open(&settings.cache),
             slots: Arc::new(Slots::new(settings.instances.get())),
             largest_memory: settings.largest_memory,
@@ -116,8 +113,8 @@ impl Runtime {
         let digest: String = Sha256::digest(&spec.wasm).iter().map(|byte| format!("{byte:02x}")).collect();
         let component = self.compile(digest.clone(), spec.wasm).await?;
         grants::check(&component, &self.engine, spec.grants)?;
-        let linker = if spec.grants.llm { &self.with_llm } else { &self.without_llm };
-        let linked = linker.instantiate_pre(&component).and_then(LlmStagePre::new).map_err(Reason::Contract)?;
+        let linker = self.linker(spec.grants).map_err(Reason::Contract)?;
+        let linked = linker.instantiate_pre(&component).and_then(Linked::new).map_err(Reason::Contract)?;
         let surroundings = Surroundings {
             pipeline: spec.pipeline,
             stage: spec.name,
@@ -127,6 +124,18 @@ impl Runtime {
             isolation: spec.isolation,
         };
         WasmStage::ready(linked, digest, Arc::new(surroundings), &spec.config, Arc::clone(&self.slots)).await
+    }
+
+    /// What a stage with these grants may import, and nothing else.
+    fn linker(&self, grants: Grants) -> wasmtime::Result<Linker<CallState>> {
+        let mut linker = self.free.clone();
+        if grants.llm {
+            gristmill::stage::llm::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+        }
+        if grants.embeddings {
+            gristmill::stage::embeddings::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+        }
+        Ok(linker)
     }
 
     async fn compile(&self, digest: String, wasm: Vec<u8>) -> Result<Component, Reason> {

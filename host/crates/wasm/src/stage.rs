@@ -6,14 +6,15 @@ use anyhow::Context;
 use async_trait::async_trait;
 use wasmtime::{Store, Trap};
 
-use super::bindings::{LlmStage, LlmStagePre};
+use super::bindings::gristmill::stage::types;
 use super::convert;
 use super::error::{ConfigFault, Reason, StoreFault};
+use super::exports::{Exports, Linked};
 use super::instance::Instance;
 use super::limits::{Isolation, LimitHit};
 use super::slots::{Slots, StageId, Wish};
 use super::state::{CallState, Surroundings};
-use gristmill_core::model::{Failure, Outcome, Size, printable};
+use gristmill_core::model::{Blame, Failure, Outcome, Size, printable};
 use gristmill_core::ports::{Call, Stage, StageError};
 
 /// What a stage says about itself.
@@ -29,11 +30,13 @@ pub struct Description {
     pub accepts: Vec<String>,
     /// Branches its outputs may name.
     pub branches: Vec<String>,
+    /// How many items it takes in one call; 1 if it takes no batches.
+    pub max_batch: usize,
 }
 
 /// A stage that runs in the sandbox.
 pub struct WasmStage {
-    linked: LlmStagePre<CallState>,
+    linked: Linked,
     surroundings: Arc<Surroundings>,
     config: String,
     description: Description,
@@ -68,7 +71,7 @@ enum CallError {
 impl WasmStage {
     /// Asks the component to describe itself, checks the configuration, and initializes one instance.
     pub(super) async fn ready(
-        linked: LlmStagePre<CallState>,
+        linked: Linked,
         digest: String,
         surroundings: Arc<Surroundings>,
         config: &serde_json::Value,
@@ -84,6 +87,7 @@ impl WasmStage {
                 description: String::new(),
                 accepts: Vec::new(),
                 branches: Vec::new(),
+                max_batch: 1,
             },
             digest,
             id: slots.new_stage(),
@@ -98,15 +102,14 @@ impl WasmStage {
                 Reason::Call { function, failure }
             }
         };
-        let describe = async |_, guest: &LlmStage, store: &mut Store<CallState>| {
-            guest.gristmill_stage_lifecycle().call_describe(store).await
-        };
-        let descriptor = stage.call(None, describe).await.map_err(refused("describe"))?;
+        let describe =
+            async |_, guest: &Exports, store: &mut Store<CallState>| guest.lifecycle.call_describe(store).await;
+        let descriptor = stage.call(&[], describe).await.map_err(refused("describe"))?;
         check_config(descriptor.config_schema_json.as_deref(), config)?;
-        let init = async |_, guest: &LlmStage, store: &mut Store<CallState>| {
-            guest.gristmill_stage_lifecycle().call_init(store, &stage.config).await
+        let init = async |_, guest: &Exports, store: &mut Store<CallState>| {
+            guest.lifecycle.call_init(store, &stage.config).await
         };
-        stage.call(None, init).await.map_err(refused("init"))?.map_err(|faults| {
+        stage.call(&[], init).await.map_err(refused("init"))?.map_err(|faults| {
             let fault = |fault| {
                 let super::bindings::exports::gristmill::stage::lifecycle::ConfigFault { pointer, message } = fault;
                 ConfigFault { pointer, message: printable(&message) }
@@ -117,8 +120,12 @@ impl WasmStage {
             name: descriptor.name,
             version: descriptor.version,
             description: descriptor.description,
-            accepts: descriptor.accepts,
+            accepts: descriptor.accepts.iter().map(|media_type| media_type.to_ascii_lowercase()).collect(),
             branches: descriptor.branches.into_iter().map(|branch| branch.label).collect(),
+            max_batch: match descriptor.max_batch {
+                Some(most) if stage.linked.takes_batches() => usize::try_from(most.max(1)).unwrap_or(usize::MAX),
+                _ => 1,
+            },
         };
         Ok(stage)
     }
@@ -139,14 +146,14 @@ impl WasmStage {
     /// unless the stage shares its instances, the guest returned normally, and the instance has enough memory left.
     async fn call<T>(
         &self,
-        call: Option<&Call>,
-        body: impl AsyncFnOnce(Guest, &LlmStage, &mut Store<CallState>) -> wasmtime::Result<T>,
+        calls: &[Call],
+        body: impl AsyncFnOnce(Guest, &Exports, &mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
-        let slot = self.slots.take(self.id, self.wish(call)).await;
+        let slot = self.slots.take(self.id, self.wish(calls)).await;
         let mut slot = slot.context("the runtime has stopped").map_err(CallError::Host)?;
         let fresh = || Instance::empty(self.linked.engine(), &self.surroundings);
         let instance = slot.instance.get_or_insert_with(fresh);
-        let (printed, meter) = (instance.begin(call), instance.meter());
+        let (printed, meter) = (instance.begin(calls), instance.meter());
         let work = async {
             if let Some((guest, store)) = instance.guest() {
                 return body(Guest::Ready, guest, store).await;
@@ -158,7 +165,7 @@ impl WasmStage {
         match tokio::time::timeout(wall, meter.measure(work)).await {
             Ok(Ok(value)) => {
                 // Only an instance that processes items is worth keeping, not one used while the stage is loaded.
-                if call.is_some() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {
+                if !calls.is_empty() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {
                     slot.keep(self.id);
                 }
                 Ok(value)
@@ -172,8 +179,8 @@ impl WasmStage {
     }
 
     /// A further attempt always gets a fresh instance: what other items left behind may have broken the first.
-    fn wish(&self, call: Option<&Call>) -> Wish {
-        match (self.surroundings.isolation, call) {
+    fn wish(&self, calls: &[Call]) -> Wish {
+        match (self.surroundings.isolation, calls.first()) {
             (Isolation::Shared, Some(call)) if call.attempt == 1 => Wish::Idle,
             _ => Wish::Fresh,
         }
@@ -186,20 +193,80 @@ impl Stage for WasmStage {
         if let Some(refused) = refuse_type(&self.description, call.item.content_type.as_deref()) {
             return Ok(Outcome::Reject(refused));
         }
-        let event = convert::event(call, &self.surroundings.stage, &self.digest);
-        let process = async |state: Guest, guest: &LlmStage, store: &mut Store<CallState>| {
-            if state == Guest::New
-                && let Err(faults) = guest.gristmill_stage_lifecycle().call_init(&mut *store, &self.config).await?
-            {
-                let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-                let message = format!("init accepted this configuration at load but not now: {}", faults.join("; "));
-                return Err(wasmtime::Error::msg(message));
-            }
-            let answer = guest.gristmill_stage_handler().call_process(&mut *store, &event).await?;
+        let item = convert::item(call, &self.surroundings.stage, &self.digest);
+        let process = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| {
+            self.make_ready(state, guest, store).await?;
+            let answer = guest.handler.call_process(&mut *store, &item).await?;
             Ok((answer, store.data().blame))
         };
-        let (answer, blame) =
-            self.call(Some(call), process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        let call = std::slice::from_ref(call);
+        let (answer, blame) = self.call(call, process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        self.decided(answer, blame)
+    }
+
+    fn max_batch(&self) -> usize {
+        self.description.max_batch
+    }
+
+    async fn run_batch(&self, calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
+        let accepted = |call: &Call| refuse_type(&self.description, call.item.content_type.as_deref()).is_none();
+        if !calls.iter().all(accepted) {
+            return None;
+        }
+        let stage = &*self.surroundings.stage;
+        let items: Vec<_> = calls.iter().map(|call| convert::item(call, stage, &self.digest)).collect();
+        let process = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| {
+            self.make_ready(state, guest, store).await?;
+            let Some(handler) = &guest.batch_handler else {
+                return Err(wasmtime::Error::msg("the component takes no batches"));
+            };
+            let answers = handler.call_process_batch(&mut *store, &items).await?;
+            Ok((answers, store.data().blame))
+        };
+        let (answers, blame) = match self.call(calls, process).await.map_err(classify_in(self.surroundings.limits.wall))
+        {
+            Ok(answers) => answers,
+            Err(error) => {
+                let job = calls.first().map(|call| call.job.as_str());
+                tracing::warn!(job, stage, items = calls.len(), %error, "a batch broke; its items are run one by one");
+                return None;
+            }
+        };
+        if answers.len() != calls.len() {
+            let message =
+                format!("process-batch returned {} results for {} items; each needs one", answers.len(), calls.len());
+            let failure = || StageError::Permanent(Failure::new("bad-batch", message.clone()));
+            return Some(calls.iter().map(|_| Err(failure())).collect());
+        }
+        let results: Vec<_> = answers.into_iter().map(|answer| self.decided(answer, blame)).collect();
+        let emitted = results.iter().map(|result| match result {
+            Ok(Outcome::Emit(outputs)) => outputs.size(),
+            _ => 0,
+        });
+        // The limit is that of a call: alone, each item may emit that much.
+        (emitted.sum::<usize>() <= self.surroundings.limits.output.as_usize()).then_some(results)
+    }
+}
+
+impl WasmStage {
+    /// Calls `init` on a new instance.
+    async fn make_ready(&self, state: Guest, guest: &Exports, store: &mut Store<CallState>) -> wasmtime::Result<()> {
+        if state == Guest::New
+            && let Err(faults) = guest.lifecycle.call_init(store, &self.config).await?
+        {
+            let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+            let message = format!("init accepted this configuration at load but not now: {}", faults.join("; "));
+            return Err(wasmtime::Error::msg(message));
+        }
+        Ok(())
+    }
+
+    /// What the guest's answer for one item means, given whose fault it is if something outside failed.
+    fn decided(
+        &self,
+        answer: Result<types::Outcome, types::StageError>,
+        blame: Option<Blame>,
+    ) -> Result<Outcome, StageError> {
         let outcome = answer.map(convert::outcome).map_err(|error| convert::stage_error(error).blamed(blame))?;
         if let Outcome::Emit(outputs) = &outcome {
             check_outputs(outputs, &self.description, self.surroundings.limits.output.as_usize())?;

@@ -25,10 +25,11 @@ pub(super) struct Surroundings {
     pub(super) isolation: Isolation,
 }
 
-/// The identity of the item being processed; absent while a stage is described or initialized at load.
+/// What is being processed; absent while a stage is described or initialized at load.
 pub(super) struct Current {
     pub(super) job: gristmill_core::model::JobId,
-    pub(super) item: Arc<str>,
+    /// The items of the call; never empty.
+    pub(super) items: Vec<Arc<str>>,
     pub(super) edition: gristmill_core::ports::Edition,
     pub(super) trace: gristmill_core::model::TraceContext,
 }
@@ -42,8 +43,8 @@ pub(super) struct CallState {
     pub(super) cpu: Arc<CpuMeter>,
     pub(super) printed: Tail,
     pub(super) logged: usize,
-    /// How often each request without an idempotency key was made in this call, by the request's digest.
-    pub(super) requests: HashMap<[u8; 32], u32>,
+    /// How often each request without an idempotency key was made in this call, by its item and digest.
+    pub(super) requests: HashMap<(Arc<str>, [u8; 32]), u32>,
     /// Whose fault it is that the last import that reaches outside failed. `None` if it did not, or that is not open.
     pub(super) blame: Option<Blame>,
     wasi: WasiCtx,
@@ -81,11 +82,12 @@ impl CallState {
     }
 
     /// Resets what belongs to one call. Memory belongs to the instance, which keeps what it holds.
-    pub(super) fn begin(&mut self, call: Option<&Call>) {
+    pub(super) fn begin(&mut self, calls: &[Call]) {
         let limits = self.surroundings.limits;
-        self.current = call.map(|call| Current {
+        // Items of one call are of one job.
+        self.current = calls.first().map(|call| Current {
             job: call.job.clone(),
-            item: call.item.id.as_str().into(),
+            items: calls.iter().map(|call| call.item.id.as_str().into()).collect(),
             edition: call.edition,
             trace: call.trace,
         });

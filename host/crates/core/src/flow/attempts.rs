@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::deployment::{Deployment, Step};
@@ -14,8 +15,8 @@ use super::pipeline::Pipeline;
 use super::replay::Origin;
 use super::throttle::Throttle;
 use super::{checkpoint, gather};
-use crate::model::{Event, Failed, FailureKind, Item, Outcome, Task, TraceContext, Verdict};
-use crate::ports::{Call, Edition, FlowEvent, Hold, Kept, Key, StageError, Store};
+use crate::model::{Event, Failed, FailureKind, Outcome, Task, TraceContext, Verdict};
+use crate::ports::{Call, FlowEvent, Hold, Kept, Key, StageError, Store};
 
 /// What all stage calls of one job share.
 pub(super) struct JobContext<'a> {
@@ -30,22 +31,70 @@ pub(super) struct JobContext<'a> {
 }
 
 impl JobContext<'_> {
-    /// Runs the task, unless its outcome was kept by an earlier run of the job.
-    pub(super) async fn run(&self, task: Task) -> Result<(Task, Verdict), FlowError> {
-        let step = &self.deployment.steps[task.stage];
-        let item = gather::item(&self.document.id, &step.name, &task.input);
-        let edition = self.origin.edition(task.stage);
-        let (Some(store), Some(fingerprint)) = (&self.pipeline.store, step.checkpoint) else {
-            let verdict = self.attempts(step, item, edition).await?;
-            return Ok((task, verdict));
-        };
-        let job = &self.origin.job;
-        let key = checkpoint::key(&step.name, fingerprint, edition, &item);
-        if let Some(Kept::Outcome(outcome)) = self.recall(&**store, key).await? {
-            self.pipeline.observer.observe(&FlowEvent::Restored { job, stage: &step.name });
-            return Ok((task, Verdict::Decided(outcome)));
+    /// Runs tasks of one stage, except those whose outcome was kept by an earlier run of the job. The first attempts of
+    /// several are one call, if the stage allows it; what comes after is each one's own.
+    pub(super) async fn run(&self, tasks: Vec<Task>) -> Result<Vec<(Task, Verdict)>, FlowError> {
+        let mut ended = Vec::with_capacity(tasks.len());
+        let (mut open, mut calls) = (Vec::new(), Vec::new());
+        for task in tasks {
+            let step = &self.deployment.steps[task.stage];
+            let call = self.call(step, &task);
+            let kept = self.pipeline.store.as_ref().and(step.checkpoint);
+            let key = kept.map(|fingerprint| checkpoint::key(&step.name, fingerprint, call.edition, &call.item));
+            match self.restore(step, key).await? {
+                Some(outcome) => ended.push((task, Verdict::Decided(outcome))),
+                None => {
+                    open.push((task, key));
+                    calls.push(call);
+                }
+            }
         }
-        let verdict = match self.attempts(step, item, edition).await? {
+        let first = match open.first() {
+            Some((task, _)) if calls.len() > 1 => self.batch(&self.deployment.steps[task.stage], &calls).await,
+            _ => None,
+        };
+        let mut first = first.map_or_else(Vec::new, |results| results.into_iter().map(Some).collect());
+        first.resize_with(calls.len(), || None);
+        let each = open.into_iter().zip(calls).zip(first);
+        ended.extend(try_join_all(each.map(|(((task, key), call), first)| self.finish(task, key, call, first))).await?);
+        Ok(ended)
+    }
+
+    fn call(&self, step: &Step, task: &Task) -> Call {
+        Call {
+            job: self.origin.job.clone(),
+            event: self.event.id.clone(),
+            document: self.document.id.clone(),
+            generation: self.document.generation,
+            timestamp: self.event.timestamp,
+            item: gather::item(&self.document.id, &step.name, &task.input),
+            attempt: 1,
+            edition: self.origin.edition(task.stage),
+            trace: self.trace,
+        }
+    }
+
+    /// The outcome that was kept under this key, if any.
+    async fn restore(&self, step: &Step, key: Option<Key>) -> Result<Option<Outcome>, FlowError> {
+        let (Some(store), Some(key)) = (&self.pipeline.store, key) else { return Ok(None) };
+        let Some(Kept::Outcome(outcome)) = self.recall(&**store, key).await? else { return Ok(None) };
+        self.pipeline.observer.observe(&FlowEvent::Restored { job: &self.origin.job, stage: &step.name });
+        Ok(Some(outcome))
+    }
+
+    /// Runs a task to its end, and keeps its outcome under the key. `first` is the result of its first attempt, if that
+    /// was made already.
+    async fn finish(
+        &self,
+        task: Task,
+        key: Option<Key>,
+        call: Call,
+        first: Option<Result<Outcome, StageError>>,
+    ) -> Result<(Task, Verdict), FlowError> {
+        let step = &self.deployment.steps[task.stage];
+        let verdict = self.attempts(step, call, first).await?;
+        let (Some(store), Some(key)) = (&self.pipeline.store, key) else { return Ok((task, verdict)) };
+        let verdict = match verdict {
             // A rejection is not kept: a replay asks the stage again, because the cause might have been fixed.
             Verdict::Decided(outcome @ (Outcome::Emit(_) | Outcome::Drop(_))) => {
                 let kept = Kept::Outcome(outcome);
@@ -82,23 +131,21 @@ impl JobContext<'_> {
     }
 
     /// Retries until the stage decides or the policy gives up.
-    async fn attempts(&self, step: &Step, item: Item, edition: Edition) -> Result<Verdict, FlowError> {
+    async fn attempts(
+        &self,
+        step: &Step,
+        mut call: Call,
+        mut first: Option<Result<Outcome, StageError>>,
+    ) -> Result<Verdict, FlowError> {
         let mut policy = step.retry;
         let (mut held, mut patience, mut paused) = (None, Patience::default(), Duration::ZERO);
-        let mut call = Call {
-            job: self.origin.job.clone(),
-            event: self.event.id.clone(),
-            document: self.document.id.clone(),
-            generation: self.document.generation,
-            timestamp: self.event.timestamp,
-            item,
-            attempt: 1,
-            edition,
-            trace: self.trace,
-        };
         let begun = Instant::now();
         loop {
-            let (failure, after) = match self.attempt(step, &call).await {
+            let result = match first.take() {
+                Some(result) => result,
+                None => self.attempt(step, &call).await,
+            };
+            let (failure, after) = match result {
                 Ok(outcome) => {
                     held.into_iter().for_each(Held::got_through);
                     return Ok(Verdict::Decided(outcome));
@@ -145,6 +192,17 @@ impl JobContext<'_> {
             tokio::time::sleep(wait).await;
             call.attempt += 1;
         }
+    }
+
+    /// The first attempts of several items, in one call.
+    async fn batch(&self, step: &Step, calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
+        let begun = Instant::now();
+        let results = step.stage.run_batch(calls).await.filter(|results| results.len() == calls.len())?;
+        let elapsed = begun.elapsed();
+        for (call, result) in calls.iter().zip(&results) {
+            self.pipeline.observer.observe(&FlowEvent::Attempt { call, stage: &step.name, elapsed, result });
+        }
+        Some(results)
     }
 
     async fn attempt(&self, step: &Step, call: &Call) -> Result<Outcome, StageError> {

@@ -139,14 +139,22 @@ async fn through_stages(context: &JobContext<'_>) -> Result<Disposition, FlowErr
     let document = context.document.id.clone();
     let mut job = Job::start(document, plan, first_item(context), limits.max_job_bytes.as_usize());
     let mut running = FuturesUnordered::new();
+    let mut room = limits.items_in_flight.get() as usize;
     loop {
-        while running.len() < limits.items_in_flight.get() as usize {
+        while room > 0 {
             let Some(task) = job.next_task() else { break };
-            running.push(context.run(task));
+            let most = context.deployment.steps[task.stage].stage.max_batch().min(room);
+            let mut tasks = job.next_beside(&task, most - 1);
+            tasks.insert(0, task);
+            room -= tasks.len();
+            running.push(context.run(tasks));
         }
         if let Some(ended) = running.next().await {
-            let (task, verdict): (Task, Verdict) = ended?;
-            job.apply(task, verdict);
+            let ended: Vec<(Task, Verdict)> = ended?;
+            room += ended.len();
+            for (task, verdict) in ended {
+                job.apply(task, verdict);
+            }
         } else if let Some(disposition) = job.end() {
             return Ok(disposition);
         }

@@ -58,17 +58,6 @@ pub enum Format {
     },
 }
 
-/// How stored answers are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CacheUse {
-    /// Read and write.
-    Normal,
-    /// Write only.
-    Refresh,
-    /// Neither.
-    Off,
-}
-
 /// A request from a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
@@ -92,8 +81,6 @@ pub struct ChatRequest {
     pub idempotency_key: Option<String>,
     /// Time limit for the whole call.
     pub timeout: Option<Duration>,
-    /// How stored answers are used.
-    pub cache: CacheUse,
     /// Provider-specific extras: name and JSON value.
     pub options: Vec<(String, String)>,
 }
@@ -113,7 +100,6 @@ impl ChatRequest {
             seed: None,
             idempotency_key: None,
             timeout: None,
-            cache: CacheUse::Normal,
             options: Vec::new(),
         }
     }
@@ -121,7 +107,7 @@ impl ChatRequest {
 
 impl ChatRequest {
     /// A digest of everything that shapes the answer. Excludes `timeout`, which differs between attempts with the time
-    /// left, `cache`, and `idempotency_key`, which is an identifier of its own.
+    /// left, and `idempotency_key`, which is an identifier of its own.
     ///
     /// Do not change the encoding: journals look up answers by it.
     #[must_use]
@@ -138,7 +124,6 @@ impl ChatRequest {
             seed,
             idempotency_key: _,
             timeout: _,
-            cache: _,
             options,
         } = self;
         let mut to = Canonical::digest("gristmill chat 2");
@@ -204,10 +189,12 @@ impl ChatMessage {
 /// Tokens and cost of one call. `None` means that the provider did not report it, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Tokens in the request.
+    /// All tokens in the request, cached or not. A provider that leaves some of them out of its count is corrected for.
     pub input_tokens: Option<u64>,
-    /// The part of the input tokens that the provider had cached.
-    pub cached_input_tokens: Option<u64>,
+    /// The part of the input tokens that the provider read from its prompt cache.
+    pub cache_read_input_tokens: Option<u64>,
+    /// The part of the input tokens that the provider wrote to its prompt cache.
+    pub cache_write_input_tokens: Option<u64>,
     /// Tokens in the answer.
     pub output_tokens: Option<u64>,
     /// The part of the output tokens spent on hidden reasoning.
@@ -244,6 +231,21 @@ pub struct ChatResponse {
     pub cached: bool,
 }
 
+/// Whose budget is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BudgetScope {
+    /// The job's: other jobs go on.
+    Job,
+    /// The stage's, for all jobs.
+    Stage,
+    /// The pipeline's.
+    Pipeline,
+    /// That of the day.
+    Day,
+    /// The credit or quota of the account at the provider.
+    Account,
+}
+
 /// Why there is no answer. The variants differ in how the caller should react.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChatFailure {
@@ -264,7 +266,14 @@ pub enum ChatFailure {
     /// No answer in time.
     Timeout(String),
     /// The input does not fit the model.
-    ContextLengthExceeded(String),
+    ContextLengthExceeded {
+        /// For people.
+        message: String,
+        /// The largest input in tokens, if the provider said.
+        limit: Option<u64>,
+        /// The size of this input in tokens, if the provider said.
+        actual: Option<u64>,
+    },
     /// Blocked by the provider, or refused by the model.
     ContentFiltered(String),
     /// The answer does not match the requested format.
@@ -278,8 +287,13 @@ pub enum ChatFailure {
     InvalidRequest(String),
     /// The alias is unknown to this pipeline.
     Denied(String),
-    /// The provider account's credit, or a budget configured here, is used up.
-    BudgetExhausted(String),
+    /// A budget is used up: one configured here, or the credit at the provider.
+    BudgetExhausted {
+        /// Whose budget.
+        scope: BudgetScope,
+        /// For people.
+        message: String,
+    },
     /// A wrong key, address or model name on the host's side.
     Misconfigured(String),
 }
@@ -292,12 +306,12 @@ impl ChatFailure {
             Self::RateLimited { .. } => "rate-limited",
             Self::Unavailable { .. } => "unavailable",
             Self::Timeout(_) => "timeout",
-            Self::ContextLengthExceeded(_) => "context-length-exceeded",
+            Self::ContextLengthExceeded { .. } => "context-length-exceeded",
             Self::ContentFiltered(_) => "content-filtered",
             Self::InvalidOutput { .. } => "invalid-output",
             Self::InvalidRequest(_) => "invalid-request",
             Self::Denied(_) => "denied",
-            Self::BudgetExhausted(_) => "budget-exhausted",
+            Self::BudgetExhausted { .. } => "budget-exhausted",
             Self::Misconfigured(_) => "misconfigured",
         }
     }

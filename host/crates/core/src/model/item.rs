@@ -132,8 +132,10 @@ mod tests {
 
     #[test]
     fn a_stage_replaces_and_adds_attributes_but_not_those_of_the_host() {
-        let parent = item(vec![attribute("page", "1"), attribute("sys.tenant", "a"), attribute("sys.failure.code", "x")]);
-        let new = vec![attribute("kind", "k"), attribute("page", "2"), attribute("sys.tenant", "b"), attribute("kind", "l")];
+        let parent =
+            item(vec![attribute("page", "1"), attribute("sys.tenant", "a"), attribute("sys.failure.code", "x")]);
+        let new =
+            vec![attribute("kind", "k"), attribute("page", "2"), attribute("sys.tenant", "b"), attribute("kind", "l")];
         let child = parent.child("s", 0, output(new));
         assert_eq!(child.attributes, [attribute("page", "2"), attribute("sys.tenant", "a"), attribute("kind", "l")]);
     }

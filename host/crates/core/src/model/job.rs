@@ -151,6 +151,20 @@ impl Job {
         Some(task)
     }
 
+    /// Up to `most` further tasks that could run together with this one: items at the same stage that are ready next.
+    /// Each counts as running until [`Job::apply`].
+    pub fn next_beside(&mut self, first: &Task, most: usize) -> Vec<Task> {
+        let alone = |task: &Task| !matches!((&task.input, &task.rescue), (Input::Item(_), Rescue::NotNeeded));
+        let mut beside = Vec::new();
+        if alone(first) {
+            return beside;
+        }
+        while beside.len() < most && self.ready.front().is_some_and(|next| next.stage == first.stage && !alone(next)) {
+            beside.extend(self.next_task());
+        }
+        beside
+    }
+
     /// Applies the verdict on a task from [`Job::next_task`]. After a failure that is neither skipped nor rescued, no
     /// new task becomes ready: the job is all or nothing.
     pub fn apply(&mut self, task: Task, verdict: Verdict) {

@@ -21,7 +21,7 @@ mod trace;
 
 pub use canonical::{Canonical, Write};
 pub use chat::{
-    CacheUse, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
+    BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
 pub use document::{DocumentGeneration, DocumentId, LastGeneration, Stamp, Version};

@@ -107,6 +107,17 @@ pub trait Stage: Send + Sync {
     /// Runs the stage on one item. Bounded in time, memory and output by its limits. A dropped call leaves nothing
     /// behind.
     async fn run(&self, call: &Call) -> Result<Outcome, StageError>;
+
+    /// How many items [`Stage::run_batch`] takes at most. 1 if the stage handles them only one by one.
+    fn max_batch(&self) -> usize {
+        1
+    }
+
+    /// Runs the stage on several items of one job, each for the first time. Returns one result for each, in order.
+    /// `None` says nothing about any of them: run each alone. Bounded and droppable like [`Stage::run`].
+    async fn run_batch(&self, _calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
+        None
+    }
 }
 
 #[cfg(test)]

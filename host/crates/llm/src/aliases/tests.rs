@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::fixtures::{caller, request, response, schema};
+use gristmill_core::model::BudgetScope;
 use gristmill_core::ports::Observers;
 
 /// Gives a fixed answer and counts the calls.
@@ -116,10 +117,10 @@ async fn a_fallback_stands_in_for_a_target_that_is_busy_or_away() {
 #[tokio::test]
 async fn no_fallback_is_asked_for_what_is_wrong_with_the_request() {
     for failure in [
-        ChatFailure::ContextLengthExceeded("long".into()),
+        ChatFailure::ContextLengthExceeded { message: "long".into(), limit: None, actual: None },
         ChatFailure::ContentFiltered("no".into()),
         ChatFailure::InvalidRequest("no".into()),
-        ChatFailure::BudgetExhausted("no".into()),
+        ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message: "no".into() },
         ChatFailure::Misconfigured("no".into()),
     ] {
         let (alias, calls) = alias(vec![Err(failure.clone()), Ok(response("second"))]);
@@ -306,7 +307,7 @@ async fn targets_that_share_their_results_are_evidence_for_each_other() {
 #[test]
 fn of_several_targets_each_must_find_the_request_at_fault() {
     let slow = || ChatFailure::Timeout("slow".into());
-    let small = || ChatFailure::ContextLengthExceeded("small".into());
+    let small = || ChatFailure::ContextLengthExceeded { message: "small".into(), limit: None, actual: None };
     let table = [
         ((away(), Some(Blame::Request)), (away(), Some(Blame::Request)), Some(Blame::Request)),
         ((away(), Some(Blame::Request)), (away(), Some(Blame::Dependency)), Some(Blame::Dependency)),

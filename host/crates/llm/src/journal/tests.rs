@@ -178,7 +178,7 @@ fn shelved(model: &Arc<Counting>, shelf: &Arc<Shelf>) -> Journaled<Shared> {
 async fn another_journal_over_the_same_store_pays_nothing_again() {
     let (model, shelf) = (Arc::new(Counting::default()), Arc::new(Shelf::new()));
     let who = caller(1, "s", "a", 0);
-    let hello = ChatRequest { cache: gristmill_core::model::CacheUse::Off, ..request("hello") };
+    let hello = request("hello");
     let first = shelved(&model, &shelf).chat(&who, &hello).await.unwrap();
     let second = shelved(&model, &shelf).chat(&who, &hello).await.unwrap();
     assert_eq!((first.cached, second.cached, &first.text), (false, true, &second.text));

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
-use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
+use gristmill_core::model::{BudgetScope, ChatFailure, ChatResponse, FinishReason, Usage};
 
 use super::retry_after::retry_after;
 use crate::quote::Quote;
@@ -50,7 +50,7 @@ pub(super) fn decode(
     };
     if body.get("error").is_some_and(|error| !error.is_null()) {
         return Err(match fault.meaning() {
-            Some(Meaning::NoMoney) => ChatFailure::BudgetExhausted(fault.text),
+            Some(Meaning::NoMoney) => no_money(fault.text),
             Some(Meaning::Filtered) => ChatFailure::ContentFiltered(fault.text),
             Some(Meaning::TooLong | Meaning::NoSuchModel) | None => {
                 ChatFailure::Unavailable { message: fault.text, after: retry_after(reply.headers, now) }
@@ -94,10 +94,14 @@ fn completion(target: &str, headers: &HeaderMap, body: &Value, quote: &Quote<'_>
     })
 }
 
+/// `prompt_tokens` counts all tokens of the input, also those of the cache. OpenAI does not tell what it wrote there,
+/// because that costs nothing; OpenRouter and LiteLLM do, for the providers behind them.
 fn usage(usage: &Value) -> Usage {
+    let details = &usage["prompt_tokens_details"];
     Usage {
         input_tokens: usage["prompt_tokens"].as_u64(),
-        cached_input_tokens: usage["prompt_tokens_details"]["cached_tokens"].as_u64(),
+        cache_read_input_tokens: details["cached_tokens"].as_u64(),
+        cache_write_input_tokens: details["cache_write_tokens"].as_u64().or(details["cache_creation_tokens"].as_u64()),
         output_tokens: usage["completion_tokens"].as_u64(),
         reasoning_tokens: usage["completion_tokens_details"]["reasoning_tokens"].as_u64(),
         cost_nano_usd: None,
@@ -122,17 +126,22 @@ struct Fault {
     message: Option<String>,
     /// All of the above in one sentence, with the sender.
     text: String,
+    /// The largest input in tokens, and the size of this one, as far as the server says.
+    limit: Option<u64>,
+    actual: Option<u64>,
 }
 
 impl Fault {
     /// OpenAI says `{"error": {"message", "type", "code"}}`, Ollama `{"error": "…"}`, older vLLM puts the three at
     /// the top level, FastAPI says `{"detail": "…"}`.
     fn read(target: &str, reply: &Reply<'_>, body: Option<&Value>, quote: &Quote<'_>) -> Self {
-        let mut fault = Self { codes: Vec::new(), message: None, text: String::new() };
+        let mut fault = Self { codes: Vec::new(), message: None, text: String::new(), limit: None, actual: None };
         if let Some(body) = body {
             let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
             let said = error.as_str().or(error["message"].as_str()).or(error["detail"].as_str());
             fault.message = said.and_then(|said| quote.message(said));
+            // llama.cpp's names; others put the numbers into their message only.
+            (fault.limit, fault.actual) = (error["n_ctx"].as_u64(), error["n_prompt_tokens"].as_u64());
             for name in ["code", "type"] {
                 fault.codes.extend(error[name].as_str().and_then(|code| quote.word(code)));
             }
@@ -192,14 +201,19 @@ fn number_after(message: &str, word: &str) -> Option<u64> {
     })
 }
 
+/// The money is the account's: the host has no budgets of its own yet.
+fn no_money(message: String) -> ChatFailure {
+    ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message }
+}
+
 fn refusal(status: StatusCode, fault: Fault, after: Option<Duration>) -> ChatFailure {
     let meaning = fault.meaning();
     let speaks_of_length = fault.speaks_of_length();
     let one_too_large = matches!(meaning, Some(Meaning::TooLong)) || fault.speaks_of_one_too_large();
-    let message = fault.text;
+    let Fault { text: message, limit, actual, .. } = fault;
     match (status.as_u16(), meaning) {
-        (_, Some(Meaning::NoMoney)) | (402, _) => ChatFailure::BudgetExhausted(message),
-        (429, _) if one_too_large => ChatFailure::ContextLengthExceeded(message),
+        (_, Some(Meaning::NoMoney)) | (402, _) => no_money(message),
+        (429, _) if one_too_large => ChatFailure::ContextLengthExceeded { message, limit, actual },
         (429, _) => ChatFailure::RateLimited { message, after },
         (408 | 409 | 425 | 500.., _) => ChatFailure::Unavailable { message, after },
         (401 | 403, _) => ChatFailure::Misconfigured(format!("{message}; check the target's `key` and its access")),
@@ -210,9 +224,9 @@ fn refusal(status: StatusCode, fault: Fault, after: Option<Duration>) -> ChatFai
             "{message}, a redirect, which is not followed because it could take the key elsewhere; set the target's \
              `base_url` to the final address"
         )),
-        (413, _) | (_, Some(Meaning::TooLong)) => ChatFailure::ContextLengthExceeded(message),
+        (413, _) | (_, Some(Meaning::TooLong)) => ChatFailure::ContextLengthExceeded { message, limit, actual },
         (_, Some(Meaning::Filtered)) => ChatFailure::ContentFiltered(message),
-        (400, None) if speaks_of_length => ChatFailure::ContextLengthExceeded(message),
+        (400, None) if speaks_of_length => ChatFailure::ContextLengthExceeded { message, limit, actual },
         (_, None) => ChatFailure::InvalidRequest(message),
     }
 }

@@ -28,7 +28,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use gristmill_core::model::ChatFailure;
+use gristmill_core::model::{BudgetScope, ChatFailure};
 
 /// A parsed and validated script.
 #[derive(Debug)]
@@ -163,12 +163,12 @@ fn failure(name: &str, message: Option<&str>, after: Option<Duration>) -> anyhow
         "rate-limited" => return Ok(ChatFailure::RateLimited { message, after }),
         "unavailable" => return Ok(ChatFailure::Unavailable { message, after }),
         "timeout" => ChatFailure::Timeout(message),
-        "context-length-exceeded" => ChatFailure::ContextLengthExceeded(message),
+        "context-length-exceeded" => ChatFailure::ContextLengthExceeded { message, limit: None, actual: None },
         "content-filtered" => ChatFailure::ContentFiltered(message),
         "invalid-output" => ChatFailure::InvalidOutput { text: String::new(), problems: vec![message] },
         "invalid-request" => ChatFailure::InvalidRequest(message),
         "denied" => ChatFailure::Denied(message),
-        "budget-exhausted" => ChatFailure::BudgetExhausted(message),
+        "budget-exhausted" => ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message },
         "misconfigured" => ChatFailure::Misconfigured(message),
         _ => bail!(
             "{name:?} is not a known error; it can be rate-limited, unavailable, timeout, context-length-exceeded, \

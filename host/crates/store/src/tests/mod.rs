@@ -33,7 +33,8 @@ pub(super) fn every_kind() -> Vec<Kept> {
     };
     let usage = Usage {
         input_tokens: Some(1),
-        cached_input_tokens: Some(0),
+        cache_read_input_tokens: Some(0),
+        cache_write_input_tokens: None,
         output_tokens: Some(u64::MAX),
         reasoning_tokens: None,
         cost_nano_usd: Some(7),

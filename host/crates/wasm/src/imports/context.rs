@@ -10,8 +10,7 @@ impl Host for CallState {
         Ok(Identity {
             pipeline: self.surroundings.pipeline.to_string(),
             stage: self.surroundings.stage.to_string(),
-            instance: self.current.as_ref().map_or_else(String::new, |current| current.item.to_string()),
-            traceparent: None,
+            traceparent: self.current.as_ref().map(|current| current.trace.to_string()),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::bindings::gristmill::stage::llm::{Host, Request, Response};
 use crate::bindings::gristmill::stage::llm_types::Error;
 use crate::convert;
 use crate::error::StoreFault;
-use crate::state::CallState;
+use crate::state::{CallState, Current};
 use gristmill_core::model::{Blame, ChatRequest};
 use gristmill_core::ports::{Caller, Model, ModelError};
 
@@ -65,6 +65,10 @@ impl CallState {
         let Some(current) = &self.current else {
             return Prepared(Err(Error::Denied("models can only be asked while an item is processed".into())));
         };
+        let item = match subject(current, request.for_item.as_deref()) {
+            Ok(item) => Arc::clone(item),
+            Err(refused) => return Prepared(Err(refused)),
+        };
         let mut request = convert::request(request);
         // Never past the end of the call: the stage must get the answer or the error while it can still use it.
         let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TO_REACT);
@@ -73,7 +77,7 @@ impl CallState {
         let repeat = match request.idempotency_key {
             Some(_) => 0,
             None => {
-                let count = self.requests.entry(request.digest()).or_default();
+                let count = self.requests.entry((Arc::clone(&item), request.digest())).or_default();
                 *count += 1;
                 *count - 1
             }
@@ -81,11 +85,26 @@ impl CallState {
         let caller = Caller {
             job: current.job.clone(),
             stage: Arc::clone(&self.surroundings.stage),
-            item: Arc::clone(&current.item),
+            item,
             repeat,
             edition: current.edition,
             trace: current.trace,
         };
         Prepared(Ok((model, caller, request)))
+    }
+}
+
+/// The item that a request is for.
+fn subject<'c>(current: &'c Current, asked: Option<&str>) -> Result<&'c Arc<str>, Error> {
+    match (asked, current.items.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => {
+            let reason = "the call has several items, and the request does not say which it is for; set `for-item`";
+            Err(Error::InvalidRequest(reason.into()))
+        }
+        (Some(asked), items) => items
+            .iter()
+            .find(|item| &***item == asked)
+            .ok_or_else(|| Error::InvalidRequest("`for-item` names no item of this call; give the id of one".into())),
     }
 }

@@ -18,15 +18,23 @@ impl Host for CallState {
             _ => return Ok(()),
         };
         let context = printable(&context[..context.floor_char_boundary(64)]);
-        let stage = &*self.surroundings.stage;
+        let (pipeline, stage) = (&*self.surroundings.pipeline, &*self.surroundings.stage);
         let job = self.current.as_ref().map_or("", |current| current.job.as_str());
+        let item = match self.current.as_ref().map(|current| current.items.as_slice()) {
+            Some([item]) => &**item,
+            _ => "",
+        };
         match level {
-            Level::Trace => tracing::trace!(target: "gristmill::guest", stage, job, context, "{message}"),
-            Level::Debug => tracing::debug!(target: "gristmill::guest", stage, job, context, "{message}"),
-            Level::Info => tracing::info!(target: "gristmill::guest", stage, job, context, "{message}"),
-            Level::Warn => tracing::warn!(target: "gristmill::guest", stage, job, context, "{message}"),
+            Level::Trace => {
+                tracing::trace!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}")
+            }
+            Level::Debug => {
+                tracing::debug!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}")
+            }
+            Level::Info => tracing::info!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}"),
+            Level::Warn => tracing::warn!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}"),
             Level::Error | Level::Critical => {
-                tracing::error!(target: "gristmill::guest", stage, job, context, "{message}");
+                tracing::error!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}");
             }
         }
         Ok(())

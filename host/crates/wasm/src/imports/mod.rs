@@ -1,6 +1,7 @@
 //! What guests may call: one file per WIT interface, with its name.
 
 mod context;
+mod embeddings;
 mod llm;
 mod logging;
 

@@ -115,7 +115,7 @@ impl Sandbox {
             instances: 16,
             limits: StageLimits::default(),
             isolation: Isolation::Item,
-            grants: Grants { llm: true },
+            grants: Grants { llm: true, embeddings: true },
             model: scripted(|_| Duration::ZERO),
         }
     }
@@ -209,6 +209,22 @@ impl Loaded {
 
     pub(crate) async fn run_bytes(&self, bytes: Vec<u8>, content_type: Option<&str>) -> Result<Outcome, StageError> {
         self.stage.run(&call(7, bytes, content_type, 1)).await
+    }
+
+    /// How many items the stage takes in one call.
+    pub(crate) fn max_batch(&self) -> usize {
+        self.stage.max_batch()
+    }
+
+    /// Runs several items of one job in one call, each with an id of its own.
+    pub(crate) async fn run_together(&self, texts: &[&str]) -> Option<Vec<Result<Outcome, StageError>>> {
+        let one = |(ordinal, text): (usize, &&str)| {
+            let mut call = call(7, text.as_bytes().to_vec(), Some("text/plain"), 1);
+            call.item.id = call.item.id.child("split", ordinal);
+            call
+        };
+        let calls: Vec<Call> = texts.iter().enumerate().map(one).collect();
+        self.stage.run_batch(&calls).await
     }
 
     /// Runs the item at this position, as this attempt.

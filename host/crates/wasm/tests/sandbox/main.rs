@@ -1,7 +1,9 @@
 //! The sandbox against guests that misbehave: each costs one attempt of one item, never the host.
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 
+mod batch;
 mod blame;
+mod compatibility;
 mod harness;
 mod shared;
 mod standard;
@@ -156,7 +158,7 @@ async fn a_model_that_was_not_granted_cannot_be_linked() {
     let message = refused.to_string();
     assert!(message.contains("\"under-test\""), "names the stage: {message}");
     assert!(message.contains("test.wasm"), "names the file: {message}");
-    assert!(message.contains("gristmill:stage/llm@0.1.0") && message.contains("grants = [\"llm\"]"), "{message}");
+    assert!(message.contains("gristmill:stage/llm@0.2.0") && message.contains("grants = [\"llm\"]"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gristmill_sdk::llm::{self, Message, Model, Request};
 use gristmill_sdk::serde::Deserialize;
-use gristmill_sdk::{ConfigFault, Descriptor, Event, Outcome, Output, Stage, StageError, context, log};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context, log};
 
 /// What to do wrong in `init`.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -42,6 +42,7 @@ impl Stage for Misbehave {
             .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse"] } }, "additionalProperties": false }"#)
             .accepts(&["text/*"])
             .branch("declared", "a branch that exists")
+            .max_batch(4)
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
@@ -53,22 +54,22 @@ impl Stage for Misbehave {
         }
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        let text = event.text().unwrap_or_default().to_owned();
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        let text = item.text().unwrap_or_default().to_owned();
         let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
         let answer = match verb {
             "echo" => rest.to_owned(),
             "spin" => spin(),
-            "spin-once" if event.attempt == 1 => spin(),
+            "spin-once" if item.attempt == 1 => spin(),
             "hog" => hog(),
             "panic" => panic!("told to panic\x1b[31m"),
             "recurse" => recurse(1).to_string(),
             "exit" => std::process::exit(3),
-            "flood" => return Ok(Outcome::Emit(flood(&event, rest.parse().unwrap_or(0)))),
+            "flood" => return Ok(Outcome::Emit(flood(&item, rest.parse().unwrap_or(0)))),
             "chatter" => chatter(),
-            "branch" => return Ok(Outcome::one(Output::from(&event).branch(rest))),
+            "branch" => return Ok(Outcome::one(Output::from(&item).branch(rest))),
             "split" => {
-                let words = rest.split(' ').map(|word| Output::from(&event).payload(word));
+                let words = rest.split(' ').map(|word| Output::from(&item).payload(word));
                 return Ok(Outcome::Emit(words.collect()));
             }
             "reject" => return Ok(Outcome::reject("told-to", rest)),
@@ -84,7 +85,7 @@ impl Stage for Misbehave {
                 }
                 texts.join(" ")
             }
-            "ask-then-trap" if event.attempt == 1 => {
+            "ask-then-trap" if item.attempt == 1 => {
                 llm::Host.chat(Request::new(vec![Message::user(rest)]))?;
                 panic!("after the answer was paid for")
             }
@@ -98,10 +99,10 @@ impl Stage for Misbehave {
             }
             "compute" => compute(Duration::from_millis(rest.parse().unwrap_or(0))),
             "hold" => hold(rest.parse().unwrap_or(0)),
-            "about" => format!("{} {} {}", event.id, event.source.position, event.attempt),
+            "about" => format!("{} {} {}", item.id, item.source.position, item.attempt),
             _ => return Err(StageError::permanent("unknown-verb", verb)),
         };
-        Ok(Outcome::one(Output::from(&event).payload(answer)))
+        Ok(Outcome::one(Output::from(&item).payload(answer)))
     }
 }
 
@@ -143,8 +144,8 @@ fn recurse(depth: u64) -> u64 {
 }
 
 /// Outputs of one megabyte each, this many of them: more than a guest limited to 64 MiB can hold.
-fn flood(event: &Event, megabytes: usize) -> Vec<Output> {
-    (0..megabytes).map(|_| Output::from(event).payload(vec![b'x'; 1 << 20])).collect()
+fn flood(item: &Item, megabytes: usize) -> Vec<Output> {
+    (0..megabytes).map(|_| Output::from(item).payload(vec![b'x'; 1 << 20])).collect()
 }
 
 #[expect(clippy::print_stderr, reason = "it exists to print too much")]

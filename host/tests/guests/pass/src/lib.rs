@@ -1,6 +1,6 @@
 //! A stage that changes nothing: for tests of the pipeline itself, and as the baseline of the benchmarks.
 
-use gristmill_sdk::{ConfigFault, Descriptor, Event, NoConfig, Outcome, Output, Stage, StageError};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, NoConfig, Outcome, Output, Stage, StageError};
 
 /// Emits every item unchanged.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +17,8 @@ impl Stage for Pass {
         Ok(Self)
     }
 
-    fn process(&self, event: Event) -> Result<Outcome, StageError> {
-        Ok(Outcome::one(Output::from(&event)))
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        Ok(Outcome::one(Output::from(&item)))
     }
 }
 

@@ -87,8 +87,11 @@ fn a_code_says_more_than_the_status() {
     }
     let by_type = json!({"error": {"message": "no", "type": "insufficient_quota", "code": null}});
     assert_eq!(kind(&decoded(429, &[], &by_type.to_string())), "budget-exhausted");
-    let llama = json!({"error": {"code": 400, "message": "no", "type": "exceed_context_size_error", "n_ctx": 4096}});
-    assert_eq!(kind(&decoded(400, &[], &llama.to_string())), "context-length-exceeded");
+    let llama = json!({"error": {"code": 400, "message": "no", "type": "exceed_context_size_error", "n_ctx": 4096, "n_prompt_tokens": 5000}});
+    let Err(ChatFailure::ContextLengthExceeded { limit, actual, .. }) = decoded(400, &[], &llama.to_string()) else {
+        panic!("not too long")
+    };
+    assert_eq!((limit, actual), (Some(4096), Some(5000)));
     let vllm = json!({"object": "error", "message": "no", "type": "insufficient_quota", "code": 429});
     assert_eq!(kind(&decoded(429, &[], &vllm.to_string())), "budget-exhausted");
 }
@@ -165,13 +168,14 @@ fn an_answer_is_read_with_all_it_tells() {
         "choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
         "usage": {
             "prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17,
-            "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 2},
+            "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 2},
         },
     });
     let response = decoded(200, &[("x-request-id", "req_9")], &body.to_string()).unwrap();
     let usage = Usage {
         input_tokens: Some(12),
-        cached_input_tokens: Some(4),
+        cache_read_input_tokens: Some(4),
+        cache_write_input_tokens: Some(3),
         output_tokens: Some(5),
         reasoning_tokens: Some(2),
         cost_nano_usd: None,
