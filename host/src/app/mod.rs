@@ -16,7 +16,7 @@ mod supervisor;
 mod totals;
 mod warnings;
 
-pub use broker::{check as check_brokers, embed, override_brokers, reach};
+pub use broker::{check as check_brokers, embed, named_by_variable, override_brokers, reach};
 pub use builtin::{BUILTIN, Builtin};
 pub use clock::now;
 pub use conflicts::check_together;

@@ -8,6 +8,7 @@ mod checks;
 mod file;
 mod host;
 mod plan;
+mod properties;
 mod reference;
 mod stage;
 #[cfg(test)]
