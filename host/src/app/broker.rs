@@ -179,7 +179,8 @@ fn faults(pipeline: &Pipeline, error: &SettingsError) -> ConfigError {
 
 /// Where a property stands, written in quotes or with dots.
 fn place(pipeline: &Pipeline, property: &str) -> Place {
-    let (quoted, table) = (pipeline.place(&format!("/kafka/properties/{property}")), pipeline.place("/kafka/properties"));
+    let (quoted, table) =
+        (pipeline.place(&format!("/kafka/properties/{property}")), pipeline.place("/kafka/properties"));
     match quoted.line_and_column() == table.line_and_column() {
         true => pipeline.place(&format!("/kafka/properties/{}", property.replace('.', "/"))),
         false => quoted,

@@ -32,7 +32,11 @@ pub(super) fn check(file: &mut Draft<PipelineFile>) {
     for fault in &misfits {
         report(file, pointers.get(&fault.property), fault);
     }
-    if bad.is_empty() && misfits.is_empty() && file.is_sound(TABLE) && let Err(error) = settings.rehearse() {
+    if bad.is_empty()
+        && misfits.is_empty()
+        && file.is_sound(TABLE)
+        && let Err(error) = settings.rehearse()
+    {
         file.report(TABLE, "these Kafka properties contradict each other", error.to_string());
     }
 }

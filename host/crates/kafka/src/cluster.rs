@@ -274,13 +274,11 @@ impl<'de> Deserialize<'de> for Properties {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Map::<String, Value>::deserialize(deserializer)?;
         let (mut properties, mut wrong) = (BTreeMap::new(), None);
-        walk(&table, "", "", &mut |name, _, value| {
-            match property(value) {
-                Ok(property) => {
-                    properties.insert(name.to_owned(), property);
-                }
-                Err(error) => wrong = Some(format!("{name}: {error}")),
+        walk(&table, "", "", &mut |name, _, value| match property(value) {
+            Ok(property) => {
+                properties.insert(name.to_owned(), property);
             }
+            Err(error) => wrong = Some(format!("{name}: {error}")),
         });
         match wrong {
             Some(wrong) => Err(D::Error::custom(wrong)),

@@ -313,7 +313,8 @@ mod tests {
     fn no_secret_is_repeated() {
         let fault = invalid("ssl.key.pem", "hunter2", "\"hunter2\" is no key".into());
         assert!(!fault.to_string().contains("hunter2"), "{fault}");
-        let secret = Settings { properties: BTreeMap::from([("sasl.password".into(), "a\0hunter2".into())]), ..with(&[]) };
+        let secret =
+            Settings { properties: BTreeMap::from([("sasl.password".into(), "a\0hunter2".into())]), ..with(&[]) };
         assert!(!secret.check().unwrap_err().to_string().contains("hunter2"));
     }
 

@@ -167,7 +167,8 @@ const OWN_COMMITS: &str = "the host commits offsets itself, only for settled eve
 const OWN_BROKERS: &str = "set brokers under [kafka]";
 const OWN_ACKS: &str = "a record counts as written only when every in-sync replica has it";
 const NO_NATIVE_CODE: &str = "it would run code of its own in the host, or start a program";
-const NOT_BUILT_IN: &str = "this build of librdkafka has no Kerberos and no OAUTHBEARER; use PLAIN, SCRAM or certificates";
+const NOT_BUILT_IN: &str =
+    "this build of librdkafka has no Kerberos and no OAUTHBEARER; use PLAIN, SCRAM or certificates";
 
 /// Properties that cannot be set, and why. Those whose name ends in a dot stand for all that begin so.
 pub(super) const REFUSED: &[(&str, &str)] = &[

@@ -17,7 +17,10 @@ error: "brokers" in [kafka] names no broker: "embeded"
 "#;
     assert_eq!(shown(replaced("\"embedded\"", "\"embeded\"")), expected);
     let error = Brokers::from_str("embeded").unwrap_err().to_string();
-    assert_eq!(error, r#""embeded" is no broker: write "embedded", or "host:port" separated by commas, without a scheme"#);
+    assert_eq!(
+        error,
+        r#""embeded" is no broker: write "embedded", or "host:port" separated by commas, without a scheme"#
+    );
     let bad = [
         "a:9092,,b:9092",
         "a:9092,",

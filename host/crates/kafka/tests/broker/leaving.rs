@@ -66,7 +66,11 @@ async fn leaves_what_it_owns_to_one_that_joins(kafka: &Kafka, moment: u64) {
     let begun = Instant::now();
     let (closed, _) = tokio::join!(owner.close(), assigned(&mut next));
     closed.unwrap();
-    assert!(begun.elapsed() < SOON, "{:?} after the owner was stopped, {moment} ms after the other's start", begun.elapsed());
+    assert!(
+        begun.elapsed() < SOON,
+        "{:?} after the owner was stopped, {moment} ms after the other's start",
+        begun.elapsed()
+    );
     next.close().await.unwrap();
 }
 
