@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, FinishReason, JobId, Partition, Position, Role,
-    Timestamp, TraceContext, Usage,
+    ChatMessage, ChatRequest, ChatResponse, EventId, FinishReason, JobId, Partition, Position, Role, Timestamp,
+    TraceContext, Usage,
 };
 use gristmill_core::ports::{Caller, Edition, Model, ModelError, Store, StoreError};
-use gristmill_llm::{Journaled, Provider};
+use gristmill_llm::Journaled;
 use gristmill_store::{Settings, Sqlite};
 
 fn settings(folder: &Path) -> Settings {
@@ -44,8 +44,8 @@ impl Counting {
 struct Shared(Arc<Counting>);
 
 #[async_trait]
-impl Provider for Shared {
-    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+impl Model for Shared {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
         Ok(ChatResponse {
             text: format!("{number:0width$}", width = self.0.width),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gristmill::app;
 use gristmill::settings::{HostLimits, Pipeline};
-use gristmill_core::flow::settings::{Checkpoint, DeadLetter, Limits, Order, RetryPolicy};
+use gristmill_core::flow::settings::{Checkpoint, DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones};
 use gristmill_core::flow::{self, Delivery, Deployment, Handle, Step};
 use gristmill_core::model::{Plan, Timestamp};
 use gristmill_core::ports::{FlowEvent, Observer, Stage, Store};
@@ -96,6 +96,9 @@ pub(crate) async fn run_watched(
     let pipeline = flow::Pipeline {
         name: "bench".into(),
         content_type: None,
+        document: DocumentName::default(),
+        tombstones: Tombstones::default(),
+        documents: None,
         delivery: Delivery::AtLeastOnce(Arc::new(KafkaSink::open(place.settings).unwrap())),
         output_topic: place.sink.into(),
         dead_letter: DeadLetter { topic: TopicName::new(place.dead).unwrap(), connect_headers: false },

@@ -238,15 +238,15 @@ impl Host {
         let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::<Totals>::clone(&totals)];
         observers.extend(self.options.observers.iter().cloned());
         let observer: Arc<dyn Observer> = Arc::new(Observers::new(observers));
-        let store = store::open(&file, self.options.memory, Arc::clone(&observer)).await?;
+        let stores = store::open(&file, self.options.memory, Arc::clone(&observer)).await?;
         let loader = Loader {
             runtime: &self.runtime,
             limits: &self.limits,
-            store: store.clone(),
+            store: stores.jobs.clone(),
             observer: Arc::clone(&observer),
         };
         let loaded = loader.load(&file, 1).await?;
-        Ok(Ready { file, loaded, store, totals, observer })
+        Ok(Ready { file, loaded, stores, totals, observer })
     }
 
     async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
@@ -258,7 +258,7 @@ impl Host {
     /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
     fn run(self: &Arc<Self>, start: Start) {
         let Start { reached: Reached { ready, broker, address }, wired } = start;
-        let Ready { file, loaded, store, totals, observer } = ready;
+        let Ready { file, loaded, stores, totals, observer } = ready;
         let name = file.name.shared();
         tracing::info!(
             pipeline = %name,
@@ -271,7 +271,7 @@ impl Host {
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, version) = (Arc::clone(self), loaded.deployment.version);
         let ended = CancellationToken::new();
-        let running = Running { file, handle, version, broker, store, observer, ended: ended.clone() };
+        let running = Running { file, handle, version, broker, store: stores.jobs, observer, ended: ended.clone() };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::flow::{self, Delivery};
 use gristmill_core::model::Target;
-use gristmill_core::ports::{
-    Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Store, Subscription, Topic,
-};
+use gristmill_core::ports::{Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Subscription, Topic};
 
 use super::clock;
 use super::failure::Failure;
-use super::store;
+use super::store::{self, Stores};
 use crate::settings::{Pipeline, PipelineFile};
 
 /// A pipeline that is connected and has joined its group, but takes no event yet.
@@ -24,7 +22,7 @@ pub(super) struct Wired {
 /// What a pipeline is wired with.
 pub(super) struct Wiring<'a> {
     pub(super) broker: &'a dyn Broker,
-    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) stores: Stores,
     pub(super) observer: Arc<dyn Observer>,
 }
 
@@ -46,11 +44,14 @@ impl Wiring<'_> {
         let pipeline = flow::Pipeline {
             name: config.name.shared(),
             content_type: config.source.content_type.clone(),
+            document: config.source.document.clone(),
+            tombstones: config.source.tombstones,
+            documents: self.stores.documents,
             delivery,
             output_topic: config.sink.topic.shared(),
             dead_letter: config.dead_letter.clone(),
             order: config.order,
-            store: self.store,
+            store: self.stores.jobs,
             observer: self.observer,
             limits: config.limits,
             clock: clock::now,

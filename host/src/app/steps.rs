@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gristmill_core::flow::{self, Commands, FlowError};
-use gristmill_core::ports::{Broker, Observer, Store};
+use gristmill_core::ports::{Broker, Observer};
 use tokio::task::JoinError;
 
 use super::failure::Failure;
 use super::load::Loaded;
 use super::pipeline::{Wired, Wiring};
+use super::store::Stores;
 use super::totals::Totals;
 use crate::settings::Pipeline;
 
@@ -17,7 +18,7 @@ use crate::settings::Pipeline;
 pub(super) struct Ready {
     pub(super) file: Pipeline,
     pub(super) loaded: Loaded,
-    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) stores: Stores,
     pub(super) totals: Arc<Totals>,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -37,8 +38,8 @@ pub(super) struct Start {
 
 impl Reached {
     pub(super) async fn connect(self) -> Result<Start, Failure> {
-        let (store, observer) = (self.ready.store.clone(), Arc::clone(&self.ready.observer));
-        let wired = Wiring { broker: &*self.broker, store, observer }.connect(&self.ready.file).await?;
+        let (stores, observer) = (self.ready.stores.clone(), Arc::clone(&self.ready.observer));
+        let wired = Wiring { broker: &*self.broker, stores, observer }.connect(&self.ready.file).await?;
         Ok(Start { reached: self, wired })
     }
 }

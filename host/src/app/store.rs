@@ -1,4 +1,4 @@
-//! Whether and where jobs are remembered beyond this process.
+//! Whether and where jobs and documents are remembered.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
-use gristmill_core::ports::{Observer, Store};
-use gristmill_store::{Settings, Sqlite};
+use gristmill_core::flow::settings::SinkKey;
+use gristmill_core::ports::{Documents, Observer, Store};
+use gristmill_store::{MemoryDocuments, Settings, Sqlite};
 
 use super::broker::is_embedded;
 use super::clock;
@@ -27,17 +28,27 @@ pub enum Memory {
 /// The variable that names the folder of state stores.
 const STATE: &str = "GRISTMILL_STATE";
 
-/// Opens the state store of the pipeline. `None` when nothing is to be kept, or when its events do not outlive this process.
+/// Where a pipeline remembers what it has done.
+#[derive(Clone, Default)]
+pub(super) struct Stores {
+    /// Answers and outcomes of jobs. `None` when nothing is to be kept, or when events do not outlive this process.
+    pub(super) jobs: Option<Arc<dyn Store>>,
+    /// What documents have left in the sink. `None` if items are not the keys there.
+    pub(super) documents: Option<Arc<dyn Documents>>,
+}
+
+/// Opens what the pipeline needs.
 ///
 /// # Errors
 /// A folder or a file that cannot be used, at its place in the pipeline file.
-pub(super) async fn open(
-    pipeline: &Pipeline,
-    memory: Memory,
-    observer: Arc<dyn Observer>,
-) -> Result<Option<Arc<dyn Store>>, Failure> {
-    if !keeps(pipeline) || memory == Memory::ThisProcess || is_embedded(pipeline) {
-        return Ok(None);
+pub(super) async fn open(pipeline: &Pipeline, memory: Memory, observer: Arc<dyn Observer>) -> Result<Stores, Failure> {
+    let by_item = pipeline.sink.key == SinkKey::Item;
+    if memory == Memory::ThisProcess || is_embedded(pipeline) {
+        let documents = by_item.then(|| Arc::new(MemoryDocuments::default()) as Arc<dyn Documents>);
+        return Ok(Stores { jobs: None, documents });
+    }
+    if !keeps(pipeline) && !by_item {
+        return Ok(Stores::default());
     }
     let folder = match &pipeline.store.folder {
         Some(folder) => folder.clone(),
@@ -47,7 +58,13 @@ pub(super) async fn open(
     let opened =
         tokio::task::spawn_blocking(move || Sqlite::open(settings)).await.context("opening the state store")?;
     match opened {
-        Ok(store) => Ok(Some(Arc::new(ObservedStore::new(store, observer)))),
+        Ok(store) => {
+            let store = Arc::new(ObservedStore::new(store, observer));
+            Ok(Stores {
+                jobs: keeps(pipeline).then(|| Arc::clone(&store) as Arc<dyn Store>),
+                documents: by_item.then_some(store as Arc<dyn Documents>),
+            })
+        }
         Err(error) => {
             let fault = Fault::at(pipeline.place("/store"), "the state store cannot be used").label(error.to_string());
             Err(Failure::Config(fault.into()))
@@ -55,7 +72,7 @@ pub(super) async fn open(
     }
 }
 
-/// Whether the pipeline has something to keep: answers that were paid for, or outcomes of stages.
+/// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.
 pub(super) fn keeps(pipeline: &Pipeline) -> bool {
     pipeline.stages.iter().any(|stage| stage.grants.llm || keeps_outcomes(stage))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use gristmill_core::model::Failed;
 use gristmill_core::ports::{End, FlowEvent, Observer, PauseReason, StageError};
 
 /// Counts how jobs end, and logs: every failure as a warning, every job at the level debug.
@@ -12,6 +13,7 @@ use gristmill_core::ports::{End, FlowEvent, Observer, PauseReason, StageError};
 pub(super) struct Totals {
     emitted: AtomicU64,
     records: AtomicU64,
+    deleted: AtomicU64,
     dropped: AtomicU64,
     dead_lettered: AtomicU64,
     /// Jobs whose partition was given away before they were settled.
@@ -31,10 +33,11 @@ impl Totals {
             let ended = tokio::time::timeout(INTERVAL, end.cancelled()).await.is_ok();
             let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
             let (emitted, dropped, dead_lettered) = (of(&self.emitted), of(&self.dropped), of(&self.dead_lettered));
-            let jobs = emitted + dropped + dead_lettered;
+            let deleted = of(&self.deleted);
+            let jobs = emitted + deleted + dropped + dead_lettered;
             if jobs != last || ended {
                 let (records, stale, restored) = (of(&self.records), of(&self.stale), of(&self.restored));
-                tracing::info!(pipeline, jobs, records, dropped, dead_lettered, stale, restored, "jobs done");
+                tracing::info!(pipeline, jobs, records, deleted, dropped, dead_lettered, stale, restored, "jobs done");
                 last = jobs;
             }
             if ended {
@@ -55,7 +58,9 @@ impl Observer for Totals {
                 self.restored.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%job, stage, "not run again: its outcome was kept");
             }
-            FlowEvent::Paused { why: PauseReason::Operator, .. } | FlowEvent::Resumed => {}
+            FlowEvent::Paused { why: PauseReason::Operator, .. }
+            | FlowEvent::Resumed { why: PauseReason::Operator } => {}
+            FlowEvent::Resumed { why } => tracing::info!("over: {why}"),
             FlowEvent::Paused { why, wait } => {
                 let seconds = wait.map(|wait| wait.as_secs_f64());
                 tracing::warn!(seconds, "taking no new events for a while: {why}");
@@ -73,8 +78,9 @@ impl Observer for Totals {
                         self.records.fetch_add(*records as u64, Ordering::Relaxed);
                         &self.emitted
                     }
+                    End::Deleted(_) => &self.deleted,
                     End::Dropped(_) => &self.dropped,
-                    End::DeadLettered(failure) => {
+                    End::DeadLettered(Failed { failure, .. }) => {
                         tracing::warn!(%job, reason = failure.code, "dead-lettered: {}", failure.message);
                         &self.dead_lettered
                     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::summary::Numbers;
-use gristmill_core::model::{Outcome, Output};
+use gristmill_core::model::{Failed, Outcome, Output};
 use gristmill_core::ports::{Call, End, FlowEvent, Observer, StageError};
 
 /// Prints what it observes. The lock is held only while counting, never while printing.
@@ -82,8 +82,9 @@ impl Observer for Watch {
                         numbers.records += records;
                         format!("in the output topic: {records} records")
                     }
+                    End::Deleted(tombstones) => format!("deleted: {tombstones} tombstones"),
                     End::Dropped(code) => format!("dropped: {code}"),
-                    End::DeadLettered(failure) => {
+                    End::DeadLettered(Failed { failure, .. }) => {
                         numbers.dead_letters.push((document.clone(), failure.code.clone(), failure.message.clone()));
                         format!("in the dead letters: {}", failure.code)
                     }

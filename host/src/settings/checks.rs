@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_config::Draft;
-use gristmill_core::flow::settings::{DeliveryMode, RetryPolicy};
+use gristmill_core::flow::settings::{DeliveryMode, DocumentName, Order, RetryPolicy, SinkKey};
 use gristmill_core::model::Plan;
 use gristmill_core::settings::{Name, Span, TopicName};
 use gristmill_kafka::{Brokers, Properties};
@@ -24,6 +24,7 @@ pub(super) fn check(file: &mut File, host: &HostFile) -> Option<Plan> {
     properties_once(file);
     topics_apart(file);
     delivery(file);
+    keys(file);
     waits(file, "/retry");
     for index in 0..stages {
         let retry = format!("/stage/{index}/retry");
@@ -87,6 +88,23 @@ fn delivery(file: &mut File) {
                 file.report("/transactions", message, label);
             }
         }
+    }
+}
+
+/// Generations of a document are written one after the other only if their jobs are.
+fn keys(file: &mut File) {
+    let order: Option<Order> = file.part("/order");
+    let by_item = file.part("/sink/key") == Some(SinkKey::Item);
+    if by_item && matches!(order, None | Some(Order::None)) && file.is_sound("/order") {
+        let message = "items are the keys of the sink, but jobs of one document could overtake each other";
+        file.report("/sink/key", message, "add order = \"key\" above the first [table], or order = \"partition\"");
+    }
+    if by_item
+        && order == Some(Order::Key)
+        && file.part::<DocumentName>("/source/document").is_some_and(|name| name != DocumentName::Key)
+    {
+        let message = "jobs are in order by their record's key, but documents are named by something else";
+        file.report("/source/document", message, "use order = \"partition\", or take this line out");
     }
 }
 

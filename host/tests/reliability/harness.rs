@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) sink_partitions: i32,
     /// Top-level keys of the file, before the first table.
     pub(crate) top: &'static str,
+    /// Keys of `[sink]`, besides its topic.
+    pub(crate) sink: &'static str,
     /// Properties of librdkafka.
     pub(crate) properties: Vec<(&'static str, &'static str)>,
     /// Further tables of the file; `GUEST:name` stands for a test guest's file.
@@ -46,7 +48,15 @@ impl Setup {
             "GRISTMILL_TEST_KAFKA is not set: run `cargo verify`, or `cargo xtask kafka` and set what it prints",
         );
         let (partitions, sink_partitions) = (6, 6);
-        Self { broker, partitions, sink_partitions, top: "", properties: Vec::new(), sections: sections.into() }
+        Self {
+            broker,
+            partitions,
+            sink_partitions,
+            top: "",
+            sink: "",
+            properties: Vec::new(),
+            sections: sections.into(),
+        }
     }
 
     /// One partition per topic, for tests that need an order.
@@ -116,13 +126,14 @@ impl Harness {
 
     fn text(&self, setup: &Setup) -> String {
         let mut file = format!(
-            "name = {:?}\n{}\n[kafka]\nbrokers = {:?}\n[source]\ntopic = {:?}\n[sink]\ntopic = {:?}\n\
+            "name = {:?}\n{}\n[kafka]\nbrokers = {:?}\n[source]\ntopic = {:?}\n[sink]\ntopic = {:?}\n{}\
              [dead_letter]\ntopic = {:?}\n[retry]\nfirst_wait = \"100ms\"\n",
             self.name,
             setup.top,
             setup.broker,
             self.topic("in"),
             self.topic("out"),
+            setup.sink,
             self.topic("dead"),
         );
         file.push_str("[kafka.properties]\n");

@@ -8,8 +8,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 #![allow(clippy::print_stdout, reason = "figures are printed for --nocapture")]
 
+mod blame;
 mod dead_letters;
 mod disk;
+mod documents;
 mod exactly_once;
 mod extent;
 mod harness;

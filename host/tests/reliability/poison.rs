@@ -23,7 +23,6 @@ const ONE_IN: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Poison {
     BrokenJson,
-    NoValue,
     NeitherKeyNorValue,
     HeaderName,
     Trap,
@@ -36,7 +35,6 @@ enum Poison {
 
 const ALL: &[Poison] = &[
     Poison::BrokenJson,
-    Poison::NoValue,
     Poison::NeitherKeyNorValue,
     Poison::HeaderName,
     Poison::Trap,
@@ -46,14 +44,14 @@ const ALL: &[Poison] = &[
 ];
 
 /// Those that take no longer than a good event.
-const CHEAP: &[Poison] = &[Poison::BrokenJson, Poison::NoValue, Poison::NeitherKeyNorValue, Poison::HeaderName];
+const CHEAP: &[Poison] = &[Poison::BrokenJson, Poison::NeitherKeyNorValue, Poison::HeaderName];
 
 impl Poison {
     /// The `failure_reason` of its dead letter.
     fn reason(self) -> &'static str {
         match self {
             Self::BrokenJson => "invalid-json",
-            Self::NoValue | Self::NeitherKeyNorValue => "null-value",
+            Self::NeitherKeyNorValue => "null-value",
             Self::HeaderName => "header-name-not-utf8",
             Self::Trap => "trap",
             Self::MemoryBomb => "memory-limit",
@@ -66,7 +64,7 @@ impl Poison {
     fn payload(self) -> Option<String> {
         Some(match self {
             Self::BrokenJson => "{\"half\": ".into(),
-            Self::NoValue | Self::NeitherKeyNorValue => return None,
+            Self::NeitherKeyNorValue => return None,
             Self::HeaderName | Self::Harmless => "echo unheard".into(),
             Self::Trap => "panic".into(),
             Self::MemoryBomb => "hog".into(),

@@ -1,18 +1,18 @@
 //! Aliases: which targets answer for a name, and in what order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, printable};
-use gristmill_core::ports::{Caller, FlowEvent, Observer};
+use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign, printable};
+use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::{Instant, timeout};
 
 use crate::failure::passes;
 use crate::forms::Forms;
-use crate::limits::Share;
-use crate::provider::Provider;
+use crate::limits::{Results, Share};
+use crate::provider::{Provider, Unanswered};
 
 /// The alias of a request that names none, if there are several.
 const DEFAULT_ALIAS: &str = "default";
@@ -27,28 +27,74 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
     /// Limit of its concurrent calls; other aliases and pipelines may share it.
     pub(crate) limit: Share,
+    /// What its calls got; other aliases and pipelines may share it.
+    pub(crate) results: Arc<Results>,
     pub(crate) provider: Box<dyn Provider>,
 }
 
 impl Target {
     /// Asks the target once it has room for another call. Waits at most half of the time for that: a call sent with no
     /// time left would be paid for and its answer lost.
-    async fn ask(&self, caller: &Caller, request: &ChatRequest, left: Duration) -> Result<ChatResponse, ChatFailure> {
+    async fn ask(&self, caller: &Caller, request: &ChatRequest, left: Duration) -> Result<ChatResponse, Failed> {
         let begun = Instant::now();
         let Ok(Some(_permit)) = timeout(left / 2, self.limit.permit()).await else {
-            return Err(ChatFailure::RateLimited {
-                message: format!(
-                    "all {} concurrent calls allowed for {} are in flight, and none ended within {:?}; \
-                     `max_concurrent` of the model sets the limit",
-                    self.limit.most(),
-                    self.name,
-                    left / 2
-                ),
-                after: None,
-            });
+            let message = format!(
+                "all {} concurrent calls allowed for {} are in flight, and none ended within {:?}; \
+                 `max_concurrent` of the model sets the limit",
+                self.limit.most(),
+                self.name,
+                left / 2
+            );
+            // It was never sent.
+            let blame = Some(Blame::Limit);
+            return Err(Failed { failure: ChatFailure::RateLimited { message, after: None }, blame });
         };
         let left = left.saturating_sub(begun.elapsed());
-        self.provider.chat(caller, &ChatRequest { timeout: Some(left), ..request.clone() }).await
+        let who = requester(caller);
+        let turn = self.results(|results| results.begin(&who));
+        match self.provider.chat(caller, &ChatRequest { timeout: Some(left), ..request.clone() }).await {
+            Ok(response) => {
+                self.results(|results| results.answered(&who, turn));
+                Ok(response)
+            }
+            Err(Unanswered { failure, sign }) => {
+                let judge = |sign: Sign| self.results(|results| results.failed(&who, turn, sign));
+                Err(Failed { failure, blame: sign.map(judge) })
+            }
+        }
+    }
+
+    fn results<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
+        // Nothing panics midway through a change, so poisoned results are still consistent.
+        act(&mut self.results.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn requester(caller: &Caller) -> Requester {
+    let Caller { job, stage, item, .. } = caller;
+    Requester { job: job.clone(), stage: Arc::clone(stage), item: Arc::clone(item) }
+}
+
+/// A failure, and whose fault it is if that is open.
+#[derive(Debug, Clone, PartialEq)]
+struct Failed {
+    failure: ChatFailure,
+    blame: Option<Blame>,
+}
+
+impl Failed {
+    /// This failure of an earlier target beside that of a later one: the failure that is reported, and whose fault both
+    /// are together. It is the request's only if each target says so; and if one may have been paid without an answer,
+    /// nobody's, because then the attempts must have an end.
+    fn beside(self, later: Self) -> Self {
+        let gave_up = |failed: &Self| matches!(failed.failure, ChatFailure::Timeout(_));
+        let blame = match gave_up(&self) || gave_up(&later) {
+            true => None,
+            false => self.blame.max(later.blame),
+        };
+        let limited = |failed: &Self| matches!(failed.failure, ChatFailure::RateLimited { .. });
+        let failure = if limited(&later) && !limited(&self) { later.failure } else { self.failure };
+        Self { failure, blame }
     }
 }
 
@@ -106,9 +152,9 @@ impl Aliases {
         alias: &str,
         target: &Target,
         elapsed: Duration,
-        answer: &Result<ChatResponse, ChatFailure>,
+        answer: &Result<ChatResponse, Failed>,
     ) {
-        let result = answer.as_ref().map(|response| response.usage);
+        let result = answer.as_ref().map(|response| response.usage).map_err(|failed| &failed.failure);
         let target = target.name.as_str();
         self.observer.observe(&FlowEvent::ModelCall { caller, alias, target, elapsed, result });
         log(caller, alias, target, elapsed, answer);
@@ -116,16 +162,16 @@ impl Aliases {
 }
 
 #[async_trait]
-impl Provider for Aliases {
+impl Model for Aliases {
     /// Asks the first target, and each further one only if those before it are busy or down. If none answers, returns
     /// the first target's failure, or a rate limit if any target reported one: a fallback that is too small or has a
     /// wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns its permit.
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let (name, alias) = self.find(request.model.as_deref())?;
         let form = self.forms.of(&request.format)?;
         let deadline = Instant::now() + alias.time(request.timeout);
         let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
-        let mut failed: Option<ChatFailure> = None;
+        let mut failed: Option<Failed> = None;
         for target in &alias.targets {
             let left = deadline.saturating_duration_since(Instant::now()).min(target.timeout);
             if left.is_zero() {
@@ -134,26 +180,34 @@ impl Provider for Aliases {
             let begun = Instant::now();
             let answer = target.ask(caller, &asked, left).await;
             self.observe(caller, name, target, begun.elapsed(), &answer);
-            let failure = match answer {
-                Ok(response) => return form.check(response),
-                Err(failure) => failure,
+            let now = match answer {
+                Ok(response) => return Ok(form.check(response)?),
+                Err(now) => now,
             };
+            let helps = failed.is_some() || passes(&now.failure);
             failed = Some(match failed {
-                None if !passes(&failure) => return Err(failure),
-                None => failure,
-                Some(ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_))
-                    if matches!(failure, ChatFailure::RateLimited { .. }) =>
-                {
-                    failure
-                }
-                Some(first) => first,
+                None => now,
+                Some(earlier) => earlier.beside(now),
             });
+            if !helps {
+                break;
+            }
         }
-        Err(failed.unwrap_or_else(|| ChatFailure::Timeout(format!("no time was left to ask the model {name:?}"))))
+        Err(match failed {
+            Some(Failed { failure, blame }) => ModelError::Chat { failure, blame },
+            None => ChatFailure::Timeout(format!("no time was left to ask the model {name:?}")).into(),
+        })
+    }
+
+    /// Forgets what it got at each target.
+    fn forget(&self, job: &JobId) {
+        for target in self.by_name.values().flat_map(|alias| &alias.targets) {
+            target.results(|results| results.forget(job));
+        }
     }
 }
 
-fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &Result<ChatResponse, ChatFailure>) {
+fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &Result<ChatResponse, Failed>) {
     let (job, stage) = (&caller.job, &caller.stage);
     let elapsed_ms = elapsed.as_millis();
     match answer {
@@ -163,12 +217,15 @@ fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &R
             output_tokens = response.usage.output_tokens,
             "a model answered"
         ),
-        Err(failure) => tracing::warn!(
-            %job, %stage, alias, target, elapsed_ms,
-            failure = failure.kind(),
-            reason = reason(failure),
-            "a model did not answer"
-        ),
+        Err(Failed { failure, blame }) => {
+            let (failure, reason) = (failure.kind(), reason(failure));
+            // What pauses the pipeline is told with the pause, and not for each item that waits.
+            if blame.is_some_and(|blame| blame > Blame::Request) {
+                tracing::debug!(%job, %stage, alias, target, elapsed_ms, failure, reason, ?blame, "a model did not answer");
+            } else {
+                tracing::warn!(%job, %stage, alias, target, elapsed_ms, failure, reason, ?blame, "a model did not answer");
+            }
+        }
     }
 }
 

@@ -10,8 +10,6 @@ use async_trait::async_trait;
 use gristmill_core::model::{ChatRequest, ChatResponse, JobId};
 use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, Store, StoreError};
 
-use super::provider::Provider;
-
 use super::memory::{CallKey, Memory, Slot};
 
 /// A model whose answers are reused, marked as cached, in later attempts of the same job. Failures are not remembered:
@@ -23,7 +21,7 @@ pub struct Journaled<M> {
     store: Option<Arc<dyn Store>>,
 }
 
-impl<M: Provider> Journaled<M> {
+impl<M: Model> Journaled<M> {
     /// Wraps a model. Above `bytes` of answers in memory, the oldest jobs are dropped from it as a whole; without a
     /// store they then pay again.
     pub fn new(model: M, bytes: usize, store: Option<Arc<dyn Store>>) -> Self {
@@ -87,7 +85,7 @@ enum Answer {
 }
 
 #[async_trait]
-impl<M: Provider> Model for Journaled<M> {
+impl<M: Model> Model for Journaled<M> {
     /// Concurrent equal calls of one job share one call: the second waits for the first, and asks the model only if the
     /// first fails. Cancel-safe: a dropped call is forgotten, but an answer it paid for is still stored.
     ///
@@ -124,6 +122,7 @@ impl<M: Provider> Model for Journaled<M> {
     /// Forgets it in memory only: the store decides how long it keeps answers.
     fn forget(&self, job: &JobId) {
         self.memory().forget(job);
+        self.model.forget(job);
     }
 }
 

@@ -5,7 +5,7 @@
 //! prepared answers (`scripted`). None of them retries: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
-//! - [`Limits`]: how many calls may run at once, shared by the pipelines of a host
+//! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
 //! - `journal` over `memory`; `aliases` over `forms` and `failure`
 //! - `openai` over the pure `encode` (with `dialect`) and `decode` (with `retry_after`), and `quote`
 //! - [`scripted`] over `script`, its file format, and `made_up`
@@ -36,9 +36,8 @@ use gristmill_core::ports::{Model, Observer, Store};
 use aliases::{Alias, Aliases, Target};
 pub use journal::Journaled;
 pub use limits::Limits;
-use limits::{Account, Share};
+use limits::{Account, Endpoint, Share};
 use openai::OpenAi;
-pub use provider::Provider;
 use scripted::{Scripted, script};
 use settings::{AliasSettings, Settings, TargetSettings};
 
@@ -88,13 +87,16 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
                 bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
             }
             let account = Account { base_url: settings.base_url.clone(), key: settings.key.clone() };
+            let (base_url, model) = (settings.base_url.clone(), settings.model.clone());
             let provider = Box::new(OpenAi::new(settings)?);
-            Target { name, timeout, limit: limits.of(account, max_concurrent), provider }
+            let results = limits.results(Endpoint { base_url, model, key: provider.key_digest() });
+            Target { name, timeout, limit: limits.of(account, max_concurrent), results, provider }
         }
         TargetSettings::Scripted(settings) => {
             let scripted = Scripted::new(script::read(&settings.script)?);
             let (name, timeout) = (scripted.name().to_owned(), settings::DEFAULT_TIMEOUT);
-            Target { name, timeout, limit: Share::new(max_concurrent), provider: Box::new(scripted) }
+            let (limit, results) = (Share::new(max_concurrent), Arc::default());
+            Target { name, timeout, limit, results, provider: Box::new(scripted) }
         }
     })
 }

@@ -1,9 +1,11 @@
-//! Limits on concurrent calls to a server. All pipelines of a host that use the same address and key share one limit.
+//! What the pipelines of a host share of a model server: one limit of concurrent calls for each address and key, and the
+//! recent results of each model there.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use gristmill_core::model::Ledger;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::settings::SecretRef;
@@ -15,11 +17,26 @@ pub(crate) struct Account {
     pub(crate) key: Option<SecretRef>,
 }
 
-/// The limits of a host: one per account, kept as long as a target uses it.
+/// A model at an account, asked with one key. The results of another model, or of a key that was changed since, say nothing
+/// about it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Endpoint {
+    pub(crate) base_url: String,
+    pub(crate) model: String,
+    /// SHA-256 of the key.
+    pub(crate) key: Option<[u8; 32]>,
+}
+
+/// The recent results of an endpoint. Locked because many calls note theirs; never held across a wait.
+pub(crate) type Results = Mutex<Ledger>;
+
+/// The limits of a host: one per account, kept as long as a target uses it. And the recent results of each endpoint.
 #[derive(Default)]
 pub struct Limits {
     /// Locked because pipelines are built concurrently.
     by_account: Mutex<HashMap<Account, Weak<Limit>>>,
+    /// Locked for the same reason.
+    by_endpoint: Mutex<HashMap<Endpoint, Weak<Results>>>,
 }
 
 /// The right of one target to ask an account. Its number counts as long as the target lives, so that a reload can raise a
@@ -63,6 +80,18 @@ impl Limits {
         let share = Share::new(max_concurrent);
         limits.insert(account, Arc::downgrade(&share.limit));
         share
+    }
+
+    /// Returns the results of an endpoint.
+    pub(crate) fn results(&self, endpoint: Endpoint) -> Arc<Results> {
+        let mut all = self.by_endpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, results| results.strong_count() > 0);
+        if let Some(results) = all.get(&endpoint).and_then(Weak::upgrade) {
+            return results;
+        }
+        let results = Arc::<Results>::default();
+        all.insert(endpoint, Arc::downgrade(&results));
+        results
     }
 }
 
@@ -161,6 +190,19 @@ mod tests {
         assert!(two.limit.permits.try_acquire().is_ok());
         let other = limits.of(account("B"), 1);
         assert!(!Arc::ptr_eq(&one.limit, &other.limit), "another key is another account");
+    }
+
+    #[test]
+    fn only_one_model_asked_with_one_key_has_one_record_of_results() {
+        let limits = Limits::default();
+        let endpoint = |model: &str, key| Endpoint { base_url: "https://h/v1".into(), model: model.into(), key };
+        let one = limits.results(endpoint("m", None));
+        assert!(Arc::ptr_eq(&one, &limits.results(endpoint("m", None))));
+        assert!(!Arc::ptr_eq(&one, &limits.results(endpoint("n", None))));
+        assert!(!Arc::ptr_eq(&one, &limits.results(endpoint("m", Some([0; 32])))));
+        drop(one);
+        limits.results(endpoint("n", None));
+        assert_eq!(limits.by_endpoint.lock().unwrap().len(), 1, "what nobody uses is forgotten");
     }
 
     #[test]

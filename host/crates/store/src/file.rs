@@ -36,6 +36,21 @@ const MIGRATIONS: &[&str] = &["
         value BLOB NOT NULL,
         PRIMARY KEY (job, key)
     ) STRICT;
+    CREATE TABLE document (
+        id      INTEGER PRIMARY KEY,
+        name    TEXT NOT NULL UNIQUE,
+        touched INTEGER NOT NULL,
+        last    BLOB,
+        empty   INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX document_empty ON document (touched) WHERE empty;
+    CREATE TABLE item (
+        document   INTEGER NOT NULL,
+        topic      TEXT NOT NULL,
+        name       TEXT NOT NULL,
+        generation BLOB NOT NULL,
+        PRIMARY KEY (document, topic, name)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// The file of a pipeline in the folder.

@@ -4,14 +4,18 @@
 //! - `sqlite`: implements the port; hands requests to two threads and waits for their answers
 //! - `writer`: the thread that writes, many requests per transaction
 //! - `retention`: deletes what is too old, driven by `writer`
+//! - `documents`: the tables of documents and of what they have left in the sink
+//! - `memory`: remembers documents without a file
 //! - `reader`: the thread that reads
 //! - `file`: opens, checks and migrates the file
 //! - `codec`: the encoding of what is kept
 //! - `health`: whether the store still works; the first permanent failure breaks it for good
 
 mod codec;
+mod documents;
 mod file;
 mod health;
+mod memory;
 mod reader;
 mod retention;
 pub mod settings;
@@ -20,5 +24,6 @@ mod sqlite;
 mod tests;
 mod writer;
 
+pub use memory::MemoryDocuments;
 pub use settings::{Settings, StoreSettings};
 pub use sqlite::Sqlite;

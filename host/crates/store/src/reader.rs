@@ -6,47 +6,68 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
-use super::codec;
 use super::health::{Failure, Health};
-use gristmill_core::model::JobId;
-use gristmill_core::ports::{Kept, Key};
+use super::{codec, documents};
+use gristmill_core::model::{DocumentId, JobId};
+use gristmill_core::ports::{Kept, Key, Remembered};
+
+/// Receives what was found, or the reason of a transient failure; dropped when the store is broken.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, String>>;
 
 /// A request for something that may be kept.
-pub(super) struct Recall {
-    pub(super) job: JobId,
-    pub(super) key: Key,
-    /// Receives the value, or the reason of a transient failure; dropped when the store is broken.
-    pub(super) found: oneshot::Sender<Result<Option<Kept>, String>>,
+pub(super) enum Recall {
+    /// What is kept of a job under a key.
+    Kept { job: JobId, key: Key, found: Answer<Option<Kept>> },
+    /// What is remembered of a document.
+    Document { document: DocumentId, found: Answer<Remembered> },
 }
 
 /// Reads until all senders are dropped, or until the first permanent failure.
 pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, health: &Arc<Health>) {
     let mut warned = false;
-    while let Some(Recall { job, key, found }) = recalls.blocking_recv() {
-        if found.is_closed() {
-            continue;
-        }
-        let value = match read(connection, &job, key) {
-            Ok(value) => value,
-            Err(error) => match health.classify(&error) {
-                Failure::Transient(reason) => {
-                    let _ = found.send(Err(reason));
-                    continue;
+    while let Some(recall) = recalls.blocking_recv() {
+        let answered = match recall {
+            Recall::Kept { job, key, found } => answer(found, health, || {
+                let kept = read(connection, &job, key)?.map(|value| codec::decode(Bytes::from(value)));
+                if kept == Some(None) && !warned {
+                    warned = true;
+                    tracing::warn!(%job, "what another version kept cannot be read; the work is done and paid for again");
                 }
-                Failure::Broken => {
-                    health.fail(&error);
-                    return;
-                }
-            },
+                Ok(kept.flatten())
+            }),
+            Recall::Document { document, found } => answer(found, health, || documents::find(connection, &document)),
         };
-        let kept = value.map(|value| codec::decode(Bytes::from(value)));
-        if kept == Some(None) && !warned {
-            warned = true;
-            tracing::warn!(%job, "what another version kept cannot be read; the work is done and paid for again");
+        if answered.is_err() {
+            return;
         }
-        // The caller may have gone away.
-        let _ = found.send(Ok(kept.flatten()));
     }
+}
+
+/// Answers a request, unless its caller has gone away.
+///
+/// # Errors
+/// If the store is broken.
+fn answer<T>(
+    found: Answer<T>,
+    health: &Health,
+    read: impl FnOnce() -> rusqlite::Result<T>,
+) -> Result<(), rusqlite::Error> {
+    if found.is_closed() {
+        return Ok(());
+    }
+    let answer = match read() {
+        Ok(value) => Ok(value),
+        Err(error) => match health.classify(&error) {
+            Failure::Transient(reason) => Err(reason),
+            Failure::Broken => {
+                health.fail(&error);
+                return Err(error);
+            }
+        },
+    };
+    // The caller may have gone away meanwhile.
+    let _ = found.send(answer);
+    Ok(())
 }
 
 fn read(connection: &Connection, job: &JobId, key: Key) -> rusqlite::Result<Option<Vec<u8>>> {

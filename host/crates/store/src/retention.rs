@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::documents;
 use gristmill_core::model::Timestamp;
 
 /// Milliseconds between the starts of two sweeps.
@@ -18,7 +19,7 @@ const STEP_PAGES: u32 = 256;
 /// again what it frees.
 const SPARE_PAGES: u64 = 1_024;
 
-/// Deletes jobs by their age.
+/// Deletes jobs by their age, and documents that have left nothing in the sink.
 pub(super) struct Sweep {
     keep_ended: i64,
     keep_unfinished: i64,
@@ -67,6 +68,7 @@ impl Sweep {
                 }
             }
         }
+        left.rows -= documents::forget(connection, now.0.saturating_sub(self.keep_unfinished), left.rows)?;
         self.under_way = left.rows == 0 || shrink(connection)?;
         Ok(())
     }

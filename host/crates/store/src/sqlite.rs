@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::health::Health;
 use super::reader::{self, Recall};
@@ -14,8 +14,8 @@ use super::retention::Sweep;
 use super::settings::Settings;
 use super::writer::{Request, Writer};
 use super::{codec, file};
-use gristmill_core::model::JobId;
-use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
+use gristmill_core::model::{DocumentGeneration, DocumentId, JobId, LastGeneration};
+use gristmill_core::ports::{Documents, JobState, Kept, Key, Placed, Remembered, Store, StoreError};
 
 /// Maximum bytes waiting to be written; beyond it, callers wait.
 const QUEUE_BYTES: usize = 32 << 20;
@@ -84,6 +84,20 @@ impl Sqlite {
         })
     }
 
+    async fn recall<T>(&self, recall: Recall, answer: oneshot::Receiver<Result<T, String>>) -> Result<T, StoreError> {
+        self.health.check()?;
+        let recalls = self.recalls.as_ref().ok_or_else(|| self.health.error())?;
+        recalls.send(recall).await.map_err(|_| self.health.error())?;
+        let found = answer.await.map_err(|_| self.health.error())?;
+        found.map_err(|reason| self.health.transient(reason))
+    }
+
+    /// Waits for room in the queue of the writer.
+    async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, StoreError> {
+        let weight = u32::try_from(bytes.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
+        Arc::clone(&self.room).acquire_many_owned(weight).await.map_err(|_| self.health.error())
+    }
+
     fn send(&self, request: Request) -> Result<(), StoreError> {
         let sent = self.requests.as_ref().map(|requests| requests.send(request));
         if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.health.error()) }
@@ -93,20 +107,14 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError> {
-        self.health.check()?;
         let (found, answer) = oneshot::channel();
-        let recalls = self.recalls.as_ref().ok_or_else(|| self.health.error())?;
-        let sent = recalls.send(Recall { job: job.clone(), key, found }).await;
-        sent.map_err(|_| self.health.error())?;
-        let found = answer.await.map_err(|_| self.health.error())?;
-        found.map_err(|reason| self.health.transient(reason))
+        self.recall(Recall::Kept { job: job.clone(), key, found }, answer).await
     }
 
     async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
         self.health.check()?;
         // Reserve room before encoding: a caller that waits for room holds no second copy.
-        let weight = u32::try_from(codec::weight(kept).min(QUEUE_BYTES)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(weight).await.map_err(|_| self.health.error())?;
+        let room = self.room(codec::weight(kept)).await?;
         let (done, answer) = oneshot::channel();
         self.send(Request::Keep { job: job.clone(), key, value: codec::encode(kept), kept: done, _room: room })?;
         let earlier = answer.await.map_err(|_| self.health.error())?;
@@ -120,6 +128,38 @@ impl Store for Sqlite {
             return Ok(());
         };
         self.send(Request::Ended { job: job.clone(), state, _room: room })
+    }
+}
+
+/// The approximate size of a row in the table of items, besides its texts.
+const ITEM_BYTES: usize = 64;
+
+#[async_trait]
+impl Documents for Sqlite {
+    async fn find(&self, document: &DocumentId) -> Result<Remembered, StoreError> {
+        let (found, answer) = oneshot::channel();
+        self.recall(Recall::Document { document: document.clone(), found }, answer).await
+    }
+
+    async fn intend(
+        &self,
+        document: &DocumentId,
+        generation: DocumentGeneration,
+        items: &[Placed],
+    ) -> Result<(), StoreError> {
+        self.health.check()?;
+        let bytes = items.iter().map(|placed| placed.topic.len() + placed.item.as_str().len() + ITEM_BYTES).sum();
+        let room = self.room(bytes).await?;
+        let (noted, answer) = oneshot::channel();
+        let (document, items) = (document.clone(), items.to_vec());
+        self.send(Request::Intend { document, generation, items, bytes, noted, _room: room })?;
+        let noted = answer.await.map_err(|_| self.health.error())?;
+        noted.map_err(|reason| self.health.transient(reason))
+    }
+
+    fn finish(&self, document: &DocumentId, last: LastGeneration) -> Result<(), StoreError> {
+        self.health.check()?;
+        self.send(Request::Finish { document: document.clone(), last })
     }
 }
 

@@ -10,12 +10,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::codec;
 use super::health::{Failure, Health};
 use super::retention::Sweep;
 use super::settings::Clock;
-use gristmill_core::model::{JobId, Timestamp};
-use gristmill_core::ports::{JobState, Kept, Key};
+use super::{codec, documents};
+use gristmill_core::model::{DocumentGeneration, DocumentId, JobId, LastGeneration, Timestamp};
+use gristmill_core::ports::{JobState, Kept, Key, Placed};
 
 /// A write request. Each holds its share of the queue until it is written.
 pub(super) enum Request {
@@ -32,6 +32,21 @@ pub(super) enum Request {
         job: JobId,
         state: JobState,
         _room: OwnedSemaphorePermit,
+    },
+    Intend {
+        document: DocumentId,
+        generation: DocumentGeneration,
+        items: Vec<Placed>,
+        /// The approximate size of the items, in bytes.
+        bytes: usize,
+        /// Like `kept` above, without a value.
+        noted: oneshot::Sender<Result<(), String>>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// There are no more of these than jobs, and each job waited for its `Intend`: so they need no bound.
+    Finish {
+        document: DocumentId,
+        last: LastGeneration,
     },
 }
 
@@ -66,11 +81,11 @@ impl Writer {
     /// Writes until all senders are dropped and every request is written, or until the first permanent failure.
     pub(super) fn run(mut self) {
         while let Some(batch) = self.next_batch() {
-            let written = match self.write(&batch) {
-                Ok(written) => written,
+            match self.write(&batch) {
+                Ok(earlier) => answer(batch, Ok(earlier)),
                 Err(error) => match self.health.classify(&error) {
                     Failure::Transient(reason) => {
-                        answer(batch, std::iter::repeat_with(|| Err(reason.clone())));
+                        answer(batch, Err(reason));
                         continue;
                     }
                     // Before the batch is dropped, because that wakes its callers.
@@ -79,8 +94,7 @@ impl Writer {
                         return;
                     }
                 },
-            };
-            answer(batch, written.into_iter().map(Ok));
+            }
             if self.logged >= CHECKPOINT_BYTES
                 && let Err(error) = self.checkpoint()
             {
@@ -114,7 +128,11 @@ impl Writer {
                             bytes += value.len();
                             somebody_waits = true;
                         }
-                        Request::Ended { .. } => until = until.min(Instant::now() + NOTES),
+                        Request::Intend { bytes: items, .. } => {
+                            bytes += items;
+                            somebody_waits = true;
+                        }
+                        Request::Ended { .. } | Request::Finish { .. } => until = until.min(Instant::now() + NOTES),
                     }
                     batch.push(request);
                 }
@@ -138,6 +156,10 @@ impl Writer {
             match request {
                 Request::Keep { job, key, value, .. } => earlier.push(keep(&transaction, job, *key, value, now)?),
                 Request::Ended { job, state, .. } => end(&transaction, job, *state, now)?,
+                Request::Intend { document, generation, items, .. } => {
+                    documents::intend(&transaction, document, *generation, items, now)?;
+                }
+                Request::Finish { document, last } => documents::finish(&transaction, document, last, now)?,
             }
         }
         if self.sweep.under_way() {
@@ -159,14 +181,21 @@ impl Writer {
     }
 }
 
-/// Answers the callers that wait for a `Keep`.
-fn answer(batch: Vec<Request>, mut answers: impl Iterator<Item = Result<Option<Kept>, String>>) {
+/// Answers the callers that wait, with the earlier value, if any, for each `Keep`, or with the reason of a transient
+/// failure.
+fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) {
+    let (mut earlier, failure) = match written {
+        Ok(earlier) => (earlier.into_iter(), None),
+        Err(reason) => (Vec::new().into_iter(), Some(reason)),
+    };
+    // The callers may have gone away.
     for request in batch {
-        if let Request::Keep { kept, .. } = request
-            && let Some(answer) = answers.next()
-        {
-            // The caller may have gone away.
-            let _ = kept.send(answer);
+        match (request, &failure) {
+            (Request::Keep { kept, .. }, None) => drop(kept.send(Ok(earlier.next().flatten()))),
+            (Request::Keep { kept, .. }, Some(reason)) => drop(kept.send(Err(reason.clone()))),
+            (Request::Intend { noted, .. }, None) => drop(noted.send(Ok(()))),
+            (Request::Intend { noted, .. }, Some(reason)) => drop(noted.send(Err(reason.clone()))),
+            (Request::Ended { .. } | Request::Finish { .. }, _) => {}
         }
     }
 }

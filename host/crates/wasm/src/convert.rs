@@ -10,17 +10,16 @@ use gristmill_core::model::{
     Attribute, BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason,
     Format, Header, Outcome, Output, Role, printable,
 };
-use gristmill_core::ports::{Call, StageError};
+use gristmill_core::ports::{Call, Hold, StageError};
 
 /// The item of a call as the guest sees it.
 pub(super) fn item(call: &Call, stage: &str, module: &str) -> types::Item {
     let item = &call.item;
-    let (document, generation) = identity(call);
     types::Item {
         id: item.id.as_str().to_owned(),
         job_id: call.job.as_str().to_owned(),
-        document,
-        generation,
+        document: call.document.to_string(),
+        generation: call.generation.to_string(),
         source: types::Source {
             topic: call.event.partition.topic.to_string(),
             partition: call.event.partition.index,
@@ -35,11 +34,6 @@ pub(super) fn item(call: &Call, stage: &str, module: &str) -> types::Item {
         attempt: call.attempt,
         seed: seed([item.id.as_str(), stage, module]),
     }
-}
-
-/// The document of a call and its generation, as text. Every record is a document of its own.
-fn identity(call: &Call) -> (String, String) {
-    (call.job.to_string(), format!("{}-{}", call.timestamp.0, call.event.position.0))
 }
 
 /// The algorithm is part of the contract: see `item.seed` in the WIT.
@@ -99,7 +93,7 @@ pub(super) fn stage_error(error: types::StageError) -> StageError {
             StageError::Retry { failure: failure(retry.cause), after: after(retry.after) }
         }
         types::StageError::RateLimited(retry) => {
-            StageError::Slow { failure: failure(retry.cause), after: after(retry.after) }
+            StageError::Slow { failure: failure(retry.cause), after: after(retry.after), hold: Hold::Limit }
         }
         types::StageError::Permanent(cause) => StageError::Permanent(failure(cause)),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::exports::{Exports, Linked};
+use super::limits::CpuMeter;
 use super::output::Tail;
 use super::state::{CallState, Surroundings};
 use gristmill_core::ports::Call;
@@ -25,7 +26,7 @@ impl Instance {
         let mut store = Store::new(engine, CallState::new(Arc::clone(surroundings)));
         store.limiter(|state| &mut state.memory);
         store.set_max_component_handles(MOST_HANDLES);
-        store.epoch_deadline_callback(|mut store| match store.data_mut().cpu.tick() {
+        store.epoch_deadline_callback(|mut store| match store.data_mut().cpu.check() {
             Ok(()) => Ok(UpdateDeadline::Yield(1)),
             Err(hit) => Err(wasmtime::Error::new(hit)),
         });
@@ -43,6 +44,11 @@ impl Instance {
         self.store.set_hostcall_fuel(output.saturating_mul(2).saturating_add(1 << 20));
         self.store.set_epoch_deadline(1);
         printed
+    }
+
+    /// What the call uses of its CPU time.
+    pub(super) fn meter(&self) -> Arc<CpuMeter> {
+        Arc::clone(&self.store.data().cpu)
     }
 
     /// The guest, once it is created.

@@ -1,5 +1,8 @@
 //! What a call of a stage may use, and the typed error if it exceeds that.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gristmill_core::settings::{ByteSize, Span, span};
@@ -26,7 +29,7 @@ pub struct StageLimits {
     /// All memories and tables of the instance.
     #[schemars(extend("x-min" = "1MiB", "x-max" = "1GiB"))]
     pub memory: ByteSize,
-    /// Computing time, without waiting for the host; in ticks of 10 ms.
+    /// CPU time, by the clock of the thread, checked every 10 ms. Neither waiting nor a busy machine counts.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "10ms", "x-max" = "10m"))]
     pub cpu: Duration,
@@ -56,7 +59,7 @@ impl Default for StageLimits {
 pub(super) enum LimitHit {
     #[error("the stage needs more than its {limit} bytes of memory")]
     Memory { limit: usize },
-    #[error("the stage computed for more than its {limit:?}")]
+    #[error("the stage used more than its {limit:?} of CPU time")]
     Cpu { limit: Duration },
 }
 
@@ -104,38 +107,67 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// The ticks of computing time that a call has left.
+/// Measures the CPU time of one call. A call is polled on one thread at a time, but not always on the same one, so each
+/// poll is a span of its own, by the clock of the thread that it runs on: neither waiting nor a busy machine counts.
 #[derive(Debug)]
-pub(super) struct CpuBudget {
-    ticks_left: u64,
+pub(super) struct CpuMeter {
     limit: Duration,
-    waited: bool,
+    /// Nanoseconds of the polls that have ended.
+    spent: AtomicU64,
+    /// The clock of the thread, in nanoseconds, when the present poll began.
+    began: AtomicU64,
 }
 
-impl CpuBudget {
+impl CpuMeter {
     pub(super) fn new(limit: Duration) -> Self {
-        let ticks = limit.as_millis().div_ceil(TICK.as_millis());
-        Self { ticks_left: u64::try_from(ticks).unwrap_or(u64::MAX), limit, waited: false }
+        Self { limit, spent: AtomicU64::new(0), began: AtomicU64::new(0) }
     }
 
-    /// The guest has waited for the host. The epoch advanced meanwhile, so the next tick is not charged to the guest.
-    pub(super) fn excuse_wait(&mut self) {
-        self.waited = true;
+    /// Begins another call.
+    pub(super) fn reset(&self) {
+        self.spent.store(0, Ordering::Relaxed);
     }
 
-    /// An epoch ended while the guest was computing.
-    pub(super) fn tick(&mut self) -> Result<(), LimitHit> {
-        if std::mem::take(&mut self.waited) {
-            return Ok(());
-        }
-        match self.ticks_left.checked_sub(1) {
-            Some(left) => {
-                self.ticks_left = left;
-                Ok(())
-            }
-            None => Err(LimitHit::Cpu { limit: self.limit }),
+    /// Does the work and counts what it costs. Dropped work counts up to its last poll.
+    pub(super) async fn measure<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            self.began.store(thread_clock(), Ordering::Relaxed);
+            let _ends = Poll(self);
+            work.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// Whether the call may go on. To be asked by the thread that does the work.
+    pub(super) fn check(&self) -> Result<(), LimitHit> {
+        let spent = Duration::from_nanos(self.spent.load(Ordering::Relaxed)) + self.span();
+        match spent > self.limit {
+            true => Err(LimitHit::Cpu { limit: self.limit }),
+            false => Ok(()),
         }
     }
+
+    fn span(&self) -> Duration {
+        Duration::from_nanos(thread_clock().saturating_sub(self.began.load(Ordering::Relaxed)))
+    }
+}
+
+/// A poll, which ends also by a panic.
+struct Poll<'a>(&'a CpuMeter);
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        let span = u64::try_from(self.0.span().as_nanos()).unwrap_or(u64::MAX);
+        self.0.spent.fetch_add(span, Ordering::Relaxed);
+    }
+}
+
+/// The CPU time that this thread has used so far, in nanoseconds.
+fn thread_clock() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -155,12 +187,28 @@ mod tests {
         assert!(MemoryLimiter::new(100).table_growing(0, 13, None).is_err());
     }
 
-    #[test]
-    fn waiting_for_the_host_is_not_computing() {
-        let mut budget = CpuBudget::new(TICK);
-        budget.excuse_wait();
-        assert_eq!(budget.tick(), Ok(()));
-        assert_eq!(budget.tick(), Ok(()));
-        assert_eq!(budget.tick(), Err(LimitHit::Cpu { limit: TICK }));
+    /// Computes until this thread has used that much CPU time.
+    fn compute(time: Duration) {
+        let end = thread_clock() + u64::try_from(time.as_nanos()).unwrap();
+        while thread_clock() < end {
+            std::hint::black_box(());
+        }
+    }
+
+    #[tokio::test]
+    async fn computing_counts_over_several_polls_and_waiting_does_not() {
+        let meter = CpuMeter::new(Duration::from_millis(20));
+        let passed = meter.measure(async {
+            compute(Duration::from_millis(8));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            compute(Duration::from_millis(8));
+            let passed = meter.check();
+            tokio::task::yield_now().await;
+            compute(Duration::from_millis(8));
+            (passed, meter.check())
+        });
+        assert_eq!(passed.await, (Ok(()), Err(LimitHit::Cpu { limit: Duration::from_millis(20) })));
+        meter.reset();
+        assert_eq!(meter.measure(async { meter.check() }).await, Ok(()), "another call begins anew");
     }
 }

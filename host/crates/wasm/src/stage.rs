@@ -1,5 +1,6 @@
 //! One stage of a pipeline: a compiled, linked and configured component, and the calls to it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,7 +15,7 @@ use super::instance::Instance;
 use super::limits::{Isolation, LimitHit};
 use super::slots::{Slots, StageId, Wish};
 use super::state::{CallState, Surroundings};
-use gristmill_core::model::{Failure, Outcome, Size, printable};
+use gristmill_core::model::{Blame, Failure, Outcome, Size, printable};
 use gristmill_core::ports::{Call, Stage, StageError};
 
 /// What a stage says about itself.
@@ -153,7 +154,7 @@ impl WasmStage {
         let mut slot = slot.context("the runtime has stopped").map_err(CallError::Host)?;
         let fresh = || Instance::empty(self.linked.engine(), &self.surroundings);
         let instance = slot.instance.get_or_insert_with(fresh);
-        let printed = instance.begin(calls);
+        let (printed, meter) = (instance.begin(calls), instance.meter());
         let work = async {
             if let Some((guest, store)) = instance.guest() {
                 return body(Guest::Ready, guest, store).await;
@@ -162,7 +163,7 @@ impl WasmStage {
             body(Guest::New, guest, store).await
         };
         let wall = self.surroundings.limits.wall;
-        match tokio::time::timeout(wall, work).await {
+        match tokio::time::timeout(wall, meter.measure(work)).await {
             Ok(Ok(value)) => {
                 // Only an instance that processes items is worth keeping, not one used while the stage is loaded.
                 if !calls.is_empty() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {
@@ -196,11 +197,12 @@ impl Stage for WasmStage {
         let item = convert::item(call, &self.surroundings.stage, &self.digest);
         let process = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| {
             self.make_ready(state, guest, store).await?;
-            guest.handler.call_process(store, &item).await
+            let answer = guest.handler.call_process(&mut *store, &item).await?;
+            Ok((answer, std::mem::take(&mut store.data_mut().blame)))
         };
-        let call = std::slice::from_ref(call);
-        let answer = self.call(call, process).await.map_err(classify_in(self.surroundings.limits.wall))?;
-        self.decided(answer)
+        let calls = std::slice::from_ref(call);
+        let (answer, blame) = self.call(calls, process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        self.decided(answer, blamed(&blame, call))
     }
 
     fn max_batch(&self) -> usize {
@@ -216,13 +218,15 @@ impl Stage for WasmStage {
         let items: Vec<_> = calls.iter().map(|call| convert::item(call, stage, &self.digest)).collect();
         let process = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| {
             self.make_ready(state, guest, store).await?;
-            match &guest.batch_handler {
-                Some(handler) => handler.call_process_batch(store, &items).await,
-                None => Err(wasmtime::Error::msg("the component takes no batches")),
-            }
+            let Some(handler) = &guest.batch_handler else {
+                return Err(wasmtime::Error::msg("the component takes no batches"));
+            };
+            let answers = handler.call_process_batch(&mut *store, &items).await?;
+            Ok((answers, std::mem::take(&mut store.data_mut().blame)))
         };
-        let answers = match self.call(calls, process).await.map_err(classify_in(self.surroundings.limits.wall)) {
-            Ok(answers) => answers,
+        let (answers, blame) = match self.call(calls, process).await.map_err(classify_in(self.surroundings.limits.wall))
+        {
+            Ok(answered) => answered,
             Err(error) => {
                 let job = calls.first().map(|call| call.job.as_str());
                 tracing::warn!(job, stage, items = calls.len(), %error, "a batch broke; its items are run one by one");
@@ -235,7 +239,8 @@ impl Stage for WasmStage {
             let failure = || StageError::Permanent(Failure::new("bad-batch", message.clone()));
             return Some(calls.iter().map(|_| Err(failure())).collect());
         }
-        let results: Vec<_> = answers.into_iter().map(|answer| self.decided(answer)).collect();
+        let each = answers.into_iter().zip(calls);
+        let results: Vec<_> = each.map(|(answer, call)| self.decided(answer, blamed(&blame, call))).collect();
         let emitted = results.iter().map(|result| match result {
             Ok(Outcome::Emit(outputs)) => outputs.size(),
             _ => 0,
@@ -259,13 +264,22 @@ impl WasmStage {
     }
 
     /// What the guest's answer for one item means.
-    fn decided(&self, answer: Result<types::Outcome, types::StageError>) -> Result<Outcome, StageError> {
-        let outcome = answer.map(convert::outcome).map_err(convert::stage_error)?;
+    fn decided(
+        &self,
+        answer: Result<types::Outcome, types::StageError>,
+        blame: Option<Blame>,
+    ) -> Result<Outcome, StageError> {
+        let outcome = answer.map(convert::outcome).map_err(|error| convert::stage_error(error).blamed(blame))?;
         if let Outcome::Emit(outputs) = &outcome {
             check_outputs(outputs, &self.description, self.surroundings.limits.output.as_usize())?;
         }
         Ok(outcome)
     }
+}
+
+/// Whose fault the last failed request for the item of this call is, if that is open.
+fn blamed(blame: &HashMap<Arc<str>, Option<Blame>>, call: &Call) -> Option<Blame> {
+    blame.get(call.item.id.as_str()).copied().flatten()
 }
 
 fn classify_in(wall: std::time::Duration) -> impl FnOnce(CallError) -> StageError {
@@ -339,6 +353,9 @@ fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<
     })
 }
 
+/// The most attributes and the most headers of one output. Every later stage and every reader gets all of them.
+const MOST_NAMES: usize = 1_000;
+
 /// Limits the size of what a stage emits, and checks that it names only branches it declared.
 fn check_outputs(
     outputs: &[gristmill_core::model::Output],
@@ -349,6 +366,14 @@ fn check_outputs(
     if size > most {
         let message = format!("the stage emitted {size} bytes; at most {most} are allowed (limits.output)");
         return Err(StageError::Permanent(Failure::new("output-too-large", message)));
+    }
+    for output in outputs {
+        for (what, count) in [("attributes", output.attributes.len()), ("headers", output.headers.len())] {
+            if count > MOST_NAMES {
+                let message = format!("an output has {count} {what}; at most {MOST_NAMES} are allowed");
+                return Err(StageError::Permanent(Failure::new(format!("too-many-{what}"), message)));
+            }
+        }
     }
     for branch in outputs.iter().filter_map(|output| output.branch.as_ref()) {
         if !description.branches.contains(branch) {

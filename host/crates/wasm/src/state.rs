@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{CpuBudget, Isolation, MemoryLimiter, StageLimits};
+use super::limits::{CpuMeter, Isolation, MemoryLimiter, StageLimits};
 use super::output::Tail;
+use gristmill_core::model::Blame;
 use gristmill_core::ports::{Call, Model};
 
 /// What all calls of a stage have in common.
@@ -39,11 +40,14 @@ pub(super) struct CallState {
     pub(super) current: Option<Current>,
     pub(super) deadline: Instant,
     pub(super) memory: MemoryLimiter,
-    pub(super) cpu: CpuBudget,
+    pub(super) cpu: Arc<CpuMeter>,
     pub(super) printed: Tail,
     pub(super) logged: usize,
     /// How often each request without an idempotency key was made in this call, by its item and digest.
     pub(super) requests: HashMap<(Arc<str>, [u8; 32]), u32>,
+    /// Whose fault it is that the last import that reaches outside failed, by the item it was for. `None` if it did not,
+    /// or that is not open.
+    pub(super) blame: HashMap<Arc<str>, Option<Blame>>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -68,10 +72,11 @@ impl CallState {
             current: None,
             deadline: Instant::now(),
             memory: MemoryLimiter::new(limits.memory.as_usize()),
-            cpu: CpuBudget::new(limits.cpu),
+            cpu: Arc::new(CpuMeter::new(limits.cpu)),
             printed,
             logged: 0,
             requests: HashMap::new(),
+            blame: HashMap::new(),
             wasi: wasi.build(),
             table,
         }
@@ -88,10 +93,11 @@ impl CallState {
             trace: call.trace,
         });
         self.deadline = Instant::now() + limits.wall;
-        self.cpu = CpuBudget::new(limits.cpu);
+        self.cpu.reset();
         self.printed.clear();
         self.logged = 0;
         self.requests.clear();
+        self.blame.clear();
     }
 }
 

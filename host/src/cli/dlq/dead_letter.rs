@@ -61,6 +61,8 @@ pub(super) struct DeadLetter {
     pub(super) attempts: u32,
     /// How often it had been replayed before it failed again.
     pub(super) replays: u32,
+    /// The event's own time, in milliseconds since the Unix epoch; the record's if the header is missing.
+    pub(super) source_time: i64,
     /// In milliseconds since the Unix epoch.
     pub(super) first_attempt: Option<i64>,
     /// In milliseconds since the Unix epoch; the record's timestamp if the header is missing.
@@ -103,6 +105,7 @@ impl Entry {
             attempts: number(names::ATTEMPTS),
             replays: number(names::REPLAYS),
             first_attempt: time(names::FIRST_ATTEMPT),
+            source_time: time(names::SOURCE_TIME).unwrap_or(event.timestamp.0),
             last_attempt: time(names::LAST_ATTEMPT).unwrap_or(event.timestamp.0),
             error: owned(text(names::ERROR)),
         })
@@ -123,6 +126,7 @@ impl Replaying {
     pub(super) fn event(&self, dead_letter: &DeadLetter, event: &Event) -> Record {
         let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
         headers.push(header(names::REPLAY_OF, dead_letter.job.clone()));
+        headers.push(header(names::SOURCE_TIME, dead_letter.source_time.to_string()));
         headers.push(header(names::REPLAYS, dead_letter.replays.saturating_add(1).to_string()));
         headers.extend(self.from_stage.clone().map(|stage| header(names::FROM_STAGE, stage)));
         headers.extend(dead_letter.first_attempt.map(|time| header(names::FIRST_ATTEMPT, time.to_string())));
@@ -202,6 +206,7 @@ mod tests {
             attempts: 3,
             replays: 1,
             first_attempt: Some(100),
+            source_time: 5,
             last_attempt: 200,
             error: "too slow".into(),
         };

@@ -1,6 +1,7 @@
 //! What a pipeline file can say, what can be wrong with it, and how that is shown.
 
 mod cluster;
+mod documents;
 mod engine;
 mod good;
 mod host;

@@ -61,13 +61,13 @@ error: unknown key "topics" in [source]
  --> pipes/p.toml:5:1
   |
 5 | topics = "documents"
-  | ^^^^^^ did you mean "topic"? keys here are: content_type, group, start, topic
+  | ^^^^^^ did you mean "topic"? keys here are: content_type, document, group, start, tombstones, topic
 
 error: unknown key "x" in [source]
  --> pipes/p.toml:6:1
   |
 6 | x = 1
-  | ^ keys here are: content_type, group, start, topic
+  | ^ keys here are: content_type, document, group, start, tombstones, topic
 "#;
     assert_eq!(shown(replaced("topic = \"documents\"", "topics = \"documents\"\nx = 1")), expected);
 }

@@ -10,7 +10,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -114,7 +115,7 @@ pub struct Seen {
 
 /// The server.
 pub struct ModelServer {
-    base_url: String,
+    address: SocketAddr,
     state: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -125,6 +126,8 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     paid: AtomicUsize,
     in_flight: AtomicUsize,
+    /// Connections outlive their listener: what comes on them after the end is turned away.
+    stopped: AtomicBool,
     most_in_flight: AtomicUsize,
     held: Semaphore,
 }
@@ -132,24 +135,35 @@ struct Shared {
 impl ModelServer {
     /// Listens on a free local port.
     pub async fn start(script: Script) -> Self {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script).await
+    }
+
+    /// Listens on this address, for a server that comes back.
+    pub async fn start_at(address: SocketAddr, script: Script) -> Self {
         let state = Arc::new(Shared {
             rules: script.rules.into_iter().map(|(text, all)| (text, all, AtomicUsize::new(0))).collect(),
             seen: Mutex::default(),
             paid: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
             most_in_flight: AtomicUsize::new(0),
             held: Semaphore::new(0),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
         let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(Arc::clone(&state));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { base_url, state, task }
+        Self { address, state, task }
     }
 
     /// The base URL for clients.
     pub fn base_url(&self) -> String {
-        self.base_url.clone()
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The number of requests so far.
@@ -184,6 +198,7 @@ impl ModelServer {
 
     /// Stops and frees the port, for tests of unreachable servers.
     pub async fn stop(mut self) {
+        self.state.stopped.store(true, Ordering::SeqCst);
         self.task.abort();
         let _aborted = (&mut self.task).await;
     }
@@ -227,6 +242,10 @@ impl Drop for InFlight {
 }
 
 async fn complete(State(state): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response<Body> {
+    if state.stopped.load(Ordering::SeqCst) {
+        let response = Response::builder().status(StatusCode::BAD_GATEWAY).header("connection", "close");
+        return response.body(Body::empty()).unwrap();
+    }
     let in_flight = InFlight::begin(&state);
     let prompt = body["messages"].to_string();
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());

@@ -7,22 +7,26 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::deployment::{Deployment, Step};
+use super::documents::Document;
 use super::error::FlowError;
+use super::held::{Held, HeldItems};
 use super::patience::Patience;
 use super::pipeline::Pipeline;
 use super::replay::Origin;
 use super::throttle::Throttle;
 use super::{checkpoint, gather};
-use crate::model::{Event, Failed, Outcome, Task, TraceContext, Verdict};
-use crate::ports::{Call, FlowEvent, Kept, Key, PauseReason, StageError, Store};
+use crate::model::{Event, Failed, FailureKind, Outcome, Task, TraceContext, Verdict};
+use crate::ports::{Call, FlowEvent, Hold, Kept, Key, StageError, Store};
 
 /// What all stage calls of one job share.
 pub(super) struct JobContext<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) deployment: &'a Deployment,
     pub(super) throttle: &'a Throttle,
+    pub(super) held: &'a HeldItems,
     pub(super) origin: &'a Origin,
     pub(super) event: &'a Event,
+    pub(super) document: &'a Document,
     pub(super) trace: TraceContext,
 }
 
@@ -60,8 +64,10 @@ impl JobContext<'_> {
         Call {
             job: self.origin.job.clone(),
             event: self.event.id.clone(),
+            document: self.document.id.clone(),
+            generation: self.document.generation,
             timestamp: self.event.timestamp,
-            item: gather::item(&self.origin.job, &step.name, &task.input),
+            item: gather::item(&self.document.id, &step.name, &task.input),
             attempt: 1,
             edition: self.origin.edition(task.stage),
             trace: self.trace,
@@ -132,7 +138,7 @@ impl JobContext<'_> {
         mut first: Option<Result<Outcome, StageError>>,
     ) -> Result<Verdict, FlowError> {
         let mut policy = step.retry;
-        let (mut slowed, mut patience, mut paused) = (0, Patience::default(), Duration::ZERO);
+        let (mut held, mut patience, mut paused) = (None, Patience::default(), Duration::ZERO);
         let begun = Instant::now();
         loop {
             let result = match first.take() {
@@ -140,9 +146,13 @@ impl JobContext<'_> {
                 None => self.attempt(step, &call).await,
             };
             let (failure, after) = match result {
-                Ok(outcome) => return Ok(Verdict::Decided(outcome)),
+                Ok(outcome) => {
+                    held.into_iter().for_each(Held::got_through);
+                    return Ok(Verdict::Decided(outcome));
+                }
                 Err(StageError::Permanent(failure)) => {
-                    return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
+                    held.into_iter().for_each(Held::got_through);
+                    return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));
                 }
                 Err(StageError::Host(source)) => {
                     return Err(FlowError::Stage { stage: Arc::clone(&step.name), source });
@@ -151,16 +161,20 @@ impl JobContext<'_> {
                     paused += patience.wait_or_stop(&call.job, self.throttle, error).await?;
                     continue;
                 }
-                Err(StageError::Slow { failure, after }) => {
-                    // Use the wait that the provider asked for, plus jitter; without one, waits grow by the policy.
-                    slowed = if after.is_some() { 0 } else { slowed + 1 };
-                    let wait = match after {
-                        Some(after) => after.mul_f64(1.0 + 0.25 * fastrand::f64()),
-                        None => policy.wait(slowed, None, fastrand::f64()),
-                    };
-                    self.throttle.pause(wait, PauseReason::Dependency { stage: Arc::clone(&step.name), failure });
-                    tokio::time::sleep(wait).await;
-                    paused += wait;
+                Err(StageError::Slow { failure, after, hold }) => {
+                    let held = held.get_or_insert_with(|| self.held.hold(self.throttle, &self.origin.job, &step.name));
+                    let wait = held.next_wait(&policy, hold, after);
+                    if hold == Hold::UnevenLimit && !policy.allows(begun.elapsed().saturating_sub(paused), wait) {
+                        return Ok(Verdict::Failed(Failed {
+                            failure,
+                            attempts: call.attempt,
+                            kind: FailureKind::Fault,
+                        }));
+                    }
+                    let waited = held.wait(wait, hold, failure).await;
+                    if hold != Hold::UnevenLimit {
+                        paused += waited;
+                    }
                     continue;
                 }
                 Err(StageError::Trap(failure)) => {
@@ -169,9 +183,11 @@ impl JobContext<'_> {
                 }
                 Err(StageError::Retry { failure, after }) => (failure, after),
             };
+            // Whatever it waits for now, it is the item's own.
+            held = None;
             let spent = begun.elapsed().saturating_sub(paused);
             let Some(wait) = policy.again(call.attempt, spent, after, fastrand::f64()) else {
-                return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt }));
+                return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));
             };
             tokio::time::sleep(wait).await;
             call.attempt += 1;

@@ -21,12 +21,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::model::{Attribute, EventId, Header, ItemId, JobId, Partition, Position};
+    use crate::model::{Attribute, DocumentId, Header, ItemId};
 
     #[test]
     fn everything_the_outcome_follows_from_distinguishes_keys() {
-        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
-        let id = ItemId::root(&JobId::new("p", &event));
+        let id = ItemId::root(&DocumentId::named(b"d"));
         let base = Item {
             id: id.clone(),
             key: None,

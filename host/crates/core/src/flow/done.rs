@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::deployment::Deployment;
+use super::documents::{Document, Upkeep};
 use super::error::FlowError;
 use super::pipeline::Pipeline;
 use super::records;
 use super::replay::Origin;
-use crate::model::{Disposition, Event, Failed, Failure, Timestamp, TraceContext};
-use crate::ports::{End, FlowEvent, JobState, Record, StoreError};
+use crate::model::{Disposition, Event, Failed, Failure, FailureKind, ItemId, JobEnd, Timestamp, TraceContext};
+use crate::ports::{End, FlowEvent, JobState, Placed, Record, StoreError};
 
 /// How a job ended.
 enum Ending {
     /// With this many outputs.
     Emitted(usize),
+    /// With this many tombstones, as its event demands.
+    Deleted(usize),
     /// Filtered out, with a code.
     Dropped(String),
     /// In the dead letters.
-    DeadLettered(Failure),
+    DeadLettered(Failed),
 }
 
 /// When a job started.
@@ -34,8 +38,16 @@ pub(super) struct Begun {
 pub(super) struct Done {
     pub(super) origin: Origin,
     pub(super) event: Event,
-    /// The records to write; empty once they were handed to the sink.
+    /// What the event is a version of, as far as that is known.
+    pub(super) document: Option<Document>,
+    /// The records to write, in order; empty once they were handed to the sink.
     pub(super) records: Vec<Record>,
+    /// How many of the records, at the end, are written only after the others are acknowledged: tombstones.
+    afterwards: usize,
+    /// The items among the records, if items are the keys of the sink.
+    pub(super) placed: Vec<Placed>,
+    /// To be told once the records are acknowledged.
+    upkeep: Option<Upkeep>,
     deployment: Arc<Deployment>,
     trace: TraceContext,
     ending: Ending,
@@ -51,14 +63,29 @@ impl Done {
         trace: TraceContext,
         begun: Begun,
     ) -> Self {
-        Self { origin, event, records: Vec::new(), deployment, trace, ending: Ending::Emitted(0), begun }
+        Self {
+            origin,
+            event,
+            document: None,
+            records: Vec::new(),
+            afterwards: 0,
+            placed: Vec::new(),
+            upkeep: None,
+            deployment,
+            trace,
+            ending: Ending::Emitted(0),
+            begun,
+        }
     }
 
     /// Sets how the job ended and creates its records.
     pub(super) fn end_in(&mut self, pipeline: &Pipeline, disposition: Disposition) {
         match disposition {
             Disposition::Emitted(ends) => {
-                let from = records::Emitted { job: &self.origin.job, event: &self.event, trace: self.trace };
+                if pipeline.documents.is_some() {
+                    self.placed = ends.iter().map(|end| pipeline.place(end.topic.as_ref(), &end.item.id)).collect();
+                }
+                let from = self.emitted();
                 self.records = ends.into_iter().map(|end| from.record(pipeline, end)).collect();
                 self.ending = Ending::Emitted(self.records.len());
             }
@@ -67,9 +94,54 @@ impl Done {
         }
     }
 
+    /// The event deletes its document. If events are the keys, one tombstone goes wherever outputs can go: which of
+    /// these an earlier generation went to is not known. If items are, [`Done::replace`] adds what was written.
+    pub(super) fn delete(&mut self, pipeline: &Pipeline) {
+        if pipeline.documents.is_none() {
+            let (from, key) = (self.emitted(), self.event.key.clone());
+            let topics = self.deployment.plan.ends().into_iter();
+            let topics = topics.map(|topic| topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)));
+            self.records = topics.map(|topic| from.tombstone(topic, key.clone(), None)).collect();
+        }
+        self.ending = Ending::Deleted(self.records.len());
+    }
+
+    /// Adds tombstones for what earlier generations of the document left in the sink.
+    pub(super) fn replace(&mut self, obsolete: Vec<Placed>, upkeep: Upkeep) {
+        let from = self.emitted();
+        let key = |item: &ItemId| Some(Bytes::copy_from_slice(item.as_str().as_bytes()));
+        let tombstone = |old: Placed| from.tombstone(old.topic, key(&old.item), Some(&old.item));
+        let tombstones: Vec<Record> = obsolete.into_iter().map(tombstone).collect();
+        self.afterwards = tombstones.len();
+        self.records.extend(tombstones);
+        self.upkeep = Some(upkeep);
+        if let Ending::Deleted(count) = &mut self.ending {
+            *count = self.afterwards;
+        }
+    }
+
+    /// The next records to write, once those before are acknowledged.
+    pub(super) fn next_to_write(&mut self) -> Option<Vec<Record>> {
+        let tombstones = self.records.split_off(self.records.len() - self.afterwards);
+        let now = match self.records.is_empty() {
+            true => {
+                self.afterwards = 0;
+                tombstones
+            }
+            false => std::mem::replace(&mut self.records, tombstones),
+        };
+        (!now.is_empty()).then_some(now)
+    }
+
+    fn emitted(&self) -> records::Emitted<'_> {
+        let document = self.document.as_ref();
+        records::Emitted { job: &self.origin.job, event: &self.event, document, trace: self.trace }
+    }
+
     /// The broker will never accept one of the outputs, so the job is dead-lettered.
     pub(super) fn refuse(&mut self, pipeline: &Pipeline, reason: String) {
-        self.dead_letter(pipeline, None, Failed { failure: Failure::new("output-refused", reason), attempts: 1 });
+        let failure = Failure::new("output-refused", reason);
+        self.dead_letter(pipeline, None, Failed { failure, attempts: 1, kind: FailureKind::Fault });
     }
 
     fn dead_letter(&mut self, pipeline: &Pipeline, stage: Option<&str>, failed: Failed) {
@@ -78,11 +150,14 @@ impl Done {
             stage,
             module: step.map(|step| &*step.digest),
             failed: &failed,
+            document: self.document.as_ref(),
             first_attempt: self.origin.first_attempt.map_or(self.begun.time, Timestamp),
             last_attempt: (pipeline.clock)(),
         };
         self.records = vec![dead_letter.record(pipeline, &self.origin, &self.event)];
-        self.ending = Ending::DeadLettered(failed.failure);
+        self.afterwards = 0;
+        self.upkeep = None;
+        self.ending = Ending::DeadLettered(failed);
     }
 
     /// All records are acknowledged: notifies the models, the store and the observer.
@@ -90,22 +165,34 @@ impl Done {
         let job = &self.origin.job;
         let (end, state) = match &self.ending {
             Ending::Emitted(records) => (End::Emitted(*records), JobState::Emitted),
+            Ending::Deleted(tombstones) => (End::Deleted(*tombstones), JobState::Emitted),
             Ending::Dropped(code) => (End::Dropped(code), JobState::Dropped),
-            Ending::DeadLettered(failure) => (End::DeadLettered(failure), JobState::DeadLettered),
+            Ending::DeadLettered(failed) => (End::DeadLettered(failed), JobState::DeadLettered),
         };
         if let Some(model) = &self.deployment.model {
             model.forget(job);
         }
-        if let Some(store) = &pipeline.store {
-            match store.ended(job, state) {
+        let noted = pipeline.store.as_ref().map_or(Ok(()), |store| store.ended(job, state));
+        let finished = self.upkeep.as_ref().map_or(Ok(()), Upkeep::finish);
+        for result in [noted, finished] {
+            match result {
                 Ok(()) => {}
-                // The job's data is then kept longer, which does no harm.
+                // The data is then kept longer, which does no harm.
                 Err(StoreError::Transient { reason, .. }) => tracing::debug!(%job, reason, "its end was not recorded"),
                 Err(source) => return Err(FlowError::Store { job: job.clone(), source }),
             }
         }
         pipeline.observer.observe(&FlowEvent::JobEnded { job, elapsed: self.begun.at.elapsed(), end });
         Ok(())
+    }
+
+    /// How the job ended, for the rate of dead letters.
+    pub(super) fn end(&self) -> JobEnd {
+        match &self.ending {
+            Ending::DeadLettered(Failed { kind: FailureKind::Rejected, .. }) => JobEnd::Rejected,
+            Ending::DeadLettered(_) => JobEnd::Fault,
+            Ending::Emitted(_) | Ending::Deleted(_) | Ending::Dropped(_) => JobEnd::Good,
+        }
     }
 
     /// Whether the job was dead-lettered.

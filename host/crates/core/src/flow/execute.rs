@@ -8,13 +8,15 @@ use tokio::time::Instant;
 
 use super::attempts::JobContext;
 use super::deployment::Deployment;
+use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
 use super::done::{Begun, Done};
 use super::error::FlowError;
+use super::held::HeldItems;
 use super::pipeline::{Delivery, Pipeline};
 use super::records;
 use super::replay::Origin;
 use super::throttle::Throttle;
-use crate::model::{Disposition, Event, Failed, Failure, Item, Job, Task, TraceContext, Verdict};
+use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Task, TraceContext, Verdict};
 use crate::ports::{FlowEvent, Sink, SinkError};
 
 /// What a job starts with.
@@ -22,36 +24,72 @@ pub(super) struct Start {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) deployment: Arc<Deployment>,
     pub(super) throttle: Throttle,
+    pub(super) held: HeldItems,
     pub(super) event: Event,
 }
 
 /// Runs the job of an event. When it returns, every output or the dead letter is acknowledged, or, in a pipeline with
 /// transactions, ready for one.
 pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
-    let Start { pipeline, deployment, throttle, event } = start;
+    let Start { pipeline, deployment, throttle, held, event } = start;
     let origin = Origin::of(&event, &pipeline.name, &deployment.plan);
     let trace = trace(&event, &origin);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
     pipeline.observer.observe(&FlowEvent::JobStarted { job: &origin.job, event: &event });
-    let context = JobContext {
-        pipeline: &pipeline,
-        deployment: &deployment,
-        throttle: &throttle,
-        origin: &origin,
-        event: &event,
-        trace,
-    };
-    let disposition = match first_item(&context) {
-        Ok(item) => through_stages(&context, item).await?,
-        Err(failure) => Disposition::DeadLettered { stage: None, failed: Failed { failure, attempts: 0 } },
-    };
-    let mut done = Box::new(Done::new(deployment, origin, event, trace, begun));
-    done.end_in(&pipeline, disposition);
+    let mut done = Box::new(Done::new(Arc::clone(&deployment), origin, event, trace, begun));
+    let (origin, event) = (&done.origin, &done.event);
+    match Arrival::of(event, origin, &pipeline) {
+        Arrival::Unusable(failed) => done.end_in(&pipeline, Disposition::DeadLettered { stage: None, failed }),
+        Arrival::Drop(code) => done.end_in(&pipeline, Disposition::Dropped(code.into())),
+        Arrival::Delete(None) => done.delete(&pipeline),
+        Arrival::Delete(Some(id)) => match Known::look_up(&pipeline, &throttle, origin, id).await? {
+            Known::Superseded(document) => superseded(&pipeline, &mut done, document),
+            Known::Newest(document, upkeep) => {
+                done.document = Some(document);
+                done.delete(&pipeline);
+                keep_up(&throttle, &mut done, upkeep).await?;
+            }
+        },
+        Arrival::Process(id, attributes) => match Known::look_up(&pipeline, &throttle, origin, id).await? {
+            Known::Superseded(document) => superseded(&pipeline, &mut done, document),
+            Known::Newest(document, upkeep) => {
+                let context = JobContext {
+                    pipeline: &pipeline,
+                    deployment: &deployment,
+                    throttle: &throttle,
+                    held: &held,
+                    origin,
+                    event,
+                    document: &document,
+                    trace,
+                };
+                let disposition = through_stages(&context, attributes).await?;
+                done.document = Some(document);
+                done.end_in(&pipeline, disposition);
+                keep_up(&throttle, &mut done, upkeep).await?;
+            }
+        },
+    }
     if let Delivery::AtLeastOnce(sink) = &pipeline.delivery {
         deliver(&pipeline, &**sink, &mut done).await?;
         done.acknowledged(&pipeline)?;
     }
     Ok(done)
+}
+
+/// A later generation of the document is in the sink, and must stay there.
+fn superseded(pipeline: &Pipeline, done: &mut Done, document: Document) {
+    done.document = Some(document);
+    done.end_in(pipeline, Disposition::Dropped(SUPERSEDED.into()));
+}
+
+/// Remembers what the job is about to write, and adds tombstones for what earlier generations left. A dead letter
+/// changes nothing: what an earlier generation wrote stays.
+async fn keep_up(throttle: &Throttle, done: &mut Done, upkeep: Option<Upkeep>) -> Result<(), FlowError> {
+    let Some(upkeep) = upkeep.filter(|_| !done.is_dead()) else { return Ok(()) };
+    let obsolete = upkeep.prepare(&done.origin.job, throttle, &done.placed).await?;
+    done.replace(obsolete, upkeep);
+    Ok(())
 }
 
 /// The trace of the job: its own span, within the trace from the event's header if there is one.
@@ -62,51 +100,44 @@ fn trace(event: &Event, origin: &Origin) -> TraceContext {
     }
 }
 
-/// Writes the job's records and waits until they are acknowledged. If the broker permanently rejects an output, the job
-/// is dead-lettered; a dead letter that cannot be written stops the pipeline.
+/// Writes the job's records and waits until they are acknowledged, and only then its tombstones. If the broker
+/// permanently rejects an output, the job is dead-lettered; a dead letter that cannot be written stops the pipeline.
 async fn deliver(pipeline: &Pipeline, sink: &dyn Sink, done: &mut Done) -> Result<(), FlowError> {
-    if done.records.is_empty() {
-        return Ok(());
+    while let Some(records) = done.next_to_write() {
+        let refused = match sink.deliver(records).await {
+            Ok(()) => continue,
+            Err(source) if done.is_dead() => {
+                return Err(FlowError::DeadLetter { job: done.origin.job.clone(), source });
+            }
+            Err(source @ SinkError::Unavailable { .. }) => {
+                return Err(FlowError::Sink { job: done.origin.job.clone(), source });
+            }
+            Err(refused @ SinkError::Refused { .. }) => refused,
+        };
+        done.refuse(pipeline, refused.to_string());
     }
-    let refused = match sink.deliver(std::mem::take(&mut done.records)).await {
-        Ok(()) => return Ok(()),
-        Err(source) if done.is_dead() => {
-            return Err(FlowError::DeadLetter { job: done.origin.job.clone(), source });
-        }
-        Err(source @ SinkError::Unavailable { .. }) => {
-            return Err(FlowError::Sink { job: done.origin.job.clone(), source });
-        }
-        Err(refused @ SinkError::Refused { .. }) => refused,
-    };
-    done.refuse(pipeline, refused.to_string());
-    let delivered = sink.deliver(std::mem::take(&mut done.records)).await;
-    delivered.map_err(|source| FlowError::DeadLetter { job: done.origin.job.clone(), source })
+    Ok(())
 }
 
-/// The job's first item, which is the event itself. Fails if the record is unusable.
-fn first_item(context: &JobContext<'_>) -> Result<Item, Failure> {
+/// The job's first item, which is the event itself.
+fn first_item(context: &JobContext<'_>, attributes: Vec<Attribute>) -> Item {
     let event = context.event;
-    if let Some(fault) = &event.fault {
-        return Err(fault.clone());
-    }
-    let Some(payload) = event.payload.clone() else {
-        return Err(Failure::new("null-value", "the record has no value, so there is nothing to process"));
-    };
-    Ok(Item {
-        id: Job::first_item(&context.origin.job),
+    Item {
+        id: ItemId::root(&context.document.id),
         key: event.key.clone(),
-        payload,
+        payload: event.payload.clone().unwrap_or_default(),
         content_type: event.content_type().map(str::to_owned).or_else(|| context.pipeline.content_type.clone()),
         headers: event.headers.iter().filter(|header| !records::is_ours(header)).cloned().collect(),
-        attributes: Vec::new(),
-    })
+        attributes,
+    }
 }
 
 /// Runs items through the stages, concurrently up to the limit, until the job has ended.
-async fn through_stages(context: &JobContext<'_>, item: Item) -> Result<Disposition, FlowError> {
+async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) -> Result<Disposition, FlowError> {
     let limits = &context.pipeline.limits;
     let plan = Arc::clone(&context.deployment.plan);
-    let mut job = Job::start(context.origin.job.clone(), plan, item, limits.max_job_bytes.as_usize());
+    let document = context.document.id.clone();
+    let mut job = Job::start(document, plan, first_item(context, attributes), limits.max_job_bytes.as_usize());
     let mut running = FuturesUnordered::new();
     let mut room = limits.items_in_flight.get() as usize;
     loop {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::model::{Input, Item, ItemId, JobId};
+use crate::model::{DocumentId, Input, Item, ItemId};
 
 /// The media type of gathered items: a JSON document, `{"items": [...]}`. Each item has its `id`, its `content_type`
 /// and `attributes` if any, and its content: a value under `json` if it is a JSON document, `text` if it is UTF-8,
@@ -13,16 +13,16 @@ use crate::model::{Input, Item, ItemId, JobId};
 const CONTENT_TYPE: &str = "application/json";
 
 /// The input of the stage as one item.
-pub(super) fn item(job: &JobId, stage: &str, input: &Input) -> Item {
+pub(super) fn item(document: &DocumentId, stage: &str, input: &Input) -> Item {
     let items = match input {
         Input::Item(item) => return item.clone(),
         Input::Gathered(items) => items,
     };
-    let document = json!({ "items": items.iter().map(entry).collect::<Vec<Value>>() });
+    let gathered = json!({ "items": items.iter().map(entry).collect::<Vec<Value>>() });
     Item {
-        payload: Bytes::from(document.to_string()),
+        payload: Bytes::from(gathered.to_string()),
         content_type: Some(CONTENT_TYPE.into()),
-        ..Item::common(ItemId::gathered(job, stage), items)
+        ..Item::common(ItemId::gathered(document, stage), items)
     }
 }
 
@@ -58,14 +58,13 @@ fn content(item: &Item) -> (&'static str, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attribute, EventId, Partition, Position};
+    use crate::model::Attribute;
 
     #[test]
     fn gathered_items_are_one_json_document_in_order() {
-        let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
-        let job = JobId::new("p", &event);
+        let document = DocumentId::named(b"d");
         let one = |ordinal, payload: &'static [u8], content_type: Option<&str>, page: &str| Item {
-            id: ItemId::root(&job).child("split", ordinal),
+            id: ItemId::root(&document).child("split", ordinal),
             key: Some(Bytes::from_static(b"k")),
             payload: Bytes::from_static(payload),
             content_type: content_type.map(Into::into),
@@ -77,15 +76,15 @@ mod tests {
             one(1, b"plain", None, "page-2"),
             one(2, b"\xff\x00", Some("image/png"), "page-3"),
         ];
-        let all = item(&job, "sum", &Input::Gathered(items));
-        assert_eq!(all.id.as_str(), "p/in/0/7/sum.all");
+        let all = item(&document, "sum", &Input::Gathered(items));
+        assert_eq!(all.id.as_str(), "d/sum.all");
         assert_eq!(all.attributes.len(), 1, "the attributes that all have in common");
         let document: Value = serde_json::from_slice(&all.payload).unwrap();
         let expected = json!({ "items": [
-            { "id": "p/in/0/7/split.0", "content_type": "application/json; charset=utf-8",
+            { "id": "d/split.0", "content_type": "application/json; charset=utf-8",
               "attributes": { "source": "x", "page-1": "x" }, "json": { "a": 1 } },
-            { "id": "p/in/0/7/split.1", "attributes": { "source": "x", "page-2": "x" }, "text": "plain" },
-            { "id": "p/in/0/7/split.2", "content_type": "image/png",
+            { "id": "d/split.1", "attributes": { "source": "x", "page-2": "x" }, "text": "plain" },
+            { "id": "d/split.2", "content_type": "image/png",
               "attributes": { "source": "x", "page-3": "x" }, "base64": "/wA=" },
         ] });
         assert_eq!(document, expected);

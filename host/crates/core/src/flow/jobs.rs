@@ -41,6 +41,11 @@ impl Jobs {
         self.running.insert(handle.id(), Running { event, generation, bytes, sequence, handle });
     }
 
+    /// How many run.
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }

@@ -4,11 +4,14 @@
 mod attempts;
 mod checkpoint;
 mod deployment;
+mod documents;
 mod done;
 mod error;
 mod execute;
 mod gather;
 mod handle;
+mod held;
+mod inherited;
 mod jobs;
 pub mod names;
 mod observed;

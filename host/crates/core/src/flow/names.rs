@@ -4,12 +4,18 @@
 pub const JOB_ID: &str = "gristmill-job-id";
 /// The item.
 pub const ITEM_ID: &str = "gristmill-item-id";
+/// The document that the event is a version of.
+pub const DOCUMENT_ID: &str = "gristmill-document-id";
+/// The generation of that document, as milliseconds-sequence; later ones are greater.
+pub const GENERATION: &str = "gristmill-document-generation";
 /// The prefix of an attribute's header, followed by the attribute's name.
 pub const ATTRIBUTE: &str = "gristmill-attribute-";
 /// The media type.
 pub const CONTENT_TYPE: &str = "content-type";
 /// The failure code, which is stable.
 pub const FAILURE_REASON: &str = "failure_reason";
+/// `rejected` if a stage rejected the data on purpose, `fault` if something did not work.
+pub const FAILURE_KIND: &str = "gristmill-failure-kind";
 /// The stage where the job failed.
 pub const STAGE: &str = "gristmill-stage";
 /// SHA-256 of the module of that stage.
@@ -26,6 +32,8 @@ pub const SOURCE_TOPIC: &str = "gristmill-source-topic";
 pub const SOURCE_PARTITION: &str = "gristmill-source-partition";
 /// The position of the event in its partition.
 pub const SOURCE_POSITION: &str = "gristmill-source-position";
+/// The event's own time, in milliseconds since the Unix epoch.
+pub const SOURCE_TIME: &str = "gristmill-source-time";
 /// When the job was first started, in milliseconds since the Unix epoch.
 pub const FIRST_ATTEMPT: &str = "gristmill-first-attempt";
 /// When the job was given up, in milliseconds since the Unix epoch.

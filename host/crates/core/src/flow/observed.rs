@@ -5,8 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::model::JobId;
-use crate::ports::{FlowEvent, JobState, Kept, Key, Observer, Store, StoreError, StoreOperation, StoreOutcome};
+use crate::model::{DocumentGeneration, DocumentId, JobId, LastGeneration};
+use crate::ports::{
+    Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Store, StoreError, StoreOperation,
+    StoreOutcome,
+};
 
 /// Reports to an observer how long a store takes to answer.
 pub struct ObservedStore<S> {
@@ -14,7 +17,7 @@ pub struct ObservedStore<S> {
     observer: Arc<dyn Observer>,
 }
 
-impl<S: Store> ObservedStore<S> {
+impl<S> ObservedStore<S> {
     /// Reports the calls of `store` to `observer`.
     #[must_use]
     pub fn new(store: S, observer: Arc<dyn Observer>) -> Self {
@@ -49,5 +52,31 @@ impl<S: Store> Store for ObservedStore<S> {
 
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {
         self.store.ended(job, state)
+    }
+}
+
+#[async_trait]
+impl<S: Documents> Documents for ObservedStore<S> {
+    async fn find(&self, document: &DocumentId) -> Result<Remembered, StoreError> {
+        let begun = Instant::now();
+        let result = self.store.find(document).await;
+        self.see(StoreOperation::Recall, begun, &result);
+        result
+    }
+
+    async fn intend(
+        &self,
+        document: &DocumentId,
+        generation: DocumentGeneration,
+        items: &[Placed],
+    ) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let result = self.store.intend(document, generation, items).await;
+        self.see(StoreOperation::Keep, begun, &result);
+        result
+    }
+
+    fn finish(&self, document: &DocumentId, last: LastGeneration) -> Result<(), StoreError> {
+        self.store.finish(document, last)
     }
 }

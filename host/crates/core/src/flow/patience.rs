@@ -6,7 +6,7 @@ use super::error::FlowError;
 use super::settings::RetryPolicy;
 use super::throttle::Throttle;
 use crate::model::JobId;
-use crate::ports::{PauseReason, StoreError};
+use crate::ports::{Hold, PauseReason, StoreError};
 
 /// How long to wait before asking an unresponsive store again: 0.5 s at first, doubling up to 30 s, without end.
 const WAITS: RetryPolicy = RetryPolicy {
@@ -15,6 +15,27 @@ const WAITS: RetryPolicy = RetryPolicy {
     longest_wait: Duration::from_secs(30),
     deadline: Duration::MAX,
 };
+
+/// Asks the store until it answers. No new jobs start during the waits. Cancel-safe if the question is.
+///
+/// # Errors
+/// If the store is broken.
+pub(super) async fn until_it_answers<T, F>(
+    job: &JobId,
+    throttle: &Throttle,
+    ask: impl Fn() -> F,
+) -> Result<T, FlowError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut patience = Patience::default();
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => patience.wait_or_stop(job, throttle, error).await?,
+        };
+    }
+}
 
 /// Counts how many times in a row a store did not answer.
 #[derive(Debug, Default)]
@@ -36,7 +57,7 @@ impl Patience {
             StoreError::Transient { .. } => {
                 self.failures += 1;
                 let wait = WAITS.wait(self.failures, None, fastrand::f64());
-                throttle.pause(wait, PauseReason::Store(error.to_string()));
+                throttle.pause(wait, PauseReason::Store(error.to_string()), Hold::Limit);
                 tokio::time::sleep(wait).await;
                 Ok(wait)
             }

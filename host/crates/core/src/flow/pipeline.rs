@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::settings::{DeadLetter, Limits, Order, Transactions};
-use crate::model::Timestamp;
-use crate::ports::{Observer, Sink, Store, Transactor};
+use super::settings::{DeadLetter, DocumentName, Limits, Order, Tombstones, Transactions};
+use crate::model::{ItemId, Timestamp};
+use crate::ports::{Documents, Observer, Placed, Sink, Store, Transactor};
 
 /// How outputs are written and events settled.
 #[derive(Clone)]
@@ -26,6 +26,13 @@ pub struct Pipeline {
     pub name: Arc<str>,
     /// Media type of records without a `content-type` header.
     pub content_type: Option<String>,
+    /// What names the document of a record.
+    pub document: DocumentName,
+    /// What becomes of records without a value.
+    pub tombstones: Tombstones,
+    /// What documents have left in the sink. `Some` makes the ids of items their keys there, and later generations
+    /// replace earlier ones.
+    pub documents: Option<Arc<dyn Documents>>,
     /// How outputs and dead letters are written.
     pub delivery: Delivery,
     /// The default topic for outputs.
@@ -42,4 +49,11 @@ pub struct Pipeline {
     pub limits: Limits,
     /// The wall clock, for the headers of dead letters.
     pub clock: fn() -> Timestamp,
+}
+
+impl Pipeline {
+    /// Where an item goes, given the topic that a branch names.
+    pub(super) fn place(&self, topic: Option<&Arc<str>>, item: &ItemId) -> Placed {
+        Placed { topic: Arc::clone(topic.unwrap_or(&self.output_topic)), item: item.clone() }
+    }
 }

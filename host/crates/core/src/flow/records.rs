@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::documents::Document;
 use super::names;
 use super::pipeline::Pipeline;
 use super::replay::Origin;
-use crate::model::{Event, Failed, Finished, Header, JobId, TRACEPARENT, Timestamp, TraceContext};
+use crate::model::{Event, Failed, FailureKind, Finished, Header, ItemId, JobId, TRACEPARENT, Timestamp, TraceContext};
 use crate::ports::Record;
 
 /// The longest error text in a dead letter, in bytes.
@@ -32,6 +33,8 @@ const CONNECT: &str = "__connect.errors.";
 pub(super) struct Emitted<'a> {
     pub(super) job: &'a JobId,
     pub(super) event: &'a Event,
+    /// `None` if the event does not name one.
+    pub(super) document: Option<&'a Document>,
     pub(super) trace: TraceContext,
 }
 
@@ -45,8 +48,7 @@ impl Emitted<'_> {
             headers.retain(|header| !header.name.eq_ignore_ascii_case(names::CONTENT_TYPE));
             headers.push(text(names::CONTENT_TYPE, content_type));
         }
-        headers.push(text(names::JOB_ID, self.job.as_str().to_owned()));
-        headers.push(text(names::ITEM_ID, item.id.as_str().to_owned()));
+        self.identify(&mut headers, Some(&item.id));
         for attribute in item.attributes {
             headers.push(text(&format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
         }
@@ -54,11 +56,37 @@ impl Emitted<'_> {
         headers.push(text(TRACEPARENT, self.trace.to_string()));
         Record {
             topic: end.topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)),
-            key: item.key,
+            key: match pipeline.documents {
+                Some(_) => Some(Bytes::copy_from_slice(item.id.as_str().as_bytes())),
+                None => item.key,
+            },
             payload: Some(item.payload),
             headers,
             timestamp: self.event.timestamp,
         }
+    }
+
+    /// A record that deletes what has this key: an item, or everything that is left of the event's document.
+    pub(super) fn tombstone(&self, topic: Arc<str>, key: Option<Bytes>, item: Option<&ItemId>) -> Record {
+        let mut headers = Vec::new();
+        self.identify(&mut headers, item);
+        headers.push(text(TRACEPARENT, self.trace.to_string()));
+        Record { topic, key, payload: None, headers, timestamp: self.event.timestamp }
+    }
+
+    fn identify(&self, headers: &mut Vec<Header>, item: Option<&ItemId>) {
+        headers.push(text(names::JOB_ID, self.job.as_str().to_owned()));
+        if let Some(document) = self.document {
+            document.identify(headers);
+        }
+        headers.extend(item.map(|item| text(names::ITEM_ID, item.as_str().to_owned())));
+    }
+}
+
+impl Document {
+    fn identify(&self, headers: &mut Vec<Header>) {
+        headers.push(text(names::DOCUMENT_ID, self.id.to_string()));
+        headers.push(text(names::GENERATION, self.generation.to_string()));
     }
 }
 
@@ -69,6 +97,8 @@ pub(super) struct DeadLetter<'a> {
     /// SHA-256 of its module.
     pub(super) module: Option<&'a str>,
     pub(super) failed: &'a Failed,
+    /// `None` if the event does not name one.
+    pub(super) document: Option<&'a Document>,
     pub(super) first_attempt: Timestamp,
     pub(super) last_attempt: Timestamp,
 }
@@ -81,6 +111,11 @@ impl DeadLetter<'_> {
         let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
         let mut add = |name: &str, value: String| headers.push(text(name, value));
         add(names::FAILURE_REASON, failure.code.clone());
+        let kind = match self.failed.kind {
+            FailureKind::Rejected => "rejected",
+            FailureKind::Fault => "fault",
+        };
+        add(names::FAILURE_KIND, kind.to_owned());
         add(names::ERROR, error.to_owned());
         if let Some(details) = failure.details.as_ref().filter(|details| details.len() <= LONGEST_DETAILS) {
             add(names::DETAILS, details.clone());
@@ -97,11 +132,15 @@ impl DeadLetter<'_> {
         add(names::SOURCE_TOPIC, place.partition.topic.to_string());
         add(names::SOURCE_PARTITION, place.partition.index.to_string());
         add(names::SOURCE_POSITION, place.position.to_string());
+        add(names::SOURCE_TIME, origin.first.time.0.to_string());
         add(names::FIRST_ATTEMPT, self.first_attempt.0.to_string());
         add(names::LAST_ATTEMPT, self.last_attempt.0.to_string());
         add(names::REPLAYS, origin.replays.to_string());
+        if let Some(document) = self.document {
+            document.identify(&mut headers);
+        }
         if pipeline.dead_letter.connect_headers {
-            let mut connect = |name: &str, value: String| add(&format!("{CONNECT}{name}"), value);
+            let mut connect = |name: &str, value: String| headers.push(text(&format!("{CONNECT}{name}"), value));
             connect("topic", place.partition.topic.to_string());
             connect("partition", place.partition.index.to_string());
             connect("offset", place.position.to_string());
@@ -127,4 +166,164 @@ fn text(name: &str, value: String) -> Header {
 /// The start of a text, at most `most` bytes, cut at a character boundary.
 fn bounded(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::flow::Delivery;
+    use crate::flow::documents::Document;
+    use crate::flow::settings::{DeadLetter as Settings, DocumentName, Limits, Order, Tombstones};
+    use crate::model::{
+        Attribute, DocumentGeneration, DocumentId, EventId, Failure, Generation, Item, Partition, Position, Stamp,
+    };
+    use crate::ports::{Documents, Observers, Sink, SinkError};
+    use crate::settings::TopicName;
+
+    struct Nowhere;
+
+    #[async_trait::async_trait]
+    impl Sink for Nowhere {
+        async fn deliver(&self, _: Vec<Record>) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    fn pipeline(documents: Option<Arc<dyn Documents>>) -> Pipeline {
+        Pipeline {
+            name: "p".into(),
+            content_type: None,
+            document: DocumentName::Key,
+            tombstones: Tombstones::Pass,
+            documents,
+            delivery: Delivery::AtLeastOnce(Arc::new(Nowhere)),
+            output_topic: "out".into(),
+            dead_letter: Settings { topic: TopicName::new("dead").unwrap(), connect_headers: true },
+            order: Order::Key,
+            store: None,
+            observer: Arc::new(Observers::default()),
+            limits: Limits::default(),
+            clock: || Timestamp(0),
+        }
+    }
+
+    fn event() -> Event {
+        let header = |name: &str| Header { name: name.into(), value: Some(Bytes::from_static(b"x")) };
+        Event {
+            id: EventId { partition: Partition { topic: "in".into(), index: 3 }, position: Position(42) },
+            generation: Generation(1),
+            key: Some(Bytes::from_static(b"a/b")),
+            payload: Some(Bytes::from_static(b"whole")),
+            headers: vec![header("mine"), header(names::JOB_ID), header(names::FAILURE_KIND)],
+            timestamp: Timestamp(1_764_150_000_000),
+            deliveries: None,
+            fault: None,
+        }
+    }
+
+    fn document() -> Document {
+        let event = event();
+        let record = Stamp { place: event.id, time: event.timestamp };
+        Document { id: DocumentId::named(b"a/b"), generation: DocumentGeneration::of(&record) }
+    }
+
+    fn shown(record: &Record) -> String {
+        let text = |bytes: Option<&Bytes>| String::from_utf8_lossy(bytes.map_or(b"null", |bytes| bytes)).into_owned();
+        let mut shown = format!("{} {} {}\n", record.topic, text(record.key.as_ref()), text(record.payload.as_ref()));
+        for header in &record.headers {
+            writeln!(shown, "{}: {}", header.name, text(header.value.as_ref())).unwrap();
+        }
+        shown
+    }
+
+    /// docs/records.md is the contract: a change here breaks those who read the records.
+    #[test]
+    fn outputs_and_tombstones_stay() {
+        let (event, document) = (event(), document());
+        let job = JobId::new("p", &event.id);
+        let trace = TraceContext::of_job(&job);
+        let from = Emitted { job: &job, event: &event, document: Some(&document), trace };
+        let item = Item {
+            id: ItemId::root(&document.id).child("chunk", 2),
+            key: event.key.clone(),
+            payload: Bytes::from_static(b"part"),
+            content_type: Some("text/plain".into()),
+            headers: vec![Header { name: "mine".into(), value: None }],
+            attributes: vec![Attribute { name: "page".into(), value: "7".into() }],
+        };
+        let output = from.record(&pipeline(None), Finished { topic: None, item: item.clone() });
+        assert_eq!(
+            shown(&output),
+            "out a/b part\n\
+             mine: null\n\
+             content-type: text/plain\n\
+             gristmill-job-id: p/in/3/42\n\
+             gristmill-document-id: a%2Fb\n\
+             gristmill-document-generation: 1764150000000-42\n\
+             gristmill-item-id: a%2Fb/chunk.2\n\
+             gristmill-attribute-page: 7\n\
+             traceparent: 00-de0539cb4aa07385541251152cde2daf-abc37621620424a8-00\n"
+        );
+        let key = Some(Bytes::from_static(b"a%2Fb/chunk.2"));
+        assert_eq!(
+            shown(&from.tombstone("out".into(), key, Some(&item.id))),
+            "out a%2Fb/chunk.2 null\n\
+             gristmill-job-id: p/in/3/42\n\
+             gristmill-document-id: a%2Fb\n\
+             gristmill-document-generation: 1764150000000-42\n\
+             gristmill-item-id: a%2Fb/chunk.2\n\
+             traceparent: 00-de0539cb4aa07385541251152cde2daf-abc37621620424a8-00\n"
+        );
+    }
+
+    #[test]
+    fn dead_letters_stay() {
+        let (event, document) = (event(), document());
+        let failed = Failed {
+            failure: Failure { code: "too-odd".into(), message: "it is odd".into(), details: Some("{}".into()) },
+            attempts: 1,
+            kind: FailureKind::Rejected,
+        };
+        let letter = DeadLetter {
+            stage: Some("check"),
+            module: Some("5b1e"),
+            failed: &failed,
+            document: Some(&document),
+            first_attempt: Timestamp(5),
+            last_attempt: Timestamp(6),
+        };
+        let pipeline = pipeline(None);
+        let origin = Origin::of(&event, "p", &crate::model::Plan::straight(&["check"]));
+        assert_eq!(
+            shown(&letter.record(&pipeline, &origin, &event)),
+            "dead a/b whole\n\
+             mine: x\n\
+             failure_reason: too-odd\n\
+             gristmill-failure-kind: rejected\n\
+             gristmill-error: it is odd\n\
+             gristmill-error-details: {}\n\
+             gristmill-stage: check\n\
+             gristmill-module: 5b1e\n\
+             gristmill-attempts: 1\n\
+             gristmill-job-id: p/in/3/42\n\
+             gristmill-source-topic: in\n\
+             gristmill-source-partition: 3\n\
+             gristmill-source-position: 42\n\
+             gristmill-source-time: 1764150000000\n\
+             gristmill-first-attempt: 5\n\
+             gristmill-last-attempt: 6\n\
+             gristmill-replays: 0\n\
+             gristmill-document-id: a%2Fb\n\
+             gristmill-document-generation: 1764150000000-42\n\
+             __connect.errors.topic: in\n\
+             __connect.errors.partition: 3\n\
+             __connect.errors.offset: 42\n\
+             __connect.errors.connector.name: p\n\
+             __connect.errors.stage: check\n\
+             __connect.errors.exception.class.name: too-odd\n\
+             __connect.errors.exception.message: it is odd\n"
+        );
+    }
 }

@@ -23,7 +23,8 @@ pub struct RetryPolicy {
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "1h"))]
     pub longest_wait: Duration,
-    /// No attempt begins later than this after the first, not counting waits for a rate-limited model.
+    /// No attempt begins later than this after the first. Waits for a model that is down or limited do not count, unless
+    /// the limit lets other events through.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "0s", "x-max" = "24h"))]
     pub deadline: Duration,
@@ -38,7 +39,13 @@ impl RetryPolicy {
     #[must_use]
     pub fn again(&self, attempt: u32, spent: Duration, asked: Option<Duration>, dice: f64) -> Option<Duration> {
         let wait = self.wait(attempt, asked, dice);
-        (attempt < self.attempts.get() && spent.saturating_add(wait) <= self.deadline).then_some(wait)
+        (attempt < self.attempts.get() && self.allows(spent, wait)).then_some(wait)
+    }
+
+    /// Whether an attempt may begin after this wait, with `spent` the time since the first began.
+    #[must_use]
+    pub fn allows(&self, spent: Duration, wait: Duration) -> bool {
+        spent.saturating_add(wait) <= self.deadline
     }
 
     /// The same policy for an item whose stage trapped.

@@ -34,10 +34,14 @@ pub struct Limits {
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "4m"))]
     pub drain_timeout: Duration,
-    /// Share of the last 10,000 jobs that may be dead-lettered; 1 never stops the pipeline.
+    /// Share of the last 10,000 jobs that may fail: attempts used up, traps, permanent errors. 1 never stops the
+    /// pipeline.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub max_dead_letter_rate: f64,
-    /// This many dead letters in a row stop the pipeline.
+    /// Share of the last 10,000 jobs that stages may reject on purpose. 1 never stops the pipeline.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_reject_rate: f64,
+    /// This many failed jobs in a row stop the pipeline.
     #[schemars(range(max = 1_000_000))]
     pub max_dead_letters_in_a_row: NonZeroU32,
 }
@@ -46,7 +50,11 @@ impl Limits {
     /// How many dead letters are acceptable.
     #[must_use]
     pub fn dead_letter_bounds(&self) -> DeadLetterBounds {
-        DeadLetterBounds { rate: self.max_dead_letter_rate, in_a_row: self.max_dead_letters_in_a_row }
+        DeadLetterBounds {
+            rate: self.max_dead_letter_rate,
+            in_a_row: self.max_dead_letters_in_a_row,
+            rejected: self.max_reject_rate,
+        }
     }
 }
 
@@ -60,6 +68,7 @@ impl Default for Limits {
             max_job_bytes: ByteSize::mib(64),
             drain_timeout: Duration::from_secs(30),
             max_dead_letter_rate: normal.rate,
+            max_reject_rate: normal.rejected,
             max_dead_letters_in_a_row: normal.in_a_row,
         }
     }
@@ -137,6 +146,42 @@ pub struct Source {
         "x-form" = "for example application/json"
     ))]
     pub content_type: Option<String>,
+    /// What names the document that a record is a version of: also `{ header = "NAME" }`, or `{ pointer = "/a/b" }` for the
+    /// text or number at a JSON Pointer in the payload.
+    #[serde(default)]
+    pub document: DocumentName,
+    /// What becomes of a record that has a key and no value, which deletes its document.
+    #[serde(default)]
+    pub tombstones: Tombstones,
+}
+
+/// What names the document that a record is a version of. A record without that name is a document of its own if it is
+/// to be the key, and a dead letter otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "document name"))]
+pub enum DocumentName {
+    /// The record's key.
+    #[default]
+    Key,
+    /// A header with this name.
+    Header(#[schemars(length(min = 1))] String),
+    /// The text or number at this place in the payload, as a JSON Pointer. A tombstone has no payload.
+    Pointer(#[schemars(extend("pattern" = "^/"))] String),
+}
+
+/// What becomes of a record that has a key and no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline, extend("x-noun" = "way with tombstones"))]
+pub enum Tombstones {
+    /// No stage sees it; it deletes what the document left in the sink.
+    #[default]
+    Pass,
+    /// Nothing.
+    Drop,
+    /// A dead letter with the code `null-value`, which counts as rejected.
+    DeadLetter,
 }
 
 /// Where finished items go.
@@ -146,6 +191,22 @@ pub struct Sink {
     /// Where outputs are written.
     #[schemars(extend("x-add" = "topic = \"…\""))]
     pub topic: TopicName,
+    /// The key of the records.
+    #[serde(default)]
+    pub key: SinkKey,
+}
+
+/// The key of the records in the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "key"))]
+pub enum SinkKey {
+    /// The event's, or the one that a stage gave its output.
+    #[default]
+    Event,
+    /// The item's id. Then later generations of a document replace earlier ones: tombstones delete the items that are
+    /// no longer there. Needs an `order`.
+    Item,
 }
 
 /// Where jobs go that cannot be finished.

@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use super::error::FlowError;
 use super::execute::Start;
 use super::handle::{Command, Intake, PartitionStatus, Status};
+use super::held::HeldItems;
 use super::jobs::{Ended, Jobs};
 use super::order::{OrderQueues, Sequence};
 use super::partitions::Partitions;
@@ -61,6 +62,7 @@ pub(super) struct Worker {
     deployment: Arc<Deployment>,
     intake: Intake,
     throttle: Throttle,
+    held_items: HeldItems,
     partitions: Partitions,
     jobs: Jobs,
     queues: OrderQueues,
@@ -76,6 +78,7 @@ impl Worker {
         Self {
             intake: Intake::Open,
             throttle: Throttle::new(Arc::clone(&pipeline.observer)),
+            held_items: HeldItems::default(),
             partitions: Partitions::default(),
             jobs: Jobs::default(),
             queues: OrderQueues::new(pipeline.order),
@@ -91,12 +94,21 @@ impl Worker {
     /// Asks for events only while there is room and the intake is not paused.
     pub(super) fn demand(&self) -> Demand {
         let limits = &self.pipeline.limits;
-        let full = self.held.jobs >= limits.max_in_flight.get() as usize
+        let most = limits.max_in_flight.get() as usize;
+        let full = self.held.jobs > most
+            || self.held.jobs == most && !self.needs_a_witness()
             || self.held.bytes >= limits.max_in_flight_bytes.as_usize();
         match full || self.intake != Intake::Open || self.throttle.is_paused() {
             true => Demand::ControlOnly,
             false => Demand::Everything,
         }
+    }
+
+    /// Whether every job that runs is held by an outage. Then one more may come in: what it gets shows whether the
+    /// dependency is down, or refuses just these.
+    fn needs_a_witness(&self) -> bool {
+        let running = self.jobs.len();
+        running > 0 && self.held_items.jobs() >= running
     }
 
     /// Handles a signal from the source.
@@ -126,7 +138,7 @@ impl Worker {
                 if self.intake == Intake::Paused {
                     tracing::info!("resumed");
                     self.intake = Intake::Open;
-                    self.pipeline.observer.observe(&FlowEvent::Resumed);
+                    self.pipeline.observer.observe(&FlowEvent::Resumed { why: &PauseReason::Operator });
                 }
                 let _ = done.send(());
             }
@@ -200,7 +212,7 @@ impl Worker {
         let settled = match self.pipeline.delivery {
             Delivery::AtLeastOnce(_) => {
                 self.held.remove((1, job.bytes));
-                self.dead_letters.note(done.is_dead());
+                self.dead_letters.note(done.end());
                 Some(Settled { event: job.event.clone(), below })
             }
             Delivery::ExactlyOnce { .. } => {
@@ -227,7 +239,7 @@ impl Worker {
     pub(super) fn transacted(&mut self, result: Result<(), TransactionError>) -> Result<(), FlowError> {
         for done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
             self.held.remove((1, done.event.size()));
-            self.dead_letters.note(done.is_dead());
+            self.dead_letters.note(done.end());
             done.acknowledged(&self.pipeline)?;
         }
         Ok(())
@@ -297,7 +309,8 @@ impl Worker {
             state.running += 1;
         }
         let (pipeline, deployment) = (Arc::clone(&self.pipeline), Arc::clone(&self.deployment));
-        self.jobs.start(Start { pipeline, deployment, throttle: self.throttle.clone(), event }, sequence);
+        let (throttle, held) = (self.throttle.clone(), self.held_items.clone());
+        self.jobs.start(Start { pipeline, deployment, throttle, held, event }, sequence);
     }
 
     /// Partitions are being taken away: running jobs may finish, no new ones start, and then the source is notified.

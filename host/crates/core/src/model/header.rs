@@ -15,7 +15,7 @@ pub struct Header {
 }
 
 /// Small text that travels with an item from stage to stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attribute {
     /// Unique within one item.
     pub name: String,

@@ -1,6 +1,7 @@
-//! The positions of events, and the ids of jobs and items.
+//! The positions of events, and the ids of jobs.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A part of a topic whose events are settled in order.
@@ -35,6 +36,21 @@ impl fmt::Display for Position {
         match self.0 >> 64 {
             0 => write!(f, "{}", self.0),
             milliseconds => write!(f, "{milliseconds}-{}", self.0 & u128::from(u64::MAX)),
+        }
+    }
+}
+
+impl FromStr for Position {
+    type Err = ();
+
+    /// Parses what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| ());
+        match text.split_once('-') {
+            None => text.parse().map(Self).map_err(|_| ()),
+            Some((milliseconds, sequence)) => {
+                Ok(Self(u128::from(number(milliseconds)?) << 64 | u128::from(number(sequence)?)))
+            }
         }
     }
 }
@@ -74,12 +90,18 @@ impl JobId {
         Self(format!("{pipeline}/{event}").into())
     }
 
-    /// The job that a replayed event says it continues, if that job belongs to this pipeline.
+    /// The job that a replayed event says it continues, and the place of its event, if that job belongs to this
+    /// pipeline.
     #[must_use]
-    pub fn replayed(pipeline: &str, id: &str) -> Option<Self> {
+    pub fn replayed(pipeline: &str, id: &str) -> Option<(Self, EventId)> {
         let place = id.strip_prefix(pipeline)?.strip_prefix('/')?;
-        let legal = id.len() <= LONGEST_ID && place.bytes().all(|byte| byte.is_ascii_graphic());
-        (legal && place.split('/').count() == 3).then(|| Self(id.into()))
+        let [topic, index, position] = place.split('/').collect::<Vec<_>>().try_into().ok()?;
+        let partition = Partition { topic: topic.into(), index: index.parse().ok()? };
+        let event = EventId { partition, position: position.parse().ok()? };
+        let job = Self::new(pipeline, &event);
+        // Only the spelling that we write ourselves: two spellings of one id would be two jobs.
+        (job.as_str() == id && topic.len() <= LONGEST_TOPIC && topic.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then_some((job, event))
     }
 
     /// As text.
@@ -89,8 +111,8 @@ impl JobId {
     }
 }
 
-/// Longer than any pipeline's name, topic and position together.
-const LONGEST_ID: usize = 512;
+/// Longer than any topic's name.
+const LONGEST_TOPIC: usize = 400;
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,38 +120,36 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Names one item: the job's id for the event itself, otherwise parent, stage and ordinal. The same on every replay.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ItemId(Arc<str>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ItemId {
-    /// The item that is the event itself.
-    #[must_use]
-    pub fn root(job: &JobId) -> Self {
-        Self(Arc::clone(&job.0))
+    #[test]
+    fn ids_of_jobs_stay() {
+        let kafka = EventId { partition: Partition { topic: "in".into(), index: 3 }, position: Position(42) };
+        let redis = EventId { position: Position((1_764_150_000_000 << 64) | 7), ..kafka.clone() };
+        assert_eq!(JobId::new("p", &kafka).as_str(), "p/in/3/42");
+        assert_eq!(JobId::new("p", &redis).as_str(), "p/in/3/1764150000000-7");
     }
 
-    /// The `ordinal`-th output of `stage` for this item.
-    #[must_use]
-    pub fn child(&self, stage: &str, ordinal: usize) -> Self {
-        Self(format!("{}/{stage}.{ordinal}", self.0).into())
-    }
-
-    /// The common parent of the outputs of the gathering `stage`: all items of the job that it receives.
-    #[must_use]
-    pub fn gathered(job: &JobId, stage: &str) -> Self {
-        Self(format!("{job}/{stage}.all").into())
-    }
-
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    #[test]
+    fn a_replay_continues_only_a_job_of_this_pipeline_in_its_own_spelling() {
+        for place in ["in/3/42", "in/3/1764150000000-7"] {
+            let id = format!("p/{place}");
+            let (job, event) = JobId::replayed("p", &id).unwrap();
+            assert_eq!((job.as_str(), event.to_string()), (&*id, place.to_owned()));
+        }
+        for id in [
+            "q/in/3/42",
+            "p/in/3",
+            "p/in/3/42/x",
+            "p/in/03/42",
+            "p/in/3/+42",
+            "p/in/-1/42",
+            "p/\u{7f}/3/42",
+            "pin/3/42",
+        ] {
+            assert_eq!(JobId::replayed("p", id), None, "{id:?}");
+        }
     }
 }

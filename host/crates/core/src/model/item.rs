@@ -1,10 +1,12 @@
 //! Items: the values that flow through a job.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 
 use super::canonical::{Canonical, Write};
 use super::header::{Attribute, Header};
-use super::ids::ItemId;
+use super::item_id::ItemId;
 use super::outcome::Output;
 use super::size::Size;
 
@@ -30,7 +32,9 @@ impl Item {
     #[must_use]
     pub fn common(id: ItemId, items: &[Self]) -> Self {
         let first = items.first();
-        let everywhere = |attribute: &&Attribute| items.iter().all(|item| item.attributes.contains(attribute));
+        let others: Vec<HashSet<&Attribute>> =
+            items.iter().skip(1).map(|item| item.attributes.iter().collect()).collect();
+        let everywhere = |attribute: &&Attribute| others.iter().all(|attributes| attributes.contains(*attribute));
         Self {
             id,
             key: first.map(|item| item.key.clone()).filter(|key| items.iter().all(|item| item.key == *key)).flatten(),
@@ -63,9 +67,10 @@ impl Size for Item {
 }
 
 /// The prefix of the attributes that describe a failure to a rescue stage: "stage", "code" and "message" follow.
-pub(super) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
-/// Attribute names with this prefix belong to the host.
-const HOST_ATTRIBUTES: &str = "sys.";
+pub(crate) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
+/// Attribute names with this prefix belong to the host: a stage can neither set, change nor remove them. So all items of
+/// a job have the same, those that gather them included.
+pub(crate) const HOST_ATTRIBUTES: &str = "sys.";
 /// Header names with this prefix belong to the host.
 const HOST_HEADERS: &str = "gristmill-";
 
@@ -77,13 +82,22 @@ impl Item {
         let mut attributes = self.attributes.clone();
         // The earlier failure of a repaired item concerns only its rescue stage.
         attributes.retain(|attribute| !attribute.name.starts_with(FAILURE_ATTRIBUTE));
+        // By index, because a stage decides how many there are; most outputs have none.
+        let named = |(index, attribute): (usize, &Attribute)| (attribute.name.clone(), index);
+        let mut places: HashMap<String, usize> = match output.attributes.is_empty() {
+            true => HashMap::new(),
+            false => attributes.iter().enumerate().map(named).collect(),
+        };
         for new in output.attributes {
             if new.name.starts_with(HOST_ATTRIBUTES) {
                 continue;
             }
-            match attributes.iter_mut().find(|old| old.name == new.name) {
-                Some(old) => old.value = new.value,
-                None => attributes.push(new),
+            match places.get(&new.name) {
+                Some(place) => attributes[*place].value = new.value,
+                None => {
+                    places.insert(new.name.clone(), attributes.len());
+                    attributes.push(new);
+                }
             }
         }
         let mut headers = output.headers;
@@ -96,5 +110,45 @@ impl Item {
             headers,
             attributes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DocumentId;
+
+    fn attribute(name: impl ToString, value: &str) -> Attribute {
+        Attribute { name: name.to_string(), value: value.into() }
+    }
+
+    fn item(attributes: Vec<Attribute>) -> Item {
+        let id = ItemId::root(&DocumentId::named(b"d"));
+        Item { id, key: None, payload: Bytes::new(), content_type: None, headers: Vec::new(), attributes }
+    }
+
+    fn output(attributes: Vec<Attribute>) -> Output {
+        Output { payload: Bytes::new(), content_type: None, key: None, headers: Vec::new(), attributes, branch: None }
+    }
+
+    #[test]
+    fn a_stage_replaces_and_adds_attributes_but_not_those_of_the_host() {
+        let parent =
+            item(vec![attribute("page", "1"), attribute("sys.tenant", "a"), attribute("sys.failure.code", "x")]);
+        let new =
+            vec![attribute("kind", "k"), attribute("page", "2"), attribute("sys.tenant", "b"), attribute("kind", "l")];
+        let child = parent.child("s", 0, output(new));
+        assert_eq!(child.attributes, [attribute("page", "2"), attribute("sys.tenant", "a"), attribute("kind", "l")]);
+    }
+
+    #[test]
+    fn many_attributes_cost_little() {
+        let many: Vec<Attribute> = (0..200_000).map(|number| attribute(number, "x")).collect();
+        let begun = std::time::Instant::now();
+        let child = item(many.clone()).child("s", 0, output(many));
+        let common = Item::common(child.id.clone(), &[child.clone(), child]);
+        assert_eq!(common.attributes.len(), 200_000);
+        // Quadratic work would take minutes.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
     }
 }

@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::document::DocumentId;
 use super::failure::Failure;
 use super::header::Attribute;
-use super::ids::{ItemId, JobId};
 use super::item::{FAILURE_ATTRIBUTE, Item};
+use super::item_id::ItemId;
 use super::outcome::{Outcome, Output};
 use super::plan::{Intake, OnFailure, Plan, Target};
 use super::size::Size;
@@ -65,6 +66,17 @@ pub struct Failed {
     pub failure: Failure,
     /// How many times it was tried.
     pub attempts: u32,
+    /// Whether that was decided or happened.
+    pub kind: FailureKind,
+}
+
+/// What a failure says about the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// Nothing: the data was rejected on purpose.
+    Rejected,
+    /// That something does not work: attempts used up, a trap, a permanent error.
+    Fault,
 }
 
 /// An item that has left the last stage on its route.
@@ -95,7 +107,7 @@ pub enum Disposition {
 /// One job in memory.
 #[derive(Debug)]
 pub struct Job {
-    id: JobId,
+    document: DocumentId,
     plan: Arc<Plan>,
     most_bytes: usize,
     /// The size of all items that are ready, waiting or finished.
@@ -113,10 +125,10 @@ pub struct Job {
 impl Job {
     /// A job whose first item is about to enter the plan. A job whose items hold more than `most_bytes` fails.
     #[must_use]
-    pub fn start(id: JobId, plan: Arc<Plan>, item: Item, most_bytes: usize) -> Self {
+    pub fn start(document: DocumentId, plan: Arc<Plan>, item: Item, most_bytes: usize) -> Self {
         let first = Target::Stage(plan.first);
         let mut job = Self {
-            id,
+            document,
             plan,
             most_bytes,
             bytes: 0,
@@ -129,12 +141,6 @@ impl Job {
         };
         job.enter(&first, item, Path::new(), Rescue::NotNeeded);
         job
-    }
-
-    /// The id of the item that is the event itself.
-    #[must_use]
-    pub fn first_item(id: &JobId) -> ItemId {
-        ItemId::root(id)
     }
 
     /// The next task to run, if one is ready. It counts as running until [`Job::apply`].
@@ -174,13 +180,13 @@ impl Job {
         let failed = match verdict {
             Verdict::Decided(Outcome::Emit(outputs)) => match self.emit(&task, outputs) {
                 Ok(()) => return,
-                Err(failure) => Failed { failure, attempts: 1 },
+                Err(failure) => Failed { failure, attempts: 1, kind: FailureKind::Fault },
             },
             Verdict::Decided(Outcome::Drop(code)) => {
                 self.dropped.get_or_insert(code);
                 return;
             }
-            Verdict::Decided(Outcome::Reject(failure)) => Failed { failure, attempts: 1 },
+            Verdict::Decided(Outcome::Reject(failure)) => Failed { failure, attempts: 1, kind: FailureKind::Rejected },
             Verdict::Failed(failed) => failed,
         };
         self.fail(task, failed);
@@ -229,7 +235,7 @@ impl Job {
                 },
             });
         }
-        let parent = task.input.parent(&self.id, &node.name);
+        let parent = task.input.parent(&self.document, &node.name);
         for (ordinal, (output, (target, rescue))) in outputs.into_iter().zip(routes).enumerate() {
             let mut path = task.path.clone();
             path.push(ordinal);
@@ -278,7 +284,7 @@ impl Job {
                 let message =
                     format!("{}; its rescue by stage {rescuer} also failed: {}", first.failure.message, failed.failure);
                 let failure = Failure { message, ..first.failure.clone() };
-                (*stage, Failed { failure, attempts: first.attempts })
+                (*stage, Failed { failure, ..first.clone() })
             }
         };
         let node = self.plan.node(stage);
@@ -326,10 +332,10 @@ impl Size for Input {
 
 impl Input {
     /// The parent of a stage's outputs: the item, or what all gathered items have in common, without content.
-    fn parent(&self, job: &JobId, stage: &str) -> Cow<'_, Item> {
+    fn parent(&self, document: &DocumentId, stage: &str) -> Cow<'_, Item> {
         match self {
             Self::Item(item) => Cow::Borrowed(item),
-            Self::Gathered(items) => Cow::Owned(Item::common(ItemId::gathered(job, stage), items)),
+            Self::Gathered(items) => Cow::Owned(Item::common(ItemId::gathered(document, stage), items)),
         }
     }
 }

@@ -3,16 +3,19 @@
 mod canonical;
 mod chat;
 mod dead_letters;
+mod document;
 mod event;
 mod failure;
 mod header;
 mod ids;
 mod item;
+mod item_id;
 mod job;
 mod outcome;
 mod plan;
 mod progress;
 mod size;
+mod target;
 mod text;
 mod trace;
 
@@ -20,16 +23,20 @@ pub use canonical::{Canonical, Write};
 pub use chat::{
     BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
-pub use dead_letters::{DeadLetterBounds, DeadLetterRate};
+pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
+pub use document::{DocumentGeneration, DocumentId, LastGeneration, Stamp, Version};
 pub use event::{Event, Timestamp};
 pub use failure::Failure;
 pub use header::{Attribute, Header};
-pub use ids::{EventId, Generation, ItemId, JobId, Next, Partition, Position};
+pub use ids::{EventId, Generation, JobId, Next, Partition, Position};
 pub use item::Item;
-pub use job::{Disposition, Failed, Finished, Input, Job, Task, Verdict};
+pub(crate) use item::{FAILURE_ATTRIBUTE, HOST_ATTRIBUTES};
+pub use item_id::ItemId;
+pub use job::{Disposition, Failed, FailureKind, Finished, Input, Job, Task, Verdict};
 pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use progress::Progress;
 pub use size::Size;
+pub use target::{Blame, Ledger, Others, Requester, Sign, Turn};
 pub use text::printable;
 pub use trace::{BadTrace, TRACEPARENT, TraceContext};

@@ -80,6 +80,23 @@ impl Plan {
         Self { nodes: names.iter().enumerate().map(node).collect(), first: 0 }
     }
 
+    /// Where outputs can leave the pipeline, each once: the topics that branches name, and `None` for the sink.
+    #[must_use]
+    pub fn ends(&self) -> Vec<Option<Arc<str>>> {
+        let mut ends = Vec::new();
+        for target in self.nodes.iter().flat_map(|node| [&node.next].into_iter().chain(node.branches.values())) {
+            let end = match target {
+                Target::Sink => None,
+                Target::Topic(topic) => Some(Arc::clone(topic)),
+                Target::Stage(_) | Target::Drop => continue,
+            };
+            if !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
+        ends
+    }
+
     /// The stage with this index.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! What the flow needs from the outside: small traits, and the errors that drive its decisions.
 
 mod broker;
+mod documents;
 mod model;
 mod observer;
 mod sink;
@@ -12,9 +13,10 @@ pub use broker::{
     Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
     Until, WriteError,
 };
+pub use documents::{Documents, Placed, Remembered};
 pub use model::{Caller, Model, ModelError};
 pub use observer::{End, FlowEvent, Observer, Observers, PauseReason, Queues, StoreOperation, StoreOutcome};
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
 pub use source::{Demand, Signal, Source, SourceError};
-pub use stage::{Call, Edition, Stage, StageError};
+pub use stage::{Call, Edition, Hold, Stage, StageError};
 pub use store::{JobState, Kept, Key, Store, StoreError};

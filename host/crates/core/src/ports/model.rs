@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Edition, StoreError};
-use crate::model::{ChatFailure, ChatRequest, ChatResponse, JobId, TraceContext};
+use crate::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, TraceContext};
 
 /// Who calls a model: for limits, logs, traces and the journal of paid answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,12 @@ pub struct Caller {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelError {
     /// The model gave no answer. The stage decides what to do.
-    Chat(ChatFailure),
+    Chat {
+        /// Why.
+        failure: ChatFailure,
+        /// Whose fault that is, as far as what others get leaves it open. `None` if the failure alone tells.
+        blame: Option<Blame>,
+    },
     /// The answer could not be recalled or kept. Ask again when the store answers: a paid answer is not paid for again.
     /// Never reported to a stage.
     Store(StoreError),
@@ -36,7 +41,7 @@ pub enum ModelError {
 
 impl From<ChatFailure> for ModelError {
     fn from(failure: ChatFailure) -> Self {
-        Self::Chat(failure)
+        Self::Chat { failure, blame: None }
     }
 }
 

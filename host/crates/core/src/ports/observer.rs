@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Call, Caller, StageError};
-use crate::model::{ChatFailure, Event, EventId, Failure, JobId, Outcome, Partition, Usage};
+use crate::model::{ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Usage};
 
 /// What happens in a pipeline, as it happens.
 #[derive(Debug)]
@@ -50,15 +50,19 @@ pub enum FlowEvent<'a> {
         /// How it ended.
         end: End<'a>,
     },
-    /// No new events are taken for a while. A later pause replaces an earlier one.
+    /// No new events are taken for a while. A pause that goes on, or comes back, for the same reason is told at most
+    /// every 30 s.
     Paused {
         /// The reason.
         why: &'a PauseReason,
         /// How long from now. `None` if the pause lasts until an operator resumes.
         wait: Option<Duration>,
     },
-    /// An operator's pause is over. Other pauses end on their own when their time is up.
-    Resumed,
+    /// Nothing waits any more for the reason of a pause that was told. The state store's pauses end untold.
+    Resumed {
+        /// The reason.
+        why: &'a PauseReason,
+    },
     /// What is in flight. Sent from time to time.
     Queues(Queues),
     /// How far behind the group is in a partition. Sent from time to time.
@@ -156,18 +160,21 @@ pub enum StoreOutcome {
 pub enum End<'a> {
     /// This many records are in the sink.
     Emitted(usize),
+    /// The event deleted its document, with this many tombstones.
+    Deleted(usize),
     /// Filtered out, with a code.
     Dropped(&'a str),
     /// In the dead letters.
-    DeadLettered(&'a Failure),
+    DeadLettered(&'a Failed),
 }
 
 impl fmt::Display for End<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Emitted(records) => write!(f, "emitted {records}"),
+            Self::Deleted(tombstones) => write!(f, "deleted {tombstones}"),
             Self::Dropped(code) => write!(f, "dropped ({code})"),
-            Self::DeadLettered(failure) => write!(f, "dead-lettered ({})", failure.code),
+            Self::DeadLettered(failed) => write!(f, "dead-lettered ({})", failed.failure.code),
         }
     }
 }
@@ -217,7 +224,7 @@ mod tests {
         let seen = Arc::default();
         let noting = |name| -> Arc<dyn Observer> { Arc::new(Noting(name, Arc::clone(&seen))) };
         let observers = Observers::new(vec![noting("a"), noting("b")]);
-        observers.observe(&FlowEvent::Resumed);
+        observers.observe(&FlowEvent::Resumed { why: &PauseReason::Operator });
         observers.observe(&FlowEvent::Queues(Queues::default()));
         assert_eq!(*seen.lock().unwrap(), ["a", "b", "a", "b"]);
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::model::{EventId, Failure, Item, JobId, Outcome, Timestamp, TraceContext};
+use crate::model::{
+    Blame, DocumentGeneration, DocumentId, EventId, Failure, Item, JobId, Outcome, Timestamp, TraceContext,
+};
 
 /// One call of a stage: an item and its context.
 #[derive(Debug, Clone)]
@@ -14,6 +16,10 @@ pub struct Call {
     pub job: JobId,
     /// The event that started the job.
     pub event: EventId,
+    /// The document that the event is a version of.
+    pub document: DocumentId,
+    /// The generation of it that the event is.
+    pub generation: DocumentGeneration,
     /// The time of that event's record.
     pub timestamp: Timestamp,
     /// The item.
@@ -50,6 +56,8 @@ pub enum StageError {
         failure: Failure,
         /// The minimum time to wait.
         after: Option<Duration>,
+        /// What the item waits for.
+        hold: Hold,
     },
     /// The stage crashed. It gets one more chance in a fresh instance.
     #[error("{0}")]
@@ -63,6 +71,34 @@ pub enum StageError {
     /// The host is at fault, not the item. The flow stops.
     #[error("the host cannot run the stage")]
     Host(#[source] anyhow::Error),
+}
+
+/// What holds an item up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// A dependency that answers nobody. The wait ends early when another item gets through.
+    Outage,
+    /// A limit, or what the stage takes for one. The wait is kept to.
+    Limit,
+    /// The same, but the limit lets other items through. The time counts against the deadline of the retry policy.
+    UnevenLimit,
+}
+
+impl StageError {
+    /// The same error in the light of whose fault the stage's last request to the outside was. The stage words its
+    /// error, but only the host sees what others got. What the stage calls permanent is permanent.
+    #[must_use]
+    pub fn blamed(self, blame: Option<Blame>) -> Self {
+        let Some(blame) = blame else { return self };
+        let (Self::Retry { failure, after } | Self::Slow { failure, after, .. }) = self else { return self };
+        let hold = match blame {
+            Blame::Request => return Self::Retry { failure, after },
+            Blame::UnevenLimit => Hold::UnevenLimit,
+            Blame::Limit => Hold::Limit,
+            Blame::Dependency => Hold::Outage,
+        };
+        Self::Slow { failure, after, hold }
+    }
 }
 
 /// One step of a pipeline.
@@ -81,5 +117,48 @@ pub trait Stage: Send + Sync {
     /// `None` says nothing about any of them: run each alone. Bounded and droppable like [`Stage::run`].
     async fn run_batch(&self, _calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The decision, without its failure.
+    fn decision(error: &StageError) -> String {
+        match error {
+            StageError::Retry { .. } => "retry".into(),
+            StageError::Slow { hold, .. } => format!("{hold:?}"),
+            StageError::Permanent(_) => "permanent".into(),
+            StageError::Trap(_) => "trap".into(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_host_decides_what_the_stage_leaves_open() {
+        let failure = || Failure::new("x", "x");
+        let after = Some(Duration::from_secs(7));
+        let retry = || StageError::Retry { failure: failure(), after };
+        let slow = || StageError::Slow { failure: failure(), after, hold: Hold::Limit };
+        let (permanent, trap) = (|| StageError::Permanent(failure()), || StageError::Trap(failure()));
+        for (blame, of_retry, of_slow) in [
+            (None, "retry", "Limit"),
+            (Some(Blame::Request), "retry", "retry"),
+            (Some(Blame::UnevenLimit), "UnevenLimit", "UnevenLimit"),
+            (Some(Blame::Limit), "Limit", "Limit"),
+            (Some(Blame::Dependency), "Outage", "Outage"),
+        ] {
+            assert_eq!(decision(&retry().blamed(blame)), of_retry, "{blame:?}");
+            assert_eq!(decision(&slow().blamed(blame)), of_slow, "{blame:?}");
+            assert_eq!(decision(&permanent().blamed(blame)), "permanent", "{blame:?}");
+            assert_eq!(decision(&trap().blamed(blame)), "trap", "{blame:?}");
+        }
+        let (StageError::Retry { after: kept, .. } | StageError::Slow { after: kept, .. }) =
+            retry().blamed(Some(Blame::Dependency))
+        else {
+            panic!("held")
+        };
+        assert_eq!(kept, after, "the wait that the stage asked for stays");
     }
 }

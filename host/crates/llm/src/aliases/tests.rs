@@ -19,15 +19,15 @@ struct Fixed {
 
 #[async_trait]
 impl Provider for Fixed {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let allowed = request.timeout.unwrap();
         if self.takes > allowed {
             tokio::time::sleep(allowed).await;
-            return Err(ChatFailure::Timeout("slow".into()));
+            return Err(ChatFailure::Timeout("slow".into()).into());
         }
         tokio::time::sleep(self.takes).await;
-        self.answer.clone()
+        Ok(self.answer.clone()?)
     }
 }
 
@@ -36,17 +36,17 @@ struct Held(Arc<Notify>);
 
 #[async_trait]
 impl Provider for Held {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
         match timeout(request.timeout.unwrap(), self.0.notified()).await {
             Ok(()) => Ok(response("late")),
-            Err(_) => Err(ChatFailure::Timeout("held".into())),
+            Err(_) => Err(ChatFailure::Timeout("held".into()).into()),
         }
     }
 }
 
 fn target(provider: impl Provider + 'static, max_concurrent: usize) -> Target {
-    let limit = Share::new(max_concurrent);
-    Target { name: "test/model".into(), timeout: Duration::from_secs(60), limit, provider: Box::new(provider) }
+    let (limit, results) = (Share::new(max_concurrent), Arc::default());
+    Target { name: "test/model".into(), timeout: Duration::from_secs(60), limit, results, provider: Box::new(provider) }
 }
 
 fn alias(answers: Vec<Result<ChatResponse, ChatFailure>>) -> (Alias, Vec<Arc<AtomicU32>>) {
@@ -68,7 +68,14 @@ fn named_all(aliases: impl IntoIterator<Item = (String, Alias)>) -> Aliases {
 }
 
 async fn chat(models: &Aliases, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-    models.chat(&caller(1, "s", "a", 0), request).await
+    models.chat(&caller(1, "s", "a", 0), request).await.map_err(|error| unwrapped(error).0)
+}
+
+fn unwrapped(error: ModelError) -> (ChatFailure, Option<Blame>) {
+    match error {
+        ModelError::Chat { failure, blame } => (failure, blame),
+        ModelError::Store(error) => panic!("{error}"),
+    }
 }
 
 fn limited(seconds: u64) -> ChatFailure {
@@ -163,7 +170,8 @@ async fn a_call_that_cannot_start_in_half_its_time_is_rate_limited() {
     let begun = Instant::now();
     let holding = models.chat(&who, &asked);
     let waiting = async {
-        let failure = models.chat(&who, &asked).await.unwrap_err();
+        let (failure, blame) = unwrapped(models.chat(&who, &asked).await.unwrap_err());
+        assert_eq!(blame, Some(Blame::Limit), "it is the host's own limit");
         assert_eq!(begun.elapsed(), Duration::from_secs(5));
         assert!(matches!(failure, ChatFailure::RateLimited { after: None, .. }), "{failure:?}");
         release.notify_one();
@@ -241,4 +249,77 @@ async fn every_call_of_a_target_is_observed() {
     let models = Aliases::new([("smart".to_owned(), alias)].into(), Arc::<Noting>::clone(&noting));
     chat(&models, &request("hello")).await.unwrap();
     assert_eq!(*noting.0.lock().unwrap(), ["smart test/model false", "smart test/model true"]);
+}
+
+/// Answers what contains "good" and refuses the rest in this way.
+struct Picky(Unanswered);
+
+#[async_trait]
+impl Provider for Picky {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
+        match &request.messages[0].content[0] {
+            gristmill_core::model::Content::Text(text) if text.contains("good") => Ok(response("yes")),
+            _ => Err(self.0.clone()),
+        }
+    }
+}
+
+/// Whose fault it is that this text of this job gets no answer. `None` if it gets one, or that is not open.
+async fn blame(models: &Aliases, position: u128, text: &str) -> Option<Blame> {
+    let answer = models.chat(&caller(position, "s", "a", 0), &request(text)).await;
+    answer.err().and_then(|error| unwrapped(error).1)
+}
+
+#[tokio::test]
+async fn a_failure_is_judged_by_what_others_get_from_the_same_target() {
+    let misconfigured = || ChatFailure::Misconfigured("403".into()).into();
+    let unreached = || Unanswered { failure: away(), sign: Some(Sign::Unreached) };
+    for (failure, alone, beside) in [
+        (misconfigured(), Some(Blame::Dependency), Some(Blame::Request)),
+        (away().into(), Some(Blame::Dependency), Some(Blame::Request)),
+        (unreached(), Some(Blame::Dependency), Some(Blame::Dependency)),
+        (limited(1).into(), Some(Blame::Limit), Some(Blame::UnevenLimit)),
+        (ChatFailure::Timeout("slow".into()).into(), None, None),
+        (ChatFailure::InvalidRequest("no".into()).into(), None, None),
+    ] {
+        let name = format!("{failure:?}");
+        let models = only(Alias::new(vec![target(Picky(failure), 8)]));
+        assert_eq!(blame(&models, 1, "bad").await, alone, "{name}");
+        assert_eq!(blame(&models, 1, "bad").await, alone, "{name}");
+        assert_eq!(blame(&models, 2, "good").await, None);
+        assert_eq!(blame(&models, 1, "bad").await, beside, "{name}");
+        models.forget(&crate::fixtures::job(1));
+        assert_eq!(blame(&models, 1, "bad").await, alone, "{name}: its job was forgotten");
+    }
+}
+
+#[tokio::test]
+async fn targets_that_share_their_results_are_evidence_for_each_other() {
+    let results: Arc<Results> = Arc::default();
+    let refusing = || target(Picky(ChatFailure::Misconfigured("403".into()).into()), 8);
+    let models = || only(Alias::new(vec![Target { results: Arc::clone(&results), ..refusing() }]));
+    let (one, other) = (models(), models());
+    assert_eq!(blame(&one, 1, "bad").await, Some(Blame::Dependency));
+    blame(&other, 2, "good").await;
+    assert_eq!(blame(&one, 1, "bad").await, Some(Blame::Request));
+}
+
+#[test]
+fn of_several_targets_each_must_find_the_request_at_fault() {
+    let slow = || ChatFailure::Timeout("slow".into());
+    let small = || ChatFailure::ContextLengthExceeded { message: "small".into(), limit: None, actual: None };
+    let table = [
+        ((away(), Some(Blame::Request)), (away(), Some(Blame::Request)), Some(Blame::Request)),
+        ((away(), Some(Blame::Request)), (away(), Some(Blame::Dependency)), Some(Blame::Dependency)),
+        ((away(), Some(Blame::Dependency)), (limited(1), Some(Blame::UnevenLimit)), Some(Blame::Dependency)),
+        ((limited(1), Some(Blame::Limit)), (away(), Some(Blame::Request)), Some(Blame::Limit)),
+        ((away(), Some(Blame::Dependency)), (small(), None), Some(Blame::Dependency)),
+        ((slow(), None), (away(), Some(Blame::Dependency)), None),
+        ((away(), Some(Blame::Dependency)), (slow(), None), None),
+    ];
+    for ((first, blame), (second, other), expected) in table {
+        let name = format!("{first:?} {blame:?}, then {second:?} {other:?}");
+        let both = Failed { failure: first, blame }.beside(Failed { failure: second, blame: other });
+        assert_eq!(both.blame, expected, "{name}");
+    }
 }

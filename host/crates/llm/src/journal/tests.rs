@@ -19,21 +19,24 @@ struct Counting {
     failures: AtomicU32,
 }
 
+/// The model of one journal; several journals share the counter.
+struct Shared(Arc<Counting>);
+
 #[async_trait]
-impl Provider for Arc<Counting> {
-    async fn chat(&self, _caller: &Caller, _request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+impl Model for Shared {
+    async fn chat(&self, _caller: &Caller, _request: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        let number = self.0.calls.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
-        if number < self.failures.load(Ordering::Relaxed) {
-            return Err(ChatFailure::Timeout("slow".into()));
+        if number < self.0.failures.load(Ordering::Relaxed) {
+            return Err(ChatFailure::Timeout("slow".into()).into());
         }
         Ok(response(&format!("answer {number}")))
     }
 }
 
-fn journaled(failures: u32) -> (Arc<Counting>, Journaled<Arc<Counting>>) {
+fn journaled(failures: u32) -> (Arc<Counting>, Journaled<Shared>) {
     let model = Arc::new(Counting { failures: failures.into(), ..Counting::default() });
-    (Arc::clone(&model), Journaled::new(model, 1 << 20, None))
+    (Arc::clone(&model), Journaled::new(Shared(model), 1 << 20, None))
 }
 
 #[tokio::test]
@@ -166,9 +169,9 @@ impl Store for Shelf {
     }
 }
 
-fn shelved(model: &Arc<Counting>, shelf: &Arc<Shelf>) -> Journaled<Arc<Counting>> {
+fn shelved(model: &Arc<Counting>, shelf: &Arc<Shelf>) -> Journaled<Shared> {
     let store: Arc<dyn Store> = Arc::<Shelf>::clone(shelf);
-    Journaled::new(Arc::clone(model), 1 << 20, Some(store))
+    Journaled::new(Shared(Arc::clone(model)), 1 << 20, Some(store))
 }
 
 #[tokio::test]

@@ -27,6 +27,9 @@ const TOO_LONG_WORDS: [&str; 5] = [
     "prompt is too long",
 ];
 
+/// How servers say, with the status of a rate limit, that a single request is above it: it would never succeed.
+const TOO_LARGE_WORDS: [&str; 2] = ["request too large", "request is too large"];
+
 /// Decodes a reply received at `now`; `target` names its sender in messages and in the response.
 pub(super) fn decode(
     target: &str,
@@ -166,7 +169,7 @@ impl Fault {
             | "billing_hard_limit_reached"
             | "billing_not_active"
             | "billing_error" => Some(Meaning::NoMoney),
-            "context_length_exceeded" | "exceed_context_size_error" => Some(Meaning::TooLong),
+            "context_length_exceeded" | "exceed_context_size_error" | "request_too_large" => Some(Meaning::TooLong),
             "content_filter" | "content_policy_violation" | "responsibleaipolicyviolation" => Some(Meaning::Filtered),
             "model_not_found" => Some(Meaning::NoSuchModel),
             _ => None,
@@ -177,6 +180,25 @@ impl Fault {
         let message = self.message.as_deref().unwrap_or_default().to_lowercase();
         TOO_LONG_WORDS.iter().any(|words| message.contains(words))
     }
+
+    /// Whether the message says that this request alone is above the limit, in words or in numbers.
+    fn speaks_of_one_too_large(&self) -> bool {
+        let message = self.message.as_deref().unwrap_or_default().to_lowercase();
+        let above = match (number_after(&message, "limit"), number_after(&message, "requested")) {
+            (Some(limit), Some(requested)) => requested > limit,
+            _ => false,
+        };
+        above || TOO_LARGE_WORDS.iter().any(|words| message.contains(words))
+    }
+}
+
+/// The number right behind a word, as in "Limit 30000, Requested 39000" or "limit: 6,000".
+fn number_after(message: &str, word: &str) -> Option<u64> {
+    message.split(word).skip(1).find_map(|rest| {
+        let rest = rest.trim_start_matches([':', '=', ' ']);
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != ',').unwrap_or(rest.len());
+        rest[..end].replace(',', "").parse().ok()
+    })
 }
 
 /// The money is the account's: the host has no budgets of its own yet.
@@ -187,9 +209,11 @@ fn no_money(message: String) -> ChatFailure {
 fn refusal(status: StatusCode, fault: Fault, after: Option<Duration>) -> ChatFailure {
     let meaning = fault.meaning();
     let speaks_of_length = fault.speaks_of_length();
+    let one_too_large = matches!(meaning, Some(Meaning::TooLong)) || fault.speaks_of_one_too_large();
     let Fault { text: message, limit, actual, .. } = fault;
     match (status.as_u16(), meaning) {
         (_, Some(Meaning::NoMoney)) | (402, _) => no_money(message),
+        (429, _) if one_too_large => ChatFailure::ContextLengthExceeded { message, limit, actual },
         (429, _) => ChatFailure::RateLimited { message, after },
         (408 | 409 | 425 | 500.., _) => ChatFailure::Unavailable { message, after },
         (401 | 403, _) => ChatFailure::Misconfigured(format!("{message}; check the target's `key` and its access")),

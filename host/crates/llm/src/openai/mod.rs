@@ -15,11 +15,12 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, TRACEPARENT};
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Sign, TRACEPARENT};
 use gristmill_core::ports::Caller;
 
-use crate::provider::Provider;
+use crate::provider::{Provider, Unanswered};
 
 use crate::keys;
 use crate::quote::{Quote, clean};
@@ -50,8 +51,10 @@ impl OpenAi {
         }
         let url = completions_url(&settings.base_url)?;
         let key = settings.key.as_ref().map(keys::read).transpose()?;
+        // Within the target's time, so that no connection is told apart from no answer.
+        let connect = CONNECT_TIMEOUT.min(settings.timeout / 2);
         let mut client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(connect)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
@@ -64,11 +67,17 @@ impl OpenAi {
         Ok(Self { name: format!("openai/{}", settings.model), client, url, key, limit, settings })
     }
 
-    async fn read(&self, mut response: Response, limit: Duration) -> Result<Bytes, ChatFailure> {
+    /// SHA-256 of the key.
+    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
+        self.key.as_ref().map(|key| Sha256::digest(key.expose_secret()).into())
+    }
+
+    async fn read(&self, mut response: Response, limit: Duration) -> Result<Bytes, Unanswered> {
         let most = self.settings.max_answer_bytes;
-        let too_large = || ChatFailure::Unavailable {
-            message: format!("{} answered with more than {most} bytes", self.name),
-            after: None,
+        let too_large = || {
+            let message = format!("{} answered with more than {most} bytes", self.name);
+            // It may have been paid for, so it is not repeated without end.
+            Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None }
         };
         if response.content_length().is_some_and(|length| length > most as u64) {
             return Err(too_large());
@@ -85,11 +94,14 @@ impl OpenAi {
     }
 
     /// The failure for a missing or incomplete answer.
-    fn lost(&self, error: reqwest::Error, limit: Duration) -> ChatFailure {
+    fn lost(&self, error: reqwest::Error, limit: Duration) -> Unanswered {
         if error.is_timeout() && !error.is_connect() {
-            return ChatFailure::Timeout(format!("{} gave no complete answer within {limit:?}", self.name));
+            return ChatFailure::Timeout(format!("{} gave no complete answer within {limit:?}", self.name)).into();
         }
-        let what = if error.is_connect() { "cannot be reached" } else { "dropped the connection" };
+        let (what, sign) = match error.is_connect() {
+            true => ("cannot be reached", Sign::Unreached),
+            false => ("dropped the connection", Sign::Broken),
+        };
         // The innermost cause is the helpful one: "connection refused". The URL is left out: its path could be secret.
         let error = error.without_url();
         let mut cause: &dyn std::error::Error = &error;
@@ -98,14 +110,14 @@ impl OpenAi {
         }
         let host = self.url.host_str().unwrap_or_default();
         let message = format!("{} at {host} {what}: {}", self.name, clean(&cause.to_string()));
-        ChatFailure::Unavailable { message, after: None }
+        Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: Some(sign) }
     }
 }
 
 #[async_trait]
 impl Provider for OpenAi {
     /// Takes at most the shorter of the request's and the target's timeout.
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
         let limit = request.timeout.map_or(self.settings.timeout, |asked| asked.min(self.settings.timeout));
         let body = Value::Object(encode(&self.settings, self.limit, request)?).to_string();
         let mut call = self.client.post(self.url.clone()).timeout(limit).header(CONTENT_TYPE, "application/json");
@@ -117,7 +129,7 @@ impl Provider for OpenAi {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read(response, limit).await?;
         let reply = Reply { status, headers: &headers, body: &body };
-        decode(&self.name, &reply, SystemTime::now(), &Quote { key: self.key.as_ref(), request })
+        Ok(decode(&self.name, &reply, SystemTime::now(), &Quote { key: self.key.as_ref(), request })?)
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Content, FinishReason, Role, Usage};
 use gristmill_core::ports::Caller;
 
-use crate::provider::Provider;
+use crate::provider::{Provider, Unanswered};
 
 use script::{Reply, Rule, Script};
 
@@ -68,14 +68,14 @@ impl Uses {
 impl Provider for Scripted {
     /// Chooses the rule before waiting, so that overlapping calls take the rules in the order they arrived. Usage is
     /// estimated from the characters; the prefix "scripted/" in the model's name marks it as such.
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
         let begun = Instant::now();
         let document = last_user_message(request);
         let reply = self.reply(request, &document).cloned();
         let allowed = request.timeout.unwrap_or(Duration::MAX);
         if self.latency > allowed {
             sleep(allowed).await;
-            return Err(ChatFailure::Timeout(format!("{} takes {:?} for each answer", self.name, self.latency)));
+            return Err(ChatFailure::Timeout(format!("{} takes {:?} for each answer", self.name, self.latency)).into());
         }
         if !self.latency.is_zero() {
             tokio::time::sleep_until(begun + self.latency).await;
@@ -83,10 +83,10 @@ impl Provider for Scripted {
         let text = match reply {
             Some(Reply::Text(text)) => text,
             Some(Reply::FromDocument) => made_up::answer(&request.format, &document)?,
-            Some(Reply::Failure(failure)) => return Err(named(&self.name, failure)),
+            Some(Reply::Failure(failure)) => return Err(named(&self.name, failure).into()),
             None => {
                 let reason = format!("no rule of {} matches this request; add a [default] to its script", self.name);
-                return Err(ChatFailure::Misconfigured(reason));
+                return Err(ChatFailure::Misconfigured(reason).into());
             }
         };
         let usage = Usage {
@@ -154,7 +154,7 @@ mod tests {
     use crate::fixtures::{caller, message, request};
 
     async fn ask(model: &Scripted, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-        model.chat(&caller(1, "s", "a", 0), request).await
+        model.chat(&caller(1, "s", "a", 0), request).await.map_err(|unanswered| unanswered.failure)
     }
 
     fn scripted(text: &str) -> Scripted {

@@ -45,7 +45,7 @@ impl Chat {
 
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
         self.0.chat(caller, request).await.map_err(|error| match error {
-            ModelError::Chat(failure) => failure,
+            ModelError::Chat { failure, .. } => failure,
             ModelError::Store(error) => panic!("there is no store: {error}"),
         })
     }

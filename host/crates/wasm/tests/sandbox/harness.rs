@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatRequest, ChatResponse, Content, EventId, FinishReason, Item, ItemId, JobId, Outcome, Partition, Position,
-    Timestamp, TraceContext, Usage,
+    ChatRequest, ChatResponse, Content, DocumentGeneration, DocumentId, EventId, FinishReason, Item, ItemId, JobId,
+    Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError};
 use gristmill_wasm::{Grants, Isolation, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
@@ -86,7 +86,8 @@ impl Model for Scripted {
     }
 }
 
-fn said(text: String) -> ChatResponse {
+/// An answer with this text.
+pub(crate) fn said(text: String) -> ChatResponse {
     ChatResponse {
         text,
         finish_reason: FinishReason::Stop,
@@ -235,8 +236,10 @@ impl Loaded {
 fn call(position: u128, bytes: Vec<u8>, content_type: Option<&str>, attempt: u32) -> Call {
     let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(position) };
     let job = JobId::new("test", &event);
+    let document = DocumentId::unnamed(&event);
+    let record = Stamp { place: event.clone(), time: Timestamp(0) };
     let item = Item {
-        id: ItemId::root(&job),
+        id: ItemId::root(&document),
         key: None,
         payload: bytes.into(),
         content_type: content_type.map(Into::into),
@@ -244,5 +247,15 @@ fn call(position: u128, bytes: Vec<u8>, content_type: Option<&str>, attempt: u32
         attributes: Vec::new(),
     };
     let trace = TraceContext::of_job(&job);
-    Call { job, event, timestamp: Timestamp(0), item, attempt, edition: Edition::default(), trace }
+    Call {
+        job,
+        event,
+        document,
+        generation: DocumentGeneration::of(&record),
+        timestamp: Timestamp(0),
+        item,
+        attempt,
+        edition: Edition::default(),
+        trace,
+    }
 }

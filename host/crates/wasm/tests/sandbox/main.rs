@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 
 mod batch;
+mod blame;
 mod compatibility;
 mod harness;
 mod shared;
@@ -222,4 +223,28 @@ async fn instances_come_back_after_every_kind_of_end() {
         let _ = stage.run(told).await;
     }
     assert_eq!(text(stage.run("echo still here").await), "still here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_machine_does_not_use_up_a_stages_cpu_time() {
+    let limits = StageLimits { cpu: Duration::from_millis(300), ..StageLimits::default() };
+    let stage = Sandbox::new().limits(limits).misbehave().await;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let busy: Vec<_> = (0..4 * std::thread::available_parallelism().unwrap().get())
+        .map(|_| {
+            let stop = std::sync::Arc::clone(&stop);
+            std::thread::spawn(move || while !stop.load(std::sync::atomic::Ordering::Relaxed) {})
+        })
+        .collect();
+    let begun = Instant::now();
+    // The guest computes for 400 ms by the wall clock, of which it gets a fraction.
+    let good = stage.run("compute 400").await;
+    let bomb = code(stage.run("hog").await);
+    let spinning = code(stage.run("spin").await);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(text(good), "computed");
+    assert_eq!(bomb, "memory-limit");
+    assert_eq!(spinning, "cpu-limit");
+    assert!(begun.elapsed() > Duration::from_millis(600), "the machine was not busy");
 }

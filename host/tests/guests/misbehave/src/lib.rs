@@ -68,6 +68,10 @@ impl Stage for Misbehave {
             "flood" => return Ok(Outcome::Emit(flood(&item, rest.parse().unwrap_or(0)))),
             "chatter" => chatter(),
             "branch" => return Ok(Outcome::one(Output::from(&item).branch(rest))),
+            "split" => {
+                let words = rest.split(' ').map(|word| Output::from(&item).payload(word));
+                return Ok(Outcome::Emit(words.collect()));
+            }
             "reject" => return Ok(Outcome::reject("told-to", rest)),
             "drop" => return Ok(Outcome::drop("told-to")),
             "retry" => return Err(StageError::retryable("told-to", rest, Some(1))),

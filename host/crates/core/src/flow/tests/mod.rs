@@ -2,11 +2,16 @@
 //! sink took the record a; "settled 0:7 below 8" that event 7 of partition 0 was reported settled, along with
 //! everything below 8.
 
+mod batches;
+mod blame;
 mod commands;
 mod delivery;
+mod documents;
+mod inherited;
 mod play;
 mod resume;
 mod routes;
+mod server;
 mod world;
 
 use std::time::Duration;
@@ -88,7 +93,7 @@ async fn a_dropped_event_is_settled_without_a_record() {
 #[tokio::test(start_paused = true)]
 async fn a_record_without_value_is_a_dead_letter() {
     let effects = Play::default().effects(&[Assign(0), Arrive(0, 1, "<null>"), Wait(seconds(1)), Stop]).await;
-    assert_eq!(effects[0], "0s dead <null> null-value");
+    assert_eq!(effects[0], "0s dead <null> null-value", "it has no key either");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! The test language for the flow: a history of signals goes in, a log of effects comes out, in simulated time.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::server::Server;
 use super::world::{MemoryStore, NotingSink, NotingTransactor, Obedient};
-use crate::flow::settings::{DeadLetter, Limits, Order, RetryPolicy, Transactions};
+use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, run};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
 use crate::ports::{Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store};
@@ -48,7 +50,7 @@ const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone)]
 pub(super) struct Effects {
     pub(super) begun: Instant,
-    lines: Arc<Mutex<Vec<String>>>,
+    pub(super) lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Effects {
@@ -199,7 +201,8 @@ impl Observer for Watching {
             FlowEvent::Stale { event } => self.0.note(format!("stale {event}")),
             FlowEvent::Restored { stage, .. } => self.0.note(format!("restored {stage}")),
             FlowEvent::Paused { why: PauseReason::Operator, .. } => self.0.note("paused"),
-            FlowEvent::Resumed => self.0.note("resumed"),
+            FlowEvent::Resumed { why: PauseReason::Operator } => self.0.note("resumed"),
+            FlowEvent::Resumed { why } if self.1 => self.0.note(format!("over: {why}")),
             // The time is jittered.
             FlowEvent::Paused { why, wait: Some(_) } if self.1 => self.0.note(format!("paused for a time: {why}")),
             FlowEvent::Queues(queues) if self.1 => self.0.note(format!("{} jobs in flight", queues.jobs)),
@@ -229,6 +232,10 @@ pub(super) struct Play {
     pub(super) transactions: Option<(u32, u32)>,
     /// If set, keeps the outcomes of all stages.
     pub(super) store: Option<Arc<MemoryStore>>,
+    /// When the server that stages ask is away.
+    pub(super) away: Range<Duration>,
+    /// How many items a stage takes in one call.
+    pub(super) batch: usize,
 }
 
 impl Default for Play {
@@ -246,6 +253,8 @@ impl Default for Play {
             dead_letters: DeadLetterBounds::default(),
             transactions: None,
             store: None,
+            away: Duration::ZERO..Duration::ZERO,
+            batch: 1,
         }
     }
 }
@@ -255,8 +264,10 @@ impl Play {
     pub(super) async fn play(self, history: &[Moment]) -> (Vec<String>, Result<(), FlowError>) {
         let effects = Effects { begun: Instant::now(), lines: Arc::default() };
         let (handle, commands) = Handle::new(CancellationToken::new());
+        let server = Arc::new(Server::new(effects.begun, self.away.clone()));
         let stage = |version| -> Arc<dyn Stage> {
-            Arc::new(Obedient { effects: effects.clone(), log_calls: self.log_calls, version })
+            let (effects, server) = (effects.clone(), Arc::clone(&server));
+            Arc::new(Obedient { effects, log_calls: self.log_calls, version, server, batch: self.batch })
         };
         let names: Vec<Arc<str>> = (0..self.stages).map(|index| format!("s{index}").into()).collect();
         let step = |name: &Arc<str>, version| Step {
@@ -292,6 +303,9 @@ impl Play {
         let pipeline = Pipeline {
             name: "p".into(),
             content_type: None,
+            document: DocumentName::default(),
+            tombstones: Tombstones::default(),
+            documents: None,
             delivery,
             output_topic: "out".into(),
             dead_letter: DeadLetter { topic: TopicName::new("dead").unwrap(), connect_headers: false },
@@ -303,6 +317,7 @@ impl Play {
                 max_in_flight: self.jobs.try_into().unwrap(),
                 max_dead_letter_rate: self.dead_letters.rate,
                 max_dead_letters_in_a_row: self.dead_letters.in_a_row,
+                max_reject_rate: self.dead_letters.rejected,
                 ..Limits::default()
             },
         };

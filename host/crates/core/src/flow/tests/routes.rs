@@ -51,7 +51,7 @@ async fn a_gathering_stage_gets_everything_at_once() {
     let plan = |plan: &mut Plan| plan.nodes[2].intake = Intake::Gathered;
     let play = Play { stages: 3, plan, ..Play::default() };
     let effects = play.effects(&[Assign(0), Arrive(0, 1, "split slow-1 b c"), Wait(seconds(5)), Stop]).await;
-    let expected = r#"0s out {"items":[{"id":"p/in/0/1/s0.0/s1.0","text":"slow-1"}"#;
+    let expected = r#"0s out {"items":[{"id":"in:0:1/s0.0/s1.0","text":"slow-1"}"#;
     assert!(effects[0].starts_with(expected), "{effects:?}");
     assert_eq!(effects[0].matches("\"text\"").count(), 3);
 }

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::play::Effects;
-use crate::model::{Failure, JobId, Outcome, Output};
+use super::server::Server;
+use crate::model::{Failure, JobId, Outcome, Output, Sign};
 use crate::ports::{
-    Batch, Call, JobState, Kept, Key, Record, Sink, SinkError, Stage, StageError, Store, StoreError, TransactionError,
-    Transactor,
+    Batch, Call, Hold, JobState, Kept, Key, Record, Sink, SinkError, Stage, StageError, Store, StoreError,
+    TransactionError, Transactor,
 };
 
 /// A sink that logs what it gets, and refuses what the test tells it to.
@@ -70,7 +71,7 @@ impl Transactor for NotingTransactor {
             return Err(TransactionError::Aborted("as told".into()));
         }
         if let Some(index) = batch.records.iter().position(|record| text(record) == "huge" && &*record.topic == "out") {
-            let topic = std::sync::Arc::clone(&batch.records[index].topic);
+            let topic = Arc::clone(&batch.records[index].topic);
             return Err(TransactionError::Refused { record: index, topic, reason: "too large".into() });
         }
         let records: Vec<String> = batch.records.iter().map(shown).collect();
@@ -144,16 +145,39 @@ impl Store for MemoryStore {
 }
 
 /// A stage that obeys its input: "slow 5" takes 5 s, "split a b" emits two items, "to spam a" sends a down a branch,
-/// "trap", "reject", "limited 7" and so on; anything else passes through. An item that failed before becomes "mended".
+/// "trap", "reject", "limited 7" and so on; "ask" asks the server, "refused", "breaks" and "limited-alone" ask for what
+/// it has something against; anything else passes through. An item that failed before becomes "mended".
 pub(super) struct Obedient {
     pub(super) effects: Effects,
     pub(super) log_calls: bool,
     /// The version of the deployment.
     pub(super) version: u64,
+    pub(super) server: Arc<Server>,
+    /// How many items it takes in one call. One that is "unbatchable" breaks it.
+    pub(super) batch: usize,
 }
 
 #[async_trait]
 impl Stage for Obedient {
+    fn max_batch(&self) -> usize {
+        self.batch
+    }
+
+    async fn run_batch(&self, calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
+        let texts: Vec<_> = calls.iter().map(|call| String::from_utf8_lossy(&call.item.payload)).collect();
+        if self.log_calls {
+            self.effects.note(format!("batch {}", texts.join(" ")));
+        }
+        if texts.iter().any(|text| text == "unbatchable") {
+            return None;
+        }
+        let mut results = Vec::new();
+        for call in calls {
+            results.push(self.run(call).await);
+        }
+        Some(results)
+    }
+
     async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
         let text = String::from_utf8_lossy(&call.item.payload).into_owned();
         if self.log_calls {
@@ -185,8 +209,12 @@ impl Stage for Obedient {
             }
             "limited" if self.effects.begun.elapsed() < Duration::from_secs(10) => {
                 let after = Some(seconds(&mut words));
-                return Err(StageError::Slow { failure: failure("limited"), after });
+                return Err(StageError::Slow { failure: failure("limited"), after, hold: Hold::Limit });
             }
+            "ask" => self.server.ask(call, None).await?,
+            "refused" => self.server.ask(call, Some(Sign::Refused)).await?,
+            "breaks" => self.server.ask(call, Some(Sign::Broken)).await?,
+            "limited-alone" => self.server.ask(call, Some(Sign::Limited)).await?,
             "host" => return Err(StageError::Host(anyhow::anyhow!("no memory"))),
             "panic" => panic!("as told"),
             _ => {}

@@ -3,24 +3,23 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::model::{EventId, Partition, Position};
+use crate::model::ItemId;
 
 fn job(stages: &[&str]) -> Job {
     planned(Plan::straight(stages))
 }
 
 fn planned(plan: Plan) -> Job {
-    let event = EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(7) };
-    let id = JobId::new("p", &event);
+    let document = DocumentId::named(b"d");
     let item = Item {
-        id: Job::first_item(&id),
+        id: ItemId::root(&document),
         key: Some(Bytes::from_static(b"k")),
         payload: Bytes::from_static(b"whole"),
         content_type: None,
         headers: Vec::new(),
         attributes: Vec::new(),
     };
-    Job::start(id, Arc::new(plan), item, 1_000)
+    Job::start(document, Arc::new(plan), item, 1_000)
 }
 
 fn output(payload: &'static str) -> Output {
@@ -39,7 +38,7 @@ fn emit(payloads: &[&'static str]) -> Verdict {
 }
 
 fn failed(code: &str) -> Failed {
-    Failed { failure: Failure::new(code, "why"), attempts: 3 }
+    Failed { failure: Failure::new(code, "why"), attempts: 3, kind: FailureKind::Fault }
 }
 
 fn payloads(end: Option<Disposition>) -> Vec<String> {
@@ -70,7 +69,7 @@ fn ids_are_made_of_parent_stage_and_ordinal() {
     let split = job.next_task().unwrap();
     job.apply(split, emit(&["a", "b"]));
     let Some(Disposition::Emitted(items)) = job.end() else { panic!("no outputs") };
-    assert_eq!(items[1].item.id.as_str(), "p/in/0/7/split.1");
+    assert_eq!(items[1].item.id.as_str(), "d/split.1");
     assert_eq!(items[1].item.key.as_deref(), Some(b"k".as_slice()), "siblings keep their parent's key");
 }
 
@@ -200,7 +199,7 @@ fn a_gathering_stage_waits_for_all_and_gets_them_in_order() {
     assert_eq!(text(&sum), "a+b1+b2+c");
     job.apply(sum, emit(&["4"]));
     let Some(Disposition::Emitted(ends)) = job.end() else { panic!("no outputs") };
-    assert_eq!(ends[0].item.id.as_str(), "p/in/0/7/sum.all/sum.0");
+    assert_eq!(ends[0].item.id.as_str(), "d/sum.all/sum.0");
     assert_eq!(ends[0].item.key.as_deref(), Some(b"k".as_slice()), "all items share this key");
 }
 

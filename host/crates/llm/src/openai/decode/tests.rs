@@ -106,6 +106,26 @@ fn words_about_length_are_the_last_resort() {
 }
 
 #[test]
+fn a_rate_limit_that_one_request_is_above_is_no_rate_limit() {
+    let openai = "Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Requested 39000. \
+                  The input or output tokens must be reduced in order to run successfully.";
+    let busy = "Rate limit reached for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Used 29000, \
+                Requested 2000. Please try again in 2s.";
+    for (code, message, expected) in [
+        ("rate_limit_exceeded", openai, "context-length-exceeded"),
+        ("rate_limit_exceeded", "on tokens per minute: limit: 6,000, requested: 7,500", "context-length-exceeded"),
+        ("request_too_large", "no", "context-length-exceeded"),
+        ("context_length_exceeded", "no", "context-length-exceeded"),
+        ("rate_limit_exceeded", busy, "rate-limited"),
+        ("rate_limit_exceeded", "Limit 3, Used 3, Requested 1", "rate-limited"),
+        ("rate_limit_exceeded", "Limit of requests reached: 9 requested", "rate-limited"),
+        ("insufficient_quota", openai, "budget-exhausted"),
+    ] {
+        assert_eq!(kind(&decoded(429, &[("retry-after", "7")], &error(code, message))), expected, "{code} {message}");
+    }
+}
+
+#[test]
 fn the_wait_is_handed_on() {
     let wait = Some(Duration::from_secs(7));
     match decoded(429, &[("retry-after", "7")], &error("rate_limit_exceeded", "slow down")) {

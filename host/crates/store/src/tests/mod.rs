@@ -1,5 +1,7 @@
 //! The store on a real file: what it keeps, for how long, and how it fails.
 
+mod documents;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;

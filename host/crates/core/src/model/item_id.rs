@@ -1,0 +1,63 @@
+//! The ids of items.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::document::DocumentId;
+
+/// Names one item: the id of the document for the event itself, otherwise parent, stage and ordinal. Equal items of all
+/// generations of a document have the same id. Do not change the format: consumers replace items by it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ItemId(Arc<str>);
+
+impl ItemId {
+    /// The item that is the event itself.
+    #[must_use]
+    pub fn root(document: &DocumentId) -> Self {
+        Self(document.shared())
+    }
+
+    /// An item of the document from the part of its id after that of the document.
+    #[must_use]
+    pub fn kept(document: &DocumentId, suffix: &str) -> Self {
+        Self(format!("{document}{suffix}").into())
+    }
+
+    /// The `ordinal`-th output of `stage` for this item.
+    #[must_use]
+    pub fn child(&self, stage: &str, ordinal: usize) -> Self {
+        Self(format!("{}/{stage}.{ordinal}", self.0).into())
+    }
+
+    /// The common parent of the outputs of the gathering `stage`: all items of the job that it receives.
+    #[must_use]
+    pub fn gathered(document: &DocumentId, stage: &str) -> Self {
+        Self(format!("{document}/{stage}.all").into())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_items_stay() {
+        let document = DocumentId::named(b"a/b");
+        let chunk = ItemId::root(&document).child("chunk", 2);
+        assert_eq!(chunk.child("enrich", 0).as_str(), "a%2Fb/chunk.2/enrich.0");
+        assert_eq!(ItemId::gathered(&document, "sum").child("sum", 0).as_str(), "a%2Fb/sum.all/sum.0");
+        assert_eq!(ItemId::kept(&document, "/chunk.2"), chunk);
+    }
+}
