@@ -18,7 +18,7 @@ impl<S: sdk::Stage> Native<S> {
 #[async_trait]
 impl<S: sdk::Stage + Send + Sync> Stage for Native<S> {
     async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
-        match self.0.process(event(call)) {
+        match self.0.process(item(call)) {
             Ok(sdk::Outcome::Emit(outputs)) => Ok(Outcome::Emit(outputs.into_iter().map(output).collect())),
             Ok(sdk::Outcome::Drop(code)) => Ok(Outcome::Drop(code)),
             Ok(sdk::Outcome::Reject(failure)) => Ok(Outcome::Reject(Failure::new(failure.code, failure.message))),
@@ -39,18 +39,18 @@ impl Stage for Pass {
     }
 }
 
-fn event(call: &Call) -> sdk::Event {
-    let item = &call.item;
+fn item(call: &Call) -> sdk::Item {
+    let from = &call.item;
     let bytes = |bytes: &Bytes| bytes.to_vec();
-    let mut event = sdk::Event::sample(item.payload.to_vec(), item.content_type.as_deref());
-    event.id = item.id.as_str().into();
-    event.job_id = call.job.as_str().into();
-    event.key = item.key.as_ref().map(bytes);
+    let mut item = sdk::Item::sample(from.payload.to_vec(), from.content_type.as_deref());
+    item.id = from.id.as_str().into();
+    item.job_id = call.job.as_str().into();
+    item.key = from.key.as_ref().map(bytes);
     let header = |header: &Header| sdk::Header { name: header.name.clone(), value: header.value.as_ref().map(bytes) };
-    event.headers = item.headers.iter().map(header).collect();
+    item.headers = from.headers.iter().map(header).collect();
     let attribute = |old: &Attribute| sdk::Attribute { name: old.name.clone(), value: old.value.clone() };
-    event.attributes = item.attributes.iter().map(attribute).collect();
-    event
+    item.attributes = from.attributes.iter().map(attribute).collect();
+    item
 }
 
 fn output(output: sdk::Output) -> Output {
