@@ -18,7 +18,7 @@ impl<S: sdk::Stage> Native<S> {
 #[async_trait]
 impl<S: sdk::Stage + Send + Sync> Stage for Native<S> {
     async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
-        match self.0.process(item(call)) {
+        match self.0.process(sdk_item(call)) {
             Ok(sdk::Outcome::Emit(outputs)) => Ok(Outcome::Emit(outputs.into_iter().map(output).collect())),
             Ok(sdk::Outcome::Drop(code)) => Ok(Outcome::Drop(code)),
             Ok(sdk::Outcome::Reject(failure)) => Ok(Outcome::Reject(Failure::new(failure.code, failure.message))),
@@ -39,18 +39,18 @@ impl Stage for Pass {
     }
 }
 
-fn item(call: &Call) -> sdk::Item {
-    let from = &call.item;
+fn sdk_item(call: &Call) -> sdk::Item {
+    let item = &call.item;
     let bytes = |bytes: &Bytes| bytes.to_vec();
-    let mut item = sdk::Item::sample(from.payload.to_vec(), from.content_type.as_deref());
-    item.id = from.id.as_str().into();
-    item.job_id = call.job.as_str().into();
-    item.key = from.key.as_ref().map(bytes);
+    let mut made = sdk::Item::sample(item.payload.to_vec(), item.content_type.as_deref());
+    made.id = item.id.as_str().into();
+    made.job_id = call.job.as_str().into();
+    made.key = item.key.as_ref().map(bytes);
     let header = |header: &Header| sdk::Header { name: header.name.clone(), value: header.value.as_ref().map(bytes) };
-    item.headers = from.headers.iter().map(header).collect();
+    made.headers = item.headers.iter().map(header).collect();
     let attribute = |old: &Attribute| sdk::Attribute { name: old.name.clone(), value: old.value.clone() };
-    item.attributes = from.attributes.iter().map(attribute).collect();
-    item
+    made.attributes = item.attributes.iter().map(attribute).collect();
+    made
 }
 
 fn output(output: sdk::Output) -> Output {

@@ -4,10 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use gristmill_config::Fault;
+use gristmill_config::{ConfigError, Fault, Place};
 use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::ports::Broker;
-use gristmill_kafka::{self as kafka, EmbeddedBroker, KafkaBroker, Settings};
+use gristmill_kafka::{self as kafka, CheckError, EmbeddedBroker, KafkaBroker, Settings, SettingsError};
 
 use super::failure::Failure;
 use crate::settings::Pipeline;
@@ -22,7 +22,7 @@ const BROKERS: &str = "GRISTMILL_BROKERS";
 /// # Errors
 /// When the variable holds something else than brokers.
 pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
-    if let Some(brokers) = std::env::var(BROKERS).ok().filter(|brokers| !brokers.is_empty()) {
+    if let Some(brokers) = overridden() {
         pipeline.kafka.brokers =
             brokers.parse().with_context(|| format!("the variable {BROKERS} is set")).map_err(Failure::Setup)?;
     }
@@ -34,14 +34,40 @@ pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The brokers that the environment names, if it does.
+fn overridden() -> Option<String> {
+    std::env::var(BROKERS).ok().filter(|brokers| !brokers.is_empty())
+}
+
+/// Says with an error of the brokers that the environment has named them, if it has: nobody looks for that in the file.
+/// `given` are the brokers of the command line, which the variable is the default of.
+pub fn named_by_variable(given: Option<&str>, error: anyhow::Error) -> anyhow::Error {
+    match overridden().filter(|named| given.is_none_or(|given| given == named)) {
+        Some(brokers) => error.context(format!("the variable {BROKERS} names the brokers {brokers}")),
+        None => error,
+    }
+}
+
+/// Why a pipeline cannot use its brokers: its configuration, at its place, or anything else.
+pub(super) fn failure(pipeline: &Pipeline, error: anyhow::Error) -> Failure {
+    let of_check = error.downcast_ref::<CheckError>().and_then(|error| match error {
+        CheckError::Settings(error) => Some(error),
+        CheckError::Unreachable { .. } | CheckError::Credentials { .. } | CheckError::Topics(_) => None,
+    });
+    match of_check.or_else(|| error.downcast_ref::<SettingsError>()) {
+        Some(error) => Failure::Config(faults(pipeline, error)),
+        None => Failure::Running(named_by_variable(None, error)),
+    }
+}
+
 /// Whether the pipeline's broker is the embedded one, which ends with this process.
 pub(super) fn is_embedded(pipeline: &Pipeline) -> bool {
-    pipeline.kafka.brokers == kafka::Brokers::Embedded
+    matches!(pipeline.kafka.brokers, kafka::Brokers::Embedded { .. })
 }
 
 /// Lets the pipeline use the embedded broker, whatever its file names.
 pub fn embed(pipeline: &mut Pipeline) {
-    pipeline.kafka.brokers = kafka::Brokers::Embedded;
+    pipeline.kafka.brokers = kafka::Brokers::Embedded { port: None };
 }
 
 /// The brokers of this process's pipelines.
@@ -56,26 +82,40 @@ impl Brokers {
     /// The broker that a pipeline names.
     ///
     /// # Errors
-    /// A secret that cannot be read, a property that cannot be set, an embedded broker that cannot be started.
-    pub(super) fn of(&self, pipeline: &Pipeline) -> Result<Arc<dyn Broker>, Failure> {
+    /// A secret that cannot be read, a property that cannot be set, an embedded broker that cannot be started or cannot
+    /// have its port.
+    pub(super) async fn of(&self, pipeline: &Pipeline) -> Result<Arc<dyn Broker>, Failure> {
         let (settings, creation) = (settings(pipeline)?, pipeline.kafka.create_topics);
-        if !is_embedded(pipeline) {
+        let kafka::Brokers::Embedded { port } = pipeline.kafka.brokers else {
             return Ok(Arc::new(KafkaBroker::new(settings, creation)));
+        };
+        let broker = self.embedded()?;
+        if let Some(port) = port {
+            broker.listen(port).await.map_err(|error| {
+                let message = format!("the embedded broker cannot listen on port {port}");
+                let label = format!("{error}: choose another, or stop the other host of this file");
+                Failure::Config(Fault::at(pipeline.place("/kafka/brokers"), message).label(label).into())
+            })?;
         }
+        let partitions = creation.map_or(EMBEDDED_PARTITIONS, |creation| creation.partitions);
+        Ok(Arc::new(KafkaBroker::embedded(broker, settings, partitions)))
+    }
+
+    /// The embedded broker, started if it does not run yet.
+    fn embedded(&self) -> anyhow::Result<Arc<EmbeddedBroker>> {
         let mut embedded = self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
         let broker = match embedded.take() {
             Some(broker) => broker,
             None => Arc::new(EmbeddedBroker::start().context("the embedded broker cannot start")?),
         };
         *embedded = Some(Arc::clone(&broker));
-        let partitions = creation.map_or(EMBEDDED_PARTITIONS, |creation| creation.partitions);
-        Ok(Arc::new(KafkaBroker::embedded(broker, settings, partitions)))
+        Ok(broker)
     }
 
     /// Where the embedded broker listens, if there is one.
     pub(super) fn embedded_address(&self) -> Option<String> {
         let embedded = self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
-        embedded.as_ref().map(|broker| broker.address().to_owned())
+        embedded.as_ref().map(|broker| broker.address())
     }
 }
 
@@ -92,10 +132,12 @@ pub fn reach(brokers: Option<&str>, pipeline: Option<&Pipeline>) -> Result<Arc<d
     let chosen = given.or_else(|| pipeline.map(|pipeline| pipeline.kafka.brokers.clone()));
     match chosen {
         Some(kafka::Brokers::Addresses(addresses)) => settings.brokers = addresses,
-        Some(kafka::Brokers::Embedded) | None => {
+        // Of the process that runs the pipeline, on this machine.
+        Some(kafka::Brokers::Embedded { port: Some(port) }) => settings.brokers = format!("127.0.0.1:{port}"),
+        Some(kafka::Brokers::Embedded { port: None }) | None => {
             return Err(Failure::Setup(anyhow::anyhow!(
                 "the embedded broker exists only in the process that runs the pipeline; pass the address it printed, as \
-                 --brokers 127.0.0.1:PORT"
+                 --brokers 127.0.0.1:PORT, or give it a port in the pipeline file: brokers = \"embedded:19092\""
             )));
         }
     }
@@ -116,12 +158,30 @@ pub fn check(pipeline: &Pipeline) -> Result<(), Failure> {
 /// A secret that cannot be read or a property that cannot be set, at its place in the file.
 fn settings(pipeline: &Pipeline) -> Result<Settings, Failure> {
     let settings = pipeline.kafka.settings().map_err(|error| {
-        let place = pipeline.place(&format!("/kafka/properties/{}", error.property));
+        let place = place(pipeline, &error.property);
         Failure::Config(Fault::at(place, error.to_string()).label(error.source.to_string()).into())
     })?;
-    settings.check().map_err(|error| {
-        let place = pipeline.place("/kafka/properties");
-        Failure::Config(Fault::at(place, "these Kafka settings cannot be used").label(error.to_string()).into())
-    })?;
+    settings.check().map_err(|error| Failure::Config(faults(pipeline, &error)))?;
     Ok(settings)
+}
+
+/// The faults of a cluster's settings, each at its place.
+fn faults(pipeline: &Pipeline, error: &SettingsError) -> ConfigError {
+    let at = |place, label: String| Fault::at(place, "these Kafka settings cannot be used").label(label);
+    if let SettingsError::Properties(faults) = error {
+        let faults = faults.iter().map(|fault| at(place(pipeline, &fault.property), fault.to_string())).collect();
+        if let Err(faults) = ConfigError::check(faults) {
+            return faults;
+        }
+    }
+    at(pipeline.place("/kafka/properties"), error.to_string()).into()
+}
+
+/// Where a property stands, written in quotes or with dots.
+fn place(pipeline: &Pipeline, property: &str) -> Place {
+    let (quoted, table) = (pipeline.place(&format!("/kafka/properties/{property}")), pipeline.place("/kafka/properties"));
+    match quoted.line_and_column() == table.line_and_column() {
+        true => pipeline.place(&format!("/kafka/properties/{}", property.replace('.', "/"))),
+        false => quoted,
+    }
 }

@@ -250,7 +250,7 @@ impl Host {
     }
 
     async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
-        let broker = self.brokers.of(&ready.file)?;
+        let broker = self.brokers.of(&ready.file).await?;
         let address = pipeline::check(&*broker, &ready.file).await?;
         Ok(Reached { ready, broker, address })
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::builtin::BUILTIN;
 use super::failure::Failure;
-use super::fingerprint;
+use super::{fingerprint, warnings};
 use crate::settings::{HostLimits, Module, Pipeline, StageSettings};
 
 /// The stages and models of a pipeline, ready to run.
@@ -103,6 +103,7 @@ impl Loader<'_> {
             }
         }
         ConfigError::check(faults)?;
+        warnings::log(pipeline);
         let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, model };
         Ok(Loaded { deployment: Arc::new(deployment), described })
     }

@@ -14,8 +14,9 @@ mod steps;
 mod store;
 mod supervisor;
 mod totals;
+mod warnings;
 
-pub use broker::{check as check_brokers, embed, override_brokers, reach};
+pub use broker::{check as check_brokers, embed, named_by_variable, override_brokers, reach};
 pub use builtin::{BUILTIN, Builtin};
 pub use clock::now;
 pub use conflicts::check_together;
@@ -24,3 +25,4 @@ pub use host::{Built, Ends, Host, HostOptions, Reloaded};
 pub use load::Loaded;
 pub use shutdown::on_signals;
 pub use store::Memory;
+pub use warnings::warnings;

@@ -8,6 +8,7 @@ use gristmill_core::flow::{self, Delivery};
 use gristmill_core::model::Target;
 use gristmill_core::ports::{Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Subscription, Topic};
 
+use super::broker;
 use super::clock;
 use super::failure::Failure;
 use super::store::{self, Stores};
@@ -33,7 +34,8 @@ impl Wiring<'_> {
     /// One clear reason: brokers, credentials, topics.
     pub(super) async fn connect(self, config: &Pipeline) -> Result<Wired, Failure> {
         let guarantee = guarantee(config);
-        let Connection { source, outlet } = self.broker.connect(subscription(config, guarantee)).await?;
+        let connected = self.broker.connect(subscription(config, guarantee)).await;
+        let Connection { source, outlet } = connected.map_err(|error| broker::failure(config, error))?;
         let delivery = match (outlet, guarantee) {
             (Outlet::Transactor(transactor), Guarantee::ExactlyOnce { .. }) => {
                 Delivery::ExactlyOnce { transactor, bounds: config.transactions }
@@ -63,7 +65,7 @@ impl Wiring<'_> {
 /// Checks that the broker answers and that all topics of the pipeline can be used; logs what it created and what the
 /// operator should know. Returns where the broker is.
 pub(super) async fn check(broker: &dyn Broker, config: &Pipeline) -> Result<String, Failure> {
-    let checked = broker.check(&topics(config)).await?;
+    let checked = broker.check(&topics(config)).await.map_err(|error| broker::failure(config, error))?;
     for topic in checked.created {
         tracing::info!(pipeline = %config.name, topic, "created");
     }

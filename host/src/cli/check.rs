@@ -1,5 +1,8 @@
 //! `gristmill check`.
 
+use std::io::IsTerminal;
+
+use gristmill_config::Style;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Check;
@@ -7,19 +10,28 @@ use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
 use crate::settings::{HostFile, HostLimits, Module};
 
-/// Loads everything that the pipelines name and prints it.
-#[expect(clippy::print_stdout, reason = "a command prints its result")]
+/// Loads everything that the pipelines name and prints it, and what is probably not meant.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
-    let pipelines = files::load(&args.pipelines, &HostFile::default())?;
-    Failure::all(pipelines.iter().map(app::check_brokers).collect())?;
+    let (pipelines, read) = files::load_each(&args.pipelines, &HostFile::default());
+    let mut found = vec![read];
+    found.extend(pipelines.iter().map(app::check_brokers));
     let options = HostOptions {
         memory: Memory::ThisProcess,
         limits: HostLimits::default(),
         shutdown: CancellationToken::new(),
         observers: Vec::new(),
     };
-    let (built, _) = Host::build(pipelines, options).await?;
+    // Loaded even if a file is faulty: what is wrong with the stages of the others is told in the same run.
+    let built = match (Failure::all(found), Host::build(pipelines, options).await) {
+        (Ok(_), built) => built?.0,
+        (Err(faults), built) => return Failure::all(vec![Err(faults), built.map(drop)]).map(drop),
+    };
+    let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
     for (pipeline, loaded) in built.pipelines() {
+        for warning in app::warnings(pipeline) {
+            eprintln!("{}\n", warning.render(style));
+        }
         println!("{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
         for (stage, (description, digest)) in pipeline.stages.iter().zip(&loaded.described) {
             let module = match &stage.module {

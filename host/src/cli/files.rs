@@ -13,11 +13,21 @@ use crate::settings::{HostFile, Pipeline};
 /// Loads the pipelines at these paths. A folder stands for all its files that end in `.toml`, sorted by name, except
 /// those that a pipeline uses as the script of a model.
 pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
+    let (pipelines, read) = load_each(paths, host);
+    read.map(|()| pipelines)
+}
+
+/// The same, but returns the good ones beside the faults of the others.
+pub(super) fn load_each(paths: &[PathBuf], host: &HostFile) -> (Vec<Pipeline>, Result<(), Failure>) {
     let (mut pipelines, mut faults) = (Vec::new(), Vec::new());
     let own = host.path.as_ref().and_then(|path| path.canonicalize().ok());
     for path in paths {
         if path.is_dir() {
-            for file in in_folder(path).map_err(Failure::Setup)? {
+            let files = match in_folder(path) {
+                Ok(files) => files,
+                Err(error) => return (pipelines, Err(Failure::Setup(error))),
+            };
+            for file in files {
                 let real = file.canonicalize().ok();
                 if real.is_some() && real == own {
                     continue;
@@ -31,7 +41,7 @@ pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, 
     let scripts: Vec<PathBuf> = pipelines.iter().flat_map(scripts).collect();
     let faults = faults.into_iter().filter(|(found, _)| !found.as_ref().is_some_and(|found| scripts.contains(found)));
     let faults = faults.map(|(_, faults)| faults).reduce(ConfigError::and);
-    faults.map_or(Ok(pipelines), |faults| Err(Failure::Config(faults)))
+    (pipelines, faults.map_or(Ok(()), |faults| Err(Failure::Config(faults))))
 }
 
 /// `found` is the real path of a file that was found in a folder, `None` if the file itself was named.
@@ -84,9 +94,8 @@ pub(super) fn load_to_run(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipe
         return Err(Failure::Setup(anyhow::anyhow!("there is no pipeline to run; {fix}")));
     }
     let mut pipelines = load(&paths, host)?;
-    for pipeline in &mut pipelines {
-        app::override_brokers(pipeline)?;
-    }
+    Failure::all(pipelines.iter_mut().map(app::override_brokers).collect())?;
+    Failure::all(pipelines.iter().map(app::check_brokers).collect())?;
     app::check_together(&pipelines.iter().collect::<Vec<_>>())?;
     Ok(pipelines)
 }
@@ -168,6 +177,21 @@ mod tests {
         let error = load(&[folder.path().to_owned()], &HostFile::default()).unwrap_err().to_string();
         assert!(error.contains("a.toml:1:8") && error.contains("b.toml:1:"), "{error}");
         assert!(!error.contains("c.toml"), "{error}");
+    }
+
+    #[test]
+    fn secrets_that_cannot_be_read_are_reported_for_all_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = "kafka.properties.sasl.password = { file = \"/nonexistent/password\" }\n";
+        for name in ["a", "b"] {
+            let text = pipeline(name).replace("kafka = { brokers = \"embedded\" }", "kafka.brokers = \"h:9092\"");
+            let text = text.replace("source =", &format!("{secret}source ="));
+            write(folder.path(), &format!("{name}.toml"), &text);
+        }
+        let failure = load_to_run(&[folder.path().to_owned()], &HostFile::default()).unwrap_err();
+        let shown = failure.to_string();
+        assert!(matches!(failure, Failure::Config(_)), "{shown}");
+        assert!(shown.contains("a.toml:3:") && shown.contains("b.toml:3:"), "{shown}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) async fn send(args: &Send) -> Result<(), Failure> {
     let groups = records.into_iter().map(|record| vec![record]).collect();
     let sent = cluster.broker.write(groups, cluster.group.as_deref(), &|sent| bar.set_position(sent)).await;
     bar.finish_and_clear();
-    let sent = sent.map_err(anyhow::Error::new)?;
+    let sent = sent.map_err(|error| cluster.failed(error))?;
     println!("{sent} {} written to {}", if sent == 1 { "record" } else { "records" }, args.topic);
     Ok(())
 }

@@ -17,7 +17,7 @@ pub(super) async fn tail(args: &Tail) -> Result<(), Failure> {
     };
     let until = if args.until_end { Until::End } else { Until::Dropped };
     let browse = Browse { topic: args.topic.as_str().into(), from, until };
-    let mut records = cluster.broker.browse(browse).await?;
+    let mut records = cluster.broker.browse(browse).await.map_err(|error| cluster.failed(error))?;
     let coloured = io::stdout().is_terminal();
     let mut left = args.count.map_or(u64::MAX, std::num::NonZeroU64::get);
     while left > 0 {

@@ -6,13 +6,14 @@ use gristmill_config::Draft;
 use gristmill_core::flow::settings::{DeliveryMode, DocumentName, Order, RetryPolicy, SinkKey};
 use gristmill_core::model::Plan;
 use gristmill_core::settings::{Name, Span, TopicName};
-use gristmill_kafka::{Brokers, Properties};
+use gristmill_kafka::Brokers;
 use gristmill_store::settings::StoreSettings;
 use gristmill_wasm::Grants;
 
 use super::file::PipelineFile;
 use super::host::HostFile;
 use super::plan::plan;
+use super::properties;
 use super::stage::StageSettings;
 
 type File = Draft<PipelineFile>;
@@ -21,7 +22,7 @@ type File = Draft<PipelineFile>;
 /// what is good by itself: nothing that follows from another fault is reported.
 pub(super) fn check(file: &mut File, host: &HostFile) -> Option<Plan> {
     let stages = file.len_of("/stage");
-    properties_once(file);
+    properties::check(file);
     topics_apart(file);
     delivery(file);
     keys(file);
@@ -48,14 +49,6 @@ pub(super) fn check(file: &mut File, host: &HostFile) -> Option<Plan> {
     }
 }
 
-fn properties_once(file: &mut File) {
-    let table = file.written("/kafka/properties").and_then(|table| table.as_object());
-    for (name, pointer) in table.map(Properties::written_twice).unwrap_or_default() {
-        let message = format!("the property \"{name}\" is there twice, with dots and in quotes");
-        file.report(&format!("/kafka/properties{pointer}"), message, "keep one of them");
-    }
-}
-
 fn topics_apart(file: &mut File) {
     let sections = ["source", "sink", "dead_letter"];
     let topics: Vec<Option<TopicName>> =
@@ -76,7 +69,7 @@ fn topics_apart(file: &mut File) {
 fn delivery(file: &mut File) {
     let brokers: Option<Brokers> = file.part("/kafka/brokers");
     match file.part("/delivery") {
-        Some(DeliveryMode::ExactlyOnce) if brokers == Some(Brokers::Embedded) => {
+        Some(DeliveryMode::ExactlyOnce) if matches!(brokers, Some(Brokers::Embedded { .. })) => {
             let message = "the embedded broker cannot deliver exactly once: its transactions keep nothing back";
             file.report("/delivery", message, "name the brokers of a Kafka cluster, or take this line out");
         }

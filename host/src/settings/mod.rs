@@ -8,10 +8,12 @@ mod checks;
 mod file;
 mod host;
 mod plan;
+mod properties;
 mod reference;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;

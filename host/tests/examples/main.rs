@@ -97,7 +97,13 @@ fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Headers that differ between runs or builds.
-const VARYING: [&str; 3] = ["gristmill-module", "gristmill-first-attempt", "gristmill-last-attempt"];
+const VARYING: [&str; 5] = [
+    "gristmill-module",
+    "gristmill-first-attempt",
+    "gristmill-last-attempt",
+    "gristmill-source-time",
+    "gristmill-document-generation",
+];
 
 /// A record without the varying headers: headers by name, JSON values as JSON, binary values by size.
 fn plain(record: Value) -> Value {

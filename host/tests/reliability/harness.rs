@@ -176,8 +176,9 @@ impl Harness {
             assert!(Instant::now() < deadline, "the topic {name} cannot be created");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        // A created topic is not visible to other clients immediately.
-        while self.offsets.ends(&name, partitions).is_err() {
+        // A created topic is not visible to other clients immediately, and one that asked too early can go on not to see
+        // it. So each lookup has a client of its own.
+        while Offsets::new(&self.settings.brokers, &self.name).ends(&name, partitions).is_err() {
             assert!(Instant::now() < deadline, "the topic {name} does not appear");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -12,6 +12,16 @@ pub struct Fault {
     place: Place,
     message: String,
     label: String,
+    severity: Severity,
+}
+
+/// What a fault means for the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Severity {
+    /// It cannot be used.
+    Error,
+    /// It can be used, but probably not as it was meant.
+    Warning,
 }
 
 /// How faults are shown.
@@ -28,7 +38,13 @@ impl Fault {
     /// A fault at a place, described in one line.
     #[must_use]
     pub fn at(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), label: String::new() }
+        Self { place, message: message.into(), label: String::new(), severity: Severity::Error }
+    }
+
+    /// Something about a file that can be used, but probably not as it was meant.
+    #[must_use]
+    pub fn warning(place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::at(place, message) }
     }
 
     /// Adds how to fix the fault, shown at the caret.
@@ -49,15 +65,28 @@ impl Fault {
         &self.message
     }
 
+    /// Message and label in one line, for logs.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self.label.as_str() {
+            "" => printable(&self.message),
+            label => printable(&format!("{}: {label}", self.message)),
+        }
+    }
+
     /// Message, place, and the line with a caret; ends without a line break.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
-        let (red, blue, bold, off) = match style {
+        let (word, colour) = match self.severity {
+            Severity::Error => ("error", "\x1b[1;31m"),
+            Severity::Warning => ("warning", "\x1b[1;33m"),
+        };
+        let (colour, blue, bold, off) = match style {
             Style::Plain => ("", "", "", ""),
-            Style::Coloured => ("\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"),
+            Style::Coloured => (colour, "\x1b[1;34m", "\x1b[1m", "\x1b[0m"),
         };
         let (message, place) = (printable(&self.message), &self.place);
-        let head = format!("{red}error{off}{bold}: {message}{off}");
+        let head = format!("{colour}{word}{off}{bold}: {message}{off}");
         let Some(excerpt) = place.excerpt() else {
             let label = match self.label.as_str() {
                 "" => String::new(),
@@ -79,7 +108,7 @@ impl Fault {
             format!("{gutter}{blue}-->{off} {place}"),
             format!("{gutter} {blue}|{off}"),
             format!("{blue}{number} |{off} {}", printable(&excerpt.text)),
-            format!("{gutter} {blue}|{off} {indent}{red}{caret}{label}{off}"),
+            format!("{gutter} {blue}|{off} {indent}{colour}{caret}{label}{off}"),
         ];
         lines.join("\n")
     }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::admin::{Creation, check_topics};
 use super::embedded::EmbeddedBroker;
 use super::groups;
+use super::readers;
 use super::settings::{Settings, SourceSettings};
 use super::sink::KafkaSink;
 use super::source::KafkaSource;
@@ -79,6 +80,9 @@ impl Broker for KafkaBroker {
             drain_timeout: drain_timeout + DRAIN_GRACE,
             ..SourceSettings::new(&group, &[&topic])
         };
+        if self.embedded.is_some() {
+            readers::register(&self.settings, &topic, &group).await?;
+        }
         let source = KafkaSource::open(&self.settings, source)?;
         let outlet = match guarantee {
             Guarantee::AtLeastOnce => Outlet::Sink(Arc::new(KafkaSink::open(&self.settings)?)),

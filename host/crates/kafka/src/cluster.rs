@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use gristmill_core::settings::{SecretError, SecretRef};
@@ -13,14 +15,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::admin::Creation;
+use super::faults::{self, PropertyFault};
 use super::settings::Settings;
 
 /// The Kafka cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// `"embedded"`, or `"host:port"`, several separated by commas; the port is required. `GRISTMILL_BROKERS` overrides
-    /// it in `run`, `send`, `tail` and `dlq`.
+    /// `"embedded"`, or `"host:port"`, several separated by commas; the port is required, an IPv6 address stands in
+    /// brackets. `"embedded:19092"` gives the embedded broker a port at which `send`, `tail` and `dlq` find it by this
+    /// file. `GRISTMILL_BROKERS` overrides it in `run`, `send`, `tail` and `dlq`.
     #[schemars(extend("x-add" = r#"brokers = "embedded", or "host:port""#))]
     pub brokers: Brokers,
     /// librdkafka properties by name, quoted or dotted; each a string, number, boolean or secret.
@@ -36,7 +40,10 @@ pub struct Cluster {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Brokers {
     /// One inside this process, in memory.
-    Embedded,
+    Embedded {
+        /// Where it listens on this machine, besides the port that it has anyway.
+        port: Option<NonZeroU16>,
+    },
     /// Where to reach a cluster: "host:port", several separated by commas.
     Addresses(String),
 }
@@ -46,22 +53,27 @@ pub enum Brokers {
 #[error("\"{0}\" is no broker: {BROKERS_FORM}")]
 pub struct BadBrokers(pub String);
 
-const BROKERS_FORM: &str = r#"write "embedded", or "host:port" separated by commas"#;
+const BROKERS_FORM: &str = r#"write "embedded", or "host:port" separated by commas, without a scheme"#;
+/// What the embedded broker is called.
+const EMBEDDED: &str = "embedded";
 
 impl FromStr for Brokers {
     type Err = BadBrokers;
 
     /// A port is required, because without it every misspelt "embedded" would be a host.
     fn from_str(text: &str) -> Result<Self, BadBrokers> {
-        if text == "embedded" {
-            return Ok(Self::Embedded);
+        let bad = |text: &str| BadBrokers(text.to_owned());
+        if text == EMBEDDED {
+            return Ok(Self::Embedded { port: None });
+        }
+        if let Some(port) = text.strip_prefix(EMBEDDED).and_then(|rest| rest.strip_prefix(':')) {
+            return Ok(Self::Embedded { port: Some(number(port).ok_or_else(|| bad(text))?) });
         }
         let mut addresses = Vec::new();
         for address in text.split(',').map(str::trim) {
-            let (host, port) = address.rsplit_once(':').ok_or_else(|| BadBrokers(address.to_owned()))?;
-            let legal = !host.is_empty() && !host.contains(char::is_whitespace);
-            if !legal || !port.parse::<u16>().is_ok_and(|port| port > 0) {
-                return Err(BadBrokers(address.to_owned()));
+            let (host, port) = address.rsplit_once(':').ok_or_else(|| bad(address))?;
+            if !is_host(host) || number(port).is_none() {
+                return Err(bad(address));
             }
             addresses.push(address);
         }
@@ -69,12 +81,29 @@ impl FromStr for Brokers {
     }
 }
 
+/// A port, in digits only.
+fn number(port: &str) -> Option<NonZeroU16> {
+    port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok()).flatten()
+}
+
+/// A name, an IPv4 address, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            !host.is_empty() && host != EMBEDDED && host.bytes().all(legal)
+        }
+    }
+}
+
 impl Serialize for Brokers {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::Embedded => "embedded",
-            Self::Addresses(addresses) => addresses,
-        })
+        match self {
+            Self::Embedded { port: None } => serializer.serialize_str(EMBEDDED),
+            Self::Embedded { port: Some(port) } => serializer.serialize_str(&format!("{EMBEDDED}:{port}")),
+            Self::Addresses(addresses) => serializer.serialize_str(addresses),
+        }
     }
 }
 
@@ -95,10 +124,10 @@ impl JsonSchema for Brokers {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let port = "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})";
-        let address = format!(r"\s*[^\s,]+:{port}\s*");
+        let address = format!(r"\s*([A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){{2,7}}\]):{port}\s*");
         json_schema!({
             "type": "string",
-            "pattern": format!("^(embedded|{address}(,{address})*)$"),
+            "pattern": format!("^({EMBEDDED}(:{port})?|{address}(,{address})*)$"),
             "x-fault": "names no broker: {value}",
             "x-form": BROKERS_FORM,
         })
@@ -157,7 +186,7 @@ impl Cluster {
         }
         let brokers = match &self.brokers {
             Brokers::Addresses(addresses) => addresses.clone(),
-            Brokers::Embedded => String::new(),
+            Brokers::Embedded { .. } => String::new(),
         };
         Ok(Settings { brokers, properties })
     }
@@ -175,6 +204,47 @@ impl Properties {
         });
         twice
     }
+
+    /// JSON Pointers, from the table of properties, by the name of the property.
+    #[must_use]
+    pub fn pointers(table: &Map<String, Value>) -> BTreeMap<String, String> {
+        let mut pointers = BTreeMap::new();
+        walk(table, "", "", &mut |name, pointer, _| {
+            pointers.insert(name.to_owned(), pointer.to_owned());
+        });
+        pointers
+    }
+
+    /// Those of a table that are a value or a secret; what is neither is left out.
+    #[must_use]
+    pub fn of(table: &Map<String, Value>) -> Self {
+        let mut properties = BTreeMap::new();
+        walk(table, "", "", &mut |name, _, value| {
+            if let Ok(property) = property(value) {
+                properties.insert(name.to_owned(), property);
+            }
+        });
+        Self(properties)
+    }
+
+    /// What is wrong with single properties, as far as it shows without reading secrets.
+    #[must_use]
+    pub fn faults(&self) -> Vec<PropertyFault> {
+        faults::of(self.0.iter().map(|(name, property)| match property {
+            Property::Plain(value) => (name.as_str(), Some(value.as_str())),
+            Property::Secret(_) => (name.as_str(), None),
+        }))
+    }
+
+    /// Those that are no secrets, for a look at how they fit each other.
+    #[must_use]
+    pub fn plain(&self) -> Settings {
+        let plain = self.0.iter().filter_map(|(name, property)| match property {
+            Property::Plain(value) => Some((name.clone(), value.clone())),
+            Property::Secret(_) => None,
+        });
+        Settings { properties: plain.collect(), ..Settings::default() }
+    }
 }
 
 /// `a.b = "c"` without quotes is a table in a table for TOML, and the property "a.b" for us.
@@ -191,18 +261,21 @@ fn walk(table: &Map<String, Value>, prefix: &str, pointer: &str, found: &mut dyn
     }
 }
 
+fn property(value: &Value) -> Result<Property, serde_json::Error> {
+    match value {
+        Value::String(text) => Ok(Property::Plain(text.clone())),
+        Value::Number(number) => Ok(Property::Plain(number.to_string())),
+        Value::Bool(boolean) => Ok(Property::Plain(boolean.to_string())),
+        value => SecretRef::deserialize(value).map(Property::Secret),
+    }
+}
+
 impl<'de> Deserialize<'de> for Properties {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Map::<String, Value>::deserialize(deserializer)?;
         let (mut properties, mut wrong) = (BTreeMap::new(), None);
         walk(&table, "", "", &mut |name, _, value| {
-            let property = match value {
-                Value::String(text) => Ok(Property::Plain(text.clone())),
-                Value::Number(number) => Ok(Property::Plain(number.to_string())),
-                Value::Bool(boolean) => Ok(Property::Plain(boolean.to_string())),
-                value => SecretRef::deserialize(value).map(Property::Secret),
-            };
-            match property {
+            match property(value) {
                 Ok(property) => {
                     properties.insert(name.to_owned(), property);
                 }

@@ -15,7 +15,7 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{IsError, KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use super::offsets::{self, Settled};
-use super::reports::{Member, Notice};
+use super::reports::{self, Member, Notice};
 use gristmill_core::model::{Next, Partition, Position};
 
 /// How often settled events are committed.
@@ -104,7 +104,7 @@ impl Committer {
     }
 
     /// Commits what is settled and waits for the answer, up to `longest`. The consumer must be accepting every
-    /// rebalance. A commit that meets a rebalance is repeated: it is valid again as soon as the member knows its new
+    /// rebalance; those it reported before are accepted here. A commit that meets a rebalance is repeated: it is valid again as soon as the member knows its new
     /// generation.
     pub(super) fn commit_last(
         &mut self,
@@ -116,21 +116,37 @@ impl Committer {
         let deadline = Instant::now() + longest;
         while self.unanswered > 0 {
             if Instant::now() >= deadline {
+                self.take(consumer, notices);
                 bail!("the last commit was not confirmed within {longest:?}");
             }
             // Records that still arrive are dropped: they are delivered again.
             drop(consumer.poll(LOOK));
-            while let Ok(notice) = notices.try_recv() {
-                if let Notice::Committed(result) = notice {
-                    self.answered(result);
-                }
-            }
+            self.take(consumer, notices);
             if self.unanswered == 0 && self.met_a_rebalance() {
                 thread::sleep(LOOK);
                 self.begin(consumer)?;
             }
         }
+        self.take(consumer, notices);
         self.last.clone().context("the last commit failed")
+    }
+
+    /// Accepts what was reported and not handled: the group, and closing, wait for an answer to every rebalance.
+    fn take(&mut self, consumer: &Member, notices: &mpsc::Receiver<Notice>) {
+        while let Ok(notice) = notices.try_recv() {
+            let accepted = match notice {
+                Notice::Assign(list) => reports::assign(consumer, &list),
+                Notice::Revoke(list) => reports::unassign(consumer, &list),
+                Notice::Committed(result) => {
+                    self.answered(result);
+                    Ok(())
+                }
+                Notice::Error(_) => Ok(()),
+            };
+            if let Err(error) = accepted {
+                tracing::warn!(source = %self.source, %error, "a rebalance failed while leaving the group");
+            }
+        }
     }
 
     /// Whether the last commit failed only because of a rebalance.

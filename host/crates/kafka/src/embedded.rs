@@ -1,8 +1,11 @@
 //! Kafka without an installation: librdkafka's mock cluster as a broker in this process. One node, in memory, for a
-//! first look and for development. It keeps 5 MiB per partition and silently drops the oldest records beyond that;
-//! nothing may be promised on it, see [`unread`](super::unread).
+//! first look and for development. It keeps 5 MiB per partition, or one larger record, and silently drops the oldest
+//! records beyond that; nothing may be promised on it, see [`unread`](super::unread).
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -12,8 +15,12 @@ use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaType;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::log::LogOnly;
+use super::readers::READERS;
 use super::settings::{Settings, check_topic_name, client_error};
 
 /// The prefix of such a cluster's id.
@@ -21,10 +28,16 @@ const CLUSTER_ID: &str = "mockCluster";
 /// How long a broker may take to return its cluster's id.
 const LOOKUP: Duration = Duration::from_secs(10);
 
+/// What lets a record of 64 MiB pass, and as a dead letter too: the defaults are made for clusters, whose brokers reject
+/// such records anyway.
+const LARGE_RECORDS: &[(&str, &str)] = &[("message.max.bytes", "70254592"), ("queue.buffering.max.kbytes", "131072")];
+
 /// A broker that lives as long as this value, on a free port of this machine.
 pub struct EmbeddedBroker {
     client: Client<LogOnly>,
     address: String,
+    /// The other ports that lead to it. A lock, because pipelines are started side by side.
+    ports: Mutex<BTreeMap<NonZeroU16, AbortHandle>>,
 }
 
 impl EmbeddedBroker {
@@ -45,20 +58,45 @@ impl EmbeddedBroker {
         let cluster = client.mock_cluster().context("librdkafka did not start the embedded broker")?;
         let address = cluster.bootstrap_servers();
         drop(cluster);
-        Ok(Self { client, address })
+        let broker = Self { client, address, ports: Mutex::default() };
+        broker.create_topic(READERS, 1)?;
+        Ok(broker)
     }
 
-    /// Host and port, for other processes too.
+    /// Host and port, for other processes too: with the lowest port that was asked for, if one was.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
+    pub fn address(&self) -> String {
+        match self.ports().keys().next() {
+            Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
+            None => self.address.clone(),
+        }
+    }
+
+    /// Listens on this port of the machine too, as long as the broker lives. librdkafka chooses the broker's own port, so
+    /// what arrives here is passed on; clients ask here once, and hear of the other port. Must be called in a runtime.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn listen(&self, port: NonZeroU16) -> std::io::Result<()> {
+        if self.ports().contains_key(&port) {
+            return Ok(());
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.get())).await?;
+        let task = tokio::spawn(pass_on(listener, self.address.clone()));
+        self.ports().insert(port, task.abort_handle());
+        Ok(())
+    }
+
+    fn ports(&self) -> MutexGuard<'_, BTreeMap<NonZeroU16, AbortHandle>> {
+        // Nothing panics in the few lines under the lock.
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How to connect to it: members join without delay by the broker-side group protocol.
     #[must_use]
     pub fn settings(&self) -> Settings {
         let properties = BTreeMap::from([("group.protocol".into(), "consumer".into())]);
-        Settings { brokers: self.address.clone(), properties }
+        for_embedded(&Settings { brokers: self.address.clone(), properties })
     }
 
     /// Creates a topic with this many partitions. An existing one is left as it is.
@@ -77,6 +115,42 @@ impl EmbeddedBroker {
             Err(error) => Err(error).with_context(|| format!("cannot create topic {topic} on the embedded broker")),
         }
     }
+}
+
+impl Drop for EmbeddedBroker {
+    fn drop(&mut self) {
+        for task in self.ports().values() {
+            task.abort();
+        }
+    }
+}
+
+/// Passes connections on until it is aborted.
+async fn pass_on(listener: TcpListener, address: String) {
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // A client that is gone already.
+                let Ok((mut client, _)) = accepted else { continue };
+                let address = address.clone();
+                open.spawn(async move {
+                    let mut broker = TcpStream::connect(address).await?;
+                    copy_bidirectional(&mut client, &mut broker).await
+                });
+            }
+            Some(_) = open.join_next() => {}
+        }
+    }
+}
+
+/// The settings for an embedded broker; what they set already stays.
+pub(super) fn for_embedded(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    for (property, value) in LARGE_RECORDS {
+        settings.properties.entry((*property).to_owned()).or_insert_with(|| (*value).to_owned());
+    }
+    settings
 }
 
 /// Whether these brokers are an embedded broker, of this process or another. Asks them; takes at most 10 s.

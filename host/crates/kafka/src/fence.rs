@@ -167,7 +167,7 @@ fn offset(settlement: &Settlement) -> Offset {
 }
 
 /// The generation of the group that the member is in; `None` if it is in none.
-fn generation(consumer: &Member) -> Option<i32> {
+pub(super) fn generation(consumer: &Member) -> Option<i32> {
     // SAFETY: the client outlives this call. The metadata is a copy created for us; it is read and then
     // destroyed.
     #[allow(unsafe_code)]

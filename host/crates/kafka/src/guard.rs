@@ -1,5 +1,5 @@
-//! The guard of the embedded broker, which drops what exceeds 5 MiB in a partition: nothing may be appended while too
-//! much of a partition is unread.
+//! The guard of the embedded broker, which drops what exceeds 5 MiB in a partition except its newest record: nothing may be
+//! appended while too much of a partition is unread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -28,8 +28,8 @@ pub type Unread = BTreeMap<u32, usize>;
 /// The embedded broker would drop what nobody has read yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{topic}/{partition} has {unread} unread bytes, and the embedded broker holds at most 4 MiB per partition safely; let \
-     the pipeline catch up, send less at a time, or use Apache Kafka"
+    "{topic}/{partition} has {unread} unread bytes, the embedded broker holds at most 4 MiB per partition safely, and no \
+     pipeline reads this topic; run one, send less, or use Apache Kafka"
 )]
 pub struct Full {
     /// The topic.
@@ -40,10 +40,11 @@ pub struct Full {
     pub unread: usize,
 }
 
-/// Checks that a record that costs `new_bytes` may be appended, whichever partition it goes to.
-pub(super) fn may_append(topic: &str, unread: &Unread, new_bytes: usize) -> Result<(), Full> {
+/// Checks that a record that costs `new_bytes` may be appended, whichever partition it goes to, while `in_flight` are on
+/// their way to any. One that is larger than a partition may go where everything is read: it is kept whole until the next.
+pub(super) fn may_append(topic: &str, unread: &Unread, in_flight: usize, new_bytes: usize) -> Result<(), Full> {
     match unread.iter().max_by_key(|(_, unread)| **unread) {
-        Some((partition, unread)) if unread + new_bytes > MOST_UNREAD => {
+        Some((partition, unread)) if *unread + in_flight > 0 && unread + in_flight + new_bytes > MOST_UNREAD => {
             Err(Full { topic: topic.into(), partition: *partition, unread: *unread })
         }
         _ => Ok(()),
@@ -62,7 +63,19 @@ pub async fn unread(settings: &Settings, topic: &str, reader: Option<&str>) -> a
     tokio::task::spawn_blocking(move || count(&settings, &topic, reader.as_deref())).await?
 }
 
-fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Result<Unread> {
+/// The same for several readers: what any of them has not read. The records they have all read make room.
+pub(super) fn by_any(settings: &Settings, topic: &str, readers: &BTreeSet<String>) -> anyhow::Result<Unread> {
+    let mut most = Unread::new();
+    for reader in readers {
+        for (partition, unread) in count(settings, topic, Some(reader))? {
+            let most = most.entry(partition).or_default();
+            *most = unread.max(*most);
+        }
+    }
+    Ok(most)
+}
+
+pub(super) fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> anyhow::Result<Unread> {
     let stats = stats::look(settings, topic, reader)?;
     let mut unread = Unread::new();
     let mut list = TopicPartitionList::new();
@@ -103,8 +116,18 @@ mod tests {
     #[test]
     fn the_fullest_partition_decides() {
         let unread = Unread::from([(0, 10), (1, MOST_UNREAD - 100), (2, 50)]);
-        assert_eq!(may_append("in", &unread, 100), Ok(()));
+        assert_eq!(may_append("in", &unread, 0, 100), Ok(()));
         let full = Full { topic: "in".into(), partition: 1, unread: MOST_UNREAD - 100 };
-        assert_eq!(may_append("in", &unread, 101), Err(full));
+        assert_eq!(may_append("in", &unread, 0, 101), Err(full.clone()));
+        assert_eq!(may_append("in", &unread, 60, 41), Err(full));
+    }
+
+    #[test]
+    fn a_record_larger_than_a_partition_needs_one_that_is_read() {
+        let large = 64 << 20;
+        assert_eq!(may_append("in", &Unread::from([(0, 0), (1, 0)]), 0, large), Ok(()));
+        assert!(may_append("in", &Unread::from([(0, 0), (1, 1)]), 0, large).is_err());
+        assert!(may_append("in", &Unread::from([(0, 0)]), 1, large).is_err());
+        assert!(may_append("in", &Unread::from([(0, large)]), 0, 1).is_err(), "the next one would drop it");
     }
 }

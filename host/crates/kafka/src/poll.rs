@@ -17,6 +17,7 @@ use super::assignment::Assignment;
 use super::backlog::{Backlog, Backpressure, Flow};
 use super::commit::{self, Committer};
 use super::lag::Lag;
+use super::leave::{self, Membership};
 use super::reports::{self, Member, Notice, is_final};
 use super::settings::HighWater;
 use super::{message, offsets, start};
@@ -79,6 +80,7 @@ pub(super) struct Poller {
     pub(super) committer: Committer,
     pub(super) lag: Lag,
     pub(super) flow: Flow,
+    pub(super) membership: Membership,
 }
 
 impl Poller {
@@ -90,6 +92,8 @@ impl Poller {
                 break stop;
             }
         };
+        let deadline = Instant::now() + self.close_timeout;
+        let asked = matches!(stop, Stop::Asked);
         if let Stop::Failed(error) = stop {
             // Nobody listens when the source was dropped.
             let _ = self.control.send(Control::Ended(error));
@@ -97,12 +101,15 @@ impl Poller {
         self.assignment.close();
         // The receiver is gone if the source was dropped.
         let _ = committed.send(self.commit_last());
+        // One that failed before it joined need not join in order to leave.
+        leave::leave(&self.consumer, self.membership, asked, deadline);
         // A transaction may be using the consumer right now, and this thread must be the one that drops it.
         let deadline = Instant::now() + LAST_LOOKUP;
         while Arc::strong_count(&self.consumer) > 1 && Instant::now() < deadline {
             thread::sleep(LOOK);
         }
-        // Dropping the consumer leaves the group. The rebalances this involves are accepted, see `Reports::leave`.
+        // Dropping the consumer waits until the group knows. The rebalances this involves are accepted, see
+        // `Reports::leave`.
         drop(self.consumer);
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::embedded::is_embedded;
-use super::guard::{self, Full, Unread, may_append, unread};
+use super::embedded::{for_embedded, is_embedded};
+use super::guard::{self, Full, Unread, may_append};
+use super::readers;
 use super::settings::{Settings, SettingsError};
 use super::sink::{KafkaSink, Pending};
 use gristmill_core::model::Size;
@@ -12,6 +14,8 @@ use gristmill_core::ports::{Record, SinkError};
 
 /// How many records may be in flight at a time.
 const IN_FLIGHT: usize = 1_000;
+/// How often it is looked whether readers have made room. They commit every second.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Why not everything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +34,7 @@ pub enum SendFault {
     /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The embedded broker would drop unread records.
+    /// The embedded broker would drop unread records, and nobody reads them.
     #[error(transparent)]
     Full(#[from] Full),
     /// A record was rejected, or the broker does not confirm it.
@@ -42,8 +46,9 @@ pub enum SendFault {
 }
 
 /// Sends the records in order and returns their number when all are acknowledged. `progress` is called with the number
-/// acknowledged so far. On an embedded broker it fails before more is unread than that keeps: unread by the consumer
-/// group `reader`, or in all if there is none.
+/// acknowledged so far. An embedded broker is never sent more than it keeps: this waits, without end, until the pipelines
+/// that read the topic have made room. Where no pipeline does, it fails when there is no room: what the consumer group
+/// `reader` has not read, or anything if that is `None`.
 pub async fn send(
     settings: &Settings,
     reader: Option<&str>,
@@ -68,7 +73,7 @@ pub async fn send(
 }
 
 struct Sending<'a> {
-    settings: &'a Settings,
+    settings: Settings,
     reader: Option<&'a str>,
     sink: KafkaSink,
     pending: VecDeque<Sent>,
@@ -85,11 +90,13 @@ struct Sent {
 }
 
 impl<'a> Sending<'a> {
-    async fn begin(settings: &'a Settings, reader: Option<&'a str>) -> Result<Self, SendFault> {
-        let sink = KafkaSink::open(settings)?;
+    async fn begin(settings: &Settings, reader: Option<&'a str>) -> Result<Self, SendFault> {
+        settings.check()?;
         let asked = settings.clone();
         let embedded = tokio::task::spawn_blocking(move || is_embedded(&asked)).await;
         let embedded = embedded.map_err(anyhow::Error::from).flatten().map_err(SendFault::Lookup)?;
+        let settings = if embedded { for_embedded(settings) } else { settings.clone() };
+        let sink = KafkaSink::open(&settings)?;
         let guarded = embedded.then(BTreeMap::new);
         Ok(Self { settings, reader, sink, pending: VecDeque::new(), acknowledged: 0, guarded })
     }
@@ -119,8 +126,8 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    /// Makes sure that an embedded broker can keep the record. What is in flight counts for every partition, because the
-    /// partition is only known on arrival. What the reader has read since the last look is looked up when the room runs
+    /// Waits until an embedded broker can keep the record. What is in flight counts for every partition, because the
+    /// partition is only known on arrival. What the readers have read since the last look is looked up when the room runs
     /// out.
     async fn make_room(
         &mut self,
@@ -131,16 +138,34 @@ impl<'a> Sending<'a> {
         let Some(topics) = &self.guarded else { return Ok(()) };
         let in_flight: usize = self.pending.iter().map(|sent| sent.cost).sum();
         if let Some(unread) = topics.get(topic)
-            && may_append(topic, unread, in_flight + cost).is_ok()
+            && may_append(topic, unread, in_flight, cost).is_ok()
         {
             return Ok(());
         }
         self.confirm_down_to(0, progress).await?;
-        let unread = unread(self.settings, topic, self.reader).await.map_err(SendFault::Lookup)?;
-        let room = may_append(topic, &unread, cost);
-        if let Some(topics) = &mut self.guarded {
-            topics.insert(Arc::clone(topic), unread);
+        loop {
+            let (unread, is_read) = self.look(topic).await.map_err(SendFault::Lookup)?;
+            let room = may_append(topic, &unread, 0, cost);
+            if let Some(topics) = &mut self.guarded {
+                topics.insert(Arc::clone(topic), unread);
+            }
+            match room {
+                Err(_) if is_read => tokio::time::sleep(LOOK).await,
+                room => return Ok(room?),
+            }
         }
-        Ok(room?)
+    }
+
+    /// What is unread of a topic, and whether a pipeline reads it.
+    async fn look(&self, topic: &str) -> anyhow::Result<(Unread, bool)> {
+        let (settings, topic, reader) = (self.settings.clone(), topic.to_owned(), self.reader.map(str::to_owned));
+        let looked = move || {
+            let readers = readers::of(&settings, &topic)?;
+            if !readers.is_empty() {
+                return Ok((guard::by_any(&settings, &topic, &readers)?, true));
+            }
+            Ok((guard::count(&settings, &topic, reader.as_deref())?, false))
+        };
+        tokio::task::spawn_blocking(looked).await?
     }
 }

@@ -8,9 +8,9 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+use super::faults::{self, PropertyFault};
 use super::properties::{
-    CLASSIC_ONLY, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, FOR_TRANSACTIONS, NOT_CONFIGURABLE, OWN_ACKS,
-    Preset,
+    Client, FOR_ALL, FOR_CONSUMERS, FOR_MEMBERS, FOR_PRODUCERS, FOR_TRANSACTIONS, Preset, SETTABLE,
 };
 use gristmill_core::ports::Start;
 
@@ -87,24 +87,9 @@ impl Default for HighWater {
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A property that would break a promise, or that is configured elsewhere.
-    #[error("the Kafka property {property} cannot be set: {reason}")]
-    Refused {
-        /// Its name.
-        property: String,
-        /// Why, and what to do instead.
-        reason: &'static str,
-    },
-    /// librdkafka does not know the property or its value.
-    #[error("the Kafka property {property} cannot be {value:?}: {reason}")]
-    Invalid {
-        /// Its name.
-        property: String,
-        /// What it was set to; hidden if it may be a secret.
-        value: String,
-        /// Why, in librdkafka's words.
-        reason: String,
-    },
+    /// Properties that cannot be set, or not so; at least one.
+    #[error("{}", faults::describe(.0))]
+    Properties(Vec<PropertyFault>),
     /// Properties that contradict each other.
     #[error("these Kafka settings contradict each other: {0}")]
     Contradiction(String),
@@ -129,36 +114,29 @@ impl Settings {
         Self { brokers: brokers.into(), properties: BTreeMap::new() }
     }
 
-    /// Finds what is wrong without contacting a broker: rejected, unknown and contradictory properties.
+    /// Finds what is wrong with single properties, without contacting a broker.
+    ///
+    /// # Errors
+    /// All of them.
     pub fn check(&self) -> Result<(), SettingsError> {
-        for (property, value) in &self.properties {
-            if let Some((_, reason)) = NOT_CONFIGURABLE.iter().find(|(refused, _)| refused == property) {
-                return Err(SettingsError::Refused { property: property.clone(), reason });
-            }
-            let is_acks = property == "acks" || property == "request.required.acks";
-            if is_acks && value != "all" && value != "-1" {
-                return Err(SettingsError::Refused { property: property.clone(), reason: OWN_ACKS });
-            }
-            if self.broker_assigns() && CLASSIC_ONLY.contains(&property.as_str()) {
-                let reason = "with group.protocol = \"consumer\" the broker decides this";
-                return Err(SettingsError::Refused { property: property.clone(), reason });
-            }
-        }
-        for config in [self.with(FOR_CONSUMERS), self.with(FOR_PRODUCERS)] {
-            config.create_native_config().map_err(client_error)?;
-        }
-        Ok(())
+        let faults = faults::of(self.properties.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))));
+        if faults.is_empty() { Ok(()) } else { Err(SettingsError::Properties(faults)) }
     }
 
     /// Whether the group uses the protocol of KIP-848.
-    fn broker_assigns(&self) -> bool {
+    pub(super) fn broker_assigns(&self) -> bool {
         self.properties.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
     }
 
-    /// How long the group waits for a member to poll, in milliseconds.
-    fn poll_interval(&self) -> u128 {
-        let set = self.properties.get("max.poll.interval.ms").and_then(|value| value.parse().ok());
-        set.unwrap_or(300_000)
+    /// Whether members have names of their own, which they keep over restarts.
+    pub(super) fn is_static(&self) -> bool {
+        self.properties.get("group.instance.id").is_some_and(|id| !id.is_empty())
+    }
+
+    /// A property as a number of milliseconds, or `default` where it is not set.
+    pub(super) fn millis(&self, property: &str, default: u64) -> Duration {
+        let set = self.properties.get(property).and_then(|value| value.parse().ok());
+        Duration::from_millis(set.unwrap_or(default))
     }
 
     /// For a member of the source's group.
@@ -170,13 +148,13 @@ impl Settings {
         for topic in &source.topics {
             check_topic_name(topic)?;
         }
-        if source.drain_timeout.as_millis() >= self.poll_interval() {
+        if source.drain_timeout >= self.millis("max.poll.interval.ms", faults::POLL_INTERVAL) {
             let drain = source.drain_timeout;
             return Err(SettingsError::Contradiction(format!(
                 "the drain timeout of {drain:?} must be shorter than max.poll.interval.ms"
             )));
         }
-        let mut config = self.with(FOR_CONSUMERS);
+        let mut config = self.with(Client::Consumer, FOR_CONSUMERS);
         self.preset(&mut config, FOR_MEMBERS);
         if !self.broker_assigns() {
             let strategy = "partition.assignment.strategy";
@@ -198,7 +176,7 @@ impl Settings {
     /// For a client that looks things up.
     pub(super) fn reader(&self) -> Result<ClientConfig, SettingsError> {
         self.check()?;
-        let mut config = self.with(FOR_CONSUMERS);
+        let mut config = self.with(Client::Consumer, FOR_CONSUMERS);
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         Ok(config)
     }
@@ -206,7 +184,7 @@ impl Settings {
     /// For a producer.
     pub(super) fn producer(&self) -> Result<ClientConfig, SettingsError> {
         self.check()?;
-        Ok(self.with(FOR_PRODUCERS))
+        Ok(self.with(Client::Producer, FOR_PRODUCERS))
     }
 
     /// For a producer with this transactional id that begins a transaction at this interval.
@@ -238,10 +216,13 @@ impl Settings {
         Ok(config)
     }
 
-    fn with(&self, presets: &[Preset]) -> ClientConfig {
+    fn with(&self, client: Client, presets: &[Preset]) -> ClientConfig {
         let mut config = ClientConfig::new();
+        let known = |property: &str| SETTABLE.iter().find(|(name, _)| *name == property).map(|(_, client)| *client);
         for (property, value) in &self.properties {
-            config.set(property, value);
+            if known(property).is_some_and(|of| of == Client::Any || of == client) {
+                config.set(property, value);
+            }
         }
         self.preset(&mut config, FOR_ALL);
         self.preset(&mut config, presets);
@@ -265,9 +246,7 @@ impl Settings {
 pub(super) fn client_error(error: KafkaError) -> SettingsError {
     match error {
         KafkaError::ClientConfig(_, reason, property, value) => {
-            let secret = ["password", "secret", "pem", "token"].iter().any(|word| property.contains(word));
-            let value = if secret { "(hidden)".into() } else { value };
-            SettingsError::Invalid { property, value, reason }
+            SettingsError::Properties(vec![faults::invalid(&property, &value, reason)])
         }
         KafkaError::ClientCreation(reason) => SettingsError::Contradiction(reason),
         error => SettingsError::Client(error),
@@ -297,28 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn what_would_break_a_promise_is_rejected() {
-        for (property, value) in [("enable.auto.commit", "true"), ("acks", "1"), ("group.id", "other")] {
-            let error = with(property, value).check().unwrap_err();
-            assert!(matches!(error, SettingsError::Refused { property: refused, .. } if refused == property));
-        }
-        with("acks", "all").check().unwrap();
-    }
-
-    #[test]
-    fn a_misspelt_property_is_named() {
-        let error = with("sesion.timeout.ms", "1").check().unwrap_err();
-        assert!(matches!(error, SettingsError::Invalid { property, .. } if property == "sesion.timeout.ms"));
-        let error = with("linger.ms", "soon").check().unwrap_err();
-        assert!(matches!(error, SettingsError::Invalid { value, .. } if value == "soon"));
-    }
-
-    #[test]
     fn an_operators_property_wins_under_either_name() {
         let config = with("queue.buffering.max.ms", "50").producer().unwrap();
         assert_eq!((config.get("queue.buffering.max.ms"), config.get("linger.ms")), (Some("50"), None));
         let config = with("linger.ms", "50").producer().unwrap();
         assert_eq!(config.get("linger.ms"), Some("50"));
+    }
+
+    #[test]
+    fn a_client_is_given_only_what_it_knows() {
+        let config = with("session.timeout.ms", "6000").producer().unwrap();
+        assert_eq!(config.get("session.timeout.ms"), None);
+        let config = with("linger.ms", "50").member(&source()).unwrap();
+        assert_eq!(config.get("linger.ms"), None);
+        let config = with("client.rack", "a").producer().unwrap();
+        assert_eq!(config.get("client.rack"), Some("a"));
     }
 
     #[test]
@@ -331,12 +303,10 @@ mod tests {
 
     #[test]
     fn the_broker_side_protocol_sets_nothing_that_the_broker_decides() {
-        let mut settings = with("group.protocol", "consumer");
+        let settings = with("group.protocol", "consumer");
         let config = settings.member(&source()).unwrap();
         assert_eq!(config.get("partition.assignment.strategy"), None);
         assert!(config.create::<rdkafka::consumer::BaseConsumer>().is_ok());
-        settings.properties.insert("session.timeout.ms".into(), "6000".into());
-        assert!(matches!(settings.check().unwrap_err(), SettingsError::Refused { .. }));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::backlog::{Backlog, Flow};
 use super::commit::Committer;
 use super::fence::Fence;
 use super::lag::Lag;
+use super::leave::Membership;
 use super::poll::{Command, Control, Poller};
 use super::reports::{Member, Reports};
 use super::settings::{Settings, SettingsError, SourceSettings, client_error};
@@ -94,6 +95,7 @@ impl KafkaSource {
             committer: Committer::new(name.clone(), Instant::now()),
             lag: Lag::new(Instant::now()),
             flow: Flow::Running,
+            membership: Membership::of(settings),
         };
         thread::Builder::new()
             .name("kafka-poll".into())

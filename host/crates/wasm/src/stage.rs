@@ -263,7 +263,7 @@ impl WasmStage {
         Ok(())
     }
 
-    /// What the guest's answer for one item means.
+    /// What the guest's answer for one item means, given whose fault it is if something outside failed.
     fn decided(
         &self,
         answer: Result<types::Outcome, types::StageError>,

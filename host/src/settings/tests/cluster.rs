@@ -1,5 +1,6 @@
 //! Faults of brokers, topics, limits and retries.
 
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use super::{replaced, shown, with};
@@ -12,18 +13,116 @@ error: "brokers" in [kafka] names no broker: "embeded"
  --> pipes/p.toml:3:11
   |
 3 | brokers = "embeded"
-  |           ^^^^^^^^^ write "embedded", or "host:port" separated by commas
+  |           ^^^^^^^^^ write "embedded", or "host:port" separated by commas, without a scheme
 "#;
     assert_eq!(shown(replaced("\"embedded\"", "\"embeded\"")), expected);
     let error = Brokers::from_str("embeded").unwrap_err().to_string();
-    assert_eq!(error, r#""embeded" is no broker: write "embedded", or "host:port" separated by commas"#);
-    for brokers in ["a:9092,,b:9092", "a:0", "a:70000", ":9092", "a b:9092", "a:9092,embedded"] {
+    assert_eq!(error, r#""embeded" is no broker: write "embedded", or "host:port" separated by commas, without a scheme"#);
+    let bad = [
+        "a:9092,,b:9092",
+        "a:9092,",
+        "a:0",
+        "a:70000",
+        "a:+9092",
+        "a",
+        ":9092",
+        "a b:9092",
+        "a:9092,embedded",
+        "embedded:0",
+        "embedded:70000",
+        "http://b:9092",
+        "SASL_SSL://a:9092",
+        "user@a:9092",
+        "a:9092/",
+        "::1:9092",
+        "[::1]",
+        "[::1:9092",
+        "[a]:9092",
+    ];
+    for brokers in bad {
+        assert!(Brokers::from_str(brokers).is_err(), "{brokers}");
         let shown = shown(replaced("embedded", brokers));
         assert!(shown.contains("names no broker"), "{brokers}: {shown}");
     }
-    for brokers in ["a:9092,b:9093", "[::1]:9092", "SASL_SSL://a:9092"] {
-        replaced("embedded", brokers).unwrap();
+    for brokers in ["a:9092,b:9093", "[::1]:9092,[fe80::a]:1", "kafka_1.example-a.com:09092", "10.0.0.1:65535"] {
+        let read = replaced("embedded", brokers).unwrap().kafka.brokers.clone();
+        assert_eq!(read, Brokers::Addresses(brokers.to_owned()));
     }
+    let port = NonZeroU16::new(19092);
+    assert_eq!(replaced("embedded", "embedded:19092").unwrap().kafka.brokers, Brokers::Embedded { port });
+}
+
+#[test]
+fn every_property_that_cannot_be_set_is_told_at_its_line() {
+    let properties = r#"brokers = "h:9092"
+[kafka.properties]
+socket.timeout.ms = "soon"
+"plugin.library.paths" = "/tmp/evil.so"
+sesion.timeout.ms = 6000
+ssl.engine.location = { file = "x" }
+acks = 1
+x = 1"#;
+    let expected = r#"
+error: the Kafka property "socket.timeout.ms" cannot be "soon"
+ --> pipes/p.toml:5:21
+  |
+5 | socket.timeout.ms = "soon"
+  |                     ^^^^^^ Invalid value for configuration property "socket.timeout.ms"
+
+error: the Kafka property "plugin.library.paths" cannot be set
+ --> pipes/p.toml:6:26
+  |
+6 | "plugin.library.paths" = "/tmp/evil.so"
+  |                          ^^^^^^^^^^^^^^ it would run code of its own in the host, or start a program
+
+error: unknown Kafka property "sesion.timeout.ms"
+ --> pipes/p.toml:7:21
+  |
+7 | sesion.timeout.ms = 6000
+  |                     ^^^^ did you mean "session.timeout.ms"?
+
+error: the Kafka property "ssl.engine.location" cannot be set
+ --> pipes/p.toml:8:23
+  |
+8 | ssl.engine.location = { file = "x" }
+  |                       ^^^^^^^^^^^^^^ it would run code of its own in the host, or start a program
+
+error: the Kafka property "acks" cannot be "1"
+ --> pipes/p.toml:9:8
+  |
+9 | acks = 1
+  |        ^ a record counts as written only when every in-sync replica has it
+
+error: unknown Kafka property "x"
+  --> pipes/p.toml:10:5
+   |
+10 | x = 1
+   |     ^ docs/pipeline-file.md lists those that can be set
+"#;
+    assert_eq!(shown(replaced("brokers = \"embedded\"", properties)), expected);
+}
+
+#[test]
+fn properties_must_fit_each_other_and_the_pipeline() {
+    let times = "brokers = \"h:9092\"\nproperties = { \"max.poll.interval.ms\" = 31000 }";
+    let expected = r#"
+error: the Kafka property "max.poll.interval.ms" does not fit
+ --> pipes/p.toml:4:41
+  |
+4 | properties = { "max.poll.interval.ms" = 31000 }
+  |                                         ^^^^^ max.poll.interval.ms is 31000, below session.timeout.ms, which is 45000
+
+error: the Kafka property "max.poll.interval.ms" does not fit
+ --> pipes/p.toml:4:41
+  |
+4 | properties = { "max.poll.interval.ms" = 31000 }
+  |                                         ^^^^^ a host that drains does not poll: with drain_timeout under [limits] it needs at least 34000
+"#;
+    assert_eq!(shown(replaced("brokers = \"embedded\"", times)), expected);
+    let embedded = "brokers = \"embedded\"\nproperties = { \"session.timeout.ms\" = 6000 }";
+    assert!(shown(replaced("brokers = \"embedded\"", embedded)).contains("the broker decides this"));
+    let contradiction = "brokers = \"h:9092\"\nproperties = { \"max.in.flight\" = 100 }";
+    assert!(shown(replaced("brokers = \"embedded\"", contradiction)).contains("contradict each other"));
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn models_have_their_targets_in_order() {
 #[test]
 fn what_is_left_out_has_its_default() {
     let pipeline = parse(LEAST).unwrap();
-    assert_eq!(pipeline.kafka.brokers, Brokers::Embedded);
+    assert_eq!(pipeline.kafka.brokers, Brokers::Embedded { port: None });
     assert_eq!(pipeline.kafka.create_topics, None);
     assert_eq!((pipeline.group(), pipeline.source.start), ("contracts", Start::Earliest));
     assert_eq!((pipeline.limits.max_in_flight.get(), pipeline.limits.items_in_flight.get()), (64, 8));

@@ -12,6 +12,7 @@ mod robust;
 mod schema;
 mod stages;
 mod syntax;
+mod warnings;
 
 use std::path::Path;
 

@@ -39,6 +39,10 @@ const UNSEEN: &[&str] = &[
     "which is there to rescue",
     "may ask language models, but there are none",
     "two stages are named",
+    // Of librdkafka's properties the schema knows none.
+    "unknown Kafka property",
+    "the Kafka property",
+    "these Kafka properties contradict each other",
     // TOML has numbers that JSON has not.
     "is a number that JSON cannot hold",
     // Bounds of sizes and times, which are text with a unit.
