@@ -27,7 +27,8 @@ pub struct StageSettings {
     /// MiB.
     #[schemars(extend("x-add" = "module = \"builtin:NAME\" or a file"))]
     pub module: Module,
-    /// What the stage may use: `"llm"`, which requires an alias in `[models]`.
+    /// What the stage may use: `"llm"`, which requires an alias in `[models]`; `"embeddings"`, where each call is denied,
+    /// because there are no embedding models yet.
     #[serde(default)]
     pub grants: Grants,
     /// A table, passed to the stage as JSON after validation against the stage's own schema. Dates become strings.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use gristmill_sdk::llm::{CacheUse, Content, Error, FinishReason, Format, Model, Request, Response, Role, Usage};
+use gristmill_sdk::llm::{Content, Error, FinishReason, Format, Model, Request, Response, Role, Usage};
 use gristmill_sdk::{Attribute, Header, Item, Outcome, Output, Stage, StageError};
 use serde_json::{Value, json};
 
@@ -161,7 +161,6 @@ fn one_call_asks_all_tasks_with_one_schema() {
     let [request] = &requests[..] else { panic!("{} requests", requests.len()) };
     assert_eq!(request.model.as_deref(), Some("smart"));
     assert_eq!((request.temperature, request.max_output_tokens), (Some(0.5), Some(9)));
-    assert_eq!(request.cache, CacheUse::Normal);
     let Format::JsonSchema(schema) = &request.format else { panic!("{:?}", request.format) };
     let schema: Value = serde_json::from_str(&schema.schema_json).unwrap();
     assert_eq!(schema["required"], json!(["summary", "spam"]));

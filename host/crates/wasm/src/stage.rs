@@ -1,5 +1,6 @@
 //! One stage of a pipeline: a compiled, linked and configured component, and the calls to it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -197,11 +198,11 @@ impl Stage for WasmStage {
         let process = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| {
             self.make_ready(state, guest, store).await?;
             let answer = guest.handler.call_process(&mut *store, &item).await?;
-            Ok((answer, store.data().blame))
+            Ok((answer, std::mem::take(&mut store.data_mut().blame)))
         };
-        let call = std::slice::from_ref(call);
-        let (answer, blame) = self.call(call, process).await.map_err(classify_in(self.surroundings.limits.wall))?;
-        self.decided(answer, blame)
+        let calls = std::slice::from_ref(call);
+        let (answer, blame) = self.call(calls, process).await.map_err(classify_in(self.surroundings.limits.wall))?;
+        self.decided(answer, blamed(&blame, call))
     }
 
     fn max_batch(&self) -> usize {
@@ -221,11 +222,11 @@ impl Stage for WasmStage {
                 return Err(wasmtime::Error::msg("the component takes no batches"));
             };
             let answers = handler.call_process_batch(&mut *store, &items).await?;
-            Ok((answers, store.data().blame))
+            Ok((answers, std::mem::take(&mut store.data_mut().blame)))
         };
         let (answers, blame) = match self.call(calls, process).await.map_err(classify_in(self.surroundings.limits.wall))
         {
-            Ok(answers) => answers,
+            Ok(answered) => answered,
             Err(error) => {
                 let job = calls.first().map(|call| call.job.as_str());
                 tracing::warn!(job, stage, items = calls.len(), %error, "a batch broke; its items are run one by one");
@@ -238,7 +239,8 @@ impl Stage for WasmStage {
             let failure = || StageError::Permanent(Failure::new("bad-batch", message.clone()));
             return Some(calls.iter().map(|_| Err(failure())).collect());
         }
-        let results: Vec<_> = answers.into_iter().map(|answer| self.decided(answer, blame)).collect();
+        let each = answers.into_iter().zip(calls);
+        let results: Vec<_> = each.map(|(answer, call)| self.decided(answer, blamed(&blame, call))).collect();
         let emitted = results.iter().map(|result| match result {
             Ok(Outcome::Emit(outputs)) => outputs.size(),
             _ => 0,
@@ -273,6 +275,11 @@ impl WasmStage {
         }
         Ok(outcome)
     }
+}
+
+/// Whose fault the last failed request for the item of this call is, if that is open.
+fn blamed(blame: &HashMap<Arc<str>, Option<Blame>>, call: &Call) -> Option<Blame> {
+    blame.get(call.item.id.as_str()).copied().flatten()
 }
 
 fn classify_in(wall: std::time::Duration) -> impl FnOnce(CallError) -> StageError {

@@ -45,8 +45,9 @@ pub(super) struct CallState {
     pub(super) logged: usize,
     /// How often each request without an idempotency key was made in this call, by its item and digest.
     pub(super) requests: HashMap<(Arc<str>, [u8; 32]), u32>,
-    /// Whose fault it is that the last import that reaches outside failed. `None` if it did not, or that is not open.
-    pub(super) blame: Option<Blame>,
+    /// Whose fault it is that the last import that reaches outside failed, by the item it was for. `None` if it did not,
+    /// or that is not open.
+    pub(super) blame: HashMap<Arc<str>, Option<Blame>>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -75,7 +76,7 @@ impl CallState {
             printed,
             logged: 0,
             requests: HashMap::new(),
-            blame: None,
+            blame: HashMap::new(),
             wasi: wasi.build(),
             table,
         }
@@ -96,7 +97,7 @@ impl CallState {
         self.printed.clear();
         self.logged = 0;
         self.requests.clear();
-        self.blame = None;
+        self.blame.clear();
     }
 }
 

@@ -9,7 +9,7 @@ error: unknown grant "lmm" for stage "extract"
   --> pipes/p.toml:13:11
    |
 13 | grants = ["lmm"]
-   |           ^^^^^ grants are: llm
+   |           ^^^^^ did you mean "llm"? grants are: llm, embeddings
 "#;
     assert_eq!(shown(with("grants = [\"lmm\"]\n")), expected);
     let expected = r#"

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::error::FlowError;
+use super::inherited;
 use super::patience::until_it_answers;
 use super::pipeline::Pipeline;
 use super::replay::Origin;
 use super::settings::{DocumentName, Tombstones};
 use super::throttle::Throttle;
 use crate::model::{
-    DocumentGeneration, DocumentId, Event, Failed, Failure, FailureKind, JobId, LastGeneration, Version,
+    Attribute, DocumentGeneration, DocumentId, Event, Failed, Failure, FailureKind, JobId, LastGeneration, Version,
 };
 use crate::ports::{Documents, Placed, Remembered, StoreError};
 
@@ -27,8 +28,8 @@ pub(super) struct Document {
 /// What is to be done with an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// Its payload goes through the stages.
-    Process(DocumentId),
+    /// Its payload goes through the stages, with the attributes that all items inherit.
+    Process(DocumentId, Vec<Attribute>),
     /// It deletes its document. `None` if it does not name one, which only matters when items are the keys.
     Delete(Option<DocumentId>),
     /// Nothing; the text is a code.
@@ -61,9 +62,11 @@ impl Arrival {
                 (Some(_), Tombstones::Pass, named) => Self::Delete(named.ok().flatten()),
             };
         }
-        match named {
-            Ok(named) => Self::Process(named.unwrap_or_else(|| DocumentId::unnamed(&origin.first.place))),
-            Err(failure) => unusable(failure, FailureKind::Fault),
+        match (named, inherited::attributes(event)) {
+            (Ok(named), Ok(attributes)) => {
+                Self::Process(named.unwrap_or_else(|| DocumentId::unnamed(&origin.first.place)), attributes)
+            }
+            (Err(failure), _) | (_, Err(failure)) => unusable(failure, FailureKind::Fault),
         }
     }
 }

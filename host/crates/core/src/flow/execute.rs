@@ -16,7 +16,7 @@ use super::pipeline::{Delivery, Pipeline};
 use super::records;
 use super::replay::Origin;
 use super::throttle::Throttle;
-use crate::model::{Disposition, Event, Item, ItemId, Job, Task, TraceContext, Verdict};
+use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Task, TraceContext, Verdict};
 use crate::ports::{FlowEvent, Sink, SinkError};
 
 /// What a job starts with.
@@ -50,7 +50,7 @@ pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
                 keep_up(&throttle, &mut done, upkeep).await?;
             }
         },
-        Arrival::Process(id) => match Known::look_up(&pipeline, &throttle, origin, id).await? {
+        Arrival::Process(id, attributes) => match Known::look_up(&pipeline, &throttle, origin, id).await? {
             Known::Superseded(document) => superseded(&pipeline, &mut done, document),
             Known::Newest(document, upkeep) => {
                 let context = JobContext {
@@ -63,7 +63,7 @@ pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
                     document: &document,
                     trace,
                 };
-                let disposition = through_stages(&context).await?;
+                let disposition = through_stages(&context, attributes).await?;
                 done.document = Some(document);
                 done.end_in(&pipeline, disposition);
                 keep_up(&throttle, &mut done, upkeep).await?;
@@ -120,7 +120,7 @@ async fn deliver(pipeline: &Pipeline, sink: &dyn Sink, done: &mut Done) -> Resul
 }
 
 /// The job's first item, which is the event itself.
-fn first_item(context: &JobContext<'_>) -> Item {
+fn first_item(context: &JobContext<'_>, attributes: Vec<Attribute>) -> Item {
     let event = context.event;
     Item {
         id: ItemId::root(&context.document.id),
@@ -128,16 +128,16 @@ fn first_item(context: &JobContext<'_>) -> Item {
         payload: event.payload.clone().unwrap_or_default(),
         content_type: event.content_type().map(str::to_owned).or_else(|| context.pipeline.content_type.clone()),
         headers: event.headers.iter().filter(|header| !records::is_ours(header)).cloned().collect(),
-        attributes: Vec::new(),
+        attributes,
     }
 }
 
 /// Runs items through the stages, concurrently up to the limit, until the job has ended.
-async fn through_stages(context: &JobContext<'_>) -> Result<Disposition, FlowError> {
+async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) -> Result<Disposition, FlowError> {
     let limits = &context.pipeline.limits;
     let plan = Arc::clone(&context.deployment.plan);
     let document = context.document.id.clone();
-    let mut job = Job::start(document, plan, first_item(context), limits.max_job_bytes.as_usize());
+    let mut job = Job::start(document, plan, first_item(context, attributes), limits.max_job_bytes.as_usize());
     let mut running = FuturesUnordered::new();
     let mut room = limits.items_in_flight.get() as usize;
     loop {

@@ -11,6 +11,7 @@ mod execute;
 mod gather;
 mod handle;
 mod held;
+mod inherited;
 mod jobs;
 pub mod names;
 mod observed;

@@ -67,9 +67,10 @@ impl Size for Item {
 }
 
 /// The prefix of the attributes that describe a failure to a rescue stage: "stage", "code" and "message" follow.
-pub(super) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
-/// Attribute names with this prefix belong to the host.
-const HOST_ATTRIBUTES: &str = "sys.";
+pub(crate) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
+/// Attribute names with this prefix belong to the host: a stage can neither set, change nor remove them. So all items of
+/// a job have the same, those that gather them included.
+pub(crate) const HOST_ATTRIBUTES: &str = "sys.";
 /// Header names with this prefix belong to the host.
 const HOST_HEADERS: &str = "gristmill-";
 

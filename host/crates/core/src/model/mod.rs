@@ -30,6 +30,7 @@ pub use failure::Failure;
 pub use header::{Attribute, Header};
 pub use ids::{EventId, Generation, JobId, Next, Partition, Position};
 pub use item::Item;
+pub(crate) use item::{FAILURE_ATTRIBUTE, HOST_ATTRIBUTES};
 pub use item_id::ItemId;
 pub use job::{Disposition, Failed, FailureKind, Finished, Input, Job, Task, Verdict};
 pub use outcome::{Outcome, Output};

@@ -1,6 +1,7 @@
 //! `llm`: a guest asks a model. Checks, calls and maps; keys, limits and the record of what was paid are behind the
 //! port.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,24 +18,29 @@ use gristmill_core::ports::{Caller, Model, ModelError};
 
 impl Host for CallState {
     async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
-        let (answer, blame) = self.prepare(request).answer().await?;
-        self.blame = blame;
+        let (answer, told) = self.prepare(request).answer().await?;
+        self.blame.extend(told);
         Ok(answer)
     }
 
     async fn chat_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, Error>>> {
         let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
-        let (answers, blames): (Vec<_>, Vec<_>) =
+        let (answers, told): (Vec<_>, Vec<_>) =
             answers.into_iter().collect::<Result<Vec<_>, StoreFault>>()?.into_iter().unzip();
-        // While one of them waits for a dependency, the call does.
-        self.blame = blames.into_iter().max().flatten();
+        // While one of its requests waits for a dependency, the item does.
+        let mut together = HashMap::new();
+        for (item, blame) in told.into_iter().flatten() {
+            let of_item = together.entry(item).or_insert(blame);
+            *of_item = blame.max(*of_item);
+        }
+        self.blame.extend(together);
         Ok(answers)
     }
 }
 
-/// What a guest gets, and whose fault a failure is, if that is open.
-type Answer = (Result<Response, Error>, Option<Blame>);
+/// What a guest gets; and if a model was asked, for which item and whose fault a failure is, if that is open.
+type Answer = (Result<Response, Error>, Option<(Arc<str>, Option<Blame>)>);
 
 /// Time reserved at the end of a call, for the stage to react to the last answer.
 const TO_REACT: Duration = Duration::from_millis(200);
@@ -50,8 +56,10 @@ impl Prepared {
             Err(refused) => return Ok((Err(refused), None)),
         };
         Ok(match model.chat(&caller, &request).await {
-            Ok(response) => (Ok(convert::response(response)), None),
-            Err(ModelError::Chat { failure, blame }) => (Err(convert::chat_failure(failure)), blame),
+            Ok(response) => (Ok(convert::response(response)), Some((caller.item, None))),
+            Err(ModelError::Chat { failure, blame }) => {
+                (Err(convert::chat_failure(failure)), Some((caller.item, blame)))
+            }
             Err(ModelError::Store(error)) => return Err(error.into()),
         })
     }

@@ -54,8 +54,8 @@ async fn a_request_in_a_batch_is_for_one_of_its_items() {
     let stage = batching().await;
     let results = told(stage.run_together(&["ask x", "ask x", "ask-for-nobody x", "ask-for-another x"]).await.unwrap());
     let invalid = "llm-invalid-request";
-    assert_eq!(results, ["test/in/0/7/split.0 0", "test/in/0/7/split.1 0", invalid, invalid]);
-    assert_eq!(text(stage.run("ask-for-nobody x").await), "test/in/0/7 0", "a single item goes without saying");
+    assert_eq!(results, ["in:0:7/split.0 0", "in:0:7/split.1 0", invalid, invalid]);
+    assert_eq!(text(stage.run("ask-for-nobody x").await), "in:0:7 0", "a single item goes without saying");
     assert_eq!(code(stage.run("ask-for-another x").await), invalid);
 }
 
@@ -63,7 +63,7 @@ async fn a_request_in_a_batch_is_for_one_of_its_items() {
 async fn a_stage_that_takes_single_items_gets_batches_from_its_sdk() {
     let stage = Sandbox::new().model(who_asks()).misbehave().await;
     let results = told(stage.run_together(&["echo a", "permanent b", "ask c"]).await.unwrap());
-    assert_eq!(results, ["a", "told-to", "test/in/0/7/split.2 0"]);
+    assert_eq!(results, ["a", "told-to", "in:0:7/split.2 0"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ async fn speaks_0_2(stage: &Loaded) {
         ("anything", "anything"),
         ("chat", "{}"),
         ("chat-many", "{}{}"),
-        ("item", "test/in/0/7 test/in/0/7 test/in/0/7 0-7 in 7 yes"),
+        ("item", "in:0:7 test/in/0/7 in:0:7 0-7 in 7 yes"),
     ] {
         assert_eq!(text(stage.run(command).await), expected, "{command}");
     }

@@ -225,7 +225,7 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
     let server = Arc::new(Server::new(effects.begun, seconds(0)..seconds(0)));
     let step = Step {
         name: "s0".into(),
-        stage: Arc::new(Obedient { effects, log_calls: false, version: 1, server }),
+        stage: Arc::new(Obedient { effects, log_calls: false, version: 1, server, batch: 1 }),
         digest: "d1".into(),
         retry: RetryPolicy::default(),
         checkpoint: None,

@@ -2,10 +2,12 @@
 //! sink took the record a; "settled 0:7 below 8" that event 7 of partition 0 was reported settled, along with
 //! everything below 8.
 
+mod batches;
 mod blame;
 mod commands;
 mod delivery;
 mod documents;
+mod inherited;
 mod play;
 mod resume;
 mod routes;

@@ -234,6 +234,8 @@ pub(super) struct Play {
     pub(super) store: Option<Arc<MemoryStore>>,
     /// When the server that stages ask is away.
     pub(super) away: Range<Duration>,
+    /// How many items a stage takes in one call.
+    pub(super) batch: usize,
 }
 
 impl Default for Play {
@@ -252,6 +254,7 @@ impl Default for Play {
             transactions: None,
             store: None,
             away: Duration::ZERO..Duration::ZERO,
+            batch: 1,
         }
     }
 }
@@ -264,7 +267,7 @@ impl Play {
         let server = Arc::new(Server::new(effects.begun, self.away.clone()));
         let stage = |version| -> Arc<dyn Stage> {
             let (effects, server) = (effects.clone(), Arc::clone(&server));
-            Arc::new(Obedient { effects, log_calls: self.log_calls, version, server })
+            Arc::new(Obedient { effects, log_calls: self.log_calls, version, server, batch: self.batch })
         };
         let names: Vec<Arc<str>> = (0..self.stages).map(|index| format!("s{index}").into()).collect();
         let step = |name: &Arc<str>, version| Step {

@@ -153,10 +153,31 @@ pub(super) struct Obedient {
     /// The version of the deployment.
     pub(super) version: u64,
     pub(super) server: Arc<Server>,
+    /// How many items it takes in one call. One that is "unbatchable" breaks it.
+    pub(super) batch: usize,
 }
 
 #[async_trait]
 impl Stage for Obedient {
+    fn max_batch(&self) -> usize {
+        self.batch
+    }
+
+    async fn run_batch(&self, calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
+        let texts: Vec<_> = calls.iter().map(|call| String::from_utf8_lossy(&call.item.payload)).collect();
+        if self.log_calls {
+            self.effects.note(format!("batch {}", texts.join(" ")));
+        }
+        if texts.iter().any(|text| text == "unbatchable") {
+            return None;
+        }
+        let mut results = Vec::new();
+        for call in calls {
+            results.push(self.run(call).await);
+        }
+        Some(results)
+    }
+
     async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
         let text = String::from_utf8_lossy(&call.item.payload).into_owned();
         if self.log_calls {
