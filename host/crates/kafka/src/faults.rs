@@ -301,6 +301,14 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_can_be_set_is_documented() {
+        let docs = include_str!("../../../../docs/pipeline-file.md");
+        for property in settable() {
+            assert!(docs.contains(&format!("`{property}`")), "{property}");
+        }
+    }
+
+    #[test]
     fn all_bad_properties_are_found_together() {
         let found = faults(&[("sesion.timeout.ms", "1"), ("linger.ms", "soon"), ("group.id", "x"), ("acks", "all")]);
         let named: Vec<&str> = found.iter().map(|fault| fault.property.as_str()).collect();

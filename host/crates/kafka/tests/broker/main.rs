@@ -6,6 +6,7 @@
 
 mod acceptance;
 mod conformance;
+mod embedded;
 mod groups;
 mod harness;
 mod kafka;

@@ -1,16 +1,15 @@
-//! What exists besides sources and sinks: the check at the start, statistics, sending, tailing, and the guard of the
-//! embedded broker.
+//! What exists besides sources and sinks: the check at the start, statistics, sending and tailing.
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gristmill_core::ports::{Checked, From, Record, Role, Source, Until};
 use gristmill_kafka::{
-    CheckError, Creation, PartitionStats, SendFault, Settings, Tail, check_topics, send, topic_stats, unread,
+    CheckError, Creation, PartitionStats, Settings, Tail, check_topics, send, topic_stats,
 };
 
 use crate::harness::{Harness, PATIENCE, events, numbered, payload, payloads, settle};
-use crate::kafka::{Classic, Embedded, address, fresh_name, topic};
+use crate::kafka::{Classic, address, fresh_name, topic};
 
 pub(crate) async fn tailed(settings: &Settings, topic: &str, from: From) -> Vec<String> {
     let mut tail = Tail::open(settings, topic, from, Until::End).await.unwrap();
@@ -143,37 +142,4 @@ async fn the_tail_of_a_missing_topic_is_an_error() {
     let missing = fresh_name();
     let error = Tail::open(&Settings::new(&address()), &missing, From::Start, Until::End).await.err().unwrap();
     assert!(format!("{error:#}").contains(&missing), "{error:#}");
-}
-
-/// 100 records of 100 kB for a topic of one partition: twice what an embedded broker keeps.
-fn too_much(harness: &Embedded) -> Vec<Record> {
-    let payload = Bytes::from(vec![b'x'; 100_000]);
-    (0..100).map(|_| Record { payload: Some(payload.clone()), ..harness.record("k", "") }).collect()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_embedded_broker_is_not_sent_more_than_it_keeps() {
-    let harness = Embedded::fresh(1).await;
-    let error = send(&harness.0.settings, None, too_much(&harness), |_| {}).await.unwrap_err();
-    assert!(matches!(error.reason, SendFault::Full(_)), "{error:?}");
-    assert!((30..=42).contains(&error.acknowledged), "{}", error.acknowledged);
-    let kept = tailed(&harness.0.settings, harness.topic(), From::Start).await;
-    assert_eq!(kept.len() as u64, error.acknowledged, "nothing was dropped");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_embedded_broker_accepts_more_once_its_reader_has_read() {
-    let harness = Embedded::fresh(1).await;
-    let group = harness.0.source.group.clone();
-    let mut records = too_much(&harness);
-    records.truncate(60);
-    let rest = records.split_off(30);
-    assert_eq!(send(&harness.0.settings, Some(&group), records, |_| {}).await.unwrap(), 30);
-    let mut source = harness.0.kafka_source();
-    let arrived = events(&mut source, 30).await;
-    settle(&mut source, &arrived[29]);
-    source.close().await.unwrap();
-    assert_eq!(unread(&harness.0.settings, harness.topic(), Some(&group)).await.unwrap()[&0], 0);
-    assert!(unread(&harness.0.settings, harness.topic(), None).await.unwrap()[&0] > 3_000_000);
-    assert_eq!(send(&harness.0.settings, Some(&group), rest, |_| {}).await.unwrap(), 30);
 }
