@@ -25,7 +25,7 @@ async fn reading(topic: &str) -> (Arc<EmbeddedBroker>, Box<dyn Source>) {
     let broker = KafkaBroker::embedded(Arc::clone(&embedded), Settings::new(""), 1);
     let subscription = Subscription {
         topic: topic.into(),
-        group: fresh_name(),
+        group: fresh_name().into(),
         start: Start::Earliest,
         drain_timeout: Duration::from_secs(1),
         guarantee: Guarantee::AtLeastOnce,
@@ -84,7 +84,8 @@ async fn sending_waits_for_the_pipeline_that_reads_the_topic() {
     let settings = from_outside(&embedded);
     let payload = Bytes::from(vec![b'x'; 100_000]);
     let records: Vec<Record> = (0..COUNT).map(|_| record("in", payload.clone())).collect();
-    let sending = tokio::spawn(async move { send(&settings, Some("a group that reads nothing"), records, |_| {}).await });
+    let sending =
+        tokio::spawn(async move { send(&settings, Some("a group that reads nothing"), records, |_| {}).await });
     for _ in 0..COUNT {
         let event = event(source.as_mut()).await;
         source.settle(&event.id, Some(event.id.position.next())).unwrap();
@@ -100,7 +101,8 @@ async fn records_of_64_mib_pass_one_after_the_other() {
     let settings = from_outside(&embedded);
     // Does not compress.
     let large: Bytes = std::iter::repeat_with(|| fastrand::u8(..)).take(64 << 20).collect();
-    let records = vec![record("in", large.clone()), record("in", large.clone()), record("in", Bytes::from_static(b"end"))];
+    let records =
+        vec![record("in", large.clone()), record("in", large.clone()), record("in", Bytes::from_static(b"end"))];
     let to_send = settings.clone();
     let sending = tokio::spawn(async move { send(&to_send, None, records, |_| {}).await });
     for expected in [&large[..], &large[..], b"end"] {

@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gristmill_core::ports::{Checked, From, Record, Role, Source, Until};
-use gristmill_kafka::{
-    CheckError, Creation, PartitionStats, Settings, Tail, check_topics, send, topic_stats,
-};
+use gristmill_kafka::{CheckError, Creation, PartitionStats, Settings, Tail, check_topics, send, topic_stats};
 
 use crate::harness::{Harness, PATIENCE, events, numbered, payload, payloads, settle};
 use crate::kafka::{Classic, address, fresh_name, topic};
