@@ -33,7 +33,7 @@ impl Wiring<'_> {
     /// One clear reason: brokers, credentials, topics.
     pub(super) async fn connect(self, config: &Pipeline) -> Result<Wired, Failure> {
         let guarantee = guarantee(config);
-        let Connection { source, outlet } = self.broker.connect(subscription(config, guarantee)).await?;
+        let Connection { source, outlet, letters } = self.broker.connect(subscription(config, guarantee)).await?;
         let delivery = match (outlet, guarantee) {
             (Outlet::Transactor(transactor), Guarantee::ExactlyOnce { .. }) => {
                 Delivery::ExactlyOnce { transactor, bounds: config.transactions }
@@ -50,6 +50,7 @@ impl Wiring<'_> {
             delivery,
             output_topic: config.sink.topic.shared(),
             dead_letter: config.dead_letter.clone(),
+            letters,
             order: config.order,
             store: self.stores.jobs,
             observer: self.observer,
@@ -105,6 +106,7 @@ fn guarantee(config: &Pipeline) -> Guarantee {
 fn subscription(config: &Pipeline, guarantee: Guarantee) -> Subscription {
     Subscription {
         topic: config.source.topic.shared(),
+        dead_letters: config.dead_letter.topic.shared(),
         group: config.group().into(),
         start: config.source.start,
         drain_timeout: config.limits.drain_timeout,

@@ -11,8 +11,8 @@ use super::deployment::Deployment;
 use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
 use super::done::{Begun, Done};
 use super::error::FlowError;
+use super::names::is_ours;
 use super::pipeline::{Delivery, Pipeline};
-use super::records;
 use super::replay::Origin;
 use super::throttle::Throttle;
 use crate::model::{Disposition, Event, Item, ItemId, Job, Task, TraceContext, Verdict};
@@ -30,7 +30,7 @@ pub(super) struct Start {
 /// transactions, ready for one.
 pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
     let Start { pipeline, deployment, throttle, event } = start;
-    let origin = Origin::of(&event, &pipeline.name, &deployment.plan);
+    let origin = Origin::find(&event, &pipeline, &throttle, &deployment.plan).await;
     let trace = trace(&event, &origin);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
     pipeline.observer.observe(&FlowEvent::JobStarted { job: &origin.job, event: &event });
@@ -124,7 +124,7 @@ fn first_item(context: &JobContext<'_>) -> Item {
         key: event.key.clone(),
         payload: event.payload.clone().unwrap_or_default(),
         content_type: event.content_type().map(str::to_owned).or_else(|| context.pipeline.content_type.clone()),
-        headers: event.headers.iter().filter(|header| !records::is_ours(header)).cloned().collect(),
+        headers: event.headers.iter().filter(|header| !is_ours(header)).cloned().collect(),
         attributes: Vec::new(),
     }
 }

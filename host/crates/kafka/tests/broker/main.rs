@@ -10,6 +10,7 @@ mod groups;
 mod harness;
 mod kafka;
 mod lag;
+mod letters;
 mod port;
 mod source;
 mod tools;

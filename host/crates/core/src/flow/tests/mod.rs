@@ -6,6 +6,7 @@ mod commands;
 mod delivery;
 mod documents;
 mod play;
+mod replay;
 mod resume;
 mod routes;
 mod world;
