@@ -14,7 +14,8 @@ impl Pipeline {
         let late = late_sanitizers(&self.plan, &self.stages).into_iter();
         let warning = |(sanitizer, chunker): (usize, usize)| {
             let message = format!("stage {:?} sanitizes what stage {:?} has cut", names(sanitizer), names(chunker));
-            let label = format!("of a number that a cut goes through, the rest stays: put it before {:?}", names(chunker));
+            let label =
+                format!("of a number that a cut goes through, the rest stays: put it before {:?}", names(chunker));
             Fault::warning(self.place(&format!("/stage/{sanitizer}/module")), message).label(label)
         };
         late.map(warning).collect()

@@ -32,7 +32,11 @@ fn a_sanitizer_before_the_cut_is_right_and_may_be_followed_by_another() {
 #[test]
 fn the_route_decides_and_not_the_order_in_the_file() {
     // The items of `chunk` go past the sanitizer.
-    let past = [("language", "branches = { de = \"chunk\" }\nnext = \"sanitize\""), ("chunk", "next = \"sink\""), ("sanitize", "")];
+    let past = [
+        ("language", "branches = { de = \"chunk\" }\nnext = \"sanitize\""),
+        ("chunk", "next = \"sink\""),
+        ("sanitize", ""),
+    ];
     assert!(warnings(&past).is_empty());
     // One of two ways to `chunk` has no sanitizer before it.
     let around = [("language", "branches = { de = \"chunk\" }"), ("sanitize1", ""), ("chunk", ""), ("sanitize2", "")];
