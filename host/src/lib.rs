@@ -8,5 +8,6 @@
 
 pub mod app;
 pub mod cli;
+mod console;
 pub mod demo;
 pub mod settings;

@@ -8,7 +8,6 @@ use gristmill::cli::{self, CommandLine};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    cli::run(CommandLine::parse()).await
+fn main() -> ExitCode {
+    cli::run(CommandLine::parse())
 }

@@ -10,7 +10,7 @@ use gristmill::settings::{HostLimits, Pipeline};
 use gristmill_core::flow::settings::{Checkpoint, DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones};
 use gristmill_core::flow::{self, Delivery, Deployment, Handle, Step};
 use gristmill_core::model::{Plan, Timestamp};
-use gristmill_core::ports::{FlowEvent, Observer, Stage, Store};
+use gristmill_core::ports::{FlowEvent, NoLetters, Observer, Stage, Store};
 use gristmill_core::settings::TopicName;
 use gristmill_kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
 use gristmill_stage_chunk::Chunk;
@@ -102,6 +102,7 @@ pub(crate) async fn run_watched(
         delivery: Delivery::AtLeastOnce(Arc::new(KafkaSink::open(place.settings).unwrap())),
         output_topic: place.sink.into(),
         dead_letter: DeadLetter { topic: TopicName::new(place.dead).unwrap(), connect_headers: false },
+        letters: Arc::new(NoLetters),
         order: Order::None,
         store,
         clock: || Timestamp(0),

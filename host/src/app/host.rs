@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use futures_util::future::join_all;
-use gristmill_core::flow::{Handle, Status};
+use gristmill_core::flow::{Deployment, Handle, Status};
 use gristmill_core::ports::{Broker, Observer, Observers, Store};
 use gristmill_llm::Limits;
 use gristmill_wasm::Runtime;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::broker::Brokers;
+use super::changes;
 use super::conflicts::check_together;
 use super::failure::Failure;
 use super::load::{self, Loaded, Loader};
@@ -69,7 +70,8 @@ struct Pipelines {
 struct Running {
     file: Pipeline,
     handle: Handle,
-    version: u64,
+    /// What new jobs run.
+    deployment: Arc<Deployment>,
     broker: Arc<dyn Broker>,
     store: Option<Arc<dyn Store>>,
     observer: Arc<dyn Observer>,
@@ -171,13 +173,15 @@ impl Host {
     pub async fn reload(self: &Arc<Self>, file: Pipeline) -> Result<Reloaded, Failure> {
         let _changing = self.changing.lock().await;
         let name = file.name.shared();
-        let (old, version, broker, store, observer) = self.of(&name, |running| {
+        let (old, before, broker, store, observer) = self.of(&name, |running| {
             let shared = (running.store.clone(), Arc::clone(&running.observer));
-            (running.file.clone(), running.version + 1, Arc::clone(&running.broker), shared.0, shared.1)
+            (running.file.clone(), Arc::clone(&running.deployment), Arc::clone(&running.broker), shared.0, shared.1)
         })?;
+        let version = before.version + 1;
         self.check_beside(&file, |other| *other != *name)?;
         if !pipeline::is_same_wiring(&old, &file) {
             let reached = self.reach(self.load(file).await?).await?;
+            changes::log(&name, &before, &reached.ready.loaded.deployment);
             // A task of its own, so that the pipeline starts again even when nobody waits for it any more.
             let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
             return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
@@ -185,10 +189,11 @@ impl Host {
         let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, observer };
         let loaded = loader.load(&file, version).await?;
         pipeline::check(&*broker, &file).await?;
-        self.handle(&name)?.swap(loaded.deployment).await.context(not_running(&name))?;
+        changes::log(&name, &before, &loaded.deployment);
+        self.handle(&name)?.swap(Arc::clone(&loaded.deployment)).await.context(not_running(&name))?;
         self.of(&name, |running| {
             running.file = file;
-            running.version = version;
+            running.deployment = loaded.deployment;
         })?;
         Ok(Reloaded::Swapped { version })
     }
@@ -269,9 +274,9 @@ impl Host {
             "running"
         );
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
-        let (host, version) = (Arc::clone(self), loaded.deployment.version);
+        let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
         let ended = CancellationToken::new();
-        let running = Running { file, handle, version, broker, store: stores.jobs, observer, ended: ended.clone() };
+        let running = Running { file, handle, deployment, broker, store: stores.jobs, observer, ended: ended.clone() };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);

@@ -2,6 +2,7 @@
 
 mod broker;
 mod builtin;
+mod changes;
 mod clock;
 mod conflicts;
 mod failure;
@@ -23,6 +24,6 @@ pub use conflicts::check_together;
 pub use failure::Failure;
 pub use host::{Built, Ends, Host, HostOptions, Reloaded};
 pub use load::Loaded;
-pub use shutdown::on_signals;
+pub use shutdown::{hangups, on_signals};
 pub use store::Memory;
 pub use warnings::warnings;

@@ -35,7 +35,7 @@ impl Wiring<'_> {
     pub(super) async fn connect(self, config: &Pipeline) -> Result<Wired, Failure> {
         let guarantee = guarantee(config);
         let connected = self.broker.connect(subscription(config, guarantee)).await;
-        let Connection { source, outlet } = connected.map_err(|error| broker::failure(config, error))?;
+        let Connection { source, outlet, letters } = connected.map_err(|error| broker::failure(config, error))?;
         let delivery = match (outlet, guarantee) {
             (Outlet::Transactor(transactor), Guarantee::ExactlyOnce { .. }) => {
                 Delivery::ExactlyOnce { transactor, bounds: config.transactions }
@@ -52,6 +52,7 @@ impl Wiring<'_> {
             delivery,
             output_topic: config.sink.topic.shared(),
             dead_letter: config.dead_letter.clone(),
+            letters,
             order: config.order,
             store: self.stores.jobs,
             observer: self.observer,
@@ -107,6 +108,7 @@ fn guarantee(config: &Pipeline) -> Guarantee {
 fn subscription(config: &Pipeline, guarantee: Guarantee) -> Subscription {
     Subscription {
         topic: config.source.topic.shared(),
+        dead_letters: config.dead_letter.topic.shared(),
         group: config.group().into(),
         start: config.source.start,
         drain_timeout: config.limits.drain_timeout,

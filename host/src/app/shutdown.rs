@@ -1,6 +1,6 @@
-//! When the operator wants the host to stop.
+//! What the operator tells the host by signals: to stop, or to read its files again.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Cancels the token at the first SIGTERM or Ctrl-C, and ends the process at once, with the exit code 1, at the second.
@@ -25,4 +25,12 @@ pub fn on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
         std::process::exit(1);
     });
     Ok(())
+}
+
+/// The SIGHUPs from now on, which do not end the process any more.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn hangups() -> anyhow::Result<Signal> {
+    Ok(signal(SignalKind::hangup())?)
 }

@@ -68,6 +68,9 @@ pub enum Command {
     /// an error, repeated every minute, and the others continue. The exit code is that of the worst pipeline. In a
     /// folder, every file that ends in .toml is a pipeline file.
     ///
+    /// On SIGHUP it reads its files and their modules again, and each running pipeline takes on what changed; what is
+    /// faulty is logged and changes nothing.
+    ///
     /// Examples:
     ///   gristmill run pipeline.toml
     ///   gristmill run contracts.toml invoices.toml

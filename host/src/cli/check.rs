@@ -1,5 +1,6 @@
 //! `gristmill check`.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
 use gristmill_config::Style;
@@ -8,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::args::Check;
 use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
+use crate::console;
 use crate::settings::{HostFile, HostLimits, Module};
 
 /// Loads everything that the pipelines name and prints it, and what is probably not meant.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let (pipelines, read) = files::load_each(&args.pipelines, &HostFile::default());
     let mut found = vec![read];
@@ -28,17 +29,19 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
         (Err(faults), built) => return Failure::all(vec![Err(faults), built.map(drop)]).map(drop),
     };
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
+    let mut text = String::new();
     for (pipeline, loaded) in built.pipelines() {
         for warning in app::warnings(pipeline) {
-            eprintln!("{}\n", warning.render(style));
+            console::note(&format!("{}\n", warning.render(style)));
         }
-        println!("{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
+        let _ = writeln!(text, "{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
         for (stage, (description, digest)) in pipeline.stages.iter().zip(&loaded.described) {
             let module = match &stage.module {
                 Module::Builtin(name) => format!("builtin:{name}"),
                 Module::File(path) => path.display().to_string(),
             };
-            println!(
+            let _ = writeln!(
+                text,
                 "  {:<12} {module} = {} {} ({}) sha256:{}",
                 stage.name,
                 description.name,
@@ -48,6 +51,6 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
             );
         }
     }
-    println!("OK");
+    console::print(&format!("{text}OK\n"))?;
     Ok(())
 }

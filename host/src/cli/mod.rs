@@ -20,6 +20,7 @@ pub use args::CommandLine;
 use args::{Command, LogFormat};
 
 use crate::app::Failure;
+use crate::console::note;
 use gristmill_config::Style;
 use gristmill_telemetry::{self as telemetry, LogForm};
 
@@ -29,7 +30,23 @@ const STOPPED_BY_POLICY: u8 = 3;
 const EX_CONFIG: u8 = 78;
 
 /// Runs the command and returns its exit code, as listed in the help. Prints errors to standard error.
-pub async fn run(line: CommandLine) -> ExitCode {
+pub fn run(line: CommandLine) -> ExitCode {
+    let done = match tokio::runtime::Runtime::new() {
+        Err(error) => Err(Failure::Running(anyhow::Error::new(error).context("cannot start threads"))),
+        Ok(runtime) => {
+            let done = runtime.block_on(command(line));
+            // Without waiting for blocking threads: a stop while stages are compiled ends at once.
+            runtime.shutdown_background();
+            done
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+async fn command(line: CommandLine) -> Result<(), Failure> {
     let form = match line.log_format {
         LogFormat::Text => LogForm::Text,
         LogFormat::Json => LogForm::Json,
@@ -43,42 +60,35 @@ pub async fn run(line: CommandLine) -> ExitCode {
         | Command::Dlq(_)
         | Command::Schema(_) => Level::ERROR,
     };
-    let done = match telemetry::start(form, level) {
-        Err(error) => Err(Failure::Setup(error)),
-        Ok(()) => match line.command {
-            Command::Run(run) => run::run(&run).await,
-            Command::Check(check) => check::check(&check).await,
-            Command::Demo(demo) => crate::demo::run(crate::demo::Options { keep: demo.keep, plain: demo.plain }).await,
-            Command::Send(send) => send::send(&send).await,
-            Command::Tail(tail) => tail::tail(&tail).await,
-            Command::Dlq(command) => dlq::run(&command).await,
-            Command::Schema(args) => schema::print(&args),
-        },
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => report(&failure),
+    telemetry::start(form, level).map_err(Failure::Setup)?;
+    match line.command {
+        Command::Run(run) => run::run(&run).await,
+        Command::Check(check) => check::check(&check).await,
+        Command::Demo(demo) => crate::demo::run(crate::demo::Options { keep: demo.keep, plain: demo.plain }).await,
+        Command::Send(send) => send::send(&send).await,
+        Command::Tail(tail) => tail::tail(&tail).await,
+        Command::Dlq(command) => dlq::run(&command).await,
+        Command::Schema(args) => schema::print(&args),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a command reports its errors")]
 fn report(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Config(error) => {
             let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
-            eprintln!("{}", error.render(style));
+            note(&error.render(style));
             ExitCode::from(EX_CONFIG)
         }
         Failure::Setup(error) => {
-            eprintln!("error: {error:#}");
+            note(&format!("error: {error:#}"));
             ExitCode::from(EX_CONFIG)
         }
         Failure::Policy(error) => {
-            eprintln!("error: {error:#}");
+            note(&format!("error: {error:#}"));
             ExitCode::from(STOPPED_BY_POLICY)
         }
         Failure::Running(error) => {
-            eprintln!("error: {error:#}");
+            note(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

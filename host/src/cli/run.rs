@@ -1,25 +1,36 @@
 //! `gristmill run`.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::args::Run;
 use super::files;
-use crate::app::{self, Failure, Host, HostOptions, Memory};
+use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded};
 use crate::settings::HostFile;
 
 /// Runs pipelines until they are stopped.
 pub(super) async fn run(args: &Run) -> Result<(), Failure> {
-    let host = args.host.as_deref().map(HostFile::load).transpose()?.unwrap_or_default();
-    let pipelines = files::load_to_run(&args.pipelines, &host)?;
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
+    let mut hangups = app::hangups()?;
+    let file = host_file(args)?;
+    let pipelines = files::load_to_run(&args.pipelines, &file)?;
     for pipeline in &pipelines {
         let stages = pipeline.stages.len();
         tracing::info!(pipeline = %pipeline.name, stages, "loading; new stages are compiled first");
     }
-    let options = HostOptions { memory: Memory::Durable, limits: host.limits, shutdown, observers: Vec::new() };
-    let (built, ends) = Host::build(pipelines, options).await?;
-    let host = built.start().await?;
+    let options =
+        HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), observers: Vec::new() };
+    let start = async {
+        let (built, ends) = Host::build(pipelines, options).await?;
+        Ok::<_, Failure>((built.start().await?, ends))
+    };
+    let Some(started) = shutdown.run_until_cancelled(start).await else {
+        tracing::info!("stopped before any pipeline ran");
+        return Ok(());
+    };
+    let (host, ends) = started?;
     if let Some(brokers) = host.embedded_address() {
         tracing::warn!(
             brokers,
@@ -27,5 +38,56 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
              `gristmill send` and kcat reach it at this address"
         );
     }
-    ends.all().await
+    let reloads = async {
+        while hangups.recv().await.is_some() {
+            reload(args, &file, &host).await;
+        }
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        ended = ends.all() => ended,
+        () = reloads => Ok(()),
+    };
+    tracing::info!("stopped");
+    ended
+}
+
+fn host_file(args: &Run) -> Result<HostFile, Failure> {
+    Ok(args.host.as_deref().map(HostFile::load).transpose()?.unwrap_or_default())
+}
+
+/// Reads all files again, and lets the pipelines that run take on theirs. What is faulty is logged and changes nothing.
+async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
+    tracing::info!("reloading");
+    let read = host_file(args).and_then(|file| {
+        if file.limits != before.limits {
+            tracing::warn!("the limits of the process stay as they were when it was started");
+        }
+        files::load_to_run(&args.pipelines, &file)
+    });
+    let pipelines = match read {
+        Ok(pipelines) => pipelines,
+        Err(failure) => {
+            tracing::error!("nothing was reloaded, and the pipelines continue as they were: {failure}");
+            return;
+        }
+    };
+    let running = host.names();
+    for name in &running {
+        if !pipelines.iter().any(|pipeline| *pipeline.name == **name) {
+            tracing::warn!(pipeline = %name, "no file has this pipeline any more; it continues as it was");
+        }
+    }
+    for pipeline in pipelines {
+        let name = pipeline.name.shared();
+        if !running.contains(&name) {
+            tracing::warn!(pipeline = %name, "not running, and a reload starts nothing; restart the process for it");
+            continue;
+        }
+        match host.reload(pipeline).await {
+            Ok(Reloaded::Swapped { version }) => tracing::info!(pipeline = %name, version, "reloaded"),
+            Ok(Reloaded::Restarted) => tracing::info!(pipeline = %name, "reloaded by a restart"),
+            Err(failure) => tracing::error!(pipeline = %name, "not reloaded: {failure}"),
+        }
+    }
 }

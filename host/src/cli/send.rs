@@ -11,11 +11,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::Send;
 use super::cluster::Cluster;
 use crate::app::{self, Failure};
+use crate::console;
 use gristmill_core::model::Header;
 use gristmill_core::ports::Record;
 
 /// Sends files, or their lines, and waits until every record is acknowledged.
-#[expect(clippy::print_stdout, reason = "a command prints its result")]
 pub(super) async fn send(args: &Send) -> Result<(), Failure> {
     let cluster = Cluster::reach(&args.cluster)?;
     let mut records = Vec::new();
@@ -40,7 +40,8 @@ pub(super) async fn send(args: &Send) -> Result<(), Failure> {
     let sent = cluster.broker.write(groups, cluster.group.as_deref(), &|sent| bar.set_position(sent)).await;
     bar.finish_and_clear();
     let sent = sent.map_err(|error| cluster.failed(error))?;
-    println!("{sent} {} written to {}", if sent == 1 { "record" } else { "records" }, args.topic);
+    let records = if sent == 1 { "record" } else { "records" };
+    console::print(&format!("{sent} {records} written to {}\n", args.topic))?;
     Ok(())
 }
 

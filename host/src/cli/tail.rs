@@ -1,11 +1,13 @@
 //! `gristmill tail`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
+use std::pin::pin;
 
 use super::args::{From, Tail};
 use super::cluster::Cluster;
 use super::show;
 use crate::app::Failure;
+use crate::console::{self, Reader};
 use gristmill_core::ports::{self, Browse, Until};
 
 /// Shows records until the requested end, Ctrl-C, or until standard output is closed.
@@ -19,23 +21,35 @@ pub(super) async fn tail(args: &Tail) -> Result<(), Failure> {
     let browse = Browse { topic: args.topic.as_str().into(), from, until };
     let mut records = cluster.broker.browse(browse).await.map_err(|error| cluster.failed(error))?;
     let coloured = io::stdout().is_terminal();
-    let mut left = args.count.map_or(u64::MAX, std::num::NonZeroU64::get);
-    while left > 0 {
+    let most = args.count.map_or(u64::MAX, std::num::NonZeroU64::get);
+    let mut shown = 0;
+    let mut reader_gone = pin!(console::reader_gone());
+    while shown < most {
         let event = tokio::select! {
             event = records.next() => event,
-            _ = tokio::signal::ctrl_c() => None,
+            // `gristmill tail … | head` ends when `head` does, also while nothing arrives.
+            () = &mut reader_gone => break,
+            _ = tokio::signal::ctrl_c() => break,
         };
-        let Some(event) = event.transpose()? else { break };
-        let text = if args.json { show::json(&event) } else { show::text(&event, coloured) };
-        match writeln!(io::stdout().lock(), "{text}") {
-            Ok(()) => {}
-            // `gristmill tail … | head` ends when `head` does.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            Err(error) => {
-                return Err(Failure::Running(anyhow::Error::new(error).context("cannot write to standard output")));
+        let Some(event) = event.transpose()? else {
+            if shown == 0 {
+                console::note(&nothing(args));
             }
+            break;
+        };
+        let text = if args.json { show::json(&event) } else { show::text(&event, coloured) };
+        if console::print(&format!("{text}\n"))? == Reader::Gone {
+            break;
         }
-        left -= 1;
+        shown += 1;
     }
     Ok(())
+}
+
+/// Why nothing was shown.
+fn nothing(args: &Tail) -> String {
+    match args.from {
+        From::Start => format!("the topic {} has no records", args.topic),
+        From::End => format!("the topic {} had ended already: --from end shows what arrives later", args.topic),
+    }
 }

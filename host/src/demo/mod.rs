@@ -13,6 +13,7 @@ use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Failure, Host, HostOptions, Memory};
+use crate::console;
 use crate::settings::{HostLimits, Pipeline};
 use example::Example;
 use gristmill_core::ports::Observer;
@@ -34,7 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 ///
 /// # Errors
 /// If the pipeline cannot be built or fails, or the documents cannot be sent.
-#[expect(clippy::print_stdout, reason = "a command prints its result")]
 pub async fn run(options: Options) -> Result<(), Failure> {
     let example = Example::unpack()?;
     let mut pipeline = Pipeline::load(&example.pipeline_file())?;
@@ -45,14 +45,13 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             alias.targets = vec![target.clone()];
         }
     }
-    println!("Gristmill demo: {} documents through {} stages", example.documents().len(), pipeline.stages.len());
-    println!("  broker  embedded: in this process, in memory, for trying things out");
-    println!("  model   {}", choice.why);
-    println!();
+    say(&format!("Gristmill demo: {} documents through {} stages", example.documents().len(), pipeline.stages.len()))?;
+    say("  broker  embedded: in this process, in memory, for trying things out")?;
+    say(&format!("  model   {}\n", choice.why))?;
 
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
-    let spinner = spinner(options, "compiling the stages for this machine; the result is cached for next time");
+    let spinner = spinner(options, "compiling the stages for this machine; the result is cached for next time")?;
     let watch = Arc::new(Watch::new(options.plain));
     let observers: Vec<Arc<dyn Observer>> = vec![Arc::<Watch>::clone(&watch)];
     let host_options = HostOptions {
@@ -61,10 +60,14 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         shutdown: shutdown.clone(),
         observers,
     };
-    let built = Host::build(vec![pipeline.clone()], host_options).await;
+    let start = async {
+        let (built, ends) = Host::build(vec![pipeline.clone()], host_options).await?;
+        Ok::<_, Failure>((built.start().await?, ends))
+    };
+    let started = shutdown.run_until_cancelled(start).await;
     spinner.finish_and_clear();
-    let (built, ends) = built?;
-    let host = built.start().await?;
+    let Some(started) = started else { return Ok(()) };
+    let (host, ends) = started?;
     let broker = host.broker(&pipeline.name)?;
 
     let records = example.records(&pipeline.source.topic.shared());
@@ -74,28 +77,34 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     tokio::select! {
         () = watch.ended(documents) => {}
         () = shutdown.cancelled() => {}
-        () = tokio::time::sleep(PATIENCE) => println!("some documents are not finished after {PATIENCE:?}"),
+        () = tokio::time::sleep(PATIENCE) => {
+            say(&format!("some documents are not finished after {PATIENCE:?}"))?;
+        }
     }
-    println!("{}", watch.summary(documents));
+    say(&watch.summary(documents))?;
     if options.keep && !shutdown.is_cancelled() {
         let brokers = host.embedded_address().unwrap_or_default();
-        println!("{}", summary::still_running(&brokers, &pipeline, &example.pipeline_file()));
+        say(&summary::still_running(&brokers, &pipeline, &example.pipeline_file()))?;
         shutdown.cancelled().await;
     } else {
-        println!("{}", summary::NEXT);
+        say(summary::NEXT)?;
     }
     shutdown.cancel();
     ends.all().await
 }
 
+/// Prints a line.
+fn say(line: &str) -> anyhow::Result<()> {
+    console::print(&format!("{line}\n")).map(drop)
+}
+
 /// Shows that something takes a while: a spinner on a terminal, otherwise a line.
-#[expect(clippy::print_stdout, reason = "a command prints its result")]
-fn spinner(options: Options, what: &'static str) -> ProgressBar {
+fn spinner(options: Options, what: &'static str) -> anyhow::Result<ProgressBar> {
     if options.plain || !std::io::stderr().is_terminal() {
-        println!("{what}");
-        return ProgressBar::hidden();
+        say(what)?;
+        return Ok(ProgressBar::hidden());
     }
     let spinner = ProgressBar::new_spinner().with_message(what);
     spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
+    Ok(spinner)
 }

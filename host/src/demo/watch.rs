@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::summary::Numbers;
+use crate::console;
 use gristmill_core::model::{Failed, Outcome, Output};
 use gristmill_core::ports::{Call, End, FlowEvent, Observer, StageError};
 
@@ -48,12 +49,13 @@ impl Watch {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[expect(clippy::print_stdout, reason = "the demo prints its progress")]
     fn line(&self, document: &str, stage: &str, elapsed: Duration, what: &str) {
         let at = self.elapsed().as_secs_f64();
         let (dim, bold, off) = if self.coloured { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let took = format!("{} ms", elapsed.as_millis());
-        println!("{dim}{at:7.2} s{off}  {bold}{document:<25}{off} {stage:<9} {dim}{took:>8}{off}  {what}");
+        let line = format!("{dim}{at:7.2} s{off}  {bold}{document:<25}{off} {stage:<9} {dim}{took:>8}{off}  {what}\n");
+        // What cannot be shown is counted all the same.
+        let _ = console::print(&line);
     }
 }
 

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::admin::{Creation, check_topics};
 use super::embedded::EmbeddedBroker;
 use super::groups;
+use super::letters::KafkaLetters;
 use super::readers;
 use super::settings::{Settings, SourceSettings};
 use super::sink::KafkaSink;
@@ -74,7 +75,7 @@ impl Broker for KafkaBroker {
     }
 
     async fn connect(&self, subscription: Subscription) -> anyhow::Result<Connection> {
-        let Subscription { topic, group, start, drain_timeout, guarantee } = subscription;
+        let Subscription { topic, dead_letters, group, start, drain_timeout, guarantee } = subscription;
         let source = SourceSettings {
             start,
             drain_timeout: drain_timeout + DRAIN_GRACE,
@@ -91,7 +92,8 @@ impl Broker for KafkaBroker {
                 Outlet::Transactor(Arc::new(KafkaTransactor::open(&self.settings, &source, transactions).await?))
             }
         };
-        Ok(Connection { source: Box::new(source), outlet })
+        let letters = Arc::new(KafkaLetters::new(self.settings.clone(), dead_letters));
+        Ok(Connection { source: Box::new(source), outlet, letters })
     }
 
     async fn browse(&self, what: Browse) -> anyhow::Result<Box<dyn Records>> {

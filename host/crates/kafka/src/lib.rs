@@ -5,6 +5,7 @@
 //! - [`KafkaSource`]: a member of a consumer group; its consumer lives on a thread of its own that never stops polling
 //! - [`KafkaSink`]: a producer that waits for every acknowledgement
 //! - [`KafkaTransactor`]: outputs and offsets in one transaction, for exactly-once
+//! - [`KafkaLetters`]: dead letters read back one by one, to prove replays
 //! - [`check_topics`]: a clear error at the start instead of a puzzling one later; [`topic_stats`]: lag
 //! - [`EmbeddedBroker`]: Kafka in memory with nothing installed; [`unread`] counts what it has to keep
 //! - [`send`](fn@send), [`Tail`]: writing and reading records from outside a pipeline
@@ -22,6 +23,7 @@ mod groups;
 mod guard;
 mod lag;
 mod leave;
+mod letters;
 mod log;
 mod message;
 mod offsets;
@@ -48,6 +50,7 @@ pub use cluster::{BadBrokers, Brokers, Cluster, NoValue, Properties, Property};
 pub use embedded::EmbeddedBroker;
 pub use faults::{Fit, PropertyFault, PropertyReason, settable};
 pub use guard::{Full, Unread, unread};
+pub use letters::KafkaLetters;
 pub use send::{SendError, SendFault, send};
 pub use settings::{HighWater, Settings, SettingsError, SourceSettings};
 pub use sink::KafkaSink;

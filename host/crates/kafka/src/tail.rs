@@ -106,7 +106,8 @@ fn read(
     }
 }
 
-fn is_transient(error: &KafkaError) -> bool {
+/// Whether librdkafka recovers from this by itself.
+pub(super) fn is_transient(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode as Code;
     matches!(
         error.rdkafka_error_code(),

@@ -28,6 +28,8 @@ pub fn start(form: LogForm, level: tracing::Level) -> anyhow::Result<()> {
         }
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would report a closed standard error there, and panic.
+    let lines = lines.log_internal_errors(false);
     let started = match form {
         LogForm::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
         LogForm::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),

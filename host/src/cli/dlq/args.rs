@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::dead_letter::Place;
 use super::moment::Moment;
@@ -101,6 +101,12 @@ pub struct Show {
 
 /// `gristmill dlq replay`.
 #[derive(Debug, Args)]
+#[command(group(
+    ArgGroup::new("choice")
+        .args(["places", "reason", "stage", "job", "since", "until", "all_letters"])
+        .multiple(true)
+        .required(true)
+))]
 pub struct Replay {
     /// The places of the dead letters, as `list` shows them.
     #[arg(value_name = "PARTITION/OFFSET")]
@@ -112,7 +118,7 @@ pub struct Replay {
     #[command(flatten)]
     pub filters: Filters,
     /// Replay all dead letters; required if no place and no filter is given.
-    #[arg(long, required_unless_present_any = ["places", "reason", "stage", "job", "since", "until"])]
+    #[arg(long)]
     pub all_letters: bool,
     /// Start over from this stage instead of reusing stored answers and checkpoints.
     #[arg(long, value_name = "NAME")]
@@ -146,10 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_of_everything_must_be_explicit() {
+    fn a_replay_of_everything_must_be_explicit_and_the_error_names_what_can_be_chosen() {
         let error = parse("gristmill dlq replay --pipeline p.toml").unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("--all-letters"), "{error}");
+        for choice in ["--all-letters", "PARTITION/OFFSET", "--reason", "--stage", "--job", "--since", "--until"] {
+            assert!(error.to_string().contains(choice), "{choice}: {error}");
+        }
         for chosen in ["--all-letters", "0/1", "--reason x", "--stage s", "--job j", "--since 1h", "--until 1h"] {
             parse(&format!("gristmill dlq replay {chosen} --pipeline p.toml")).unwrap();
         }

@@ -116,7 +116,6 @@ mod tests {
             attempts: 2,
             replays: 0,
             first_attempt: None,
-            source_time: 0,
             last_attempt: 1_000,
             error: String::new(),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use gristmill_core::flow::{is_ours, names};
+use gristmill_core::flow::names::{self, is_ours};
 use gristmill_core::model::{Event, Header, Timestamp};
 use gristmill_core::ports::Record;
 
@@ -61,8 +61,6 @@ pub(super) struct DeadLetter {
     pub(super) attempts: u32,
     /// How often it had been replayed before it failed again.
     pub(super) replays: u32,
-    /// The event's own time, in milliseconds since the Unix epoch; the record's if the header is missing.
-    pub(super) source_time: i64,
     /// In milliseconds since the Unix epoch.
     pub(super) first_attempt: Option<i64>,
     /// In milliseconds since the Unix epoch; the record's timestamp if the header is missing.
@@ -105,7 +103,6 @@ impl Entry {
             attempts: number(names::ATTEMPTS),
             replays: number(names::REPLAYS),
             first_attempt: time(names::FIRST_ATTEMPT),
-            source_time: time(names::SOURCE_TIME).unwrap_or(event.timestamp.0),
             last_attempt: time(names::LAST_ATTEMPT).unwrap_or(event.timestamp.0),
             error: owned(text(names::ERROR)),
         })
@@ -122,14 +119,11 @@ pub(super) struct Replaying {
 }
 
 impl Replaying {
-    /// The original event, with headers that name the job it resumes.
+    /// The original event, with a header that names its dead letter, from which the pipeline reads which job it resumes.
     pub(super) fn event(&self, dead_letter: &DeadLetter, event: &Event) -> Record {
         let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
-        headers.push(header(names::REPLAY_OF, dead_letter.job.clone()));
-        headers.push(header(names::SOURCE_TIME, dead_letter.source_time.to_string()));
-        headers.push(header(names::REPLAYS, dead_letter.replays.saturating_add(1).to_string()));
+        headers.push(header(names::REPLAY_OF, format!("{}/{}", self.dead_letters, dead_letter.place)));
         headers.extend(self.from_stage.clone().map(|stage| header(names::FROM_STAGE, stage)));
-        headers.extend(dead_letter.first_attempt.map(|time| header(names::FIRST_ATTEMPT, time.to_string())));
         Record {
             topic: Arc::clone(&self.source),
             key: event.key.clone(),
@@ -206,7 +200,6 @@ mod tests {
             attempts: 3,
             replays: 1,
             first_attempt: Some(100),
-            source_time: 5,
             last_attempt: 200,
             error: "too slow".into(),
         };
@@ -227,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_is_the_original_event_and_names_the_job_it_resumes() {
+    fn a_replay_is_the_original_event_and_names_its_dead_letter() {
         let replaying =
             Replaying { source: "in".into(), dead_letters: "dead".into(), from_stage: Some("chunk".into()), now: 900 };
         let record = replaying.event(&dead_letter(), &event(&FAILED));
@@ -241,10 +234,8 @@ mod tests {
         let expected = [
             ("content-type", "text/plain"),
             ("gristmill-attribute-kind", "contract"),
-            ("gristmill-replay-of", "p/in/0/4"),
-            ("gristmill-replays", "2"),
+            ("gristmill-replay-of", "dead/2/7"),
             ("gristmill-from-stage", "chunk"),
-            ("gristmill-first-attempt", "100"),
         ];
         assert_eq!(headers, expected);
     }

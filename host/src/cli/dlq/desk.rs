@@ -1,12 +1,12 @@
 //! What all commands over dead letters share: the pipeline and its broker, the contents of the topic, and the output.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::args::Target;
 use super::dead_letter::{DeadLetter, Entry, Place};
 use crate::app::{self, Failure};
+use crate::console;
 use crate::settings::Pipeline;
 use gristmill_core::ports::{Broker, Browse, From, Records, Until};
 
@@ -56,14 +56,10 @@ impl Desk {
     }
 }
 
-/// Writes to standard output. That its reader, such as `head`, has ended is not an error.
+/// Writes to standard output.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Running(anyhow::Error::new(error).context("cannot write to standard output")))
-        }
-        _ => Ok(()),
-    }
+    console::print(text)?;
+    Ok(())
 }
 
 pub(super) fn dead_letters(count: usize) -> String {

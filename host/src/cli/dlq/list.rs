@@ -94,7 +94,6 @@ mod tests {
             attempts: 3,
             replays: 1,
             first_attempt: None,
-            source_time: 0,
             last_attempt: 1_763_712_000_000,
             error: "too \u{1b}[31mslow\nand red".into(),
         }

@@ -12,8 +12,8 @@ use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
 use super::done::{Begun, Done};
 use super::error::FlowError;
 use super::held::HeldItems;
+use super::names::is_ours;
 use super::pipeline::{Delivery, Pipeline};
-use super::records;
 use super::replay::Origin;
 use super::throttle::Throttle;
 use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Task, TraceContext, Verdict};
@@ -32,7 +32,7 @@ pub(super) struct Start {
 /// transactions, ready for one.
 pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
     let Start { pipeline, deployment, throttle, held, event } = start;
-    let origin = Origin::of(&event, &pipeline.name, &deployment.plan);
+    let origin = Origin::find(&event, &pipeline, &throttle, &deployment.plan).await;
     let trace = trace(&event, &origin);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
     pipeline.observer.observe(&FlowEvent::JobStarted { job: &origin.job, event: &event });
@@ -127,7 +127,7 @@ fn first_item(context: &JobContext<'_>, attributes: Vec<Attribute>) -> Item {
         key: event.key.clone(),
         payload: event.payload.clone().unwrap_or_default(),
         content_type: event.content_type().map(str::to_owned).or_else(|| context.pipeline.content_type.clone()),
-        headers: event.headers.iter().filter(|header| !records::is_ours(header)).cloned().collect(),
+        headers: event.headers.iter().filter(|header| !is_ours(header)).cloned().collect(),
         attributes,
     }
 }

@@ -44,7 +44,6 @@ pub use error::FlowError;
 pub use handle::{Commands, Handle, Intake, NotRunning, PartitionStatus, Status};
 pub use observed::ObservedStore;
 pub use pipeline::{Delivery, Pipeline};
-pub use records::is_ours;
 use timer::sleep_until;
 use worker::{Wakeup, Worker};
 

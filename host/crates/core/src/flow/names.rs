@@ -1,5 +1,7 @@
 //! Names of headers that Gristmill writes. Do not change: consumers read them.
 
+use crate::model::Header;
+
 /// The job, as pipeline/topic/partition/position.
 pub const JOB_ID: &str = "gristmill-job-id";
 /// The item.
@@ -40,7 +42,8 @@ pub const FIRST_ATTEMPT: &str = "gristmill-first-attempt";
 pub const LAST_ATTEMPT: &str = "gristmill-last-attempt";
 /// How often the job had already been replayed from the dead letters.
 pub const REPLAYS: &str = "gristmill-replays";
-/// On a replayed event: the job it continues.
+/// On a replayed event: the dead letter that it replays, as topic/partition/position. Everything else that a replay needs
+/// to know is read from there, so that nobody can make an event continue a job that it does not belong to.
 pub const REPLAY_OF: &str = "gristmill-replay-of";
 /// On a replayed event: the first stage to run again.
 pub const FROM_STAGE: &str = "gristmill-from-stage";
@@ -48,3 +51,15 @@ pub const FROM_STAGE: &str = "gristmill-from-stage";
 pub const REPLAYED: &str = "gristmill-replayed";
 /// On such a marker: when it was replayed, in milliseconds since the Unix epoch.
 pub const REPLAYED_AT: &str = "gristmill-replayed-at";
+/// The prefix of Kafka Connect's headers for failures.
+pub(super) const CONNECT: &str = "__connect.errors.";
+
+/// Whether a header describes a job or a failure rather than the event itself. Attributes do not count: those that
+/// another pipeline gave its item stay with our event.
+#[must_use]
+pub fn is_ours(header: &Header) -> bool {
+    let name = header.name.as_str();
+    name == FAILURE_REASON
+        || name.starts_with(CONNECT)
+        || (name.starts_with("gristmill-") && !name.starts_with(ATTRIBUTE))
+}

@@ -1,4 +1,4 @@
-//! The state store as a job uses it: transient failures are waited out, with the offset held.
+//! What a job cannot do without, such as the state store: transient failures are waited out, with the offset held.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::throttle::Throttle;
 use crate::model::JobId;
 use crate::ports::{Hold, PauseReason, StoreError};
 
-/// How long to wait before asking an unresponsive store again: 0.5 s at first, doubling up to 30 s, without end.
+/// How long to wait before asking again what does not answer: 0.5 s at first, doubling up to 30 s, without end.
 const WAITS: RetryPolicy = RetryPolicy {
     attempts: std::num::NonZeroU32::MAX,
     first_wait: Duration::from_millis(500),
@@ -37,7 +37,7 @@ where
     }
 }
 
-/// Counts how many times in a row a store did not answer.
+/// Counts how many times in a row there was no answer.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     failures: u32,
@@ -54,13 +54,16 @@ impl Patience {
     ) -> Result<Duration, FlowError> {
         match error {
             StoreError::Broken { .. } => Err(FlowError::Store { job: job.clone(), source: error }),
-            StoreError::Transient { .. } => {
-                self.failures += 1;
-                let wait = WAITS.wait(self.failures, None, fastrand::f64());
-                throttle.pause(wait, PauseReason::Store(error.to_string()), Hold::Limit);
-                tokio::time::sleep(wait).await;
-                Ok(wait)
-            }
+            StoreError::Transient { .. } => Ok(self.wait(throttle, PauseReason::Store(error.to_string())).await),
         }
+    }
+
+    /// Waits until what did not answer may be asked again. No new jobs start during the wait.
+    pub(super) async fn wait(&mut self, throttle: &Throttle, why: PauseReason) -> Duration {
+        self.failures += 1;
+        let wait = WAITS.wait(self.failures, None, fastrand::f64());
+        throttle.pause(wait, why, Hold::Limit);
+        tokio::time::sleep(wait).await;
+        wait
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::settings::{DeadLetter, DocumentName, Limits, Order, Tombstones, Transactions};
 use crate::model::{ItemId, Timestamp};
-use crate::ports::{Documents, Observer, Placed, Sink, Store, Transactor};
+use crate::ports::{Documents, Letters, Observer, Placed, Sink, Store, Transactor};
 
 /// How outputs are written and events settled.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub struct Pipeline {
     pub output_topic: Arc<str>,
     /// Where dead letters go.
     pub dead_letter: DeadLetter,
+    /// The dead letters, to prove replays by.
+    pub letters: Arc<dyn Letters>,
     /// Which jobs wait for each other.
     pub order: Order,
     /// The state store. `None` if nothing is kept for later attempts.

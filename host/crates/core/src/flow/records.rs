@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::documents::Document;
-use super::names;
+use super::names::{self, is_ours};
 use super::pipeline::Pipeline;
 use super::replay::Origin;
 use crate::model::{Event, Failed, FailureKind, Finished, Header, ItemId, JobId, TRACEPARENT, Timestamp, TraceContext};
@@ -15,19 +15,6 @@ use crate::ports::Record;
 const LONGEST_ERROR: usize = 512;
 /// The longest error details in a dead letter, in bytes. Longer ones are left out, because truncated JSON is invalid.
 const LONGEST_DETAILS: usize = 4 << 10;
-
-/// Whether a header describes a job or a failure rather than the event itself. Attributes do not count: those that
-/// another pipeline gave its item stay with our event.
-#[must_use]
-pub fn is_ours(header: &Header) -> bool {
-    let name = header.name.as_str();
-    name == names::FAILURE_REASON
-        || name.starts_with(CONNECT)
-        || (name.starts_with("gristmill-") && !name.starts_with(names::ATTRIBUTE))
-}
-
-/// The prefix of Kafka Connect's headers for failures.
-const CONNECT: &str = "__connect.errors.";
 
 /// What the outputs of a job have in common.
 pub(super) struct Emitted<'a> {
@@ -140,7 +127,8 @@ impl DeadLetter<'_> {
             document.identify(&mut headers);
         }
         if pipeline.dead_letter.connect_headers {
-            let mut connect = |name: &str, value: String| headers.push(text(&format!("{CONNECT}{name}"), value));
+            let mut connect =
+                |name: &str, value: String| headers.push(text(&format!("{}{name}", names::CONNECT), value));
             connect("topic", place.partition.topic.to_string());
             connect("partition", place.partition.index.to_string());
             connect("offset", place.position.to_string());
@@ -179,7 +167,7 @@ mod tests {
     use crate::model::{
         Attribute, DocumentGeneration, DocumentId, EventId, Failure, Generation, Item, Partition, Position, Stamp,
     };
-    use crate::ports::{Documents, Observers, Sink, SinkError};
+    use crate::ports::{Documents, NoLetters, Observers, Sink, SinkError};
     use crate::settings::TopicName;
 
     struct Nowhere;
@@ -201,6 +189,7 @@ mod tests {
             delivery: Delivery::AtLeastOnce(Arc::new(Nowhere)),
             output_topic: "out".into(),
             dead_letter: Settings { topic: TopicName::new("dead").unwrap(), connect_headers: true },
+            letters: Arc::new(NoLetters),
             order: Order::Key,
             store: None,
             observer: Arc::new(Observers::default()),
@@ -295,7 +284,7 @@ mod tests {
             last_attempt: Timestamp(6),
         };
         let pipeline = pipeline(None);
-        let origin = Origin::of(&event, "p", &crate::model::Plan::straight(&["check"]));
+        let origin = Origin::new(&event, "p");
         assert_eq!(
             shown(&letter.record(&pipeline, &origin, &event)),
             "dead a/b whole\n\

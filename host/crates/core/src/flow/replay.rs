@@ -1,8 +1,11 @@
-//! What a replayed event says about the job it continues.
+//! Whether an event replays a dead letter, and what it continues then.
 
-use super::names;
-use crate::model::{Event, JobId, Plan, Stamp, Timestamp};
-use crate::ports::Edition;
+use super::names::{self, is_ours};
+use super::patience::Patience;
+use super::pipeline::Pipeline;
+use super::throttle::Throttle;
+use crate::model::{Event, EventId, Header, JobId, Plan, Stamp, Timestamp};
+use crate::ports::{Edition, PauseReason};
 
 /// Where a job comes from: a new event or a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,26 +23,65 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Reads the origin from the headers of the event. An event that is not a replay of this pipeline starts a new job.
-    pub(super) fn of(event: &Event, pipeline: &str, plan: &Plan) -> Self {
-        let text = |name: &str| {
-            let header = event.headers.iter().find(|header| header.name == name)?;
-            std::str::from_utf8(header.value.as_deref()?).ok()
+    /// The origin of an event. One that names a dead letter continues the job of that, if the dead letter proves it: anyone
+    /// who can write to the topic can write the header. Without proof the event starts a job of its own. Asks until the
+    /// dead letters can be read; no new jobs start during the waits. Cancel-safe.
+    pub(super) async fn find(event: &Event, pipeline: &Pipeline, throttle: &Throttle, plan: &Plan) -> Self {
+        let new = Self::new(event, &pipeline.name);
+        let Some(named) = text(&event.headers, names::REPLAY_OF) else { return new };
+        let place: Option<EventId> = named.parse().ok();
+        // Only our own dead letters prove anything: others can be written by others.
+        let place = place.filter(|place| *place.partition.topic == *pipeline.dead_letter.topic);
+        let proven = match place {
+            Some(place) => {
+                let mut patience = Patience::default();
+                let letter = loop {
+                    match pipeline.letters.find(&place).await {
+                        Ok(letter) => break letter,
+                        Err(error) => patience.wait(throttle, PauseReason::DeadLetters(error.to_string())).await,
+                    };
+                };
+                letter.and_then(|letter| Self::proven(event, &letter, &pipeline.name, plan))
+            }
+            None => None,
         };
-        let Some((job, place)) = text(names::REPLAY_OF).and_then(|id| JobId::replayed(pipeline, id)) else {
-            let first = Stamp { place: event.id.clone(), time: event.timestamp };
-            let job = JobId::new(pipeline, &event.id);
-            return Self { job, first, replays: 0, anew_from: None, first_attempt: None };
-        };
-        let time = text(names::SOURCE_TIME).and_then(|time| time.parse().ok());
-        let stage = text(names::FROM_STAGE);
+        proven.unwrap_or_else(|| {
+            tracing::warn!(event = %event.id, "names a dead letter that is not its own, and is a new event therefore");
+            new
+        })
+    }
+
+    /// A new job.
+    pub(super) fn new(event: &Event, pipeline: &str) -> Self {
         Self {
-            job,
-            first: Stamp { place, time: time.map_or(event.timestamp, Timestamp) },
-            replays: text(names::REPLAYS).and_then(|count| count.parse().ok()).unwrap_or(1),
-            anew_from: stage.and_then(|stage| plan.nodes.iter().position(|node| &*node.name == stage)),
-            first_attempt: text(names::FIRST_ATTEMPT).and_then(|time| time.parse().ok()),
+            job: JobId::new(pipeline, &event.id),
+            first: Stamp { place: event.id.clone(), time: event.timestamp },
+            replays: 0,
+            anew_from: None,
+            first_attempt: None,
         }
+    }
+
+    /// The job that the event continues, if this is the dead letter of a job of this pipeline with the same key, payload
+    /// and headers. What is known of that job is read from the dead letter, not from the event.
+    fn proven(event: &Event, letter: &Event, pipeline: &str, plan: &Plan) -> Option<Self> {
+        let own = |event: &Event| event.headers.iter().filter(|header| !is_ours(header)).cloned().collect::<Vec<_>>();
+        if event.key != letter.key || event.payload != letter.payload || own(event) != own(letter) {
+            return None;
+        }
+        let told = |name: &str| text(&letter.headers, name);
+        told(names::FAILURE_REASON)?;
+        let (job, place) = JobId::replayed(pipeline, told(names::JOB_ID)?)?;
+        let time = told(names::SOURCE_TIME).and_then(|time| time.parse().ok());
+        let stage = text(&event.headers, names::FROM_STAGE);
+        let before: u32 = told(names::REPLAYS).and_then(|count| count.parse().ok()).unwrap_or_default();
+        Some(Self {
+            job,
+            first: Stamp { place, time: time.map_or(letter.timestamp, Timestamp) },
+            replays: before.saturating_add(1),
+            anew_from: stage.and_then(|stage| plan.nodes.iter().position(|node| &*node.name == stage)),
+            first_attempt: told(names::FIRST_ATTEMPT).and_then(|time| time.parse().ok()),
+        })
     }
 
     /// The edition of the job in which a stage runs.
@@ -47,6 +89,87 @@ impl Origin {
         match self.anew_from {
             Some(first) if stage >= first => Edition(self.replays),
             _ => Edition(0),
+        }
+    }
+}
+
+/// The last header of this name, as text.
+fn text<'h>(headers: &'h [Header], name: &str) -> Option<&'h str> {
+    let header = headers.iter().rev().find(|header| header.name == name)?;
+    std::str::from_utf8(header.value.as_deref()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::Generation;
+
+    const LETTER: [(&str, &str); 6] = [
+        ("mine", "x"),
+        ("failure_reason", "trap"),
+        ("gristmill-job-id", "p/in/0/4"),
+        ("gristmill-source-time", "70"),
+        ("gristmill-first-attempt", "80"),
+        ("gristmill-replays", "2"),
+    ];
+    const REPLAY: [(&str, &str); 4] = [
+        ("mine", "x"),
+        ("gristmill-replay-of", "dead/0/7"),
+        ("gristmill-from-stage", "b"),
+        // What the event says of itself does not count.
+        ("gristmill-replays", "90"),
+    ];
+
+    fn event(id: &str, headers: &[(&str, &str)]) -> Event {
+        let header = |(name, value): &(&str, &str)| Header {
+            name: (*name).into(),
+            value: Some(Bytes::copy_from_slice(value.as_bytes())),
+        };
+        Event {
+            id: id.parse().unwrap(),
+            generation: Generation::default(),
+            key: Some(Bytes::from_static(b"k")),
+            payload: Some(Bytes::from_static(b"v")),
+            headers: headers.iter().map(header).collect(),
+            timestamp: Timestamp(60),
+            deliveries: None,
+            fault: None,
+        }
+    }
+
+    fn proven(event: &Event, letter: &Event) -> Option<Origin> {
+        Origin::proven(event, letter, "p", &Plan::straight(&["a", "b"]))
+    }
+
+    #[test]
+    fn a_replay_continues_the_job_that_its_dead_letter_tells_of() {
+        let origin = proven(&event("in/0/9", &REPLAY), &event("dead/0/7", &LETTER)).unwrap();
+        let first = Stamp { place: "in/0/4".parse().unwrap(), time: Timestamp(70) };
+        assert_eq!((origin.job.as_str(), &origin.first), ("p/in/0/4", &first));
+        assert_eq!((origin.replays, origin.first_attempt), (3, Some(80)));
+        assert_eq!((origin.edition(0), origin.edition(1)), (Edition(0), Edition(3)));
+    }
+
+    #[test]
+    fn only_a_dead_letter_of_the_same_record_and_pipeline_proves_a_replay() {
+        let (replay, letter) = (event("in/0/9", &REPLAY), event("dead/0/7", &LETTER));
+        let without = |name: &str| LETTER.into_iter().filter(|(other, _)| *other != name).collect::<Vec<_>>();
+        let with = |name, value| [without(name), vec![(name, value)]].concat();
+        let other = |headers: &[(&str, &str)]| event("dead/0/7", headers);
+        for (what, letter) in [
+            ("key", Event { key: None, ..letter.clone() }),
+            ("payload", Event { payload: None, ..letter.clone() }),
+            ("header", other(&with("mine", "y"))),
+            ("more headers", other(&without("mine"))),
+            ("no dead letter", other(&without("failure_reason"))),
+            ("no job", other(&without("gristmill-job-id"))),
+            ("another pipeline", other(&with("gristmill-job-id", "q/in/0/4"))),
+            ("no id", other(&with("gristmill-job-id", "p/in/0"))),
+            ("another spelling", other(&with("gristmill-job-id", "p/in/00/4"))),
+        ] {
+            assert_eq!(proven(&replay, &letter), None, "{what}");
         }
     }
 }

@@ -75,6 +75,19 @@ impl fmt::Display for EventId {
     }
 }
 
+impl FromStr for EventId {
+    type Err = ();
+
+    /// Parses what `Display` writes, and no other spelling.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let [topic, index, position] = text.split('/').collect::<Vec<_>>().try_into().map_err(|_| ())?;
+        let partition = Partition { topic: topic.into(), index: index.parse().map_err(|_| ())? };
+        let id = Self { partition, position: position.parse()? };
+        let is_topic = topic.len() <= LONGEST_TOPIC && topic.bytes().all(|byte| byte.is_ascii_graphic());
+        (is_topic && id.to_string() == text).then_some(id).ok_or(())
+    }
+}
+
 /// Numbers the assignments of partitions. Events started under an earlier one must not be settled under a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Generation(pub u64);
@@ -90,18 +103,13 @@ impl JobId {
         Self(format!("{pipeline}/{event}").into())
     }
 
-    /// The job that a replayed event says it continues, and the place of its event, if that job belongs to this
-    /// pipeline.
+    /// The job with this id, and the place of its event, if it belongs to this pipeline.
     #[must_use]
     pub fn replayed(pipeline: &str, id: &str) -> Option<(Self, EventId)> {
         let place = id.strip_prefix(pipeline)?.strip_prefix('/')?;
-        let [topic, index, position] = place.split('/').collect::<Vec<_>>().try_into().ok()?;
-        let partition = Partition { topic: topic.into(), index: index.parse().ok()? };
-        let event = EventId { partition, position: position.parse().ok()? };
-        let job = Self::new(pipeline, &event);
         // Only the spelling that we write ourselves: two spellings of one id would be two jobs.
-        (job.as_str() == id && topic.len() <= LONGEST_TOPIC && topic.bytes().all(|byte| byte.is_ascii_graphic()))
-            .then_some((job, event))
+        let event = place.parse().ok()?;
+        Some((Self::new(pipeline, &event), event))
     }
 
     /// As text.

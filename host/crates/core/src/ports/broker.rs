@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Sink, Source, Transactor};
+use super::{Letters, Record, Sink, Source, Transactor};
 use crate::model::Event;
 
 /// A topic (or stream) of a pipeline.
@@ -47,6 +47,8 @@ pub struct Checked {
 pub struct Subscription {
     /// The topic.
     pub topic: Arc<str>,
+    /// Where the pipeline's dead letters are.
+    pub dead_letters: Arc<str>,
     /// The consumer group.
     pub group: Arc<str>,
     /// Where a group that has settled nothing yet begins.
@@ -84,12 +86,14 @@ pub enum Guarantee {
     },
 }
 
-/// A member of a group, and where its outputs go.
+/// A member of a group, where its outputs go, and what has gone to the dead letters.
 pub struct Connection {
     /// Where events come from.
     pub source: Box<dyn Source>,
     /// Where outputs go.
     pub outlet: Outlet,
+    /// The dead letters, to be read back.
+    pub letters: Arc<dyn Letters>,
 }
 
 /// Where the outputs of one source go.

@@ -2,6 +2,7 @@
 
 mod broker;
 mod documents;
+mod letters;
 mod model;
 mod observer;
 mod sink;
@@ -14,6 +15,7 @@ pub use broker::{
     Until, WriteError,
 };
 pub use documents::{Documents, Placed, Remembered};
+pub use letters::{Letters, LettersError, NoLetters};
 pub use model::{Caller, Model, ModelError};
 pub use observer::{End, FlowEvent, Observer, Observers, PauseReason, Queues, StoreOperation, StoreOutcome};
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};

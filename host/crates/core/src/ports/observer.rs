@@ -110,6 +110,8 @@ pub enum PauseReason {
     },
     /// The state store does not answer.
     Store(String),
+    /// The dead letters cannot be read.
+    DeadLetters(String),
 }
 
 impl fmt::Display for PauseReason {
@@ -117,7 +119,7 @@ impl fmt::Display for PauseReason {
         match self {
             Self::Operator => f.write_str("paused by an operator"),
             Self::Dependency { stage, failure } => write!(f, "stage {stage}: {failure}"),
-            Self::Store(reason) => f.write_str(reason),
+            Self::Store(reason) | Self::DeadLetters(reason) => f.write_str(reason),
         }
     }
 }

@@ -21,4 +21,4 @@ mod secret;
 
 pub use names::{Name, TopicName, by_name, is_name, is_topic};
 pub use quantity::{ByteSize, Span, span};
-pub use secret::{SecretError, SecretRef};
+pub use secret::{SecretError, SecretRef, is_open_to_others};

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -73,6 +74,13 @@ pub enum SecretError {
     },
 }
 
+/// Whether others than its owner may read a file: its group, or everybody. `false` for one that cannot be looked at.
+#[must_use]
+pub fn is_open_to_others(file: &Path) -> bool {
+    const READ_BY_GROUP_OR_OTHERS: u32 = 0o044;
+    std::fs::metadata(file).is_ok_and(|file| file.mode() & READ_BY_GROUP_OR_OTHERS != 0)
+}
+
 impl SecretRef {
     /// Reads the secret: text of at most 64 KiB, possibly on several lines, as in a certificate. Line breaks around it
     /// are trimmed; other white space is kept, because a password may begin or end with it.
@@ -116,7 +124,7 @@ fn is_binary(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::os::unix::fs::PermissionsExt;
 
     use secrecy::ExposeSecret;
 
@@ -169,6 +177,17 @@ mod tests {
             assert!(error.to_string().contains(expected), "{error}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_file_is_open_if_its_group_or_everybody_may_read_it() {
+        let (_folder, source) = file(b"canary");
+        let SecretRef::File(path) = source else { panic!() };
+        for (mode, open) in [(0o600, false), (0o400, false), (0o611, false), (0o640, true), (0o604, true)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_open_to_others(&path), open, "{mode:o}");
+        }
+        assert!(!is_open_to_others(Path::new("/nonexistent/key")));
     }
 
     #[test]

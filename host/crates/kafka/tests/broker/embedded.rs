@@ -25,6 +25,7 @@ async fn reading(topic: &str) -> (Arc<EmbeddedBroker>, Box<dyn Source>) {
     let broker = KafkaBroker::embedded(Arc::clone(&embedded), Settings::new(""), 1);
     let subscription = Subscription {
         topic: topic.into(),
+        dead_letters: "dead".into(),
         group: fresh_name().into(),
         start: Start::Earliest,
         drain_timeout: Duration::from_secs(1),

@@ -12,6 +12,7 @@ mod harness;
 mod kafka;
 mod lag;
 mod leaving;
+mod letters;
 mod port;
 mod source;
 mod tools;

@@ -35,7 +35,9 @@ fn record(topic: &str, payload: &str) -> Record {
 
 fn subscription(topic: &str, guarantee: Guarantee) -> Subscription {
     let drain_timeout = Duration::from_secs(5);
-    Subscription { topic: topic.into(), group: topic.into(), start: Start::Earliest, drain_timeout, guarantee }
+    let dead_letters = format!("{topic}.dead").into();
+    let (topic, group) = (topic.into(), topic.into());
+    Subscription { topic, dead_letters, group, start: Start::Earliest, drain_timeout, guarantee }
 }
 
 fn exactly_once() -> Guarantee {
@@ -67,7 +69,8 @@ async fn serves(broker: &KafkaBroker, settings: &Settings) {
     assert_eq!(broker.write(groups, Some(&name), &|done| steps.lock().unwrap().push(done)).await.unwrap(), 5);
     assert_eq!(steps.into_inner().unwrap(), [1, 2, 3, 4, 5]);
     assert_eq!(browsed(broker, &name).await, numbered(0..5));
-    let Connection { mut source, outlet } = broker.connect(subscription(&name, Guarantee::AtLeastOnce)).await.unwrap();
+    let Connection { mut source, outlet, .. } =
+        broker.connect(subscription(&name, Guarantee::AtLeastOnce)).await.unwrap();
     let arrived = events(source.as_mut(), 5).await;
     assert_eq!(payloads(&arrived), numbered(0..5));
     settle(source.as_mut(), &arrived[4]);

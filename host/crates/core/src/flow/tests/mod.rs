@@ -9,6 +9,7 @@ mod delivery;
 mod documents;
 mod inherited;
 mod play;
+mod replay;
 mod resume;
 mod routes;
 mod server;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
-use super::world::{MemoryStore, NotingSink, NotingTransactor, Obedient};
+use super::world::{KeptLetters, MemoryStore, NotingSink, NotingTransactor, Obedient};
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, run};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
@@ -236,7 +236,14 @@ pub(super) struct Play {
     pub(super) away: Range<Duration>,
     /// How many items a stage takes in one call.
     pub(super) batch: usize,
+    /// What is in partition 0 of the topic "dead": position, payload and headers, as in [`Replay`].
+    pub(super) letters: Vec<Letter>,
+    /// How often the dead letters cannot be read first.
+    pub(super) letters_away: u32,
 }
+
+/// A dead letter: position, payload, headers.
+pub(super) type Letter = (u128, &'static str, &'static [&'static str]);
 
 impl Default for Play {
     fn default() -> Self {
@@ -255,6 +262,8 @@ impl Default for Play {
             store: None,
             away: Duration::ZERO..Duration::ZERO,
             batch: 1,
+            letters: Vec::new(),
+            letters_away: 0,
         }
     }
 }
@@ -300,6 +309,17 @@ impl Play {
                 bounds: Transactions { max_jobs: most.try_into().unwrap(), max_wait: Duration::from_secs(1) },
             },
         };
+        let letter = |(position, payload, headers): &Letter| {
+            let mut letter = event(0, *position, Generation::default(), payload);
+            letter.id.partition.topic = "dead".into();
+            letter.headers = headers.iter().map(|header| named(header)).collect();
+            letter
+        };
+        let letters = KeptLetters {
+            effects: effects.clone(),
+            letters: self.letters.iter().map(letter).collect(),
+            away: self.letters_away.into(),
+        };
         let pipeline = Pipeline {
             name: "p".into(),
             content_type: None,
@@ -309,6 +329,7 @@ impl Play {
             delivery,
             output_topic: "out".into(),
             dead_letter: DeadLetter { topic: TopicName::new("dead").unwrap(), connect_headers: false },
+            letters: Arc::new(letters),
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
             clock: || Timestamp(0),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::play::{Arrive, Assign, Moment, Play, Replay, Stop, Wait};
+use super::play::{Arrive, Assign, Moment, Play, Stop, Wait};
 use super::seconds;
 use super::world::MemoryStore;
 use crate::flow::FlowError;
@@ -85,39 +85,4 @@ async fn a_full_store_acknowledges_nothing() {
     let (effects, ended) = play(&store).play(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
     assert!(matches!(ended, Err(FlowError::Store { .. })), "{ended:?}");
     assert!(of("settled", &effects).is_empty() && of("out", &effects).is_empty(), "{effects:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_replayed_event_continues_its_job() {
-    let store = Arc::default();
-    play(&store).effects(&[Assign(0), Arrive(0, 1, "split a b"), Wait(seconds(1)), Stop]).await;
-    let replay = Replay(0, 9, "split a b", &["gristmill-replay-of=p/in/0/1", "gristmill-replays=1"]);
-    let effects = play(&store).effects(&[Assign(0), replay, Wait(seconds(1)), Stop]).await;
-    assert_eq!(of("call", &effects), Vec::<String>::new());
-    assert!(of("settled", &effects)[0].contains("0:9 below 10"), "the replayed event is settled at its own position");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_replay_from_a_stage_runs_it_anew_and_what_follows() {
-    let store = Arc::default();
-    play(&store).effects(&[Assign(0), Arrive(0, 1, "split a b"), Wait(seconds(1)), Stop]).await;
-    let headers: &[&str] = &["gristmill-replay-of=p/in/0/1", "gristmill-replays=1", "gristmill-from-stage=s1"];
-    for round in ["once", "after a crash"] {
-        let history = [Assign(0), Replay(0, 9, "split a b", headers), Wait(seconds(1)), Stop];
-        let effects = play(&store).effects(&history).await;
-        let (calls, restored) = (of("call", &effects).len(), of("restored", &effects).len());
-        let expected = if round == "once" { (2, 1) } else { (0, 3) };
-        assert_eq!((calls, restored), expected, "{round}: {effects:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_replay_of_another_pipeline_is_an_event_like_any_other() {
-    let store = Arc::default();
-    play(&store).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
-    for id in ["gristmill-replay-of=q/in/0/1", "gristmill-replay-of=p/in/0", "gristmill-replay-of=p/in/0/1/2"] {
-        let replay = Replay(0, 9, "a", Box::leak(Box::new([id])));
-        let effects = play(&Arc::default()).effects(&[Assign(0), replay, Wait(seconds(1)), Stop]).await;
-        assert_eq!(of("restored", &effects).len(), 0, "{id}");
-    }
 }

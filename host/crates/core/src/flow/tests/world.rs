@@ -10,10 +10,10 @@ use bytes::Bytes;
 
 use super::play::Effects;
 use super::server::Server;
-use crate::model::{Failure, JobId, Outcome, Output, Sign};
+use crate::model::{Event, EventId, Failure, JobId, Outcome, Output, Sign};
 use crate::ports::{
-    Batch, Call, Hold, JobState, Kept, Key, Record, Sink, SinkError, Stage, StageError, Store, StoreError,
-    TransactionError, Transactor,
+    Batch, Call, Hold, JobState, Kept, Key, Letters, LettersError, Record, Sink, SinkError, Stage, StageError, Store,
+    StoreError, TransactionError, Transactor,
 };
 
 /// A sink that logs what it gets, and refuses what the test tells it to.
@@ -83,6 +83,26 @@ impl Transactor for NotingTransactor {
         settled.sort();
         self.effects.note(format!("committed [{}] {}", records.join(", "), settled.join(", ")));
         Ok(())
+    }
+}
+
+/// Dead letters that can be read back, after as many failures as the test asks for.
+pub(super) struct KeptLetters {
+    pub(super) effects: Effects,
+    pub(super) letters: Vec<Event>,
+    pub(super) away: Mutex<u32>,
+}
+
+#[async_trait]
+impl Letters for KeptLetters {
+    async fn find(&self, place: &EventId) -> Result<Option<Event>, LettersError> {
+        self.effects.note(format!("asked {place}"));
+        let away = self.away.lock().unwrap().checked_sub(1);
+        if let Some(left) = away {
+            *self.away.lock().unwrap() = left;
+            return Err(LettersError { reason: "as told".into() });
+        }
+        Ok(self.letters.iter().find(|letter| letter.id == *place).cloned())
     }
 }
 

@@ -1,0 +1,151 @@
+//! Commands as a shell uses them: closed pipes and signals.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// The timeout of every wait; enough for a busy machine that compiles the stages first.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn gristmill(cache: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
+    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+/// A pipeline with one stage on the embedded broker.
+fn pipeline(folder: &Path, builtin: &str) -> PathBuf {
+    let path = folder.join("pipeline.toml");
+    let text = format!(
+        "name = \"p\"\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ topic = \"in\" }}\nsink = {{ topic = \"out\" }}\n\
+         dead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", module = \"builtin:{builtin}\" }}]\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Waits until `reached` returns a value.
+fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = reached() {
+            return value;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// `gristmill run` with its log in a file.
+struct Run {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Run {
+    fn start(folder: &Path, pipeline: &Path, cache: &Path) -> Self {
+        let log = folder.join("log");
+        let stderr = std::fs::File::create(&log).unwrap();
+        let child = gristmill(cache).arg("run").arg(pipeline).stderr(stderr).spawn().unwrap();
+        Self { child, log }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    fn until_logged(&mut self, what: &str) {
+        until(what, || {
+            assert!(self.child.try_wait().unwrap().is_none(), "it ended before {what:?}:\n{}", self.log());
+            self.log().contains(what).then_some(())
+        });
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        until("it ends", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = pipeline(folder.path(), "sanitize");
+    let good = good.to_str().unwrap();
+    for arguments in [&["schema"][..], &["check", good]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = gristmill(&cache()).args(arguments).stdout(writer).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{arguments:?}: {:?}: {said}", output.status);
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = gristmill(&cache()).args(["check", "nowhere.toml"]).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(78), "an error that nobody reads keeps its exit code");
+}
+
+#[test]
+fn a_stop_while_stages_are_compiled_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = pipeline(folder.path(), "validate");
+    let mut run = Run::start(folder.path(), &pipeline, &folder.path().join("cache"));
+    run.until_logged("new stages are compiled first");
+    run.signal("TERM");
+    let asked = Instant::now();
+    assert_eq!(run.end().code(), Some(0), "{}", run.log());
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}: {}", asked.elapsed(), run.log());
+    assert!(run.log().contains("stopped before any pipeline ran"), "{}", run.log());
+}
+
+#[test]
+fn a_hangup_reloads_the_files_and_never_ends_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = pipeline(folder.path(), "sanitize");
+    let mut run = Run::start(folder.path(), &file, &cache());
+    run.until_logged("the embedded broker keeps everything in memory");
+    run.signal("HUP");
+    run.until_logged("reloaded");
+
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, good.replace("builtin:sanitize", "builtin:sanitise")).unwrap();
+    run.signal("HUP");
+    run.until_logged("not reloaded");
+    std::fs::write(&file, "name = ").unwrap();
+    run.signal("HUP");
+    run.until_logged("nothing was reloaded");
+    std::fs::write(&file, good.replace("builtin:sanitize", "builtin:language")).unwrap();
+    run.signal("HUP");
+    run.until_logged("the module changed");
+
+    let log = run.log();
+    let address = log.lines().find_map(|line| line.split_once("brokers=")?.1.split('"').nth(1)).unwrap().to_owned();
+    let tail = gristmill(&cache()).args(["tail", "out", "--until-end", "--brokers", &address]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&tail.stderr), "the topic out has no records\n");
+    assert!(tail.status.success() && tail.stdout.is_empty());
+    // Nothing arrives, so only the end of its reader can end it.
+    let mut tail = gristmill(&cache());
+    let mut tail = tail.args(["tail", "out", "--brokers", &address]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(tail.stdout.take());
+    assert!(until("the tail ends with its reader", || tail.try_wait().unwrap()).success());
+
+    run.signal("TERM");
+    assert_eq!(run.end().code(), Some(0), "{}", run.log());
+    assert!(run.log().trim_end().ends_with("stopped"), "{}", run.log());
+}
