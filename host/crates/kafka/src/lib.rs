@@ -19,6 +19,7 @@ mod commit;
 mod embedded;
 mod faults;
 mod fence;
+mod fit;
 mod groups;
 mod guard;
 mod lag;

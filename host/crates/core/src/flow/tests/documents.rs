@@ -26,12 +26,12 @@ use crate::settings::TopicName;
 
 /// What outlives a host: the topics, the committed offset, and the store.
 #[derive(Default)]
-struct World {
+pub(super) struct World {
     /// The records of all topics, compacted by key; tombstones remove.
     index: Mutex<BTreeMap<String, String>>,
     /// Every record, as "topic key payload".
     written: Mutex<Vec<String>>,
-    committed: Mutex<u128>,
+    pub(super) committed: Mutex<u128>,
     documents: Mutex<HashMap<DocumentId, Remembered>>,
     /// How many more effects the present host lives to have.
     left: Mutex<usize>,
@@ -59,11 +59,11 @@ impl World {
         };
     }
 
-    fn index(&self) -> Vec<String> {
+    pub(super) fn index(&self) -> Vec<String> {
         self.index.lock().unwrap().iter().map(|(key, payload)| format!("{key} {payload}")).collect()
     }
 
-    fn written(&self) -> Vec<String> {
+    pub(super) fn written(&self) -> Vec<String> {
         self.written.lock().unwrap().clone()
     }
 }
@@ -160,17 +160,17 @@ impl Documents for Host {
 
 /// A record of the source topic.
 #[derive(Debug, Clone, Copy)]
-struct Sent {
-    key: Option<&'static str>,
-    payload: Option<&'static str>,
-    headers: &'static [(&'static str, &'static str)],
+pub(super) struct Sent {
+    pub(super) key: Option<&'static str>,
+    pub(super) payload: Option<&'static str>,
+    pub(super) headers: &'static [(&'static str, &'static str)],
 }
 
-const fn sent(key: &'static str, payload: &'static str) -> Sent {
+pub(super) const fn sent(key: &'static str, payload: &'static str) -> Sent {
     Sent { key: Some(key), payload: Some(payload), headers: &[] }
 }
 
-const fn deleted(key: &'static str) -> Sent {
+pub(super) const fn deleted(key: &'static str) -> Sent {
     Sent { key: Some(key), payload: None, headers: &[] }
 }
 
@@ -227,15 +227,15 @@ impl Source for Topic {
 }
 
 /// How the pipeline is configured.
-struct Config {
-    by_item: bool,
-    exactly_once: bool,
-    document: DocumentName,
-    tombstones: Tombstones,
-    plan: fn(&mut Plan),
+pub(super) struct Config {
+    pub(super) by_item: bool,
+    pub(super) exactly_once: bool,
+    pub(super) document: DocumentName,
+    pub(super) tombstones: Tombstones,
+    pub(super) plan: fn(&mut Plan),
 }
 
-const BY_ITEM: Config = Config {
+pub(super) const BY_ITEM: Config = Config {
     by_item: true,
     exactly_once: false,
     document: DocumentName::Key,
@@ -289,7 +289,7 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
     }
 }
 
-async fn play(config: &Config, records: &[Sent]) -> Arc<World> {
+pub(super) async fn play(config: &Config, records: &[Sent]) -> Arc<World> {
     let world = Arc::new(World { left: Mutex::new(usize::MAX), ..World::default() });
     run_host(&world, config, records).await;
     world
@@ -360,54 +360,4 @@ async fn a_replay_of_an_earlier_generation_does_not_replace_a_later_one() {
     assert_eq!(world.index(), ["dead d reject", "out d/s0.0 new"]);
     let world = play(&BY_ITEM, &[sent("d", "reject"), sent("e", "split new"), replay]).await;
     assert!(world.index().contains(&"out d/s0.1 older".into()), "nothing came after it: {:?}", world.index());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_tombstone_goes_wherever_outputs_can_go_if_events_are_the_keys() {
-    let config = Config {
-        by_item: false,
-        plan: |plan| {
-            let target = crate::model::Target::Topic("aside".into());
-            plan.nodes[0].branches.insert("b".into(), target);
-        },
-        ..BY_ITEM
-    };
-    let world = play(&config, &[sent("d", "x"), deleted("d")]).await;
-    assert_eq!(world.written(), ["out d x", "out d -", "aside d -"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn tombstones_can_be_dropped_or_kept_as_dead_letters() {
-    let records = [sent("d", "x"), deleted("d"), Sent { key: None, payload: None, headers: &[] }];
-    let of = async |tombstones| {
-        let mut written = play(&Config { tombstones, by_item: false, ..BY_ITEM }, &records).await.written();
-        written.sort();
-        written
-    };
-    assert_eq!(of(Tombstones::Drop).await, ["dead - -", "out d x"], "a record without key deletes nothing");
-    assert_eq!(of(Tombstones::DeadLetter).await, ["dead - -", "dead d -", "out d x"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn ten_thousand_tombstones_stop_nothing() {
-    let records = vec![deleted("d"); 11_000];
-    let world = play(&Config { by_item: false, ..BY_ITEM }, &records).await;
-    assert_eq!(*world.committed.lock().unwrap(), 11_000);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_document_can_be_named_by_a_header_or_in_the_payload() {
-    let by_header = Config { document: DocumentName::Header("doc".into()), ..BY_ITEM };
-    let named = |payload| Sent { key: Some("k"), payload: Some(payload), headers: &[("doc", "a/b")] };
-    let world = play(&by_header, &[named("split x y"), named("z"), sent("k", "unnamed")]).await;
-    assert_eq!(world.index(), ["dead k unnamed", "out a%2Fb/s0.0 z"]);
-    let by_pointer = Config { document: DocumentName::Pointer("/id".into()), ..BY_ITEM };
-    let world = play(&by_pointer, &[sent("k", r#"{"id":7}"#), sent("k", r#"{"id":null}"#), deleted("k")]).await;
-    assert_eq!(world.written(), [r#"out 7/s0.0 {"id":7}"#, r#"dead k {"id":null}"#, "dead k -"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_event_without_key_is_a_document_of_its_own() {
-    let world = play(&BY_ITEM, &[Sent { key: None, payload: Some("split x y"), headers: &[] }]).await;
-    assert_eq!(world.index(), ["out in:0:0/s0.0 x", "out in:0:0/s0.1 y"]);
 }

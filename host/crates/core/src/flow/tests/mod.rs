@@ -5,6 +5,7 @@
 mod batches;
 mod blame;
 mod commands;
+mod deletes;
 mod delivery;
 mod documents;
 mod inherited;
