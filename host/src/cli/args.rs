@@ -23,7 +23,7 @@ Exit codes:
   0   success
   1   failed while running
   2   wrong command line
-  3   a pipeline stopped by its own policy: too many of its jobs were dead-lettered
+  3   a pipeline stopped by its own policy: too many of its jobs failed
   78  wrong configuration: every fault is shown with its line
 
 Environment:

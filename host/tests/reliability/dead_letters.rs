@@ -71,7 +71,7 @@ async fn a_stage_that_always_fails_stops_the_pipeline_after_a_thousand_dead_lett
     run.say("figures", format!("stopped after {} dead letters with {code:?}", dead_letters.len()));
     assert_eq!(code, Some(STOPPED_BY_POLICY), "{}", host.last_words());
     let log = host.last_words();
-    assert!(log.contains("in a row were dead-lettered") && log.contains("max_dead_letter_rate"), "{log}");
+    assert!(log.contains("in a row failed") && log.contains("max_dead_letter_rate"), "{log}");
     assert!(
         (1_000..=1_064).contains(&dead_letters.len()),
         "{} dead letters: expected 1,000 and the jobs in flight",

@@ -30,7 +30,12 @@ const LOOKUP: Duration = Duration::from_secs(10);
 
 /// What lets a record of 64 MiB pass, and as a dead letter too: the defaults are made for clusters, whose brokers reject
 /// such records anyway.
-const LARGE_RECORDS: &[(&str, &str)] = &[("message.max.bytes", "70254592"), ("queue.buffering.max.kbytes", "131072")];
+const LARGE_RECORDS: &[(&str, &str)] = &[
+    ("message.max.bytes", "70254592"),
+    // librdkafka wants a fetch to be no smaller.
+    ("fetch.max.bytes", "70254592"),
+    ("queue.buffering.max.kbytes", "131072"),
+];
 
 /// A broker that lives as long as this value, on a free port of this machine.
 pub struct EmbeddedBroker {
