@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use futures_util::future::join_all;
 use gristmill_core::flow::{Deployment, Handle, Status};
 use gristmill_core::ports::{Broker, Observer, Observers, Store};
 use gristmill_llm::Limits;
@@ -109,7 +108,12 @@ impl Host {
             changing: tokio::sync::Mutex::default(),
             ended,
         };
-        let pipelines = Failure::all(join_all(files.into_iter().map(|file| host.load(file))).await)?;
+        // One after the other: each holds a module in memory while it is compiled.
+        let mut loaded = Vec::new();
+        for file in files {
+            loaded.push(host.load(file).await);
+        }
+        let pipelines = Failure::all(loaded)?;
         Ok((Built { host, pipelines }, Ends(ends)))
     }
 

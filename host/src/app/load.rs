@@ -1,23 +1,25 @@
 //! From the settings of stages and models to things that run; everything wrong with them is reported at once, in its place.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use gristmill_config::{ConfigError, Fault};
 use gristmill_core::flow::settings::Checkpoint;
 use gristmill_core::flow::{Deployment, Step};
 use gristmill_core::ports::{Model, Observer, Store};
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Limits, Surroundings};
-use gristmill_wasm::{ConfigFault, Description, LoadError, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage};
+use gristmill_wasm::{
+    ConfigFault, Description, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::builtin::BUILTIN;
 use super::failure::Failure;
 use super::{fingerprint, warnings};
-use crate::settings::{HostLimits, Module, Pipeline, StageSettings};
+use crate::settings::{self, HostLimits, Pipeline, StageSettings};
 
 /// The stages and models of a pipeline, ready to run.
 pub struct Loaded {
@@ -77,15 +79,16 @@ pub(super) fn keeps_outcomes(stage: &StageSettings) -> bool {
 }
 
 impl Loader<'_> {
-    /// Loads every stage and model of a pipeline. Compiles what is not in the cache, side by side.
+    /// Loads every stage and model of a pipeline, one stage after the other: at most one module is in memory at a time.
     ///
     /// # Errors
     /// All faults, each at its place in the pipeline file.
     pub(super) async fn load(self, pipeline: &Pipeline, version: u64) -> Result<Loaded, Failure> {
         let model = self.models(pipeline)?;
-        let stages = pipeline.stages.iter().map(|stage| load_stage(self.runtime, pipeline, stage, model.clone()));
         let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, (stage, loaded)) in pipeline.stages.iter().zip(join_all(stages).await).enumerate() {
+        for (index, (stage, loaded)) in
+            pipeline.stages.iter().zip(self.stages(pipeline, model.as_ref()).await).enumerate()
+        {
             match loaded {
                 Ok(loaded) => {
                     faults.extend(undeclared_branches(pipeline, index, loaded.description()));
@@ -106,6 +109,36 @@ impl Loader<'_> {
         warnings::log(pipeline);
         let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, model };
         Ok(Loaded { deployment: Arc::new(deployment), described })
+    }
+
+    /// The stages in their order, or why they cannot be loaded. Those of one module are loaded together, so that it is read
+    /// and compiled once.
+    async fn stages(&self, pipeline: &Pipeline, model: Option<&Arc<dyn Model>>) -> Vec<Result<WasmStage, LoadError>> {
+        let mut by_module: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, stage) in pipeline.stages.iter().enumerate() {
+            by_module.entry(named(&stage.module)).or_default().push(index);
+        }
+        let mut loaded = Vec::new();
+        for (module, indices) in by_module {
+            let mut wasm: Option<Module> = None;
+            for index in indices {
+                let stage = &pipeline.stages[index];
+                let bytes = match wasm.take() {
+                    Some(bytes) => Ok(bytes),
+                    None => bytes_of(&stage.module).await,
+                };
+                let result = match bytes {
+                    Ok(bytes) => {
+                        wasm = Some(bytes.clone());
+                        Box::pin(self.runtime.load(spec(pipeline, stage, bytes, model.cloned()))).await
+                    }
+                    Err(reason) => Err(LoadError { stage: stage.name.to_string(), module: module.clone(), reason }),
+                };
+                loaded.push((index, result));
+            }
+        }
+        loaded.sort_by_key(|(index, _)| *index);
+        loaded.into_iter().map(|(_, result)| result).collect()
     }
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
@@ -143,42 +176,40 @@ fn undeclared_branches(pipeline: &Pipeline, index: usize, description: &Descript
     unknown.map(fault).collect()
 }
 
-async fn load_stage(
-    runtime: &Runtime,
-    pipeline: &Pipeline,
-    stage: &StageSettings,
-    model: Option<Arc<dyn Model>>,
-) -> Result<WasmStage, LoadError> {
-    let refused = |module: &str, reason| LoadError { stage: stage.name.to_string(), module: module.to_owned(), reason };
-    let (module, wasm) = match &stage.module {
-        Module::Builtin(name) => {
-            let module = format!("builtin:{name}");
-            let Some((_, wasm)) = BUILTIN.iter().find(|(builtin, _)| builtin == name) else {
-                let known = BUILTIN.iter().map(|(builtin, _)| (*builtin).to_owned()).collect();
-                return Err(refused(&module, Reason::NoSuchBuiltin(known)));
-            };
-            (module, wasm.to_vec())
+/// A module as messages call it.
+fn named(module: &settings::Module) -> String {
+    match module {
+        settings::Module::Builtin(name) => format!("builtin:{name}"),
+        settings::Module::File(path) => path.display().to_string(),
+    }
+}
+
+async fn bytes_of(module: &settings::Module) -> Result<Module, Reason> {
+    match module {
+        settings::Module::Builtin(name) => match BUILTIN.iter().find(|(builtin, _)| builtin == name) {
+            Some((_, wasm)) => Ok(Module::new(*wasm)),
+            None => Err(Reason::NoSuchBuiltin(BUILTIN.iter().map(|(builtin, _)| (*builtin).to_owned()).collect())),
+        },
+        settings::Module::File(path) => {
+            let path = path.clone();
+            let read = tokio::task::spawn_blocking(move || Module::read(&path)).await;
+            read.unwrap_or_else(|panicked| Err(Reason::Read(std::io::Error::other(panicked).into())))
         }
-        Module::File(path) => {
-            let module = path.display().to_string();
-            match tokio::fs::read(path).await {
-                Ok(wasm) => (module, wasm),
-                Err(error) => return Err(refused(&module, Reason::Read(error))),
-            }
-        }
-    };
-    let spec = StageSpec {
+    }
+}
+
+fn spec(pipeline: &Pipeline, stage: &StageSettings, wasm: Module, model: Option<Arc<dyn Model>>) -> StageSpec {
+    StageSpec {
         pipeline: pipeline.name.shared(),
         name: stage.name.shared(),
-        module,
+        module: named(&stage.module),
         wasm,
         config: stage.config.clone(),
         grants: stage.grants,
         limits: stage.limits,
         isolation: stage.isolation,
         model,
-    };
-    runtime.load(spec).await
+    }
 }
 
 /// Where in the file the reason lies: in the configuration, in the grants, or at the module.

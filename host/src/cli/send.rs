@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -14,6 +14,7 @@ use crate::app::{self, Failure};
 use crate::console;
 use gristmill_core::model::Header;
 use gristmill_core::ports::Record;
+use gristmill_core::settings::{ByteSize, read_file};
 
 /// Sends files, or their lines, and waits until every record is acknowledged.
 pub(super) async fn send(args: &Send) -> Result<(), Failure> {
@@ -49,13 +50,19 @@ fn bar_style() -> ProgressStyle {
     ProgressStyle::with_template("{bar:40} {pos}/{len} written").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// A whole file is held in memory until it is written.
+const LARGEST_FILE: ByteSize = ByteSize::mib(1 << 10);
+
 fn read(file: &Path) -> anyhow::Result<Bytes> {
     if file == Path::new("-") {
         let mut content = Vec::new();
-        std::io::stdin().read_to_end(&mut content).context("cannot read standard input")?;
+        let mut input = std::io::stdin().lock().take(LARGEST_FILE.get() + 1);
+        input.read_to_end(&mut content).context("cannot read standard input")?;
+        ensure!(content.len() <= LARGEST_FILE.as_usize(), "standard input is larger than {LARGEST_FILE}");
         return Ok(content.into());
     }
-    Ok(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.into())
+    let unreadable = || format!("cannot read {}; standard input is called \"-\"", file.display());
+    Ok(read_file(file, LARGEST_FILE).with_context(unreadable)?.into())
 }
 
 fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) -> Record {

@@ -10,7 +10,7 @@ use gristmill_kafka::Brokers;
 use gristmill_store::settings::StoreSettings;
 use gristmill_wasm::Grants;
 
-use super::file::PipelineFile;
+use super::file::{MOST_STAGES, PipelineFile};
 use super::host::HostFile;
 use super::plan::plan;
 use super::properties;
@@ -22,6 +22,10 @@ type File = Draft<PipelineFile>;
 /// what is good by itself: nothing that follows from another fault is reported.
 pub(super) fn check(file: &mut File, host: &HostFile) -> Option<Plan> {
     let stages = file.len_of("/stage");
+    // Reported by the schema. To look at each of many thousands would take minutes.
+    if stages > MOST_STAGES {
+        return None;
+    }
     properties::check(file);
     topics_apart(file);
     delivery(file);

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::StageSettings;
 
+/// Maximum stages of a pipeline; the bound of [`PipelineFile::stages`] in its schema.
+pub(super) const MOST_STAGES: usize = 256;
+
 /// A pipeline of Gristmill: where events come from, what stages do with them, and where the results go.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -53,9 +56,9 @@ pub struct PipelineFile {
     /// The memory of jobs.
     #[serde(default)]
     pub store: StoreSettings,
-    /// One table for each stage, in order; at least one.
+    /// One table for each stage, in order; 1 to 256.
     #[serde(rename = "stage")]
-    #[schemars(length(min = 1), extend(
+    #[schemars(length(min = 1, max = 256), extend(
         "x-add" = "[[stage]] with name and module, once for each stage",
         "x-form" = "write [[stage]], once for each stage"
     ))]

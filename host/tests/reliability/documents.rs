@@ -121,7 +121,7 @@ async fn so_it_does_with_transactions() {
 async fn ten_thousand_tombstones_of_a_change_log_stop_nothing() {
     let _place = place().await;
     let harness = Harness::new(Setup::new(PASS)).await;
-    let record = |number: usize| (number.to_string(), (number % 100 == 0).then(|| "still there".to_owned()));
+    let record = |number: usize| (number.to_string(), number.is_multiple_of(100).then(|| "still there".to_owned()));
     Sender::new(&harness).send((0..10_000).map(record)).await;
     let mut host = harness.start();
     harness.until_all_settled(&mut host).await;

@@ -7,7 +7,7 @@ use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::{Map, Value};
 
 use super::document::{Document, Place, member};
-use super::error::Fault;
+use super::error::{Fault, MOST_FAULTS};
 use super::json::is_date;
 use super::schema::Rules;
 use super::suggest::nearest;
@@ -20,9 +20,27 @@ pub(super) struct Found {
     pub(super) fault: Fault,
 }
 
+/// The faults of a file: the first hundred with their places, the others only counted. To find a place the file is
+/// parsed again, and nobody reads more.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults {
+    pub(super) listed: Vec<Found>,
+    pub(super) unlisted: usize,
+}
+
+impl Faults {
+    pub(super) fn add(&mut self, fault: impl FnOnce() -> Found) {
+        if self.listed.len() < MOST_FAULTS {
+            self.listed.push(fault());
+        } else {
+            self.unlisted += 1;
+        }
+    }
+}
+
 /// Everything that the schema rejects, each fault once.
-pub(super) fn check(rules: &Rules, file: &Value, document: &Arc<Document>) -> Vec<Found> {
-    let mut check = Check { rules, file, document, found: Vec::new() };
+pub(super) fn check(rules: &Rules, file: &Value, document: &Arc<Document>) -> Faults {
+    let mut check = Check { rules, file, document, found: Faults::default() };
     for error in rules.validator.iter_errors(file) {
         check.explain(&error);
     }
@@ -33,22 +51,22 @@ struct Check<'c> {
     rules: &'c Rules,
     file: &'c Value,
     document: &'c Arc<Document>,
-    found: Vec<Found>,
+    found: Faults,
 }
 
 static NOTHING: Value = Value::Null;
 
 impl<'c> Check<'c> {
     fn report(&mut self, pointer: &str, message: String, label: &str) {
-        self.report_at(Place::of_pointer(self.document, pointer), pointer, message, label);
+        let document = self.document;
+        self.report_at(|| Place::of_pointer(document, pointer), pointer, message, label);
     }
 
-    fn report_at(&mut self, place: Place, pointer: &str, message: String, label: &str) {
-        let fault = Fault::at(place, message).label(label);
+    fn report_at(&mut self, place: impl FnOnce() -> Place, pointer: &str, message: String, label: &str) {
         // Several keywords can report the same fault for one value.
-        let known = self.found.iter().any(|found| found.pointer == pointer && found.fault.message() == fault.message());
-        if !known {
-            self.found.push(Found { pointer: pointer.to_owned(), fault });
+        let is_known = |found: &Found| found.pointer == pointer && found.fault.message() == message;
+        if !self.found.listed.iter().any(is_known) {
+            self.found.add(|| Found { pointer: pointer.to_owned(), fault: Fault::at(place(), message).label(label) });
         }
     }
 
@@ -77,7 +95,8 @@ impl<'c> Check<'c> {
             }
             Kind::PropertyNames { error } => {
                 let key = error.instance().as_str().unwrap_or_default();
-                let place = Place::of_key(self.document, pointer, key);
+                let document = self.document;
+                let place = || Place::of_key(document, pointer, key);
                 let message = format!("\"{key}\" in {} is not a name", title(self.file, pointer));
                 self.report_at(place, &member(pointer, key), message, word(self.node(error), "x-form"));
             }
@@ -90,6 +109,14 @@ impl<'c> Check<'c> {
             Kind::Custom { keyword, .. } if keyword == "x-whole" => self.wrong_type(pointer, node, instance),
             Kind::Custom { .. } => self.out_of_range(pointer, node),
             Kind::MinItems { .. } | Kind::MinLength { .. } | Kind::MinProperties { .. } => self.empty(pointer, node),
+            Kind::MaxItems { limit } => {
+                let count = instance.as_array().map_or(0, Vec::len);
+                self.report(
+                    pointer,
+                    format!("{} has {count} elements", self.what(pointer)),
+                    &format!("at most {limit}"),
+                );
+            }
             Kind::Enum { options } => {
                 let words: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 self.choice(pointer, word(node, "x-noun"), &words, instance);
@@ -160,13 +187,9 @@ impl<'c> Check<'c> {
             add => add.to_owned(),
         };
         let message = format!("{} has no \"{key}\"", title(self.file, pointer));
+        let document = self.document;
         // The missing key is at fault, not the whole table: the other keys are still usable.
-        self.report_at(
-            Place::of_pointer(self.document, pointer),
-            &member(pointer, key),
-            message,
-            &format!("add {add}"),
-        );
+        self.report_at(|| Place::of_pointer(document, pointer), &member(pointer, key), message, &format!("add {add}"));
     }
 
     fn unknown_key(&mut self, pointer: &str, node: &Value, key: &str) {
@@ -177,7 +200,8 @@ impl<'c> Check<'c> {
             Some(near) => format!("did you mean \"{near}\"? {list}"),
             None => list,
         };
-        let place = Place::of_key(self.document, pointer, key);
+        let document = self.document;
+        let place = || Place::of_key(document, pointer, key);
         let message = format!("unknown key \"{key}\" in {}", title(self.file, pointer));
         self.report_at(place, &member(pointer, key), message, &label);
     }

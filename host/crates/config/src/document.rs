@@ -106,13 +106,18 @@ pub struct Place {
     span: Option<Range<usize>>,
 }
 
+/// How much of a line is shown before and after a place, in bytes: a file can be one line.
+const SHOWN_BESIDE: usize = 160;
+
 /// The line of a place, for messages.
 pub(super) struct Excerpt {
     /// Number of the line, from 1.
     pub(super) line: usize,
-    /// The line without its end.
+    /// Number of the character in it, from 1.
+    column: usize,
+    /// The line without its end, of a long one the part around the place.
     pub(super) text: String,
-    /// The part of the line before the place, by which the caret is indented.
+    /// The part of that text before the place, by which the caret is indented.
     pub(super) before: String,
     /// Characters to mark, at least 1.
     pub(super) width: usize,
@@ -153,7 +158,7 @@ impl Place {
     #[must_use]
     pub fn line_and_column(&self) -> Option<(usize, usize)> {
         let excerpt = self.excerpt()?;
-        Some((excerpt.line, excerpt.before.chars().count() + 1))
+        Some((excerpt.line, excerpt.column))
     }
 
     /// The byte offset, by which places are sorted.
@@ -167,11 +172,21 @@ impl Place {
         let before = text.get(..span.start)?;
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let end = text[span.start..].find('\n').map_or(text.len(), |newline| span.start + newline);
-        let marked = text.get(span.start..span.end.clamp(span.start, end)).unwrap_or_default();
+        let from = match span.start - start > SHOWN_BESIDE {
+            true => text.ceil_char_boundary(span.start - SHOWN_BESIDE),
+            false => start,
+        };
+        let to = match end - span.start > SHOWN_BESIDE {
+            true => text.floor_char_boundary(span.start + SHOWN_BESIDE),
+            false => end,
+        };
+        let marked = text.get(span.start..span.end.clamp(span.start, to)).unwrap_or_default();
+        let (cut_before, cut_after) = (if from > start { "…" } else { "" }, if to < end { "…" } else { "" });
         Some(Excerpt {
             line: before.matches('\n').count() + 1,
-            text: text[start..end].trim_end_matches('\r').to_owned(),
-            before: before[start..].to_owned(),
+            column: before[start..].chars().count() + 1,
+            text: format!("{cut_before}{}{cut_after}", text[from..to].trim_end_matches('\r')),
+            before: format!("{cut_before}{}", &before[from..]),
             width: marked.trim_end().chars().count().max(1),
         })
     }

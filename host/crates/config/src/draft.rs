@@ -1,17 +1,17 @@
 //! Loads a file: reads it, checks it against the schema, lets its owner check it, and deserializes it.
 
-use std::io::Read;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
+use gristmill_core::settings::{ByteSize, ReadError, read_file};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 use toml::de::DeTable;
 
-use super::check::{Found, check};
+use super::check::{Faults, Found, check};
 use super::document::{Document, Place, member};
 use super::error::{ConfigError, Fault};
 use super::json::{NoNumber, json, with_dates_as_text};
@@ -19,8 +19,8 @@ use super::schema::Rules;
 use super::secrets::secrets;
 use super::words::what;
 
-/// The maximum size of a configuration file, in bytes.
-const LARGEST_FILE: u64 = 1 << 20;
+/// The maximum size of a configuration file.
+const LARGEST_FILE: ByteSize = ByteSize::mib(1);
 
 /// The value that a file holds, and its places in the file.
 #[derive(Debug, Clone)]
@@ -56,13 +56,10 @@ pub fn read<T: JsonSchema>(path: &Path) -> Result<Draft<T>, ConfigError> {
         let document = Arc::new(Document::new(path, "", &[]));
         Fault::at(Place::of_file(&document), message).label(label)
     };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| fault(format!("the file cannot be read: {error}"), "check the path"))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(fault("the file is larger than 1MiB".to_owned(), "is it the right file?").into());
-    }
+    let bytes = read_file(path, LARGEST_FILE).map_err(|error| match error {
+        ReadError::TooLarge { most } => fault(format!("the file is larger than {most}"), "is it the right file?"),
+        error => fault(format!("the file cannot be read: {error}"), "check the path"),
+    })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| fault("the file is not UTF-8 text".to_owned(), "is it the right file?"))?;
     parse(&text, path)
@@ -88,23 +85,27 @@ pub fn parse<T: JsonSchema>(text: &str, path: &Path) -> Result<Draft<T>, ConfigE
     ConfigError::check(syntax.collect())?;
 
     let (written, numbers) = json(root.get_ref());
-    let mut found: Vec<Found> = Vec::new();
+    let mut found = Faults::default();
     for (pointer, reason) in numbers {
         let (message, label) = match reason {
             NoNumber::TooLarge => ("is a number that does not fit 64 bits", "write it as a string"),
             NoNumber::NotFinite => ("is a number that JSON cannot hold", "write a finite number"),
         };
-        let place = Place::of_pointer(&document, &pointer);
-        let fault = Fault::at(place, format!("{} {message}", what(&written, &pointer))).label(label);
-        found.push(Found { pointer, fault });
+        found.add(|| {
+            let place = Place::of_pointer(&document, &pointer);
+            let fault = Fault::at(place, format!("{} {message}", what(&written, &pointer))).label(label);
+            Found { pointer, fault }
+        });
     }
-    let bad_numbers = found.len();
-    for more in check(&rules, &written, &document) {
-        // The null that replaces a number that JSON cannot hold has already been reported.
-        if !found[..bad_numbers].iter().any(|known| known.pointer == more.pointer) {
-            found.push(more);
+    // The null that replaces a number that JSON cannot hold has already been reported.
+    let bad_numbers: Vec<String> = found.listed.iter().map(|known| known.pointer.clone()).collect();
+    let checked = check(&rules, &written, &document);
+    for more in checked.listed {
+        if !bad_numbers.contains(&more.pointer) {
+            found.add(|| more);
         }
     }
+    found.unlisted += checked.unlisted;
     let value = written.clone();
     Ok(Draft { document, rules, written, value, found, of: PhantomData })
 }
@@ -118,7 +119,7 @@ pub struct Draft<T> {
     written: Value,
     /// The content of the file, plus inherited values.
     value: Value,
-    found: Vec<Found>,
+    found: Faults,
     of: PhantomData<fn() -> T>,
 }
 
@@ -135,7 +136,7 @@ impl<T> Draft<T> {
         let within = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        !self.found.iter().any(|found| within(&found.pointer, pointer) || within(pointer, &found.pointer))
+        !self.found.listed.iter().any(|found| within(&found.pointer, pointer) || within(pointer, &found.pointer))
     }
 
     /// How many elements the array at a JSON Pointer has.
@@ -193,14 +194,17 @@ impl<T> Draft<T> {
 
     /// Reports a fault in the value at a JSON Pointer, and how to fix it.
     pub fn report(&mut self, pointer: &str, message: impl Into<String>, label: impl Into<String>) {
-        let fault = Fault::at(self.place(pointer), message).label(label);
-        self.found.push(Found { pointer: pointer.to_owned(), fault });
+        let document = &self.document;
+        self.found.add(|| {
+            let fault = Fault::at(Place::of_pointer(document, pointer), message).label(label);
+            Found { pointer: pointer.to_owned(), fault }
+        });
     }
 
     /// The number of faults reported so far.
     #[must_use]
     pub fn faults(&self) -> usize {
-        self.found.len()
+        self.found.listed.len() + self.found.unlisted
     }
 }
 
@@ -210,7 +214,8 @@ impl<T: DeserializeOwned> Draft<T> {
     /// # Errors
     /// All faults found, in file order.
     pub fn finish(mut self) -> Result<Checked<T>, ConfigError> {
-        ConfigError::check(self.found.drain(..).map(|found| found.fault).collect())?;
+        let Faults { listed, unlisted } = std::mem::take(&mut self.found);
+        ConfigError::check_of(listed.into_iter().map(|found| found.fault).collect(), unlisted)?;
         self.resolve_paths()?;
         match serde_path_to_error::deserialize(with_dates_as_text(self.value)) {
             Ok(value) => Ok(Checked { value, document: self.document }),

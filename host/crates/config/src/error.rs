@@ -2,9 +2,14 @@
 
 use std::fmt;
 
-use gristmill_core::model::printable;
+use gristmill_core::model::{printable, text};
 
 use super::document::Place;
+
+/// How many faults are shown; the others are only counted.
+pub(super) const MOST_FAULTS: usize = 100;
+/// The longest message or label, in bytes: they may quote values of the file and words of a stage.
+const LONGEST_TEXT: usize = 2 << 10;
 
 /// One fault, and its place.
 #[derive(Debug, Clone)]
@@ -38,7 +43,7 @@ impl Fault {
     /// A fault at a place, described in one line.
     #[must_use]
     pub fn at(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), label: String::new(), severity: Severity::Error }
+        Self { place, message: shortened(message.into()), label: String::new(), severity: Severity::Error }
     }
 
     /// Something about a file that can be used, but probably not as it was meant.
@@ -50,7 +55,7 @@ impl Fault {
     /// Adds how to fix the fault, shown at the caret.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
-        Self { label: label.into(), ..self }
+        Self { label: shortened(label.into()), ..self }
     }
 
     /// The place of the fault.
@@ -120,10 +125,16 @@ impl fmt::Display for Fault {
     }
 }
 
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST_TEXT { text } else { text::line(&text, LONGEST_TEXT) }
+}
+
 /// All faults in one or more files: at least one, in file order.
 #[derive(Debug, Clone)]
 pub struct ConfigError {
     faults: Vec<Fault>,
+    /// How many there are beside those.
+    unlisted: usize,
 }
 
 impl ConfigError {
@@ -132,19 +143,25 @@ impl ConfigError {
     /// # Errors
     /// The faults, sorted into file order.
     pub fn check(faults: Vec<Fault>) -> Result<(), Self> {
-        if faults.is_empty() { Ok(()) } else { Err(Self::of(faults)) }
+        Self::check_of(faults, 0)
+    }
+
+    /// The same, where others were only counted.
+    pub(super) fn check_of(faults: Vec<Fault>, unlisted: usize) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self { unlisted, ..Self::of(faults) }) }
     }
 
     /// An error with these faults; there must be at least one.
     pub(super) fn of(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| fault.place.offset());
-        Self { faults }
+        Self { faults, unlisted: 0 }
     }
 
     /// The faults of several files as one error, file by file.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.faults.extend(other.faults);
+        self.unlisted += other.unlisted;
         self
     }
 
@@ -154,17 +171,22 @@ impl ConfigError {
         &self.faults
     }
 
-    /// All faults with a blank line between them; ends without a line break.
+    /// The first hundred faults with a blank line between them, and how many more there are; ends without a line break.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
-        let faults: Vec<String> = self.faults.iter().map(|fault| fault.render(style)).collect();
+        let mut faults: Vec<String> = self.faults.iter().take(MOST_FAULTS).map(|fault| fault.render(style)).collect();
+        match self.faults.len().saturating_sub(MOST_FAULTS) + self.unlisted {
+            0 => {}
+            1 => faults.push("and 1 more fault".into()),
+            more => faults.push(format!("and {more} more faults")),
+        }
         faults.join("\n\n")
     }
 }
 
 impl From<Fault> for ConfigError {
     fn from(fault: Fault) -> Self {
-        Self { faults: vec![fault] }
+        Self { faults: vec![fault], unlisted: 0 }
     }
 }
 

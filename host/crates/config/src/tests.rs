@@ -92,3 +92,34 @@ fn bounds_of_integers_hold() {
     assert_eq!(faults("size = 1\ncount = 10"), ["etc/host.toml:2:9 \"count\" in the file is out of range"]);
     assert_eq!(faults("size = -1"), ["etc/host.toml:1:8 \"size\" in the file is out of range"]);
 }
+
+#[test]
+fn a_hundred_faults_are_shown_and_the_others_counted() {
+    let values: String = (0..20_000).map(|number| format!("key-{number} = 1\n")).collect();
+    let begun = std::time::Instant::now();
+    let error = read(&format!("size = 5\n{values}")).unwrap_err();
+    let shown = error.to_string();
+    assert_eq!(shown.matches("unknown key").count(), 100);
+    assert!(shown.ends_with("and 19900 more faults"), "{}", &shown[shown.len() - 200..]);
+    assert!(begun.elapsed() < Duration::from_secs(60), "the file was parsed for every fault: {:?}", begun.elapsed());
+}
+
+#[test]
+fn of_a_line_of_a_megabyte_only_the_part_around_the_fault_is_shown() {
+    let filler = "\u{e4}".repeat(200_000);
+    let error = read(&format!("free = {{ a = \"{filler}\", b = nan, c = \"{filler}\" }}\nsize = 5\n")).unwrap_err();
+    let shown = error.to_string();
+    assert!(shown.len() < 2_000 && shown.contains("b = nan"), "{} bytes", shown.len());
+    assert!(shown.contains("etc/host.toml:1:200022"), "{shown}");
+    let caret = shown.lines().last().unwrap().chars().take_while(|char| *char != '^').count();
+    let text: Vec<char> = shown.lines().nth_back(1).unwrap().chars().collect();
+    assert_eq!(text[caret..caret + 3], ['n', 'a', 'n']);
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    for (path, expected) in [("/dev/zero", "it is a device"), ("/", "it is a folder")] {
+        let error = super::load::<File>(Path::new(path)).unwrap_err().to_string();
+        assert!(error.contains("the file cannot be read") && error.contains(expected), "{error}");
+    }
+}

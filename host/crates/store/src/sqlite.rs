@@ -99,8 +99,8 @@ impl Sqlite {
     }
 
     fn send(&self, request: Request) -> Result<(), StoreError> {
-        let sent = self.requests.as_ref().map(|requests| requests.send(request));
-        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.health.error()) }
+        let is_sent = self.requests.as_ref().is_some_and(|requests| requests.send(request).is_ok());
+        if is_sent { Ok(()) } else { Err(self.health.error()) }
     }
 }
 

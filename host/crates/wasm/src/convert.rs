@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::bindings::gristmill::stage::{llm, llm_types, types};
 use gristmill_core::model::{
     Attribute, BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason,
-    Format, Header, Outcome, Output, Role, printable,
+    Format, Header, Outcome, Output, Role, text,
 };
 use gristmill_core::ports::{Call, Hold, StageError};
 
@@ -60,7 +60,7 @@ fn attribute_out(attribute: &Attribute) -> types::Attribute {
 pub(super) fn outcome(outcome: types::Outcome) -> Outcome {
     match outcome {
         types::Outcome::Emit(outputs) => Outcome::Emit(outputs.into_iter().map(output).collect()),
-        types::Outcome::Drop(code) => Outcome::Drop(printable(&code)),
+        types::Outcome::Drop(code) => Outcome::Drop(text::code(&code).into_owned()),
         types::Outcome::Reject(failure) => Outcome::Reject(self::failure(failure)),
     }
 }
@@ -79,7 +79,7 @@ fn output(output: types::Output) -> Output {
 }
 
 fn failure(failure: types::Failure) -> Failure {
-    Failure { code: printable(&failure.code), message: printable(&failure.message), details: failure.details_json }
+    Failure::new(&failure.code, &failure.message).with_details(failure.details_json.as_deref())
 }
 
 /// The longest wait a guest can ask for: it must not stop a pipeline for years.

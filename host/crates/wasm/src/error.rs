@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use super::bindings::exports::gristmill::stage::lifecycle::ConfigFault as GuestFault;
+use gristmill_core::model::text;
 use gristmill_core::ports::StoreError;
-use gristmill_core::settings::ByteSize;
+use gristmill_core::settings::{ByteSize, ReadError};
 
 /// The state store failed during a guest's call. The guest can do nothing about it: the call ends, and the flow
 /// decides.
@@ -19,6 +21,27 @@ pub struct ConfigFault {
     pub pointer: String,
     /// What is wrong there.
     pub message: String,
+}
+
+impl From<GuestFault> for ConfigFault {
+    fn from(fault: GuestFault) -> Self {
+        Self::new(&fault.pointer, &fault.message)
+    }
+}
+
+/// Maximum faults of one configuration.
+const MOST_FAULTS: usize = 100;
+/// The longest JSON Pointer and the longest message of a fault, in bytes.
+const LONGEST_FAULT: usize = 1_000;
+
+impl ConfigFault {
+    /// A fault in a guest's or a schema's words, which are cleaned and bounded.
+    pub(super) fn new(pointer: &str, message: &str) -> Self {
+        // A pointer that was cut or changed would point elsewhere.
+        let is_clean = pointer.len() <= LONGEST_FAULT && !pointer.contains(char::is_control);
+        let pointer = if is_clean { pointer.to_owned() } else { String::new() };
+        Self { pointer, message: text::line(message, LONGEST_FAULT) }
+    }
 }
 
 impl fmt::Display for ConfigFault {
@@ -46,11 +69,20 @@ pub struct LoadError {
 #[derive(Debug)]
 pub enum Reason {
     /// The file cannot be read.
-    Read(std::io::Error),
+    Read(ReadError),
     /// No builtin stage has that name; holds the known names.
     NoSuchBuiltin(Vec<String>),
     /// The bytes are not a component.
     NotAComponent(String),
+    /// There is more of something in it, or in what it says of itself, than allowed.
+    TooMany {
+        /// What.
+        what: &'static str,
+        /// The bound.
+        most: usize,
+    },
+    /// It declares a branch whose label is not a name.
+    Branch(String),
     /// It does not compile.
     Compile(wasmtime::Error),
     /// Its limit is above what the engine was built to give an instance.
@@ -82,31 +114,53 @@ pub enum Reason {
     Config(Vec<ConfigFault>),
 }
 
+impl Reason {
+    /// The configuration does not fit: the first hundred faults, and how many more there are.
+    pub(super) fn config<F>(faults: impl Iterator<Item = F>, fault: impl Fn(F) -> ConfigFault) -> Self {
+        let mut faults = faults.fuse();
+        let mut first: Vec<ConfigFault> = faults.by_ref().take(MOST_FAULTS).map(fault).collect();
+        match faults.count() {
+            0 => {}
+            more => first.push(ConfigFault::new("", &format!("and {more} more faults"))),
+        }
+        Self::Config(first)
+    }
+}
+
 impl fmt::Display for Reason {
+    /// One line: what is wrong is often told in the words of the module.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text::line(&self.words(), LONGEST_REASON))
+    }
+}
+
+/// The longest reason, in bytes.
+const LONGEST_REASON: usize = 8 << 10;
+
+impl Reason {
+    fn words(&self) -> String {
         match self {
-            Self::Read(error) => write!(f, "cannot be read: {error}"),
+            Self::Read(error) => format!("cannot be read: {error}"),
             Self::NoSuchBuiltin(known) => {
-                write!(f, "there is no builtin stage of that name; the known ones are {}", known.join(", "))
+                format!("there is no builtin stage of that name; the known ones are {}", known.join(", "))
             }
-            Self::NotAComponent(what) => f.write_str(what),
-            Self::Compile(error) => write!(f, "does not compile: {error:#}"),
-            Self::Memory { wanted, most } => write!(
-                f,
+            Self::NotAComponent(what) => what.clone(),
+            Self::TooMany { what, most } => format!("has too many {what}: at most {most} are allowed"),
+            Self::Branch(label) => {
+                format!("declares the branch {label:?}, but labels of branches have 1 to 64 of a-z, 0-9 and \"-\"")
+            }
+            Self::Compile(error) => format!("does not compile: {error:#}"),
+            Self::Memory { wanted, most } => format!(
                 "may use {wanted} of memory, but this process was started to give an instance at most {most} bytes; \
                  restart it, or start it with a larger limits.memory in the host file"
             ),
-            Self::Import { import, why } => write!(f, "imports {import}: {why}"),
-            Self::Contract(error) => write!(f, "does not fit the stage contract: {error:#}"),
-            Self::Call { function, failure } => write!(f, "failed in {function}: {failure}"),
-            Self::Schema(fault) => write!(f, "has an invalid JSON Schema for its configuration: {fault}"),
+            Self::Import { import, why } => format!("imports {import}: {why}"),
+            Self::Contract(error) => format!("does not fit the stage contract: {error:#}"),
+            Self::Call { function, failure } => format!("failed in {function}: {failure}"),
+            Self::Schema(fault) => format!("has an invalid JSON Schema for its configuration: {fault}"),
             Self::Config(faults) => {
-                f.write_str("does not take this configuration: ")?;
-                for (index, fault) in faults.iter().enumerate() {
-                    let separator = if index == 0 { "" } else { "; " };
-                    write!(f, "{separator}{fault}")?;
-                }
-                Ok(())
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                format!("does not take this configuration: {}", faults.join("; "))
             }
         }
     }

@@ -2,10 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wasmtime::Engine;
-use wasmtime::component::Component;
 
 use super::error::Reason;
+use super::inspect::Interfaces;
 
 /// What a stage can be allowed to reach. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,19 +52,36 @@ const FREE: [&str; 4] = ["types", "llm-types", "logging", "context"];
 /// languages import them whether they use them or not.
 const EMPTY_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
-/// Refuses a component that imports something it was not granted, and names the import.
-pub(super) fn check(component: &Component, engine: &Engine, grants: Grants) -> Result<(), Reason> {
-    for (import, _) in component.component_type().imports(engine) {
-        verdict(import, grants).map_err(|why| Reason::Import { import: import.to_owned(), why })?;
+/// Interfaces of the contract that every stage exports.
+const EXPORTED: [&str; 2] = ["lifecycle", "handler"];
+
+/// Refuses a component that imports something it was not granted, and names the import; or that is not a stage.
+pub(super) fn check(interfaces: &Interfaces, grants: Grants) -> Result<(), Reason> {
+    for import in &interfaces.imports {
+        verdict(import, grants).map_err(|why| Reason::Import { import: import.clone(), why })?;
+    }
+    for wanted in EXPORTED {
+        let is_wanted = |export: &String| {
+            let (path, version) = export.split_once('@').unwrap_or((export, ""));
+            path.strip_prefix("gristmill:stage/") == Some(wanted) && is_served(version)
+        };
+        if !interfaces.exports.iter().any(is_wanted) {
+            let missing = format!("it does not export gristmill:stage/{wanted} of version {}", SERVED.join(" or "));
+            return Err(Reason::Contract(wasmtime::Error::msg(missing)));
+        }
     }
     Ok(())
+}
+
+fn is_served(version: &str) -> bool {
+    SERVED.iter().any(|served| version.strip_prefix(served).is_some_and(|patch| patch.starts_with('.')))
 }
 
 fn verdict(import: &str, grants: Grants) -> Result<(), String> {
     let (path, version) = import.split_once('@').unwrap_or((import, ""));
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
     if package == "gristmill:stage" {
-        if !SERVED.iter().any(|served| version.strip_prefix(served).is_some_and(|patch| patch.starts_with('.'))) {
+        if !is_served(version) {
             let served = SERVED.join(" and ");
             return Err(format!("this host serves version {served} of the contract; rebuild the stage against it"));
         }
@@ -108,6 +124,25 @@ mod tests {
     fn the_free_interfaces_and_the_empty_wasi_are_for_all() {
         for import in ["gristmill:stage/logging@0.2.0", "gristmill:stage/types@0.2.3", "wasi:io/streams@0.2.6"] {
             assert_eq!(verdict(import, Grants::default()), Ok(()), "{import}");
+        }
+    }
+
+    #[test]
+    fn a_component_that_is_no_stage_is_refused_by_its_exports() {
+        let exports = |exports: &[&str]| Interfaces {
+            imports: Vec::new(),
+            exports: exports.iter().map(|&export| export.to_owned()).collect(),
+        };
+        let (lifecycle, handler) = ("gristmill:stage/lifecycle@0.2.0", "gristmill:stage/handler@0.2.7");
+        assert!(check(&exports(&[lifecycle, handler]), Grants::default()).is_ok());
+        for (missing, named) in [
+            (exports(&[]), "lifecycle"),
+            (exports(&[lifecycle]), "handler"),
+            (exports(&["gristmill:stage/lifecycle@0.3.0", handler]), "lifecycle"),
+            (exports(&[lifecycle, "evil:stage/handler@0.2.0"]), "handler"),
+        ] {
+            let refused = check(&missing, Grants::default()).unwrap_err().to_string();
+            assert!(refused.contains("does not fit the stage contract") && refused.contains(named), "{refused}");
         }
     }
 

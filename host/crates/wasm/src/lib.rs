@@ -6,20 +6,26 @@
 mod bindings;
 mod cache;
 mod convert;
+mod description;
 mod error;
 mod exports;
 mod grants;
 mod imports;
+mod inspect;
 mod instance;
 mod limits;
+mod module;
 mod output;
+mod outputs;
 mod runtime;
 mod slots;
 mod stage;
 mod state;
 
+pub use description::Description;
 pub use error::{ConfigFault, LoadError, Reason};
 pub use grants::{Grant, Grants};
 pub use limits::{Isolation, StageLimits};
+pub use module::Module;
 pub use runtime::{Runtime, RuntimeSettings, StageSpec};
-pub use stage::{Description, WasmStage};
+pub use stage::WasmStage;

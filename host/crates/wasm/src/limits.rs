@@ -29,7 +29,8 @@ pub struct StageLimits {
     /// All memories and tables of the instance.
     #[schemars(extend("x-min" = "1MiB", "x-max" = "1GiB"))]
     pub memory: ByteSize,
-    /// CPU time, by the clock of the thread, checked every 10 ms. Neither waiting nor a busy machine counts.
+    /// CPU time, by the clock of the thread, checked every 10 ms; what the host does for the call is part of it. Neither
+    /// waiting nor a busy machine counts.
     #[serde(with = "span")]
     #[schemars(with = "Span", extend("x-min" = "10ms", "x-max" = "10m"))]
     pub cpu: Duration,

@@ -1,10 +1,11 @@
 //! Once per process: the engine, its clock, the linkers, and the loading of modules.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
@@ -14,7 +15,9 @@ use super::cache::Cache;
 use super::error::{LoadError, Reason};
 use super::exports::Linked;
 use super::grants::{self, Grants};
+use super::inspect::inspect;
 use super::limits::{Isolation, StageLimits, TICK};
+use super::module::Module;
 use super::slots::Slots;
 use super::stage::WasmStage;
 use super::state::{CallState, Surroundings};
@@ -41,8 +44,8 @@ pub struct StageSpec {
     pub name: Arc<str>,
     /// The module as named in the pipeline file, for messages.
     pub module: String,
-    /// The module's bytes.
-    pub wasm: Vec<u8>,
+    /// The module.
+    pub wasm: Module,
     /// Its configuration.
     pub config: serde_json::Value,
     /// What it may call.
@@ -60,6 +63,9 @@ pub struct Runtime {
     engine: Engine,
     free: Linker<CallState>,
     cache: Cache,
+    /// The code of stages that exist, by the digest of its module. The lock is held while one is compiled: two at a time
+    /// would need twice the memory, and a module that both want would be compiled twice.
+    compiled: Mutex<HashMap<Arc<str>, Weak<Component>>>,
     slots: Arc<Slots>,
     largest_memory: usize,
     shutdown: CancellationToken,
@@ -67,8 +73,6 @@ pub struct Runtime {
 
 /// Maximum core instances per component. A Rust component has about 4, a Python one more than 20.
 const CORE_INSTANCES_EACH: u32 = 50;
-/// The largest accepted module, in bytes.
-const LARGEST_MODULE: usize = 64 << 20;
 
 impl Runtime {
     /// Creates the engine and starts its clock, a thread that ends with the engine.
@@ -88,14 +92,16 @@ impl Runtime {
             engine,
             free,
             cache: Cache::open(&settings.cache),
+            compiled: Mutex::default(),
             slots: Arc::new(Slots::new(settings.instances.get())),
             largest_memory: settings.largest_memory,
             shutdown: settings.shutdown,
         })
     }
 
-    /// Loads a stage: compiles the module, checks its imports against the grants, asks it to describe itself, checks
-    /// the configuration against its schema, and initializes one instance to see that this works.
+    /// Loads a stage: looks whether the module is of a sensible size and fits the contract and the grants, compiles it,
+    /// asks it to describe itself, checks the configuration against its schema, and initializes one instance to see that
+    /// this works.
     ///
     /// # Errors
     /// The first reason to refuse it.
@@ -109,10 +115,10 @@ impl Runtime {
         if spec.limits.memory.as_usize() > self.largest_memory {
             return Err(Reason::Memory { wanted: spec.limits.memory, most: self.largest_memory });
         }
-        check_header(&spec.wasm)?;
-        let digest: String = Sha256::digest(&spec.wasm).iter().map(|byte| format!("{byte:02x}")).collect();
-        let component = self.compile(digest.clone(), spec.wasm).await?;
-        grants::check(&component, &self.engine, spec.grants)?;
+        spec.wasm.check_header()?;
+        grants::check(&inspect(&spec.wasm.wasm)?, spec.grants)?;
+        let digest = Arc::clone(&spec.wasm.digest);
+        let component = self.compile(spec.wasm).await?;
         let linker = self.linker(spec.grants).map_err(Reason::Contract)?;
         let linked = linker.instantiate_pre(&component).and_then(Linked::new).map_err(Reason::Contract)?;
         let surroundings = Surroundings {
@@ -123,7 +129,8 @@ impl Runtime {
             limits: spec.limits,
             isolation: spec.isolation,
         };
-        WasmStage::ready(linked, digest, Arc::new(surroundings), &spec.config, Arc::clone(&self.slots)).await
+        WasmStage::ready(linked, (digest, component), Arc::new(surroundings), &spec.config, Arc::clone(&self.slots))
+            .await
     }
 
     /// What a stage with these grants may import, and nothing else.
@@ -138,13 +145,21 @@ impl Runtime {
         Ok(linker)
     }
 
-    async fn compile(&self, digest: String, wasm: Vec<u8>) -> Result<Component, Reason> {
-        let (engine, cache) = (self.engine.clone(), self.cache.clone());
-        let compiled = tokio::task::spawn_blocking(move || cache.compile(&engine, &digest, &wasm)).await;
-        match compiled {
-            Ok(compiled) => compiled.map_err(Reason::Compile),
-            Err(panicked) => Err(Reason::Compile(wasmtime::Error::new(panicked))),
+    async fn compile(&self, module: Module) -> Result<Arc<Component>, Reason> {
+        let mut compiled = self.compiled.lock().await;
+        if let Some(component) = compiled.get(&module.digest).and_then(Weak::upgrade) {
+            return Ok(component);
         }
+        let (engine, cache) = (self.engine.clone(), self.cache.clone());
+        let digest = Arc::clone(&module.digest);
+        let compile = move || cache.compile(&engine, &module.digest, &module.wasm);
+        let component = match tokio::task::spawn_blocking(compile).await {
+            Ok(component) => Arc::new(component.map_err(Reason::Compile)?),
+            Err(panicked) => return Err(Reason::Compile(wasmtime::Error::new(panicked))),
+        };
+        compiled.retain(|_, component| component.strong_count() > 0);
+        compiled.insert(digest, Arc::downgrade(&component));
+        Ok(component)
     }
 }
 
@@ -190,22 +205,4 @@ fn start_clock(engine: &Engine) -> std::io::Result<()> {
         }
     })?;
     Ok(())
-}
-
-/// Refuses bytes that cannot be a component, with a message that says what they are.
-fn check_header(wasm: &[u8]) -> Result<(), Reason> {
-    let what = match wasm {
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] if wasm.len() <= LARGEST_MODULE => return Ok(()),
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {
-            format!("has {} bytes; at most {LARGEST_MODULE} are allowed", wasm.len())
-        }
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            "is a core WebAssembly module, not a component; in Rust, build it for the target wasm32-wasip2".into()
-        }
-        [0x7f, b'E', b'L', b'F', ..] => {
-            "is compiled native code, which is never loaded from a file; give the .wasm it was compiled from".into()
-        }
-        _ => "is not a WebAssembly component".into(),
-    };
-    Err(Reason::NotAComponent(what))
 }

@@ -5,35 +5,21 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use wasmtime::component::Component;
 use wasmtime::{Store, Trap};
 
 use super::bindings::gristmill::stage::types;
 use super::convert;
+use super::description::Description;
 use super::error::{ConfigFault, Reason, StoreFault};
 use super::exports::{Exports, Linked};
 use super::instance::Instance;
 use super::limits::{Isolation, LimitHit};
+use super::outputs;
 use super::slots::{Slots, StageId, Wish};
 use super::state::{CallState, Surroundings};
-use gristmill_core::model::{Blame, Failure, Outcome, Size, printable};
+use gristmill_core::model::{Blame, Failure, Outcome, Size, text};
 use gristmill_core::ports::{Call, Stage, StageError};
-
-/// What a stage says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// Its own name.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-    /// One line for people.
-    pub description: String,
-    /// Media types it accepts; empty means any.
-    pub accepts: Vec<String>,
-    /// Branches its outputs may name.
-    pub branches: Vec<String>,
-    /// How many items it takes in one call; 1 if it takes no batches.
-    pub max_batch: usize,
-}
 
 /// A stage that runs in the sandbox.
 pub struct WasmStage {
@@ -41,7 +27,9 @@ pub struct WasmStage {
     surroundings: Arc<Surroundings>,
     config: String,
     description: Description,
-    digest: String,
+    digest: Arc<str>,
+    /// Held so that other stages of the same module find it in memory.
+    _code: Arc<Component>,
     slots: Arc<Slots>,
     id: StageId,
 }
@@ -73,7 +61,7 @@ impl WasmStage {
     /// Asks the component to describe itself, checks the configuration, and initializes one instance.
     pub(super) async fn ready(
         linked: Linked,
-        digest: String,
+        (digest, code): (Arc<str>, Arc<Component>),
         surroundings: Arc<Surroundings>,
         config: &serde_json::Value,
         slots: Arc<Slots>,
@@ -82,15 +70,9 @@ impl WasmStage {
             linked,
             surroundings,
             config: config.to_string(),
-            description: Description {
-                name: String::new(),
-                version: String::new(),
-                description: String::new(),
-                accepts: Vec::new(),
-                branches: Vec::new(),
-                max_batch: 1,
-            },
+            description: Description::default(),
             digest,
+            _code: code,
             id: slots.new_stage(),
             slots,
         };
@@ -106,28 +88,13 @@ impl WasmStage {
         let describe =
             async |_, guest: &Exports, store: &mut Store<CallState>| guest.lifecycle.call_describe(store).await;
         let descriptor = stage.call(&[], describe).await.map_err(refused("describe"))?;
+        stage.description = Description::of(&descriptor, stage.linked.takes_batches())?;
         check_config(descriptor.config_schema_json.as_deref(), config)?;
         let init = async |_, guest: &Exports, store: &mut Store<CallState>| {
             guest.lifecycle.call_init(store, &stage.config).await
         };
-        stage.call(&[], init).await.map_err(refused("init"))?.map_err(|faults| {
-            let fault = |fault| {
-                let super::bindings::exports::gristmill::stage::lifecycle::ConfigFault { pointer, message } = fault;
-                ConfigFault { pointer, message: printable(&message) }
-            };
-            Reason::Config(faults.into_iter().map(fault).collect())
-        })?;
-        stage.description = Description {
-            name: descriptor.name,
-            version: descriptor.version,
-            description: descriptor.description,
-            accepts: descriptor.accepts.iter().map(|media_type| media_type.to_ascii_lowercase()).collect(),
-            branches: descriptor.branches.into_iter().map(|branch| branch.label).collect(),
-            max_batch: match descriptor.max_batch {
-                Some(most) if stage.linked.takes_batches() => usize::try_from(most.max(1)).unwrap_or(usize::MAX),
-                _ => 1,
-            },
-        };
+        let accepted = stage.call(&[], init).await.map_err(refused("init"))?;
+        accepted.map_err(|faults| Reason::config(faults.into_iter(), ConfigFault::from))?;
         Ok(stage)
     }
 
@@ -156,11 +123,15 @@ impl WasmStage {
         let instance = slot.instance.get_or_insert_with(fresh);
         let (printed, meter) = (instance.begin(calls), instance.meter());
         let work = async {
-            if let Some((guest, store)) = instance.guest() {
-                return body(Guest::Ready, guest, store).await;
-            }
-            let (guest, store) = instance.make(&self.linked).await?;
-            body(Guest::New, guest, store).await
+            let value = match instance.guest() {
+                Some((guest, store)) => body(Guest::Ready, guest, store).await?,
+                None => {
+                    let (guest, store) = instance.make(&self.linked).await?;
+                    body(Guest::New, guest, store).await?
+                }
+            };
+            // What the host did for the guest since the last tick, such as copying what it emits, is its time too.
+            meter.check().map_err(wasmtime::Error::new).map(|()| value)
         };
         let wall = self.surroundings.limits.wall;
         match tokio::time::timeout(wall, meter.measure(work)).await {
@@ -256,9 +227,8 @@ impl WasmStage {
         if state == Guest::New
             && let Err(faults) = guest.lifecycle.call_init(store, &self.config).await?
         {
-            let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-            let message = format!("init accepted this configuration at load but not now: {}", faults.join("; "));
-            return Err(wasmtime::Error::msg(message));
+            let now = Reason::config(faults.into_iter(), ConfigFault::from);
+            return Err(wasmtime::Error::msg(format!("init accepted its configuration at load but not now: {now}")));
         }
         Ok(())
     }
@@ -271,7 +241,7 @@ impl WasmStage {
     ) -> Result<Outcome, StageError> {
         let outcome = answer.map(convert::outcome).map_err(|error| convert::stage_error(error).blamed(blame))?;
         if let Outcome::Emit(outputs) = &outcome {
-            check_outputs(outputs, &self.description, self.surroundings.limits.output.as_usize())?;
+            outputs::check(outputs, &self.description, self.surroundings.limits.output.as_usize())?;
         }
         Ok(outcome)
     }
@@ -318,24 +288,29 @@ fn classify(error: CallError) -> StageError {
         };
         return StageError::Trap(Failure::new("trap", message));
     }
-    StageError::Trap(Failure::new("bad-call", printable(&format!("the sandbox ended the call: {error:#}"))))
+    StageError::Trap(Failure::new("bad-call", format!("the sandbox ended the call: {error:#}")))
 }
+
+/// The largest schema of a configuration, in bytes.
+const LARGEST_SCHEMA: usize = 1 << 20;
 
 /// Checks the configuration against the stage's own schema.
 fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), Reason> {
     let Some(schema) = schema else {
         let empty = config.as_object().is_none_or(serde_json::Map::is_empty);
-        let fault = ConfigFault { pointer: String::new(), message: "the stage takes no configuration".into() };
+        let fault = ConfigFault::new("", "the stage takes no configuration");
         return if empty { Ok(()) } else { Err(Reason::Config(vec![fault])) };
     };
+    if schema.len() > LARGEST_SCHEMA {
+        return Err(Reason::TooMany { what: "bytes in its JSON Schema", most: LARGEST_SCHEMA });
+    }
     let schema = serde_json::from_str(schema).map_err(|error| Reason::Schema(error.to_string()))?;
     let validator = jsonschema::draft202012::new(&schema).map_err(|error| Reason::Schema(error.to_string()))?;
-    let fault = |error: jsonschema::ValidationError<'_>| ConfigFault {
-        pointer: error.instance_path().to_string(),
-        message: error.to_string(),
-    };
-    let faults: Vec<ConfigFault> = validator.iter_errors(config).map(fault).collect();
-    if faults.is_empty() { Ok(()) } else { Err(Reason::Config(faults)) }
+    let mut faults = validator.iter_errors(config).peekable();
+    if faults.peek().is_none() {
+        return Ok(());
+    }
+    Err(Reason::config(faults, |error| ConfigFault::new(error.instance_path().as_str(), &error.to_string())))
 }
 
 /// Rejects an item whose media type the stage does not accept. An item without a type is let through: the stage may
@@ -348,39 +323,8 @@ fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<
         None => *accepted == bare,
     });
     (!taken).then(|| {
-        let message = format!("the stage accepts {}, not {:?}", description.accepts.join(", "), printable(&bare));
+        let accepts = text::line(&description.accepts.join(", "), 1_000);
+        let message = format!("the stage accepts {accepts}, not {:?}", text::line(&bare, 255));
         Failure::new("unsupported-media-type", message)
     })
-}
-
-/// The most attributes and the most headers of one output. Every later stage and every reader gets all of them.
-const MOST_NAMES: usize = 1_000;
-
-/// Limits the size of what a stage emits, and checks that it names only branches it declared.
-fn check_outputs(
-    outputs: &[gristmill_core::model::Output],
-    description: &Description,
-    most: usize,
-) -> Result<(), StageError> {
-    let size = outputs.size();
-    if size > most {
-        let message = format!("the stage emitted {size} bytes; at most {most} are allowed (limits.output)");
-        return Err(StageError::Permanent(Failure::new("output-too-large", message)));
-    }
-    for output in outputs {
-        for (what, count) in [("attributes", output.attributes.len()), ("headers", output.headers.len())] {
-            if count > MOST_NAMES {
-                let message = format!("an output has {count} {what}; at most {MOST_NAMES} are allowed");
-                return Err(StageError::Permanent(Failure::new(format!("too-many-{what}"), message)));
-            }
-        }
-    }
-    for branch in outputs.iter().filter_map(|output| output.branch.as_ref()) {
-        if !description.branches.contains(branch) {
-            let message =
-                format!("an output names the branch {:?}, which the stage does not declare", printable(branch));
-            return Err(StageError::Permanent(Failure::new("undeclared-branch", message)));
-        }
-    }
-    Ok(())
 }

@@ -157,3 +157,15 @@ error: "n" in config of stage "extract" is a number that does not fit 64 bits
 "#;
     assert_eq!(shown(with("[stage.config]\nn = 9223372036854775808\n")), expected);
 }
+
+#[test]
+fn a_file_has_at_most_256_stages_and_one_of_thousands_is_refused_at_once() {
+    let more = |count: usize| -> String {
+        (0..count).map(|number| format!("[[stage]]\nname = \"s{number}\"\nmodule = \"builtin:extract\"\n")).collect()
+    };
+    assert_eq!(with(&more(255)).unwrap().stages.len(), 256);
+    let begun = std::time::Instant::now();
+    let refused = shown(with(&more(8_000).replace("s7", "s6")));
+    assert!(refused.contains("has 8001 elements") && refused.contains("at most 256"), "{refused}");
+    assert!(begun.elapsed().as_secs() < 60, "every stage was looked at: {:?}", begun.elapsed());
+}

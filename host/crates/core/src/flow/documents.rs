@@ -106,7 +106,7 @@ pub(super) struct Upkeep {
 /// What a record is to its document, and how the document is kept up.
 pub(super) enum Known {
     /// Its newest generation.
-    Newest(Document, Option<Upkeep>),
+    Newest(Document, Option<Box<Upkeep>>),
     /// A later one is in the sink.
     Superseded(Document),
 }
@@ -133,7 +133,7 @@ impl Known {
             remembered,
             last: LastGeneration { generation, record: origin.first.clone() },
         };
-        Ok(Self::Newest(Document { id, generation }, Some(upkeep)))
+        Ok(Self::Newest(Document { id, generation }, Some(Box::new(upkeep))))
     }
 }
 

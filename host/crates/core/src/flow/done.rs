@@ -47,7 +47,7 @@ pub(super) struct Done {
     /// The items among the records, if items are the keys of the sink.
     pub(super) placed: Vec<Placed>,
     /// To be told once the records are acknowledged.
-    upkeep: Option<Upkeep>,
+    upkeep: Option<Box<Upkeep>>,
     deployment: Arc<Deployment>,
     trace: TraceContext,
     ending: Ending,
@@ -107,7 +107,7 @@ impl Done {
     }
 
     /// Adds tombstones for what earlier generations of the document left in the sink.
-    pub(super) fn replace(&mut self, obsolete: Vec<Placed>, upkeep: Upkeep) {
+    pub(super) fn replace(&mut self, obsolete: Vec<Placed>, upkeep: Box<Upkeep>) {
         let from = self.emitted();
         let key = |item: &ItemId| Some(Bytes::copy_from_slice(item.as_str().as_bytes()));
         let tombstone = |old: Placed| from.tombstone(old.topic, key(&old.item), Some(&old.item));
@@ -173,7 +173,7 @@ impl Done {
             model.forget(job);
         }
         let noted = pipeline.store.as_ref().map_or(Ok(()), |store| store.ended(job, state));
-        let finished = self.upkeep.as_ref().map_or(Ok(()), Upkeep::finish);
+        let finished = self.upkeep.as_ref().map_or(Ok(()), |upkeep| upkeep.finish());
         for result in [noted, finished] {
             match result {
                 Ok(()) => {}

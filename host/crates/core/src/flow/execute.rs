@@ -85,7 +85,7 @@ fn superseded(pipeline: &Pipeline, done: &mut Done, document: Document) {
 
 /// Remembers what the job is about to write, and adds tombstones for what earlier generations left. A dead letter
 /// changes nothing: what an earlier generation wrote stays.
-async fn keep_up(throttle: &Throttle, done: &mut Done, upkeep: Option<Upkeep>) -> Result<(), FlowError> {
+async fn keep_up(throttle: &Throttle, done: &mut Done, upkeep: Option<Box<Upkeep>>) -> Result<(), FlowError> {
     let Some(upkeep) = upkeep.filter(|_| !done.is_dead()) else { return Ok(()) };
     let obsolete = upkeep.prepare(&done.origin.job, throttle, &done.placed).await?;
     done.replace(obsolete, upkeep);

@@ -59,10 +59,17 @@ impl Item {
     }
 }
 
+/// What an item costs beside its contents, in bytes. Counted, because else a million empty items would be free.
+const ITEM_OVERHEAD: usize = 512;
+/// What a header or an attribute costs beside its contents, in bytes.
+const PART_OVERHEAD: usize = 96;
+
 impl Size for Item {
     fn size(&self) -> usize {
-        let Self { id: _, key, payload, content_type: _, headers, attributes } = self;
-        key.size() + payload.size() + headers.size() + attributes.size()
+        let Self { id, key, payload, content_type, headers, attributes } = self;
+        let contents = key.size() + payload.size() + content_type.size() + headers.size() + attributes.size();
+        let parts = headers.len() + attributes.len();
+        contents.saturating_add(id.as_str().len() + ITEM_OVERHEAD).saturating_add(parts.saturating_mul(PART_OVERHEAD))
     }
 }
 
@@ -139,6 +146,13 @@ mod tests {
             vec![attribute("kind", "k"), attribute("page", "2"), attribute("sys.tenant", "b"), attribute("kind", "l")];
         let child = parent.child("s", 0, output(new));
         assert_eq!(child.attributes, [attribute("page", "2"), attribute("sys.tenant", "a"), attribute("kind", "l")]);
+    }
+
+    #[test]
+    fn an_empty_item_is_not_free() {
+        let empty = item(Vec::new());
+        assert!(empty.size() >= 512, "{}", empty.size());
+        assert!(item(vec![attribute("", ""); 10]).size() >= empty.size() + 960);
     }
 
     #[test]

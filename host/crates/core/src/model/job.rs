@@ -239,14 +239,21 @@ impl Job {
         for (ordinal, (output, (target, rescue))) in outputs.into_iter().zip(routes).enumerate() {
             let mut path = task.path.clone();
             path.push(ordinal);
-            self.enter(&target, parent.child(&node.name, ordinal, output), path, rescue);
-        }
-        if self.bytes > self.most_bytes {
-            let message = format!(
-                "the items of the job hold {} bytes; at most {} are allowed (limits.max_job_bytes)",
-                self.bytes, self.most_bytes
-            );
-            return Err(Failure::new(TOO_LARGE, message));
+            let item = parent.child(&node.name, ordinal, output);
+            if item.attributes.len() > MOST_ATTRIBUTES {
+                let message = format!(
+                    "an item has {} attributes, inherited ones included; at most {MOST_ATTRIBUTES} are allowed",
+                    item.attributes.len()
+                );
+                return Err(Failure::new(TOO_MANY_ATTRIBUTES, message));
+            }
+            self.enter(&target, item, path, rescue);
+            // After each: what a small output inherits can be large.
+            if self.bytes > self.most_bytes {
+                let message =
+                    format!("the items of the job hold more than {} bytes (limits.max_job_bytes)", self.most_bytes);
+                return Err(Failure::new(TOO_LARGE, message));
+            }
         }
         Ok(())
     }
@@ -288,8 +295,9 @@ impl Job {
             }
         };
         let node = self.plan.node(stage);
-        // The job as a whole is too large, which is not the item's fault.
-        let policy = if failed.failure.code == TOO_LARGE { OnFailure::DeadLetter } else { node.on_failure };
+        // The job as a whole is too large, which is not the item's fault; and some outputs have already gone on.
+        let is_whole = [TOO_LARGE, TOO_MANY_ATTRIBUTES].contains(&failed.failure.code.as_str());
+        let policy = if is_whole { OnFailure::DeadLetter } else { node.on_failure };
         match (policy, &task.rescue, task.input) {
             (OnFailure::Skip, _, _) => {
                 self.dropped.get_or_insert(failed.failure.code);
@@ -354,8 +362,13 @@ fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
     item
 }
 
+/// Maximum attributes of one item. They travel with it and become headers of its record.
+const MOST_ATTRIBUTES: usize = 1_000;
+
 /// The failure code of a job that holds more bytes than allowed.
 const TOO_LARGE: &str = "job-too-large";
+/// The failure code of a job in which an item has more attributes than allowed.
+const TOO_MANY_ATTRIBUTES: &str = "too-many-attributes";
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ mod plan;
 mod progress;
 mod size;
 mod target;
-mod text;
+pub mod text;
 mod trace;
 
 pub use canonical::{Canonical, Write};

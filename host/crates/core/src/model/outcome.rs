@@ -25,8 +25,8 @@ pub struct Output {
 
 impl Size for Output {
     fn size(&self) -> usize {
-        let Self { payload, content_type: _, key, headers, attributes, branch: _ } = self;
-        payload.size() + key.size() + headers.size() + attributes.size()
+        let Self { payload, content_type, key, headers, attributes, branch } = self;
+        payload.size() + content_type.size() + key.size() + headers.size() + attributes.size() + branch.size()
     }
 }
 

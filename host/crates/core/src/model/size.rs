@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 /// A value that counts towards a bound in bytes.
 pub trait Size {
-    /// The size of its contents in bytes, without the overhead of the allocator and the surrounding structs.
+    /// The size of its contents in bytes, without the overhead of the allocator and the surrounding structs; an item
+    /// counts a flat rate for those, because guests choose how many there are.
     fn size(&self) -> usize;
 }
 

@@ -15,10 +15,12 @@
 //! | `x-show` | how the documentation shows a default that the schema cannot know |
 //! | `x-secrets` | values of this top-level table may be secrets: messages hide them by the names of their keys |
 
+mod file;
 mod names;
 mod quantity;
 mod secret;
 
+pub use file::{ReadError, read_file};
 pub use names::{Name, TopicName, by_name, is_name, is_topic};
 pub use quantity::{ByteSize, Span, span};
 pub use secret::{SecretError, SecretRef, is_open_to_others};

@@ -1,7 +1,6 @@
 //! References to secrets. Secrets are read once, at startup, and are never part of the settings.
 
 use std::fmt;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,11 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::file::{ReadError, read_file};
+use super::quantity::ByteSize;
+
 /// A secret is a password, a key, or a few certificates; a larger file means a wrong path.
-const LARGEST_SECRET: u64 = 64 << 10;
+const LARGEST_SECRET: ByteSize = ByteSize::kib(64);
 
 /// Where a secret is found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -65,12 +67,12 @@ pub enum SecretError {
         origin: SecretRef,
     },
     /// The file cannot be read.
-    #[error("{origin} cannot be read; check its path and permissions")]
+    #[error("{origin} cannot be read: {reason}; check its path and permissions")]
     Unreadable {
         /// Where the secret should be.
         origin: SecretRef,
         /// The cause.
-        source: std::io::Error,
+        reason: ReadError,
     },
 }
 
@@ -96,10 +98,11 @@ impl SecretRef {
                 Err(std::env::VarError::NotUnicode(_)) => return Err(SecretError::NotASecret { origin: origin() }),
             },
             Self::File(path) => {
-                let unreadable = |source| SecretError::Unreadable { origin: origin(), source };
-                let file = std::fs::File::open(path).map_err(unreadable)?;
-                let mut bytes = Vec::new();
-                file.take(LARGEST_SECRET + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+                let bytes = match read_file(path, LARGEST_SECRET) {
+                    Ok(bytes) => bytes,
+                    Err(ReadError::TooLarge { .. }) => return Err(SecretError::NotASecret { origin: origin() }),
+                    Err(reason) => return Err(SecretError::Unreadable { origin: origin(), reason }),
+                };
                 // Not `from_utf8(..)?`: its error would carry the bytes.
                 match String::from_utf8(bytes) {
                     Ok(text) => text,
@@ -111,7 +114,7 @@ impl SecretRef {
         if secret.trim().is_empty() {
             return Err(SecretError::Empty { origin: origin() });
         }
-        if secret.len() as u64 > LARGEST_SECRET || secret.contains(is_binary) {
+        if secret.len() > LARGEST_SECRET.as_usize() || secret.contains(is_binary) {
             return Err(SecretError::NotASecret { origin: origin() });
         }
         Ok(SecretString::from(secret))

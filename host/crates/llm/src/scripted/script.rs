@@ -29,6 +29,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use gristmill_core::model::{BudgetScope, ChatFailure};
+use gristmill_core::settings::{ByteSize, read_file};
 
 /// A parsed and validated script.
 #[derive(Debug)]
@@ -106,10 +107,14 @@ enum Origin {
     Document,
 }
 
+/// Answers for a large corpus fit; anything larger means the path is wrong.
+const LARGEST_SCRIPT: ByteSize = ByteSize::mib(16);
+
 /// Reads a script from a file.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Script> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("the script {} cannot be read; check its path", path.display()))?;
+    let unreadable = || format!("the script {} cannot be read; check its path", path.display());
+    let bytes = read_file(path, LARGEST_SCRIPT).with_context(unreadable)?;
+    let text = String::from_utf8(bytes).with_context(unreadable)?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     parse(&text, &stem).with_context(|| format!("the script {} cannot be used", path.display()))
 }

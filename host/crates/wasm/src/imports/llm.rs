@@ -24,6 +24,10 @@ impl Host for CallState {
     }
 
     async fn chat_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, Error>>> {
+        if requests.len() > MOST_REQUESTS {
+            let refused = format!("at most {MOST_REQUESTS} requests are allowed at a time");
+            return Ok(requests.iter().map(|_| Err(Error::InvalidRequest(refused.clone()))).collect());
+        }
         let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
         let (answers, told): (Vec<_>, Vec<_>) =
@@ -42,6 +46,8 @@ impl Host for CallState {
 /// What a guest gets; and if a model was asked, for which item and whose fault a failure is, if that is open.
 type Answer = (Result<Response, Error>, Option<(Arc<str>, Option<Blame>)>);
 
+/// Maximum requests in one call of `chat-many`: all are held in memory until the last is answered.
+const MOST_REQUESTS: usize = 1_000;
 /// Time reserved at the end of a call, for the stage to react to the last answer.
 const TO_REACT: Duration = Duration::from_millis(200);
 

@@ -2,22 +2,24 @@
 
 use crate::bindings::gristmill::stage::logging::{Host, Level};
 use crate::state::CallState;
-use gristmill_core::model::printable;
+use gristmill_core::model::text;
 
 /// Maximum messages of one call; one more says that the rest is not shown.
 const MOST_MESSAGES: usize = 100;
 /// The longest message, in bytes.
 const LONGEST_MESSAGE: usize = 4 << 10;
+/// The longest context, in bytes.
+const LONGEST_CONTEXT: usize = 64;
 
 impl Host for CallState {
     fn log(&mut self, level: Level, context: String, message: String) -> wasmtime::Result<()> {
         self.logged += 1;
         let message = match self.logged {
-            ..=MOST_MESSAGES => printable(&message[..message.floor_char_boundary(LONGEST_MESSAGE)]),
+            ..=MOST_MESSAGES => text::line(&message, LONGEST_MESSAGE),
             past if past == MOST_MESSAGES + 1 => format!("more than {MOST_MESSAGES} messages: the rest is not shown"),
             _ => return Ok(()),
         };
-        let context = printable(&context[..context.floor_char_boundary(64)]);
+        let context = text::line(&context, LONGEST_CONTEXT);
         let (pipeline, stage) = (&*self.surroundings.pipeline, &*self.surroundings.stage);
         let job = self.current.as_ref().map_or("", |current| current.job.as_str());
         let item = match self.current.as_ref().map(|current| current.items.as_slice()) {

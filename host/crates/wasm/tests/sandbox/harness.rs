@@ -10,7 +10,9 @@ use gristmill_core::model::{
     Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError};
-use gristmill_wasm::{Grants, Isolation, LoadError, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage};
+use gristmill_wasm::{
+    Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
+};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -176,7 +178,7 @@ impl Sandbox {
             pipeline: "test".into(),
             name: "under-test".into(),
             module: "test.wasm".into(),
-            wasm,
+            wasm: Module::new(wasm),
             config,
             grants: self.grants,
             limits: self.limits,
@@ -199,6 +201,10 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    pub(crate) fn description(&self) -> &Description {
+        self.stage.description()
+    }
+
     pub(crate) async fn run(&self, text: &str) -> Result<Outcome, StageError> {
         self.run_typed(text, None).await
     }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod blame;
+mod bounds;
 mod compatibility;
 mod harness;
 mod shared;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gristmill_sdk::llm::{self, Message, Model, Request};
 use gristmill_sdk::serde::Deserialize;
-use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context, log};
+use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context, log};
 
 /// What to do wrong in `init`.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -20,6 +20,8 @@ enum AtInit {
     Panic,
     /// Reject the configuration.
     Refuse,
+    /// Reject it with a hundred thousand faults.
+    RefuseMuch,
 }
 
 /// The configuration.
@@ -38,8 +40,9 @@ impl Stage for Misbehave {
     type Config = Config;
 
     fn describe() -> Descriptor {
-        Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Executes the command in each item")
-            .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse"] } }, "additionalProperties": false }"#)
+        // Forges a line of its own in what `check` prints.
+        Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Executes the command in each item\nOK\x1b[2J")
+            .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse", "refuse-much"] } }, "additionalProperties": false }"#)
             .accepts(&["text/*"])
             .branch("declared", "a branch that exists")
             .max_batch(4)
@@ -51,6 +54,10 @@ impl Stage for Misbehave {
             AtInit::Spin => spin(),
             AtInit::Panic => panic!("told to panic in init"),
             AtInit::Refuse => Err(vec![ConfigFault::new("/init", "told to refuse")]),
+            AtInit::RefuseMuch => {
+                let fault = |number| ConfigFault::new("/init", &format!("told to refuse\n{number} {}", "x".repeat(60)));
+                Err((0..100_000).map(fault).collect())
+            }
         }
     }
 
@@ -73,6 +80,25 @@ impl Stage for Misbehave {
                 return Ok(Outcome::Emit(words.collect()));
             }
             "reject" => return Ok(Outcome::reject("told-to", rest)),
+            "outputs" => {
+                let many = rest.parse().unwrap_or(0);
+                return Ok(Outcome::Emit((0..many).map(|_| Output::from(&item).payload("")).collect()));
+            }
+            "attributes" => {
+                let many: usize = rest.parse().unwrap_or(0);
+                let attribute = |number| Attribute { name: format!("n{number}"), value: String::new() };
+                let attributes = (0..many).map(attribute).collect();
+                return Ok(Outcome::one(Output { attributes, ..Output::from(&item) }));
+            }
+            "shout" => {
+                let long = "LOUD\n\x1b[31m".repeat(500_000);
+                return Err(StageError::permanent(&long, &long));
+            }
+            "ask-too-many" => {
+                let answers = llm::Host.chat_many((0..1_001).map(|_| Request::new(Vec::new())).collect());
+                let refused = answers.iter().filter(|answer| answer.is_err()).count();
+                format!("{refused} of {} refused", answers.len())
+            }
             "drop" => return Ok(Outcome::drop("told-to")),
             "retry" => return Err(StageError::retryable("told-to", rest, Some(1))),
             "permanent" => return Err(StageError::permanent("told-to", rest)),

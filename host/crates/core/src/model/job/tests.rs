@@ -19,7 +19,7 @@ fn planned(plan: Plan) -> Job {
         headers: Vec::new(),
         attributes: Vec::new(),
     };
-    Job::start(document, Arc::new(plan), item, 1_000)
+    Job::start(document, Arc::new(plan), item, 100_000)
 }
 
 fn output(payload: &'static str) -> Output {
@@ -312,8 +312,36 @@ fn a_job_that_holds_too_much_is_dead_lettered() {
     plan.nodes[0].on_failure = OnFailure::Skip;
     let mut job = planned(plan);
     let split = job.next_task().unwrap();
-    let long: &'static str = "x".repeat(400).leak();
+    let long: &'static str = "x".repeat(40_000).leak();
     job.apply(split, emit(&[long, long, long]));
     let Some(Disposition::DeadLettered { failed, .. }) = job.end() else { panic!("not dead-lettered") };
     assert_eq!(failed.failure.code, "job-too-large");
+}
+
+#[test]
+fn what_outputs_inherit_counts_too() {
+    let mut job = planned(Plan::straight(&["mark", "split"]));
+    let mark = job.next_task().unwrap();
+    let heavy = Attribute { name: "note".into(), value: "x".repeat(1_000) };
+    job.apply(mark, Verdict::Decided(Outcome::Emit(vec![Output { attributes: vec![heavy], ..output("small") }])));
+    let split = job.next_task().unwrap();
+    job.apply(split, Verdict::Decided(Outcome::Emit(vec![output(""); 100])));
+    let Some(Disposition::DeadLettered { failed, .. }) = job.end() else { panic!("not dead-lettered") };
+    assert_eq!(failed.failure.code, "job-too-large");
+}
+
+#[test]
+fn items_collect_attributes_up_to_a_bound() {
+    let mut job = planned(Plan::straight(&["one", "two"]));
+    for (stage, outcome) in [("one", None), ("two", Some("too-many-attributes"))] {
+        let task = job.next_task().unwrap();
+        let attribute = |number| Attribute { name: format!("{stage}-{number}"), value: String::new() };
+        let attributes = (0..501).map(attribute).collect();
+        job.apply(task, Verdict::Decided(Outcome::Emit(vec![Output { attributes, ..output("x") }])));
+        let code = job.end().map(|end| match end {
+            Disposition::DeadLettered { failed, .. } => failed.failure.code,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(code.as_deref(), outcome, "{stage}");
+    }
 }
