@@ -1,14 +1,21 @@
 //! What distinguishes the outcomes of one version of a stage from those of another.
 
+use std::collections::BTreeMap;
+
 use gristmill_core::flow::Fingerprint;
-use gristmill_core::model::{Canonical, Write};
+use gristmill_core::model::{Canonical, Target, Write};
 use serde_json::Value;
 
-/// A digest of a stage's code and configuration. Do not change the encoding: stores know outcomes by it.
-pub(super) fn of(module: &str, config: &Value) -> Fingerprint {
+/// A digest of everything that a stage decides by, beside its items: its code, its configuration, and which of its
+/// branches have a route; where those lead is not its business. Do not change the encoding: stores know outcomes by it.
+pub(super) fn of(module: &str, config: &Value, branches: &BTreeMap<String, Target>) -> Fingerprint {
     let mut digest = Canonical::digest("gristmill stage 1");
     digest.text(module);
     encode(config, &mut digest);
+    digest.number(branches.len() as u64);
+    for label in branches.keys() {
+        digest.text(label);
+    }
     Fingerprint(digest.finish())
 }
 
@@ -55,7 +62,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_and_configuration_distinguish_versions() {
+    fn only_what_a_stage_decides_by_distinguishes_versions() {
+        let to = |target: Target| BTreeMap::from([("a".to_owned(), target)]);
+        let of = |module: &str, config: &Value| super::of(module, config, &BTreeMap::new());
         let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let one = parsed(r#"{"a": 1, "b": {"c": [1, 2], "d": null}}"#);
         let same = parsed(r#"{"b": {"d": null, "c": [1, 2]}, "a": 1}"#);
@@ -69,5 +78,7 @@ mod tests {
         ] {
             assert_ne!(of("module", &one), of(module, &config), "{module} {config}");
         }
+        assert_ne!(of("module", &one), super::of("module", &one, &to(Target::Sink)));
+        assert_eq!(super::of("module", &one, &to(Target::Drop)), super::of("module", &one, &to(Target::Sink)));
     }
 }

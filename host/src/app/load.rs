@@ -97,7 +97,8 @@ impl Loader<'_> {
                     steps.push(Step {
                         name: stage.name.shared(),
                         stage: Arc::new(loaded),
-                        checkpoint: keeps_outcomes(stage).then(|| fingerprint::of(&digest, &stage.config)),
+                        checkpoint: keeps_outcomes(stage)
+                            .then(|| fingerprint::of(&digest, &stage.config, &pipeline.plan.node(index).branches)),
                         digest,
                         retry: stage.retry,
                     });
@@ -130,7 +131,7 @@ impl Loader<'_> {
                 let result = match bytes {
                     Ok(bytes) => {
                         wasm = Some(bytes.clone());
-                        Box::pin(self.runtime.load(spec(pipeline, stage, bytes, model.cloned()))).await
+                        Box::pin(self.runtime.load(spec(pipeline, index, bytes, model.cloned()))).await
                     }
                     Err(reason) => Err(LoadError { stage: stage.name.to_string(), module: module.clone(), reason }),
                 };
@@ -198,13 +199,15 @@ async fn bytes_of(module: &settings::Module) -> Result<Module, Reason> {
     }
 }
 
-fn spec(pipeline: &Pipeline, stage: &StageSettings, wasm: Module, model: Option<Arc<dyn Model>>) -> StageSpec {
+fn spec(pipeline: &Pipeline, index: usize, wasm: Module, model: Option<Arc<dyn Model>>) -> StageSpec {
+    let stage = &pipeline.stages[index];
     StageSpec {
         pipeline: pipeline.name.shared(),
         name: stage.name.shared(),
         module: named(&stage.module),
         wasm,
         config: stage.config.clone(),
+        routed: pipeline.plan.node(index).branches.keys().cloned().collect(),
         grants: stage.grants,
         limits: stage.limits,
         isolation: stage.isolation,

@@ -1,6 +1,7 @@
 //! The result of every reader.
 
 use crate::kind::Kind;
+use crate::pages::Pages;
 
 /// A document as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,8 +10,8 @@ pub(crate) struct Document {
     pub(crate) text: String,
     /// The title, if the document states one.
     pub(crate) title: Option<String>,
-    /// The number of pages, if the document has pages.
-    pub(crate) pages: Option<usize>,
+    /// The pages, if the document has any.
+    pub(crate) pages: Option<Pages>,
     /// The kind it was read as.
     pub(crate) kind: Kind,
 }

@@ -3,18 +3,21 @@
 mod charset;
 mod document;
 mod docx;
+mod hand_over;
 mod html;
 mod kind;
 mod markdown;
+mod pages;
 mod pdf;
 mod reject;
 mod text;
 mod whitespace;
 
 use gristmill_sdk::serde::Deserialize;
-use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context};
 
 use document::Document;
+use hand_over::{ENCRYPTED, HandOver, NEEDS_OCR, described};
 use kind::Kind;
 use reject::Reject;
 
@@ -45,6 +48,8 @@ impl Stage for Extract {
         Descriptor::new("extract", env!("CARGO_PKG_VERSION"), "Extracts text from PDF, DOCX, HTML, Markdown and text")
             .config_schema(include_str!("../config.schema.json"))
             .accepts(kind::ACCEPTS)
+            .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
+            .branch(ENCRYPTED, "Documents that need a password, as they came")
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
@@ -52,14 +57,26 @@ impl Stage for Extract {
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
-        Ok(match self.read(&item) {
-            Ok(document) => Outcome::one(output(&item, document)),
-            Err(reject) => reject.into(),
-        })
+        Ok(self.extract(&item, context::is_routed))
     }
 }
 
 impl Extract {
+    /// Extracts the text, or hands the document over as it came if `is_routed` says that the pipeline has a route for
+    /// the branch of such documents.
+    pub fn extract(&self, item: &Item, is_routed: impl Fn(&str) -> bool) -> Outcome {
+        let read = self.read(item);
+        if let Some(hand_over) = HandOver::of(&read)
+            && is_routed(hand_over.branch)
+        {
+            return Outcome::one(hand_over.output(item));
+        }
+        match read {
+            Ok(document) => Outcome::one(output(item, document)),
+            Err(reject) => reject.into(),
+        }
+    }
+
     fn read(&self, item: &Item) -> Result<Document, Reject> {
         let payload = &item.payload;
         let kind = Kind::decide(item.media_type().as_deref(), payload)?;
@@ -83,16 +100,13 @@ impl Extract {
 }
 
 fn output(item: &Item, document: Document) -> Output {
-    let mut output = Output::from(item)
+    let output = described(Output::from(item), document.kind, document.pages.as_ref())
         .content_type(document.content_type())
-        .attribute("extract.source-type", document.kind.media_type());
-    if let Some(pages) = document.pages {
-        output = output.attribute("extract.pages", pages);
+        .payload(document.text);
+    match document.title {
+        Some(title) => output.attribute("extract.title", title),
+        None => output,
     }
-    if let Some(title) = document.title {
-        output = output.attribute("extract.title", title);
-    }
-    output.payload(document.text)
 }
 
 gristmill_sdk::stage!(Extract);

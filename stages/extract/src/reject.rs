@@ -2,6 +2,8 @@
 
 use gristmill_sdk::Outcome;
 
+use crate::pages::Pages;
+
 /// Why a document cannot be read; no retry will help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reject {
@@ -9,8 +11,8 @@ pub(crate) enum Reject {
     PdfEncrypted,
     /// The PDF has pages but no text on them: a scan.
     PdfNoText {
-        /// How many pages the PDF has.
-        pages: usize,
+        /// The pages of the PDF.
+        pages: Pages,
     },
     /// The structure of the PDF cannot be followed.
     PdfBroken,
@@ -52,7 +54,8 @@ impl Reject {
             }
             Self::PdfNoText { pages } => {
                 format!(
-                    "none of the {pages} pages of the PDF has a text layer: run OCR over the scan before sending it"
+                    "none of the {} pages of the PDF has a text layer: run OCR over the scan before sending it",
+                    pages.count
                 )
             }
             Self::PdfBroken => "the PDF is too damaged to find its pages: repair it, or send the original again".into(),

@@ -39,6 +39,43 @@ fn code(outcome: Outcome) -> String {
     }
 }
 
+const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+
+/// The output in a pipeline that has routes for these branches.
+fn routed(payload: Vec<u8>, content_type: Option<&str>, is_routed: impl Fn(&str) -> bool) -> Output {
+    let stage = Extract::new(Config::default()).unwrap();
+    match stage.extract(&Item::sample(payload, content_type), is_routed) {
+        Outcome::Emit(mut outputs) => outputs.remove(0),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn attribute<'a>(output: &'a Output, name: &str) -> Option<&'a str> {
+    output.attributes.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.value.as_str())
+}
+
+/// A PDF of pages with these content streams, without a cross-reference table.
+fn pages(contents: &[&[u8]]) -> Vec<u8> {
+    let kids: Vec<String> = (0..contents.len()).map(|number| format!("{} 0 R", 10 + 2 * number)).collect();
+    let (kids, count) = (kids.join(" "), contents.len());
+    let mut file = format!(
+        "%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n\
+         2 0 obj <</Type/Pages/Kids[{kids}]/Count {count}/MediaBox[0 0 595 842]/Resources \
+         <</Font<</F <</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>> endobj\n"
+    )
+    .into_bytes();
+    for (number, content) in contents.iter().enumerate() {
+        let (page, stream) = (10 + 2 * number, 11 + 2 * number);
+        let length = content.len();
+        file.extend(format!("{page} 0 obj <</Type/Page/Parent 2 0 R/Contents {stream} 0 R>> endobj\n").bytes());
+        file.extend(format!("{stream} 0 obj <</Length {length}>> stream\n").bytes());
+        file.extend(*content);
+        file.extend(b"\nendstream endobj\n");
+    }
+    file.extend(format!("trailer <</Root 1 0 R/Size {}>>\n", 10 + 2 * count).bytes());
+    file
+}
+
 /// A PDF of one page with this content stream, without a cross-reference table.
 fn page(content: &[u8], stream_entries: &str) -> Vec<u8> {
     let mut file = b"%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n\
@@ -131,6 +168,53 @@ fn files_that_need_a_password_are_rejected_as_encrypted() {
 #[test]
 fn scans_have_no_text() {
     assert_eq!(code(process(file("scan.pdf"), Config::default())), "pdf-no-text");
+}
+
+const TEXT: &[u8] = b"BT /F 12 Tf 60 700 Td (readable) Tj ET";
+const SCAN: &[u8] = b"q 595 0 0 842 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID x EI Q";
+const BLANK: &[u8] = b"";
+
+#[test]
+fn pages_to_be_read_by_ocr_are_listed_and_handed_over_if_the_branch_is_routed() {
+    let needs_ocr = |label: &str| label == "needs-ocr";
+    for (name, document, list) in [
+        ("only scans", file("scan.pdf"), "1-2"),
+        ("scans among text", pages(&[TEXT, SCAN, TEXT, SCAN, BLANK, SCAN]), "2,4-6"),
+        ("only blank pages", pages(&[BLANK, BLANK]), "1-2"),
+    ] {
+        let output = routed(document.clone(), Some("application/octet-stream"), needs_ocr);
+        assert_eq!(output.branch.as_deref(), Some("needs-ocr"), "{name}");
+        assert_eq!(output.payload, document, "{name}: it stays as it came");
+        assert_eq!(output.content_type.as_deref(), Some("application/pdf"), "{name}");
+        assert_eq!(attribute(&output, "extract.pages-without-text"), Some(list), "{name}");
+    }
+}
+
+#[test]
+fn a_document_with_text_is_extracted_unless_it_needs_ocr_and_somebody_does_it() {
+    let (nobody, everybody) = (|_: &str| false, |_: &str| true);
+    for (name, document, routed_to) in [
+        ("scans among text, and nobody", pages(&[TEXT, SCAN]), routed(pages(&[TEXT, SCAN]), None, nobody)),
+        ("blank pages among text", pages(&[TEXT, BLANK]), routed(pages(&[TEXT, BLANK]), None, everybody)),
+    ] {
+        assert_eq!(routed_to.branch, None, "{name}");
+        assert_ne!(routed_to.payload, document, "{name}");
+        assert_eq!(attribute(&routed_to, "extract.pages-without-text"), Some("2"), "{name}");
+    }
+    let with_images = routed(pages(&[&[TEXT, b" ", SCAN].concat()]), None, everybody);
+    assert_eq!((with_images.branch.as_deref(), attribute(&with_images, "extract.pages-without-text")), (None, None));
+}
+
+#[test]
+fn files_that_need_a_password_are_handed_over_if_the_branch_is_routed() {
+    let encrypted = |label: &str| label == "encrypted";
+    for (name, content_type) in [("encrypted-user.pdf", "application/pdf"), ("encrypted.docx", DOCX)] {
+        let output = routed(file(name), Some("application/octet-stream"), encrypted);
+        assert_eq!(output.branch.as_deref(), Some("encrypted"), "{name}");
+        assert_eq!(output.content_type.as_deref(), Some(content_type), "{name}");
+        assert_eq!(attribute(&output, "extract.source-type"), Some(content_type), "{name}");
+        assert_eq!(output.payload, file(name), "{name}");
+    }
 }
 
 #[test]

@@ -43,6 +43,12 @@ fn the_schema_and_the_configuration_agree() {
 }
 
 #[test]
+fn the_branches_are_declared() {
+    let labels: Vec<String> = Extract::describe().branches.into_iter().map(|branch| branch.label).collect();
+    assert_eq!(labels, ["needs-ocr", "encrypted"]);
+}
+
+#[test]
 fn text_is_decoded_by_its_charset() {
     let output = output(b"caf\xE9\r\n".to_vec(), Some("text/plain; charset=iso-8859-1"));
     assert_eq!(output.payload, "café".as_bytes());

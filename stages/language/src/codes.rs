@@ -20,10 +20,6 @@ impl Language {
     pub(crate) fn of(lang: Lang) -> Option<&'static Self> {
         ALL.iter().find(|language| language.lang == lang)
     }
-
-    pub(crate) fn by_code(code: &str) -> Option<&'static Self> {
-        ALL.iter().find(|language| language.code == code)
-    }
 }
 
 const fn language(code: &'static str, name: &'static str, lang: Lang) -> Language {
@@ -118,11 +114,9 @@ mod tests {
     }
 
     #[test]
-    fn codes_have_two_letters_and_lead_to_their_language() {
+    fn codes_have_two_letters() {
         for language in &ALL {
             assert!(language.code.len() == 2 && language.code.bytes().all(|byte| byte.is_ascii_lowercase()));
-            assert_eq!(Language::by_code(language.code), Some(language));
         }
-        assert_eq!(Language::by_code(UNDETERMINED), None);
     }
 }

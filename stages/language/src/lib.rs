@@ -1,9 +1,9 @@
-//! The `language` stage: detects the language of a text and sends it to the branch of that language.
+//! The `language` stage: detects the language of a text and sends it to the branch of that language, if it has a route.
 
 mod codes;
 mod config;
 
-use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
+use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context};
 
 use crate::codes::{ALL, Language, UNDETERMINED};
 pub use crate::config::Config;
@@ -15,7 +15,6 @@ const SAMPLE: usize = 10_000;
 /// The `language` stage.
 #[derive(Debug)]
 pub struct Detect {
-    route: Vec<&'static Language>,
     min_confidence: f64,
 }
 
@@ -36,7 +35,6 @@ impl Stage for Detect {
         let mut descriptor = Descriptor::new("language", env!("CARGO_PKG_VERSION"), description)
             .config_schema(include_str!("../config.schema.json"))
             .accepts(&["text/*"]);
-        // The stage is described before it is configured, so every language that `route` may name is declared.
         for language in &ALL {
             descriptor = descriptor.branch(language.code, &format!("Text in {}", language.name));
         }
@@ -44,27 +42,30 @@ impl Stage for Detect {
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
-        config.resolve()
+        Ok(Self { min_confidence: config.min_confidence })
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
-        let Some(text) = item.text() else {
-            let reason = "the payload is not UTF-8 text: put `extract` before this stage";
-            return Ok(Outcome::reject("not-utf8", reason));
-        };
-        let Finding { language, confidence } = self.find(text);
-        let output = Output::from(&item)
-            .attribute("language", language.map_or(UNDETERMINED, |language| language.code))
-            .attribute("language-confidence", format!("{confidence:.2}"));
-        let routed = language.filter(|language| self.route.contains(language));
-        Ok(Outcome::one(match routed {
-            Some(language) => output.branch(language.code),
-            None => output,
-        }))
+        Ok(self.detect(&item, context::is_routed))
     }
 }
 
 impl Detect {
+    /// The item with its language, on the branch of that language if `is_routed` says that it has a route.
+    fn detect(&self, item: &Item, is_routed: impl Fn(&str) -> bool) -> Outcome {
+        let Some(text) = item.text() else {
+            return Outcome::reject("not-utf8", "the payload is not UTF-8 text: put `extract` before this stage");
+        };
+        let Finding { language, confidence } = self.find(text);
+        let output = Output::from(item)
+            .attribute("language", language.map_or(UNDETERMINED, |language| language.code))
+            .attribute("language-confidence", format!("{confidence:.2}"));
+        Outcome::one(match language {
+            Some(language) if is_routed(language.code) => output.branch(language.code),
+            _ => output,
+        })
+    }
+
     fn find(&self, text: &str) -> Finding {
         let end = text.char_indices().nth(SAMPLE).map_or(text.len(), |(end, _)| end);
         let Some(guess) = whatlang::detect(&text[..end]) else {

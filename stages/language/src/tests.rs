@@ -13,8 +13,10 @@ const GERMAN: &str = "Der Lieferant liefert die Ware innerhalb von zehn Werktage
 const FRENCH: &str = "Le fournisseur livre les marchandises à l'entrepôt du client dans un délai de dix jours ouvrables. En \
                       cas de retard, le client peut annuler la commande sans préavis.";
 
+/// What comes out of a pipeline with routes for German and English.
 fn process(config: &str, payload: &[u8], media_type: Option<&str>) -> Outcome {
-    configure::<Detect>(config).unwrap().process(Item::sample(payload, media_type)).unwrap()
+    let is_routed = |label: &str| ["de", "en"].contains(&label);
+    configure::<Detect>(config).unwrap().detect(&Item::sample(payload, media_type), is_routed)
 }
 
 fn output(config: &str, text: &str) -> Output {
@@ -49,16 +51,15 @@ fn common_languages_are_detected() {
 }
 
 #[test]
-fn only_configured_languages_leave_the_default_route() {
-    let branch = |text| output(r#"{"route": ["de", "en"]}"#, text).branch;
+fn only_languages_with_a_route_take_their_branch() {
+    let branch = |text| output("{}", text).branch;
     assert_eq!([ENGLISH, GERMAN, FRENCH].map(branch), [Some("en".into()), Some("de".into()), None]);
-    assert_eq!(output("{}", GERMAN).branch, None);
 }
 
 #[test]
 fn text_without_letters_is_undetermined() {
     for text in ["", " \n", "12 345,00 € – 1/2", "***"] {
-        let output = output(r#"{"route": ["de", "en"], "min_confidence": 0}"#, text);
+        let output = output(r#"{"min_confidence": 0}"#, text);
         assert_eq!((attribute(&output, "language").as_str(), output.branch.as_deref()), ("und", None), "{text:?}");
         assert_eq!(attribute(&output, "language-confidence"), "0.00");
     }
@@ -67,10 +68,10 @@ fn text_without_letters_is_undetermined() {
 #[test]
 fn text_below_the_minimum_confidence_is_undetermined_and_keeps_its_confidence() {
     let mixed = format!("{GERMAN} {ENGLISH}");
-    let guess = output(r#"{"route": ["de", "en"], "min_confidence": 0}"#, &mixed);
+    let guess = output(r#"{"min_confidence": 0}"#, &mixed);
     let confidence = attribute(&guess, "language-confidence");
     assert!(guess.branch.is_some() && confidence.parse::<f64>().unwrap() < 0.9, "{confidence}");
-    let unsure = output(r#"{"route": ["de", "en"], "min_confidence": 0.9}"#, &mixed);
+    let unsure = output(r#"{"min_confidence": 0.9}"#, &mixed);
     assert_eq!((attribute(&unsure, "language").as_str(), unsure.branch.as_deref()), ("und", None));
     assert_eq!(attribute(&unsure, "language-confidence"), confidence);
 }
@@ -99,7 +100,7 @@ fn a_payload_that_is_not_text_is_rejected() {
 }
 
 #[test]
-fn every_language_that_may_be_routed_is_a_declared_branch() {
+fn every_language_is_a_declared_branch() {
     let branches = Detect::describe().branches;
     assert_eq!(branches.len(), ALL.len());
     for (branch, language) in branches.iter().zip(&ALL) {
@@ -111,19 +112,14 @@ fn every_language_that_may_be_routed_is_a_declared_branch() {
 }
 
 #[test]
-fn an_unknown_language_is_reported_with_its_place_and_the_known_ones() {
-    let faults = configure::<Detect>(r#"{"route": ["de", "xx"]}"#).unwrap_err();
-    assert_eq!(faults.len(), 1);
-    assert_eq!(faults[0].pointer, "/route/1");
-    assert!(faults[0].message.contains("`xx`") && faults[0].message.contains("de, el, en"), "{}", faults[0].message);
-    assert!(configure::<Detect>(r#"{"routes": []}"#).is_err());
+fn an_unknown_key_is_refused() {
+    assert!(configure::<Detect>(r#"{"route": ["de"]}"#).is_err());
 }
 
 proptest! {
     #[test]
     fn any_text_has_the_same_outcome_each_time(text in ".{0,400}") {
-        let config = r#"{"route": ["de", "en"]}"#;
-        prop_assert_eq!(output(config, &text), output(config, &text));
+        prop_assert_eq!(output("{}", &text), output("{}", &text));
     }
 
     #[test]

@@ -23,3 +23,10 @@ pub fn time_left() -> u64 {
 pub fn is_cancelled() -> bool {
     cfg!(target_arch = "wasm32") && host::is_cancelled()
 }
+
+/// Whether the pipeline file gives this branch of the stage a route, so that outputs may name it. Always false in unit
+/// tests.
+#[must_use]
+pub fn is_routed(label: &str) -> bool {
+    cfg!(target_arch = "wasm32") && host::is_routed(label)
+}

@@ -1,4 +1,4 @@
-//! Kafka without an installation: librdkafka's mock cluster as a broker in this process. One node, in memory, for a
+//! Kafka without an installation: librdkafka's mock cluster as a broker in this process, in memory, for a
 //! first look and for development. It keeps 5 MiB per partition, or one larger record, and silently drops the oldest
 //! records beyond that; nothing may be promised on it, see [`unread`](super::unread).
 
@@ -37,6 +37,12 @@ const LARGE_RECORDS: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", "131072"),
 ];
 
+/// The broker that is written to.
+const LEADER: i32 = 1;
+/// The broker that is read from. When a record is so large that everything before it has to go, the mock's leader takes the
+/// record itself for gone, and refuses to hand it out; a follower with a low watermark of its own does not.
+const FOLLOWER: i32 = 2;
+
 /// A broker that lives as long as this value, on a free port of this machine.
 pub struct EmbeddedBroker {
     client: Client<LogOnly>,
@@ -49,7 +55,7 @@ impl EmbeddedBroker {
     /// Starts it.
     pub fn start() -> anyhow::Result<Self> {
         let mut config = ClientConfig::new();
-        config.set("test.mock.num.brokers", "1").set_log_level(RDKafkaLogLevel::Critical);
+        config.set("test.mock.num.brokers", "2").set_log_level(RDKafkaLogLevel::Critical);
         let native = config.create_native_config()?;
         let client = Client::new(&config, native, RDKafkaType::RD_KAFKA_PRODUCER, LogOnly)?;
         // SAFETY: the client is alive, and with it the cluster that it owns.
@@ -61,7 +67,9 @@ impl EmbeddedBroker {
             rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
         }
         let cluster = client.mock_cluster().context("librdkafka did not start the embedded broker")?;
-        let address = cluster.bootstrap_servers();
+        let brokers = cluster.bootstrap_servers();
+        // Either leads to both.
+        let address = brokers.split(',').next().unwrap_or_default().to_owned();
         drop(cluster);
         let broker = Self { client, address, ports: Mutex::default() };
         broker.create_topic(READERS, 1)?;
@@ -114,11 +122,18 @@ impl EmbeddedBroker {
         use rdkafka::error::{KafkaError, RDKafkaErrorCode};
         check_topic_name(topic)?;
         let cluster = self.client.mock_cluster().context("the embedded broker has stopped")?;
+        let failed = || format!("cannot create topic {topic} on the embedded broker");
         match cluster.create_topic(topic, partitions.into(), 1) {
-            Ok(()) => Ok(true),
-            Err(KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists)) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("cannot create topic {topic} on the embedded broker")),
+            Ok(()) => {}
+            Err(KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(false),
+            Err(error) => return Err(error).with_context(failed),
         }
+        for partition in 0..i32::from(partitions) {
+            cluster.partition_leader(topic, partition, Some(LEADER)).with_context(failed)?;
+            cluster.partition_follower(topic, partition, FOLLOWER).with_context(failed)?;
+            cluster.follower_watermarks(topic, partition, Some(0), None).with_context(failed)?;
+        }
+        Ok(true)
     }
 }
 

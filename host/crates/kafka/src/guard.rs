@@ -81,12 +81,17 @@ pub(super) fn count(settings: &Settings, topic: &str, reader: Option<&str>) -> a
     let mut list = TopicPartitionList::new();
     for partition in &stats {
         unread.insert(partition.partition, 0);
-        if partition.lag() > 0 {
+        // Not `next()`: after a large record the low watermark is wrong, and behind the record itself.
+        let next = partition.committed.unwrap_or(partition.low);
+        if next < partition.high {
             let number = i32::try_from(partition.partition)?;
-            list.add_partition_offset(topic, number, Offset::Offset(partition.next()))?;
+            list.add_partition_offset(topic, number, Offset::Offset(next))?;
         }
     }
-    let consumer: BaseConsumer<LogOnly> = settings.assigner()?.create_with_context(LogOnly).map_err(client_error)?;
+    let mut config = settings.assigner()?;
+    // What a reader has not read may be gone: then the rest counts.
+    config.set("auto.offset.reset", "earliest");
+    let consumer: BaseConsumer<LogOnly> = config.create_with_context(LogOnly).map_err(client_error)?;
     consumer.assign(&list)?;
     let mut open: BTreeSet<i32> = list.elements().iter().map(|element| element.partition()).collect();
     let deadline = Instant::now() + LONGEST;

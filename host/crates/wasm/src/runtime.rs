@@ -1,6 +1,6 @@
 //! Once per process: the engine, its clock, the linkers, and the loading of modules.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -48,6 +48,8 @@ pub struct StageSpec {
     pub wasm: Module,
     /// Its configuration.
     pub config: serde_json::Value,
+    /// Those of its branches that have a route.
+    pub routed: BTreeSet<String>,
     /// What it may call.
     pub grants: Grants,
     /// What it may use.
@@ -124,6 +126,7 @@ impl Runtime {
         let surroundings = Surroundings {
             pipeline: spec.pipeline,
             stage: spec.name,
+            routed: spec.routed,
             model: spec.model.filter(|_| spec.grants.llm),
             shutdown: self.shutdown.clone(),
             limits: spec.limits,

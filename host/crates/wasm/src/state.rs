@@ -1,6 +1,6 @@
 //! The data of a wasmtime store while a call runs: the guest's limits, its empty WASI context, and the caller.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use gristmill_core::ports::{Call, Model};
 pub(super) struct Surroundings {
     pub(super) pipeline: Arc<str>,
     pub(super) stage: Arc<str>,
+    pub(super) routed: BTreeSet<String>,
     /// `None` without the grant.
     pub(super) model: Option<Arc<dyn Model>>,
     /// Cancelled when the host is asked to stop.

@@ -33,11 +33,21 @@ pub(super) struct Interpreter<'a> {
     /// Bytes of forms that may still be interpreted: forms that draw forms could otherwise grow without bound.
     budget: usize,
     spans: Spans,
+    /// Whether the current page shows an image.
+    has_image: bool,
     /// The current nesting of forms.
     depth: usize,
     /// Number of open pieces of marked content.
     marks: usize,
     replacement: Option<Replacement>,
+}
+
+/// What a page shows.
+pub(super) struct Drawn {
+    /// The text of the page, its form fields and its annotations, in drawing order.
+    pub(super) spans: Vec<Span>,
+    /// Whether there is an image on it.
+    pub(super) has_image: bool,
 }
 
 /// Marked content whose glyphs stand for another text.
@@ -57,14 +67,14 @@ impl<'a> Interpreter<'a> {
             most,
             budget: most,
             spans: Spans::default(),
+            has_image: false,
             depth: 0,
             marks: 0,
             replacement: None,
         }
     }
 
-    /// The text of a page, its form fields and its annotations, in drawing order.
-    pub(super) fn page(&mut self, page: &Page<'a>) -> Result<Vec<Span>, Reject> {
+    pub(super) fn page(&mut self, page: &Page<'a>) -> Result<Drawn, Reject> {
         let contents = page.raw().get::<Object<'_>>(CONTENTS);
         let streams: Vec<Stream<'_>> = match contents {
             Some(Object::Stream(stream)) => vec![stream],
@@ -75,14 +85,14 @@ impl<'a> Interpreter<'a> {
             return Err(Reject::TooLarge(self.limit));
         }
         let upright = Affine::new(page.initial_transform(false).as_coeffs());
-        (self.marks, self.replacement) = (0, None);
+        (self.marks, self.replacement, self.has_image) = (0, None, false);
         self.run(page.typed_operations(), page.resources(), &State::new(upright))?;
         if let Some(annotations) = page.raw().get::<Array<'_>>(ANNOTS) {
             for annotation in annotations.iter::<Dict<'_>>() {
                 self.annotation(&annotation, page.resources(), upright)?;
             }
         }
-        Ok(std::mem::take(&mut self.spans).into_vec())
+        Ok(Drawn { spans: std::mem::take(&mut self.spans).into_vec(), has_image: self.has_image })
     }
 
     fn run(&mut self, mut content: TypedIter<'_>, resources: &Resources<'a>, state: &State<'a>) -> Result<(), Reject> {
@@ -109,6 +119,7 @@ impl<'a> Interpreter<'a> {
                         self.form(&object, resources, &state)?;
                     }
                 }
+                TypedInstruction::InlineImage(_) => self.has_image = true,
                 TypedInstruction::BeginText(_) => cursor = Cursor { line: Affine::IDENTITY, at: Affine::IDENTITY },
                 TypedInstruction::CharacterSpacing(space) => state.letter_space = space.0.as_f64(),
                 TypedInstruction::WordSpacing(space) => state.word_space = space.0.as_f64(),
@@ -175,8 +186,10 @@ impl<'a> Interpreter<'a> {
 
     fn form(&mut self, object: &Stream<'a>, resources: &Resources<'a>, state: &State<'a>) -> Result<(), Reject> {
         let dict = object.dict();
-        let is_form = dict.get::<Name<'_>>(SUBTYPE).is_some_and(|name| name.as_ref() == b"Form");
-        if !is_form || self.depth >= DEEPEST_FORM {
+        let kind = dict.get::<Name<'_>>(SUBTYPE);
+        let is = |wanted: &[u8]| kind.as_ref().is_some_and(|kind| kind.as_ref() == wanted);
+        self.has_image |= is(b"Image");
+        if !is(b"Form") || self.depth >= DEEPEST_FORM {
             return Ok(());
         }
         if !unpacked::fits(object, self.budget) {

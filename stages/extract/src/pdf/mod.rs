@@ -17,6 +17,7 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use crate::document::Document;
 use crate::kind::Kind;
+use crate::pages::Pages;
 use crate::reject::Reject;
 use content::Interpreter;
 
@@ -30,24 +31,30 @@ pub(crate) fn read(payload: Vec<u8>, limit: usize) -> Result<Document, Reject> {
         LoadPdfError::Decryption(_) => Reject::PdfEncrypted,
         LoadPdfError::Invalid => Reject::PdfBroken,
     })?;
-    let pages = pdf.pages();
-    if pages.is_empty() {
+    if pdf.pages().is_empty() {
         return Err(Reject::PdfBroken);
     }
     let mut interpreter = Interpreter::new(limit);
-    let mut text = String::new();
-    for (index, page) in pages.iter().enumerate() {
-        if index > 0 {
+    let (mut text, mut pages) = (String::new(), Pages::default());
+    for page in pdf.pages().iter() {
+        if pages.count > 0 {
             text.push('\x0C');
         }
-        text.push_str(&layout::text(interpreter.page(page)?));
+        let drawn = interpreter.page(page)?;
+        let own = layout::text(drawn.spans);
+        pages.add(own.chars().any(is_legible), drawn.has_image);
+        text.push_str(&own);
         if text.len() > limit {
             return Err(Reject::TooLarge(limit));
         }
     }
-    if text.chars().all(|letter| letter.is_whitespace() || letter == char::REPLACEMENT_CHARACTER) {
-        return Err(Reject::PdfNoText { pages: pages.len() });
+    if pages.none_has_text() {
+        return Err(Reject::PdfNoText { pages });
     }
     let title = pdf.metadata().title.as_deref().and_then(strings::title);
-    Ok(Document { text, title, pages: Some(pages.len()), kind: Kind::Pdf })
+    Ok(Document { text, title, pages: Some(pages), kind: Kind::Pdf })
+}
+
+fn is_legible(letter: char) -> bool {
+    !letter.is_whitespace() && letter != char::REPLACEMENT_CHARACTER
 }

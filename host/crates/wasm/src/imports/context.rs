@@ -22,4 +22,8 @@ impl Host for CallState {
     fn is_cancelled(&mut self) -> wasmtime::Result<bool> {
         Ok(self.surroundings.shutdown.is_cancelled())
     }
+
+    fn is_routed(&mut self, label: String) -> wasmtime::Result<bool> {
+        Ok(self.surroundings.routed.contains(&label))
+    }
 }

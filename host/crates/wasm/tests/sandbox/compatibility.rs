@@ -26,8 +26,8 @@ async fn speaks_0_2(stage: &Loaded) {
     }
     let context = text(stage.run("context").await);
     let (start, rest) = context.split_once(" 00-").expect("a traceparent");
-    assert_eq!((start, rest.len()), ("test under-test", trace.len() - 3 + " yes no".len()), "{context}");
-    assert!(rest.ends_with("-00 yes no"), "{context}");
+    assert_eq!((start, rest.len()), ("test under-test", trace.len() - 3 + " yes no yes no".len()), "{context}");
+    assert!(rest.ends_with("-00 yes no yes no"), "{context}");
     for (command, expected) in
         [("embed", "denied"), ("retry", "passing told-to"), ("slow", "passing told-to"), ("permanent", "told-to")]
     {
@@ -54,13 +54,13 @@ async fn speaks_0_2(stage: &Loaded) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_of_version_0_2_0_runs_here() {
-    let stage = Sandbox::new().model(always("{}")).load(golden("0.2.0"), json!({})).await.unwrap();
+    let stage = Sandbox::new().routed(&["side"]).model(always("{}")).load(golden("0.2.0"), json!({})).await.unwrap();
     speaks_0_2(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_built_today_runs_like_the_golden_one() {
-    let stage = Sandbox::new().model(always("{}")).load(guest("golden"), json!({})).await.unwrap();
+    let stage = Sandbox::new().routed(&["side"]).model(always("{}")).load(guest("golden"), json!({})).await.unwrap();
     speaks_0_2(&stage).await;
 }
 

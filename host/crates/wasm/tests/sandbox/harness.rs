@@ -1,5 +1,6 @@
 //! Helpers for the sandbox tests.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,7 @@ pub(crate) struct Sandbox {
     limits: StageLimits,
     isolation: Isolation,
     grants: Grants,
+    routed: BTreeSet<String>,
     model: Arc<dyn Model>,
 }
 
@@ -118,6 +120,7 @@ impl Sandbox {
             limits: StageLimits::default(),
             isolation: Isolation::Item,
             grants: Grants { llm: true, embeddings: true },
+            routed: BTreeSet::new(),
             model: scripted(|_| Duration::ZERO),
         }
     }
@@ -125,7 +128,7 @@ impl Sandbox {
     /// The same host, restarted.
     pub(crate) fn again(&self) -> Self {
         let (cache, model) = (Arc::clone(&self.cache), Arc::clone(&self.model));
-        Self { cache, model, ..*self }
+        Self { cache, model, routed: self.routed.clone(), ..*self }
     }
 
     pub(crate) fn instances(self, instances: usize) -> Self {
@@ -142,6 +145,11 @@ impl Sandbox {
 
     pub(crate) fn grants(self, grants: Grants) -> Self {
         Self { grants, ..self }
+    }
+
+    /// Gives branches of the stage a route.
+    pub(crate) fn routed(self, labels: &[&str]) -> Self {
+        Self { routed: labels.iter().map(|label| (*label).to_owned()).collect(), ..self }
     }
 
     pub(crate) fn model(self, model: Arc<dyn Model>) -> Self {
@@ -180,6 +188,7 @@ impl Sandbox {
             module: "test.wasm".into(),
             wasm: Module::new(wasm),
             config,
+            routed: self.routed.clone(),
             grants: self.grants,
             limits: self.limits,
             isolation: self.isolation,

@@ -186,7 +186,7 @@ async fn a_configuration_that_does_not_fit_is_refused_with_pointers() {
         (json!({ "inti": "spin" }), "inti"),
         (json!({ "init": "refuse" }), "/init: told to refuse"),
         (json!({ "init": "panic" }), "told to panic in init"),
-        (json!({ "init": "spin" }), "computed for more than"),
+        (json!({ "init": "spin" }), "used more than its 200ms of CPU time"),
     ];
     for (config, expected) in table {
         let refused = sandbox.load(guest("misbehave"), config).await.err().unwrap().to_string();

@@ -94,8 +94,8 @@ async fn limits_hold_call_after_call_and_not_for_all_calls_together() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_asks_models_as_its_own_item() {
     let stage = Sandbox::new().model(who_asks()).shared().misbehave().await;
-    assert_eq!(text(stage.run_at(1, "ask-many x x", 1).await), "test/in/0/1 0 test/in/0/1 1");
-    assert_eq!(text(stage.run_at(2, "ask-many x x", 1).await), "test/in/0/2 0 test/in/0/2 1");
+    assert_eq!(text(stage.run_at(1, "ask-many x x", 1).await), "in:0:1 0 in:0:1 1");
+    assert_eq!(text(stage.run_at(2, "ask-many x x", 1).await), "in:0:2 0 in:0:2 1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,15 @@ async fn extract_reads_every_kind_of_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn extract_hands_a_scan_over_where_somebody_takes_it() {
+    let (scan, routes) = (document("broken-scan.pdf"), ["needs-ocr"]);
+    let stage = Sandbox::new().routed(&routes).load(standard("extract"), json!({})).await.unwrap();
+    let outputs = outputs(&stage, &scan, "application/pdf").await;
+    assert_eq!((outputs[0].branch.as_deref(), outputs[0].payload.as_ref()), (Some("needs-ocr"), scan.as_slice()));
+    assert_eq!(attribute(&outputs[0], "extract.pages-without-text"), "1-2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chunks_give_back_the_text() {
     let stage = stage("chunk", json!({ "size": 40 })).await;
     let whole = "# One\n\nA sentence of some length. Another one, e\u{301}tude.\n\n# Two\n\nThe end of it all. \u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}\n";
@@ -70,7 +79,7 @@ async fn chunks_give_back_the_text() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn language_routes_text_by_what_it_is_written_in() {
-    let stage = stage("language", json!({ "route": ["de"] })).await;
+    let stage = Sandbox::new().routed(&["de"]).load(standard("language"), json!({})).await.unwrap();
     for (text, language, branch) in [
         (
             "Der Kunde bezahlt die Rechnung innerhalb von vierzehn Tagen, nachdem er sie erhalten hat. Die Frist beginnt mit dem Tag, an dem die Ware geliefert wurde, und endet auch dann, wenn er sie nicht abholt.",

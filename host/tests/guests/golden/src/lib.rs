@@ -60,7 +60,9 @@ fn handle(item: Item) -> Result<Outcome, StageError> {
         "context" => {
             let context::Identity { pipeline, stage, traceparent } = context::get_identity();
             let (timed, cancelled) = (context::time_left() > 0, context::is_cancelled());
-            [&pipeline, " ", &stage, " ", &traceparent.unwrap_or_default(), flag(timed), flag(cancelled)].concat()
+            let (here, there) = (context::is_routed("side"), context::is_routed("elsewhere"));
+            let flags = [timed, cancelled, here, there].map(flag).concat();
+            [&pipeline, " ", &stage, " ", &traceparent.unwrap_or_default(), &flags].concat()
         }
         "chat" => llm::chat(&request(&item, Format::Text)).map_err(failed)?.text,
         "chat-many" => {

@@ -55,7 +55,7 @@ impl Stage for Misbehave {
             AtInit::Panic => panic!("told to panic in init"),
             AtInit::Refuse => Err(vec![ConfigFault::new("/init", "told to refuse")]),
             AtInit::RefuseMuch => {
-                let fault = |number| ConfigFault::new("/init", &format!("told to refuse\n{number} {}", "x".repeat(60)));
+                let fault = |number| ConfigFault::new("/init", format!("told to refuse\n{number} {}", "x".repeat(60)));
                 Err((0..100_000).map(fault).collect())
             }
         }
