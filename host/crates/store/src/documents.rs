@@ -4,7 +4,7 @@ use bytes::Buf;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use gristmill_core::model::{
-    DocumentGeneration, DocumentId, EventId, ItemId, LastGeneration, Partition, Position, Stamp, Timestamp,
+    DocumentGeneration, DocumentId, EventId, History, ItemId, Partition, Position, RecordGeneration, Stamp, Timestamp,
 };
 use gristmill_core::ports::{Placed, Remembered};
 
@@ -23,8 +23,9 @@ fn generation(mut bytes: &[u8]) -> Option<DocumentGeneration> {
     })
 }
 
-fn encode(last: &LastGeneration) -> Vec<u8> {
-    let LastGeneration { generation, record: Stamp { place: EventId { partition, position }, time } } = last;
+/// The generation first, so that SQLite can compare it.
+fn encode(given: &RecordGeneration) -> Vec<u8> {
+    let RecordGeneration { generation, record: Stamp { place: EventId { partition, position }, time } } = given;
     let mut bytes = blob(*generation).to_vec();
     bytes.extend(u64::from(partition.index).to_be_bytes());
     bytes.extend(position.0.to_be_bytes());
@@ -34,14 +35,14 @@ fn encode(last: &LastGeneration) -> Vec<u8> {
 }
 
 /// `None` if another version wrote it.
-fn decode(bytes: &[u8]) -> Option<LastGeneration> {
+fn decode(bytes: &[u8]) -> Option<RecordGeneration> {
     let (first, mut rest) = bytes.split_at_checked(24)?;
     let index = u32::try_from(rest.try_get_u64().ok()?).ok()?;
     let position = Position(rest.try_get_u128().ok()?);
     let time = Timestamp(rest.try_get_i64().ok()?);
     let topic = std::str::from_utf8(rest).ok()?.into();
     let place = EventId { partition: Partition { topic, index }, position };
-    Some(LastGeneration { generation: generation(first)?, record: Stamp { place, time } })
+    Some(RecordGeneration { generation: generation(first)?, record: Stamp { place, time } })
 }
 
 /// The part of an item's id after that of its document, which is the same for all of them.
@@ -51,60 +52,68 @@ fn suffix<'a>(document: &DocumentId, item: &'a ItemId) -> &'a str {
 
 /// What is remembered of a document.
 pub(super) fn find(connection: &Connection, document: &DocumentId) -> rusqlite::Result<Remembered> {
-    let found: Option<(i64, Option<Vec<u8>>)> = connection
-        .prepare_cached("SELECT id, last FROM document WHERE name = ?1")?
-        .query_row([document.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+    let found: Option<(i64, Option<Vec<u8>>, Option<Vec<u8>>)> = connection
+        .prepare_cached("SELECT id, last, begun FROM document WHERE name = ?1")?
+        .query_row([document.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((id, last)) = found else { return Ok(Remembered::default()) };
-    let mut statement = connection.prepare_cached("SELECT topic, name, generation FROM item WHERE document = ?1")?;
+    let Some((id, last, begun)) = found else { return Ok(Remembered::default()) };
+    let decoded = |given: Option<Vec<u8>>| given.and_then(|given| decode(&given));
+    let history = History { last: decoded(last), begun: decoded(begun) };
+    let mut statement = connection.prepare_cached("SELECT topic, name FROM item WHERE document = ?1")?;
     let mut rows = statement.query([id])?;
     let mut placed = Vec::new();
     while let Some(row) = rows.next()? {
-        let (topic, name, by) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_blob()?);
-        let item = ItemId::kept(document, name);
-        let by = generation(by).unwrap_or(DocumentGeneration { milliseconds: 0, sequence: 0 });
-        placed.push((Placed { topic: topic.into(), item }, by));
+        let (topic, name) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+        placed.push(Placed { topic: topic.into(), item: ItemId::kept(document, name) });
     }
-    Ok(Remembered { last: last.and_then(|last| decode(&last)), placed })
+    Ok(Remembered { history, placed })
 }
 
-/// Notes that the generation is about to write these items.
+/// Notes that the record is about to be written, as these items. A document of which nothing is in the sink stays one
+/// that can be forgotten if this adds nothing.
 pub(super) fn intend(
     connection: &Connection,
     document: &DocumentId,
-    generation: DocumentGeneration,
+    begun: &RecordGeneration,
     items: &[Placed],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let id: i64 = connection
         .prepare_cached(
-            "INSERT INTO document (name, touched, empty) VALUES (?1, ?2, 0)
-             ON CONFLICT (name) DO UPDATE SET touched = ?2, empty = 0 RETURNING id",
+            "INSERT INTO document (name, touched, begun, empty) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE SET touched = ?2, empty = empty AND ?4,
+                 begun = CASE WHEN substr(begun, 1, 24) > substr(?3, 1, 24) THEN begun ELSE ?3 END
+             RETURNING id",
         )?
-        .query_row(params![document.as_str(), now.0], |row| row.get(0))?;
+        .query_row(params![document.as_str(), now.0, encode(begun), items.is_empty()], |row| row.get(0))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO item (document, topic, name, generation) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (document, topic, name) DO UPDATE SET generation = max(generation, ?4)",
     )?;
     for Placed { topic, item } in items {
-        insert.execute(params![id, topic, suffix(document, item), blob(generation)])?;
+        insert.execute(params![id, topic, suffix(document, item), blob(begun.generation)])?;
     }
     Ok(())
 }
 
-/// Notes that the generation is in the sink, and forgets the items that only earlier ones have written.
+/// Notes that the record is in the sink, and forgets the items that only smaller generations have written. Nothing if a
+/// greater one is there.
 pub(super) fn finish(
     connection: &Connection,
     document: &DocumentId,
-    last: &LastGeneration,
+    last: &RecordGeneration,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let id: i64 = connection
+    let id: Option<i64> = connection
         .prepare_cached(
             "INSERT INTO document (name, touched, last, empty) VALUES (?1, ?2, ?3, 0)
-             ON CONFLICT (name) DO UPDATE SET touched = ?2, last = ?3 RETURNING id",
+             ON CONFLICT (name) DO UPDATE SET touched = ?2, last = ?3
+                 WHERE last IS NULL OR substr(last, 1, 24) <= substr(?3, 1, 24)
+             RETURNING id",
         )?
-        .query_row(params![document.as_str(), now.0, encode(last)], |row| row.get(0))?;
+        .query_row(params![document.as_str(), now.0, encode(last)], |row| row.get(0))
+        .optional()?;
+    let Some(id) = id else { return Ok(()) };
     connection
         .prepare_cached("DELETE FROM item WHERE document = ?1 AND generation < ?2")?
         .execute(params![id, blob(last.generation)])?;

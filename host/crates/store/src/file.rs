@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &["
         name    TEXT NOT NULL UNIQUE,
         touched INTEGER NOT NULL,
         last    BLOB,
+        begun   BLOB,
         empty   INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX document_empty ON document (touched) WHERE empty;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use gristmill_core::model::{DocumentGeneration, DocumentId, LastGeneration};
+use gristmill_core::model::{DocumentGeneration, DocumentId, History, RecordGeneration};
 use gristmill_core::ports::{Documents, Placed, Remembered, StoreError};
 
 /// Remembers documents in memory. Grows with what is in the sink.
@@ -16,7 +16,7 @@ pub struct MemoryDocuments {
 
 #[derive(Debug, Default)]
 struct Document {
-    last: Option<LastGeneration>,
+    history: History,
     placed: BTreeMap<Placed, DocumentGeneration>,
 }
 
@@ -31,8 +31,8 @@ impl MemoryDocuments {
 impl Documents for MemoryDocuments {
     async fn find(&self, document: &DocumentId) -> Result<Remembered, StoreError> {
         let found = |document: &Document| Remembered {
-            last: document.last.clone(),
-            placed: document.placed.iter().map(|(placed, by)| (placed.clone(), *by)).collect(),
+            history: document.history.clone(),
+            placed: document.placed.keys().cloned().collect(),
         };
         Ok(self.documents().get(document).map(found).unwrap_or_default())
     }
@@ -40,23 +40,28 @@ impl Documents for MemoryDocuments {
     async fn intend(
         &self,
         document: &DocumentId,
-        generation: DocumentGeneration,
+        begun: &RecordGeneration,
         items: &[Placed],
     ) -> Result<(), StoreError> {
         let mut documents = self.documents();
-        let placed = &mut documents.entry(document.clone()).or_default().placed;
+        let Document { history, placed } = documents.entry(document.clone()).or_default();
         for item in items {
-            let by = placed.entry(item.clone()).or_insert(generation);
-            *by = generation.max(*by);
+            let by = placed.entry(item.clone()).or_insert(begun.generation);
+            *by = begun.generation.max(*by);
+        }
+        if history.begun.as_ref().is_none_or(|before| before.generation <= begun.generation) {
+            history.begun = Some(begun.clone());
         }
         Ok(())
     }
 
-    fn finish(&self, document: &DocumentId, last: LastGeneration) -> Result<(), StoreError> {
+    fn finish(&self, document: &DocumentId, last: RecordGeneration) -> Result<(), StoreError> {
         let mut documents = self.documents();
-        let document = documents.entry(document.clone()).or_default();
-        document.placed.retain(|_, by| *by >= last.generation);
-        document.last = Some(last);
+        let Document { history, placed } = documents.entry(document.clone()).or_default();
+        if history.last.as_ref().is_none_or(|before| before.generation <= last.generation) {
+            placed.retain(|_, by| *by >= last.generation);
+            history.last = Some(last);
+        }
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::retention::Sweep;
 use super::settings::Settings;
 use super::writer::{Request, Writer};
 use super::{codec, file};
-use gristmill_core::model::{DocumentGeneration, DocumentId, JobId, LastGeneration};
+use gristmill_core::model::{DocumentId, JobId, RecordGeneration};
 use gristmill_core::ports::{Documents, JobState, Kept, Key, Placed, Remembered, Store, StoreError};
 
 /// Maximum bytes waiting to be written; beyond it, callers wait.
@@ -68,6 +68,8 @@ impl Sqlite {
             sweep,
             clock: settings.clock,
             logged: 0,
+            again: Vec::new(),
+            ending: false,
         };
         let reader = Worker::start("store-read", {
             let health = Arc::clone(&health);
@@ -144,20 +146,20 @@ impl Documents for Sqlite {
     async fn intend(
         &self,
         document: &DocumentId,
-        generation: DocumentGeneration,
+        begun: &RecordGeneration,
         items: &[Placed],
     ) -> Result<(), StoreError> {
         self.health.check()?;
         let bytes = items.iter().map(|placed| placed.topic.len() + placed.item.as_str().len() + ITEM_BYTES).sum();
         let room = self.room(bytes).await?;
         let (noted, answer) = oneshot::channel();
-        let (document, items) = (document.clone(), items.to_vec());
-        self.send(Request::Intend { document, generation, items, bytes, noted, _room: room })?;
+        let (document, begun, items) = (document.clone(), begun.clone(), items.to_vec());
+        self.send(Request::Intend { document, begun, items, bytes, noted, _room: room })?;
         let noted = answer.await.map_err(|_| self.health.error())?;
         noted.map_err(|reason| self.health.transient(reason))
     }
 
-    fn finish(&self, document: &DocumentId, last: LastGeneration) -> Result<(), StoreError> {
+    fn finish(&self, document: &DocumentId, last: RecordGeneration) -> Result<(), StoreError> {
         self.health.check()?;
         self.send(Request::Finish { document: document.clone(), last })
     }

@@ -14,7 +14,7 @@ use super::health::{Failure, Health};
 use super::retention::Sweep;
 use super::settings::Clock;
 use super::{codec, documents};
-use gristmill_core::model::{DocumentGeneration, DocumentId, JobId, LastGeneration, Timestamp};
+use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Timestamp};
 use gristmill_core::ports::{JobState, Kept, Key, Placed};
 
 /// A write request. Each holds its share of the queue until it is written.
@@ -35,7 +35,7 @@ pub(super) enum Request {
     },
     Intend {
         document: DocumentId,
-        generation: DocumentGeneration,
+        begun: RecordGeneration,
         items: Vec<Placed>,
         /// The approximate size of the items, in bytes.
         bytes: usize,
@@ -46,7 +46,7 @@ pub(super) enum Request {
     /// There are no more of these than jobs, and each job waited for its `Intend`: so they need no bound.
     Finish {
         document: DocumentId,
-        last: LastGeneration,
+        last: RecordGeneration,
     },
 }
 
@@ -75,6 +75,10 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     /// Approximate bytes written to the log since the last checkpoint.
     pub(super) logged: usize,
+    /// Notes of a batch that failed, for the next one: nobody waits for them, so nobody would ask again.
+    pub(super) again: Vec<Request>,
+    /// All senders are dropped: what cannot be written now is given up.
+    pub(super) ending: bool,
 }
 
 impl Writer {
@@ -82,10 +86,11 @@ impl Writer {
     pub(super) fn run(mut self) {
         while let Some(batch) = self.next_batch() {
             match self.write(&batch) {
-                Ok(earlier) => answer(batch, Ok(earlier)),
+                Ok(earlier) => drop(answer(batch, Ok(earlier))),
                 Err(error) => match self.health.classify(&error) {
                     Failure::Transient(reason) => {
-                        answer(batch, Err(reason));
+                        let unwritten = answer(batch, Err(reason));
+                        self.again = if self.ending { Vec::new() } else { unwritten };
                         continue;
                     }
                     // Before the batch is dropped, because that wakes its callers.
@@ -116,8 +121,12 @@ impl Writer {
     /// Waits for requests; the batch is empty if it is only time to check what is too old. `None` once all senders are
     /// dropped.
     fn next_batch(&mut self) -> Option<Vec<Request>> {
-        let wait = if self.sweep.under_way() { Duration::ZERO } else { IDLE };
-        let (mut batch, mut bytes, mut somebody_waits) = (Vec::new(), 0, false);
+        let wait = match self.sweep.under_way() {
+            true => Duration::ZERO,
+            false if self.again.is_empty() => IDLE,
+            false => NOTES,
+        };
+        let (mut batch, mut bytes, mut somebody_waits) = (std::mem::take(&mut self.again), 0, false);
         let mut until = Instant::now() + wait;
         while batch.len() < BATCH_REQUESTS && bytes < BATCH_BYTES {
             let wait = if somebody_waits { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
@@ -137,7 +146,11 @@ impl Writer {
                     batch.push(request);
                 }
                 Err(RecvTimeoutError::Disconnected) if batch.is_empty() => return None,
-                Err(_) => break,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.ending = true;
+                    break;
+                }
+                Err(RecvTimeoutError::Timeout) => break,
             }
         }
         self.logged += bytes + batch.len() * REQUEST_BYTES;
@@ -156,8 +169,8 @@ impl Writer {
             match request {
                 Request::Keep { job, key, value, .. } => earlier.push(keep(&transaction, job, *key, value, now)?),
                 Request::Ended { job, state, .. } => end(&transaction, job, *state, now)?,
-                Request::Intend { document, generation, items, .. } => {
-                    documents::intend(&transaction, document, *generation, items, now)?;
+                Request::Intend { document, begun, items, .. } => {
+                    documents::intend(&transaction, document, begun, items, now)?;
                 }
                 Request::Finish { document, last } => documents::finish(&transaction, document, last, now)?,
             }
@@ -182,12 +195,13 @@ impl Writer {
 }
 
 /// Answers the callers that wait, with the earlier value, if any, for each `Keep`, or with the reason of a transient
-/// failure.
-fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) {
+/// failure. Returns the notes that were not written.
+fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) -> Vec<Request> {
     let (mut earlier, failure) = match written {
         Ok(earlier) => (earlier.into_iter(), None),
         Err(reason) => (Vec::new().into_iter(), Some(reason)),
     };
+    let mut unwritten = Vec::new();
     // The callers may have gone away.
     for request in batch {
         match (request, &failure) {
@@ -195,9 +209,11 @@ fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) {
             (Request::Keep { kept, .. }, Some(reason)) => drop(kept.send(Err(reason.clone()))),
             (Request::Intend { noted, .. }, None) => drop(noted.send(Ok(()))),
             (Request::Intend { noted, .. }, Some(reason)) => drop(noted.send(Err(reason.clone()))),
-            (Request::Ended { .. } | Request::Finish { .. }, _) => {}
+            (Request::Ended { .. } | Request::Finish { .. }, None) => {}
+            (note @ (Request::Ended { .. } | Request::Finish { .. }), Some(_)) => unwritten.push(note),
         }
     }
+    unwritten
 }
 
 /// Keeps a value unless one is kept already, which it then returns. One that this version cannot read is replaced.

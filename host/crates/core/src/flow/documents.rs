@@ -11,9 +11,9 @@ use super::replay::Origin;
 use super::settings::{DocumentName, Tombstones};
 use super::throttle::Throttle;
 use crate::model::{
-    Attribute, DocumentGeneration, DocumentId, Event, Failed, Failure, FailureKind, JobId, LastGeneration, Version,
+    Attribute, DocumentGeneration, DocumentId, Event, Failed, Failure, FailureKind, JobId, RecordGeneration, Version,
 };
-use crate::ports::{Documents, Placed, Remembered, StoreError};
+use crate::ports::{Documents, Placed, StoreError};
 
 /// The code of a job whose document has a later generation in the sink.
 pub(super) const SUPERSEDED: &str = "superseded";
@@ -99,8 +99,9 @@ fn name(event: &Event, by: &DocumentName) -> Result<Option<DocumentId>, Failure>
 pub(super) struct Upkeep {
     documents: Arc<dyn Documents>,
     document: DocumentId,
-    remembered: Remembered,
-    last: LastGeneration,
+    /// What may be in the sink.
+    placed: Vec<Placed>,
+    own: RecordGeneration,
 }
 
 /// What a record is to its document, and how the document is kept up.
@@ -124,39 +125,37 @@ impl Known {
             return Ok(Self::Newest(Document { id, generation: alone }, None));
         };
         let remembered = until_it_answers(&origin.job, throttle, || documents.find(&id)).await?;
-        let Version::Newest(generation) = Version::of(&origin.first, remembered.last.as_ref()) else {
+        let Version::Newest(generation) = Version::of(&origin.first, origin.provenance(), &remembered.history) else {
             return Ok(Self::Superseded(Document { id, generation: alone }));
         };
         let upkeep = Upkeep {
             documents: Arc::clone(documents),
             document: id.clone(),
-            remembered,
-            last: LastGeneration { generation, record: origin.first.clone() },
+            placed: remembered.placed,
+            own: RecordGeneration { generation, record: origin.first.clone() },
         };
         Ok(Self::Newest(Document { id, generation }, Some(Box::new(upkeep))))
     }
 }
 
 impl Upkeep {
-    /// Notes what is about to be written, and returns what has to be deleted once it is.
+    /// Notes what is about to be written, and returns what has to be deleted once it is. What is in a topic that the
+    /// pipeline no longer writes to stays there: it belongs to whoever still reads that topic.
     pub(super) async fn prepare(
         &self,
         job: &JobId,
         throttle: &Throttle,
         items: &[Placed],
+        topics: &[Arc<str>],
     ) -> Result<Vec<Placed>, FlowError> {
-        let generation = self.last.generation;
-        if !items.is_empty() {
-            let intend = || self.documents.intend(&self.document, generation, items);
-            until_it_answers(job, throttle, intend).await?;
-        }
+        until_it_answers(job, throttle, || self.documents.intend(&self.document, &self.own, items)).await?;
         let new: HashSet<&Placed> = items.iter().collect();
-        let old = self.remembered.placed.iter().filter(|(placed, by)| *by < generation && !new.contains(placed));
-        Ok(old.map(|(placed, _)| placed.clone()).collect())
+        let is_obsolete = |placed: &&Placed| !new.contains(placed) && topics.contains(&placed.topic);
+        Ok(self.placed.iter().filter(is_obsolete).cloned().collect())
     }
 
     /// The generation is in the sink, and what it replaced is deleted.
     pub(super) fn finish(&self) -> Result<(), StoreError> {
-        self.documents.finish(&self.document, self.last.clone())
+        self.documents.finish(&self.document, self.own.clone())
     }
 }

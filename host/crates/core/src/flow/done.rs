@@ -99,11 +99,16 @@ impl Done {
     pub(super) fn delete(&mut self, pipeline: &Pipeline) {
         if pipeline.documents.is_none() {
             let (from, key) = (self.emitted(), self.event.key.clone());
-            let topics = self.deployment.plan.ends().into_iter();
-            let topics = topics.map(|topic| topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)));
+            let topics = self.topics(pipeline).into_iter();
             self.records = topics.map(|topic| from.tombstone(topic, key.clone(), None)).collect();
         }
         self.ending = Ending::Deleted(self.records.len());
+    }
+
+    /// Where outputs can go.
+    pub(super) fn topics(&self, pipeline: &Pipeline) -> Vec<Arc<str>> {
+        let topics = self.deployment.plan.ends().into_iter();
+        topics.map(|topic| topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic))).collect()
     }
 
     /// Adds tombstones for what earlier generations of the document left in the sink.

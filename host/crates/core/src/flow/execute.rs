@@ -47,7 +47,7 @@ pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
             Known::Newest(document, upkeep) => {
                 done.document = Some(document);
                 done.delete(&pipeline);
-                keep_up(&throttle, &mut done, upkeep).await?;
+                keep_up(&pipeline, &throttle, &mut done, upkeep).await?;
             }
         },
         Arrival::Process(id, attributes) => match Known::look_up(&pipeline, &throttle, origin, id).await? {
@@ -66,7 +66,7 @@ pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
                 let disposition = through_stages(&context, attributes).await?;
                 done.document = Some(document);
                 done.end_in(&pipeline, disposition);
-                keep_up(&throttle, &mut done, upkeep).await?;
+                keep_up(&pipeline, &throttle, &mut done, upkeep).await?;
             }
         },
     }
@@ -85,9 +85,15 @@ fn superseded(pipeline: &Pipeline, done: &mut Done, document: Document) {
 
 /// Remembers what the job is about to write, and adds tombstones for what earlier generations left. A dead letter
 /// changes nothing: what an earlier generation wrote stays.
-async fn keep_up(throttle: &Throttle, done: &mut Done, upkeep: Option<Box<Upkeep>>) -> Result<(), FlowError> {
+async fn keep_up(
+    pipeline: &Pipeline,
+    throttle: &Throttle,
+    done: &mut Done,
+    upkeep: Option<Box<Upkeep>>,
+) -> Result<(), FlowError> {
     let Some(upkeep) = upkeep.filter(|_| !done.is_dead()) else { return Ok(()) };
-    let obsolete = upkeep.prepare(&done.origin.job, throttle, &done.placed).await?;
+    let topics = done.topics(pipeline);
+    let obsolete = upkeep.prepare(&done.origin.job, throttle, &done.placed, &topics).await?;
     done.replace(obsolete, upkeep);
     Ok(())
 }

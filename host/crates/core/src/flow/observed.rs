@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::model::{DocumentGeneration, DocumentId, JobId, LastGeneration};
+use crate::model::{DocumentId, JobId, RecordGeneration};
 use crate::ports::{
     Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Store, StoreError, StoreOperation,
     StoreOutcome,
@@ -67,16 +67,16 @@ impl<S: Documents> Documents for ObservedStore<S> {
     async fn intend(
         &self,
         document: &DocumentId,
-        generation: DocumentGeneration,
+        begun: &RecordGeneration,
         items: &[Placed],
     ) -> Result<(), StoreError> {
-        let begun = Instant::now();
-        let result = self.store.intend(document, generation, items).await;
-        self.see(StoreOperation::Keep, begun, &result);
+        let asked = Instant::now();
+        let result = self.store.intend(document, begun, items).await;
+        self.see(StoreOperation::Keep, asked, &result);
         result
     }
 
-    fn finish(&self, document: &DocumentId, last: LastGeneration) -> Result<(), StoreError> {
+    fn finish(&self, document: &DocumentId, last: RecordGeneration) -> Result<(), StoreError> {
         self.store.finish(document, last)
     }
 }

@@ -4,7 +4,7 @@ use super::names::{self, is_ours};
 use super::patience::Patience;
 use super::pipeline::Pipeline;
 use super::throttle::Throttle;
-use crate::model::{Event, EventId, Header, JobId, Plan, Stamp, Timestamp};
+use crate::model::{Event, EventId, Header, JobId, Plan, Provenance, Stamp, Timestamp};
 use crate::ports::{Edition, PauseReason};
 
 /// Where a job comes from: a new event or a replay.
@@ -82,6 +82,11 @@ impl Origin {
             anew_from: stage.and_then(|stage| plan.nodes.iter().position(|node| &*node.name == stage)),
             first_attempt: told(names::FIRST_ATTEMPT).and_then(|time| time.parse().ok()),
         })
+    }
+
+    /// Where the event comes from.
+    pub(super) fn provenance(&self) -> Provenance {
+        if self.replays == 0 { Provenance::Topic } else { Provenance::DeadLetter }
     }
 
     /// The edition of the job in which a stage runs.

@@ -111,13 +111,31 @@ pub struct Stamp {
     pub time: Timestamp,
 }
 
-/// The last generation of a document that is in the sink.
+/// A record of a document, and the generation that it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastGeneration {
+pub struct RecordGeneration {
     /// The generation.
     pub generation: DocumentGeneration,
     /// Its record.
     pub record: Stamp,
+}
+
+/// What is known of the records of a document that came before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// The last one that is in the sink as a whole.
+    pub last: Option<RecordGeneration>,
+    /// The last one that was about to be written. It may be there in part, in whole or not at all.
+    pub begun: Option<RecordGeneration>,
+}
+
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provenance {
+    /// Its place in the topic, for the first time or again.
+    Topic,
+    /// A dead letter that is replayed: later records may have been processed since.
+    DeadLetter,
 }
 
 /// What a record is to its document.
@@ -130,29 +148,41 @@ pub enum Version {
 }
 
 impl Version {
-    /// Decides what a record is to its document, given the last generation in the sink.
+    /// Decides what a record is to its document.
     ///
     /// In one partition the later record is the one at the later position, whatever the clocks of the producers say. A
-    /// record at an earlier position with a later time is of a topic that was created anew. Across partitions, which a
-    /// key can change when partitions are added, the time decides.
+    /// record at an earlier position with a later time is of a topic that was created anew, unless it is replayed. Across
+    /// partitions, which a key can change when partitions are added, the time decides.
+    ///
+    /// A later record gets a greater generation than all before it, also than one of which it is not known yet how it
+    /// ended. The same record gets the same generation again, unless a later one was begun meanwhile.
     #[must_use]
-    pub fn of(record: &Stamp, last: Option<&LastGeneration>) -> Self {
-        let alone = DocumentGeneration::of(record);
-        let Some(last) = last else { return Self::Newest(alone) };
-        if last.record == *record {
-            return Self::Newest(last.generation);
+    pub fn of(record: &Stamp, provenance: Provenance, history: &History) -> Self {
+        let follows = |earlier: &RecordGeneration| is_later(record, &earlier.record, provenance);
+        let (last, begun) = (history.last.as_ref(), history.begun.as_ref());
+        if let Some(same) = last.filter(|last| last.record == *record) {
+            return Self::Newest(same.generation);
         }
-        let (new, old) = (&record.place, &last.record.place);
-        let is_later = match new.partition == old.partition {
-            // The same place at another time can only be another record.
-            true => new.position >= old.position || record.time > last.record.time,
-            false => record.time >= last.record.time,
-        };
-        match is_later {
-            true => Self::Newest(alone.max(last.generation.after())),
-            false => Self::Superseded,
+        // A replay comes so late that what was begun since must be taken for written.
+        let begun_since = begun.filter(|begun| provenance == Provenance::DeadLetter && begun.record != *record);
+        if last.into_iter().chain(begun_since).any(|later| !follows(later)) {
+            return Self::Superseded;
         }
+        if let Some(same) = begun.filter(|begun| begun.record == *record) {
+            return Self::Newest(same.generation);
+        }
+        let earlier = last.into_iter().chain(begun).filter(|earlier| follows(earlier));
+        let above = earlier.map(|earlier| earlier.generation.after());
+        Self::Newest(above.fold(DocumentGeneration::of(record), DocumentGeneration::max))
     }
+}
+
+fn is_later(new: &Stamp, old: &Stamp, provenance: Provenance) -> bool {
+    if new.place.partition != old.place.partition {
+        return new.time >= old.time;
+    }
+    // The same place at another time can only be another record.
+    new.place.position >= old.place.position || (provenance == Provenance::Topic && new.time > old.time)
 }
 
 #[cfg(test)]
@@ -165,8 +195,15 @@ mod tests {
         Stamp { place: EventId { partition, position: Position(position) }, time: Timestamp(time) }
     }
 
-    fn last(record: Stamp) -> LastGeneration {
-        LastGeneration { generation: DocumentGeneration::of(&record), record }
+    fn given(record: Stamp) -> RecordGeneration {
+        RecordGeneration { generation: DocumentGeneration::of(&record), record }
+    }
+
+    fn judged(record: Stamp, provenance: Provenance, history: &History) -> String {
+        match Version::of(&record, provenance, history) {
+            Version::Newest(generation) => generation.to_string(),
+            Version::Superseded => "superseded".into(),
+        }
     }
 
     #[test]
@@ -189,34 +226,57 @@ mod tests {
 
     #[test]
     fn a_record_is_judged_by_its_place_and_time() {
-        let old = last(record(0, 10, 100));
-        let judged = |record: Stamp| match Version::of(&record, Some(&old)) {
-            Version::Newest(generation) => generation.to_string(),
-            Version::Superseded => "superseded".into(),
-        };
-        assert_eq!(judged(record(0, 10, 100)), "100-10", "the same again");
-        assert_eq!(judged(record(0, 11, 101)), "101-11", "the next");
-        assert_eq!(judged(record(0, 11, 90)), "100-11", "the next, by a producer whose clock is slow");
-        assert_eq!(judged(record(0, 9, 99)), "superseded", "an earlier one again");
-        assert_eq!(judged(record(0, 2, 200)), "200-2", "of a topic that was created anew");
-        assert_eq!(
-            judged(record(0, 10, 200)),
-            "200-10",
-            "of a topic that was created anew, by chance at the same place"
-        );
-        assert_eq!(judged(record(1, 0, 101)), "101-0", "of another partition, because partitions were added");
-        assert_eq!(judged(record(1, 50, 99)), "superseded", "an earlier one of another partition");
+        let history = History { last: Some(given(record(0, 10, 100))), begun: None };
+        for (what, new, read, replayed) in [
+            ("the same again", record(0, 10, 100), "100-10", "100-10"),
+            ("the next", record(0, 11, 101), "101-11", "101-11"),
+            ("the next, by a producer whose clock is slow", record(0, 11, 90), "100-11", "100-11"),
+            ("an earlier one again", record(0, 9, 99), "superseded", "superseded"),
+            ("of a topic that was created anew, or of a fast clock", record(0, 2, 200), "200-2", "superseded"),
+            ("of a topic that was created anew, by chance at the same place", record(0, 10, 200), "200-10", "200-10"),
+            ("of another partition, because partitions were added", record(1, 0, 101), "101-0", "101-0"),
+            ("an earlier one of another partition", record(1, 50, 99), "superseded", "superseded"),
+        ] {
+            assert_eq!(judged(new.clone(), Provenance::Topic, &history), read, "{what}");
+            assert_eq!(judged(new, Provenance::DeadLetter, &history), replayed, "{what}, replayed");
+        }
+    }
+
+    #[test]
+    fn a_record_that_was_begun_counts_although_its_end_is_not_known() {
+        let begun =
+            RecordGeneration { generation: DocumentGeneration::of(&record(0, 12, 300)), record: record(0, 12, 200) };
+        let history = History { last: Some(given(record(0, 10, 100))), begun: Some(begun) };
+        for (what, new, read, replayed) in [
+            ("the same again", record(0, 12, 200), "300-12", "300-12"),
+            ("the next, with a slow clock", record(0, 13, 7), "300-13", "300-13"),
+            ("one before it, which is not settled yet", record(0, 11, 101), "101-11", "superseded"),
+            ("one before it, with a slow clock", record(0, 11, 1), "100-11", "superseded"),
+            ("one before the last", record(0, 9, 1), "superseded", "superseded"),
+        ] {
+            assert_eq!(judged(new.clone(), Provenance::Topic, &history), read, "{what}");
+            assert_eq!(judged(new, Provenance::DeadLetter, &history), replayed, "{what}, replayed");
+        }
     }
 
     #[test]
     fn later_records_have_greater_generations_whatever_the_clocks_say() {
         let times = [5, 5, 3, 9, 0, 9, 9, 1];
-        let mut before: Option<LastGeneration> = None;
+        let mut history = History::default();
+        let mut before: Option<DocumentGeneration> = None;
         for (position, time) in times.into_iter().enumerate() {
             let record = record(0, position as u128, time);
-            let Version::Newest(generation) = Version::of(&record, before.as_ref()) else { panic!("superseded") };
-            assert!(before.as_ref().is_none_or(|before| before.generation < generation), "{generation} at {position}");
-            before = Some(LastGeneration { generation, record });
+            let Version::Newest(generation) = Version::of(&record, Provenance::Topic, &history) else {
+                panic!("superseded")
+            };
+            assert!(before.is_none_or(|before| before < generation), "{generation} at {position}");
+            before = Some(generation);
+            let now = RecordGeneration { generation, record };
+            // How every other one ended is not known yet.
+            history.begun = Some(now.clone());
+            if position % 2 == 0 {
+                history.last = Some(now);
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ pub use chat::{
     BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
-pub use document::{DocumentGeneration, DocumentId, LastGeneration, Stamp, Version};
+pub use document::{DocumentGeneration, DocumentId, History, Provenance, RecordGeneration, Stamp, Version};
 pub use event::{Event, Timestamp};
 pub use failure::Failure;
 pub use header::{Attribute, Header};

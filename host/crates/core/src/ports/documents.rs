@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::model::{DocumentGeneration, DocumentId, ItemId, LastGeneration};
+use crate::model::{DocumentId, History, ItemId, RecordGeneration};
 
 /// An item in the sink.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,10 +19,10 @@ pub struct Placed {
 /// What is remembered of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remembered {
-    /// The last generation that is in the sink as a whole.
-    pub last: Option<LastGeneration>,
-    /// Everything that may be in the sink, with the last generation that was about to write it.
-    pub placed: Vec<(Placed, DocumentGeneration)>,
+    /// Its last records.
+    pub history: History,
+    /// Everything that may be in the sink.
+    pub placed: Vec<Placed>,
 }
 
 /// Remembers what documents have left in the sink.
@@ -35,19 +35,16 @@ pub trait Documents: Send + Sync {
     /// What is remembered of the document. Cancel-safe.
     async fn find(&self, document: &DocumentId) -> Result<Remembered, StoreError>;
 
-    /// Notes that this generation is about to write these items. Once this has returned, the note survives a crash of
-    /// the process or the machine. An item that a later generation has noted already is left as it is.
-    async fn intend(
-        &self,
-        document: &DocumentId,
-        generation: DocumentGeneration,
-        items: &[Placed],
-    ) -> Result<(), StoreError>;
+    /// Notes that this record is about to be written, as these items. Once this has returned, the note survives a crash
+    /// of the process or the machine. What a greater generation has noted already is left as it is.
+    async fn intend(&self, document: &DocumentId, begun: &RecordGeneration, items: &[Placed])
+    -> Result<(), StoreError>;
 
-    /// Notes that this generation is in the sink, and forgets the items that only earlier ones have written. Does not
-    /// wait. If the note is lost in a crash, the next generation deletes some items twice, which does no harm.
+    /// Notes that this record is in the sink, and forgets the items that only smaller generations have written. Does
+    /// nothing if a greater one is there. Does not wait. If the note is lost in a crash, the next generation deletes some
+    /// items twice, which does no harm.
     ///
     /// # Errors
     /// If the store has already failed.
-    fn finish(&self, document: &DocumentId, last: LastGeneration) -> Result<(), StoreError>;
+    fn finish(&self, document: &DocumentId, last: RecordGeneration) -> Result<(), StoreError>;
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use gristmill_core::model::{
-    DocumentGeneration, DocumentId, EventId, ItemId, LastGeneration, Partition, Position, Stamp, Timestamp,
+    DocumentGeneration, DocumentId, EventId, History, ItemId, Partition, Position, RecordGeneration, Stamp, Timestamp,
 };
 use gristmill_core::ports::{Documents, Placed, Remembered, Store};
 
@@ -16,10 +16,10 @@ fn placed(document: &DocumentId, ordinals: Range<usize>) -> Vec<Placed> {
     ordinals.map(|ordinal| Placed { topic: "out".into(), item: item(ordinal) }).collect()
 }
 
-fn generation(position: u128) -> LastGeneration {
+fn generation(position: u128) -> RecordGeneration {
     let partition = Partition { topic: "in".into(), index: 3 };
     let record = Stamp { place: EventId { partition, position: Position(position) }, time: Timestamp(5) };
-    LastGeneration { generation: DocumentGeneration::of(&record), record }
+    RecordGeneration { generation: DocumentGeneration::of(&record), record }
 }
 
 /// Both ways of remembering documents do the same.
@@ -34,26 +34,28 @@ async fn what_a_document_may_have_left_in_the_sink_is_remembered() {
         let (one, other) = (DocumentId::named(b"one"), DocumentId::named(b"other"));
         assert_eq!(documents.find(&one).await.unwrap(), Remembered::default());
         let (first, second) = (generation(1), generation(300));
-        documents.intend(&one, first.generation, &placed(&one, 0..3)).await.unwrap();
-        documents.intend(&other, first.generation, &placed(&other, 0..9)).await.unwrap();
+        documents.intend(&one, &first, &placed(&one, 0..3)).await.unwrap();
+        documents.intend(&other, &first, &placed(&other, 0..9)).await.unwrap();
         documents.finish(&one, first.clone()).unwrap();
-        documents.intend(&one, second.generation, &placed(&one, 2..4)).await.unwrap();
-        let mut found = documents.find(&one).await.unwrap();
-        found.placed.sort();
-        let by = [first.generation, first.generation, second.generation, second.generation];
-        let expected = placed(&one, 0..4).into_iter().zip(by).collect();
-        assert_eq!(found, Remembered { last: Some(first.clone()), placed: expected });
+        documents.intend(&one, &second, &placed(&one, 2..4)).await.unwrap();
+        let history = History { last: Some(first.clone()), begun: Some(second.clone()) };
+        assert_eq!(found(&*documents, &one).await, Remembered { history, placed: placed(&one, 0..4) });
 
         // A late redelivery of the first does not take anything from the second.
-        documents.intend(&one, first.generation, &placed(&one, 0..3)).await.unwrap();
+        documents.intend(&one, &first, &placed(&one, 0..3)).await.unwrap();
         documents.finish(&one, second.clone()).unwrap();
-        documents.intend(&other, first.generation, &[]).await.unwrap();
-        let mut found = documents.find(&one).await.unwrap();
-        found.placed.sort();
-        let expected = placed(&one, 2..4).into_iter().map(|placed| (placed, second.generation)).collect();
-        assert_eq!(found, Remembered { last: Some(second), placed: expected });
+        documents.finish(&one, first.clone()).unwrap();
+        documents.intend(&other, &first, &[]).await.unwrap();
+        let history = History { last: Some(second.clone()), begun: Some(second) };
+        assert_eq!(found(&*documents, &one).await, Remembered { history, placed: placed(&one, 2..4) });
         assert_eq!(documents.find(&other).await.unwrap().placed.len(), 9);
     }
+}
+
+async fn found(documents: &dyn Documents, document: &DocumentId) -> Remembered {
+    let mut found = documents.find(document).await.unwrap();
+    found.placed.sort();
+    found
 }
 
 #[tokio::test]
@@ -61,15 +63,19 @@ async fn documents_outlive_the_process_and_the_retention_of_jobs_unless_they_lef
     let harness = Harness::new();
     let store = harness.open();
     let (full, empty) = (DocumentId::named(b"full"), DocumentId::named(b"empty"));
-    store.intend(&full, generation(1).generation, &placed(&full, 0..3)).await.unwrap();
+    store.intend(&full, &generation(1), &placed(&full, 0..3)).await.unwrap();
     store.finish(&full, generation(1)).unwrap();
-    store.intend(&empty, generation(1).generation, &placed(&empty, 0..3)).await.unwrap();
+    store.intend(&empty, &generation(1), &placed(&empty, 0..3)).await.unwrap();
     store.finish(&empty, generation(2)).unwrap();
     drop(store);
     let store = harness.open();
-    assert_eq!(store.find(&full).await.unwrap().last, Some(generation(1)));
+    assert_eq!(store.find(&full).await.unwrap().history.last, Some(generation(1)));
     let found = store.find(&empty).await.unwrap();
-    assert_eq!((found.last, found.placed.len()), (Some(generation(2)), 0), "late redeliveries must be recognised");
+    assert_eq!(
+        (found.history.last, found.placed.len()),
+        (Some(generation(2)), 0),
+        "late redeliveries must be recognised"
+    );
 
     store.keep(&job(1), key(0), &text("x")).await.unwrap();
     harness.pass(Duration::from_secs(8 * 24 * 60 * 60));

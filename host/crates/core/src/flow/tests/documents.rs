@@ -15,8 +15,8 @@ use super::world::Obedient;
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Handle, Pipeline, Step, run};
 use crate::model::{
-    DocumentGeneration, DocumentId, Event, EventId, Generation, Header, LastGeneration, Next, Partition, Plan,
-    Position, Timestamp,
+    DocumentGeneration, DocumentId, Event, EventId, Generation, Header, History, Next, Partition, Plan, Position,
+    RecordGeneration, Timestamp,
 };
 use crate::ports::{
     Batch, Demand, Documents, Letters, LettersError, Observers, Placed, Record, Remembered, Signal, Sink, SinkError,
@@ -32,7 +32,7 @@ pub(super) struct World {
     /// Every record, as "topic key payload".
     written: Mutex<Vec<String>>,
     pub(super) committed: Mutex<u128>,
-    documents: Mutex<HashMap<DocumentId, Remembered>>,
+    documents: Mutex<HashMap<DocumentId, (History, BTreeMap<Placed, DocumentGeneration>)>>,
     /// How many more effects the present host lives to have.
     left: Mutex<usize>,
     /// Whether notes that nobody waits for are lost.
@@ -123,36 +123,44 @@ impl Transactor for Host {
 #[async_trait]
 impl Documents for Host {
     async fn find(&self, document: &DocumentId) -> Result<Remembered, StoreError> {
-        Ok(self.0.documents.lock().unwrap().get(document).cloned().unwrap_or_default())
+        let documents = self.0.documents.lock().unwrap();
+        let found = documents.get(document);
+        Ok(found.map_or_else(Remembered::default, |(history, placed)| Remembered {
+            history: history.clone(),
+            placed: placed.keys().cloned().collect(),
+        }))
     }
 
     async fn intend(
         &self,
         document: &DocumentId,
-        generation: DocumentGeneration,
+        begun: &RecordGeneration,
         items: &[Placed],
     ) -> Result<(), StoreError> {
         self.0.live().await;
         {
             let mut documents = self.0.documents.lock().unwrap();
-            let placed = &mut documents.entry(document.clone()).or_default().placed;
+            let (history, placed) = documents.entry(document.clone()).or_default();
             for item in items {
-                match placed.iter_mut().find(|(placed, _)| placed == item) {
-                    Some((_, by)) => *by = generation.max(*by),
-                    None => placed.push((item.clone(), generation)),
-                }
+                let by = placed.entry(item.clone()).or_insert(begun.generation);
+                *by = begun.generation.max(*by);
+            }
+            if history.begun.as_ref().is_none_or(|before| before.generation <= begun.generation) {
+                history.begun = Some(begun.clone());
             }
         }
         self.0.live().await;
         Ok(())
     }
 
-    fn finish(&self, document: &DocumentId, last: LastGeneration) -> Result<(), StoreError> {
+    fn finish(&self, document: &DocumentId, last: RecordGeneration) -> Result<(), StoreError> {
         if !self.0.loses_notes {
             let mut documents = self.0.documents.lock().unwrap();
-            let remembered = documents.entry(document.clone()).or_default();
-            remembered.placed.retain(|(_, by)| *by >= last.generation);
-            remembered.last = Some(last);
+            let (history, placed) = documents.entry(document.clone()).or_default();
+            if history.last.as_ref().is_none_or(|before| before.generation <= last.generation) {
+                placed.retain(|_, by| *by >= last.generation);
+                history.last = Some(last);
+            }
         }
         Ok(())
     }
@@ -178,6 +186,7 @@ struct Topic {
     world: Arc<World>,
     records: Vec<Sent>,
     next: Option<usize>,
+    clock: fn(usize) -> i64,
     handle: Handle,
 }
 
@@ -208,7 +217,7 @@ impl Source for Topic {
             key: record.key.map(|key| Bytes::from_static(key.as_bytes())),
             payload: record.payload.map(|payload| Bytes::from_static(payload.as_bytes())),
             headers: record.headers.iter().map(header).collect(),
-            timestamp: Timestamp(1_000 + i64::try_from(next).unwrap()),
+            timestamp: Timestamp((self.clock)(next)),
             deliveries: None,
             fault: None,
         }))
@@ -233,6 +242,8 @@ pub(super) struct Config {
     pub(super) document: DocumentName,
     pub(super) tombstones: Tombstones,
     pub(super) plan: fn(&mut Plan),
+    /// The time of each record, in milliseconds.
+    pub(super) clock: fn(usize) -> i64,
 }
 
 pub(super) const BY_ITEM: Config = Config {
@@ -241,6 +252,7 @@ pub(super) const BY_ITEM: Config = Config {
     document: DocumentName::Key,
     tombstones: Tombstones::Pass,
     plan: |_| {},
+    clock: |number| 1_000 + i64::try_from(number).unwrap(),
 };
 
 /// Runs one host until everything is committed, or until it dies.
@@ -281,7 +293,8 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
         observer: Arc::new(Observers::default()),
         limits: Limits::default(),
     };
-    let mut source = Topic { world: Arc::clone(world), records: records.to_vec(), next: None, handle };
+    let mut source =
+        Topic { world: Arc::clone(world), records: records.to_vec(), next: None, clock: config.clock, handle };
     let flow = run(&mut source, Arc::new(pipeline), Arc::new(deployment), commands);
     // A host that does not end is dead.
     if let Ok(ended) = tokio::time::timeout(seconds(600), flow).await {
@@ -320,9 +333,12 @@ async fn a_later_generation_replaces_the_earlier_one_and_its_tombstones_come_las
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_compacts_by_key_ends_with_the_last_generation_wherever_hosts_die() {
+    // Several producers, the later the slower its clock.
+    const BACKWARDS: fn(usize) -> i64 = |number| 9_000 - 1_000 * i64::try_from(number).unwrap();
     let expected = play(&BY_ITEM, &THREE).await.index();
-    for exactly_once in [false, true] {
-        let config = Config { exactly_once, ..BY_ITEM };
+    for (exactly_once, clock) in [(false, BY_ITEM.clock), (true, BY_ITEM.clock), (false, BACKWARDS), (true, BACKWARDS)]
+    {
+        let config = Config { exactly_once, clock, ..BY_ITEM };
         for loses_notes in [false, true] {
             for first in 0..60 {
                 for second in [usize::MAX, 0, 3] {
@@ -331,7 +347,7 @@ async fn a_reader_that_compacts_by_key_ends_with_the_last_generation_wherever_ho
                         *world.left.lock().unwrap() = lives;
                         run_host(&world, &config, &THREE).await;
                     }
-                    assert_eq!(world.index(), expected, "{exactly_once} {loses_notes} {first} {second}");
+                    assert_eq!(world.index(), expected, "{exactly_once} {} {loses_notes} {first} {second}", clock(0));
                 }
             }
         }
@@ -354,10 +370,16 @@ async fn a_generation_that_fails_leaves_the_earlier_one_in_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_of_an_earlier_generation_does_not_replace_a_later_one() {
+    // The record that replaced the document has a time before that of the one that is replayed.
+    const SLOW: fn(usize) -> i64 = |number| if number == 0 { 1_000 } else { 100 };
     const REPLAY: &[(&str, &str)] = &[("gristmill-replay-of", "dead/0/0")];
     let replay = Sent { key: Some("d"), payload: Some("split old older"), headers: REPLAY };
-    let world = play(&BY_ITEM, &[sent("d", "reject"), sent("d", "split new"), replay]).await;
-    assert_eq!(world.index(), ["dead d reject", "out d/s0.0 new"]);
+    for (clock, loses_notes) in [(BY_ITEM.clock, false), (BY_ITEM.clock, true), (SLOW, false), (SLOW, true)] {
+        let world = Arc::new(World { left: Mutex::new(usize::MAX), loses_notes, ..World::default() });
+        let records = [sent("d", "reject"), sent("d", "split new"), replay];
+        run_host(&world, &Config { clock, ..BY_ITEM }, &records).await;
+        assert_eq!(world.index(), ["dead d reject", "out d/s0.0 new"], "{} {loses_notes}", clock(1));
+    }
     let world = play(&BY_ITEM, &[sent("d", "reject"), sent("e", "split new"), replay]).await;
     assert!(world.index().contains(&"out d/s0.1 older".into()), "nothing came after it: {:?}", world.index());
 }
