@@ -47,6 +47,7 @@ pub(crate) async fn measure(settings: &Settings, gigabytes: f64) {
     };
     let record = |number| Record {
         topic: source.as_str().into(),
+        partition: None,
         key: None,
         payload: Some(payload(number)),
         headers: Vec::new(),

@@ -127,6 +127,7 @@ async fn fill(settings: &Settings, input: Input, count: usize) -> Events {
     let (topic, now) = topic(settings).await;
     let record = |number| Record {
         topic: topic.as_str().into(),
+        partition: None,
         key: None,
         payload: Some(Bytes::from(input.payload(number))),
         headers: vec![Header { name: "content-type".into(), value: Some(Bytes::from_static(b"text/plain")) }],

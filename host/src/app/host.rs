@@ -47,6 +47,7 @@ pub struct Host {
     runtime: Runtime,
     limits: Arc<Limits>,
     brokers: Brokers,
+    documents: store::Embedded,
     options: HostOptions,
     /// A lock, because several tasks ask at the same time; it is never held while one waits.
     running: Mutex<Pipelines>,
@@ -86,7 +87,8 @@ pub enum Reloaded {
         /// Its version.
         version: u64,
     },
-    /// It was drained and started again: what changed cannot change while it runs.
+    /// It was drained and started again: what changed cannot change while it runs, or an outage held jobs that would have
+    /// kept what was wrong.
     Restarted,
 }
 
@@ -103,6 +105,7 @@ impl Host {
             runtime,
             limits: Arc::default(),
             brokers: Brokers::default(),
+            documents: store::Embedded::default(),
             options,
             running: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
@@ -183,7 +186,9 @@ impl Host {
         })?;
         let version = before.version + 1;
         self.check_beside(&file, |other| *other != *name)?;
-        if !pipeline::is_same_wiring(&old, &file) {
+        // Those that an outage holds would keep the old key, address or model, which may be what is wrong.
+        let is_held = self.handle(&name)?.status().await.context(not_running(&name))?.held > 0;
+        if is_held || !pipeline::is_same_wiring(&old, &file) {
             let reached = self.reach(self.load(file).await?).await?;
             changes::log(&name, &before, &reached.ready.loaded.deployment);
             // A task of its own, so that the pipeline starts again even when nobody waits for it any more.
@@ -247,7 +252,7 @@ impl Host {
         let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::<Totals>::clone(&totals)];
         observers.extend(self.options.observers.iter().cloned());
         let observer: Arc<dyn Observer> = Arc::new(Observers::new(observers));
-        let stores = store::open(&file, self.options.memory, Arc::clone(&observer)).await?;
+        let stores = store::open(&file, self.options.memory, &self.documents, Arc::clone(&observer)).await?;
         let loader = Loader {
             runtime: &self.runtime,
             limits: &self.limits,
@@ -335,21 +340,36 @@ impl Built {
         self.pipelines.iter().map(|ready| (&ready.file, &ready.loaded))
     }
 
-    /// Connects all pipelines, and runs them when every one is connected.
+    /// Connects all pipelines, and runs them when every one is connected. `None` if the process is asked to stop before.
     ///
     /// # Errors
     /// One clear reason: brokers, credentials, topics.
-    pub async fn start(self) -> Result<Arc<Host>, Failure> {
+    pub async fn start(self) -> Result<Option<Arc<Host>>, Failure> {
         let host = Arc::new(self.host);
+        let shutdown = host.options.shutdown.clone();
         // One after the other where topics may have to be created: of two that name one, the first says how.
-        let mut starts = Vec::new();
+        let mut reached = Vec::new();
         for ready in self.pipelines {
-            starts.push(host.reach(ready).await?.connect().await?);
+            let Some(one) = shutdown.run_until_cancelled(host.reach(ready)).await else { return Ok(None) };
+            reached.push(one?);
+        }
+        let mut starts = Vec::new();
+        for one in reached {
+            match shutdown.run_until_cancelled(one.connect()).await {
+                Some(Ok(start)) => starts.push(start),
+                failed => {
+                    // Those that have joined their groups leave them, or the groups would wait for them.
+                    for mut start in starts {
+                        let _ = start.wired.source.close().await;
+                    }
+                    return failed.transpose().map(|_| None);
+                }
+            }
         }
         for start in starts {
             host.run(start);
         }
-        Ok(host)
+        Ok(Some(host))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Whether and where jobs and documents are remembered.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use gristmill_config::Fault;
@@ -37,14 +38,31 @@ pub(super) struct Stores {
     pub(super) documents: Option<Arc<dyn Documents>>,
 }
 
+/// What documents have left on the embedded broker, by pipeline: a pipeline that is started again finds its records there.
+#[derive(Default)]
+pub(super) struct Embedded(Mutex<BTreeMap<Arc<str>, Arc<MemoryDocuments>>>);
+
+impl Embedded {
+    fn documents(&self, pipeline: &Pipeline) -> Arc<dyn Documents> {
+        // Nothing panics in the one line under the lock.
+        let mut documents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::<MemoryDocuments>::clone(documents.entry(pipeline.name.shared()).or_default())
+    }
+}
+
 /// Opens what the pipeline needs.
 ///
 /// # Errors
 /// A folder or a file that cannot be used, at its place in the pipeline file.
-pub(super) async fn open(pipeline: &Pipeline, memory: Memory, observer: Arc<dyn Observer>) -> Result<Stores, Failure> {
+pub(super) async fn open(
+    pipeline: &Pipeline,
+    memory: Memory,
+    embedded: &Embedded,
+    observer: Arc<dyn Observer>,
+) -> Result<Stores, Failure> {
     let by_item = pipeline.sink.key == SinkKey::Item;
     if memory == Memory::ThisProcess || is_embedded(pipeline) {
-        let documents = by_item.then(|| Arc::new(MemoryDocuments::default()) as Arc<dyn Documents>);
+        let documents = by_item.then(|| embedded.documents(pipeline));
         return Ok(Stores { jobs: None, documents });
     }
     if !keeps(pipeline) && !by_item {

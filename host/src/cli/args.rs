@@ -171,8 +171,11 @@ pub enum FileKind {
 #[derive(Debug, Args)]
 pub struct Check {
     /// The pipeline files, or folders of them.
-    #[arg(value_name = "PIPELINE.toml", required = true)]
+    #[arg(value_name = "PIPELINE.toml", required_unless_present = "host")]
     pub pipelines: Vec<PathBuf>,
+    /// A host file: models, store, limits and a folder of pipelines for all of them.
+    #[arg(long, value_name = "gristmill.toml")]
+    pub host: Option<PathBuf>,
 }
 
 /// `gristmill demo`.

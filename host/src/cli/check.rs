@@ -10,16 +10,17 @@ use super::args::Check;
 use super::files;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
 use crate::console;
-use crate::settings::{HostFile, HostLimits, Module};
+use crate::settings::Module;
 
 /// Loads everything that the pipelines name and prints it, and what is probably not meant.
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
-    let (pipelines, read) = files::load_each(&args.pipelines, &HostFile::default());
+    let host = files::host(args.host.as_deref())?;
+    let (pipelines, read) = files::load_each(&args.pipelines, &host);
     let mut found = vec![read];
     found.extend(pipelines.iter().map(app::check_brokers));
     let options = HostOptions {
         memory: Memory::ThisProcess,
-        limits: HostLimits::default(),
+        limits: host.limits,
         shutdown: CancellationToken::new(),
         observers: Vec::new(),
     };

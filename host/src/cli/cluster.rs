@@ -20,7 +20,7 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Uses the brokers of the command line, or else those of the pipeline file.
     pub(super) fn reach(cluster: &args::Cluster) -> Result<Self, Failure> {
-        let pipeline = cluster.pipeline.as_deref().map(Pipeline::load).transpose()?;
+        let pipeline = cluster.pipeline.as_deref().map(Pipeline::load_to_reach).transpose()?;
         let broker = app::reach(cluster.brokers.as_deref(), pipeline.as_ref())?;
         let group = pipeline.map(|pipeline| pipeline.group().to_owned());
         Ok(Self { broker, group, given: cluster.brokers.clone() })

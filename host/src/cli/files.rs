@@ -10,6 +10,11 @@ use gristmill_llm::settings::TargetSettings;
 
 use crate::settings::{HostFile, Pipeline};
 
+/// The host file, or its defaults without one.
+pub(super) fn host(file: Option<&Path>) -> Result<HostFile, Failure> {
+    Ok(file.map(HostFile::load).transpose()?.unwrap_or_default())
+}
+
 /// Loads the pipelines at these paths. A folder stands for all its files that end in `.toml`, sorted by name, except
 /// those that a pipeline uses as the script of a model.
 pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
@@ -17,11 +22,15 @@ pub(super) fn load(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, 
     read.map(|()| pipelines)
 }
 
-/// The same, but returns the good ones beside the faults of the others.
+/// The same with the pipelines of the host, but returns the good ones beside the faults of the others.
 pub(super) fn load_each(paths: &[PathBuf], host: &HostFile) -> (Vec<Pipeline>, Result<(), Failure>) {
     let (mut pipelines, mut faults) = (Vec::new(), Vec::new());
+    if paths.is_empty() && host.pipelines.is_none() {
+        let fix = "name pipeline files, or set pipelines = \"FOLDER\" in the host file";
+        return (pipelines, Err(Failure::Setup(anyhow::anyhow!("there is no pipeline; {fix}"))));
+    }
     let own = host.path.as_ref().and_then(|path| path.canonicalize().ok());
-    for path in paths {
+    for path in paths.iter().chain(&host.pipelines) {
         if path.is_dir() {
             let files = match in_folder(path) {
                 Ok(files) => files,
@@ -84,16 +93,10 @@ fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Like [`load`] with the pipelines of the host, but applies the brokers of the environment and rejects pipelines that cannot
+/// Like [`load`], but applies the brokers of the environment and rejects pipelines that cannot
 /// run side by side.
 pub(super) fn load_to_run(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipeline>, Failure> {
-    let mut paths = paths.to_vec();
-    paths.extend(host.pipelines.clone());
-    if paths.is_empty() {
-        let fix = "name pipeline files, or set pipelines = \"FOLDER\" in the host file";
-        return Err(Failure::Setup(anyhow::anyhow!("there is no pipeline to run; {fix}")));
-    }
-    let mut pipelines = load(&paths, host)?;
+    let mut pipelines = load(paths, host)?;
     Failure::all(pipelines.iter_mut().map(app::override_brokers).collect())?;
     Failure::all(pipelines.iter().map(app::check_brokers).collect())?;
     app::check_together(&pipelines.iter().collect::<Vec<_>>())?;

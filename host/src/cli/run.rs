@@ -14,7 +14,7 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
     let mut hangups = app::hangups()?;
-    let file = host_file(args)?;
+    let file = files::host(args.host.as_deref())?;
     let pipelines = files::load_to_run(&args.pipelines, &file)?;
     for pipeline in &pipelines {
         let stages = pipeline.stages.len();
@@ -22,15 +22,13 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     }
     let options =
         HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), observers: Vec::new() };
-    let start = async {
-        let (built, ends) = Host::build(pipelines, options).await?;
-        Ok::<_, Failure>((built.start().await?, ends))
-    };
-    let Some(started) = shutdown.run_until_cancelled(start).await else {
+    let stopped = || {
         tracing::info!("stopped before any pipeline ran");
-        return Ok(());
+        Ok(())
     };
-    let (host, ends) = started?;
+    let Some(built) = shutdown.run_until_cancelled(Host::build(pipelines, options)).await else { return stopped() };
+    let (built, ends) = built?;
+    let Some(host) = built.start().await? else { return stopped() };
     if let Some(brokers) = host.embedded_address() {
         tracing::warn!(
             brokers,
@@ -52,14 +50,10 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     ended
 }
 
-fn host_file(args: &Run) -> Result<HostFile, Failure> {
-    Ok(args.host.as_deref().map(HostFile::load).transpose()?.unwrap_or_default())
-}
-
 /// Reads all files again, and lets the pipelines that run take on theirs. What is faulty is logged and changes nothing.
 async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
     tracing::info!("reloading");
-    let read = host_file(args).and_then(|file| {
+    let read = files::host(args.host.as_deref()).and_then(|file| {
         if file.limits != before.limits {
             tracing::warn!("the limits of the process stay as they were when it was started");
         }

@@ -77,6 +77,7 @@ fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) 
     }
     Record {
         topic: Arc::from(args.topic.as_str()),
+        partition: None,
         key: args.key.as_ref().map(|key| Bytes::copy_from_slice(key.as_bytes())),
         payload: Some(content),
         headers,

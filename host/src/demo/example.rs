@@ -61,6 +61,7 @@ impl Example {
         let timestamp = app::now();
         let record = |(name, media_type, content): &(&'static str, &'static str, &'static [u8])| Record {
             topic: Arc::clone(topic),
+            partition: None,
             key: Some(Bytes::from_static(name.as_bytes())),
             payload: Some(Bytes::from_static(content)),
             headers: vec![Header {

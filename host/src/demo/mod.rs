@@ -60,14 +60,11 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         shutdown: shutdown.clone(),
         observers,
     };
-    let start = async {
-        let (built, ends) = Host::build(vec![pipeline.clone()], host_options).await?;
-        Ok::<_, Failure>((built.start().await?, ends))
-    };
-    let started = shutdown.run_until_cancelled(start).await;
+    let built = shutdown.run_until_cancelled(Host::build(vec![pipeline.clone()], host_options)).await;
     spinner.finish_and_clear();
-    let Some(started) = started else { return Ok(()) };
-    let (host, ends) = started?;
+    let Some(built) = built else { return Ok(()) };
+    let (built, ends) = built?;
+    let Some(host) = built.start().await? else { return Ok(()) };
     let broker = host.broker(&pipeline.name)?;
 
     let records = example.records(&pipeline.source.topic.shared());

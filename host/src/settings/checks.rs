@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use gristmill_config::Draft;
-use gristmill_core::flow::settings::{DeliveryMode, DocumentName, Order, RetryPolicy, SinkKey};
+use gristmill_core::flow::names::is_our_name;
+use gristmill_core::flow::settings::{DeliveryMode, DocumentName, Order, RetryPolicy, SinkKey, Tombstones};
 use gristmill_core::model::Plan;
 use gristmill_core::settings::{Name, Span, TopicName};
 use gristmill_kafka::Brokers;
@@ -20,7 +21,7 @@ type File = Draft<PipelineFile>;
 
 /// Fills in what stages have from the pipeline, reports everything that does not fit, and draws the plan. Looks only at
 /// what is good by itself: nothing that follows from another fault is reported.
-pub(super) fn check(file: &mut File, host: &HostFile) -> Option<Plan> {
+pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
     let stages = file.len_of("/stage");
     // Reported by the schema. To look at each of many thousands would take minutes.
     if stages > MOST_STAGES {
@@ -42,7 +43,7 @@ pub(super) fn check(file: &mut File, host: &HostFile) -> Option<Plan> {
     }
     keeping(file);
     names_once(file, stages);
-    if host.models.is_empty() {
+    if host.is_some_and(|host| host.models.is_empty()) {
         models_for_grants(file, stages);
     }
 
@@ -95,6 +96,21 @@ fn keys(file: &mut File) {
     if by_item && matches!(order, None | Some(Order::None)) && file.is_sound("/order") {
         let message = "items are the keys of the sink, but jobs of one document could overtake each other";
         file.report("/sink/key", message, "add order = \"key\" above the first [table], or order = \"partition\"");
+    }
+    if let Some(DocumentName::Header(header)) = file.part("/source/document")
+        && is_our_name(&header)
+    {
+        let message = format!("documents cannot be named by the header {header:?}");
+        file.report("/source/document", message, "dead letters and replays replace headers of that name: use another");
+    }
+    if by_item
+        && matches!(file.part("/source/document"), Some(DocumentName::Pointer(_)))
+        && matches!(file.part("/source/tombstones"), None | Some(Tombstones::Pass))
+        && file.is_sound("/source/tombstones")
+    {
+        let message = "a record that deletes has no payload, so a pointer into it cannot name the document";
+        let label = "name documents by the key or a header, or add tombstones = \"drop\" or \"dead-letter\"";
+        file.report("/source/document", message, label);
     }
     if by_item
         && order == Some(Order::Key)

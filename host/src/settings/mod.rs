@@ -50,7 +50,15 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it, or why it cannot be read.
     pub fn load_in(path: &Path, host: &HostFile) -> Result<Self, ConfigError> {
-        Self::of(gristmill_config::read(path)?, host)
+        Self::of(gristmill_config::read(path)?, Some(host))
+    }
+
+    /// The same for a command that runs none of its stages: whether there are models for them does not matter then.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it, or why it cannot be read.
+    pub fn load_to_reach(path: &Path) -> Result<Self, ConfigError> {
+        Self::of(gristmill_config::read(path)?, None)
     }
 
     /// The same for text; `path` is what messages call it and where relative paths start.
@@ -58,18 +66,20 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        Self::of(gristmill_config::parse(text, path)?, &HostFile::default())
+        Self::of(gristmill_config::parse(text, path)?, Some(&HostFile::default()))
     }
 
-    fn of(mut draft: Draft<PipelineFile>, host: &HostFile) -> Result<Self, ConfigError> {
+    fn of(mut draft: Draft<PipelineFile>, host: Option<&HostFile>) -> Result<Self, ConfigError> {
         let plan = checks::check(&mut draft, host);
         let has_store = draft.has("/store");
         let mut file = draft.finish()?;
-        for (name, alias) in &host.models {
-            file.value.models.entry(name.clone()).or_insert_with(|| alias.clone());
-        }
-        if !has_store {
-            file.value.store = host.store.clone();
+        if let Some(host) = host {
+            for (name, alias) in &host.models {
+                file.value.models.entry(name.clone()).or_insert_with(|| alias.clone());
+            }
+            if !has_store {
+                file.value.store = host.store.clone();
+            }
         }
         match plan {
             Some(plan) => Ok(Self { plan: Arc::new(plan), file }),

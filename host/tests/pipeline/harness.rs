@@ -89,6 +89,7 @@ impl Harness {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let record = |(content_type, payload): (&str, Option<String>)| Record {
             topic: Arc::clone(&topic),
+            partition: None,
             key: None,
             payload: payload.map(Bytes::from),
             headers: vec![Header { name: "content-type".into(), value: Some(content_type.to_owned().into()) }],

@@ -23,7 +23,7 @@ async fn start(harnesses: &[&Harness], shutdown: CancellationToken) -> (Arc<Host
     let options =
         HostOptions { memory: Memory::Durable, limits: HostLimits::default(), shutdown, observers: Vec::new() };
     let (built, ends) = Host::build(files, options).await.unwrap();
-    (built.start().await.unwrap(), ends)
+    (built.start().await.unwrap().unwrap(), ends)
 }
 
 /// Waits until a pipeline is in such a state.

@@ -10,6 +10,7 @@ use super::admin::{Creation, check_topics};
 use super::embedded::EmbeddedBroker;
 use super::groups;
 use super::letters::KafkaLetters;
+use super::properties::SECURITY;
 use super::readers;
 use super::settings::{Settings, SourceSettings};
 use super::sink::KafkaSink;
@@ -17,7 +18,8 @@ use super::source::KafkaSource;
 use super::tail::Tail;
 use super::transactor::{KafkaTransactor, TransactionSettings};
 use gristmill_core::ports::{
-    Broker, Browse, Checked, Connection, Group, Guarantee, Outlet, Records, Subscription, Topic, WriteError,
+    Broker, Browse, Checked, Connection, Group, Guarantee, Outlet, Records, Source as _, Subscription, Topic,
+    WriteError,
 };
 
 /// How much longer than the flow a source waits at a revocation, so that it hears from a flow that drains in time.
@@ -51,6 +53,8 @@ impl KafkaBroker {
     pub fn embedded(broker: Arc<EmbeddedBroker>, mut settings: Settings, partitions: u16) -> Self {
         let own = broker.settings();
         settings.brokers = own.brokers;
+        // It has neither TLS nor users, whatever the file of another broker says.
+        settings.properties.retain(|name, _| !SECURITY.iter().any(|prefix| name.starts_with(prefix)));
         for (property, value) in own.properties {
             settings.properties.entry(property).or_insert(value);
         }
@@ -84,12 +88,13 @@ impl Broker for KafkaBroker {
         if self.embedded.is_some() {
             readers::register(&self.settings, &topic, &group).await?;
         }
-        let source = KafkaSource::open(&self.settings, source)?;
-        let outlet = match guarantee {
-            Guarantee::AtLeastOnce => Outlet::Sink(Arc::new(KafkaSink::open(&self.settings)?)),
-            Guarantee::ExactlyOnce { most: _, every } => {
-                let transactions = TransactionSettings::new(every);
-                Outlet::Transactor(Arc::new(KafkaTransactor::open(&self.settings, &source, transactions).await?))
+        let mut source = KafkaSource::open(&self.settings, source)?;
+        let outlet = match outlet(&self.settings, &source, guarantee).await {
+            Ok(outlet) => outlet,
+            Err(error) => {
+                // It leaves the group, which would otherwise wait for it. That it could not is the lesser error.
+                let _ = source.close().await;
+                return Err(error);
             }
         };
         let letters = Arc::new(KafkaLetters::new(self.settings.clone(), dead_letters));
@@ -110,4 +115,14 @@ impl Broker for KafkaBroker {
     ) -> Result<u64, WriteError> {
         groups::write(&self.settings, reader, groups, progress).await
     }
+}
+
+async fn outlet(settings: &Settings, source: &KafkaSource, guarantee: Guarantee) -> anyhow::Result<Outlet> {
+    Ok(match guarantee {
+        Guarantee::AtLeastOnce => Outlet::Sink(Arc::new(KafkaSink::open(settings)?)),
+        Guarantee::ExactlyOnce { most: _, every } => {
+            let transactions = TransactionSettings::new(every);
+            Outlet::Transactor(Arc::new(KafkaTransactor::open(settings, source, transactions).await?))
+        }
+    })
 }

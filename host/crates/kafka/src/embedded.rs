@@ -25,17 +25,14 @@ use super::settings::{Settings, check_topic_name, client_error};
 
 /// The prefix of such a cluster's id.
 const CLUSTER_ID: &str = "mockCluster";
+/// How long to wait after a connection that could not be accepted.
+const REST: Duration = Duration::from_millis(50);
 /// How long a broker may take to return its cluster's id.
 const LOOKUP: Duration = Duration::from_secs(10);
 
 /// What lets a record of 64 MiB pass, and as a dead letter too: the defaults are made for clusters, whose brokers reject
 /// such records anyway.
-const LARGE_RECORDS: &[(&str, &str)] = &[
-    ("message.max.bytes", "70254592"),
-    // librdkafka wants a fetch to be no smaller.
-    ("fetch.max.bytes", "70254592"),
-    ("queue.buffering.max.kbytes", "131072"),
-];
+const LARGE_RECORDS: &[(&str, &str)] = &[("message.max.bytes", "70254592"), ("queue.buffering.max.kbytes", "131072")];
 
 /// The broker that is written to.
 const LEADER: i32 = 1;
@@ -151,8 +148,11 @@ async fn pass_on(listener: TcpListener, address: String) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // A client that is gone already.
-                let Ok((mut client, _)) = accepted else { continue };
+                let Ok((mut client, _)) = accepted else {
+                    // The client is gone already, or this process may open no more files for now.
+                    tokio::time::sleep(REST).await;
+                    continue;
+                };
                 let address = address.clone();
                 open.spawn(async move {
                     let mut broker = TcpStream::connect(address).await?;

@@ -56,6 +56,13 @@ impl Settings {
                 );
             }
         }
+        let uses_sasl = self.properties.get("security.protocol").is_some_and(|protocol| {
+            let protocol = protocol.to_ascii_lowercase();
+            protocol.starts_with("sasl_")
+        });
+        if uses_sasl && !["sasl.mechanism", "sasl.mechanisms"].iter().any(|name| self.properties.contains_key(*name)) {
+            unfit("security.protocol", "it needs sasl.mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512".into());
+        }
         let least = fit.drain_timeout + BESIDE_DRAIN;
         if poll < least {
             unfit(
@@ -153,7 +160,14 @@ mod tests {
             let faults = faults(&[(property, "true")]);
             assert!(matches!(faults[..], [PropertyFault { reason: PropertyReason::Refused(_), .. }]), "{faults:?}");
         }
-        for (property, value) in [("acks", "1"), ("request.required.acks", "0"), ("enable.idempotence", "false")] {
+        for (property, value) in [
+            ("acks", "1"),
+            ("request.required.acks", "0"),
+            ("enable.idempotence", "false"),
+            ("partitioner", "random"),
+            ("auto.offset.reset", "latest"),
+            ("sasl.mechanism", "OAUTHBEARER"),
+        ] {
             let faults = faults(&[(property, value)]);
             assert!(matches!(faults[..], [PropertyFault { reason: PropertyReason::Invalid { .. }, .. }]), "{faults:?}");
         }
@@ -231,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn sasl_needs_a_mechanism_that_is_built_in() {
+        assert_eq!(misfits(&[("security.protocol", "SASL_SSL")], FIT), ["security.protocol"]);
+        let plain = [("security.protocol", "sasl_ssl"), ("sasl.mechanism", "PLAIN")];
+        assert_eq!(misfits(&plain, FIT), [""; 0]);
+        assert_eq!(misfits(&[("security.protocol", "ssl")], FIT), [""; 0]);
+    }
+
+    #[test]
     fn a_drain_must_end_before_the_group_gives_the_member_up() {
         let quick = |poll| [("session.timeout.ms", "6000"), ("max.poll.interval.ms", poll)];
         assert_eq!(misfits(&quick("33999"), FIT), ["max.poll.interval.ms"]);
@@ -263,6 +285,7 @@ mod tests {
         with(&[]).rehearse().unwrap();
         with(&[("security.protocol", "ssl"), ("ssl.ca.location", "/nonexistent")]).rehearse().unwrap();
         with(&[("group.protocol", "consumer")]).rehearse().unwrap();
+        with(&[("message.max.bytes", "100000000")]).rehearse().expect("only producers are given it");
         for contradiction in [[("max.in.flight", "100")], [("retries", "0")]] {
             let error = with(&contradiction).rehearse().unwrap_err();
             assert!(matches!(error, SettingsError::Contradiction(_)), "{contradiction:?}: {error}");

@@ -1,15 +1,21 @@
 //! Writes groups of records from outside a pipeline, each group whole or not at all where the broker has transactions:
 //! an event that is replayed, say, and the marks in the dead-letter topic that say so.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
 
 use super::embedded::is_embedded;
+use super::log::LogOnly;
 use super::send::send;
-use super::settings::Settings;
+use super::settings::{Settings, client_error};
 use super::transaction::{Failure, Transactional};
+use super::{offsets, stats};
 use gristmill_core::model::Size;
 use gristmill_core::ports::{Group, Record, WriteError};
 
@@ -28,13 +34,18 @@ const TRIES: u32 = 3;
 pub(super) async fn write(
     settings: &Settings,
     reader: Option<&str>,
-    groups: Vec<Group>,
+    mut groups: Vec<Group>,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<u64, WriteError> {
     if groups.is_empty() {
         return Ok(0);
     }
     let stopped = |reason| WriteError { written: 0, reason };
+    if groups.iter().flatten().any(|record| record.partition.is_some()) {
+        let settings = settings.clone();
+        let place = move || place(&settings, &mut groups).map(|()| groups);
+        groups = tokio::task::spawn_blocking(place).await.map_err(anyhow::Error::from).flatten().map_err(stopped)?;
+    }
     if groups.iter().any(|group| group.len() != 1) {
         let asked = settings.clone();
         let embedded = tokio::task::spawn_blocking(move || is_embedded(&asked)).await;
@@ -46,6 +57,22 @@ pub(super) async fn write(
     let whole = |sent: u64| ends.partition_point(|end| *end <= sent) as u64;
     let sent = send(settings, reader, groups.into_iter().flatten(), |sent| progress(whole(sent))).await;
     sent.map(whole).map_err(|error| WriteError { written: whole(error.acknowledged), reason: error.reason.into() })
+}
+
+/// Leaves to their keys what is meant for partitions that a topic no longer has.
+fn place(settings: &Settings, groups: &mut [Group]) -> anyhow::Result<()> {
+    let consumer: BaseConsumer<LogOnly> = settings.reader()?.create_with_context(LogOnly).map_err(client_error)?;
+    let mut topics: HashMap<Arc<str>, Vec<i32>> = HashMap::new();
+    for record in groups.iter_mut().flatten() {
+        let Some(partition) = record.partition else { continue };
+        let partitions = match topics.entry(Arc::clone(&record.topic)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(stats::partitions(&consumer, &record.topic)?),
+        };
+        record.partition =
+            Some(partition).filter(|partition| partitions.iter().any(|one| offsets::index(*one) == *partition));
+    }
+    Ok(())
 }
 
 async fn transact(
@@ -149,7 +176,14 @@ mod tests {
 
     fn replayed(bytes: usize) -> Group {
         let payload = Some(Bytes::from(vec![b'x'; bytes]));
-        let event = Record { topic: "in".into(), key: None, payload, headers: Vec::new(), timestamp: Timestamp(1) };
+        let event = Record {
+            topic: "in".into(),
+            partition: None,
+            key: None,
+            payload,
+            headers: Vec::new(),
+            timestamp: Timestamp(1),
+        };
         let mark = Record { topic: "dead".into(), payload: None, ..event.clone() };
         vec![event, mark.clone(), mark]
     }

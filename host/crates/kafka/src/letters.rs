@@ -130,6 +130,8 @@ impl Reader {
         let mut config = settings.assigner()?;
         // A record that is gone is no other one, and only one is wanted.
         config.set("auto.offset.reset", "error").set("queued.min.messages", "1");
+        // The first record of a fetch arrives whole, however large it is.
+        config.set("fetch.message.max.bytes", "65536");
         let consumer: BaseConsumer<LogOnly> = config.create_with_context(LogOnly).map_err(client_error)?;
         let partitions = stats::partitions(&consumer, topic)?.into_iter().collect();
         Ok(Self { consumer, topic: Arc::clone(topic), partitions })

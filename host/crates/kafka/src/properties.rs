@@ -82,7 +82,6 @@ pub(super) const SETTABLE: &[(&str, Client)] = &[
     ("retry.backoff.max.ms", Any),
     ("max.in.flight", Any),
     ("max.in.flight.requests.per.connection", Any),
-    ("message.max.bytes", Any),
     ("message.copy.max.bytes", Any),
     ("receive.message.max.bytes", Any),
     ("metadata.max.age.ms", Any),
@@ -140,6 +139,7 @@ pub(super) const SETTABLE: &[(&str, Client)] = &[
     ("fetch.queue.backoff.ms", Consumer),
     ("fetch.error.backoff.ms", Consumer),
     // Writing.
+    ("message.max.bytes", Producer),
     ("acks", Producer),
     ("request.required.acks", Producer),
     ("enable.idempotence", Producer),
@@ -167,8 +167,8 @@ const OWN_COMMITS: &str = "the host commits offsets itself, only for settled eve
 const OWN_BROKERS: &str = "set brokers under [kafka]";
 const OWN_ACKS: &str = "a record counts as written only when every in-sync replica has it";
 const NO_NATIVE_CODE: &str = "it would run code of its own in the host, or start a program";
-const NOT_BUILT_IN: &str =
-    "this build of librdkafka has no Kerberos and no OAUTHBEARER; use PLAIN, SCRAM or certificates";
+const NOT_BUILT_IN: &str = "this build has no Kerberos and gets no tokens for OAUTHBEARER; use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or certificates";
+const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 /// Properties that cannot be set, and why. Those whose name ends in a dot stand for all that begin so.
 pub(super) const REFUSED: &[(&str, &str)] = &[
@@ -197,6 +197,18 @@ pub(super) const FIXED: &[(&str, &[&str], &str)] = &[
     ("acks", &["all", "-1"], OWN_ACKS),
     ("request.required.acks", &["all", "-1"], OWN_ACKS),
     ("enable.idempotence", &["true"], "without it a retry could write a record twice or out of order"),
+    (
+        "partitioner",
+        &["consistent", "consistent_random", "murmur2", "murmur2_random", "fnv1a", "fnv1a_random"],
+        "records of one key must stay in one partition",
+    ),
+    (
+        "auto.offset.reset",
+        &["error", "earliest", "smallest", "beginning"],
+        "records that are still there would be skipped; source.start says where a new group begins",
+    ),
+    ("sasl.mechanism", MECHANISMS, NOT_BUILT_IN),
+    ("sasl.mechanisms", MECHANISMS, NOT_BUILT_IN),
 ];
 
 /// Decided by the broker when `group.protocol` is `consumer`.

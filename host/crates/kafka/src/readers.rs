@@ -28,6 +28,7 @@ pub(super) async fn register(settings: &Settings, topic: &str, group: &str) -> a
     let bytes = |text: &str| Some(Bytes::copy_from_slice(text.as_bytes()));
     let record = Record {
         topic: Arc::from(READERS),
+        partition: None,
         key: bytes(topic),
         payload: bytes(group),
         headers: Vec::new(),

@@ -99,7 +99,7 @@ fn worse(first: Result<(), SinkError>, second: Result<(), SinkError>) -> Result<
 fn native(record: &Record) -> FutureRecord<'_, [u8], [u8]> {
     FutureRecord {
         topic: &record.topic,
-        partition: None,
+        partition: record.partition.and_then(|partition| i32::try_from(partition).ok()),
         payload: record.payload.as_deref(),
         key: record.key.as_deref(),
         timestamp: Some(record.timestamp.0),
@@ -148,8 +148,14 @@ mod tests {
     #[tokio::test]
     async fn dropping_a_sink_with_records_for_an_unreachable_broker_is_quick() {
         let sink = KafkaSink::open(&Settings::new("127.0.0.1:1")).unwrap();
-        let record =
-            Record { topic: "out".into(), key: None, payload: None, headers: Vec::new(), timestamp: Timestamp(1) };
+        let record = Record {
+            topic: "out".into(),
+            partition: None,
+            key: None,
+            payload: None,
+            headers: Vec::new(),
+            timestamp: Timestamp(1),
+        };
         let records = vec![record; 1_000];
         let begun = tokio::time::timeout(Duration::from_millis(200), sink.deliver(records)).await;
         assert!(begun.is_err(), "it cannot have been delivered");

@@ -127,6 +127,7 @@ impl Transactional {
         loop {
             let mut native =
                 BaseRecord::with_opaque_to(&record.topic, index).timestamp(record.timestamp.0).headers(headers(record));
+            native.partition = record.partition.and_then(|partition| i32::try_from(partition).ok());
             native.key = record.key.as_deref();
             native.payload = record.payload.as_deref();
             match self.producer.send::<[u8], [u8]>(native) {

@@ -71,7 +71,14 @@ impl Harness {
 }
 
 fn record(topic: &str) -> Record {
-    Record { topic: topic.into(), key: None, payload: None, headers: Vec::new(), timestamp: Timestamp(1) }
+    Record {
+        topic: topic.into(),
+        partition: None,
+        key: None,
+        payload: None,
+        headers: Vec::new(),
+        timestamp: Timestamp(1),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

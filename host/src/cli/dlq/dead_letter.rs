@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use gristmill_core::flow::names::{self, is_ours};
-use gristmill_core::model::{Event, Header, Timestamp};
+use gristmill_core::model::{Event, EventId, Header, Timestamp};
 use gristmill_core::ports::Record;
 
 /// The place of a dead letter in its topic.
@@ -68,6 +68,16 @@ pub(super) struct DeadLetter {
     pub(super) error: String,
 }
 
+impl DeadLetter {
+    /// The partition of the job's event, if that is in this topic. Records of one document must stay in one partition, and
+    /// not every producer chooses partitions as we would.
+    fn partition_in(&self, source: &str) -> Option<u32> {
+        let (_, place) = self.job.split_once('/')?;
+        let event: EventId = place.parse().ok()?;
+        (&*event.partition.topic == source).then_some(event.partition.index)
+    }
+}
+
 /// What a record of the dead-letter topic is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
@@ -126,6 +136,7 @@ impl Replaying {
         headers.extend(self.from_stage.clone().map(|stage| header(names::FROM_STAGE, stage)));
         Record {
             topic: Arc::clone(&self.source),
+            partition: dead_letter.partition_in(&self.source),
             key: event.key.clone(),
             payload: event.payload.clone(),
             headers,
@@ -137,6 +148,7 @@ impl Replaying {
     pub(super) fn mark(&self, dead_letter: &DeadLetter, key: Option<Bytes>) -> Record {
         Record {
             topic: Arc::clone(&self.dead_letters),
+            partition: None,
             key,
             payload: None,
             headers: vec![
@@ -224,7 +236,9 @@ mod tests {
         let replaying =
             Replaying { source: "in".into(), dead_letters: "dead".into(), from_stage: Some("chunk".into()), now: 900 };
         let record = replaying.event(&dead_letter(), &event(&FAILED));
-        assert_eq!((&*record.topic, record.timestamp), ("in", Timestamp(5)));
+        assert_eq!((&*record.topic, record.partition, record.timestamp), ("in", Some(0), Timestamp(5)));
+        let elsewhere = Replaying { source: "other".into(), ..replaying.clone() };
+        assert_eq!(elsewhere.event(&dead_letter(), &event(&FAILED)).partition, None, "it was never in that topic");
         assert_eq!((record.key.as_deref(), record.payload.as_deref()), (Some(&b"k"[..]), Some(&b"v"[..])));
         let headers: Vec<(&str, &str)> = record
             .headers

@@ -27,7 +27,7 @@ pub(super) struct Found {
 
 impl Desk {
     pub(super) fn open(target: &Target) -> Result<Self, Failure> {
-        let pipeline = Pipeline::load(&target.pipeline)?;
+        let pipeline = Pipeline::load_to_reach(&target.pipeline)?;
         let broker = app::reach(target.brokers.as_deref(), Some(&pipeline))?;
         Ok(Self { pipeline, broker })
     }

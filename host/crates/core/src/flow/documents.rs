@@ -56,8 +56,9 @@ impl Arrival {
                     unusable(no_value("the record has no value (source.tombstones)"), FailureKind::Rejected)
                 }
                 (Some(_), Tombstones::Drop, _) => Self::Drop("tombstone"),
+                // What is wrong is the data.
                 (Some(_), Tombstones::Pass, Err(failure)) if pipeline.documents.is_some() => {
-                    unusable(failure, FailureKind::Fault)
+                    unusable(failure, FailureKind::Rejected)
                 }
                 (Some(_), Tombstones::Pass, named) => Self::Delete(named.ok().flatten()),
             };

@@ -47,6 +47,8 @@ pub struct Status {
     pub intake: Intake,
     /// Why it takes no events for now, and for how much longer. Separate from an operator's pause, which is open-ended.
     pub throttled: Option<(Duration, PauseReason)>,
+    /// How many jobs an outage holds. They end with the deployment that they began with, which may be what is wrong.
+    pub held: usize,
     /// What is in flight.
     pub queues: Queues,
     /// The version of the deployment that new jobs use.

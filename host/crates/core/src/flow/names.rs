@@ -58,7 +58,12 @@ pub(super) const CONNECT: &str = "__connect.errors.";
 /// another pipeline gave its item stay with our event.
 #[must_use]
 pub fn is_ours(header: &Header) -> bool {
-    let name = header.name.as_str();
+    is_our_name(&header.name)
+}
+
+/// The same by the header's name.
+#[must_use]
+pub fn is_our_name(name: &str) -> bool {
     name == FAILURE_REASON
         || name.starts_with(CONNECT)
         || (name.starts_with("gristmill-") && !name.starts_with(ATTRIBUTE))

@@ -43,6 +43,7 @@ impl Emitted<'_> {
         headers.push(text(TRACEPARENT, self.trace.to_string()));
         Record {
             topic: end.topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)),
+            partition: None,
             key: match pipeline.documents {
                 Some(_) => Some(Bytes::copy_from_slice(item.id.as_str().as_bytes())),
                 None => item.key,
@@ -58,7 +59,7 @@ impl Emitted<'_> {
         let mut headers = Vec::new();
         self.identify(&mut headers, item);
         headers.push(text(TRACEPARENT, self.trace.to_string()));
-        Record { topic, key, payload: None, headers, timestamp: self.event.timestamp }
+        Record { topic, partition: None, key, payload: None, headers, timestamp: self.event.timestamp }
     }
 
     fn identify(&self, headers: &mut Vec<Header>, item: Option<&ItemId>) {
@@ -139,6 +140,7 @@ impl DeadLetter<'_> {
         }
         Record {
             topic: pipeline.dead_letter.topic.shared(),
+            partition: None,
             key: event.key.clone(),
             payload: event.payload.clone(),
             headers,

@@ -32,7 +32,9 @@ impl Pause {
 fn is_same(one: &PauseReason, other: &PauseReason) -> bool {
     match (one, other) {
         (PauseReason::Dependency { stage: one, .. }, PauseReason::Dependency { stage: other, .. }) => one == other,
-        (PauseReason::Store(_), PauseReason::Store(_)) | (PauseReason::Operator, PauseReason::Operator) => true,
+        (PauseReason::Store(_), PauseReason::Store(_))
+        | (PauseReason::DeadLetters(_), PauseReason::DeadLetters(_))
+        | (PauseReason::Operator, PauseReason::Operator) => true,
         _ => false,
     }
 }

@@ -93,20 +93,33 @@ impl Worker {
 
     /// Asks for events only while there is room and the intake is not paused.
     pub(super) fn demand(&self) -> Demand {
-        let limits = &self.pipeline.limits;
-        let most = limits.max_in_flight.get() as usize;
-        let full = self.held.jobs > most
-            || self.held.jobs == most && !self.needs_a_witness()
-            || self.held.bytes >= limits.max_in_flight_bytes.as_usize();
-        match full || self.intake != Intake::Open || self.throttle.is_paused() {
+        let is_closed = self.intake != Intake::Open || self.throttle.is_paused();
+        match is_closed || self.is_full() && !self.may_take_a_witness() {
             true => Demand::ControlOnly,
             false => Demand::Everything,
         }
     }
 
-    /// Whether every job that runs is held by an outage. Then one more may come in: what it gets shows whether the
-    /// dependency is down, or refuses just these.
-    fn needs_a_witness(&self) -> bool {
+    fn is_full(&self) -> bool {
+        let limits = &self.pipeline.limits;
+        self.held.jobs >= limits.max_in_flight.get() as usize
+            || self.held.bytes >= limits.max_in_flight_bytes.as_usize()
+    }
+
+    /// Whether one more may run although it is full: while an outage holds all that do, what another one gets shows whether
+    /// the dependency is down, or refuses just these. Those that ended meanwhile, or wait for their turn, count against
+    /// twice the bounds.
+    fn may_take_a_witness(&self) -> bool {
+        let limits = &self.pipeline.limits;
+        let most = limits.max_in_flight.get() as usize;
+        self.are_all_held()
+            && self.jobs.len() <= most
+            && self.held.jobs <= most.saturating_mul(2)
+            && self.held.bytes < limits.max_in_flight_bytes.as_usize().saturating_mul(2)
+    }
+
+    /// Whether jobs run, and an outage holds all of them.
+    fn are_all_held(&self) -> bool {
         let running = self.jobs.len();
         running > 0 && self.held_items.jobs() >= running
     }
@@ -164,10 +177,12 @@ impl Worker {
         Instant::now() + self.pipeline.limits.drain_timeout
     }
 
-    /// Whether nothing runs and nothing waits to be written. Events waiting for their turn do not count: they are
-    /// redelivered.
+    /// Whether nothing runs that can end, and nothing waits to be written. Events waiting for their turn do not count, nor
+    /// those that an outage holds: they are redelivered.
     pub(super) fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && !self.transactions.is_running() && transactions::ready(&self.partitions) == 0
+        (self.jobs.is_empty() || self.are_all_held())
+            && !self.transactions.is_running()
+            && transactions::ready(&self.partitions) == 0
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -367,6 +382,7 @@ impl Worker {
         Status {
             intake: self.intake,
             throttled: self.throttle.current().map(|pause| (pause.until - Instant::now(), pause.why)),
+            held: self.held_items.jobs(),
             queues: self.queues(),
             deployment: self.deployment.version,
             partitions,

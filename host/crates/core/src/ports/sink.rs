@@ -12,6 +12,8 @@ use crate::model::{Generation, Header, Next, Partition, Position, Size, Timestam
 pub struct Record {
     /// The topic it is written to.
     pub topic: Arc<str>,
+    /// The partition it is written to; `None` leaves that to its key.
+    pub partition: Option<u32>,
     /// Its key.
     pub key: Option<Bytes>,
     /// Its value; `None` is a tombstone.
@@ -24,7 +26,7 @@ pub struct Record {
 
 impl Size for Record {
     fn size(&self) -> usize {
-        let Self { topic: _, key, payload, headers, timestamp: _ } = self;
+        let Self { topic: _, partition: _, key, payload, headers, timestamp: _ } = self;
         key.size() + payload.size() + headers.size()
     }
 }

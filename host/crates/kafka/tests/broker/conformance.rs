@@ -238,6 +238,7 @@ pub(crate) async fn a_record_arrives_with_everything_it_has<B: Harness>() {
     for (event, record) in events(source.as_mut(), records.len()).await.into_iter().zip(records) {
         let arrived = Record {
             topic: event.id.partition.topic,
+            partition: None,
             key: event.key,
             payload: event.payload,
             headers: event.headers,

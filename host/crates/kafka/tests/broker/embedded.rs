@@ -43,6 +43,7 @@ fn from_outside(embedded: &EmbeddedBroker) -> Settings {
 fn record(topic: &str, payload: Bytes) -> Record {
     Record {
         topic: topic.into(),
+        partition: None,
         key: None,
         payload: Some(payload),
         headers: Vec::new(),

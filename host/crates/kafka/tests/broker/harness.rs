@@ -30,6 +30,7 @@ pub(crate) trait Harness: Sized + Send + Sync {
     fn record(&self, key: &str, payload: &str) -> Record {
         Record {
             topic: self.topic().into(),
+            partition: None,
             key: Some(Bytes::copy_from_slice(key.as_bytes())),
             payload: Some(Bytes::copy_from_slice(payload.as_bytes())),
             headers: Vec::new(),

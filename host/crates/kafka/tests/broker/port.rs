@@ -26,6 +26,7 @@ fn real() -> KafkaBroker {
 fn record(topic: &str, payload: &str) -> Record {
     Record {
         topic: topic.into(),
+        partition: None,
         key: None,
         payload: Some(Bytes::copy_from_slice(payload.as_bytes())),
         headers: Vec::new(),
