@@ -1,8 +1,9 @@
 //! The requested form of an answer, and the check that the answer has it, whatever the provider promises.
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
+use gristmill_core::model::schema::is_affordable;
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Format};
 
 use super::quote::clean;
@@ -11,6 +12,11 @@ use super::quote::clean;
 const MOST_PROBLEMS: usize = 10;
 /// Backtracking steps that a pattern in a stage's schema may take on one text, so that it cannot block the host.
 const PATTERN_STEPS: usize = 100_000;
+/// The largest schema, in bytes.
+const LARGEST_SCHEMA: usize = 1 << 20;
+/// The largest answer, in bytes, of which all problems are looked for: they are found all at once, and a large answer can
+/// have millions.
+const LARGEST_EXPLAINED: usize = 64 << 10;
 /// Maximum length of a schema's name, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -35,8 +41,17 @@ impl Form {
             let reason = format!("the schema's name {name:?} is not 1 to {LONGEST_NAME} letters, digits, _ or -");
             return Err(ChatFailure::InvalidRequest(reason));
         }
+        if text.len() > LARGEST_SCHEMA {
+            let reason = format!("the schema {name:?} is longer than {LARGEST_SCHEMA} bytes");
+            return Err(ChatFailure::InvalidRequest(reason));
+        }
         let schema: Value = serde_json::from_str(text)
             .map_err(|error| ChatFailure::InvalidRequest(format!("the schema {name:?} is not JSON: {error}")))?;
+        if !is_affordable(&schema) {
+            return Err(ChatFailure::InvalidRequest(format!(
+                "the parts of the schema {name:?} refer to each other too often"
+            )));
+        }
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .offline()
@@ -71,7 +86,8 @@ impl Form {
             }
         };
         let problems = match validator {
-            Some(validator) => problems(validator, &value),
+            Some(validator) if document.len() <= LARGEST_EXPLAINED => problems(validator.iter_errors(&value)),
+            Some(validator) => problems(validator.validate(&value).err().into_iter()),
             None => Vec::new(),
         };
         if !problems.is_empty() {
@@ -83,9 +99,9 @@ impl Form {
 }
 
 /// Says where each problem is and what it is, but leaves out the values: they come from the document.
-fn problems(validator: &Validator, value: &Value) -> Vec<String> {
+fn problems<'e>(errors: impl Iterator<Item = ValidationError<'e>>) -> Vec<String> {
     let mut problems = Vec::new();
-    for error in validator.iter_errors(value).take(MOST_PROBLEMS) {
+    for error in errors.take(MOST_PROBLEMS) {
         let place = match error.instance_path().to_string() {
             path if path.is_empty() => "the document".to_owned(),
             path => clean(&path),
@@ -188,6 +204,24 @@ mod tests {
                 let _ended = form.check(response("{}"));
             }
         }
+    }
+
+    #[test]
+    fn a_schema_that_multiplies_itself_is_refused() {
+        let twice = |next: usize| {
+            format!(r##""a{}":{{"allOf":[{{"$ref":"#/$defs/a{next}"}},{{"$ref":"#/$defs/a{next}"}}]}}"##, next - 1)
+        };
+        let definitions: Vec<String> = (1..=30).map(twice).collect();
+        let bomb = format!(r##"{{"$ref":"#/$defs/a0","$defs":{{{},"a30":false}}}}"##, definitions.join(","));
+        assert!(refused(&schema(&bomb)).contains("too often"));
+    }
+
+    #[test]
+    fn a_large_answer_is_told_its_first_problem_only() {
+        let texts = schema(r#"{"type":"array","items":{"type":"string"}}"#);
+        let many = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        assert_eq!(checked(&texts, &many(20)).unwrap_err().len(), MOST_PROBLEMS);
+        assert_eq!(checked(&texts, &many(1_000_000)).unwrap_err().len(), 1);
     }
 
     #[test]

@@ -54,6 +54,18 @@ pub(super) fn check(outputs: &[Output], description: &Description, most: usize) 
     Ok(())
 }
 
+/// Whether what the items of a batch emit is together within the limits of one call.
+pub(super) fn fit<'a>(batch: impl Iterator<Item = &'a [Output]>, most: usize) -> bool {
+    let (mut count, mut bytes, mut headers, mut attributes) = (0, 0, 0, 0);
+    for outputs in batch {
+        count += outputs.len();
+        bytes += outputs.size();
+        headers += outputs.iter().map(|output| output.headers.len()).sum::<usize>();
+        attributes += outputs.iter().map(|output| output.attributes.len()).sum::<usize>();
+    }
+    count <= MOST_OUTPUTS && bytes <= most && headers <= MOST_PARTS && attributes <= MOST_PARTS
+}
+
 #[cfg(test)]
 mod tests {
     use gristmill_core::model::{Attribute, Header};

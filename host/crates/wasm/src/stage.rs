@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use jsonschema::{Draft, PatternOptions};
 use wasmtime::component::Component;
 use wasmtime::{Store, Trap};
 
@@ -18,7 +19,8 @@ use super::limits::{Isolation, LimitHit};
 use super::outputs;
 use super::slots::{Slots, StageId, Wish};
 use super::state::{CallState, Surroundings};
-use gristmill_core::model::{Blame, Failure, Outcome, Size, text};
+use gristmill_core::model::schema::is_affordable;
+use gristmill_core::model::{Blame, Failure, Outcome, text};
 use gristmill_core::ports::{Call, Stage, StageError};
 
 /// A stage that runs in the sandbox.
@@ -212,12 +214,12 @@ impl Stage for WasmStage {
         }
         let each = answers.into_iter().zip(calls);
         let results: Vec<_> = each.map(|(answer, call)| self.decided(answer, blamed(&blame, call))).collect();
-        let emitted = results.iter().map(|result| match result {
-            Ok(Outcome::Emit(outputs)) => outputs.size(),
-            _ => 0,
+        let emitted = results.iter().filter_map(|result| match result {
+            Ok(Outcome::Emit(outputs)) => Some(outputs.as_slice()),
+            _ => None,
         });
-        // The limit is that of a call: alone, each item may emit that much.
-        (emitted.sum::<usize>() <= self.surroundings.limits.output.as_usize()).then_some(results)
+        // The limits are those of a call: alone, each item may emit that much.
+        outputs::fit(emitted, self.surroundings.limits.output.as_usize()).then_some(results)
     }
 }
 
@@ -291,6 +293,8 @@ fn classify(error: CallError) -> StageError {
     StageError::Trap(Failure::new("bad-call", format!("the sandbox ended the call: {error:#}")))
 }
 
+/// Backtracking steps that a pattern in a schema may take on one text, so that it cannot block the host.
+const PATTERN_STEPS: usize = 100_000;
 /// The largest schema of a configuration, in bytes.
 const LARGEST_SCHEMA: usize = 1 << 20;
 
@@ -305,7 +309,15 @@ fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), 
         return Err(Reason::TooMany { what: "bytes in its JSON Schema", most: LARGEST_SCHEMA });
     }
     let schema = serde_json::from_str(schema).map_err(|error| Reason::Schema(error.to_string()))?;
-    let validator = jsonschema::draft202012::new(&schema).map_err(|error| Reason::Schema(error.to_string()))?;
+    if !is_affordable(&schema) {
+        return Err(Reason::Schema("its parts refer to each other too often".into()));
+    }
+    let validator = jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .offline()
+        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(PATTERN_STEPS))
+        .build(&schema)
+        .map_err(|error| Reason::Schema(error.to_string()))?;
     let mut faults = validator.iter_errors(config).peekable();
     if faults.peek().is_none() {
         return Ok(());

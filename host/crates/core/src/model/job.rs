@@ -180,7 +180,10 @@ impl Job {
         let failed = match verdict {
             Verdict::Decided(Outcome::Emit(outputs)) => match self.emit(&task, outputs) {
                 Ok(()) => return,
-                Err(failure) => Failed { failure, attempts: 1, kind: FailureKind::Fault },
+                Err(NotEmitted::Item(failure)) => Failed { failure, attempts: 1, kind: FailureKind::Fault },
+                Err(NotEmitted::Job(failure)) => {
+                    return self.give_up(task.place(), Failed { failure, attempts: 1, kind: FailureKind::Fault });
+                }
             },
             Verdict::Decided(Outcome::Drop(code)) => {
                 self.dropped.get_or_insert(code);
@@ -220,7 +223,7 @@ impl Job {
         Some(Task { stage, input, path, rescue: Rescue::NotNeeded })
     }
 
-    fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), Failure> {
+    fn emit(&mut self, task: &Task, outputs: Vec<Output>) -> Result<(), NotEmitted> {
         let plan = Arc::clone(&self.plan);
         let node = plan.node(task.stage);
         // Look up all routes before any output takes one.
@@ -231,7 +234,7 @@ impl Job {
                 (None, _) => (node.next.clone(), Rescue::NotNeeded),
                 (Some(branch), _) => match node.branches.get(branch) {
                     Some(target) => (target.clone(), Rescue::NotNeeded),
-                    None => return Err(unmapped(&node.name, branch)),
+                    None => return Err(NotEmitted::Item(unmapped(&node.name, branch))),
                 },
             });
         }
@@ -239,20 +242,25 @@ impl Job {
         for (ordinal, (output, (target, rescue))) in outputs.into_iter().zip(routes).enumerate() {
             let mut path = task.path.clone();
             path.push(ordinal);
+            // Before it inherits anything: a stage may drop a hundred thousand small outputs of a large item.
+            if target == Target::Drop {
+                self.dropped.get_or_insert_with(|| "dropped".into());
+                continue;
+            }
             let item = parent.child(&node.name, ordinal, output);
             if item.attributes.len() > MOST_ATTRIBUTES {
                 let message = format!(
                     "an item has {} attributes, inherited ones included; at most {MOST_ATTRIBUTES} are allowed",
                     item.attributes.len()
                 );
-                return Err(Failure::new(TOO_MANY_ATTRIBUTES, message));
+                return Err(NotEmitted::Job(Failure::new("too-many-attributes", message)));
             }
             self.enter(&target, item, path, rescue);
             // After each: what a small output inherits can be large.
             if self.bytes > self.most_bytes {
                 let message =
                     format!("the items of the job hold more than {} bytes (limits.max_job_bytes)", self.most_bytes);
-                return Err(Failure::new(TOO_LARGE, message));
+                return Err(NotEmitted::Job(Failure::new("job-too-large", message)));
             }
         }
         Ok(())
@@ -295,10 +303,7 @@ impl Job {
             }
         };
         let node = self.plan.node(stage);
-        // The job as a whole is too large, which is not the item's fault; and some outputs have already gone on.
-        let is_whole = [TOO_LARGE, TOO_MANY_ATTRIBUTES].contains(&failed.failure.code.as_str());
-        let policy = if is_whole { OnFailure::DeadLetter } else { node.on_failure };
-        match (policy, &task.rescue, task.input) {
+        match (node.on_failure, &task.rescue, task.input) {
             (OnFailure::Skip, _, _) => {
                 self.dropped.get_or_insert(failed.failure.code);
             }
@@ -308,15 +313,26 @@ impl Job {
                 let rescue = Rescue::Mending { stage, failed };
                 self.ready.push_back(Task { stage: rescuer, input: Input::Item(item), path: task.path, rescue });
             }
-            (OnFailure::DeadLetter | OnFailure::Rescue(_), _, _) => {
-                self.failed = Some((Arc::clone(&node.name), failed));
-                self.ready.clear();
-                self.gathering.clear();
-                self.finished.clear();
-                self.bytes = 0;
-            }
+            (OnFailure::DeadLetter | OnFailure::Rescue(_), _, _) => self.give_up(stage, failed),
         }
     }
+
+    /// The job fails as a whole.
+    fn give_up(&mut self, stage: usize, failed: Failed) {
+        self.failed = Some((Arc::clone(&self.plan.node(stage).name), failed));
+        self.ready.clear();
+        self.gathering.clear();
+        self.finished.clear();
+        self.bytes = 0;
+    }
+}
+
+/// Why outputs were not emitted.
+enum NotEmitted {
+    /// The fault of the item that they come from.
+    Item(Failure),
+    /// The job is too large, which is not the item's fault; and some outputs have already gone on.
+    Job(Failure),
 }
 
 impl Task {
@@ -364,11 +380,6 @@ fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
 
 /// Maximum attributes of one item. They travel with it and become headers of its record.
 const MOST_ATTRIBUTES: usize = 1_000;
-
-/// The failure code of a job that holds more bytes than allowed.
-const TOO_LARGE: &str = "job-too-large";
-/// The failure code of a job in which an item has more attributes than allowed.
-const TOO_MANY_ATTRIBUTES: &str = "too-many-attributes";
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ mod job;
 mod outcome;
 mod plan;
 mod progress;
+pub mod schema;
 mod size;
 mod target;
 pub mod text;

@@ -116,7 +116,7 @@ async fn a_limit_for_one_request_alone_ends_at_the_deadline_and_one_for_all_does
     let dead = seconds_of("dead limited-alone limited", &effects);
     assert!(dead.len() == 1 && dead[0] > 850, "{dead:?}");
     let alone = [Assign(0), Arrive(0, 0, "limited-alone"), Wait(seconds(10_000)), Stop];
-    assert_eq!(Play::default().effects(&alone).await, ["10000s closed"]);
+    assert_eq!(Play::default().effects(&alone).await, ["10030s closed"]);
 }
 
 #[tokio::test(start_paused = true)]
