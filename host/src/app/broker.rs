@@ -7,7 +7,9 @@ use anyhow::Context;
 use gristmill_config::{ConfigError, Fault, Place};
 use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::ports::Broker;
-use gristmill_kafka::{self as kafka, CheckError, EmbeddedBroker, KafkaBroker, Settings, SettingsError};
+use gristmill_kafka::{
+    self as kafka, CheckError, EmbeddedBroker, KafkaBroker, Property, PropertyFault, Settings, SettingsError,
+};
 
 use super::failure::Failure;
 use crate::settings::Pipeline;
@@ -157,19 +159,58 @@ pub fn check(pipeline: &Pipeline) -> Result<(), Failure> {
 /// # Errors
 /// A secret that cannot be read or a property that cannot be set, at its place in the file.
 fn settings(pipeline: &Pipeline) -> Result<Settings, Failure> {
-    let settings = pipeline.kafka.settings().map_err(|error| {
+    let mut settings = pipeline.kafka.settings().map_err(|error| {
         let place = place(pipeline, &error.property);
         Failure::Config(Fault::at(place, error.to_string()).label(error.source.to_string()).into())
     })?;
     settings.check().map_err(|error| Failure::Config(faults(pipeline, &error)))?;
+    find_files(pipeline, &mut settings)?;
     Ok(settings)
+}
+
+/// Properties whose value is a path that OpenSSL opens.
+const FILES: [&str; 5] =
+    ["ssl.ca.location", "ssl.crl.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location"];
+/// Certificates of authorities may also be in a folder, or wherever librdkafka looks for them if it is told to.
+const AUTHORITIES: &str = "ssl.ca.location";
+const LOOK_FOR_THEM: &str = "probe";
+
+/// Lets the paths of the properties start at the file's folder, and refuses what is not there, or would be waited for: a
+/// named pipe, a device.
+fn find_files(pipeline: &Pipeline, settings: &mut Settings) -> Result<(), Failure> {
+    let mut faults = Vec::new();
+    for name in FILES {
+        let Some(value) = settings.properties.get_mut(name) else { continue };
+        if name == AUTHORITIES && value == LOOK_FOR_THEM {
+            continue;
+        }
+        let path = pipeline.folder().join(&*value);
+        let wrong = match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() || name == AUTHORITIES && metadata.is_dir() => None,
+            Ok(_) => Some("it is not a regular file".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        match (wrong, path.to_str()) {
+            (None, Some(path)) => path.clone_into(value),
+            (wrong, _) => {
+                let message = format!("the file of the Kafka property {name} cannot be used");
+                let reason = wrong.unwrap_or_else(|| "its path is not UTF-8".to_owned());
+                faults.push(Fault::at(place(pipeline, name), message).label(format!("{}: {reason}", path.display())));
+            }
+        }
+    }
+    ConfigError::check(faults).map_err(Failure::Config)
 }
 
 /// The faults of a cluster's settings, each at its place.
 fn faults(pipeline: &Pipeline, error: &SettingsError) -> ConfigError {
     let at = |place, label: String| Fault::at(place, "these Kafka settings cannot be used").label(label);
     if let SettingsError::Properties(faults) = error {
-        let faults = faults.iter().map(|fault| at(place(pipeline, &fault.property), fault.to_string())).collect();
+        let label = |fault: &PropertyFault| match pipeline.kafka.properties.0.get(&fault.property) {
+            Some(Property::Secret(_)) => format!("the Kafka property {} cannot be what its secret is", fault.property),
+            Some(Property::Plain(_)) | None => fault.to_string(),
+        };
+        let faults = faults.iter().map(|fault| at(place(pipeline, &fault.property), label(fault))).collect();
         if let Err(faults) = ConfigError::check(faults) {
             return faults;
         }
@@ -184,5 +225,51 @@ fn place(pipeline: &Pipeline, property: &str) -> Place {
     match quoted.line_and_column() == table.line_and_column() {
         true => pipeline.place(&format!("/kafka/properties/{}", property.replace('.', "/"))),
         false => quoted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn checked(folder: &Path, properties: &str) -> Result<Settings, String> {
+        let text = format!(
+            "name = \"p\"\n[kafka]\nbrokers = \"broker:9093\"\n[kafka.properties]\n{properties}\n[source]\ntopic = \"in\"\n\
+             [sink]\ntopic = \"out\"\n[dead_letter]\ntopic = \"dead\"\n\
+             [[stage]]\nname = \"extract\"\nmodule = \"builtin:extract\"\n"
+        );
+        let pipeline = Pipeline::parse(&text, &folder.join("pipeline.toml")).unwrap();
+        settings(&pipeline).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn files_of_properties_start_at_the_folder_and_must_be_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ca, socket) = (folder.path().join("ca.pem"), folder.path().join("socket"));
+        std::fs::write(&ca, "x").unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let found = checked(folder.path(), "\"ssl.ca.location\" = \"ca.pem\"").unwrap();
+        assert_eq!(found.properties["ssl.ca.location"], ca.display().to_string());
+        for good in ["\"ssl.ca.location\" = \"probe\"", "\"ssl.ca.location\" = \".\""] {
+            checked(folder.path(), good).unwrap();
+        }
+        for (bad, reason) in [
+            ("\"ssl.key.location\" = \"socket\"", "not a regular file"),
+            ("\"ssl.key.location\" = \".\"", "not a regular file"),
+            ("\"ssl.crl.location\" = \"none\"", "No such file"),
+        ] {
+            let fault = checked(folder.path(), bad).unwrap_err();
+            assert!(fault.contains(reason) && fault.contains("pipeline.toml:5"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("password"), "hunter2").unwrap();
+        let fault = checked(folder.path(), "\"linger.ms\" = { file = \"password\" }").unwrap_err();
+        assert!(fault.contains("linger.ms") && !fault.contains("hunter2"), "{fault}");
     }
 }

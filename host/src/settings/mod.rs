@@ -94,6 +94,12 @@ impl Pipeline {
         self.file.place(pointer)
     }
 
+    /// The folder of the file, where relative paths in it start.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.file.folder()
+    }
+
     /// Where the value at a JSON Pointer into a stage's `config` stands ("/tasks/1"), or the nearest thing around it;
     /// `None` if there is no such stage.
     #[must_use]

@@ -37,6 +37,12 @@ impl<T> Checked<T> {
     pub fn place(&self, pointer: &str) -> Place {
         Place::of_pointer(&self.document, pointer)
     }
+
+    /// The folder of the file, where relative paths in it start.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.document.folder()
+    }
 }
 
 /// Loads a file of at most 1 MiB. Relative paths in it are resolved against its folder.

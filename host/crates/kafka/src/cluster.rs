@@ -22,7 +22,7 @@ use super::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// `"embedded"`, or `"host:port"`, several separated by commas; the port is required, an IPv6 address stands in
+    /// `"embedded"`, or `"host:port"`, several separated by commas; the port is required, and IPv6 addresses go in
     /// brackets. `"embedded:19092"` gives the embedded broker a port at which `send`, `tail` and `dlq` find it by this
     /// file. `GRISTMILL_BROKERS` overrides it in `run`, `send`, `tail` and `dlq`.
     #[schemars(extend("x-add" = r#"brokers = "embedded", or "host:port""#))]

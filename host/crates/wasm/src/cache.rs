@@ -9,10 +9,14 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+/// No file is written for so long.
+const LEFT: Duration = Duration::from_secs(60 * 60);
 
 /// The cache in a folder that was found to be safe; without one, nothing is cached.
 #[derive(Debug, Clone)]
@@ -63,7 +67,20 @@ fn prepare(folder: &Path) -> anyhow::Result<()> {
     let owner = owner.context("the folder cannot be written to")?.uid();
     ensure!(metadata.uid() == owner, "the folder belongs to another user; set GRISTMILL_CACHE to another one");
     ensure!(metadata.mode() & 0o022 == 0, "others may write to the folder; run chmod 700 on it");
+    remove_leftovers(folder);
     Ok(())
+}
+
+/// Removes what processes that were ended while they wrote have left. Another host may have one under way.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_temporary = entry.path().extension().is_some_and(|extension| extension == "tmp");
+        let is_old =
+            |metadata: fs::Metadata| metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT));
+        if is_temporary && entry.metadata().is_ok_and(is_old) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn engine_hash(engine: &Engine) -> u64 {

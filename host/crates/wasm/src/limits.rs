@@ -18,7 +18,7 @@ pub enum Isolation {
     /// None: each gets a fresh one, which is thrown away whatever happens.
     #[default]
     Item,
-    /// One after the other, until one breaks or is given up. What a stage leaves in memory its next item can see.
+    /// One after the other, until one breaks or is given up. The next item can see what the stage left in memory.
     Shared,
 }
 

@@ -75,6 +75,10 @@ pub struct Runtime {
 
 /// Maximum core instances per component. A Rust component has about 4, a Python one more than 20.
 const CORE_INSTANCES_EACH: u32 = 50;
+/// Maximum memories, and maximum tables, per component. All instances may have that many at once: only addresses are
+/// reserved for those that have fewer.
+const MEMORIES_EACH: u32 = 4;
+const TABLES_EACH: u32 = 16;
 
 impl Runtime {
     /// Creates the engine and starts its clock, a thread that ends with the engine.
@@ -173,10 +177,10 @@ fn config(settings: &RuntimeSettings) -> Config {
     pool.total_component_instances(instances)
         .total_core_instances(several(CORE_INSTANCES_EACH))
         .max_core_instances_per_component(CORE_INSTANCES_EACH)
-        .total_memories(several(2))
-        .max_memories_per_component(4)
-        .total_tables(several(8))
-        .max_tables_per_component(16)
+        .total_memories(several(MEMORIES_EACH))
+        .max_memories_per_component(MEMORIES_EACH)
+        .total_tables(several(TABLES_EACH))
+        .max_tables_per_component(TABLES_EACH)
         .table_elements(20_000)
         .total_stacks(instances)
         .max_memory_size(settings.largest_memory)

@@ -24,6 +24,9 @@ use crate::ports::{
 };
 use crate::settings::TopicName;
 
+/// What the store knows of a document: its last records, and its items with the generation that wrote them.
+type Noted = (History, BTreeMap<Placed, DocumentGeneration>);
+
 /// What outlives a host: the topics, the committed offset, and the store.
 #[derive(Default)]
 pub(super) struct World {
@@ -32,7 +35,7 @@ pub(super) struct World {
     /// Every record, as "topic key payload".
     written: Mutex<Vec<String>>,
     pub(super) committed: Mutex<u128>,
-    documents: Mutex<HashMap<DocumentId, (History, BTreeMap<Placed, DocumentGeneration>)>>,
+    documents: Mutex<HashMap<DocumentId, Noted>>,
     /// How many more effects the present host lives to have.
     left: Mutex<usize>,
     /// Whether notes that nobody waits for are lost.
