@@ -52,13 +52,15 @@ fn suffix<'a>(document: &DocumentId, item: &'a ItemId) -> &'a str {
 
 /// What is remembered of a document.
 pub(super) fn find(connection: &Connection, document: &DocumentId) -> rusqlite::Result<Remembered> {
-    let found: Option<(i64, Option<Vec<u8>>, Option<Vec<u8>>)> = connection
-        .prepare_cached("SELECT id, last, begun FROM document WHERE name = ?1")?
-        .query_row([document.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((id, last, begun)) = found else { return Ok(Remembered::default()) };
     let decoded = |given: Option<Vec<u8>>| given.and_then(|given| decode(&given));
-    let history = History { last: decoded(last), begun: decoded(begun) };
+    let found = connection
+        .prepare_cached("SELECT id, last, begun FROM document WHERE name = ?1")?
+        .query_row([document.as_str()], |row| {
+            let history = History { last: decoded(row.get(1)?), begun: decoded(row.get(2)?) };
+            Ok((row.get::<_, i64>(0)?, history))
+        })
+        .optional()?;
+    let Some((id, history)) = found else { return Ok(Remembered::default()) };
     let mut statement = connection.prepare_cached("SELECT topic, name FROM item WHERE document = ?1")?;
     let mut rows = statement.query([id])?;
     let mut placed = Vec::new();

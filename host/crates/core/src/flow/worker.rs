@@ -57,6 +57,10 @@ impl Held {
     }
 }
 
+/// So many jobs may be in flight at least while an outage holds all that run: each attempt at each of these takes the
+/// evidence of another one.
+const WITNESSES: usize = 100;
+
 pub(super) struct Worker {
     pipeline: Arc<Pipeline>,
     deployment: Arc<Deployment>,
@@ -108,13 +112,13 @@ impl Worker {
 
     /// Whether one more may run although it is full: while an outage holds all that do, what another one gets shows whether
     /// the dependency is down, or refuses just these. Those that ended meanwhile, or wait for their turn, count against
-    /// twice the bounds.
+    /// twice the bounds, or [`WITNESSES`].
     fn may_take_a_witness(&self) -> bool {
         let limits = &self.pipeline.limits;
         let most = limits.max_in_flight.get() as usize;
         self.are_all_held()
             && self.jobs.len() <= most
-            && self.held.jobs <= most.saturating_mul(2)
+            && self.held.jobs <= most.saturating_mul(2).max(WITNESSES)
             && self.held.bytes < limits.max_in_flight_bytes.as_usize().saturating_mul(2)
     }
 
