@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gristmill_core::model::Event;
 use gristmill_core::ports::{From, Until};
-use gristmill_kafka::{Settings, Tail};
+use gristmill_kafka::{Settings, Tail, topic_stats};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -239,8 +239,19 @@ impl Harness {
         }
     }
 
-    /// All records of a topic.
+    /// All records of a topic. A broker confirms a transaction before it has marked its records in every partition: waits
+    /// until they can all be read.
     pub(crate) async fn records(&self, role: &str) -> Vec<Event> {
+        let (written, deadline) = (self.ends(role), Instant::now() + PATIENCE);
+        loop {
+            let stats = topic_stats(&self.settings, &self.topic(role), None).await.unwrap();
+            let readable = stats.iter().map(|partition| partition.high.unsigned_abs());
+            if readable.zip(&written).all(|(readable, written)| readable >= *written) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: all transactions in {role} have ended");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let mut tail = Tail::open(&self.settings, &self.topic(role), From::Start, Until::End).await.unwrap();
         let mut records = Vec::new();
         while let Some(record) = tail.next().await {
