@@ -19,13 +19,14 @@ fn enriching(server: &ModelServer) -> String {
          config = {{ model = \"m\", tasks = [\"summary\"], fields = [\"/body\"] }}\n\
          [[stage]]\nname = \"validate\"\nmodule = \"builtin:validate\"\nconfig = {{ require = [\"/n\", \"/ai_enrichment/summary\"] }}\n\
          {}",
-        model(server)
+        // So long that a busy machine does not exceed it: a call that does is paid for twice.
+        model(server, "60s")
     )
 }
 
-fn model(server: &ModelServer) -> String {
+fn model(server: &ModelServer, timeout: &str) -> String {
     format!(
-        "[models.m]\nmax_concurrent = 64\ntargets = [{{ provider = \"openai\", model = \"x\", base_url = {:?}, timeout = \"2s\" }}]\n",
+        "[models.m]\nmax_concurrent = 64\ntargets = [{{ provider = \"openai\", model = \"x\", base_url = {:?}, timeout = {timeout:?} }}]\n",
         server.base_url()
     )
 }
@@ -34,7 +35,7 @@ fn model(server: &ModelServer) -> String {
 fn obedient(server: &ModelServer) -> String {
     format!(
         "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\ngrants = [\"llm\"]\nlimits = {{ cpu = \"300ms\" }}\n{}",
-        model(server)
+        model(server, "2s")
     )
 }
 
