@@ -5,7 +5,7 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(unsafe_code, reason = "the generated exports are unsafe functions")]
 
-#[allow(missing_docs, clippy::all)]
+#[allow(missing_docs, clippy::all, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({ path: "../../../../wit", world: "gristmill:stage/full-stage" });
 }
