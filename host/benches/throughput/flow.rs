@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gristmill::app;
 use gristmill::settings::{HostLimits, Pipeline};
 use gristmill_core::flow::settings::{Checkpoint, DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones};
-use gristmill_core::flow::{self, Delivery, Deployment, Handle, Step};
+use gristmill_core::flow::{self, Delivery, Deployment, Handle, Step, Waits};
 use gristmill_core::model::{Plan, Timestamp};
 use gristmill_core::ports::{FlowEvent, NoLetters, Observer, Stage, Store};
 use gristmill_core::settings::TopicName;
@@ -147,7 +147,8 @@ pub(crate) fn natively() -> Vec<Step> {
 }
 
 fn native_step(name: &str, stage: Arc<dyn Stage>) -> Step {
-    Step { name: name.into(), stage, digest: "native".into(), retry: RetryPolicy::default(), checkpoint: None }
+    let (digest, retry) = ("native".into(), RetryPolicy::default());
+    Step { name: name.into(), stage, digest, retry, waits: Waits::Never, checkpoint: None }
 }
 
 async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {

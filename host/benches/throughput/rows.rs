@@ -39,6 +39,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("plain", "plain rdkafka loop", Subject::Plain, Input::Records),
     row("pass", "gristmill, pass-through", Subject::Pass(Isolation::Item), Input::Records),
     row("pass-shared", "gristmill, pass-through, shared", Subject::Pass(Isolation::Shared), Input::Records),
+    row("pass-batch", "gristmill, pass-through, batch", Subject::Pass(Isolation::Batch), Input::Records),
     row("pass-kept", "gristmill, pass-through, kept", Subject::PassKept, Input::Records),
     row("pass-native", "gristmill, pass-through, native", Subject::PassNative, Input::Records),
     row("plain-documents", "plain rdkafka loop", Subject::Plain, Input::Documents),
@@ -49,6 +50,7 @@ pub(crate) const ROWS: &[Row] = &[
         Subject::Standard(Isolation::Shared),
         Input::Documents,
     ),
+    row("standard-batch", "gristmill, sanitize + chunk, batch", Subject::Standard(Isolation::Batch), Input::Documents),
     row("standard-kept", "gristmill, sanitize + chunk, kept", Subject::StandardKept, Input::Documents),
     row("standard-native", "gristmill, sanitize + chunk, native", Subject::StandardNative, Input::Documents),
 ];

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use gristmill_config::{ConfigError, Fault};
 use gristmill_core::flow::settings::Checkpoint;
-use gristmill_core::flow::{Deployment, Step};
+use gristmill_core::flow::{Deployment, Step, Waits};
 use gristmill_core::ports::{Model, Observer, Store};
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Limits, Surroundings};
 use gristmill_wasm::{
-    ConfigFault, Description, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage,
+    ConfigFault, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -101,6 +101,7 @@ impl Loader<'_> {
                             .then(|| fingerprint::of(&digest, &stage.config, &pipeline.plan.node(index).branches)),
                         digest,
                         retry: stage.retry,
+                        waits: if stage.grants == Grants::default() { Waits::Never } else { Waits::Maybe },
                     });
                 }
                 Err(error) => faults.extend(stage_faults(pipeline, index, error)),

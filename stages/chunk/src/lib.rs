@@ -32,6 +32,7 @@ impl Stage for Chunk {
     fn describe() -> Descriptor {
         let description = "Splits text and Markdown along their structure into chunks of bounded size";
         Descriptor::new("chunk", env!("CARGO_PKG_VERSION"), description)
+            .max_batch(32)
             .config_schema(include_str!("../config.schema.json"))
             .accepts(&["text/*"])
     }

@@ -33,6 +33,7 @@ impl Stage for Detect {
     fn describe() -> Descriptor {
         let description = "Detects the language of text and routes items by it";
         let mut descriptor = Descriptor::new("language", env!("CARGO_PKG_VERSION"), description)
+            .max_batch(32)
             .config_schema(include_str!("../config.schema.json"))
             .accepts(&["text/*"]);
         for language in &ALL {

@@ -42,6 +42,7 @@ impl Stage for Sanitize {
         let description = "Replaces personal data and removes text artifacts";
         // "application/*" covers the types that end in "+json"; types without JSON are rejected in `process`.
         Descriptor::new("sanitize", env!("CARGO_PKG_VERSION"), description)
+            .max_batch(32)
             .config_schema(include_str!("../config.schema.json"))
             .accepts(&["text/*", "application/*"])
     }

@@ -24,6 +24,7 @@ impl Stage for Validate {
 
     fn describe() -> Descriptor {
         Descriptor::new("validate", env!("CARGO_PKG_VERSION"), "Rejects items that do not fit a schema or rules")
+            .max_batch(32)
             .config_schema(include_str!("../config.schema.json"))
             .accepts(&["text/*", "application/*"])
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::settings::HighWater;
+use gristmill_core::model::{Event, Size};
 
 /// Incremented by the polling thread and decremented by the source: plain counters, since neither waits for the other.
 #[derive(Debug, Default)]
@@ -29,14 +30,14 @@ pub(super) enum Flow {
 }
 
 impl Backlog {
-    pub(super) fn add(&self, bytes: usize) {
-        self.events.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    pub(super) fn add(&self, events: &[Event]) {
+        self.events.fetch_add(events.len(), Ordering::Relaxed);
+        self.bytes.fetch_add(events.size(), Ordering::Relaxed);
     }
 
-    pub(super) fn remove(&self, bytes: usize) {
-        self.events.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    pub(super) fn remove(&self, events: &[Event]) {
+        self.events.fetch_sub(events.len(), Ordering::Relaxed);
+        self.bytes.fetch_sub(events.size(), Ordering::Relaxed);
     }
 
     pub(super) fn events(&self) -> usize {
@@ -57,30 +58,45 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use gristmill_core::model::{EventId, Generation, Partition, Position, Timestamp};
+
     use super::*;
+
+    /// So many events of ten bytes.
+    fn events(count: usize) -> Vec<Event> {
+        let event = Event {
+            id: EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(0) },
+            generation: Generation::default(),
+            key: None,
+            payload: Some(Bytes::from_static(b"0123456789")),
+            headers: Vec::new(),
+            timestamp: Timestamp(0),
+            deliveries: None,
+            fault: None,
+        };
+        vec![event; count]
+    }
 
     #[test]
     fn partitions_pause_at_the_high_water_mark_and_resume_below_half_of_it() {
         let high = HighWater { events: 4, bytes: 100 };
         let backlog = Backlog::default();
-        for _ in 0..3 {
-            backlog.add(10);
-        }
+        backlog.add(&events(3));
         assert_eq!(backlog.backpressure(Flow::Running, high), Backpressure::Leave);
-        backlog.add(10);
+        backlog.add(&events(1));
         assert_eq!(backlog.backpressure(Flow::Running, high), Backpressure::Pause);
-        backlog.remove(10);
-        backlog.remove(10);
+        backlog.remove(&events(2));
         assert_eq!(backlog.backpressure(Flow::Paused, high), Backpressure::Leave);
-        backlog.remove(10);
+        backlog.remove(&events(1));
         assert_eq!(backlog.backpressure(Flow::Paused, high), Backpressure::Resume);
     }
 
     #[test]
     fn few_large_events_pause_as_well() {
         let backlog = Backlog::default();
-        backlog.add(100);
-        assert_eq!(backlog.backpressure(Flow::Running, HighWater { events: 4, bytes: 100 }), Backpressure::Pause);
+        backlog.add(&events(2));
+        assert_eq!(backlog.backpressure(Flow::Running, HighWater { events: 4, bytes: 20 }), Backpressure::Pause);
     }
 
     #[test]

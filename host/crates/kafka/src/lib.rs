@@ -10,6 +10,7 @@
 //! - [`EmbeddedBroker`]: Kafka in memory with nothing installed; [`unread`] counts what it has to keep
 //! - [`send`](fn@send), [`Tail`]: writing and reading records from outside a pipeline
 
+mod acks;
 mod admin;
 mod assignment;
 mod backlog;
@@ -40,6 +41,7 @@ mod source;
 mod start;
 mod stats;
 mod tail;
+mod together;
 mod transaction;
 mod transactor;
 #[cfg(test)]

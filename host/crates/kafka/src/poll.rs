@@ -20,8 +20,9 @@ use super::lag::Lag;
 use super::leave::{self, Membership};
 use super::reports::{self, Member, Notice, is_final};
 use super::settings::HighWater;
-use super::{message, offsets, start};
-use gristmill_core::model::{Event, Generation, Next, Partition, Size};
+use super::together::{self, Together};
+use super::{offsets, start};
+use gristmill_core::model::{Event, Generation, Next, Partition};
 use gristmill_core::ports::Start;
 
 /// The longest a poll waits for a record: how late a command may be handled.
@@ -69,7 +70,7 @@ pub(super) struct Poller {
     pub(super) notices: mpsc::Receiver<Notice>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) control: UnboundedSender<Control>,
-    pub(super) events: UnboundedSender<Event>,
+    pub(super) events: UnboundedSender<Vec<Event>>,
     pub(super) backlog: Arc<Backlog>,
     pub(super) topics: Vec<Arc<str>>,
     pub(super) start: Start,
@@ -117,37 +118,54 @@ impl Poller {
         self.handle_commands()?;
         self.wait_for_room()?;
         self.regulate()?;
-        let wait = if self.flow == Flow::Paused { POLL_PAUSED } else { POLL };
-        // Copied out immediately: a message borrows the consumer.
-        let polled = match self.consumer.poll(wait) {
-            Some(Ok(message)) => {
-                let partition = message::partition(&message, &self.topics);
-                let generation = self.assignment.generation(&partition);
-                Ok(generation.map(|generation| message::event(&message, partition, generation)))
-            }
-            Some(Err(error)) => Err(error),
-            None => Ok(None),
-        };
-        let mut reason = None;
-        while let Ok(notice) = self.notices.try_recv() {
-            match notice {
-                Notice::Assign(list) => self.assigned(list)?,
-                Notice::Revoke(list) => self.revoked(&list)?,
-                Notice::Committed(result) => self.committer.answered(result),
-                Notice::Error(text) => reason = Some(text),
-            }
-        }
-        match polled {
-            Ok(Some(event)) => {
-                self.committer.handed_out(&event.id.partition, event.id.position);
-                self.backlog.add(event.size());
-                self.events.send(event).map_err(|_| Stop::Asked)?;
-            }
-            Ok(None) => {}
-            Err(error) => self.handle_error(&error, reason.unwrap_or_default())?,
-        }
+        self.poll()?;
         self.commit_when_due()?;
         self.report_lag()
+    }
+
+    /// Takes what is there, and waits only if that is nothing.
+    fn poll(&mut self) -> Result<(), Stop> {
+        let mut wait = if self.flow == Flow::Paused { POLL_PAUSED } else { POLL };
+        let mut together = Together::default();
+        for _ in 0..self.high_water.events.saturating_sub(self.backlog.events()).clamp(1, together::MOST) {
+            // Copied out immediately: a message borrows the consumer.
+            let polled = self
+                .consumer
+                .poll(wait)
+                .map(|polled| polled.map(|message| together.add(&message, &self.assignment, &self.topics)));
+            let polled = match polled {
+                Some(Ok(before)) => Some(Ok(self.hand_out(before)?)),
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            };
+            wait = Duration::ZERO;
+            let mut reason = None;
+            while let Ok(notice) = self.notices.try_recv() {
+                self.hand_out(together.take())?;
+                match notice {
+                    Notice::Assign(list) => self.assigned(list)?,
+                    Notice::Revoke(list) => self.revoked(&list)?,
+                    Notice::Committed(result) => self.committer.answered(result),
+                    Notice::Error(text) => reason = Some(text),
+                }
+            }
+            match polled {
+                Some(Ok(())) => {}
+                Some(Err(error)) => self.handle_error(&error, reason.unwrap_or_default())?,
+                None => break,
+            }
+        }
+        self.hand_out(together.take())
+    }
+
+    /// Passes events on to the source.
+    fn hand_out(&mut self, events: Option<Vec<Event>>) -> Result<(), Stop> {
+        let Some(events) = events else { return Ok(()) };
+        if let Some(first) = events.first() {
+            self.committer.handed_out(&first.id.partition, first.id.position);
+        }
+        self.backlog.add(&events);
+        self.events.send(events).map_err(|_| Stop::Asked)
     }
 
     /// Handles what the source asked for so far.

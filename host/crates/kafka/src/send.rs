@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::acks::Delivery;
 use super::embedded::{for_embedded, is_embedded};
 use super::guard::{self, Full, Unread, may_append};
 use super::readers;
 use super::settings::{Settings, SettingsError};
-use super::sink::{KafkaSink, Pending};
+use super::sink::KafkaSink;
 use gristmill_core::model::Size;
 use gristmill_core::ports::{Record, SinkError};
 
@@ -86,7 +87,7 @@ struct Sending<'a> {
 struct Sent {
     topic: Arc<str>,
     cost: usize,
-    pending: Pending,
+    delivery: Arc<Delivery>,
 }
 
 impl<'a> Sending<'a> {
@@ -105,18 +106,18 @@ impl<'a> Sending<'a> {
         self.confirm_down_to(IN_FLIGHT - 1, progress).await?;
         let cost = guard::cost(record.size());
         self.make_room(&record.topic, cost, progress).await?;
-        let pending = self.sink.enqueue(record).await?;
-        self.pending.push_back(Sent { topic: Arc::clone(&record.topic), cost, pending });
+        let delivery = self.sink.send(record).await?;
+        self.pending.push_back(Sent { topic: Arc::clone(&record.topic), cost, delivery });
         Ok(())
     }
 
     /// Returns when at most this many records are in flight.
     async fn confirm_down_to(&mut self, most: usize, progress: &mut impl FnMut(u64)) -> Result<(), SendFault> {
         while self.pending.len() > most {
-            let Some(Sent { topic, cost, pending }) = self.pending.pop_front() else {
+            let Some(Sent { topic, cost, delivery }) = self.pending.pop_front() else {
                 break;
             };
-            let partition = pending.acknowledged().await?;
+            let partition = delivery.acknowledged().await?;
             if let Some(unread) = self.guarded.as_mut().and_then(|topics| topics.get_mut(&topic)) {
                 *unread.entry(partition).or_default() += cost;
             }

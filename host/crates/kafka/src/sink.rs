@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::OwnedHeaders;
-use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{BaseRecord, ThreadedProducer};
 
-use super::log::LogOnly;
+use super::acks::{Acks, Delivery, failure};
 use super::settings::{Settings, SettingsError, client_error};
 use gristmill_core::ports::{Record, Sink, SinkError};
 
@@ -23,45 +21,33 @@ const QUEUE_FULL: Duration = Duration::from_millis(20);
 /// [`SinkError::Unavailable`]. Dropping it abandons records in flight; that takes less than a second, even while the
 /// brokers are unreachable. A record with the timestamp 0 gets the time of its delivery: librdkafka reads 0 as none.
 pub struct KafkaSink {
-    producer: FutureProducer<LogOnly>,
+    producer: ThreadedProducer<Acks>,
 }
 
 impl KafkaSink {
     /// A producer for these brokers. Does not wait for a connection.
     pub fn open(settings: &Settings) -> Result<Self, SettingsError> {
-        let producer = settings.producer()?.create_with_context(LogOnly).map_err(client_error)?;
+        let producer = settings.producer()?.create_with_context(Acks).map_err(client_error)?;
         Ok(Self { producer })
     }
 
-    /// Queues one record and waits while the queue is full: that is back-pressure, not an error.
-    pub(super) async fn enqueue(&self, record: &Record) -> Result<Pending, SinkError> {
+    /// Queues one record, and returns where its acknowledgement arrives.
+    pub(super) async fn send(&self, record: &Record) -> Result<Arc<Delivery>, SinkError> {
+        let delivery = Delivery::of(1);
+        self.enqueue(record, &delivery).await?;
+        Ok(delivery)
+    }
+
+    /// Queues one record of a delivery and waits while the queue is full: that is back-pressure, not an error.
+    async fn enqueue(&self, record: &Record, delivery: &Arc<Delivery>) -> Result<(), SinkError> {
+        let mut native = native(record, delivery);
         loop {
-            match self.producer.send_result(native(record)) {
-                Ok(future) => {
-                    return Ok(Pending { topic: Arc::clone(&record.topic), future });
-                }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    tokio::time::sleep(QUEUE_FULL).await;
-                }
+            match self.producer.send(native) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => native = back,
                 Err((error, _)) => return Err(failure(Arc::clone(&record.topic), error)),
             }
-        }
-    }
-}
-
-/// A record in flight.
-pub(super) struct Pending {
-    topic: Arc<str>,
-    future: DeliveryFuture,
-}
-
-impl Pending {
-    /// Waits for its acknowledgement and returns the number of its partition.
-    pub(super) async fn acknowledged(self) -> Result<u32, SinkError> {
-        match self.future.await {
-            Ok(Ok(delivery)) => Ok(super::offsets::index(delivery.partition)),
-            Ok(Err((error, _))) => Err(failure(self.topic, error)),
-            Err(_) => Err(SinkError::Unavailable { topic: self.topic, source: anyhow!("the producer has shut down") }),
+            tokio::time::sleep(QUEUE_FULL).await;
         }
     }
 }
@@ -69,41 +55,26 @@ impl Pending {
 #[async_trait]
 impl Sink for KafkaSink {
     async fn deliver(&self, records: Vec<Record>) -> Result<(), SinkError> {
-        let mut pending = Vec::with_capacity(records.len());
-        let mut result = Ok(());
-        for record in &records {
-            match self.enqueue(record).await {
-                Ok(queued) => pending.push(queued),
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
+        let delivery = Delivery::of(records.len());
+        for (index, record) in records.iter().enumerate() {
+            if let Err(error) = self.enqueue(record, &delivery).await {
+                delivery.give_up(records.len() - index, error);
+                break;
             }
         }
-        // Wait for all, even after an error: when this returns, nothing is in flight any more.
-        for queued in pending {
-            result = worse(result, queued.acknowledged().await.map(|_| ()));
-        }
-        result
+        delivery.acknowledged().await.map(drop)
     }
 }
 
-/// An unavailable broker stops the flow, so it outweighs a rejected record.
-fn worse(first: Result<(), SinkError>, second: Result<(), SinkError>) -> Result<(), SinkError> {
-    match (&first, &second) {
-        (Ok(()), _) | (Err(SinkError::Refused { .. }), Err(SinkError::Unavailable { .. })) => second,
-        _ => first,
-    }
-}
-
-fn native(record: &Record) -> FutureRecord<'_, [u8], [u8]> {
-    FutureRecord {
+fn native<'r>(record: &'r Record, delivery: &Arc<Delivery>) -> BaseRecord<'r, [u8], [u8], Arc<Delivery>> {
+    BaseRecord {
         topic: &record.topic,
         partition: record.partition.and_then(|partition| i32::try_from(partition).ok()),
         payload: record.payload.as_deref(),
         key: record.key.as_deref(),
         timestamp: Some(record.timestamp.0),
         headers: Some(headers(record)),
+        delivery_opaque: Arc::clone(delivery),
     }
 }
 
@@ -113,29 +84,6 @@ pub(super) fn headers(record: &Record) -> OwnedHeaders {
         headers = headers.insert(rdkafka::message::Header { key: &header.name, value: header.value.as_deref() });
     }
     headers
-}
-
-/// Whether the broker, or librdkafka on its behalf, will never accept the record.
-pub(super) fn is_rejection(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        code,
-        Code::MessageSizeTooLarge
-            | Code::MessageBatchTooLarge
-            | Code::InvalidMessage
-            | Code::InvalidMessageSize
-            | Code::InvalidRecord
-            | Code::InvalidTimestamp
-            | Code::PolicyViolation
-    )
-}
-
-/// What an error means to the flow.
-fn failure(topic: Arc<str>, error: KafkaError) -> SinkError {
-    match error.rdkafka_error_code() {
-        Some(code) if is_rejection(code) => SinkError::Refused { topic, reason: code.to_string() },
-        _ => SinkError::Unavailable { topic, source: error.into() },
-    }
 }
 
 #[cfg(test)]
@@ -162,33 +110,5 @@ mod tests {
         let dropped = Instant::now();
         tokio::task::spawn_blocking(move || drop(sink)).await.unwrap();
         assert!(dropped.elapsed() < Duration::from_secs(3), "{:?}", dropped.elapsed());
-    }
-
-    fn failed(code: RDKafkaErrorCode) -> SinkError {
-        failure("out".into(), KafkaError::MessageProduction(code))
-    }
-
-    #[test]
-    fn only_a_fault_of_the_record_is_a_rejection() {
-        assert!(matches!(failed(RDKafkaErrorCode::MessageSizeTooLarge), SinkError::Refused { .. }));
-        assert!(matches!(failed(RDKafkaErrorCode::InvalidRecord), SinkError::Refused { .. }));
-        for code in [
-            RDKafkaErrorCode::MessageTimedOut,
-            RDKafkaErrorCode::UnknownTopicOrPartition,
-            RDKafkaErrorCode::TopicAuthorizationFailed,
-            RDKafkaErrorCode::Fatal,
-        ] {
-            assert!(matches!(failed(code), SinkError::Unavailable { .. }), "{code:?}");
-        }
-    }
-
-    #[test]
-    fn an_unavailable_broker_outweighs_a_rejected_record() {
-        let refused = || Err(failed(RDKafkaErrorCode::MessageSizeTooLarge));
-        let unavailable = || Err(failed(RDKafkaErrorCode::MessageTimedOut));
-        assert!(matches!(worse(refused(), unavailable()), Err(SinkError::Unavailable { .. })));
-        assert!(matches!(worse(unavailable(), refused()), Err(SinkError::Unavailable { .. })));
-        assert!(matches!(worse(refused(), Ok(())), Err(SinkError::Refused { .. })));
-        assert!(worse(Ok(()), Ok(())).is_ok());
     }
 }

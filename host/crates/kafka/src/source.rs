@@ -1,6 +1,7 @@
 //! A member of a consumer group, as the flow sees it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -21,7 +22,7 @@ use super::leave::Membership;
 use super::poll::{Command, Control, Poller};
 use super::reports::{Member, Reports};
 use super::settings::{Settings, SettingsError, SourceSettings, client_error};
-use gristmill_core::model::{Event, EventId, Generation, Next, Partition, Size};
+use gristmill_core::model::{Event, Generation, Next, Partition, Position};
 use gristmill_core::ports::{Demand, Signal, Source, SourceError};
 
 /// A [`Source`] on Kafka topics. Dropping it without [`close`](Source::close) leaves the group too, in the background
@@ -32,9 +33,10 @@ use gristmill_core::ports::{Demand, Signal, Source, SourceError};
 pub struct KafkaSource {
     name: String,
     control: UnboundedReceiver<Control>,
-    events: UnboundedReceiver<Event>,
-    /// An event that was received but not handed out yet.
-    held: Option<Event>,
+    /// Events of one partition and generation that arrived together.
+    events: UnboundedReceiver<Vec<Event>>,
+    /// Those that were received but not handed out yet.
+    held: Vec<Event>,
     owned: BTreeMap<Partition, Ownership>,
     newest: Generation,
     backlog: Arc<Backlog>,
@@ -109,7 +111,7 @@ impl KafkaSource {
             name,
             control,
             events,
-            held: None,
+            held: Vec::new(),
             owned: BTreeMap::new(),
             newest: Generation::default(),
             backlog,
@@ -160,13 +162,15 @@ impl KafkaSource {
         }
     }
 
-    /// The held event, if the flow may have it. One of a generation that was not reported yet stays: its assignment is
-    /// in the other channel already. One of a generation that ended is dropped.
-    fn admit(&mut self) -> Option<Event> {
-        let event = self.held.take_if(|event| event.generation <= self.newest)?;
-        self.backlog.remove(event.size());
-        let current = self.owned.get(&event.id.partition) == Some(&Ownership::Ours(event.generation));
-        current.then_some(event)
+    /// Held events, if the flow may have them. Those of a generation that was not reported yet stay: its assignment is in
+    /// the other channel already. Those of a generation that ended are dropped.
+    fn admit(&mut self, most: NonZeroUsize) -> Option<Vec<Event>> {
+        let first = self.held.first().filter(|first| first.generation <= self.newest)?;
+        let current = self.owned.get(&first.id.partition) == Some(&Ownership::Ours(first.generation));
+        let later = self.held.split_off(most.get().min(self.held.len()));
+        let events = std::mem::replace(&mut self.held, later);
+        self.backlog.remove(&events);
+        current.then_some(events)
     }
 
     fn error(&self, source: anyhow::Error) -> SourceError {
@@ -186,30 +190,30 @@ impl Ownership {
 impl Source for KafkaSource {
     async fn recv(&mut self, demand: Demand) -> Result<Signal, SourceError> {
         loop {
-            // Control overtakes, the held event included.
+            // Control overtakes, held events included.
             if let Ok(control) = self.control.try_recv() {
                 return self.signal(Some(control));
             }
-            if demand == Demand::ControlOnly {
+            let Demand::Events(most) = demand else {
                 let control = self.control.recv().await;
                 return self.signal(control);
-            }
-            if let Some(event) = self.admit() {
-                return Ok(Signal::Event(event));
+            };
+            if let Some(events) = self.admit(most) {
+                return Ok(Signal::Events(events));
             }
             tokio::select! {
                 biased;
                 control = self.control.recv() => return self.signal(control),
-                Some(event) = self.events.recv(), if self.held.is_none() => self.held = Some(event),
+                Some(events) = self.events.recv(), if self.held.is_empty() => self.held = events,
             }
         }
     }
 
-    fn settle(&mut self, event: &EventId, below: Option<Next>) -> Result<(), SourceError> {
-        let (Some(below), Some(ownership)) = (below, self.owned.get(&event.partition)) else {
+    fn settle(&mut self, partition: &Partition, _: &[Position], below: Option<Next>) -> Result<(), SourceError> {
+        let (Some(below), Some(ownership)) = (below, self.owned.get(partition)) else {
             return Ok(());
         };
-        let command = Command::Settle { partition: event.partition.clone(), generation: ownership.generation(), below };
+        let command = Command::Settle { partition: partition.clone(), generation: ownership.generation(), below };
         self.commands.send(command).map_err(|_| self.error(anyhow!("the source has already ended")))
     }
 

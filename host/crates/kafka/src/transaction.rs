@@ -14,8 +14,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
+use super::acks::is_rejection;
 use super::log;
-use super::sink::{headers, is_rejection};
+use super::sink::headers;
 use gristmill_core::model::Size;
 use gristmill_core::ports::Record;
 

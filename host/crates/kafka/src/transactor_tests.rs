@@ -2,6 +2,7 @@
 //! which does not matter here; the tests on the real broker cover them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
@@ -39,8 +40,9 @@ impl Harness {
         sink.deliver(vec![record("in")]).await.unwrap();
         let mut source = KafkaSource::open(&settings, SourceSettings::new("group", &["in"])).unwrap();
         let event = loop {
-            let signal = tokio::time::timeout(PATIENCE, source.recv(Demand::Everything)).await;
-            if let Signal::Event(event) = signal.expect("no event came").unwrap() {
+            let signal = tokio::time::timeout(PATIENCE, source.recv(Demand::Events(NonZeroUsize::MIN))).await;
+            if let Signal::Events(mut events) = signal.expect("no event came").unwrap() {
+                let event = events.remove(0);
                 break event;
             }
         };

@@ -10,15 +10,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
-/// Which calls of a stage may run in one instance.
+/// Which items of a stage may be handled in one instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline, extend("x-noun" = "isolation"))]
 pub enum Isolation {
-    /// None: each gets a fresh one, which is thrown away whatever happens.
+    /// Those of one call, all of one event. Each call gets a fresh instance, which is thrown away whatever happens.
     #[default]
     Item,
-    /// One after the other, until one breaks or is given up. The next item can see what the stage left in memory.
+    /// The same, but a stage that takes batches may get items of events that arrived together in one call.
+    Batch,
+    /// Those of all calls, one after the other, until one breaks or is given up. The next item can see what the stage left
+    /// in memory.
     Shared,
 }
 

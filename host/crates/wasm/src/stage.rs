@@ -21,7 +21,7 @@ use super::slots::{Slots, StageId, Wish};
 use super::state::{CallState, Surroundings};
 use gristmill_core::model::schema::is_affordable;
 use gristmill_core::model::{Blame, Failure, Outcome, text};
-use gristmill_core::ports::{Call, Stage, StageError};
+use gristmill_core::ports::{BatchOf, Batching, Call, Stage, StageError};
 
 /// A stage that runs in the sandbox.
 pub struct WasmStage {
@@ -178,8 +178,13 @@ impl Stage for WasmStage {
         self.decided(answer, blamed(&blame, call))
     }
 
-    fn max_batch(&self) -> usize {
-        self.description.max_batch
+    fn batching(&self) -> Batching {
+        // What a model is asked is an item's own, and paid for by its job.
+        let of = match (self.surroundings.isolation, &self.surroundings.model) {
+            (Isolation::Batch | Isolation::Shared, None) => BatchOf::Jobs,
+            (Isolation::Item, _) | (_, Some(_)) => BatchOf::Job,
+        };
+        Batching { most: self.description.max_batch, of }
     }
 
     async fn run_batch(&self, calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {

@@ -10,8 +10,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::limits::{CpuMeter, Isolation, MemoryLimiter, StageLimits};
 use super::output::Tail;
-use gristmill_core::model::Blame;
-use gristmill_core::ports::{Call, Model};
+use gristmill_core::model::{Blame, JobId, TraceContext};
+use gristmill_core::ports::{Call, Edition, Model};
 
 /// What all calls of a stage have in common.
 pub(super) struct Surroundings {
@@ -28,11 +28,17 @@ pub(super) struct Surroundings {
 
 /// What is being processed; absent while a stage is described or initialized at load.
 pub(super) struct Current {
-    pub(super) job: gristmill_core::model::JobId,
+    /// `None` if the items are of several jobs: such a call asks no models.
+    pub(super) job: Option<CurrentJob>,
     /// The items of the call; never empty.
     pub(super) items: Vec<Arc<str>>,
-    pub(super) edition: gristmill_core::ports::Edition,
-    pub(super) trace: gristmill_core::model::TraceContext,
+}
+
+/// The job of a call.
+pub(super) struct CurrentJob {
+    pub(super) id: JobId,
+    pub(super) edition: Edition,
+    pub(super) trace: TraceContext,
 }
 
 /// The data of a store.
@@ -83,15 +89,19 @@ impl CallState {
         }
     }
 
+    /// The job of the call, if it is one.
+    pub(super) fn job(&self) -> Option<&CurrentJob> {
+        self.current.as_ref()?.job.as_ref()
+    }
+
     /// Resets what belongs to one call. Memory belongs to the instance, which keeps what it holds.
     pub(super) fn begin(&mut self, calls: &[Call]) {
         let limits = self.surroundings.limits;
-        // Items of one call are of one job.
-        self.current = calls.first().map(|call| Current {
-            job: call.job.clone(),
-            items: calls.iter().map(|call| call.item.id.as_str().into()).collect(),
-            edition: call.edition,
-            trace: call.trace,
+        self.current = calls.first().map(|first| {
+            let is_of_one_job = calls.iter().all(|call| call.job == first.job);
+            let job = CurrentJob { id: first.job.clone(), edition: first.edition, trace: first.trace };
+            let items = calls.iter().map(|call| call.item.id.as_str().into()).collect();
+            Current { job: is_of_one_job.then_some(job), items }
         });
         self.deadline = Instant::now() + limits.wall;
         self.cpu.reset();

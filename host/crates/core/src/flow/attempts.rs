@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
+use super::batches::Batches;
 use super::deployment::{Deployment, Step};
 use super::documents::Document;
 use super::error::FlowError;
@@ -24,6 +24,7 @@ pub(super) struct JobContext<'a> {
     pub(super) deployment: &'a Deployment,
     pub(super) throttle: &'a Throttle,
     pub(super) held: &'a HeldItems,
+    pub(super) batches: &'a Batches<'a>,
     pub(super) origin: &'a Origin,
     pub(super) event: &'a Event,
     pub(super) document: &'a Document,
@@ -31,33 +32,31 @@ pub(super) struct JobContext<'a> {
 }
 
 impl JobContext<'_> {
-    /// Runs tasks of one stage, except those whose outcome was kept by an earlier run of the job. The first attempts of
-    /// several are one call, if the stage allows it; what comes after is each one's own.
-    pub(super) async fn run(&self, tasks: Vec<Task>) -> Result<Vec<(Task, Verdict)>, FlowError> {
-        let mut ended = Vec::with_capacity(tasks.len());
-        let (mut open, mut calls) = (Vec::new(), Vec::new());
-        for task in tasks {
-            let step = &self.deployment.steps[task.stage];
-            let call = self.call(step, &task);
-            let kept = self.pipeline.store.as_ref().and(step.checkpoint);
-            let key = kept.map(|fingerprint| checkpoint::key(&step.name, fingerprint, call.edition, &call.item));
-            match self.restore(step, key).await? {
-                Some(outcome) => ended.push((task, Verdict::Decided(outcome))),
-                None => {
-                    open.push((task, key));
-                    calls.push(call);
+    /// Runs a task, unless its outcome was kept by an earlier run of the job.
+    pub(super) async fn run(&self, task: Task) -> Result<(Task, Verdict), FlowError> {
+        let step = &self.deployment.steps[task.stage];
+        let call = self.call(step, &task);
+        let kept = self.pipeline.store.as_ref().zip(step.checkpoint);
+        let Some((store, fingerprint)) = kept else {
+            let verdict = self.attempts(&task, step, call).await?;
+            return Ok((task, verdict));
+        };
+        let key = checkpoint::key(&step.name, fingerprint, call.edition, &call.item);
+        if let Some(outcome) = self.restore(step, &**store, key).await? {
+            return Ok((task, Verdict::Decided(outcome)));
+        }
+        let verdict = match self.attempts(&task, step, call).await? {
+            // A rejection is not kept: a replay asks the stage again, because the cause might have been fixed.
+            Verdict::Decided(outcome @ (Outcome::Emit(_) | Outcome::Drop(_))) => {
+                let kept = Kept::Outcome(outcome);
+                match self.keep(&**store, key, &kept).await?.unwrap_or(kept) {
+                    Kept::Outcome(outcome) => Verdict::Decided(outcome),
+                    Kept::Answer(_) => return Err(mixed_up(step)),
                 }
             }
-        }
-        let first = match open.first() {
-            Some((task, _)) if calls.len() > 1 => self.batch(&self.deployment.steps[task.stage], &calls).await,
-            _ => None,
+            other => other,
         };
-        let mut first = first.map_or_else(Vec::new, |results| results.into_iter().map(Some).collect());
-        first.resize_with(calls.len(), || None);
-        let each = open.into_iter().zip(calls).zip(first);
-        ended.extend(try_join_all(each.map(|(((task, key), call), first)| self.finish(task, key, call, first))).await?);
-        Ok(ended)
+        Ok((task, verdict))
     }
 
     fn call(&self, step: &Step, task: &Task) -> Call {
@@ -75,37 +74,15 @@ impl JobContext<'_> {
     }
 
     /// The outcome that was kept under this key, if any.
-    async fn restore(&self, step: &Step, key: Option<Key>) -> Result<Option<Outcome>, FlowError> {
-        let (Some(store), Some(key)) = (&self.pipeline.store, key) else { return Ok(None) };
-        let Some(Kept::Outcome(outcome)) = self.recall(&**store, key).await? else { return Ok(None) };
-        self.pipeline.observer.observe(&FlowEvent::Restored { job: &self.origin.job, stage: &step.name });
-        Ok(Some(outcome))
-    }
-
-    /// Runs a task to its end, and keeps its outcome under the key. `first` is the result of its first attempt, if that
-    /// was made already.
-    async fn finish(
-        &self,
-        task: Task,
-        key: Option<Key>,
-        call: Call,
-        first: Option<Result<Outcome, StageError>>,
-    ) -> Result<(Task, Verdict), FlowError> {
-        let step = &self.deployment.steps[task.stage];
-        let verdict = self.attempts(step, call, first).await?;
-        let (Some(store), Some(key)) = (&self.pipeline.store, key) else { return Ok((task, verdict)) };
-        let verdict = match verdict {
-            // A rejection is not kept: a replay asks the stage again, because the cause might have been fixed.
-            Verdict::Decided(outcome @ (Outcome::Emit(_) | Outcome::Drop(_))) => {
-                let kept = Kept::Outcome(outcome);
-                match self.keep(&**store, key, &kept).await?.unwrap_or(kept) {
-                    Kept::Outcome(outcome) => Verdict::Decided(outcome),
-                    Kept::Answer(_) => return Err(mixed_up(step)),
-                }
+    async fn restore(&self, step: &Step, store: &dyn Store, key: Key) -> Result<Option<Outcome>, FlowError> {
+        match self.recall(store, key).await? {
+            Some(Kept::Outcome(outcome)) => {
+                self.pipeline.observer.observe(&FlowEvent::Restored { job: &self.origin.job, stage: &step.name });
+                Ok(Some(outcome))
             }
-            other => other,
-        };
-        Ok((task, verdict))
+            Some(Kept::Answer(_)) => Err(mixed_up(step)),
+            None => Ok(None),
+        }
     }
 
     /// Recalls what the store has kept, retrying until the store answers.
@@ -130,16 +107,15 @@ impl JobContext<'_> {
         }
     }
 
-    /// Retries until the stage decides or the policy gives up.
-    async fn attempts(
-        &self,
-        step: &Step,
-        mut call: Call,
-        mut first: Option<Result<Outcome, StageError>>,
-    ) -> Result<Verdict, FlowError> {
+    /// Retries until the stage decides or the policy gives up. The first attempt may be a call with others.
+    async fn attempts(&self, task: &Task, step: &Step, call: Call) -> Result<Verdict, FlowError> {
         let mut policy = step.retry;
         let (mut held, mut patience, mut paused) = (None, Patience::default(), Duration::ZERO);
         let begun = Instant::now();
+        let (mut call, mut first) = match task.runs_alone() {
+            true => (call, None),
+            false => self.batches.join(task.stage, call).await,
+        };
         loop {
             let result = match first.take() {
                 Some(result) => result,
@@ -192,17 +168,6 @@ impl JobContext<'_> {
             tokio::time::sleep(wait).await;
             call.attempt += 1;
         }
-    }
-
-    /// The first attempts of several items, in one call.
-    async fn batch(&self, step: &Step, calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
-        let begun = Instant::now();
-        let results = step.stage.run_batch(calls).await.filter(|results| results.len() == calls.len())?;
-        let elapsed = begun.elapsed();
-        for (call, result) in calls.iter().zip(&results) {
-            self.pipeline.observer.observe(&FlowEvent::Attempt { call, stage: &step.name, elapsed, result });
-        }
-        Some(results)
     }
 
     async fn attempt(&self, step: &Step, call: &Call) -> Result<Outcome, StageError> {

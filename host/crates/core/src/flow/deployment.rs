@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::settings::RetryPolicy;
-use crate::model::Plan;
+use crate::model::{Intake, Plan};
 use crate::ports::{Model, Stage};
 
 /// One version of a pipeline's plan and stages. Each job keeps the version it started with.
@@ -19,6 +19,27 @@ pub struct Deployment {
     pub model: Option<Arc<dyn Model>>,
 }
 
+impl Deployment {
+    /// How many events may share a task, of at most so many. Where a stage may wait each has its own: an event that waits
+    /// must not hold what others need.
+    pub(super) fn group_size(&self, most: usize) -> usize {
+        let gathers = self.plan.nodes.iter().any(|node| node.intake == Intake::Gathered);
+        match gathers || self.steps.iter().any(|step| step.waits == Waits::Maybe) {
+            true => 1,
+            false => most,
+        }
+    }
+}
+
+/// Whether a stage waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// No: it only computes.
+    Never,
+    /// For something outside, such as a model.
+    Maybe,
+}
+
 /// What runs at one node of the plan.
 #[derive(Clone)]
 pub struct Step {
@@ -30,6 +51,8 @@ pub struct Step {
     pub digest: Arc<str>,
     /// How often an item is tried, and how long to wait in between.
     pub retry: RetryPolicy,
+    /// Whether it may wait.
+    pub waits: Waits,
     /// The fingerprint under which its outcomes are kept in the store. `None` if they are not kept.
     pub checkpoint: Option<Fingerprint>,
 }

@@ -7,57 +7,49 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::attempts::JobContext;
-use super::deployment::Deployment;
+use super::batches::Batches;
 use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
 use super::done::{Begun, Done};
 use super::error::FlowError;
-use super::held::HeldItems;
+use super::group::Start;
 use super::names::is_ours;
 use super::pipeline::{Delivery, Pipeline};
 use super::replay::Origin;
 use super::throttle::Throttle;
-use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Task, TraceContext, Verdict};
+use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, TraceContext};
 use crate::ports::{FlowEvent, Sink, SinkError};
-
-/// What a job starts with.
-pub(super) struct Start {
-    pub(super) pipeline: Arc<Pipeline>,
-    pub(super) deployment: Arc<Deployment>,
-    pub(super) throttle: Throttle,
-    pub(super) held: HeldItems,
-    pub(super) event: Event,
-}
 
 /// Runs the job of an event. When it returns, every output or the dead letter is acknowledged, or, in a pipeline with
 /// transactions, ready for one.
-pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
-    let Start { pipeline, deployment, throttle, held, event } = start;
-    let origin = Origin::find(&event, &pipeline, &throttle, &deployment.plan).await;
+pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> Result<Box<Done>, FlowError> {
+    let Start { pipeline, deployment, throttle, held } = start;
+    let origin = Origin::find(&event, pipeline, throttle, &deployment.plan).await;
     let trace = trace(&event, &origin);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
     pipeline.observer.observe(&FlowEvent::JobStarted { job: &origin.job, event: &event });
-    let mut done = Box::new(Done::new(Arc::clone(&deployment), origin, event, trace, begun));
+    let mut done = Box::new(Done::new(Arc::clone(deployment), origin, event, trace, begun));
     let (origin, event) = (&done.origin, &done.event);
-    match Arrival::of(event, origin, &pipeline) {
-        Arrival::Unusable(failed) => done.end_in(&pipeline, Disposition::DeadLettered { stage: None, failed }),
-        Arrival::Drop(code) => done.end_in(&pipeline, Disposition::Dropped(code.into())),
-        Arrival::Delete(None) => done.delete(&pipeline),
-        Arrival::Delete(Some(id)) => match Known::look_up(&pipeline, &throttle, origin, id).await? {
-            Known::Superseded(document) => superseded(&pipeline, &mut done, document),
+    match Arrival::of(event, origin, pipeline) {
+        Arrival::Unusable(failed) => done.end_in(pipeline, Disposition::DeadLettered { stage: None, failed }),
+        Arrival::Drop(code) => done.end_in(pipeline, Disposition::Dropped(code.into())),
+        Arrival::Delete(None) => done.delete(pipeline),
+        Arrival::Delete(Some(id)) => match Known::look_up(pipeline, throttle, origin, id).await? {
+            Known::Superseded(document) => superseded(pipeline, &mut done, document),
             Known::Newest(document, upkeep) => {
                 done.document = Some(document);
-                done.delete(&pipeline);
-                keep_up(&pipeline, &throttle, &mut done, upkeep).await?;
+                done.delete(pipeline);
+                keep_up(pipeline, throttle, &mut done, upkeep).await?;
             }
         },
-        Arrival::Process(id, attributes) => match Known::look_up(&pipeline, &throttle, origin, id).await? {
-            Known::Superseded(document) => superseded(&pipeline, &mut done, document),
+        Arrival::Process(id, attributes) => match Known::look_up(pipeline, throttle, origin, id).await? {
+            Known::Superseded(document) => superseded(pipeline, &mut done, document),
             Known::Newest(document, upkeep) => {
                 let context = JobContext {
-                    pipeline: &pipeline,
-                    deployment: &deployment,
-                    throttle: &throttle,
-                    held: &held,
+                    pipeline,
+                    deployment,
+                    throttle,
+                    held,
+                    batches,
                     origin,
                     event,
                     document: &document,
@@ -65,14 +57,14 @@ pub(super) async fn job(start: Start) -> Result<Box<Done>, FlowError> {
                 };
                 let disposition = through_stages(&context, attributes).await?;
                 done.document = Some(document);
-                done.end_in(&pipeline, disposition);
-                keep_up(&pipeline, &throttle, &mut done, upkeep).await?;
+                done.end_in(pipeline, disposition);
+                keep_up(pipeline, throttle, &mut done, upkeep).await?;
             }
         },
     }
     if let Delivery::AtLeastOnce(sink) = &pipeline.delivery {
-        deliver(&pipeline, &**sink, &mut done).await?;
-        done.acknowledged(&pipeline)?;
+        deliver(pipeline, &**sink, &mut done).await?;
+        done.acknowledged(pipeline)?;
     }
     Ok(done)
 }
@@ -149,18 +141,19 @@ async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) ->
     loop {
         while room > 0 {
             let Some(task) = job.next_task() else { break };
-            let most = context.deployment.steps[task.stage].stage.max_batch().min(room);
-            let mut tasks = job.next_beside(&task, most - 1);
-            tasks.insert(0, task);
-            room -= tasks.len();
-            running.push(context.run(tasks));
+            // The usual case needs no set of futures, which would be polled once more than needed.
+            if running.is_empty() && !job.is_ready() {
+                let (task, verdict) = context.run(task).await?;
+                job.apply(task, verdict);
+                continue;
+            }
+            room -= 1;
+            running.push(context.run(task));
         }
         if let Some(ended) = running.next().await {
-            let ended: Vec<(Task, Verdict)> = ended?;
-            room += ended.len();
-            for (task, verdict) in ended {
-                job.apply(task, verdict);
-            }
+            let (task, verdict) = ended?;
+            room += 1;
+            job.apply(task, verdict);
         } else if let Some(disposition) = job.end() {
             return Ok(disposition);
         }

@@ -2,6 +2,7 @@
 //! Independent of any broker, of WebAssembly and of any model.
 
 mod attempts;
+mod batches;
 mod checkpoint;
 mod deployment;
 mod documents;
@@ -9,6 +10,7 @@ mod done;
 mod error;
 mod execute;
 mod gather;
+mod group;
 mod handle;
 mod held;
 mod inherited;
@@ -17,6 +19,7 @@ pub mod names;
 mod observed;
 mod order;
 mod outbox;
+mod pace;
 mod partitions;
 mod patience;
 mod pipeline;
@@ -39,7 +42,7 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::ports::Source;
-pub use deployment::{Deployment, Fingerprint, Step};
+pub use deployment::{Deployment, Fingerprint, Step, Waits};
 pub use error::FlowError;
 pub use handle::{Commands, Handle, Intake, NotRunning, PartitionStatus, Status};
 pub use observed::ObservedStore;
@@ -87,13 +90,9 @@ async fn work(source: &mut dyn Source, worker: &mut Worker, commands: &mut Comma
             command = commands.next() => worker.obey(command),
             wakeup = worker.next() => {
                 match wakeup? {
-                    Wakeup::JobEnded(job) => {
-                        let mut ended = Some(job);
-                        while let Some(job) = ended {
-                            if let Some(settled) = worker.finish(job) {
-                                source.settle(&settled.event, settled.below)?;
-                            }
-                            ended = worker.ended_by_now()?;
+                    Wakeup::JobsEnded(jobs) => {
+                        for settled in worker.finish(jobs) {
+                            source.settle(&settled.partition, &settled.events, settled.below)?;
                         }
                     }
                     Wakeup::TransactionEnded(result) => worker.transacted(result)?,

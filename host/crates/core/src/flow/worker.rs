@@ -1,13 +1,15 @@
 //! Everything the main loop owns: partitions, jobs in flight, and what may be settled. One owner, so no locks.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::deployment::Deployment;
 use super::error::FlowError;
-use super::execute::Start;
+use super::group::Start;
 use super::handle::{Command, Intake, PartitionStatus, Status};
 use super::held::HeldItems;
 use super::jobs::{Ended, Jobs};
@@ -17,19 +19,20 @@ use super::pipeline::{Delivery, Pipeline};
 use super::throttle::Throttle;
 use super::timer::sleep_until;
 use super::transactions::{self, Haste, Transactions};
-use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Size};
+use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Position, Size};
 use crate::ports::{Demand, FlowEvent, PauseReason, Queues, Signal, TransactionError};
 
-/// A job that may be reported to the source as settled.
+/// Events of a partition that may be reported to the source as settled.
 pub(super) struct Settled {
-    pub(super) event: EventId,
+    pub(super) partition: Partition,
+    pub(super) events: Vec<Position>,
     pub(super) below: Option<Next>,
 }
 
 /// What can wake the main loop, apart from the source and the operator.
 pub(super) enum Wakeup {
-    /// The task of a job ended.
-    JobEnded(Ended),
+    /// Jobs ended.
+    JobsEnded(Vec<Ended>),
     /// A transaction ended.
     TransactionEnded(Result<(), TransactionError>),
     /// A revocation has waited long enough for its jobs.
@@ -69,12 +72,19 @@ pub(super) struct Worker {
     held_items: HeldItems,
     partitions: Partitions,
     jobs: Jobs,
+    /// So that there are groups enough for all threads.
+    most_in_a_group: usize,
     queues: OrderQueues,
     transactions: Transactions,
     dead_letters: DeadLetterRate,
     held: Held,
     /// The last report to the observers.
     reported: Queues,
+}
+
+/// Two groups for each thread of the runtime must fit into what is in flight.
+fn most_in_a_group(in_flight: usize) -> usize {
+    (in_flight / 2 / Handle::current().metrics().num_workers().max(1)).max(1)
 }
 
 impl Worker {
@@ -85,6 +95,7 @@ impl Worker {
             held_items: HeldItems::default(),
             partitions: Partitions::default(),
             jobs: Jobs::default(),
+            most_in_a_group: most_in_a_group(pipeline.limits.max_in_flight.get() as usize),
             queues: OrderQueues::new(pipeline.order),
             transactions: Transactions::new(&pipeline.delivery),
             dead_letters: DeadLetterRate::new(pipeline.limits.dead_letter_bounds()),
@@ -97,17 +108,23 @@ impl Worker {
 
     /// Asks for events only while there is room and the intake is not paused.
     pub(super) fn demand(&self) -> Demand {
-        let is_closed = self.intake != Intake::Open || self.throttle.is_paused();
-        match is_closed || self.is_full() && !self.may_take_a_witness() {
-            true => Demand::ControlOnly,
-            false => Demand::Everything,
+        if self.intake != Intake::Open || self.throttle.is_paused() {
+            return Demand::ControlOnly;
+        }
+        match NonZeroUsize::new(self.room()) {
+            Some(room) => Demand::Events(room),
+            None if self.may_take_a_witness() => Demand::Events(NonZeroUsize::MIN),
+            None => Demand::ControlOnly,
         }
     }
 
-    fn is_full(&self) -> bool {
+    /// How many more events may be in flight.
+    fn room(&self) -> usize {
         let limits = &self.pipeline.limits;
-        self.held.jobs >= limits.max_in_flight.get() as usize
-            || self.held.bytes >= limits.max_in_flight_bytes.as_usize()
+        match self.held.bytes >= limits.max_in_flight_bytes.as_usize() {
+            true => 0,
+            false => (limits.max_in_flight.get() as usize).saturating_sub(self.held.jobs),
+        }
     }
 
     /// Whether one more may run although it is full: while an outage holds all that do, what another one gets shows whether
@@ -133,7 +150,7 @@ impl Worker {
         match signal {
             Signal::Assigned { partitions, generation } => self.open(partitions, generation),
             Signal::Revoked { partitions, ack } => self.revoke(partitions, ack),
-            Signal::Event(event) => self.take(event),
+            Signal::Events(events) => self.take(events),
             Signal::Lag { partition, records } => {
                 self.pipeline.observer.observe(&FlowEvent::Lag { partition: &partition, records });
             }
@@ -203,7 +220,7 @@ impl Worker {
         let due = self.transactions.due(&self.partitions, self.haste());
         tokio::select! {
             biased;
-            ended = self.jobs.next() => Ok(ended?.map_or(Wakeup::TimePassed, Wakeup::JobEnded)),
+            ended = self.jobs.next() => Ok(Wakeup::JobsEnded(ended?)),
             result = self.transactions.ended() => Ok(Wakeup::TransactionEnded(result)),
             () = sleep_until(self.partitions.deadline()) => Ok(Wakeup::RevocationOverdue),
             () = sleep_until(due) => Ok(Wakeup::TimePassed),
@@ -211,42 +228,53 @@ impl Worker {
         }
     }
 
-    /// Another job that has already ended, without waiting.
-    pub(super) fn ended_by_now(&mut self) -> Result<Option<Ended>, FlowError> {
-        self.jobs.ended_by_now()
+    /// Records the ends of jobs, starts those that waited for them, and returns what is settled thereby.
+    pub(super) fn finish(&mut self, ended: Vec<Ended>) -> Vec<Settled> {
+        let mut settled: Vec<Settled> = Vec::new();
+        for job in ended {
+            let Some((event, below)) = self.end(job) else { continue };
+            match settled.iter_mut().rfind(|settled| settled.partition == event.partition) {
+                Some(earlier) => {
+                    earlier.events.push(event.position);
+                    earlier.below = below.or(earlier.below);
+                }
+                None => settled.push(Settled { partition: event.partition, events: vec![event.position], below }),
+            }
+        }
+        settled
     }
 
     /// Records the end of a job's stages and starts the job that waited for it. Nothing is settled for a job of an
     /// earlier generation: its partition was given away in the meantime, and its event is being processed again.
-    pub(super) fn finish(&mut self, ended: Ended) -> Option<Settled> {
-        let Ended { job, done } = ended;
-        let state = self.partitions.of(&job.event.partition, job.generation);
+    fn end(&mut self, job: Ended) -> Option<(EventId, Option<Next>)> {
+        let Ended { event, generation, bytes, sequence, done } = job;
+        let state = self.partitions.of(&event.partition, generation);
         let (Some(state), Some(done)) = (state, done) else {
-            self.held.remove((1, job.bytes));
-            self.pipeline.observer.observe(&FlowEvent::Stale { event: &job.event });
+            self.held.remove((1, bytes));
+            self.pipeline.observer.observe(&FlowEvent::Stale { event: &event });
             return None;
         };
         state.running -= 1;
-        let below = state.progress.finish(job.generation, job.event.position);
-        let settled = match self.pipeline.delivery {
+        let below = state.progress.finish(generation, event.position);
+        let settles = match self.pipeline.delivery {
             Delivery::AtLeastOnce(_) => {
-                self.held.remove((1, job.bytes));
+                self.held.remove((1, bytes));
                 self.dead_letters.note(done.end());
-                Some(Settled { event: job.event.clone(), below })
+                true
             }
             Delivery::ExactlyOnce { .. } => {
                 state.outbox.put(*done, below);
                 self.transactions.note_ready();
-                None
+                false
             }
         };
-        let may_begin = self.intake != Intake::Draining && !self.partitions.is_leaving(&job.event.partition);
-        if let Some(sequence) = job.sequence.filter(|_| may_begin)
-            && let Some(event) = self.queues.next(&sequence)
+        let may_begin = self.intake != Intake::Draining && !self.partitions.is_leaving(&event.partition);
+        if let Some(sequence) = sequence.filter(|_| may_begin)
+            && let Some(next) = self.queues.next(&sequence)
         {
-            self.begin(event, Some(sequence));
+            self.begin(vec![(next, Some(sequence))]);
         }
-        settled
+        settles.then_some((event, below))
     }
 
     /// Begins a transaction if one is due.
@@ -306,30 +334,45 @@ impl Worker {
         }
     }
 
-    /// Takes an event: its job starts now, or once the jobs before it in its order have ended. An event of a partition
-    /// that is not ours, or is being revoked, is left to its owner.
-    fn take(&mut self, event: Event) {
-        let leaving = self.partitions.is_leaving(&event.id.partition);
-        let state = self.partitions.of(&event.id.partition, event.generation).filter(|_| !leaving);
+    /// Takes events of one partition: their jobs start now, or once the jobs before them in their order have ended. What
+    /// is of a partition that is not ours, or is being revoked, is left to its owner.
+    fn take(&mut self, events: Vec<Event>) {
+        let Some(first) = events.first() else { return };
+        let leaving = self.partitions.is_leaving(&first.id.partition);
+        let state = self.partitions.of(&first.id.partition, first.generation).filter(|_| !leaving);
         let Some(state) = state else {
-            tracing::debug!(event = %event.id, "ignored an event of a partition that is no longer ours");
+            tracing::debug!(event = %first.id, "ignored events of a partition that is no longer ours");
             return;
         };
-        state.progress.start(event.id.position);
-        self.held.add(event.size());
-        let sequence = self.queues.sequence(&event);
-        if let Some(event) = self.queues.admit(sequence.as_ref(), event) {
-            self.begin(event, sequence);
+        let size = self.deployment.group_size(self.jobs.group_size()).min(self.most_in_a_group);
+        let mut admitted = Vec::with_capacity(events.len().min(size));
+        let mut groups = Vec::new();
+        for event in events {
+            state.progress.start(event.id.position);
+            self.held.add(event.size());
+            let sequence = self.queues.sequence(&event);
+            if let Some(event) = self.queues.admit(sequence.as_ref(), event) {
+                admitted.push((event, sequence));
+            }
+            if admitted.len() >= size {
+                groups.push(std::mem::take(&mut admitted));
+            }
+        }
+        groups.push(admitted);
+        for group in groups {
+            self.begin(group);
         }
     }
 
-    fn begin(&mut self, event: Event, sequence: Option<Sequence>) {
-        if let Some(state) = self.partitions.of(&event.id.partition, event.generation) {
-            state.running += 1;
+    /// Starts the jobs of events of one partition and generation.
+    fn begin(&mut self, admitted: Vec<(Event, Option<Sequence>)>) {
+        let Some((first, _)) = admitted.first() else { return };
+        if let Some(state) = self.partitions.of(&first.id.partition, first.generation) {
+            state.running += admitted.len();
         }
         let (pipeline, deployment) = (Arc::clone(&self.pipeline), Arc::clone(&self.deployment));
         let (throttle, held) = (self.throttle.clone(), self.held_items.clone());
-        self.jobs.start(Start { pipeline, deployment, throttle, held, event }, sequence);
+        self.jobs.start(Start { pipeline, deployment, throttle, held }, admitted);
     }
 
     /// Partitions are being taken away: running jobs may finish, no new ones start, and then the source is notified.

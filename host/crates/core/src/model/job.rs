@@ -151,18 +151,10 @@ impl Job {
         Some(task)
     }
 
-    /// Up to `most` further tasks that could run together with this one: items at the same stage that are ready next.
-    /// Each counts as running until [`Job::apply`].
-    pub fn next_beside(&mut self, first: &Task, most: usize) -> Vec<Task> {
-        let alone = |task: &Task| !matches!((&task.input, &task.rescue), (Input::Item(_), Rescue::NotNeeded));
-        let mut beside = Vec::new();
-        if alone(first) {
-            return beside;
-        }
-        while beside.len() < most && self.ready.front().is_some_and(|next| next.stage == first.stage && !alone(next)) {
-            beside.extend(self.next_task());
-        }
-        beside
+    /// Whether a task is ready, beside those that [`Job::next_task`] returned.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Applies the verdict on a task from [`Job::next_task`]. After a failure that is neither skipped nor rescued, no
@@ -336,6 +328,12 @@ enum NotEmitted {
 }
 
 impl Task {
+    /// Whether it must not share a call with others: all items of a job, or one that is being repaired.
+    #[must_use]
+    pub fn runs_alone(&self) -> bool {
+        !matches!((&self.input, &self.rescue), (Input::Item(_), Rescue::NotNeeded))
+    }
+
     /// The task's place in the plan; for a rescue, the stage where its item failed.
     fn place(&self) -> usize {
         match &self.rescue {

@@ -20,5 +20,5 @@ pub use model::{Caller, Model, ModelError};
 pub use observer::{End, FlowEvent, Observer, Observers, PauseReason, Queues, StoreOperation, StoreOutcome};
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
 pub use source::{Demand, Signal, Source, SourceError};
-pub use stage::{Call, Edition, Hold, Stage, StageError};
+pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
 pub use store::{JobState, Kept, Key, Store, StoreError};

@@ -1,22 +1,23 @@
 //! Where events come from.
 
+use std::num::NonZeroUsize;
+
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use crate::model::{Event, EventId, Generation, Next, Partition};
+use crate::model::{Event, Generation, Next, Partition, Position};
 
 /// What the flow can take now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
-    /// Anything.
-    Everything,
+    /// Anything, but not more than this many events.
+    Events(NonZeroUsize),
     /// Everything except events: a full pipeline must still learn of a revocation.
     ControlOnly,
 }
 
 /// What can happen at a source. This list is exhaustive.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all signals are events, and a box would cost each an allocation")]
 pub enum Signal {
     /// We own these partitions from now on. Their events follow.
     Assigned {
@@ -34,8 +35,8 @@ pub enum Signal {
         /// Sent when the flow is done with them.
         ack: oneshot::Sender<()>,
     },
-    /// One event.
-    Event(Event),
+    /// Events of one partition and generation that arrived together, in order; at least one.
+    Events(Vec<Event>),
     /// How far behind we are, as last reported by the broker. Sent from time to time, for observers.
     Lag {
         /// The partition.
@@ -64,10 +65,10 @@ pub trait Source: Send {
     /// Waits for the next signal. Cancel-safe: a dropped call loses no signal.
     async fn recv(&mut self, demand: Demand) -> Result<Signal, SourceError>;
 
-    /// Notes that this event is settled, and, if `below` is given, everything in its partition below that position.
-    /// Brokers that commit an offset use `below`; brokers that acknowledge entries use `event`. Does not wait for the
+    /// Notes that these events of a partition are settled, and, if `below` is given, everything below that position.
+    /// Brokers that commit an offset use `below`; brokers that acknowledge entries use `events`. Does not wait for the
     /// broker. Does nothing for a partition that we no longer own.
-    fn settle(&mut self, event: &EventId, below: Option<Next>) -> Result<(), SourceError>;
+    fn settle(&mut self, partition: &Partition, events: &[Position], below: Option<Next>) -> Result<(), SourceError>;
 
     /// Reports what was settled to the broker, waits for that for a bounded time, and leaves the group.
     async fn close(&mut self) -> Result<(), SourceError>;

@@ -101,6 +101,29 @@ impl StageError {
     }
 }
 
+/// Which items a stage takes in one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// How many at most. 1 if the stage handles them only one by one.
+    pub most: usize,
+    /// Whose.
+    pub of: BatchOf,
+}
+
+/// Whose items may be in one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchOf {
+    /// Those of one job: what others sent must not be seen.
+    Job,
+    /// Those of jobs that run together.
+    Jobs,
+}
+
+impl Batching {
+    /// One item at a time.
+    pub const NONE: Self = Self { most: 1, of: BatchOf::Job };
+}
+
 /// One step of a pipeline.
 #[async_trait]
 pub trait Stage: Send + Sync {
@@ -108,13 +131,13 @@ pub trait Stage: Send + Sync {
     /// behind.
     async fn run(&self, call: &Call) -> Result<Outcome, StageError>;
 
-    /// How many items [`Stage::run_batch`] takes at most. 1 if the stage handles them only one by one.
-    fn max_batch(&self) -> usize {
-        1
+    /// Which items [`Stage::run_batch`] takes.
+    fn batching(&self) -> Batching {
+        Batching::NONE
     }
 
-    /// Runs the stage on several items of one job, each for the first time. Returns one result for each, in order.
-    /// `None` says nothing about any of them: run each alone. Bounded and droppable like [`Stage::run`].
+    /// Runs the stage on several items, each for the first time. Returns one result for each, in order. `None` says
+    /// nothing about any of them: run each alone. Bounded and droppable like [`Stage::run`].
     async fn run_batch(&self, _calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
         None
     }

@@ -66,7 +66,8 @@ pub(crate) async fn a_hole_is_never_committed<B: Harness>() {
     }
     // The third and the first are done, the second never is.
     for done in [&arrived[2], &arrived[0]] {
-        source.settle(&done.id, progress.finish(done.generation, done.id.position)).unwrap();
+        let below = progress.finish(done.generation, done.id.position);
+        source.settle(&done.id.partition, &[done.id.position], below).unwrap();
     }
     source.close().await.unwrap();
     let mut again = harness.source();
@@ -89,7 +90,7 @@ pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Harness>(
     });
     loop {
         match signal(first.as_mut(), Demand::ControlOnly).await {
-            Signal::Event(event) => panic!("an event was not requested: {}", event.id),
+            Signal::Events(events) => panic!("events were not requested: {events:?}"),
             Signal::Revoked { partitions, ack } => {
                 assert!(!partitions.is_empty());
                 ack.send(()).unwrap();

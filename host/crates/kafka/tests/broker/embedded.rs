@@ -90,7 +90,7 @@ async fn sending_waits_for_the_pipeline_that_reads_the_topic() {
         tokio::spawn(async move { send(&settings, Some("a group that reads nothing"), records, |_| {}).await });
     for _ in 0..COUNT {
         let event = event(source.as_mut()).await;
-        source.settle(&event.id, Some(event.id.position.next())).unwrap();
+        source.settle(&event.id.partition, &[event.id.position], Some(event.id.position.next())).unwrap();
     }
     let sent = tokio::time::timeout(PATIENCE, sending).await.expect("it waits for ever").unwrap();
     assert_eq!(sent.unwrap(), COUNT as u64);
@@ -110,7 +110,7 @@ async fn records_of_64_mib_pass_one_after_the_other() {
     for expected in [&large[..], &large[..], b"end"] {
         let event = event(source.as_mut()).await;
         assert!(event.payload.as_deref() == Some(expected), "{} is another record", event.id);
-        source.settle(&event.id, Some(event.id.position.next())).unwrap();
+        source.settle(&event.id.partition, &[event.id.position], Some(event.id.position.next())).unwrap();
     }
     assert_eq!(tokio::time::timeout(PATIENCE, sending).await.expect("it waits for ever").unwrap().unwrap(), 3);
     source.close().await.unwrap();

@@ -1,6 +1,7 @@
 //! What the conformance tests need of a broker, and the steps they consist of.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -82,7 +83,7 @@ pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
         match signal(source, Demand::ControlOnly).await {
             Signal::Assigned { partitions, .. } => return partitions,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
-            Signal::Event(event) => panic!("an event was not requested: {}", event.id),
+            Signal::Events(events) => panic!("events were not requested: {events:?}"),
             Signal::Lag { .. } => {}
         }
     }
@@ -91,8 +92,8 @@ pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
 /// The next event of a source; revocations are acknowledged.
 pub(crate) async fn event(source: &mut dyn Source) -> Event {
     loop {
-        match signal(source, Demand::Everything).await {
-            Signal::Event(event) => return event,
+        match signal(source, Demand::Events(NonZeroUsize::MIN)).await {
+            Signal::Events(mut events) => return events.remove(0),
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
             Signal::Assigned { .. } | Signal::Lag { .. } => {}
         }
@@ -110,7 +111,7 @@ pub(crate) async fn events(source: &mut dyn Source, count: usize) -> Vec<Event> 
 
 /// Settles an event and everything before it.
 pub(crate) fn settle(source: &mut dyn Source, event: &Event) {
-    source.settle(&event.id, Some(event.id.position.next())).unwrap();
+    source.settle(&event.id.partition, &[event.id.position], Some(event.id.position.next())).unwrap();
 }
 
 /// The payload as text.

@@ -1,6 +1,7 @@
 //! What is specific to the Kafka source: faulty headers, back-pressure, where a group begins, bounded shutdown.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use gristmill_core::model::{Event, Position};
@@ -34,7 +35,7 @@ fn client() -> ClientConfig {
 pub(crate) async fn final_error(source: &mut KafkaSource) -> String {
     let ended = async {
         loop {
-            if let Err(error) = source.recv(Demand::Everything).await {
+            if let Err(error) = source.recv(Demand::Events(NonZeroUsize::MIN)).await {
                 return format!("{error}: {:#}", error.source);
             }
         }
@@ -258,7 +259,7 @@ async fn a_missing_topic_fails_the_source() {
     let error = final_error(&mut source).await;
     assert!(error.contains(&missing) && error.contains("Unknown topic"), "{error}");
     source.close().await.unwrap();
-    assert!(source.recv(Demand::Everything).await.is_err(), "it stays ended");
+    assert!(source.recv(Demand::Events(NonZeroUsize::MIN)).await.is_err(), "it stays ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -339,7 +340,7 @@ async fn a_source_survives_a_broker_outage() {
     let mut source = harness.0.kafka_source();
     event(&mut source).await;
     cluster.broker_down(-1).unwrap();
-    silence(&mut source, Demand::Everything, Duration::from_secs(2)).await;
+    silence(&mut source, Demand::Events(NonZeroUsize::MIN), Duration::from_secs(2)).await;
     cluster.broker_up(-1).unwrap();
     harness.write(&numbered(1..2)).await;
     assert_eq!(payload(&event(&mut source).await), "00001");

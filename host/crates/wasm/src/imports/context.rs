@@ -10,7 +10,7 @@ impl Host for CallState {
         Ok(Identity {
             pipeline: self.surroundings.pipeline.to_string(),
             stage: self.surroundings.stage.to_string(),
-            traceparent: self.current.as_ref().map(|current| current.trace.to_string()),
+            traceparent: self.job().map(|job| job.trace.to_string()),
         })
     }
 

@@ -76,7 +76,8 @@ impl CallState {
         let Some(model) = self.surroundings.model.clone() else {
             return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));
         };
-        let Some(current) = &self.current else {
+        let asked = self.current.as_ref().and_then(|current| Some((current, current.job.as_ref()?)));
+        let Some((current, job)) = asked else {
             return Prepared(Err(Error::Denied("models can only be asked while an item is processed".into())));
         };
         let item = match subject(current, request.for_item.as_deref()) {
@@ -97,12 +98,12 @@ impl CallState {
             }
         };
         let caller = Caller {
-            job: current.job.clone(),
+            job: job.id.clone(),
             stage: Arc::clone(&self.surroundings.stage),
             item,
             repeat,
-            edition: current.edition,
-            trace: current.trace,
+            edition: job.edition,
+            trace: job.trace,
         };
         Prepared(Ok((model, caller, request)))
     }

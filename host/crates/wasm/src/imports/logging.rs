@@ -21,7 +21,7 @@ impl Host for CallState {
         };
         let context = text::line(&context, LONGEST_CONTEXT);
         let (pipeline, stage) = (&*self.surroundings.pipeline, &*self.surroundings.stage);
-        let job = self.current.as_ref().map_or("", |current| current.job.as_str());
+        let job = self.job().map_or("", |job| job.id.as_str());
         let item = match self.current.as_ref().map(|current| current.items.as_slice()) {
             Some([item]) => &**item,
             _ => "",

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use gristmill_core::model::Outcome;
-use gristmill_core::ports::StageError;
-use gristmill_wasm::StageLimits;
+use gristmill_core::ports::{BatchOf, Batching, StageError};
+use gristmill_wasm::{Grants, Isolation, StageLimits};
 use serde_json::json;
 
-use crate::harness::{Loaded, Sandbox, guest, who_asks};
+use crate::harness::{Loaded, Sandbox, guest, standard, who_asks};
 use crate::{code, text};
 
 async fn batching() -> Loaded {
@@ -22,7 +22,7 @@ fn told(results: Vec<Result<Outcome, StageError>>) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn items_that_come_together_have_a_result_each_in_order() {
     let stage = batching().await;
-    assert_eq!(stage.max_batch(), 4);
+    assert_eq!(stage.batching().most, 4);
     let results = stage.run_together(&["a", "retry b", "c"]).await.unwrap();
     assert_eq!(told(results), ["a, one of 3", "passing told-to", "c, one of 3"]);
     assert_eq!(text(stage.run("a").await), "a, one of 1");
@@ -68,6 +68,27 @@ async fn a_stage_that_takes_single_items_gets_batches_from_its_sdk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_for_no_batches_gets_none() {
-    let stage = Sandbox::new().load(guest("pass"), json!({})).await.unwrap();
-    assert_eq!(stage.max_batch(), 1);
+    let stage = Sandbox::new().load(standard("extract"), json!({})).await.unwrap();
+    assert_eq!(stage.batching().most, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_of_several_jobs_share_a_call_only_where_the_file_says_so_and_no_model_is_asked() {
+    for (isolation, of) in
+        [(Isolation::Item, BatchOf::Job), (Isolation::Batch, BatchOf::Jobs), (Isolation::Shared, BatchOf::Jobs)]
+    {
+        let without =
+            Sandbox::new().isolation(isolation).grants(Grants::default()).load(guest("pass"), json!({})).await.unwrap();
+        assert_eq!(without.batching(), Batching { most: 32, of }, "{isolation:?}");
+        let with = Sandbox::new().isolation(isolation).model(who_asks()).load(guest("batch"), json!({})).await.unwrap();
+        assert_eq!(with.batching().of, BatchOf::Job, "{isolation:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_batch_gets_a_fresh_instance() {
+    let stage = Sandbox::new().isolation(Isolation::Batch).misbehave().await;
+    for _ in 0..2 {
+        assert_eq!(told(stage.run_together(&["count", "count"]).await.unwrap()), ["0", "1"]);
+    }
 }

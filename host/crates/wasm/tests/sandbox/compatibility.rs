@@ -46,7 +46,7 @@ async fn speaks_0_2(stage: &Loaded) {
         branch: Some("side".into()),
     };
     assert_eq!(outputs, [expected]);
-    assert_eq!(stage.max_batch(), 2);
+    assert_eq!(stage.batching().most, 2);
     let together = stage.run_together(&["a", "permanent"]).await.unwrap();
     let [first, second] = <[_; 2]>::try_from(together).unwrap();
     assert_eq!((text(first), code(second)), ("a".into(), "told-to".into()));

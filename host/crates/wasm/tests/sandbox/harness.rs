@@ -10,7 +10,7 @@ use gristmill_core::model::{
     ChatRequest, ChatResponse, Content, DocumentGeneration, DocumentId, EventId, FinishReason, Item, ItemId, JobId,
     Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage,
 };
-use gristmill_core::ports::{Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError};
+use gristmill_core::ports::{Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError};
 use gristmill_wasm::{
     Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
 };
@@ -139,8 +139,12 @@ impl Sandbox {
         Self { limits, ..self }
     }
 
+    pub(crate) fn isolation(self, isolation: Isolation) -> Self {
+        Self { isolation, ..self }
+    }
+
     pub(crate) fn shared(self) -> Self {
-        Self { isolation: Isolation::Shared, ..self }
+        self.isolation(Isolation::Shared)
     }
 
     pub(crate) fn grants(self, grants: Grants) -> Self {
@@ -226,9 +230,9 @@ impl Loaded {
         self.stage.run(&call(7, bytes, content_type, 1)).await
     }
 
-    /// How many items the stage takes in one call.
-    pub(crate) fn max_batch(&self) -> usize {
-        self.stage.max_batch()
+    /// Which items the stage takes in one call.
+    pub(crate) fn batching(&self) -> Batching {
+        self.stage.batching()
     }
 
     /// Runs several items of one job in one call, each with an id of its own.

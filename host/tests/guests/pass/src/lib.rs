@@ -10,7 +10,7 @@ impl Stage for Pass {
     type Config = NoConfig;
 
     fn describe() -> Descriptor {
-        Descriptor::new("pass", env!("CARGO_PKG_VERSION"), "Changes nothing")
+        Descriptor::new("pass", env!("CARGO_PKG_VERSION"), "Changes nothing").max_batch(32)
     }
 
     fn new(_: NoConfig) -> Result<Self, Vec<ConfigFault>> {

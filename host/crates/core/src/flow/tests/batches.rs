@@ -5,13 +5,18 @@ use std::sync::Arc;
 use super::play::{Arrive, Assign, Moment, Play, Stop, Wait};
 use super::seconds;
 use super::world::MemoryStore;
+use crate::ports::{BatchOf, Batching};
 
 fn history(text: &'static str) -> [Moment; 4] {
     [Assign(0), Arrive(0, 1, text), Wait(seconds(30)), Stop]
 }
 
+fn of_job(most: usize) -> Batching {
+    Batching { most, of: BatchOf::Job }
+}
+
 fn batching() -> Play {
-    Play { stages: 2, batch: 3, log_calls: true, ..Play::default() }
+    Play { stages: 2, batch: of_job(3), log_calls: true, ..Play::default() }
 }
 
 fn lines<'e>(effects: &'e [String], what: &str) -> Vec<&'e str> {
@@ -27,7 +32,7 @@ async fn items_that_are_ready_together_are_one_call_up_to_the_stages_bound() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_no_larger_than_what_a_job_may_have_in_flight() {
-    let play = Play { batch: 1_000, ..batching() };
+    let play = Play { batch: of_job(1_000), ..batching() };
     let effects = play.effects(&history("split a b c d e f g h i j")).await;
     assert_eq!(lines(&effects, "batch"), ["0s batch a b c d e f g h", "0s batch i j"]);
 }

@@ -13,14 +13,14 @@ use super::seconds;
 use super::server::Server;
 use super::world::Obedient;
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
-use crate::flow::{Delivery, Deployment, Handle, Pipeline, Step, run};
+use crate::flow::{Delivery, Deployment, Handle, Pipeline, Step, Waits, run};
 use crate::model::{
     DocumentGeneration, DocumentId, Event, EventId, Generation, Header, History, Next, Partition, Plan, Position,
     RecordGeneration, Timestamp,
 };
 use crate::ports::{
-    Batch, Demand, Documents, Letters, LettersError, Observers, Placed, Record, Remembered, Signal, Sink, SinkError,
-    Source, SourceError, StoreError, TransactionError, Transactor,
+    Batch, Batching, Demand, Documents, Letters, LettersError, Observers, Placed, Record, Remembered, Signal, Sink,
+    SinkError, Source, SourceError, StoreError, TransactionError, Transactor,
 };
 use crate::settings::TopicName;
 
@@ -205,7 +205,7 @@ impl Source for Topic {
         if committed == self.records.len() {
             self.handle.drain();
         }
-        let Some(record) = self.records.get(next).filter(|_| demand == Demand::Everything) else {
+        let Some(record) = self.records.get(next).filter(|_| demand != Demand::ControlOnly) else {
             tokio::time::sleep(seconds(1)).await;
             return Ok(Signal::Lag { partition, records: 0 });
         };
@@ -214,7 +214,7 @@ impl Source for Topic {
             name: (*name).into(),
             value: Some(Bytes::copy_from_slice(value.as_bytes())),
         };
-        Ok(Signal::Event(Event {
+        Ok(Signal::Events(vec![Event {
             id: EventId { partition, position: Position(next as u128) },
             generation: Generation(1),
             key: record.key.map(|key| Bytes::from_static(key.as_bytes())),
@@ -223,10 +223,10 @@ impl Source for Topic {
             timestamp: Timestamp((self.clock)(next)),
             deliveries: None,
             fault: None,
-        }))
+        }]))
     }
 
-    fn settle(&mut self, _: &EventId, below: Option<Next>) -> Result<(), SourceError> {
+    fn settle(&mut self, _: &Partition, _: &[Position], below: Option<Next>) -> Result<(), SourceError> {
         if let Some(below) = below.filter(|_| *self.world.left.lock().unwrap() > 0) {
             *self.world.committed.lock().unwrap() = below.0;
         }
@@ -264,8 +264,9 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
     let effects = Effects { begun: Instant::now(), lines: Arc::default() };
     let server = Arc::new(Server::new(effects.begun, seconds(0)..seconds(0)));
     let step = Step {
+        waits: Waits::Never,
         name: "s0".into(),
-        stage: Arc::new(Obedient { effects, log_calls: false, version: 1, server, batch: 1 }),
+        stage: Arc::new(Obedient { effects, log_calls: false, version: 1, server, batch: Batching::NONE }),
         digest: "d1".into(),
         retry: RetryPolicy::default(),
         checkpoint: None,

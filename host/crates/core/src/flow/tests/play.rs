@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::server::Server;
 use super::world::{KeptLetters, MemoryStore, NotingSink, NotingTransactor, Obedient};
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
-use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, run};
+use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, Waits, run};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
-use crate::ports::{Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store};
+use crate::ports::{Batching, Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store};
 use crate::settings::TopicName;
 
 /// One line of a history.
@@ -28,6 +28,8 @@ pub(super) enum Moment {
     Lose(u32),
     /// Partition, position, payload. Anything after an "@" is the key.
     Arrive(u32, u128, &'static str),
+    /// Partition, first position, payloads: events that arrive together.
+    ArriveTogether(u32, u128, &'static [&'static str]),
     /// The same, with headers as "name=value".
     Replay(u32, u128, &'static str, &'static [&'static str]),
     /// Nothing happens for this long.
@@ -41,7 +43,7 @@ pub(super) enum Moment {
     /// The source reports how far behind the group is in a partition.
     Lag(u32, u64),
 }
-pub(super) use Moment::{Arrive, Assign, Lag, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait};
+pub(super) use Moment::{Arrive, ArriveTogether, Assign, Lag, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait};
 
 /// The longest that a history may take, in simulated time.
 const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -96,7 +98,9 @@ impl Source for ScriptedSource {
                 self.waiting_until = None;
             }
             match self.history.front() {
-                Some(Moment::Arrive(..) | Moment::Replay(..)) if demand == Demand::ControlOnly => {
+                Some(Moment::Arrive(..) | Moment::ArriveTogether(..) | Moment::Replay(..))
+                    if demand == Demand::ControlOnly =>
+                {
                     std::future::pending().await
                 }
                 None => std::future::pending().await,
@@ -119,12 +123,25 @@ impl Source for ScriptedSource {
                     return Ok(Signal::Revoked { partitions: vec![partition(index)], ack });
                 }
                 Some(Moment::Arrive(index, position, payload)) => {
-                    return Ok(Signal::Event(event(index, position, self.generation(index), payload)));
+                    let event = event(index, position, self.generation(index), payload);
+                    return Ok(Signal::Events(vec![event]));
+                }
+                Some(Moment::ArriveTogether(index, first, payloads)) => {
+                    let Demand::Events(most) = demand else { continue };
+                    let (now, later) = payloads.split_at(payloads.len().min(most.get()));
+                    if !later.is_empty() {
+                        let first = first + now.len() as u128;
+                        self.history.push_front(Moment::ArriveTogether(index, first, later));
+                    }
+                    let each = now.iter().zip(first..);
+                    let events =
+                        each.map(|(payload, position)| event(index, position, self.generation(index), payload));
+                    return Ok(Signal::Events(events.collect()));
                 }
                 Some(Moment::Replay(index, position, payload, headers)) => {
                     let mut event = event(index, position, self.generation(index), payload);
                     event.headers = headers.iter().map(|header| named(header)).collect();
-                    return Ok(Signal::Event(event));
+                    return Ok(Signal::Events(vec![event]));
                 }
                 Some(Moment::Lag(index, records)) => {
                     return Ok(Signal::Lag { partition: partition(index), records });
@@ -154,9 +171,10 @@ impl Source for ScriptedSource {
         }
     }
 
-    fn settle(&mut self, event: &EventId, below: Option<Next>) -> Result<(), SourceError> {
+    fn settle(&mut self, partition: &Partition, events: &[Position], below: Option<Next>) -> Result<(), SourceError> {
         let below = below.map_or_else(|| "-".into(), |next| next.0.to_string());
-        self.effects.note(format!("settled {}:{} below {below}", event.partition.index, event.position));
+        let events: Vec<String> = events.iter().map(Position::to_string).collect();
+        self.effects.note(format!("settled {}:{} below {below}", partition.index, events.join(",")));
         Ok(())
     }
 
@@ -234,8 +252,10 @@ pub(super) struct Play {
     pub(super) store: Option<Arc<MemoryStore>>,
     /// When the server that stages ask is away.
     pub(super) away: Range<Duration>,
-    /// How many items a stage takes in one call.
-    pub(super) batch: usize,
+    /// Which items a stage takes in one call.
+    pub(super) batch: Batching,
+    /// Whether stages may wait for something outside.
+    pub(super) waits: Waits,
     /// What is in partition 0 of the topic "dead": position, payload and headers, as in [`Replay`].
     pub(super) letters: Vec<Letter>,
     /// How often the dead letters cannot be read first.
@@ -261,7 +281,8 @@ impl Default for Play {
             transactions: None,
             store: None,
             away: Duration::ZERO..Duration::ZERO,
-            batch: 1,
+            batch: Batching::NONE,
+            waits: Waits::Never,
             letters: Vec::new(),
             letters_away: 0,
         }
@@ -284,6 +305,7 @@ impl Play {
             stage: stage(version),
             digest: "d1".into(),
             retry: self.retry,
+            waits: self.waits,
             checkpoint: self.store.as_ref().map(|_| Fingerprint([0; 32])),
         };
         let mut plan = Plan::straight(&names.iter().map(AsRef::as_ref).collect::<Vec<&str>>());

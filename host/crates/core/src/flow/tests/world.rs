@@ -12,8 +12,8 @@ use super::play::Effects;
 use super::server::Server;
 use crate::model::{Event, EventId, Failure, JobId, Outcome, Output, Sign};
 use crate::ports::{
-    Batch, Call, Hold, JobState, Kept, Key, Letters, LettersError, Record, Sink, SinkError, Stage, StageError, Store,
-    StoreError, TransactionError, Transactor,
+    Batch, Batching, Call, Hold, JobState, Kept, Key, Letters, LettersError, Record, Sink, SinkError, Stage,
+    StageError, Store, StoreError, TransactionError, Transactor,
 };
 
 /// A sink that logs what it gets, and refuses what the test tells it to.
@@ -173,13 +173,13 @@ pub(super) struct Obedient {
     /// The version of the deployment.
     pub(super) version: u64,
     pub(super) server: Arc<Server>,
-    /// How many items it takes in one call. One that is "unbatchable" breaks it.
-    pub(super) batch: usize,
+    /// Which items it takes in one call. One that is "unbatchable" breaks it.
+    pub(super) batch: Batching,
 }
 
 #[async_trait]
 impl Stage for Obedient {
-    fn max_batch(&self) -> usize {
+    fn batching(&self) -> Batching {
         self.batch
     }
 

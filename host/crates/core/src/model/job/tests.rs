@@ -64,34 +64,18 @@ fn outputs_keep_item_order_whatever_order_they_finish_in() {
 }
 
 #[test]
-fn only_items_that_wait_at_the_same_stage_run_beside_each_other() {
-    let mut plan = Plan::straight(&["split", "mark", "last"]);
-    plan.nodes[0].branches = [("last".to_owned(), Target::Stage(2))].into();
-    let mut job = planned(plan);
-    let split = job.next_task().unwrap();
-    assert!(job.next_beside(&split, 9).is_empty(), "nothing else is ready");
-    job.apply(split, outputs(vec![output("a"), output("b"), output("c"), branch("last", "d"), output("e")]));
-    let first = job.next_task().unwrap();
-    assert_eq!(job.next_beside(&first, 1).iter().map(text).collect::<Vec<_>>(), ["b"], "no more than asked for");
-    assert_eq!(job.next_beside(&first, 9).iter().map(text).collect::<Vec<_>>(), ["c"], "d is for another stage");
-    let d = job.next_task().unwrap();
-    assert_eq!((text(&d).as_str(), job.next_beside(&d, 9).len()), ("d", 0));
-}
-
-#[test]
 fn an_item_that_is_mended_runs_alone() {
     let mut plan = Plan::straight(&["split", "parse", "mend"]);
     plan.nodes[1].next = Target::Sink;
     plan.nodes[1].on_failure = OnFailure::Rescue(2);
     let mut job = planned(plan);
     let split = job.next_task().unwrap();
-    job.apply(split, emit(&["a", "b"]));
+    job.apply(split.clone(), emit(&["a", "b"]));
     let (a, b) = (job.next_task().unwrap(), job.next_task().unwrap());
     job.apply(a, Verdict::Failed(failed("bad")));
     job.apply(b, Verdict::Failed(failed("bad")));
     let mending = job.next_task().unwrap();
-    assert!(job.next_beside(&mending, 9).is_empty());
-    assert!(job.next_task().is_some(), "though another one is ready");
+    assert!(mending.runs_alone() && !split.runs_alone());
 }
 
 #[test]

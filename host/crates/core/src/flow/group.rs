@@ -1,0 +1,59 @@
+//! Events that arrived together, in one task: what a task costs is paid once, and stages can take their items in one call.
+//! The jobs are independent: each ends, fails and waits on its own.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::Id;
+
+use super::batches::Batches;
+use super::deployment::Deployment;
+use super::done::Done;
+use super::error::FlowError;
+use super::execute;
+use super::held::HeldItems;
+use super::pipeline::Pipeline;
+use super::throttle::Throttle;
+use crate::model::Event;
+
+/// What jobs start with.
+pub(super) struct Start {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) throttle: Throttle,
+    pub(super) held: HeldItems,
+}
+
+/// A job has ended.
+pub(super) struct Report {
+    /// The task that ran it.
+    pub(super) group: Id,
+    /// The place of its event in the group.
+    pub(super) index: usize,
+    pub(super) done: Box<Done>,
+}
+
+/// Runs the jobs of these events, and reports each as it ends.
+pub(super) async fn run(start: Start, events: Vec<Event>, report: UnboundedSender<Report>) -> Result<(), FlowError> {
+    let group = tokio::task::id();
+    let batches = Batches::new(&start.pipeline, &start.deployment);
+    let job = |(index, event)| {
+        let (start, batches) = (&start, &batches);
+        async move { (index, execute::job(start, batches, event).await) }
+    };
+    let mut jobs: FuturesUnordered<_> = events.into_iter().enumerate().map(job).collect();
+    let mut calls = batches.calls();
+    loop {
+        tokio::select! {
+            biased;
+            ended = jobs.next() => match ended {
+                // The main loop has gone if nobody listens, and takes no results any more.
+                Some((index, done)) => drop(report.send(Report { group, index, done: done? })),
+                None => return Ok(()),
+            },
+            () = calls.next() => {}
+        }
+    }
+}
