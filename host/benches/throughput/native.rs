@@ -46,7 +46,8 @@ fn sdk_item(call: &Call) -> sdk::Item {
     made.id = item.id.as_str().into();
     made.job_id = call.job.as_str().into();
     made.key = item.key.as_ref().map(bytes);
-    let header = |header: &Header| sdk::Header { name: header.name.clone(), value: header.value.as_ref().map(bytes) };
+    let header =
+        |header: &Header| sdk::Header { name: header.name.to_string(), value: header.value.as_ref().map(bytes) };
     made.headers = item.headers.iter().map(header).collect();
     let attribute = |old: &Attribute| sdk::Attribute { name: old.name.clone(), value: old.value.clone() };
     made.attributes = item.attributes.iter().map(attribute).collect();
@@ -54,7 +55,7 @@ fn sdk_item(call: &Call) -> sdk::Item {
 }
 
 fn output(output: sdk::Output) -> Output {
-    let header = |header: sdk::Header| Header { name: header.name, value: header.value.map(Bytes::from) };
+    let header = |header: sdk::Header| Header { name: header.name.into(), value: header.value.map(Bytes::from) };
     let attribute = |new: sdk::Attribute| Attribute { name: new.name, value: new.value };
     Output {
         payload: output.payload.into(),

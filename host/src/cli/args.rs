@@ -261,7 +261,7 @@ pub enum From {
 fn header(text: &str) -> Result<Header, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => {
-            Ok(Header { name: name.to_owned(), value: Some(Bytes::copy_from_slice(value.as_bytes())) })
+            Ok(Header { name: name.to_owned().into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) })
         }
         _ => Err("expected NAME=VALUE, for example source=crm".to_owned()),
     }
@@ -293,8 +293,8 @@ mod tests {
         assert_eq!((send.topic.as_str(), send.files.len()), ("documents", 2));
         assert_eq!(send.cluster.brokers.as_deref(), Some("h:1"));
         let value = |text: &'static [u8]| Some(Bytes::from_static(text));
-        assert_eq!(send.headers[0], Header { name: "a".to_owned(), value: value(b"b=c") });
-        assert_eq!(send.headers[1], Header { name: "d".to_owned(), value: value(b"") });
+        assert_eq!(send.headers[0], Header { name: "a".into(), value: value(b"b=c") });
+        assert_eq!(send.headers[1], Header { name: "d".into(), value: value(b"") });
     }
 
     #[test]

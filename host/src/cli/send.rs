@@ -67,8 +67,10 @@ fn read(file: &Path) -> anyhow::Result<Bytes> {
 
 fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) -> Record {
     let mut headers = args.headers.clone();
-    let text =
-        |name: &str, value: &str| Header { name: name.into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) };
+    let text = |name: &'static str, value: &str| Header {
+        name: name.into(),
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+    };
     if let Some(content_type) = content_type {
         headers.push(text("content-type", content_type));
     }

@@ -1,6 +1,7 @@
 //! A record of librdkafka as an event: copied out immediately, because a live message holds memory of the consumer and
 //! blocks its destruction.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +12,8 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::offsets;
-use gristmill_core::model::{Event, EventId, Failure, Generation, Header, Partition, Timestamp};
+use gristmill_core::flow::names;
+use gristmill_core::model::{Event, EventId, Failure, Generation, Header, Partition, TRACEPARENT, Timestamp};
 
 /// The partition a message came from; `topics` spares a copy of the name.
 pub(super) fn partition(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Partition {
@@ -70,6 +72,15 @@ pub(super) fn headers(message: &BorrowedMessage<'_>) -> (Vec<Header>, Option<Fai
             let reason = format!("the name of header {} is not UTF-8", headers.len());
             fault.get_or_insert(Failure::new("header-name-not-utf8", reason));
         }
-        headers.push(Header { name: name.to_string_lossy().into_owned(), value: value.map(Bytes::copy_from_slice) });
+        headers.push(Header { name: named(name.to_string_lossy()), value: value.map(Bytes::copy_from_slice) });
+    }
+}
+
+/// The name, without an allocation of its own if it is usual.
+fn named(name: Cow<'_, str>) -> Cow<'static, str> {
+    match &*name {
+        names::CONTENT_TYPE => names::CONTENT_TYPE.into(),
+        TRACEPARENT => TRACEPARENT.into(),
+        _ => name.into_owned().into(),
     }
 }

@@ -49,7 +49,7 @@ fn seed(parts: [&str; 3]) -> u64 {
 }
 
 fn header_out(header: &Header) -> types::Header {
-    types::Header { name: header.name.clone(), value: header.value.as_ref().map(|bytes| bytes.to_vec()) }
+    types::Header { name: header.name.to_string(), value: header.value.as_ref().map(|bytes| bytes.to_vec()) }
 }
 
 fn attribute_out(attribute: &Attribute) -> types::Attribute {
@@ -66,7 +66,7 @@ pub(super) fn outcome(outcome: types::Outcome) -> Outcome {
 }
 
 fn output(output: types::Output) -> Output {
-    let header = |header: types::Header| Header { name: header.name, value: header.value.map(Bytes::from) };
+    let header = |header: types::Header| Header { name: header.name.into(), value: header.value.map(Bytes::from) };
     let attribute = |new: types::Attribute| Attribute { name: new.name, value: new.value };
     Output {
         payload: output.payload.into(),

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_empty_is_counted_all_the_same() {
-        let header = Header { name: String::new(), value: None };
+        let header = Header { name: "".into(), value: None };
         let attribute = Attribute { name: String::new(), value: String::new() };
         let with_headers = |count| Output { headers: vec![header.clone(); count], ..output() };
         let with_attributes = |count| Output { attributes: vec![attribute.clone(); count], ..output() };

@@ -162,7 +162,7 @@ impl Replaying {
 }
 
 fn header(name: &str, value: String) -> Header {
-    Header { name: name.into(), value: Some(Bytes::from(value)) }
+    Header { name: name.to_owned().into(), value: Some(Bytes::from(value)) }
 }
 
 #[cfg(test)]
@@ -243,7 +243,7 @@ mod tests {
         let headers: Vec<(&str, &str)> = record
             .headers
             .iter()
-            .map(|header| (header.name.as_str(), std::str::from_utf8(header.value.as_deref().unwrap()).unwrap()))
+            .map(|header| (&*header.name, std::str::from_utf8(header.value.as_deref().unwrap()).unwrap()))
             .collect();
         let expected = [
             ("content-type", "text/plain"),

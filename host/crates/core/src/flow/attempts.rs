@@ -91,7 +91,7 @@ impl JobContext<'_> {
         loop {
             match store.recall(&self.origin.job, key).await {
                 Ok(kept) => return Ok(kept),
-                Err(error) => patience.wait_or_stop(&self.origin.job, self.throttle, error).await?,
+                Err(error) => Box::pin(patience.wait_or_stop(&self.origin.job, self.throttle, error)).await?,
             };
         }
     }
@@ -102,7 +102,7 @@ impl JobContext<'_> {
         loop {
             match store.keep(&self.origin.job, key, kept).await {
                 Ok(earlier) => return Ok(earlier),
-                Err(error) => patience.wait_or_stop(&self.origin.job, self.throttle, error).await?,
+                Err(error) => Box::pin(patience.wait_or_stop(&self.origin.job, self.throttle, error)).await?,
             };
         }
     }
@@ -134,7 +134,7 @@ impl JobContext<'_> {
                     return Err(FlowError::Stage { stage: Arc::clone(&step.name), source });
                 }
                 Err(StageError::Store(error)) => {
-                    paused += patience.wait_or_stop(&call.job, self.throttle, error).await?;
+                    paused += Box::pin(patience.wait_or_stop(&call.job, self.throttle, error)).await?;
                     continue;
                 }
                 Err(StageError::Slow { failure, after, hold }) => {
@@ -147,7 +147,8 @@ impl JobContext<'_> {
                             kind: FailureKind::Fault,
                         }));
                     }
-                    let waited = held.wait(wait, hold, failure).await;
+                    // Boxed, as is what else is rare: the future of each job is as large as what it may ever await.
+                    let waited = Box::pin(held.wait(wait, hold, failure)).await;
                     if hold != Hold::UnevenLimit {
                         paused += waited;
                     }
@@ -165,7 +166,7 @@ impl JobContext<'_> {
             let Some(wait) = policy.again(call.attempt, spent, after, fastrand::f64()) else {
                 return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));
             };
-            tokio::time::sleep(wait).await;
+            Box::pin(tokio::time::sleep(wait)).await;
             call.attempt += 1;
         }
     }

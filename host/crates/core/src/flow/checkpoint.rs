@@ -34,7 +34,7 @@ mod tests {
             headers: Vec::new(),
             attributes: Vec::new(),
         };
-        let header = |name: &str| Header { name: name.into(), value: None };
+        let header = |name: &'static str| Header { name: name.into(), value: None };
         let attribute = |name: &str| Attribute { name: name.into(), value: String::new() };
         let items = [
             base.clone(),

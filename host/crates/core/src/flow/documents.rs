@@ -121,10 +121,19 @@ impl Known {
         origin: &Origin,
         id: DocumentId,
     ) -> Result<Self, FlowError> {
+        match &pipeline.documents {
+            None => Ok(Self::Newest(Document { id, generation: DocumentGeneration::of(&origin.first) }, None)),
+            Some(documents) => Box::pin(Self::remembered(documents, throttle, origin, id)).await,
+        }
+    }
+
+    async fn remembered(
+        documents: &Arc<dyn Documents>,
+        throttle: &Throttle,
+        origin: &Origin,
+        id: DocumentId,
+    ) -> Result<Self, FlowError> {
         let alone = DocumentGeneration::of(&origin.first);
-        let Some(documents) = &pipeline.documents else {
-            return Ok(Self::Newest(Document { id, generation: alone }, None));
-        };
         let remembered = until_it_answers(&origin.job, throttle, || documents.find(&id)).await?;
         let Version::Newest(generation) = Version::of(&origin.first, origin.provenance(), &remembered.history) else {
             return Ok(Self::Superseded(Document { id, generation: alone }));

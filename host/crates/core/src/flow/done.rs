@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::deployment::Deployment;
@@ -114,7 +113,7 @@ impl Done {
     /// Adds tombstones for what earlier generations of the document left in the sink.
     pub(super) fn replace(&mut self, obsolete: Vec<Placed>, upkeep: Box<Upkeep>) {
         let from = self.emitted();
-        let key = |item: &ItemId| Some(Bytes::copy_from_slice(item.as_str().as_bytes()));
+        let key = |item: &ItemId| Some(item.bytes());
         let tombstone = |old: Placed| from.tombstone(old.topic, key(&old.item), Some(&old.item));
         let tombstones: Vec<Record> = obsolete.into_iter().map(tombstone).collect();
         self.afterwards = tombstones.len();

@@ -38,7 +38,9 @@ pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> R
             Known::Newest(document, upkeep) => {
                 done.document = Some(document);
                 done.delete(pipeline);
-                keep_up(pipeline, throttle, &mut done, upkeep).await?;
+                if let Some(upkeep) = upkeep {
+                    Box::pin(keep_up(pipeline, throttle, &mut done, upkeep)).await?;
+                }
             }
         },
         Arrival::Process(id, attributes) => match Known::look_up(pipeline, throttle, origin, id).await? {
@@ -58,7 +60,9 @@ pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> R
                 let disposition = through_stages(&context, attributes).await?;
                 done.document = Some(document);
                 done.end_in(pipeline, disposition);
-                keep_up(pipeline, throttle, &mut done, upkeep).await?;
+                if let Some(upkeep) = upkeep {
+                    Box::pin(keep_up(pipeline, throttle, &mut done, upkeep)).await?;
+                }
             }
         },
     }
@@ -81,9 +85,11 @@ async fn keep_up(
     pipeline: &Pipeline,
     throttle: &Throttle,
     done: &mut Done,
-    upkeep: Option<Box<Upkeep>>,
+    upkeep: Box<Upkeep>,
 ) -> Result<(), FlowError> {
-    let Some(upkeep) = upkeep.filter(|_| !done.is_dead()) else { return Ok(()) };
+    if done.is_dead() {
+        return Ok(());
+    }
     let topics = done.topics(pipeline);
     let obsolete = upkeep.prepare(&done.origin.job, throttle, &done.placed, &topics).await?;
     done.replace(obsolete, upkeep);

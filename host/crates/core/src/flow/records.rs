@@ -1,5 +1,6 @@
 //! The records that a job writes: its outputs, or its dead letter.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +17,9 @@ const LONGEST_ERROR: usize = 512;
 /// The longest error details in a dead letter, in bytes. Longer ones are left out, because truncated JSON is invalid.
 const LONGEST_DETAILS: usize = 4 << 10;
 
+/// The most headers that identify an output: its media type, job, document, generation, item and trace.
+const IDENTIFYING: usize = 6;
+
 /// What the outputs of a job have in common.
 pub(super) struct Emitted<'a> {
     pub(super) job: &'a JobId,
@@ -31,13 +35,14 @@ impl Emitted<'_> {
     pub(super) fn record(&self, pipeline: &Pipeline, end: Finished) -> Record {
         let item = end.item;
         let mut headers = item.headers;
+        headers.reserve_exact(IDENTIFYING + item.attributes.len());
         if let Some(content_type) = item.content_type {
             headers.retain(|header| !header.name.eq_ignore_ascii_case(names::CONTENT_TYPE));
             headers.push(text(names::CONTENT_TYPE, content_type));
         }
         self.identify(&mut headers, Some(&item.id));
         for attribute in item.attributes {
-            headers.push(text(&format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
+            headers.push(text(format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
         }
         headers.retain(|header| !header.name.eq_ignore_ascii_case(TRACEPARENT));
         headers.push(text(TRACEPARENT, self.trace.to_string()));
@@ -45,7 +50,7 @@ impl Emitted<'_> {
             topic: end.topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)),
             partition: None,
             key: match pipeline.documents {
-                Some(_) => Some(Bytes::copy_from_slice(item.id.as_str().as_bytes())),
+                Some(_) => Some(item.id.bytes()),
                 None => item.key,
             },
             payload: Some(item.payload),
@@ -63,17 +68,17 @@ impl Emitted<'_> {
     }
 
     fn identify(&self, headers: &mut Vec<Header>, item: Option<&ItemId>) {
-        headers.push(text(names::JOB_ID, self.job.as_str().to_owned()));
+        headers.push(header(names::JOB_ID, self.job.bytes()));
         if let Some(document) = self.document {
             document.identify(headers);
         }
-        headers.extend(item.map(|item| text(names::ITEM_ID, item.as_str().to_owned())));
+        headers.extend(item.map(|item| header(names::ITEM_ID, item.bytes())));
     }
 }
 
 impl Document {
     fn identify(&self, headers: &mut Vec<Header>) {
-        headers.push(text(names::DOCUMENT_ID, self.id.to_string()));
+        headers.push(header(names::DOCUMENT_ID, self.id.bytes()));
         headers.push(text(names::GENERATION, self.generation.to_string()));
     }
 }
@@ -97,7 +102,7 @@ impl DeadLetter<'_> {
         let failure = &self.failed.failure;
         let error = bounded(&failure.message, LONGEST_ERROR);
         let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
-        let mut add = |name: &str, value: String| headers.push(text(name, value));
+        let mut add = |name: &'static str, value: String| headers.push(text(name, value));
         add(names::FAILURE_REASON, failure.code.clone());
         let kind = match self.failed.kind {
             FailureKind::Rejected => "rejected",
@@ -129,7 +134,7 @@ impl DeadLetter<'_> {
         }
         if pipeline.dead_letter.connect_headers {
             let mut connect =
-                |name: &str, value: String| headers.push(text(&format!("{}{name}", names::CONNECT), value));
+                |name: &str, value: String| headers.push(text(format!("{}{name}", names::CONNECT), value));
             connect("topic", place.partition.topic.to_string());
             connect("partition", place.partition.index.to_string());
             connect("offset", place.position.to_string());
@@ -149,8 +154,12 @@ impl DeadLetter<'_> {
     }
 }
 
-fn text(name: &str, value: String) -> Header {
-    Header { name: name.into(), value: Some(Bytes::from(value)) }
+fn text(name: impl Into<Cow<'static, str>>, value: String) -> Header {
+    header(name, Bytes::from(value))
+}
+
+fn header(name: impl Into<Cow<'static, str>>, value: Bytes) -> Header {
+    Header { name: name.into(), value: Some(value) }
 }
 
 /// The start of a text, at most `most` bytes, cut at a character boundary.
@@ -201,7 +210,7 @@ mod tests {
     }
 
     fn event() -> Event {
-        let header = |name: &str| Header { name: name.into(), value: Some(Bytes::from_static(b"x")) };
+        let header = |name: &'static str| Header { name: name.into(), value: Some(Bytes::from_static(b"x")) };
         Event {
             id: EventId { partition: Partition { topic: "in".into(), index: 3 }, position: Position(42) },
             generation: Generation(1),

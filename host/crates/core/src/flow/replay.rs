@@ -28,7 +28,21 @@ impl Origin {
     /// dead letters can be read; no new jobs start during the waits. Cancel-safe.
     pub(super) async fn find(event: &Event, pipeline: &Pipeline, throttle: &Throttle, plan: &Plan) -> Self {
         let new = Self::new(event, &pipeline.name);
-        let Some(named) = text(&event.headers, names::REPLAY_OF) else { return new };
+        match text(&event.headers, names::REPLAY_OF) {
+            None => new,
+            // Boxed because it is rare: the future of each job is as large as what it may ever await.
+            Some(named) => Box::pin(Self::look_up(named, new, event, pipeline, throttle, plan)).await,
+        }
+    }
+
+    async fn look_up(
+        named: &str,
+        new: Self,
+        event: &Event,
+        pipeline: &Pipeline,
+        throttle: &Throttle,
+        plan: &Plan,
+    ) -> Self {
         let place: Option<EventId> = named.parse().ok();
         // Only our own dead letters prove anything: others can be written by others.
         let place = place.filter(|place| *place.partition.topic == *pipeline.dead_letter.topic);
@@ -129,7 +143,7 @@ mod tests {
 
     fn event(id: &str, headers: &[(&str, &str)]) -> Event {
         let header = |(name, value): &(&str, &str)| Header {
-            name: (*name).into(),
+            name: (*name).to_owned().into(),
             value: Some(Bytes::copy_from_slice(value.as_bytes())),
         };
         Event {

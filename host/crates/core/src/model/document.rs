@@ -1,7 +1,9 @@
 //! What an event is a version of: the id of its document, and the generation that the event is.
 
 use std::fmt::{self, Write};
-use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::event::Timestamp;
 use super::ids::EventId;
@@ -10,7 +12,7 @@ use super::ids::EventId;
 ///
 /// `docs/records.md` specifies the format. Do not change it: consumers find the items of a document by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DocumentId(Arc<str>);
+pub struct DocumentId(ByteString);
 
 /// The longest id in bytes that is spelled out; longer ones are digests.
 const LONGEST_SPELLED: usize = 255;
@@ -47,8 +49,14 @@ impl DocumentId {
     }
 
     /// The same text, shared.
-    pub(super) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+    pub(super) fn shared(&self) -> ByteString {
+        self.0.clone()
+    }
+
+    /// The same text as bytes, shared.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.0.as_bytes().clone()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Small named values that travel with records and items.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::canonical::{Canonical, Write};
@@ -8,8 +10,8 @@ use super::size::Size;
 /// One header of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The name; not necessarily unique.
-    pub name: String,
+    /// The name; not necessarily unique. Those that the host knows are borrowed, so that they cost no allocation.
+    pub name: Cow<'static, str>,
     /// The value; `None` is a null value, which differs from an empty one.
     pub value: Option<Bytes>,
 }
@@ -25,7 +27,7 @@ pub struct Attribute {
 
 impl Size for Header {
     fn size(&self) -> usize {
-        self.name.size() + self.value.size()
+        self.name.len() + self.value.size()
     }
 }
 

@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use bytestring::ByteString;
+
 /// A part of a topic whose events are settled in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition {
@@ -94,7 +97,7 @@ pub struct Generation(pub u64);
 
 /// Names one job by pipeline and event, so it is the same after every redelivery. Consumers deduplicate outputs by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(Arc<str>);
+pub struct JobId(ByteString);
 
 impl JobId {
     /// The job of this event in this pipeline. Do not change the format: consumers deduplicate by it.
@@ -116,6 +119,12 @@ impl JobId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same text as bytes, shared.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.0.as_bytes().clone()
     }
 }
 

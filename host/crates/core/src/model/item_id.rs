@@ -1,14 +1,16 @@
 //! The ids of items.
 
 use std::fmt;
-use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::document::DocumentId;
 
 /// Names one item: the id of the document for the event itself, otherwise parent, stage and ordinal. Equal items of all
 /// generations of a document have the same id. Do not change the format: consumers replace items by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ItemId(Arc<str>);
+pub struct ItemId(ByteString);
 
 impl ItemId {
     /// The item that is the event itself.
@@ -39,6 +41,12 @@ impl ItemId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same text as bytes, shared.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.0.as_bytes().clone()
     }
 }
 

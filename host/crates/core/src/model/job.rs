@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::document::DocumentId;
 use super::failure::Failure;
 use super::header::Attribute;
@@ -17,7 +19,7 @@ use super::plan::{Intake, OnFailure, Plan, Target};
 use super::size::Size;
 
 /// An item's place in the order of outputs: the ordinals of the outputs that led to it.
-type Path = Vec<usize>;
+type Path = SmallVec<[usize; 4]>;
 
 /// The input of a stage call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,11 +115,12 @@ pub struct Job {
     /// The size of all items that are ready, waiting or finished.
     bytes: usize,
     ready: VecDeque<Task>,
-    /// How many tasks are running, by their place in the plan.
-    running: BTreeMap<usize, usize>,
+    /// The places in the plan of the tasks that are running; usually one.
+    running: SmallVec<[usize; 4]>,
     /// The items that have arrived so far at gathering stages.
     gathering: BTreeMap<usize, BTreeMap<Path, Item>>,
-    finished: BTreeMap<Path, Finished>,
+    /// In any order.
+    finished: Vec<(Path, Finished)>,
     dropped: Option<String>,
     failed: Option<(Arc<str>, Failed)>,
 }
@@ -133,9 +136,9 @@ impl Job {
             most_bytes,
             bytes: 0,
             ready: VecDeque::new(),
-            running: BTreeMap::new(),
+            running: SmallVec::new(),
             gathering: BTreeMap::new(),
-            finished: BTreeMap::new(),
+            finished: Vec::new(),
             dropped: None,
             failed: None,
         };
@@ -147,7 +150,7 @@ impl Job {
     pub fn next_task(&mut self) -> Option<Task> {
         let task = self.ready.pop_front().or_else(|| self.gathered())?;
         self.bytes -= task.input.size();
-        *self.running.entry(task.place()).or_default() += 1;
+        self.running.push(task.place());
         Some(task)
     }
 
@@ -160,11 +163,8 @@ impl Job {
     /// Applies the verdict on a task from [`Job::next_task`]. After a failure that is neither skipped nor rescued, no
     /// new task becomes ready: the job is all or nothing.
     pub fn apply(&mut self, task: Task, verdict: Verdict) {
-        if let Some(count) = self.running.get_mut(&task.place()) {
-            *count -= 1;
-            if *count == 0 {
-                self.running.remove(&task.place());
-            }
+        if let Some(index) = self.running.iter().position(|place| *place == task.place()) {
+            self.running.swap_remove(index);
         }
         if self.failed.is_some() {
             return;
@@ -199,14 +199,17 @@ impl Job {
         if self.finished.is_empty() {
             return Some(Disposition::Dropped(self.dropped.take().unwrap_or_else(|| "nothing-emitted".into())));
         }
-        Some(Disposition::Emitted(std::mem::take(&mut self.finished).into_values().collect()))
+        let mut finished = std::mem::take(&mut self.finished);
+        // No two have the same place.
+        finished.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Some(Disposition::Emitted(finished.into_iter().map(|(_, finished)| finished).collect()))
     }
 
     /// The first gathering stage, if no more items can reach it. Routes lead only to stages with a higher index, so
     /// none can once nothing is running below it. Called only when no task is ready.
     fn gathered(&mut self) -> Option<Task> {
         let (stage, _) = self.gathering.first_key_value()?;
-        if self.running.keys().next().is_some_and(|lowest| lowest < stage) {
+        if self.running.iter().min().is_some_and(|lowest| lowest < stage) {
             return None;
         }
         let (stage, items) = self.gathering.pop_first()?;
@@ -279,7 +282,7 @@ impl Job {
             Target::Topic(topic) => Some(Arc::clone(topic)),
         };
         self.bytes += bytes;
-        self.finished.insert(path, Finished { topic, item });
+        self.finished.push((path, Finished { topic, item }));
     }
 
     /// Applies the failure policy of the stage that the item failed in.

@@ -63,7 +63,7 @@ async fn a_header_name_that_is_not_utf8_arrives_as_a_fault_and_harms_nobody() {
     let arrived = events(source.as_mut(), 2).await;
     assert_eq!(arrived[0].fault.as_ref().unwrap().code, "header-name-not-utf8");
     assert_eq!(payload(&arrived[0]), "00000");
-    let names: Vec<&str> = arrived[0].headers.iter().map(|header| header.name.as_str()).collect();
+    let names: Vec<&str> = arrived[0].headers.iter().map(|header| &*header.name).collect();
     assert_eq!(names, ["fine", "o\u{fffd}d"]);
     assert_eq!(arrived[0].headers[1].value.as_deref(), Some(b"odd".as_slice()));
     assert_eq!(arrived[1].fault, None);

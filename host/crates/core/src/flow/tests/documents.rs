@@ -77,7 +77,7 @@ struct Host(Arc<World>);
 #[async_trait]
 impl Letters for Host {
     async fn find(&self, place: &EventId) -> Result<Option<Event>, LettersError> {
-        let header = |name: &str, value: &'static str| Header {
+        let header = |name: &'static str, value: &'static str| Header {
             name: name.into(),
             value: Some(Bytes::from_static(value.as_bytes())),
         };
@@ -211,7 +211,7 @@ impl Source for Topic {
         };
         self.next = Some(next + 1);
         let header = |(name, value): &(&str, &str)| Header {
-            name: (*name).into(),
+            name: (*name).to_owned().into(),
             value: Some(Bytes::copy_from_slice(value.as_bytes())),
         };
         Ok(Signal::Events(vec![Event {

@@ -191,7 +191,7 @@ impl Source for ScriptedSource {
 
 fn named(header: &str) -> Header {
     let (name, value) = header.split_once('=').unwrap();
-    Header { name: name.into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) }
+    Header { name: name.to_owned().into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) }
 }
 
 fn event(index: u32, position: u128, generation: Generation, payload: &'static str) -> Event {

@@ -136,7 +136,7 @@ fn a_stage_cannot_set_what_is_the_hosts() {
     let mut job = job(&["x"]);
     let task = job.next_task().unwrap();
     let attribute = |name: &str| crate::model::Attribute { name: name.into(), value: "v".into() };
-    let header = |name: &str| crate::model::Header { name: name.into(), value: None };
+    let header = |name: &'static str| crate::model::Header { name: name.into(), value: None };
     let greedy = Output {
         attributes: vec![attribute("sys.pipeline"), attribute("mine")],
         headers: vec![header("gristmill-job-id"), header("mine")],

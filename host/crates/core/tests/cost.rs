@@ -1,0 +1,150 @@
+//! What the flow does for an event that passes through a stage, in allocations: a budget, so that they cannot creep back.
+//! As a program of its own it is also what `just cost` counts instructions of.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gristmill_core::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones};
+use gristmill_core::flow::{Delivery, Deployment, Handle, Pipeline, Step, Waits, run};
+use gristmill_core::model::{
+    Event, EventId, Generation, Header, Item, Next, Outcome, Output, Partition, Plan, Position, Timestamp,
+};
+use gristmill_core::ports::{
+    Call, Demand, NoLetters, Observers, Record, Signal, Sink, SinkError, Source, SourceError, Stage, StageError,
+};
+use gristmill_core::settings::TopicName;
+use tokio_util::sync::CancellationToken;
+
+/// What a passed event may allocate in the flow. Measured: see the assertion's message when it is exceeded.
+const BUDGET: f64 = 30.0;
+
+#[test]
+fn a_passed_event_allocates_no_more_than_its_budget() {
+    let count = |events| allocation_counter::measure(|| pass(events)).count_total;
+    let (few, many) = (count(3_200), count(35_200));
+    let each = (many - few) as f64 / 32_000.0;
+    assert!(each < BUDGET, "an event that passes through allocates {each:.1} times; its budget is {BUDGET}");
+    assert!(each > BUDGET / 2.0, "it is {each:.1} times now; lower the budget of {BUDGET}, so that it holds");
+}
+
+/// Passes so many events through one stage, 32 at a time.
+fn pass(events: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (handle, commands) = Handle::new(CancellationToken::new());
+        let mut feed = Feed { next: None, events, settled: 0, handle };
+        let step = Step {
+            name: "pass".into(),
+            stage: Arc::new(Pass),
+            digest: "d".into(),
+            retry: RetryPolicy::default(),
+            waits: Waits::Never,
+            checkpoint: None,
+        };
+        let plan = Arc::new(Plan::straight(&["pass"]));
+        let deployment = Arc::new(Deployment { version: 1, plan, steps: vec![step], model: None });
+        run(&mut feed, Arc::new(pipeline()), deployment, commands).await.unwrap();
+        assert_eq!(feed.settled, u128::from(events));
+    });
+}
+
+fn pipeline() -> Pipeline {
+    Pipeline {
+        name: "cost".into(),
+        content_type: None,
+        document: DocumentName::default(),
+        tombstones: Tombstones::default(),
+        documents: None,
+        delivery: Delivery::AtLeastOnce(Arc::new(Accept)),
+        output_topic: "out".into(),
+        dead_letter: DeadLetter { topic: TopicName::new("dead").unwrap(), connect_headers: false },
+        letters: Arc::new(NoLetters),
+        order: Order::None,
+        store: None,
+        observer: Arc::new(Observers::default()),
+        limits: Limits { max_in_flight: NonZeroU32::new(2_000).unwrap(), ..Limits::default() },
+        clock: || Timestamp(0),
+    }
+}
+
+/// Events of one partition, which drain the pipeline when all are settled.
+struct Feed {
+    next: Option<u64>,
+    events: u64,
+    settled: u128,
+    handle: Handle,
+}
+
+fn partition() -> Partition {
+    Partition { topic: "in".into(), index: 0 }
+}
+
+#[async_trait]
+impl Source for Feed {
+    async fn recv(&mut self, demand: Demand) -> Result<Signal, SourceError> {
+        let Some(next) = self.next else {
+            self.next = Some(0);
+            return Ok(Signal::Assigned { partitions: vec![partition()], generation: Generation(1) });
+        };
+        let Demand::Events(most) = demand else { return std::future::pending().await };
+        let until = self.events.min(next + 32.min(NonZeroUsize::get(most) as u64));
+        if next == until {
+            return std::future::pending().await;
+        }
+        self.next = Some(until);
+        let partition = partition();
+        let event = |position: u64| Event {
+            id: EventId { partition: partition.clone(), position: Position(position.into()) },
+            generation: Generation(1),
+            key: None,
+            payload: Some(Bytes::from_static(&[b'x'; 1_000])),
+            headers: vec![Header { name: "content-type".into(), value: Some(Bytes::from_static(b"text/plain")) }],
+            timestamp: Timestamp(1),
+            deliveries: None,
+            fault: None,
+        };
+        Ok(Signal::Events((next..until).map(event).collect()))
+    }
+
+    fn settle(&mut self, _: &Partition, _: &[Position], below: Option<Next>) -> Result<(), SourceError> {
+        self.settled = below.map_or(self.settled, |below| below.0);
+        if self.settled == u128::from(self.events) {
+            self.handle.drain();
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+struct Pass;
+
+#[async_trait]
+impl Stage for Pass {
+    async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
+        let Item { payload, content_type, headers, .. } = call.item.clone();
+        Ok(Outcome::Emit(vec![Output {
+            payload,
+            content_type,
+            key: None,
+            headers,
+            attributes: Vec::new(),
+            branch: None,
+        }]))
+    }
+}
+
+/// A sink that acknowledges a moment later.
+struct Accept;
+
+#[async_trait]
+impl Sink for Accept {
+    async fn deliver(&self, _: Vec<Record>) -> Result<(), SinkError> {
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
