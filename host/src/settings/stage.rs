@@ -46,7 +46,7 @@ pub struct StageSettings {
     /// item.
     #[serde(default)]
     pub checkpoint: Checkpoint,
-    /// Which calls share an instance. With `"shared"`, the next item can see what the stage left in memory, see
+    /// Which items share an instance. With `"shared"`, the next item can see what the stage left in memory, see
     /// [decision 15](decisions/0015-shared-instances.md).
     #[serde(default)]
     pub isolation: Isolation,

@@ -10,7 +10,7 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::{KafkaSink, KafkaSource, KafkaTransactor, Settings, SourceSettings, TransactionSettings, topic_stats};
-use gristmill_core::model::{Event, Timestamp};
+use gristmill_core::model::{Event, EventId, Timestamp};
 use gristmill_core::ports::{Batch, Demand, Record, Settlement, Signal, Sink, Source, TransactionError, Transactor};
 
 /// Longer than any of this takes on a busy machine.
@@ -120,7 +120,8 @@ async fn a_fenced_commit_is_aborted_when_its_offsets_are_missing() {
 async fn a_fenced_commit_counts_when_its_offsets_are_there() {
     let mut harness = Harness::new(PATIENCE).await;
     // The mock ignores offsets of transactions, so they are committed another way.
-    harness.source.settle(&harness.event.id, Some(harness.event.id.position.next())).unwrap();
+    let EventId { partition, position } = &harness.event.id;
+    harness.source.settle(partition, &[*position], Some(position.next())).unwrap();
     harness.until_committed().await;
     harness.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
     harness.transactor.commit(harness.batch()).await.unwrap();

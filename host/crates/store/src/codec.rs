@@ -184,7 +184,8 @@ impl Decoding {
             payload: self.bytes()?,
             content_type: self.optional(Self::text)?,
             key: self.optional(Self::bytes)?,
-            headers: self.list(|bytes| Some(Header { name: bytes.text()?, value: bytes.optional(Self::bytes)? }))?,
+            headers: self
+                .list(|bytes| Some(Header { name: bytes.text()?.into(), value: bytes.optional(Self::bytes)? }))?,
             attributes: self.list(|bytes| Some(Attribute { name: bytes.text()?, value: bytes.text()? }))?,
             branch: self.optional(Self::text)?,
         })

@@ -18,7 +18,8 @@ pub enum Isolation {
     /// Those of one call, all of one event. Each call gets a fresh instance, which is thrown away whatever happens.
     #[default]
     Item,
-    /// The same, but a stage that takes batches may get items of events that arrived together in one call.
+    /// Those of one call, which may be of several events that arrived together if the stage takes batches. Each call gets a
+    /// fresh instance.
     Batch,
     /// Those of all calls, one after the other, until one breaks or is given up. The next item can see what the stage left
     /// in memory.

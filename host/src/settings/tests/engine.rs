@@ -158,7 +158,7 @@ fn the_engines_settings_have_bounds() {
         (
             "isolation = \"share\"\n",
             "unknown isolation \"share\" for",
-            "did you mean \"shared\"? isolations are: item, shared",
+            "did you mean \"shared\"? isolations are: item, batch, shared",
         ),
         (
             "retry = { deadline = 5 }\n",

@@ -1,6 +1,8 @@
 //! Calls of a stage that are made together: those that wait for it when nothing else in their group can proceed.
 
+use std::future::poll_fn;
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -123,13 +125,17 @@ impl Calls<'_> {
     /// Makes the calls that wait, and returns when one has been answered; waits forever if there is none. To be polled
     /// after the jobs, by the same task: then whatever can wait together does. Cancel-safe.
     pub(super) async fn next(&mut self) {
-        let batches = self.batches;
-        for batch in batches.take() {
-            self.running.push(Box::pin(batches.call(batch)));
-        }
-        match self.running.next().await {
-            Some(()) => {}
-            None => std::future::pending().await,
-        }
+        poll_fn(|context| {
+            // At every poll: jobs that were polled before may have come here just now.
+            let batches = self.batches;
+            for batch in batches.take() {
+                self.running.push(Box::pin(batches.call(batch)));
+            }
+            match self.running.poll_next_unpin(context) {
+                Poll::Ready(Some(())) => Poll::Ready(()),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
     }
 }

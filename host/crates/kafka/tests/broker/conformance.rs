@@ -215,7 +215,8 @@ pub(crate) async fn what_was_settled_before_the_acknowledgement_does_not_go_to_t
 
 pub(crate) async fn a_record_arrives_with_everything_it_has<B: Harness>() {
     let harness = B::fresh(1).await;
-    let header = |name: &'static str, value: Option<&'static [u8]>| Header { name: name.into(), value: value.map(Bytes::from) };
+    let header =
+        |name: &'static str, value: Option<&'static [u8]>| Header { name: name.into(), value: value.map(Bytes::from) };
     let large: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let full = harness.record("key", "value");
     let records = vec![

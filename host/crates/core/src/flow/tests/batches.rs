@@ -63,3 +63,10 @@ async fn what_an_earlier_run_has_finished_is_in_no_batch() {
     assert_eq!(lines(&effects, "restored s1").len(), 2, "{effects:?}");
     assert!(lines(&effects, "batch").is_empty() && lines(&effects, "call a").is_empty(), "{effects:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn items_that_reach_a_stage_after_a_wait_are_called_too() {
+    let effects = batching().effects(&[Assign(0), Arrive(0, 1, "slow 5"), Wait(seconds(60)), Stop]).await;
+    assert_eq!(lines(&effects, "call"), ["0s call slow 5 #1", "5s call slow 5 #1"]);
+    assert_eq!(lines(&effects, "out"), ["10s out slow 5"]);
+}
