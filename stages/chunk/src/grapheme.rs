@@ -5,7 +5,12 @@ use unicode_segmentation::GraphemeCursor;
 /// Whether `at` is a grapheme boundary. `start` must be one too; the nearer it is, the faster.
 pub(crate) fn is_grapheme_boundary(text: &str, start: usize, at: usize) -> bool {
     let text = &text[start..];
-    GraphemeCursor::new(at - start, text.len(), true).is_boundary(text, 0).unwrap_or(false)
+    let at = at - start;
+    match text.as_bytes()[..at].last().zip(text.as_bytes().get(at)) {
+        // Of ASCII, only this is ever joined.
+        Some((before, after)) if before.is_ascii() && after.is_ascii() => (*before, *after) != (b'\r', b'\n'),
+        _ => GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(false),
+    }
 }
 
 /// The last grapheme boundary at or before `at`, but never `start`: a first grapheme that is too large stays whole.

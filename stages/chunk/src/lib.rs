@@ -1,5 +1,6 @@
 //! The `chunk` stage: splits text and Markdown along their structure into chunks of bounded size.
 
+mod characters;
 mod config;
 mod fine;
 mod grapheme;
@@ -15,8 +16,9 @@ pub use meter::Unit;
 
 use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
 
+use crate::characters::Characters;
 use crate::outline::Outline;
-use crate::place::{Characters, Pages, Path};
+use crate::place::{Pages, Path};
 use crate::split::{Limits, Piece, split};
 
 /// Splits the text of an item; every chunk is one output.
@@ -71,18 +73,19 @@ impl Chunk {
 }
 
 fn outputs(item: &Item, text: &str, outline: &Outline, pieces: &[Piece]) -> Vec<Output> {
-    let (mut starts, mut freshes, mut ends) = (Characters::of(text), Characters::of(text), Characters::of(text));
+    let mut characters = Characters::of(text);
     let mut path = Path::along(outline.headings());
     let mut pages = Pages::of(text);
     let mut outputs = Vec::with_capacity(pieces.len());
     for (ordinal, piece) in pieces.iter().enumerate() {
-        let start = starts.before(piece.range.start);
+        let overlap = characters::count(&text[piece.range.start..piece.fresh]);
+        let start = characters.before(piece.fresh) - overlap;
         let mut attributes = vec![
             attribute("chunk.ordinal", ordinal),
             attribute("chunk.count", pieces.len()),
             attribute("chunk.start", start),
-            attribute("chunk.end", ends.before(piece.range.end)),
-            attribute("chunk.overlap", freshes.before(piece.fresh) - start),
+            attribute("chunk.end", characters.before(piece.range.end)),
+            attribute("chunk.overlap", overlap),
         ];
         if let Some(path) = path.at(after_gap(text, piece.fresh..piece.range.end)) {
             attributes.push(attribute("chunk.heading-path", path));

@@ -2,6 +2,8 @@
 
 use gristmill_sdk::serde::Deserialize;
 
+use crate::characters;
+
 /// What `size` and `overlap` count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", rename_all = "kebab-case")]
@@ -14,6 +16,21 @@ pub enum Unit {
 
 /// One unit on the meter's scale, which counts fractions of a token in integers.
 const ONE: u64 = 100;
+
+/// How much of the start of `text` fits into `limit` units, in bytes.
+pub(crate) fn fitting(text: &str, unit: Unit, limit: u32) -> usize {
+    if unit == Unit::Characters {
+        return characters::position(text, limit as usize);
+    }
+    let mut meter = Meter::new(unit);
+    for (offset, character) in text.char_indices() {
+        meter.add(character);
+        if !meter.fits(limit) {
+            return offset;
+        }
+    }
+    text.len()
+}
 
 /// Measures a piece of text.
 ///

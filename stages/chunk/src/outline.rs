@@ -103,5 +103,6 @@ impl Outline {
 
 /// A form feed ends a page, and with it the paragraph.
 fn page_starts(text: &str) -> impl Iterator<Item = Mark> {
-    text.match_indices('\u{c}').map(|(at, _)| Mark { at: at + 1, rank: Rank::Block, content: Content::Prose })
+    let page_ends = memchr::memchr_iter(b'\x0c', text.as_bytes());
+    page_ends.map(|at| Mark { at: at + 1, rank: Rank::Block, content: Content::Prose })
 }

@@ -1,27 +1,6 @@
-//! Where a piece is in the text: character offset, page and heading path, for ascending positions.
+//! Where a piece is in the text: page and heading path, for ascending positions.
 
 use crate::outline::Heading;
-
-/// Counts the characters before a position.
-#[derive(Debug)]
-pub(crate) struct Characters<'a> {
-    text: &'a str,
-    at: usize,
-    count: usize,
-}
-
-impl<'a> Characters<'a> {
-    pub(crate) fn of(text: &'a str) -> Self {
-        Self { text, at: 0, count: 0 }
-    }
-
-    /// The number of characters (Unicode scalar values) before `position`.
-    pub(crate) fn before(&mut self, position: usize) -> usize {
-        self.count += self.text[self.at..position].chars().count();
-        self.at = position;
-        self.count
-    }
-}
 
 /// Counts pages.
 #[derive(Debug)]
@@ -34,7 +13,7 @@ pub(crate) struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// `None` if the text has no form feeds and so no pages.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
-        text.contains('\u{c}').then_some(Self { text, at: 0, page: 1 })
+        memchr::memchr(b'\x0c', text.as_bytes()).map(|_| Self { text, at: 0, page: 1 })
     }
 
     /// The page of `position`; the first is 1.
@@ -77,12 +56,6 @@ mod tests {
 
     fn heading(at: usize, level: u8, title: &str) -> Heading {
         Heading { at, level, title: title.into() }
-    }
-
-    #[test]
-    fn characters_are_counted_not_bytes() {
-        let mut characters = Characters::of("aé日b");
-        assert_eq!([characters.before(0), characters.before(3), characters.before(7)], [0, 2, 4]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::fine::Stretch;
 use crate::grapheme::last_whole_grapheme;
-use crate::meter::{Meter, Unit};
+use crate::meter::{Unit, fitting};
 use crate::outline::Outline;
 use crate::overlap::overlap_start;
 
@@ -74,14 +74,10 @@ fn end_of_piece(text: &str, longest: &Piece, content_end: usize, outline: &Outli
 
 /// How far a piece can reach that starts where `rest` does.
 fn reach(text: &str, rest: Range<usize>, limits: Limits) -> usize {
-    let mut meter = Meter::new(limits.unit);
-    for (offset, character) in text[rest.clone()].char_indices() {
-        meter.add(character);
-        if !meter.fits(limits.size) {
-            return last_whole_grapheme(text, rest.start, rest.start + offset);
-        }
+    match rest.start + fitting(&text[rest.clone()], limits.unit, limits.size) {
+        end if end == rest.end => end,
+        end => last_whole_grapheme(text, rest.start, end),
     }
-    rest.end
 }
 
 /// The best block to cut before; of equally good ones, the last.

@@ -40,17 +40,17 @@ impl Kind {
         }
     }
 
-    /// The label in placeholders.
-    pub(crate) fn label(self) -> &'static str {
+    /// What a match is replaced with.
+    pub(crate) fn placeholder(self) -> &'static str {
         match self {
-            Self::Email => "EMAIL",
-            Self::Phone => "PHONE",
-            Self::Iban => "IBAN",
-            Self::Card => "CARD",
-            Self::Ip => "IP",
-            Self::Mac => "MAC",
-            Self::Ssn => "SSN",
-            Self::UrlCredentials => "URL_CREDENTIALS",
+            Self::Email => "[EMAIL]",
+            Self::Phone => "[PHONE]",
+            Self::Iban => "[IBAN]",
+            Self::Card => "[CARD]",
+            Self::Ip => "[IP]",
+            Self::Mac => "[MAC]",
+            Self::Ssn => "[SSN]",
+            Self::UrlCredentials => "[URL_CREDENTIALS]",
         }
     }
 }

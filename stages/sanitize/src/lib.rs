@@ -10,6 +10,7 @@ mod pointer;
 mod replacement;
 mod report;
 mod rewrite;
+mod sweep;
 
 use std::borrow::Cow;
 
@@ -73,13 +74,19 @@ impl Stage for Sanitize {
             Form::Text | Form::Unstated => Ok(self.cleaner.clean(text, &mut report)),
         };
         let clean = match clean {
-            Ok(clean) => clean.into_owned(),
+            Ok(Cow::Borrowed(_)) => None,
+            Ok(Cow::Owned(clean)) => Some(clean),
             Err(invalid) => {
                 let reason = format!("the media type is JSON but the payload is not: {}", invalid.reason);
                 return Ok(Outcome::reject("invalid-json", reason));
             }
         };
-        Ok(Outcome::one(report.annotate(Output::from(&item).payload(clean))))
+        let output = Output::from(item);
+        let output = match clean {
+            Some(clean) => output.payload(clean),
+            None => output,
+        };
+        Ok(Outcome::one(report.annotate(output)))
     }
 }
 

@@ -29,12 +29,16 @@ impl Digester {
     }
 
     /// The replacement of `value`; `None` leaves it as it is.
-    pub(crate) fn replacement(&self, action: Action, kind: Kind, value: &str) -> Option<String> {
+    pub(crate) fn replacement(&self, action: Action, kind: Kind, value: &str) -> Option<Cow<'static, str>> {
+        let placeholder = kind.placeholder();
         match action {
             Action::Keep => None,
-            Action::Mask => Some(format!("[{}]", kind.label())),
-            Action::Token => Some(format!("[{}_{}]", kind.label(), hex(&self.digest(kind, value)[..TOKEN_BYTES]))),
-            Action::Hash => Some(hex(&self.digest(kind, value)[..HASH_BYTES])),
+            Action::Mask => Some(Cow::Borrowed(placeholder)),
+            Action::Token => {
+                let label = placeholder.trim_end_matches(']');
+                Some(Cow::Owned(format!("{label}_{}]", hex(&self.digest(kind, value)[..TOKEN_BYTES]))))
+            }
+            Action::Hash => Some(Cow::Owned(hex(&self.digest(kind, value)[..HASH_BYTES]))),
         }
     }
 

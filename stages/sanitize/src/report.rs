@@ -1,6 +1,6 @@
 //! Counts of what was found; the values themselves are never kept.
 
-use gristmill_sdk::Output;
+use gristmill_sdk::{Attribute, Output};
 
 use crate::artifacts::Artifact;
 use crate::kind::Kind;
@@ -26,15 +26,20 @@ impl Report {
         for kind in Kind::ALL {
             let count = self.kinds[kind as usize];
             if count > 0 {
-                output = output.attribute(&format!("sanitize.{}", kind.name()), count);
+                output.attributes.push(attribute(["sanitize.", kind.name()].concat(), count));
             }
         }
         for artifact in Artifact::ALL {
             let count = self.artifacts[artifact as usize];
             if count > 0 {
-                output = output.attribute(&format!("sanitize.artifacts.{}", artifact.name()), count);
+                output.attributes.push(attribute(["sanitize.artifacts.", artifact.name()].concat(), count));
             }
         }
-        output.attribute("sanitize.total", self.kinds.iter().sum::<u64>())
+        output.attributes.push(attribute("sanitize.total".into(), self.kinds.iter().sum()));
+        output
     }
+}
+
+fn attribute(name: String, count: u64) -> Attribute {
+    Attribute { name, value: count.to_string() }
 }

@@ -17,6 +17,10 @@ impl<'a> Rewrite<'a> {
 
     /// Replaces a range that starts at or after the end of the previous one.
     pub(crate) fn replace(&mut self, range: Range<usize>, with: &str) {
+        if self.out.capacity() == 0 {
+            // Replacements are seldom longer than what they replace: once is enough.
+            self.out.reserve_exact(self.text.len());
+        }
         self.out.push_str(&self.text[self.copied..range.start]);
         self.out.push_str(with);
         self.copied = range.end;

@@ -126,6 +126,14 @@ impl From<&Item> for Output {
     }
 }
 
+/// The same from an item that is no longer needed: nothing is copied.
+impl From<Item> for Output {
+    fn from(item: Item) -> Self {
+        let Item { payload, content_type, headers, .. } = item;
+        Self { payload, content_type, key: None, headers, attributes: Vec::new(), branch: None }
+    }
+}
+
 impl Output {
     /// Replaces the payload.
     #[must_use]

@@ -4,15 +4,16 @@ use super::{Content, Mark, Outline, Rank, page_starts};
 
 pub(super) fn outline(text: &str) -> Outline {
     let mut marks: Vec<Mark> = page_starts(text).collect();
+    let bytes = text.as_bytes();
     let mut line_start = 0;
     let mut previous = Line::Written;
-    for line in text.split_inclusive('\n') {
-        let this = if line.trim_ascii().is_empty() { Line::Blank } else { Line::Written };
+    for line_end in memchr::memchr_iter(b'\n', bytes).map(|newline| newline + 1).chain([bytes.len()]) {
+        let this = if bytes[line_start..line_end].trim_ascii_start().is_empty() { Line::Blank } else { Line::Written };
         if let (Line::Blank, Line::Written) = (previous, this) {
             marks.push(Mark { at: line_start, rank: Rank::Block, content: Content::Prose });
         }
         previous = this;
-        line_start += line.len();
+        line_start = line_end;
     }
     Outline::new(marks, Vec::new())
 }

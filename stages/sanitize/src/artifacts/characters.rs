@@ -10,6 +10,7 @@ use super::scripts::{
 use crate::config::Switches;
 use crate::report::Report;
 use crate::rewrite::Rewrite;
+use crate::sweep::{Eight, Mask, Sweep};
 
 /// The replacement of one artifact.
 struct Fix {
@@ -21,29 +22,41 @@ struct Fix {
 /// Removes or replaces the enabled artifacts.
 pub(super) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report) -> Cow<'t, str> {
     let mut rewrite = Rewrite::new(text);
-    let mut at = 0;
-    while let Some(plain) = text.as_bytes()[at..].iter().position(|byte| !is_plain(*byte)) {
-        at += plain;
-        let Some(c) = text[at..].chars().next() else { break };
-        if c == FLAG {
-            at += c.len_utf8() + region_length(&text[at + c.len_utf8()..]).unwrap_or(0);
+    let mut next = 0;
+    for at in Sweep::new(text.as_bytes(), unusual) {
+        if at < next || !may_begin(text.as_bytes()[at]) {
             continue;
         }
-        match fix(text, at, c, &rewrite) {
-            Some(fix) if switches.removes(fix.artifact) => {
-                at = fix.range.end;
-                rewrite.replace(fix.range, fix.with);
-                report.removed(fix.artifact);
-            }
-            _ => at += c.len_utf8(),
+        let Some(c) = text[at..].chars().next() else { break };
+        next = at + c.len_utf8();
+        if c == FLAG {
+            next += region_length(&text[next..]).unwrap_or(0);
+            continue;
+        }
+        if let Some(fix) = fix(text, at, c, &rewrite)
+            && switches.removes(fix.artifact)
+        {
+            next = fix.range.end;
+            rewrite.replace(fix.range, fix.with);
+            report.removed(fix.artifact);
         }
     }
     rewrite.finish()
 }
 
-/// Whether a byte is certainly no artifact: printable ASCII, line feeds, tabs and form feeds.
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\n' | b'\t' | b'\x0c')
+/// All but printable ASCII.
+fn unusual(eight: Eight) -> Mask {
+    eight.outside(b' ', b'~')
+}
+
+/// Whether an artifact or a flag can begin with this unusual byte: not with a line feed, a tab or a form feed, and most
+/// alphabets have other first bytes.
+fn may_begin(byte: u8) -> bool {
+    match byte {
+        b'\n' | b'\t' | b'\x0c' => false,
+        0x80.. => matches!(byte, 0xc2 | 0xd8 | 0xe2 | 0xef | 0xf0 | 0xf3),
+        _ => true,
+    }
 }
 
 /// What to do with the character at `at`.
@@ -211,6 +224,17 @@ mod tests {
         for text in ["plain\tASCII\n", "Grüße, žluťoučký, 日本語, עברית, ไทย, 😀 — “quoted”…"]
         {
             assert!(matches!(remove(text, &Switches::default(), &mut Report::default()), Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_begins_with_a_byte_that_is_passed_over_is_no_artifact() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| !may_begin(c.to_string().as_bytes()[0])) {
+            for before in ["", "a", " ", "\u{fe0f}"] {
+                let text = format!("{before}{c} a");
+                assert!(fix(&text, before.len(), c, &Rewrite::new(&text)).is_none(), "{c:?} after {before:?}");
+                assert_ne!(c, FLAG);
+            }
         }
     }
 }

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::boundary::is_word;
 use crate::kind::Kind;
+use crate::sweep::Sweep;
 
 /// Reports the addresses. Every "@" is a candidate: the text to its left and right is read as far as it fits.
 pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
     let bytes = text.as_bytes();
     let mut from = 0;
-    for at in memchr::memchr2_iter(b'@', b'%', bytes) {
+    for at in Sweep::new(bytes, |eight| eight.equal(b'@').or(eight.equal(b'%'))) {
         if at < from {
             continue;
         }
@@ -30,8 +31,16 @@ pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
 /// Where the part before the "@" begins; the length of the text if there is none.
 fn local_start(before: &str) -> usize {
     let is_local = |c: char| is_word(c) || matches!(c, '.' | '%' | '+' | '-' | '\'');
-    let run = before.rsplit(|c| !is_local(c)).next().unwrap_or_default();
-    before.len() - run.trim_start_matches(|c| !is_word(c)).len()
+    let mut start = before.len();
+    for (at, c) in before.char_indices().rev() {
+        if !is_local(c) {
+            break;
+        }
+        if is_word(c) {
+            start = at;
+        }
+    }
+    start
 }
 
 /// The end of the longest domain name that begins at `start`: labels separated by dots, the last one all letters.
@@ -40,7 +49,7 @@ fn domain_end(text: &str, start: usize) -> Option<usize> {
     let mut label_start = start;
     loop {
         let rest = &text[label_start..];
-        let label = &rest[..rest.find(|c| !is_label(c)).unwrap_or(rest.len())];
+        let label = &rest[..label_length(rest)];
         if label.is_empty() || label.starts_with('-') {
             return end;
         }
@@ -55,6 +64,15 @@ fn domain_end(text: &str, start: usize) -> Option<usize> {
     }
 }
 
+/// The length of the label at the start of `rest`. Few labels have anything but ASCII.
+fn label_length(rest: &str) -> usize {
+    let ascii = rest.bytes().take_while(|byte| byte.is_ascii() && is_label(char::from(*byte))).count();
+    match rest.as_bytes().get(ascii) {
+        Some(byte) if !byte.is_ascii() => ascii + rest[ascii..].find(|c| !is_label(c)).unwrap_or(rest.len() - ascii),
+        _ => ascii,
+    }
+}
+
 fn is_label(c: char) -> bool {
     c == '-' || (is_word(c) && c != '_')
 }
@@ -65,7 +83,7 @@ fn top_level(label: &str) -> Option<usize> {
         return Some(label.trim_end_matches('-').len());
     }
     let letters = label.split('-').next().unwrap_or_default();
-    let fits = letters.chars().count() >= 2 && letters.chars().all(char::is_alphabetic);
+    let fits = letters.chars().nth(1).is_some() && letters.chars().all(char::is_alphabetic);
     fits.then_some(letters.len())
 }
 

@@ -10,6 +10,7 @@ mod mac;
 mod numbers;
 mod phone;
 mod ssn;
+mod starts;
 mod url;
 
 use std::ops::Range;
@@ -26,8 +27,8 @@ pub(crate) struct Found {
 /// Reports its matches in a text, from left to right.
 type Scan = fn(&str, &mut dyn FnMut(Kind, Range<usize>));
 
-/// A match can separate its neighbour from what it was attached to, so numbers are scanned again. More rounds than this
-/// are not worth their time.
+/// A match can separate its neighbour from what it was attached to, so numbers are scanned again before each match. More
+/// rounds than this are not worth their time.
 const NUMBER_ROUNDS: usize = 4;
 
 /// All matches, in order and without overlaps. Kinds with a distinctive sign come first: in `4111@example.com` the
@@ -35,14 +36,23 @@ const NUMBER_ROUNDS: usize = 4;
 pub(crate) fn find(text: &str) -> Vec<Found> {
     let mut found = scan_gaps(text, Vec::new(), url::scan);
     found = scan_gaps(text, found, email::scan);
-    for _ in 0..NUMBER_ROUNDS {
-        let known = found.len();
-        found = scan_gaps(text, found, numbers::scan);
-        if found.len() == known {
-            break;
-        }
+    scan_gaps(text, found, |gap, report| scan_numbers(gap, NUMBER_ROUNDS, report))
+}
+
+/// Reports the numbers in a text, from left to right. What is after the last one was scanned up to its end already.
+fn scan_numbers(text: &str, rounds: usize, report: &mut dyn FnMut(Kind, Range<usize>)) {
+    if rounds == 0 {
+        return;
     }
-    found
+    let mut from = 0;
+    numbers::scan(text, &mut |kind, range| {
+        let offset = from;
+        scan_numbers(&text[from..range.start], rounds - 1, &mut |kind, earlier| {
+            report(kind, earlier.start + offset..earlier.end + offset);
+        });
+        from = range.end;
+        report(kind, range);
+    });
 }
 
 /// Adds what a scan finds between the known matches. Each gap is a text of its own, because the matches around it will

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
-
 use crate::kind::Kind;
+use crate::sweep::Sweep;
 
 /// Reports the part between "//" and "@" if it contains a password.
 pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
-    for colon in memmem::find_iter(text.as_bytes(), "://") {
+    for colon in Sweep::new(text.as_bytes(), |eight| eight.equal(b':')) {
+        if !text[colon..].starts_with("://") {
+            continue;
+        }
         let has_scheme = text[..colon].ends_with(|c: char| c.is_ascii_alphanumeric());
         let start = colon + "://".len();
         let authority = text[start..].split(ends_authority).next().unwrap_or_default();

@@ -1,0 +1,96 @@
+//! Where numbers can begin: a pass over the text that skips everything no number begins with.
+
+use crate::sweep::{Eight, Mask, Sweep};
+
+/// The most hexadecimal digits before the first ":" of an address.
+const LONGEST_GROUP: usize = 4;
+
+/// Calls `visit` with the start of every word, "+", "(" and ":" at which something that `numbers` recognises can begin,
+/// in ascending order. Each of those has, among its first characters, a digit or a sign that separates groups.
+pub(super) fn each(bytes: &[u8], mut visit: impl FnMut(usize)) {
+    let mut next = 0;
+    let mut visit = |start: usize| {
+        if start >= next && is_word_start(bytes, start) {
+            next = start + 1;
+            visit(start);
+        }
+    };
+    for at in Sweep::new(bytes, digits_and_separators) {
+        match bytes[at] {
+            b'0'..=b'9' => before_digit(bytes, at, &mut visit),
+            b':' => {
+                if let Some(start) = group_start(bytes, at) {
+                    visit(start);
+                }
+                if bytes.get(at + 1) == Some(&b':') {
+                    visit(at);
+                }
+            }
+            // The groups of a hardware address have two or four digits.
+            b'-' if group_start(bytes, at).is_some_and(|start| at - start == 2) => visit(at - 2),
+            b'.' if group_start(bytes, at).is_some_and(|start| at - start == 4) => visit(at - 4),
+            _ => {}
+        }
+    }
+}
+
+/// Digits, "-", ".", ":" and, because it is between them, "/".
+fn digits_and_separators(eight: Eight) -> Mask {
+    eight.from_to(b'-', b':')
+}
+
+fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
+    match bytes[..at] {
+        [.., b'0'..=b'9'] => {}
+        [.., b'+', b'('] => {
+            visit(at - 2);
+            visit(at - 1);
+            visit(at);
+        }
+        [.., b'+' | b'('] => {
+            visit(at - 1);
+            visit(at);
+        }
+        // The country and the check digits of an account number.
+        [.., a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => visit(at - 2),
+        _ => visit(at),
+    }
+}
+
+/// Where a group of hexadecimal digits before `at` begins if its first one is a letter.
+fn group_start(bytes: &[u8], at: usize) -> Option<usize> {
+    let digits = bytes[..at].iter().rev().take(LONGEST_GROUP).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    bytes[at - digits].is_ascii_alphabetic().then_some(at - digits)
+}
+
+fn is_word_start(bytes: &[u8], at: usize) -> bool {
+    at == 0 || !bytes[at - 1].is_ascii_alphanumeric()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(text: &str) -> Vec<usize> {
+        let mut starts = Vec::new();
+        each(text.as_bytes(), |start| starts.push(start));
+        starts
+    }
+
+    #[test]
+    fn words_without_digits_and_separators_are_passed_over() {
+        assert!(starts("The agreement, which began (as planned) at once + ends: never; a-b decided. Paid.").is_empty());
+    }
+
+    #[test]
+    fn a_number_begins_with_its_first_sign() {
+        assert_eq!(starts("a 12, +49 (30) +(1)"), [2, 6, 7, 10, 11, 15, 16, 17]);
+        assert_eq!(starts("a12 (b3) x(4 ::1 a::b"), [11, 13, 15, 17]);
+    }
+
+    #[test]
+    fn a_word_with_a_number_in_it_begins_at_most_once() {
+        assert_eq!(starts("DE89 abc12 ab12:"), [0, 11]);
+        assert_eq!(starts("aa:bb:: aa-bb a1b2.c3 abcde:1"), [0, 3, 8, 14, 28]);
+    }
+}
