@@ -1,5 +1,6 @@
 //! What the flow does for an event that passes through a stage, in allocations: a budget, so that they cannot creep back.
-//! As a program of its own it is also what `just cost` counts instructions of.
+//! A program of its own, because it replaces the allocator; `valgrind --tool=callgrind` on it tells where the time goes.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use gristmill_core::ports::{
 use gristmill_core::settings::TopicName;
 use tokio_util::sync::CancellationToken;
 
-/// What a passed event may allocate in the flow. Measured: see the assertion's message when it is exceeded.
+/// What a passed event may allocate in the flow. Measured on 2026-11-26: 36.8; it was 53.9 before ids and header names were
+/// shared.
 const BUDGET: f64 = 38.0;
 
 #[test]

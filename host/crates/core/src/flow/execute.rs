@@ -8,16 +8,25 @@ use tokio::time::Instant;
 
 use super::attempts::JobContext;
 use super::batches::Batches;
+use super::deployment::Deployment;
 use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
 use super::done::{Begun, Done};
 use super::error::FlowError;
-use super::group::Start;
+use super::held::HeldItems;
 use super::names::is_ours;
 use super::pipeline::{Delivery, Pipeline};
 use super::replay::Origin;
 use super::throttle::Throttle;
 use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, TraceContext};
 use crate::ports::{FlowEvent, Sink, SinkError};
+
+/// What jobs start with.
+pub(super) struct Start {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) throttle: Throttle,
+    pub(super) held: HeldItems,
+}
 
 /// Runs the job of an event. When it returns, every output or the dead letter is acknowledged, or, in a pipeline with
 /// transactions, ready for one.

@@ -1,30 +1,16 @@
 //! Events that arrived together, in one task: what a task costs is paid once, and stages can take their items in one call.
 //! The jobs are independent: each ends, fails and waits on its own.
 
-use std::sync::Arc;
-
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::Id;
 
 use super::batches::Batches;
-use super::deployment::Deployment;
 use super::done::Done;
 use super::error::FlowError;
-use super::execute;
-use super::held::HeldItems;
-use super::pipeline::Pipeline;
-use super::throttle::Throttle;
+use super::execute::{self, Start};
 use crate::model::Event;
-
-/// What jobs start with.
-pub(super) struct Start {
-    pub(super) pipeline: Arc<Pipeline>,
-    pub(super) deployment: Arc<Deployment>,
-    pub(super) throttle: Throttle,
-    pub(super) held: HeldItems,
-}
 
 /// A job has ended.
 pub(super) struct Report {

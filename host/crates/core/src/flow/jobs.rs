@@ -7,7 +7,8 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::done::Done;
 use super::error::FlowError;
-use super::group::{self, Report, Start};
+use super::execute::Start;
+use super::group::{self, Report};
 use super::order::Sequence;
 use super::pace::Pace;
 use crate::model::{Event, EventId, Generation, Partition, Position, Size};

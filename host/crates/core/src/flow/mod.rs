@@ -26,6 +26,7 @@ mod pipeline;
 mod records;
 mod replay;
 mod retry;
+mod room;
 pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -9,13 +9,14 @@ use tokio::time::Instant;
 
 use super::deployment::Deployment;
 use super::error::FlowError;
-use super::group::Start;
+use super::execute::Start;
 use super::handle::{Command, Intake, PartitionStatus, Status};
 use super::held::HeldItems;
 use super::jobs::{Ended, Jobs};
 use super::order::{OrderQueues, Sequence};
 use super::partitions::Partitions;
 use super::pipeline::{Delivery, Pipeline};
+use super::room::Room;
 use super::throttle::Throttle;
 use super::timer::sleep_until;
 use super::transactions::{self, Haste, Transactions};
@@ -41,29 +42,6 @@ pub(super) enum Wakeup {
     TimePassed,
 }
 
-/// Jobs whose event was taken and is not yet settled, and the bytes of those events.
-#[derive(Debug, Clone, Copy, Default)]
-struct Held {
-    jobs: usize,
-    bytes: usize,
-}
-
-impl Held {
-    fn add(&mut self, bytes: usize) {
-        self.jobs += 1;
-        self.bytes += bytes;
-    }
-
-    fn remove(&mut self, (jobs, bytes): (usize, usize)) {
-        self.jobs -= jobs;
-        self.bytes -= bytes;
-    }
-}
-
-/// So many jobs may be in flight at least while an outage holds all that run: each attempt at each of these takes the
-/// evidence of another one.
-const WITNESSES: usize = 100;
-
 pub(super) struct Worker {
     pipeline: Arc<Pipeline>,
     deployment: Arc<Deployment>,
@@ -77,7 +55,7 @@ pub(super) struct Worker {
     queues: OrderQueues,
     transactions: Transactions,
     dead_letters: DeadLetterRate,
-    held: Held,
+    room: Room,
     /// The last report to the observers.
     reported: Queues,
 }
@@ -99,7 +77,7 @@ impl Worker {
             queues: OrderQueues::new(pipeline.order),
             transactions: Transactions::new(&pipeline.delivery),
             dead_letters: DeadLetterRate::new(pipeline.limits.dead_letter_bounds()),
-            held: Held::default(),
+            room: Room::new(pipeline.limits),
             reported: Queues::default(),
             deployment,
             pipeline,
@@ -111,32 +89,13 @@ impl Worker {
         if self.intake != Intake::Open || self.throttle.is_paused() {
             return Demand::ControlOnly;
         }
-        match NonZeroUsize::new(self.room()) {
+        match NonZeroUsize::new(self.room.left()) {
             Some(room) => Demand::Events(room),
-            None if self.may_take_a_witness() => Demand::Events(NonZeroUsize::MIN),
+            None if self.are_all_held() && self.room.has_place_for_a_witness(self.jobs.len()) => {
+                Demand::Events(NonZeroUsize::MIN)
+            }
             None => Demand::ControlOnly,
         }
-    }
-
-    /// How many more events may be in flight.
-    fn room(&self) -> usize {
-        let limits = &self.pipeline.limits;
-        match self.held.bytes >= limits.max_in_flight_bytes.as_usize() {
-            true => 0,
-            false => (limits.max_in_flight.get() as usize).saturating_sub(self.held.jobs),
-        }
-    }
-
-    /// Whether one more may run although it is full: while an outage holds all that do, what another one gets shows whether
-    /// the dependency is down, or refuses just these. Those that ended meanwhile, or wait for their turn, count against
-    /// twice the bounds, or [`WITNESSES`].
-    fn may_take_a_witness(&self) -> bool {
-        let limits = &self.pipeline.limits;
-        let most = limits.max_in_flight.get() as usize;
-        self.are_all_held()
-            && self.jobs.len() <= most
-            && self.held.jobs <= most.saturating_mul(2).max(WITNESSES)
-            && self.held.bytes < limits.max_in_flight_bytes.as_usize().saturating_mul(2)
     }
 
     /// Whether jobs run, and an outage holds all of them.
@@ -193,7 +152,7 @@ impl Worker {
 
     /// Starts no more jobs. Returns the deadline for those still running.
     pub(super) fn drain(&mut self) -> Instant {
-        tracing::info!(in_flight = self.held.jobs, "draining");
+        tracing::info!(in_flight = self.room.jobs(), "draining");
         self.intake = Intake::Draining;
         Instant::now() + self.pipeline.limits.drain_timeout
     }
@@ -207,7 +166,7 @@ impl Worker {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.held.jobs
+        self.room.jobs()
     }
 
     /// Why the pipeline must stop, if too many jobs fail.
@@ -250,7 +209,7 @@ impl Worker {
         let Ended { event, generation, bytes, sequence, done } = job;
         let state = self.partitions.of(&event.partition, generation);
         let (Some(state), Some(done)) = (state, done) else {
-            self.held.remove((1, bytes));
+            self.room.remove((1, bytes));
             self.pipeline.observer.observe(&FlowEvent::Stale { event: &event });
             return None;
         };
@@ -258,7 +217,7 @@ impl Worker {
         let below = state.progress.finish(generation, event.position);
         let settles = match self.pipeline.delivery {
             Delivery::AtLeastOnce(_) => {
-                self.held.remove((1, bytes));
+                self.room.remove((1, bytes));
                 self.dead_letters.note(done.end());
                 true
             }
@@ -285,7 +244,7 @@ impl Worker {
     /// Handles the end of a transaction.
     pub(super) fn transacted(&mut self, result: Result<(), TransactionError>) -> Result<(), FlowError> {
         for done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
-            self.held.remove((1, done.event.size()));
+            self.room.remove((1, done.event.size()));
             self.dead_letters.note(done.end());
             done.acknowledged(&self.pipeline)?;
         }
@@ -349,7 +308,7 @@ impl Worker {
         let mut groups = Vec::new();
         for event in events {
             state.progress.start(event.id.position);
-            self.held.add(event.size());
+            self.room.add(event.size());
             let sequence = self.queues.sequence(&event);
             if let Some(event) = self.queues.admit(sequence.as_ref(), event) {
                 admitted.push((event, sequence));
@@ -389,10 +348,10 @@ impl Worker {
     /// Ends the ownership of a partition. Its running jobs are stale from now on; its waiting events are redelivered.
     fn close(&mut self, partition: &Partition) {
         for event in self.queues.forget(partition) {
-            self.held.remove((1, event.size()));
+            self.room.remove((1, event.size()));
         }
         if let Some(state) = self.partitions.close(partition) {
-            self.held.remove(state.outbox.held());
+            self.room.remove(state.outbox.held());
             for done in state.outbox.into_jobs() {
                 self.pipeline.observer.observe(&FlowEvent::Stale { event: &done.event.id });
             }
@@ -408,8 +367,8 @@ impl Worker {
 
     fn queues(&self) -> Queues {
         Queues {
-            jobs: self.held.jobs,
-            bytes: self.held.bytes,
+            jobs: self.room.jobs(),
+            bytes: self.room.bytes(),
             waiting_for_order: self.queues.len(),
             waiting_for_transaction: self.partitions.iter().map(|(_, state)| state.outbox.held().0).sum(),
         }
