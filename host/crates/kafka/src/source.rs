@@ -166,11 +166,12 @@ impl KafkaSource {
     /// the other channel already. Those of a generation that ended are dropped.
     fn admit(&mut self, most: NonZeroUsize) -> Option<Vec<Event>> {
         let first = self.held.first().filter(|first| first.generation <= self.newest)?;
-        let current = self.owned.get(&first.id.partition) == Some(&Ownership::Ours(first.generation));
-        let later = self.held.split_off(most.get().min(self.held.len()));
+        let is_current = self.owned.get(&first.id.partition) == Some(&Ownership::Ours(first.generation));
+        let now = if is_current { most.get().min(self.held.len()) } else { self.held.len() };
+        let later = self.held.split_off(now);
         let events = std::mem::replace(&mut self.held, later);
         self.backlog.remove(&events);
-        current.then_some(events)
+        is_current.then_some(events)
     }
 
     fn error(&self, source: anyhow::Error) -> SourceError {

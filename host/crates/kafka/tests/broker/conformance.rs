@@ -183,6 +183,24 @@ pub(crate) async fn two_members_share_the_work<B: Harness>() {
     second.close().await.unwrap();
 }
 
+pub(crate) async fn what_is_held_of_a_revoked_partition_holds_up_no_other<B: Harness>() {
+    let harness = B::fresh(2).await;
+    harness.write(&numbered(0..40)).await;
+    let mut first = harness.source();
+    // More of its partition arrived with it and is held.
+    event(first.as_mut()).await;
+    let mut second = harness.source();
+    let joined = tokio::spawn(async move {
+        let partitions = assigned(second.as_mut()).await;
+        (second, partitions)
+    });
+    let mut second = while_attending(first.as_mut(), joined).await.0;
+    harness.write(&numbered(40..80)).await;
+    while payload(&event(first.as_mut()).await).as_str() < "00040" {}
+    first.close().await.unwrap();
+    second.close().await.unwrap();
+}
+
 pub(crate) async fn what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner<B: Harness>() {
     let harness = B::fresh(2).await;
     harness.write(&numbered(0..20)).await;

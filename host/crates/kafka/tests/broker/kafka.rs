@@ -119,7 +119,7 @@ mod classic {
         control_only_delivers_a_revocation_and_no_event,
         the_old_owner_of_a_partition_cannot_settle_in_it,
         a_partition_that_comes_back_is_not_set_back,
-        two_members_share_the_work,
+        two_members_share_the_work, what_is_held_of_a_revoked_partition_holds_up_no_other,
         what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner,
         a_record_arrives_with_everything_it_has,
         the_order_of_each_key_is_kept,
@@ -139,7 +139,7 @@ mod broker_side {
         control_only_delivers_a_revocation_and_no_event,
         the_old_owner_of_a_partition_cannot_settle_in_it,
         a_partition_that_comes_back_is_not_set_back,
-        two_members_share_the_work,
+        two_members_share_the_work, what_is_held_of_a_revoked_partition_holds_up_no_other,
         what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner,
     }
 }
@@ -155,7 +155,7 @@ mod embedded {
         control_only_delivers_a_revocation_and_no_event,
         the_old_owner_of_a_partition_cannot_settle_in_it,
         a_partition_that_comes_back_is_not_set_back,
-        two_members_share_the_work,
+        two_members_share_the_work, what_is_held_of_a_revoked_partition_holds_up_no_other,
         what_was_settled_before_the_acknowledgement_does_not_go_to_the_next_owner,
         a_record_arrives_with_everything_it_has,
         the_order_of_each_key_is_kept,
