@@ -16,7 +16,7 @@ pub(crate) struct Mask(u64);
 impl Eight {
     /// The ASCII characters from `first` to `last`.
     #[inline]
-    pub(crate) fn between(self, first: u8, last: u8) -> Mask {
+    pub(crate) fn within(self, first: u8, last: u8) -> Mask {
         // Without its highest bit, no byte can overflow into the next one.
         let low = self.0 & !HIGHEST;
         let at_least_first = low + LOWEST * u64::from(0x80 - first);
@@ -27,13 +27,13 @@ impl Eight {
     /// This ASCII character.
     #[inline]
     pub(crate) fn equal(self, byte: u8) -> Mask {
-        self.between(byte, byte)
+        self.within(byte, byte)
     }
 
     /// All but the ASCII characters from `first` to `last`.
     #[inline]
     pub(crate) fn outside(self, first: u8, last: u8) -> Mask {
-        Mask(!self.between(first, last).0 & HIGHEST)
+        Mask(!self.within(first, last).0 & HIGHEST)
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
                         (0..bytes.len()).filter(|at| class(bytes[*at])).collect()
                     };
                     let in_range = |byte| (b'-'..=b':').contains(&byte);
-                    assert_eq!(found(&bytes, |eight| eight.between(b'-', b':')), expected(&in_range));
+                    assert_eq!(found(&bytes, |eight| eight.within(b'-', b':')), expected(&in_range));
                     assert_eq!(found(&bytes, |eight| eight.equal(0x7f)), expected(&|byte| byte == 0x7f));
                     let is_unusual = |byte| !(b' '..=b'~').contains(&byte);
                     assert_eq!(found(&bytes, |eight| eight.outside(b' ', b'~')), expected(&is_unusual));
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn masks_combine() {
-        let class = |eight: Eight| eight.between(b'0', b'9').or(eight.equal(b'-'));
+        let class = |eight: Eight| eight.within(b'0', b'9').or(eight.equal(b'-'));
         assert_eq!(found(b"a-7b8 79-", class), [1, 2, 4, 6, 7, 8]);
         assert!(found(b"", class).is_empty());
     }

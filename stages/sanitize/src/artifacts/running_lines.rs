@@ -117,6 +117,8 @@ fn pattern(line: &str) -> (String, Vec<u64>) {
 fn keep_consistent(lines: &mut Vec<Line>) {
     let columns = lines.first().map_or(0, |line| line.numbers.len());
     for column in 0..columns {
+        // A line with a literal "#" has the same pattern but fewer numbers.
+        lines.retain(|line| line.numbers.len() > column);
         let constant = |line: &Line| line.numbers[column];
         let counting = |line: &Line| line.numbers[column].wrapping_sub(line.page as u64);
         let (same, same_count) = most_frequent(lines, constant);
@@ -212,6 +214,11 @@ mod tests {
     fn text_without_form_feeds_is_unchanged() {
         let text = "H\na\nH\nb\nH\nc\n";
         assert!(matches!(remove(text, &mut Report::default()), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_literal_number_sign_is_not_a_number() {
+        assert_eq!(clean(&["a\nPage 1", "b\nPage 2", "c\nPage 3", "d\nPage #"]), ["a\n", "b\n", "c\n", "d\nPage #"]);
     }
 
     #[test]

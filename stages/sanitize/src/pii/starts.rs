@@ -36,7 +36,7 @@ pub(super) fn each(bytes: &[u8], mut visit: impl FnMut(usize)) {
 
 /// Digits, "-", ".", ":" and, because it is between them, "/".
 fn digits_and_separators(eight: Eight) -> Mask {
-    eight.between(b'-', b':')
+    eight.within(b'-', b':')
 }
 
 fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
