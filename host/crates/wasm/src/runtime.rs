@@ -79,6 +79,8 @@ const CORE_INSTANCES_EACH: u32 = 50;
 /// reserved for those that have fewer.
 const MEMORIES_EACH: u32 = 4;
 const TABLES_EACH: u32 = 16;
+/// How many bytes of each memory stay with the process while no instance uses it.
+const RESIDENT_EACH: usize = 1 << 20;
 
 impl Runtime {
     /// Creates the engine and starts its clock, a thread that ends with the engine.
@@ -184,11 +186,12 @@ fn config(settings: &RuntimeSettings) -> Config {
         .table_elements(20_000)
         .total_stacks(instances)
         .max_memory_size(settings.largest_memory)
-        // The first pages a guest touched are zeroed in place instead of being released and faulted in again.
-        .linear_memory_keep_resident(64 << 10)
+        // What lies below this bound is reset in place; the rest is released, and each page of it is a fault when it is
+        // touched again. A stage with a small stack fits in, and a fresh instance of it costs half: docs/performance.md.
+        .linear_memory_keep_resident(RESIDENT_EACH)
         .table_keep_resident(16 << 10)
-        // It would tell which pages were touched, and save some 7 us for each instance. But on a busy machine the kernel
-        // (6.18) was seen to stay in that one call for minutes, until a signal came: a worker thread hung, and its job.
+        // It would tell which pages were touched. But on a busy machine the kernel (6.18) was seen to stay in that one
+        // call for minutes, until a signal came: a worker thread hung, and its job.
         .pagemap_scan(Enabled::No);
     let mut config = Config::new();
     config
