@@ -18,12 +18,17 @@ fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
-/// A pipeline with one stage on the embedded broker.
+/// A pipeline with one built-in stage on the embedded broker.
 fn pipeline(folder: &Path, builtin: &str) -> PathBuf {
+    pipeline_of(folder, &format!("module = \"builtin:{builtin}\""))
+}
+
+/// A pipeline with one stage, given its keys, on the embedded broker.
+fn pipeline_of(folder: &Path, stage: &str) -> PathBuf {
     let path = folder.join("pipeline.toml");
     let text = format!(
         "name = \"p\"\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ topic = \"in\" }}\nsink = {{ topic = \"out\" }}\n\
-         dead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", module = \"builtin:{builtin}\" }}]\n"
+         dead_letter = {{ topic = \"dead\" }}\nstage = [{{ name = \"a\", {stage} }}]\n"
     );
     std::fs::write(&path, text).unwrap();
     path
@@ -81,6 +86,26 @@ impl Drop for Run {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+#[test]
+fn check_says_where_init_runs_in_every_instance_and_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join("misbehave.wasm");
+    let check = |init: &str| {
+        let stage =
+            format!("module = {:?}, grants = [\"llm\"], config = {{ init = \"{init}\" }}", guest.display().to_string());
+        let pipeline = pipeline_of(folder.path(), &stage);
+        std::fs::write(folder.path().join("script.toml"), "[[rule]]\nanswer = \"yes\"\n").unwrap();
+        let script = "[models.m]\ntargets = [{ provider = \"scripted\", script = \"script.toml\" }]\n";
+        std::fs::write(&pipeline, std::fs::read_to_string(&pipeline).unwrap() + script).unwrap();
+        let output = gristmill(&cache()).arg("check").arg(pipeline).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!check("nothing").contains("init"));
+    let told = check("dice");
+    assert!(told.contains("calls init in every instance: it asks for random numbers in init\n"), "{told}");
 }
 
 #[test]

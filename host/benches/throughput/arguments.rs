@@ -4,7 +4,7 @@ use super::backlog::Job;
 use super::rows::{ROWS, Row, Subject};
 
 /// The default number of rounds; the median counts.
-const ROUNDS: usize = 3;
+pub(crate) const ROUNDS: usize = 3;
 /// The default size of a backlog.
 const GIGABYTES: f64 = 2.0;
 
@@ -14,6 +14,8 @@ pub(crate) enum Wanted {
     Backlog {
         gigabytes: f64,
     },
+    /// Each standard stage by itself.
+    Stages,
     /// Internal: run as the process whose memory is measured.
     WorkOff(Job),
 }
@@ -39,6 +41,7 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
     // Cargo passes `--bench` to every benchmark.
     let args: Vec<String> = args.filter(|arg| arg != "--bench" && arg != "--").collect();
     match args.iter().map(String::as_str).collect::<Vec<&str>>().as_slice() {
+        ["stages"] => return Ok(Wanted::Stages),
         ["backlog"] => return Ok(Wanted::Backlog { gigabytes: GIGABYTES }),
         ["backlog", gigabytes] => return Ok(Wanted::Backlog { gigabytes: number(gigabytes)? }),
         ["work-off", source, sink, dead, count] => {
@@ -61,7 +64,7 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
             _ => {
                 let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
                 return Err(format!(
-                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or backlog [GB]",
+                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or stages, or backlog [GB]",
                     names.join(", ")
                 ));
             }

@@ -26,6 +26,10 @@ use super::{Run, cpu_time};
 const IN_FLIGHT: u32 = 2_000;
 const SANITIZE: &str = r#"{ "pii": { "default": "keep", "email": "mask", "phone": "mask" }, "artifacts": false }"#;
 const CHUNK: &str = r#"{ "size": 1000 }"#;
+/// The same two as a pipeline file says them.
+pub(crate) const SANITIZE_TOML: &str =
+    "{ pii = { default = \"keep\", email = \"mask\", phone = \"mask\" }, artifacts = false }";
+pub(crate) const CHUNK_TOML: &str = "{ size = 1000 }";
 
 /// Where a run reads and writes.
 pub(crate) struct Place<'a> {
@@ -120,9 +124,13 @@ pub(crate) async fn run_watched(
 
 /// A stage that changes nothing, in the sandbox.
 pub(crate) async fn pass_through(isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
+    load(&pass_stage(), isolation, checkpoint).await
+}
+
+/// The lines of a pipeline file for it.
+pub(crate) fn pass_stage() -> String {
     let guest = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join("pass.wasm");
-    let stages = format!("[[stage]]\nname = \"pass\"\nmodule = {:?}\n", guest.display().to_string());
-    load(&stages, isolation, checkpoint).await
+    format!("[[stage]]\nname = \"pass\"\nmodule = {:?}\n", guest.display().to_string())
 }
 
 /// The same without a sandbox.
@@ -132,10 +140,11 @@ pub(crate) fn pass_natively() -> Vec<Step> {
 
 /// The two standard stages, in the sandbox.
 pub(crate) async fn sandboxed(isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
-    let stages = "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\n\
-         config = { pii = { default = \"keep\", email = \"mask\", phone = \"mask\" }, artifacts = false }\n\
-         [[stage]]\nname = \"chunk\"\nmodule = \"builtin:chunk\"\nconfig = { size = 1000 }\n";
-    load(stages, isolation, checkpoint).await
+    let stages = format!(
+        "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\nconfig = {SANITIZE_TOML}\n\
+         [[stage]]\nname = \"chunk\"\nmodule = \"builtin:chunk\"\nconfig = {CHUNK_TOML}\n"
+    );
+    load(&stages, isolation, checkpoint).await
 }
 
 /// The same two without a sandbox.
@@ -151,7 +160,8 @@ fn native_step(name: &str, stage: Arc<dyn Stage>) -> Step {
     Step { name: name.into(), stage, digest, retry, waits: Waits::Never, checkpoint: None }
 }
 
-async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
+/// Loads the stages of such lines as the host does.
+pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
     let file = format!(
         "name = \"bench\"\n[kafka]\nbrokers = \"embedded\"\n[source]\ntopic = \"a\"\n[sink]\ntopic = \"b\"\n\
          [dead_letter]\ntopic = \"c\"\n[limits]\nmax_in_flight = {IN_FLIGHT}\n{stages}"

@@ -3,7 +3,7 @@
 //! Runs plain consume-produce loops on rdkafka, and Gristmill with different stages, in turn over the same events on one
 //! real broker. The ratios count; the absolute numbers depend on the machine, its load and its broker.
 //! `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` shorten it. `backlog` is another
-//! measurement: the memory in use while a large backlog is processed.
+//! measurement: the memory in use while a large backlog is processed. So is `stages`: what an item costs in each standard stage.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failed unwrap ends it")]
 
 mod arguments;
@@ -12,6 +12,7 @@ mod flow;
 mod native;
 mod plain;
 mod rows;
+mod sandbox;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -50,20 +51,22 @@ struct Events {
 
 #[tokio::main]
 async fn main() {
-    let Ok(address) = std::env::var("GRISTMILL_TEST_KAFKA") else {
-        println!("GRISTMILL_TEST_KAFKA is not set; `just bench` starts a broker and sets it");
-        std::process::exit(2);
-    };
-    let settings = Settings::new(&address);
-    match arguments::read(std::env::args().skip(1)) {
-        Ok(Wanted::Rows(arguments)) => measure_rows(&settings, arguments).await,
-        Ok(Wanted::Backlog { gigabytes }) => backlog::measure(&settings, gigabytes).await,
-        Ok(Wanted::WorkOff(job)) => backlog::work_off(&settings, job).await,
-        Err(fault) => {
-            println!("{fault}");
-            std::process::exit(2);
-        }
+    match arguments::read(std::env::args().skip(1)).unwrap_or_else(|fault| give_up(&fault)) {
+        Wanted::Rows(arguments) => measure_rows(&broker(), arguments).await,
+        Wanted::Stages => sandbox::measure(arguments::ROUNDS).await,
+        Wanted::Backlog { gigabytes } => backlog::measure(&broker(), gigabytes).await,
+        Wanted::WorkOff(job) => backlog::work_off(&broker(), job).await,
     }
+}
+
+fn broker() -> Settings {
+    let unset = |_| give_up("GRISTMILL_TEST_KAFKA is not set; `just bench` starts a broker and sets it");
+    Settings::new(&std::env::var("GRISTMILL_TEST_KAFKA").unwrap_or_else(unset))
+}
+
+fn give_up<T>(why: &str) -> T {
+    println!("{why}");
+    std::process::exit(2)
 }
 
 async fn measure_rows(settings: &Settings, arguments: Arguments) {
@@ -166,10 +169,8 @@ fn load() -> String {
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// User and system time of this process so far, as the kernel counts it (in hundredths of a second).
+/// User and system time of this process so far.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let after_name = stat.rsplit(')').next().unwrap();
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }

@@ -94,7 +94,7 @@ fn record_of_1_kb(number: usize) -> String {
     text
 }
 
-fn document_of_4_kb(number: usize) -> String {
+pub(crate) fn document_of_4_kb(number: usize) -> String {
     let mut text = format!("# Document {number}\n\n");
     while text.len() < 4_096 {
         let line = text.len() + number;

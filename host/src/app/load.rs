@@ -12,7 +12,7 @@ use gristmill_core::ports::{Model, Observer, Store};
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Limits, Surroundings};
 use gristmill_wasm::{
-    ConfigFault, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, WasmStage,
+    ConfigFault, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, Start, WasmStage,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +25,18 @@ use crate::settings::{self, HostLimits, Pipeline, StageSettings};
 pub struct Loaded {
     /// What the flow runs.
     pub deployment: Arc<Deployment>,
-    /// What each stage says of itself, with the digest of its module.
-    pub described: Vec<(Description, String)>,
+    /// What was found out about each stage.
+    pub described: Vec<Described>,
+}
+
+/// What was found out about a stage.
+pub struct Described {
+    /// What it says of itself.
+    pub description: Description,
+    /// SHA-256 of its module, in hexadecimal.
+    pub digest: Arc<str>,
+    /// How its instances begin.
+    pub start: Start,
 }
 
 /// What the stages and models of a pipeline are loaded with.
@@ -93,7 +103,11 @@ impl Loader<'_> {
                 Ok(loaded) => {
                     faults.extend(undeclared_branches(pipeline, index, loaded.description()));
                     let digest = Arc::<str>::from(loaded.digest());
-                    described.push((loaded.description().clone(), loaded.digest().to_owned()));
+                    described.push(Described {
+                        description: loaded.description().clone(),
+                        digest: Arc::clone(&digest),
+                        start: loaded.start().clone(),
+                    });
                     steps.push(Step {
                         name: stage.name.shared(),
                         stage: Arc::new(loaded),

@@ -23,7 +23,7 @@ pub use clock::now;
 pub use conflicts::check_together;
 pub use failure::Failure;
 pub use host::{Built, Ends, Host, HostOptions, Reloaded};
-pub use load::Loaded;
+pub use load::{Described, Loaded};
 pub use shutdown::{hangups, on_signals};
 pub use store::Memory;
 pub use warnings::warnings;

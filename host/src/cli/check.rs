@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use gristmill_config::Style;
+use gristmill_wasm::Start;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Check;
 use super::files;
-use crate::app::{self, Failure, Host, HostOptions, Memory};
+use crate::app::{self, Described, Failure, Host, HostOptions, Memory};
 use crate::console;
 use crate::settings::Module;
 
@@ -36,7 +37,7 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
             console::note(&format!("{}\n", warning.render(style)));
         }
         let _ = writeln!(text, "{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
-        for (stage, (description, digest)) in pipeline.stages.iter().zip(&loaded.described) {
+        for (stage, Described { description, digest, start }) in pipeline.stages.iter().zip(&loaded.described) {
             let module = match &stage.module {
                 Module::Builtin(name) => format!("builtin:{name}"),
                 Module::File(path) => path.display().to_string(),
@@ -50,6 +51,9 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
                 description.description,
                 &digest[..12]
             );
+            if let Start::Init { why } = start {
+                let _ = writeln!(text, "  {:<12} calls init in every instance: {why}", "");
+            }
         }
     }
     console::print(&format!("{text}OK\n"))?;

@@ -4,6 +4,7 @@ mod config;
 mod fault;
 mod rules;
 mod schema;
+mod seeds;
 
 use gristmill_sdk::{ConfigFault, Descriptor, Failure, Item, Outcome, Output, Stage, StageError};
 use serde_json::Value;
@@ -30,10 +31,12 @@ impl Stage for Validate {
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
+        seeds::of_the_configuration();
         Ok(Self { checks: config.try_into()? })
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        seeds::of_items();
         let verdict = self.check(&item);
         Ok(verdict.map_or_else(Outcome::Reject, |()| Outcome::one(Output::from(&item))))
     }

@@ -1,22 +1,29 @@
-//! Compiled code on disk, keyed by the digest of the module and the engine's settings.
+//! Compiled code on disk, with notes about it, by its name and the engine's settings.
 //!
 //! The files are native code that the host runs, so a folder is used only if it belongs to this user alone. Hosts may
-//! share it: files appear by rename, whole or not at all, and are never changed.
+//! share it: files appear by rename, whole or not at all, and are never changed. Their time is that of their last use; those
+//! that were not used for long are removed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::notes::Notes;
+
 /// No file is written for so long.
 const LEFT: Duration = Duration::from_secs(60 * 60);
+/// A file that was not used for so long is removed.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The most that all files have together, in bytes. Those that were not used for longest give way.
+const MOST: u64 = 2 << 30;
 
 /// The cache in a folder that was found to be safe; without one, nothing is cached.
 #[derive(Debug, Clone)]
@@ -37,23 +44,54 @@ impl Cache {
         }
     }
 
-    /// Returns the component from the cache, or compiles it. May block for seconds: do not call it on an async thread.
-    pub(super) fn compile(&self, engine: &Engine, digest: &str, wasm: &[u8]) -> wasmtime::Result<Component> {
-        let Some(folder) = &self.folder else {
-            return Component::new(engine, wasm);
-        };
-        let path = folder.join(format!("{digest}-{:016x}.cwasm", engine_hash(engine)));
-        if path.exists() {
-            match deserialize(engine, &path) {
-                Ok(component) => return Ok(component),
-                Err(error) => tracing::warn!(path = %path.display(), "compiling again: {error:#}"),
-            }
+    /// Returns the component of this name from the cache, or compiles it. May block for seconds: do not call it on an
+    /// async thread.
+    pub(super) fn compile(&self, engine: &Engine, name: &str, wasm: &[u8]) -> wasmtime::Result<Component> {
+        if let Some(component) = self.load(engine, name) {
+            return Ok(component);
         }
         let component = Component::new(engine, wasm)?;
-        if let Err(error) = component.serialize().and_then(|code| Ok(store(&path, &code)?)) {
-            tracing::warn!(path = %path.display(), "the compiled stage is not cached: {error:#}");
-        }
+        self.keep(engine, name, "cwasm", || Ok(component.serialize()?));
         Ok(component)
+    }
+
+    /// The component of this name, if it is in the cache and whole. Blocks.
+    pub(super) fn load(&self, engine: &Engine, name: &str) -> Option<Component> {
+        let path = self.path(engine, name, "cwasm")?;
+        // It fails if there is no such file.
+        File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).ok()?;
+        match deserialize(engine, &path) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), "compiling again: {error:#}");
+                None
+            }
+        }
+    }
+
+    /// What was noted under this name. Blocks.
+    pub(super) fn notes(&self, engine: &Engine, name: &str) -> Option<Notes> {
+        let path = self.path(engine, name, "json")?;
+        let file = File::open(path).ok()?;
+        let _ = file.set_modified(SystemTime::now());
+        serde_json::from_reader(BufReader::new(file)).ok()
+    }
+
+    /// Notes something under this name; what was noted before is replaced. Blocks.
+    pub(super) fn note(&self, engine: &Engine, name: &str, notes: &Notes) {
+        self.keep(engine, name, "json", || Ok(serde_json::to_vec(notes)?));
+    }
+
+    fn path(&self, engine: &Engine, name: &str, extension: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("{name}-{:016x}.{extension}", engine_hash(engine))))
+    }
+
+    fn keep(&self, engine: &Engine, name: &str, extension: &str, bytes: impl FnOnce() -> anyhow::Result<Vec<u8>>) {
+        let (Some(folder), Some(path)) = (&self.folder, self.path(engine, name, extension)) else { return };
+        match bytes().and_then(|bytes| Ok(store(&path, &bytes)?)) {
+            Ok(()) => make_room(folder),
+            Err(error) => tracing::warn!(path = %path.display(), "the compiled stage is not cached: {error:#}"),
+        }
     }
 }
 
@@ -68,6 +106,7 @@ fn prepare(folder: &Path) -> anyhow::Result<()> {
     ensure!(metadata.uid() == owner, "the folder belongs to another user; set GRISTMILL_CACHE to another one");
     ensure!(metadata.mode() & 0o022 == 0, "others may write to the folder; run chmod 700 on it");
     remove_leftovers(folder);
+    make_room(folder);
     Ok(())
 }
 
@@ -79,6 +118,26 @@ fn remove_leftovers(folder: &Path) {
             |metadata: fs::Metadata| metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT));
         if is_temporary && entry.metadata().is_ok_and(is_old) {
             let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes what nobody used for long, and what is too much. A host that runs such code has it mapped and keeps it.
+fn make_room(folder: &Path) {
+    let is_kept = |path: &Path| path.extension().is_some_and(|extension| extension == "cwasm" || extension == "json");
+    let mut files: Vec<(Duration, u64, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| is_kept(&entry.path())) {
+        if let Ok(metadata) = entry.metadata() {
+            let unused = metadata.modified().ok().and_then(|time| time.elapsed().ok()).unwrap_or_default();
+            files.push((unused, metadata.len(), entry.path()));
+        }
+    }
+    files.sort_unstable();
+    let mut all = 0;
+    for (unused, bytes, path) in files {
+        all += bytes;
+        if unused > UNUSED || all > MOST {
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -97,9 +156,9 @@ fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     unsafe { Component::deserialize_file(engine, path) }
 }
 
-fn store(path: &Path, code: &[u8]) -> std::io::Result<()> {
+fn store(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", unique()));
-    let written = write_synced(&temporary, code).and_then(|()| fs::rename(&temporary, path));
+    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }

@@ -2,6 +2,7 @@
 
 use gristmill_core::model::text;
 use gristmill_core::settings::is_name;
+use serde::{Deserialize, Serialize};
 
 use super::bindings::exports::gristmill::stage::lifecycle::Descriptor;
 use super::error::Reason;
@@ -18,7 +19,7 @@ const LONGEST_TYPE: usize = 255;
 const MOST_BRANCHES: usize = 1_000;
 
 /// What a stage says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// Its own name.
     pub name: String,

@@ -165,3 +165,22 @@ impl Reason {
         }
     }
 }
+
+/// Why there is no snapshot.
+pub(super) enum Unfit {
+    /// The module or its configuration is refused.
+    Refused(Reason),
+    /// It is of a kind that cannot be kept, for the reason in words that follow its name.
+    Always(String),
+    /// It broke on the way. The module in full decides whether it is any good.
+    Now(String),
+}
+
+impl From<Reason> for Unfit {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Call { .. } | Reason::Compile(_) | Reason::Contract(_) => Self::Now(reason.to_string()),
+            other => Self::Refused(other),
+        }
+    }
+}

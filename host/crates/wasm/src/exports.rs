@@ -1,6 +1,6 @@
 //! What a component exports: found once when it is loaded, and called in each of its instances.
 
-use wasmtime::component::InstancePre;
+use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Engine, Store};
 
 use super::bindings::exports::gristmill::stage::{batch_handler, handler, lifecycle};
@@ -19,6 +19,8 @@ pub(super) struct Linked {
 
 /// The functions of one instance.
 pub(super) struct Exports {
+    /// The instance that they are functions of.
+    pub(super) instance: Instance,
     pub(super) lifecycle: lifecycle::Guest,
     pub(super) handler: handler::Guest,
     pub(super) batch_handler: Option<batch_handler::Guest>,
@@ -48,6 +50,7 @@ impl Linked {
         let instance = self.component.instantiate_async(&mut *store).await?;
         let batch_handler = self.batch_handler.as_ref().map(|found| found.load(&mut *store, &instance)).transpose()?;
         Ok(Exports {
+            instance,
             lifecycle: self.lifecycle.load(&mut *store, &instance)?,
             handler: self.handler.load(&mut *store, &instance)?,
             batch_handler,

@@ -5,8 +5,10 @@
 
 mod bindings;
 mod cache;
+mod code;
 mod convert;
 mod description;
+mod engine;
 mod error;
 mod exports;
 mod grants;
@@ -15,17 +17,22 @@ mod inspect;
 mod instance;
 mod limits;
 mod module;
+mod notes;
 mod output;
 mod outputs;
 mod runtime;
+mod schema;
 mod slots;
+mod snapshot;
 mod stage;
 mod state;
+mod trial;
 
 pub use description::Description;
 pub use error::{ConfigFault, LoadError, Reason};
 pub use grants::{Grant, Grants};
 pub use limits::{Isolation, StageLimits};
 pub use module::Module;
+pub use notes::Start;
 pub use runtime::{Runtime, RuntimeSettings, StageSpec};
 pub use stage::WasmStage;

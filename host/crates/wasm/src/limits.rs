@@ -86,6 +86,11 @@ impl MemoryLimiter {
         Self { used: 0, limit }
     }
 
+    /// What the instance has, in bytes.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
     pub(super) fn is_half_free(&self) -> bool {
         self.used <= self.limit / 2
     }

@@ -1,26 +1,30 @@
-//! Once per process: the engine, its clock, the linkers, and the loading of modules.
+//! Once per process: the engine, the code of its stages, and the loading of modules.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
+use wasmtime::Engine;
 
-use super::bindings::gristmill;
 use super::cache::Cache;
-use super::error::{LoadError, Reason};
+use super::code::{Code, Codes};
+use super::engine;
+use super::error::{LoadError, Reason, Unfit};
 use super::exports::Linked;
 use super::grants::{self, Grants};
+use super::imports::linker;
 use super::inspect::inspect;
-use super::limits::{Isolation, StageLimits, TICK};
+use super::limits::{Isolation, StageLimits};
 use super::module::Module;
+use super::notes::{self, Notes, Start};
+use super::schema;
 use super::slots::Slots;
-use super::stage::WasmStage;
-use super::state::{CallState, Surroundings};
+use super::stage::{Parts, WasmStage};
+use super::state::Surroundings;
+use super::trial::{Taken, Trial};
+use gristmill_core::model::text;
 use gristmill_core::ports::Model;
 
 /// How the process runs components.
@@ -60,27 +64,14 @@ pub struct StageSpec {
     pub model: Option<Arc<dyn Model>>,
 }
 
-/// The engine with what every stage may import, the code cache and the instance slots.
+/// The engine, the code of its stages, and the instance slots.
 pub struct Runtime {
     engine: Engine,
-    free: Linker<CallState>,
-    cache: Cache,
-    /// The code of stages that exist, by the digest of its module. The lock is held while one is compiled: two at a time
-    /// would need twice the memory, and a module that both want would be compiled twice.
-    compiled: Mutex<HashMap<Arc<str>, Weak<Component>>>,
+    codes: Codes,
     slots: Arc<Slots>,
     largest_memory: usize,
     shutdown: CancellationToken,
 }
-
-/// Maximum core instances per component. A Rust component has about 4, a Python one more than 20.
-const CORE_INSTANCES_EACH: u32 = 50;
-/// Maximum memories, and maximum tables, per component. All instances may have that many at once: only addresses are
-/// reserved for those that have fewer.
-const MEMORIES_EACH: u32 = 4;
-const TABLES_EACH: u32 = 16;
-/// How many bytes of each memory stay with the process while no instance uses it.
-const RESIDENT_EACH: usize = 1 << 20;
 
 impl Runtime {
     /// Creates the engine and starts its clock, a thread that ends with the engine.
@@ -88,28 +79,20 @@ impl Runtime {
     /// # Errors
     /// The machine cannot provide the address space or the thread.
     pub fn new(settings: RuntimeSettings) -> anyhow::Result<Self> {
-        let engine = Engine::new(&config(&settings))?;
-        start_clock(&engine)?;
-        let mut free = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut free)?;
-        gristmill::stage::types::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
-        gristmill::stage::logging::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
-        gristmill::stage::context::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
-        gristmill::stage::llm_types::add_to_linker::<_, HasSelf<CallState>>(&mut free, |state| state)?;
+        let engine = engine::serving(settings.instances.get(), settings.largest_memory)?;
         Ok(Self {
+            codes: Codes::new(engine.clone(), Cache::open(&settings.cache)),
             engine,
-            free,
-            cache: Cache::open(&settings.cache),
-            compiled: Mutex::default(),
             slots: Arc::new(Slots::new(settings.instances.get())),
             largest_memory: settings.largest_memory,
             shutdown: settings.shutdown,
         })
     }
 
-    /// Loads a stage: looks whether the module is of a sensible size and fits the contract and the grants, compiles it,
-    /// asks it to describe itself, checks the configuration against its schema, and initializes one instance to see that
-    /// this works.
+    /// Loads a stage: looks whether the module is of a sensible size and fits the contract and the grants, asks it to
+    /// describe itself, checks the configuration against its schema, and initializes one instance. What that holds is kept
+    /// as the beginning of all instances, unless [`WasmStage::start`] says why not. All of this is done once for a module
+    /// and a configuration, as long as the cache has what came of it. May be dropped.
     ///
     /// # Errors
     /// The first reason to refuse it.
@@ -125,10 +108,6 @@ impl Runtime {
         }
         spec.wasm.check_header()?;
         grants::check(&inspect(&spec.wasm.wasm)?, spec.grants)?;
-        let digest = Arc::clone(&spec.wasm.digest);
-        let component = self.compile(spec.wasm).await?;
-        let linker = self.linker(spec.grants).map_err(Reason::Contract)?;
-        let linked = linker.instantiate_pre(&component).and_then(Linked::new).map_err(Reason::Contract)?;
         let surroundings = Surroundings {
             pipeline: spec.pipeline,
             stage: spec.name,
@@ -138,83 +117,105 @@ impl Runtime {
             limits: spec.limits,
             isolation: spec.isolation,
         };
-        WasmStage::ready(linked, (digest, component), Arc::new(surroundings), &spec.config, Arc::clone(&self.slots))
-            .await
-    }
-
-    /// What a stage with these grants may import, and nothing else.
-    fn linker(&self, grants: Grants) -> wasmtime::Result<Linker<CallState>> {
-        let mut linker = self.free.clone();
-        if grants.llm {
-            gristmill::stage::llm::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
-        }
-        if grants.embeddings {
-            gristmill::stage::embeddings::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
-        }
-        Ok(linker)
-    }
-
-    async fn compile(&self, module: Module) -> Result<Arc<Component>, Reason> {
-        let mut compiled = self.compiled.lock().await;
-        if let Some(component) = compiled.get(&module.digest).and_then(Weak::upgrade) {
-            return Ok(component);
-        }
-        let (engine, cache) = (self.engine.clone(), self.cache.clone());
-        let digest = Arc::clone(&module.digest);
-        let compile = move || cache.compile(&engine, &module.digest, &module.wasm);
-        let component = match tokio::task::spawn_blocking(compile).await {
-            Ok(component) => Arc::new(component.map_err(Reason::Compile)?),
-            Err(panicked) => return Err(Reason::Compile(wasmtime::Error::new(panicked))),
+        let wanted = Wanted {
+            module: spec.wasm,
+            grants: spec.grants,
+            config: spec.config,
+            surroundings: Arc::new(surroundings),
         };
-        compiled.retain(|_, component| component.strong_count() > 0);
-        compiled.insert(digest, Arc::downgrade(&component));
-        Ok(component)
+        let name = notes::name(&wanted.module.digest, &wanted.config.to_string(), &wanted.surroundings);
+        let code = self.codes.get(&name, async || self.make(&wanted, &name).await).await?;
+        let mut stage = self.stage(&wanted, Arc::clone(&code))?;
+        match &code.notes.said {
+            Some(said) => {
+                schema::check(said.schema.as_deref(), &wanted.config)?;
+                Ok(stage.described(said.description.clone()))
+            }
+            None => {
+                stage.describe(&wanted.config).await?;
+                stage.try_init().await?;
+                Ok(stage)
+            }
+        }
+    }
+
+    fn stage(&self, wanted: &Wanted, code: Arc<Code>) -> Result<WasmStage, Reason> {
+        let linker = linker(&self.engine, wanted.grants).map_err(Reason::Contract)?;
+        let linked = linker.instantiate_pre(&code.component).and_then(Linked::new).map_err(Reason::Contract)?;
+        Ok(WasmStage::new(Parts {
+            linked,
+            start: code.notes.start.clone(),
+            code: Some(code),
+            surroundings: Arc::clone(&wanted.surroundings),
+            digest: Arc::clone(&wanted.module.digest),
+            config: wanted.config.to_string(),
+            slots: Arc::clone(&self.slots),
+        }))
+    }
+
+    /// The code of a stage from the cache, from a trial, or without a snapshot.
+    async fn make(&self, wanted: &Wanted, name: &Arc<str>) -> Result<Code, Reason> {
+        match self.codes.cached(name).await {
+            Some((notes @ Notes { start: Start::Snapshot, said: Some(_) }, Some(component))) => {
+                return Ok(Code { component, notes, _whole: None });
+            }
+            Some((Notes { start: Start::Init { why }, .. }, _)) => return self.whole(wanted, why).await,
+            _ => {}
+        }
+        let trial = Trial {
+            wasm: wanted.module.wasm.clone(),
+            grants: wanted.grants,
+            config: wanted.config.clone(),
+            surroundings: Arc::clone(&wanted.surroundings),
+            slots: Arc::clone(&self.slots),
+        };
+        let room = self.codes.room(wanted.module.wasm.len()).await;
+        let why = match trial.run(room).await {
+            Ok(taken) => match self.snapshot(wanted, name, taken).await {
+                Ok(code) => return Ok(code),
+                Err(broke) => format!("its snapshot does not work: {broke}"),
+            },
+            Err(Unfit::Refused(reason)) => return Err(reason),
+            Err(Unfit::Always(why)) => {
+                let start = Start::Init { why: why.clone() };
+                self.codes.note(name, Notes { start, said: None }).await;
+                why
+            }
+            Err(Unfit::Now(why)) => why,
+        };
+        self.whole(wanted, why).await
+    }
+
+    /// The code of a snapshot, of which one instance was made to see that this works.
+    async fn snapshot(&self, wanted: &Wanted, name: &Arc<str>, taken: Taken) -> Result<Code, Reason> {
+        let notes = Notes { start: Start::Snapshot, said: Some(taken.said) };
+        let component = self.codes.compile(name, taken.wasm.into()).await?;
+        let code = Code { component: component.clone(), notes: notes.clone(), _whole: None };
+        self.stage(wanted, Arc::new(code))?.try_init().await?;
+        self.codes.note(name, notes.clone()).await;
+        Ok(Code { component, notes, _whole: None })
+    }
+
+    /// The code of a module whose instances begin with `init`.
+    async fn whole(&self, wanted: &Wanted, why: String) -> Result<Code, Reason> {
+        let notes = Notes { start: Start::Init { why: text::line(&why, LONGEST_WHY) }, said: None };
+        let Module { wasm, digest } = wanted.module.clone();
+        let compile = async || {
+            let component = self.codes.compile(&digest, wasm).await?;
+            Ok(Code { component, notes: notes.clone(), _whole: None })
+        };
+        let whole = self.codes.get(&digest, compile).await?;
+        Ok(Code { component: whole.component.clone(), notes, _whole: Some(whole) })
     }
 }
 
-fn config(settings: &RuntimeSettings) -> Config {
-    let instances = u32::try_from(settings.instances.get()).unwrap_or(u32::MAX);
-    let several = |each: u32| instances.saturating_mul(each);
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(instances)
-        .total_core_instances(several(CORE_INSTANCES_EACH))
-        .max_core_instances_per_component(CORE_INSTANCES_EACH)
-        .total_memories(several(MEMORIES_EACH))
-        .max_memories_per_component(MEMORIES_EACH)
-        .total_tables(several(TABLES_EACH))
-        .max_tables_per_component(TABLES_EACH)
-        .table_elements(20_000)
-        .total_stacks(instances)
-        .max_memory_size(settings.largest_memory)
-        // What lies below this bound is reset in place; the rest is released, and each page of it is a fault when it is
-        // touched again. A stage with a small stack fits in, and a fresh instance of it costs half: docs/performance.md.
-        .linear_memory_keep_resident(RESIDENT_EACH)
-        .table_keep_resident(16 << 10)
-        // It would tell which pages were touched. But on a busy machine the kernel (6.18) was seen to stay in that one
-        // call for minutes, until a signal came: a worker thread hung, and its job.
-        .pagemap_scan(Enabled::No);
-    let mut config = Config::new();
-    config
-        .strategy(Strategy::Cranelift)
-        .epoch_interruption(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .memory_init_cow(true)
-        .wasm_memory64(false)
-        .wasm_tail_call(false)
-        .wasm_relaxed_simd(false)
-        .wasm_backtrace_max_frames(None);
-    config
+/// A module that is wanted as a stage.
+struct Wanted {
+    module: Module,
+    grants: Grants,
+    config: serde_json::Value,
+    surroundings: Arc<Surroundings>,
 }
 
-/// Advances the epoch. The thread holds the engine weakly and ends with it.
-fn start_clock(engine: &Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("epoch".into()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    })?;
-    Ok(())
-}
+/// The longest reason why there is no snapshot, in bytes.
+const LONGEST_WHY: usize = 1_000;

@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use jsonschema::{Draft, PatternOptions};
-use wasmtime::component::Component;
 use wasmtime::{Store, Trap};
 
 use super::bindings::gristmill::stage::types;
+use super::code::Code;
 use super::convert;
 use super::description::Description;
-use super::error::{ConfigFault, Reason, StoreFault};
+use super::error::{ConfigFault, Reason, StoreFault, Unfit};
 use super::exports::{Exports, Linked};
 use super::instance::Instance;
 use super::limits::{Isolation, LimitHit};
+use super::notes::Start;
 use super::outputs;
-use super::slots::{Slots, StageId, Wish};
+use super::schema;
+use super::slots::{Slot, Slots, StageId, Wish};
+use super::snapshot::Held;
 use super::state::{CallState, Surroundings};
-use gristmill_core::model::schema::is_affordable;
 use gristmill_core::model::{Blame, Failure, Outcome, text};
 use gristmill_core::ports::{BatchOf, Batching, Call, Stage, StageError};
 
@@ -30,10 +31,24 @@ pub struct WasmStage {
     config: String,
     description: Description,
     digest: Arc<str>,
+    start: Start,
     /// Held so that other stages of the same module find it in memory.
-    _code: Arc<Component>,
+    _code: Option<Arc<Code>>,
     slots: Arc<Slots>,
     id: StageId,
+}
+
+/// What a stage is made of.
+pub(super) struct Parts {
+    pub(super) linked: Linked,
+    /// What `linked` came from, if other stages may want it.
+    pub(super) code: Option<Arc<Code>>,
+    pub(super) start: Start,
+    pub(super) surroundings: Arc<Surroundings>,
+    /// SHA-256 of the module, in hexadecimal.
+    pub(super) digest: Arc<str>,
+    pub(super) config: String,
+    pub(super) slots: Arc<Slots>,
 }
 
 impl Drop for WasmStage {
@@ -60,44 +75,67 @@ enum CallError {
 }
 
 impl WasmStage {
-    /// Asks the component to describe itself, checks the configuration, and initializes one instance.
-    pub(super) async fn ready(
-        linked: Linked,
-        (digest, code): (Arc<str>, Arc<Component>),
-        surroundings: Arc<Surroundings>,
-        config: &serde_json::Value,
-        slots: Arc<Slots>,
-    ) -> Result<Self, Reason> {
-        let mut stage = Self {
-            linked,
-            surroundings,
-            config: config.to_string(),
-            description: Description::default(),
-            digest,
-            _code: code,
-            id: slots.new_stage(),
-            slots,
-        };
-        let refused = |function| {
-            move |error: CallError| {
-                let failure = match classify(error) {
-                    StageError::Host(error) => format!("{error:#}"),
-                    other => other.to_string(),
-                };
-                Reason::Call { function, failure }
-            }
-        };
+    /// A stage that was not asked yet what it is.
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { linked, code, start, surroundings, digest, config, slots } = parts;
+        let (description, id) = (Description::default(), slots.new_stage());
+        Self { linked, surroundings, config, description, digest, start, _code: code, slots, id }
+    }
+
+    /// Takes it for what was found out before.
+    pub(super) fn described(mut self, description: Description) -> Self {
+        self.description = description;
+        self
+    }
+
+    /// Asks the component to describe itself and checks the configuration by the schema, which is returned.
+    pub(super) async fn describe(&mut self, config: &serde_json::Value) -> Result<Option<String>, Reason> {
         let describe =
             async |_, guest: &Exports, store: &mut Store<CallState>| guest.lifecycle.call_describe(store).await;
-        let descriptor = stage.call(&[], describe).await.map_err(refused("describe"))?;
-        stage.description = Description::of(&descriptor, stage.linked.takes_batches())?;
-        check_config(descriptor.config_schema_json.as_deref(), config)?;
-        let init = async |_, guest: &Exports, store: &mut Store<CallState>| {
-            guest.lifecycle.call_init(store, &stage.config).await
+        let said = self.call(&[], describe).await.map_err(|error| failed("describe", error))?;
+        self.description = Description::of(&said, self.linked.takes_batches())?;
+        schema::check(said.config_schema_json.as_deref(), config)?;
+        Ok(said.config_schema_json)
+    }
+
+    /// Makes one instance ready and throws it away, to see that this works.
+    pub(super) async fn try_init(&self) -> Result<(), Reason> {
+        let mut slot = self.slot(&[]).await.map_err(|error| failed("init", error))?;
+        self.init_in(&mut slot).await
+    }
+
+    /// Makes one instance ready and reads what it holds, if other instances can begin with that. The stage must be
+    /// [readable](super::snapshot::Readable).
+    pub(super) async fn init_and_read(&self) -> Result<Held, Unfit> {
+        let mut slot = self.slot(&[]).await.map_err(|error| failed("init", error))?;
+        self.init_in(&mut slot).await?;
+        let ties =
+            async |_, _: &Exports, store: &mut Store<CallState>| Ok((store.data().ties(), store.data_mut().keys()?));
+        let (ties, keys) = self.call_in(&mut slot, &[], ties).await.map_err(|error| failed("init", error))?;
+        if let Some(why) = ties {
+            return Err(Unfit::Always(why));
+        }
+        let mut held = self.read(&mut slot).await?;
+        if let Some(keys) = keys {
+            drop(slot);
+            let mut other = self.slot(&[]).await.map_err(|error| failed("init", error))?;
+            held.forget(keys, &self.read(&mut other).await?).map_err(Unfit::Always)?;
+        }
+        Ok(held)
+    }
+
+    async fn read(&self, slot: &mut Slot<'_>) -> Result<Held, Reason> {
+        let read = async |_, guest: &Exports, store: &mut Store<CallState>| Held::by(&guest.instance, store).await;
+        self.call_in(slot, &[], read).await.map_err(|error| failed("reading", error))
+    }
+
+    async fn init_in(&self, slot: &mut Slot<'_>) -> Result<(), Reason> {
+        let init = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| match self.wants_init(state) {
+            true => guest.lifecycle.call_init(store, &self.config).await,
+            false => Ok(Ok(())),
         };
-        let accepted = stage.call(&[], init).await.map_err(refused("init"))?;
-        accepted.map_err(|faults| Reason::config(faults.into_iter(), ConfigFault::from))?;
-        Ok(stage)
+        let accepted = self.call_in(slot, &[], init).await.map_err(|error| failed("init", error))?;
+        accepted.map_err(|faults| Reason::config(faults.into_iter(), ConfigFault::from))
     }
 
     /// What the stage says about itself.
@@ -112,6 +150,12 @@ impl WasmStage {
         &self.digest
     }
 
+    /// How instances of the stage begin.
+    #[must_use]
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
     /// Calls into an instance within the wall time. The instance is discarded afterwards, also if this call is dropped,
     /// unless the stage shares its instances, the guest returned normally, and the instance has enough memory left.
     async fn call<T>(
@@ -119,8 +163,28 @@ impl WasmStage {
         calls: &[Call],
         body: impl AsyncFnOnce(Guest, &Exports, &mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
+        let mut slot = self.slot(calls).await?;
+        let value = self.call_in(&mut slot, calls, body).await?;
+        // Only an instance that processes items is worth keeping, not one used while the stage is loaded.
+        let is_kept = !calls.is_empty() && self.surroundings.isolation == Isolation::Shared;
+        if is_kept && slot.instance.as_ref().is_some_and(Instance::has_room) {
+            slot.keep(self.id);
+        }
+        Ok(value)
+    }
+
+    async fn slot(&self, calls: &[Call]) -> Result<Slot<'_>, CallError> {
         let slot = self.slots.take(self.id, self.wish(calls)).await;
-        let mut slot = slot.context("the runtime has stopped").map_err(CallError::Host)?;
+        slot.context("the runtime has stopped").map_err(CallError::Host)
+    }
+
+    /// Calls into the instance of a slot, which is made if there is none.
+    async fn call_in<T>(
+        &self,
+        slot: &mut Slot<'_>,
+        calls: &[Call],
+        body: impl AsyncFnOnce(Guest, &Exports, &mut Store<CallState>) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
         let fresh = || Instance::empty(self.linked.engine(), &self.surroundings);
         let instance = slot.instance.get_or_insert_with(fresh);
         let (printed, meter) = (instance.begin(calls), instance.meter());
@@ -137,13 +201,7 @@ impl WasmStage {
         };
         let wall = self.surroundings.limits.wall;
         match tokio::time::timeout(wall, meter.measure(work)).await {
-            Ok(Ok(value)) => {
-                // Only an instance that processes items is worth keeping, not one used while the stage is loaded.
-                if !calls.is_empty() && self.surroundings.isolation == Isolation::Shared && instance.has_room() {
-                    slot.keep(self.id);
-                }
-                Ok(value)
-            }
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
                 Err(CallError::Host(anyhow::anyhow!("no room for another instance: {error:#}")))
             }
@@ -229,9 +287,13 @@ impl Stage for WasmStage {
 }
 
 impl WasmStage {
-    /// Calls `init` on a new instance.
+    fn wants_init(&self, state: Guest) -> bool {
+        state == Guest::New && self.start != Start::Snapshot
+    }
+
+    /// Calls `init` on a new instance, unless it began with what one held after it.
     async fn make_ready(&self, state: Guest, guest: &Exports, store: &mut Store<CallState>) -> wasmtime::Result<()> {
-        if state == Guest::New
+        if self.wants_init(state)
             && let Err(faults) = guest.lifecycle.call_init(store, &self.config).await?
         {
             let now = Reason::config(faults.into_iter(), ConfigFault::from);
@@ -257,6 +319,15 @@ impl WasmStage {
 /// Whose fault the last failed request for the item of this call is, if that is open.
 fn blamed(blame: &HashMap<Arc<str>, Option<Blame>>, call: &Call) -> Option<Blame> {
     blame.get(call.item.id.as_str()).copied().flatten()
+}
+
+/// Why the stage cannot be loaded: one of its functions failed.
+fn failed(function: &'static str, error: CallError) -> Reason {
+    let failure = match classify(error) {
+        StageError::Host(error) => format!("{error:#}"),
+        other => other.to_string(),
+    };
+    Reason::Call { function, failure }
 }
 
 fn classify_in(wall: std::time::Duration) -> impl FnOnce(CallError) -> StageError {
@@ -296,38 +367,6 @@ fn classify(error: CallError) -> StageError {
         return StageError::Trap(Failure::new("trap", message));
     }
     StageError::Trap(Failure::new("bad-call", format!("the sandbox ended the call: {error:#}")))
-}
-
-/// Backtracking steps that a pattern in a schema may take on one text, so that it cannot block the host.
-const PATTERN_STEPS: usize = 100_000;
-/// The largest schema of a configuration, in bytes.
-const LARGEST_SCHEMA: usize = 1 << 20;
-
-/// Checks the configuration against the stage's own schema.
-fn check_config(schema: Option<&str>, config: &serde_json::Value) -> Result<(), Reason> {
-    let Some(schema) = schema else {
-        let empty = config.as_object().is_none_or(serde_json::Map::is_empty);
-        let fault = ConfigFault::new("", "the stage takes no configuration");
-        return if empty { Ok(()) } else { Err(Reason::Config(vec![fault])) };
-    };
-    if schema.len() > LARGEST_SCHEMA {
-        return Err(Reason::TooMany { what: "bytes in its JSON Schema", most: LARGEST_SCHEMA });
-    }
-    let schema = serde_json::from_str(schema).map_err(|error| Reason::Schema(error.to_string()))?;
-    if !is_affordable(&schema) {
-        return Err(Reason::Schema("its parts refer to each other too often".into()));
-    }
-    let validator = jsonschema::options()
-        .with_draft(Draft::Draft202012)
-        .offline()
-        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(PATTERN_STEPS))
-        .build(&schema)
-        .map_err(|error| Reason::Schema(error.to_string()))?;
-    let mut faults = validator.iter_errors(config).peekable();
-    if faults.peek().is_none() {
-        return Ok(());
-    }
-    Err(Reason::config(faults, |error| ConfigFault::new(error.instance_path().as_str(), &error.to_string())))
 }
 
 /// Rejects an item whose media type the stage does not accept. An item without a type is let through: the stage may

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::bindings::random::insecure_seed::Host;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::limits::{CpuMeter, Isolation, MemoryLimiter, StageLimits};
@@ -41,6 +42,9 @@ pub(super) struct CurrentJob {
     pub(super) trace: TraceContext,
 }
 
+/// The keys that a guest got for its hash maps.
+pub(super) type Keys = (u64, u64);
+
 /// The data of a store.
 pub(super) struct CallState {
     pub(super) surroundings: Arc<Surroundings>,
@@ -55,7 +59,12 @@ pub(super) struct CallState {
     /// Whose fault it is that the last import that reaches outside failed, by the item it was for. `None` if it did not,
     /// or that is not open.
     pub(super) blame: HashMap<Arc<str>, Option<Blame>>,
-    wasi: WasiCtx,
+    /// The first thing the instance asked for that is not the same in each of them, or at each time.
+    asked: Option<&'static str>,
+    /// Whether it asked for keys for its hash maps.
+    has_keys: bool,
+    /// Made when it is first asked for: every guest imports it and most never call it.
+    wasi: Option<WasiCtx>,
     table: ResourceTable,
 }
 
@@ -67,10 +76,6 @@ const MOST_RANDOM: u64 = 64 << 10;
 impl CallState {
     /// The state of a new instance; each call starts with [`CallState::begin`].
     pub(super) fn new(surroundings: Arc<Surroundings>) -> Self {
-        let printed = Tail::default();
-        let mut wasi = WasiCtx::builder();
-        wasi.stdout(printed.clone()).stderr(printed.clone()).max_random_size(MOST_RANDOM);
-        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
         let limits = surroundings.limits;
@@ -80,11 +85,13 @@ impl CallState {
             deadline: Instant::now(),
             memory: MemoryLimiter::new(limits.memory.as_usize()),
             cpu: Arc::new(CpuMeter::new(limits.cpu)),
-            printed,
+            printed: Tail::default(),
             logged: 0,
             requests: HashMap::new(),
             blame: HashMap::new(),
-            wasi: wasi.build(),
+            asked: None,
+            has_keys: false,
+            wasi: None,
             table,
         }
     }
@@ -92,6 +99,33 @@ impl CallState {
     /// The job of the call, if it is one.
     pub(super) fn job(&self) -> Option<&CurrentJob> {
         self.current.as_ref()?.job.as_ref()
+    }
+
+    /// Notes that the guest asks for something that is not the same in each instance, or at each time.
+    pub(super) fn ask(&mut self, what: &'static str) {
+        self.asked.get_or_insert(what);
+    }
+
+    /// Notes that the guest asks for keys for its hash maps.
+    pub(super) fn ask_keys(&mut self) {
+        self.has_keys = true;
+    }
+
+    /// The keys for hash maps that the guest has; the same each time it asks.
+    pub(super) fn keys(&mut self) -> wasmtime::Result<Option<Keys>> {
+        if !self.has_keys {
+            return Ok(None);
+        }
+        self.ctx().ctx.random().insecure_seed().map(Some)
+    }
+
+    /// Why another instance could not begin with what this one holds, in words that follow its name.
+    pub(super) fn ties(&self) -> Option<String> {
+        match self.asked {
+            Some(what) => Some(format!("it asks for {what} in init")),
+            None if self.table.is_empty() => None,
+            None => Some("it holds something of the host after init, such as an open stream".into()),
+        }
     }
 
     /// Resets what belongs to one call. Memory belongs to the instance, which keeps what it holds.
@@ -114,6 +148,16 @@ impl CallState {
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let printed = &self.printed;
+        let ctx = self.wasi.get_or_insert_with(|| empty_wasi(printed));
+        WasiCtxView { ctx, table: &mut self.table }
     }
+}
+
+/// No files, no network, no environment; what is printed is kept for messages.
+fn empty_wasi(printed: &Tail) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(printed.clone()).stderr(printed.clone()).max_random_size(MOST_RANDOM);
+    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    wasi.build()
 }

@@ -6,6 +6,7 @@ use crate::state::CallState;
 
 impl Host for CallState {
     fn embed(&mut self, _: Request) -> wasmtime::Result<Result<Response, Error>> {
+        self.ask("a model");
         Ok(Err(Error::Denied("this host has no embedding models yet".into())))
     }
 }

@@ -73,6 +73,7 @@ impl Prepared {
 
 impl CallState {
     fn prepare(&mut self, request: Request) -> Prepared {
+        self.ask("a model");
         let Some(model) = self.surroundings.model.clone() else {
             return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));
         };

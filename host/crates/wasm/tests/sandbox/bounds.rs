@@ -109,11 +109,12 @@ async fn stages_of_one_module_share_its_code_while_one_of_them_lives() {
     let sandbox = Sandbox::new();
     let runtime = sandbox.runtime();
     let first = sandbox.load_into(&runtime, guest("misbehave"), json!({})).await.unwrap();
-    let cached = sandbox.cached_files();
-    std::fs::remove_file(&cached[0]).unwrap();
+    for cached in sandbox.cached_files() {
+        std::fs::remove_file(cached).unwrap();
+    }
     let second = sandbox.load_into(&runtime, guest("misbehave"), json!({})).await.unwrap();
     assert!(sandbox.cached_files().is_empty(), "it was compiled again");
     drop((first, second));
     sandbox.load_into(&runtime, guest("misbehave"), json!({})).await.unwrap();
-    assert_eq!(sandbox.cached_files().len(), 1, "code without a stage stayed in memory");
+    assert_eq!(sandbox.cached_files().len(), 2, "code without a stage stayed in memory");
 }

@@ -12,7 +12,8 @@ use gristmill_core::model::{
 };
 use gristmill_core::ports::{Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError};
 use gristmill_wasm::{
-    Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec, WasmStage,
+    Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec, Start,
+    WasmStage,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -216,6 +217,10 @@ pub(crate) struct Loaded {
 impl Loaded {
     pub(crate) fn description(&self) -> &Description {
         self.stage.description()
+    }
+
+    pub(crate) fn start(&self) -> &Start {
+        self.stage.start()
     }
 
     pub(crate) async fn run(&self, text: &str) -> Result<Outcome, StageError> {

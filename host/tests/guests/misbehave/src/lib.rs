@@ -1,7 +1,9 @@
 //! A stage that executes the command in its item, mostly misbehaviour that a host must survive.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use gristmill_sdk::llm::{self, Message, Model, Request};
 use gristmill_sdk::serde::Deserialize;
@@ -22,6 +24,18 @@ enum AtInit {
     Refuse,
     /// Reject it with a hundred thousand faults.
     RefuseMuch,
+    /// Draw a random number and keep it.
+    Dice,
+    /// Make a hash map.
+    Map,
+    /// Look at the clock and keep what it shows.
+    Clock,
+    /// Print something.
+    Print,
+    /// Ask a model.
+    Ask,
+    /// Allocate many megabytes.
+    Fill,
 }
 
 /// The configuration.
@@ -34,7 +48,10 @@ pub struct Config {
 
 /// Executes the command in each item.
 #[derive(Debug, Clone, Copy)]
-pub struct Misbehave;
+pub struct Misbehave {
+    /// What `init` came upon.
+    found: u64,
+}
 
 impl Stage for Misbehave {
     type Config = Config;
@@ -42,7 +59,7 @@ impl Stage for Misbehave {
     fn describe() -> Descriptor {
         // Forges a line of its own in what `check` prints.
         Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Executes the command in each item\nOK\x1b[2J")
-            .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse", "refuse-much"] } }, "additionalProperties": false }"#)
+            .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse", "refuse-much", "dice", "map", "clock", "print", "ask", "fill"] } }, "additionalProperties": false }"#)
             .accepts(&["text/*"])
             .branch("declared", "a branch that exists")
             .max_batch(4)
@@ -50,13 +67,31 @@ impl Stage for Misbehave {
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
         match config.init {
-            AtInit::Nothing => Ok(Self),
+            AtInit::Nothing => Ok(Self { found: 0 }),
             AtInit::Spin => spin(),
             AtInit::Panic => panic!("told to panic in init"),
             AtInit::Refuse => Err(vec![ConfigFault::new("/init", "told to refuse")]),
             AtInit::RefuseMuch => {
                 let fault = |number| ConfigFault::new("/init", format!("told to refuse\n{number} {}", "x".repeat(60)));
                 Err((0..100_000).map(fault).collect())
+            }
+            AtInit::Dice => Ok(Self { found: dice() }),
+            AtInit::Map => {
+                let map: HashMap<&str, u64> = HashMap::from([("one", 1), ("two", 2)]);
+                Ok(Self { found: map["one"] + map["two"] })
+            }
+            AtInit::Clock => Ok(Self { found: clock() }),
+            AtInit::Print => {
+                print("printed in init");
+                Ok(Self { found: 0 })
+            }
+            AtInit::Ask => {
+                let refused = llm::Host.chat(Request::new(vec![Message::user("in init")])).is_err();
+                Ok(Self { found: refused.into() })
+            }
+            AtInit::Fill => {
+                hold(40);
+                Ok(Self { found: COUNT.load(Ordering::Relaxed) })
             }
         }
     }
@@ -117,6 +152,10 @@ impl Stage for Misbehave {
             }
             "ask-then-trap" => llm::Host.chat(Request::new(vec![Message::user(rest)]))?.text,
             "look" => look(),
+            "found" => self.found.to_string(),
+            "dice" => dice().to_string(),
+            "hash" => RandomState::new().hash_one(0).to_string(),
+            "clock" => clock().to_string(),
             "time-left" => context::time_left().to_string(),
             "count" => COUNT.fetch_add(1, Ordering::Relaxed).to_string(),
             "count-and-wait" => {
@@ -136,6 +175,29 @@ fn spin() -> ! {
     loop {
         std::hint::black_box(());
     }
+}
+
+/// A random number.
+#[expect(unsafe_code, reason = "the standard library has no stable function for that")]
+fn dice() -> u64 {
+    unsafe extern "C" {
+        fn getentropy(to: *mut u8, len: usize) -> i32;
+    }
+    let mut bytes = [0; 8];
+    // SAFETY: it writes as many bytes as it is told.
+    unsafe { getentropy(bytes.as_mut_ptr(), bytes.len()) };
+    u64::from_le_bytes(bytes)
+}
+
+/// Nanoseconds since 1970.
+fn clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::print_stdout, reason = "it exists to print")]
+fn print(text: &str) {
+    println!("{text}");
 }
 
 /// How many items this instance has counted, to show what an instance remembers.
