@@ -1,5 +1,7 @@
 //! What a component exports: found once when it is loaded, and called in each of its instances.
 
+use std::sync::Arc;
+
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Engine, Store};
 
@@ -12,18 +14,20 @@ const BATCH_HANDLER: &str = "gristmill:stage/batch-handler@0.2.0";
 /// A component whose imports are linked and whose exports are found.
 pub(super) struct Linked {
     component: InstancePre<CallState>,
+    found: Arc<Found>,
+}
+
+/// Where in a component its exports are.
+struct Found {
     lifecycle: lifecycle::GuestIndices,
     handler: handler::GuestIndices,
     batch_handler: Option<batch_handler::GuestIndices>,
 }
 
-/// The functions of one instance.
+/// The functions of one instance, each looked up when it is called: most instances live for one call.
 pub(super) struct Exports {
-    /// The instance that they are functions of.
-    pub(super) instance: Instance,
-    pub(super) lifecycle: lifecycle::Guest,
-    pub(super) handler: handler::Guest,
-    pub(super) batch_handler: Option<batch_handler::Guest>,
+    instance: Instance,
+    found: Arc<Found>,
 }
 
 impl Linked {
@@ -35,7 +39,7 @@ impl Linked {
             Some(_) => Some(batch_handler::GuestIndices::new(&component)?),
             None => None,
         };
-        Ok(Self { component, lifecycle, handler, batch_handler })
+        Ok(Self { component, found: Arc::new(Found { lifecycle, handler, batch_handler }) })
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -43,17 +47,34 @@ impl Linked {
     }
 
     pub(super) fn takes_batches(&self) -> bool {
-        self.batch_handler.is_some()
+        self.found.batch_handler.is_some()
     }
 
     pub(super) async fn instantiate(&self, store: &mut Store<CallState>) -> wasmtime::Result<Exports> {
         let instance = self.component.instantiate_async(&mut *store).await?;
-        let batch_handler = self.batch_handler.as_ref().map(|found| found.load(&mut *store, &instance)).transpose()?;
-        Ok(Exports {
-            instance,
-            lifecycle: self.lifecycle.load(&mut *store, &instance)?,
-            handler: self.handler.load(&mut *store, &instance)?,
-            batch_handler,
-        })
+        Ok(Exports { instance, found: Arc::clone(&self.found) })
+    }
+}
+
+impl Exports {
+    /// The instance that these are functions of.
+    pub(super) fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    pub(super) fn lifecycle(&self, store: &mut Store<CallState>) -> wasmtime::Result<lifecycle::Guest> {
+        self.found.lifecycle.load(store, &self.instance)
+    }
+
+    pub(super) fn handler(&self, store: &mut Store<CallState>) -> wasmtime::Result<handler::Guest> {
+        self.found.handler.load(store, &self.instance)
+    }
+
+    /// Fails if the component takes no batches.
+    pub(super) fn batch_handler(&self, store: &mut Store<CallState>) -> wasmtime::Result<batch_handler::Guest> {
+        match &self.found.batch_handler {
+            Some(found) => found.load(store, &self.instance),
+            None => Err(wasmtime::Error::msg("the component takes no batches")),
+        }
     }
 }

@@ -91,7 +91,7 @@ impl WasmStage {
     /// Asks the component to describe itself and checks the configuration by the schema, which is returned.
     pub(super) async fn describe(&mut self, config: &serde_json::Value) -> Result<Option<String>, Reason> {
         let describe =
-            async |_, guest: &Exports, store: &mut Store<CallState>| guest.lifecycle.call_describe(store).await;
+            async |_, guest: &Exports, store: &mut Store<CallState>| guest.lifecycle(store)?.call_describe(store).await;
         let said = self.call(&[], describe).await.map_err(|error| failed("describe", error))?;
         self.description = Description::of(&said, self.linked.takes_batches())?;
         schema::check(said.config_schema_json.as_deref(), config)?;
@@ -125,13 +125,13 @@ impl WasmStage {
     }
 
     async fn read(&self, slot: &mut Slot<'_>) -> Result<Held, Reason> {
-        let read = async |_, guest: &Exports, store: &mut Store<CallState>| Held::by(&guest.instance, store).await;
+        let read = async |_, guest: &Exports, store: &mut Store<CallState>| Held::by(guest.instance(), store).await;
         self.call_in(slot, &[], read).await.map_err(|error| failed("reading", error))
     }
 
     async fn init_in(&self, slot: &mut Slot<'_>) -> Result<(), Reason> {
         let init = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| match self.wants_init(state) {
-            true => guest.lifecycle.call_init(store, &self.config).await,
+            true => guest.lifecycle(store)?.call_init(store, &self.config).await,
             false => Ok(Ok(())),
         };
         let accepted = self.call_in(slot, &[], init).await.map_err(|error| failed("init", error))?;
@@ -228,7 +228,7 @@ impl Stage for WasmStage {
         let item = convert::item(call, &self.surroundings.stage, &self.digest);
         let process = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| {
             self.make_ready(state, guest, store).await?;
-            let answer = guest.handler.call_process(&mut *store, &item).await?;
+            let answer = guest.handler(store)?.call_process(&mut *store, &item).await?;
             Ok((answer, std::mem::take(&mut store.data_mut().blame)))
         };
         let calls = std::slice::from_ref(call);
@@ -254,10 +254,7 @@ impl Stage for WasmStage {
         let items: Vec<_> = calls.iter().map(|call| convert::item(call, stage, &self.digest)).collect();
         let process = async |state: Guest, guest: &Exports, store: &mut Store<CallState>| {
             self.make_ready(state, guest, store).await?;
-            let Some(handler) = &guest.batch_handler else {
-                return Err(wasmtime::Error::msg("the component takes no batches"));
-            };
-            let answers = handler.call_process_batch(&mut *store, &items).await?;
+            let answers = guest.batch_handler(store)?.call_process_batch(&mut *store, &items).await?;
             Ok((answers, std::mem::take(&mut store.data_mut().blame)))
         };
         let (answers, blame) = match self.call(calls, process).await.map_err(classify_in(self.surroundings.limits.wall))
@@ -294,7 +291,7 @@ impl WasmStage {
     /// Calls `init` on a new instance, unless it began with what one held after it.
     async fn make_ready(&self, state: Guest, guest: &Exports, store: &mut Store<CallState>) -> wasmtime::Result<()> {
         if self.wants_init(state)
-            && let Err(faults) = guest.lifecycle.call_init(store, &self.config).await?
+            && let Err(faults) = guest.lifecycle(store)?.call_init(store, &self.config).await?
         {
             let now = Reason::config(faults.into_iter(), ConfigFault::from);
             return Err(wasmtime::Error::msg(format!("init accepted its configuration at load but not now: {now}")));
