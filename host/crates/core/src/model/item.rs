@@ -78,6 +78,8 @@ pub(crate) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
 /// Attribute names with this prefix belong to the host: a stage can neither set, change nor remove them. So all items of
 /// a job have the same, those that gather them included.
 pub(crate) const HOST_ATTRIBUTES: &str = "sys.";
+/// So many attributes are compared one by one; among more, a name is looked up.
+const FEW: usize = 32;
 /// Header names with this prefix belong to the host.
 const HOST_HEADERS: &str = "gristmill-";
 
@@ -89,20 +91,24 @@ impl Item {
         let mut attributes = self.attributes.clone();
         // The earlier failure of a repaired item concerns only its rescue stage.
         attributes.retain(|attribute| !attribute.name.starts_with(FAILURE_ATTRIBUTE));
-        // By index, because a stage decides how many there are; most outputs have none.
+        let many = attributes.len() + output.attributes.len() > FEW;
         let named = |(index, attribute): (usize, &Attribute)| (attribute.name.clone(), index);
-        let mut places: HashMap<String, usize> = match output.attributes.is_empty() {
-            true => HashMap::new(),
-            false => attributes.iter().enumerate().map(named).collect(),
-        };
+        let mut places: Option<HashMap<String, usize>> =
+            many.then(|| attributes.iter().enumerate().map(named).collect());
         for new in output.attributes {
             if new.name.starts_with(HOST_ATTRIBUTES) {
                 continue;
             }
-            match places.get(&new.name) {
-                Some(place) => attributes[*place].value = new.value,
+            let place = match &places {
+                Some(places) => places.get(&new.name).copied(),
+                None => attributes.iter().position(|old| old.name == new.name),
+            };
+            match place {
+                Some(place) => attributes[place].value = new.value,
                 None => {
-                    places.insert(new.name.clone(), attributes.len());
+                    if let Some(places) = &mut places {
+                        places.insert(new.name.clone(), attributes.len());
+                    }
                     attributes.push(new);
                 }
             }
@@ -140,12 +146,20 @@ mod tests {
 
     #[test]
     fn a_stage_replaces_and_adds_attributes_but_not_those_of_the_host() {
-        let parent =
-            item(vec![attribute("page", "1"), attribute("sys.tenant", "a"), attribute("sys.failure.code", "x")]);
-        let new =
-            vec![attribute("kind", "k"), attribute("page", "2"), attribute("sys.tenant", "b"), attribute("kind", "l")];
-        let child = parent.child("s", 0, output(new));
-        assert_eq!(child.attributes, [attribute("page", "2"), attribute("sys.tenant", "a"), attribute("kind", "l")]);
+        // Among few and among many.
+        for others in [0, 2 * FEW] {
+            let others: Vec<Attribute> = (0..others).map(|number| attribute(number, "x")).collect();
+            let old = [attribute("page", "1"), attribute("sys.tenant", "a"), attribute("sys.failure.code", "x")];
+            let new = vec![
+                attribute("kind", "k"),
+                attribute("page", "2"),
+                attribute("sys.tenant", "b"),
+                attribute("kind", "l"),
+            ];
+            let child = item([&others[..], &old].concat()).child("s", 0, output(new));
+            let expected = [attribute("page", "2"), attribute("sys.tenant", "a"), attribute("kind", "l")];
+            assert_eq!(child.attributes, [&others[..], &expected].concat());
+        }
     }
 
     #[test]

@@ -56,6 +56,8 @@ async fn what_init_drew_is_never_the_same_in_two_instances() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_depends_on_the_call_is_not_kept() {
     assert_eq!(why("ask").await.as_deref(), Some("it asks for a model in init"));
+    let open = "it holds something of the host after init, such as an open stream";
+    assert_eq!(why("print").await.as_deref(), Some(open));
     assert_eq!(why("nothing").await, None);
 }
 
