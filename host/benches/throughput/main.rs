@@ -3,7 +3,8 @@
 //! Runs plain consume-produce loops on rdkafka, and Gristmill with different stages, in turn over the same events on one
 //! real broker. The ratios count; the absolute numbers depend on the machine, its load and its broker.
 //! `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` shorten it. `backlog` is another
-//! measurement: the memory in use while a large backlog is processed. So is `stages`: what an item costs in each standard stage.
+//! measurement: the memory in use while a large backlog is processed. So is `stages`: what an item costs in each standard
+//! stage.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failed unwrap ends it")]
 
 mod arguments;

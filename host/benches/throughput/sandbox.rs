@@ -26,7 +26,7 @@ struct Subject {
     payload: String,
 }
 
-/// Prints the median CPU time per item, of so many rounds.
+/// Prints the median CPU time per item, of so many rounds; "-" where a stage takes no such batches.
 pub(crate) async fn measure(rounds: usize) {
     println!("load average before: {}", load());
     println!("us of CPU per item, median of {rounds} rounds of {ITEMS} items of 4 KB");
@@ -35,6 +35,10 @@ pub(crate) async fn measure(rounds: usize) {
         let mut line = format!("{:<10}", subject.name);
         for isolation in [Isolation::Item, Isolation::Batch, Isolation::Shared] {
             let steps = flow::load(&subject.stage, isolation, Checkpoint::Never).await;
+            if isolation == Isolation::Batch && steps[0].stage.batching().most < BATCH {
+                line.push_str("          -");
+                continue;
+            }
             let each = median(&steps[0], isolation, &subject.call(), rounds).await;
             let _ = write!(line, " {each:>10.1}");
         }
@@ -49,7 +53,7 @@ async fn median(step: &Step, isolation: Isolation, call: &Call, rounds: usize) -
     for round in 0..=rounds {
         let begun = cpu_time();
         for _ in 0..ITEMS / BATCH {
-            if isolation == Isolation::Batch && step.stage.batching().most >= BATCH {
+            if isolation == Isolation::Batch {
                 let results = step.stage.run_batch(&calls).await.expect("a batch broke");
                 assert!(results.iter().all(Result::is_ok), "{results:?}");
             } else {
