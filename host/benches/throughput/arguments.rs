@@ -16,6 +16,10 @@ pub(crate) enum Wanted {
     },
     /// Each standard stage by itself.
     Stages,
+    /// The time of an event from topic to topic, at half load.
+    Latency,
+    /// The time from the start of the binary to its first record.
+    Start,
     /// Internal: run as the process whose memory is measured.
     WorkOff(Job),
 }
@@ -28,9 +32,13 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether to run this row: named rows, all rows if none is named, and the plain loops they are compared with.
+    /// Whether to run this row: named rows, all rows that need nothing installed if none is named, and the plain loops they
+    /// are compared with.
     pub(crate) fn wants(&self, row: &Row) -> bool {
-        let named = |row: &Row| self.names.is_empty() || self.names.iter().any(|name| name == row.name);
+        let named = |row: &Row| match self.names.is_empty() {
+            true => row.subject != Subject::Python,
+            false => self.names.iter().any(|name| name == row.name),
+        };
         let compared = ROWS.iter().any(|other| other.input == row.input && other.name != row.name && named(other));
         named(row) || (row.subject == Subject::Plain && compared)
     }
@@ -42,6 +50,8 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
     let args: Vec<String> = args.filter(|arg| arg != "--bench" && arg != "--").collect();
     match args.iter().map(String::as_str).collect::<Vec<&str>>().as_slice() {
         ["stages"] => return Ok(Wanted::Stages),
+        ["latency"] => return Ok(Wanted::Latency),
+        ["start"] => return Ok(Wanted::Start),
         ["backlog"] => return Ok(Wanted::Backlog { gigabytes: GIGABYTES }),
         ["backlog", gigabytes] => return Ok(Wanted::Backlog { gigabytes: number(gigabytes)? }),
         ["work-off", source, sink, dead, count] => {
@@ -64,7 +74,7 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
             _ => {
                 let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
                 return Err(format!(
-                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or stages, or backlog [GB]",
+                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or one of stages, latency, start, backlog [GB]",
                     names.join(", ")
                 ));
             }

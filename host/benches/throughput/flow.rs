@@ -140,11 +140,15 @@ pub(crate) fn pass_natively() -> Vec<Step> {
 
 /// The two standard stages, in the sandbox.
 pub(crate) async fn sandboxed(isolation: Isolation, checkpoint: Checkpoint) -> Vec<Step> {
-    let stages = format!(
+    load(&standard_stages(), isolation, checkpoint).await
+}
+
+/// The lines of a pipeline file for them.
+pub(crate) fn standard_stages() -> String {
+    format!(
         "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\nconfig = {SANITIZE_TOML}\n\
          [[stage]]\nname = \"chunk\"\nmodule = \"builtin:chunk\"\nconfig = {CHUNK_TOML}\n"
-    );
-    load(&stages, isolation, checkpoint).await
+    )
 }
 
 /// The same two without a sandbox.

@@ -3,17 +3,20 @@
 //! Runs plain consume-produce loops on rdkafka, and Gristmill with different stages, in turn over the same events on one
 //! real broker. The ratios count; the absolute numbers depend on the machine, its load and its broker.
 //! `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` shorten it. `backlog` is another
-//! measurement: the memory in use while a large backlog is processed. So is `stages`: what an item costs in each standard
-//! stage.
+//! measurement: the memory in use while a large backlog is processed. So are `stages`, what an item costs in each standard
+//! stage; `latency`, how long an event takes at half load; and `start`, how long the first one takes.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failed unwrap ends it")]
 
 mod arguments;
 mod backlog;
 mod flow;
+mod latency;
 mod native;
+mod peer;
 mod plain;
 mod rows;
 mod sandbox;
+mod start;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -55,6 +58,8 @@ async fn main() {
     match arguments::read(std::env::args().skip(1)).unwrap_or_else(|fault| give_up(&fault)) {
         Wanted::Rows(arguments) => measure_rows(&broker(), arguments).await,
         Wanted::Stages => sandbox::measure(arguments::ROUNDS).await,
+        Wanted::Latency => latency::measure(&broker()).await,
+        Wanted::Start => start::measure(&broker(), arguments::ROUNDS).await,
         Wanted::Backlog { gigabytes } => backlog::measure(&broker(), gigabytes).await,
         Wanted::WorkOff(job) => backlog::work_off(&broker(), job).await,
     }
@@ -115,6 +120,7 @@ async fn measure(subject: Subject, settings: &Settings, events: &Events, label: 
     }
     let steps = match subject {
         Subject::Plain => Vec::new(),
+        Subject::Python => return peer::python(settings, &events.topic, &group, &sink, events.count).await,
         Subject::Pass(isolation) => flow::pass_through(isolation, Checkpoint::Never).await,
         Subject::PassKept => flow::pass_through(Isolation::Item, Checkpoint::Always).await,
         Subject::PassNative => flow::pass_natively(),

@@ -28,6 +28,8 @@ pub(crate) enum Subject {
     StandardKept,
     /// The same without a sandbox.
     StandardNative,
+    /// The same work by a Python worker: another process.
+    Python,
 }
 
 const fn row(name: &'static str, what: &'static str, subject: Subject, input: Input) -> Row {
@@ -53,6 +55,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("standard-batch", "gristmill, sanitize + chunk, batch", Subject::Standard(Isolation::Batch), Input::Documents),
     row("standard-kept", "gristmill, sanitize + chunk, kept", Subject::StandardKept, Input::Documents),
     row("standard-native", "gristmill, sanitize + chunk, native", Subject::StandardNative, Input::Documents),
+    row("python", "a Python worker, the same work", Subject::Python, Input::Documents),
 ];
 
 /// The events of a row.
