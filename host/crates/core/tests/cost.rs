@@ -1,8 +1,11 @@
-//! What the flow does for an event that passes through a stage, in allocations: a budget, so that they cannot creep back.
-//! A program of its own, because it replaces the allocator; `valgrind --tool=callgrind` on it tells where the time goes.
+//! What the flow does for an event that passes through a stage, in allocations and instructions: a budget for each, so that
+//! they cannot creep back. A program of its own, because it replaces the allocator. Instructions are counted by valgrind;
+//! `callgrind_annotate` on the file of `--callgrind-out-file` tells where they go.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::process::Command;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,9 +21,12 @@ use gristmill_core::ports::{
 use gristmill_core::settings::TopicName;
 use tokio_util::sync::CancellationToken;
 
-/// What a passed event may allocate in the flow. Measured on 2026-11-26: 36.8; it was 53.9 before ids and header names were
-/// shared.
-const BUDGET: f64 = 38.0;
+/// What a passed event may allocate in the flow. Measured on 2026-11-27: 28.8; it was 36.8 before ids were written into
+/// text with room for them, and 53.9 before ids and header names were shared.
+const BUDGET: f64 = 30.0;
+/// How many instructions it may take in the profile of the tests, a third of them in the system's allocator. Measured on
+/// 2026-11-27: 42,850; it was 50,160 before the same change.
+const INSTRUCTIONS: u64 = 45_000;
 
 #[test]
 fn a_passed_event_allocates_no_more_than_its_budget() {
@@ -29,6 +35,45 @@ fn a_passed_event_allocates_no_more_than_its_budget() {
     let each = (many - few) as f64 / 32_000.0;
     assert!(each < BUDGET, "an event that passes through allocates {each:.1} times; its budget is {BUDGET}");
     assert!(each > BUDGET / 2.0, "it is {each:.1} times now; lower the budget of {BUDGET}, so that it holds");
+}
+
+/// Passes so many events through one stage, and does nothing else.
+const PASS: &str = "GRISTMILL_COST_EVENTS";
+
+#[test]
+fn a_passed_event_takes_no_more_instructions_than_its_budget() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("not run: valgrind, which counts instructions, is not installed");
+        return;
+    }
+    let (few, many) = (instructions(1_600), instructions(8_000));
+    let each = (many - few) / 6_400;
+    assert!(
+        each < INSTRUCTIONS,
+        "an event that passes through takes {each} instructions; its budget is {INSTRUCTIONS}"
+    );
+    assert!(
+        each > INSTRUCTIONS / 2,
+        "it is {each} instructions now; lower the budget of {INSTRUCTIONS}, so that it holds"
+    );
+}
+
+#[test]
+#[ignore = "run by the test that counts its instructions"]
+fn so_many_events() {
+    pass(std::env::var(PASS).unwrap().parse().unwrap());
+}
+
+/// The instructions of a process that passes so many events.
+fn instructions(events: u64) -> u64 {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "so_many_events", "--ignored"]).env(PASS, events.to_string());
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let count = told.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, count)| count.trim().parse());
+    count.unwrap_or_else(|| panic!("callgrind told no count: {told}")).unwrap()
 }
 
 /// Passes so many events through one stage, 32 at a time.

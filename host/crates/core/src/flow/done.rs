@@ -85,7 +85,10 @@ impl Done {
                     self.placed = ends.iter().map(|end| pipeline.place(end.topic.as_ref(), &end.item.id)).collect();
                 }
                 let from = self.emitted();
-                self.records = ends.into_iter().map(|end| from.record(pipeline, end)).collect();
+                // Not collected: the vector of ends would be reused, and moved to fit.
+                let mut records = Vec::with_capacity(ends.len());
+                records.extend(ends.into_iter().map(|end| from.record(pipeline, end)));
+                self.records = records;
                 self.ending = Ending::Emitted(self.records.len());
             }
             Disposition::Dropped(code) => self.ending = Ending::Dropped(code),

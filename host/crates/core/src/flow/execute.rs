@@ -151,21 +151,25 @@ async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) ->
     let plan = Arc::clone(&context.deployment.plan);
     let document = context.document.id.clone();
     let mut job = Job::start(document, plan, first_item(context, attributes), limits.max_job_bytes.as_usize());
-    let mut running = FuturesUnordered::new();
+    // Made only when several tasks run: the usual job has one at a time, and a set costs more than polling it.
+    let mut running: Option<FuturesUnordered<_>> = None;
     let mut room = limits.items_in_flight.get() as usize;
     loop {
         while room > 0 {
             let Some(task) = job.next_task() else { break };
-            // The usual case needs no set of futures, which would be polled once more than needed.
-            if running.is_empty() && !job.is_ready() {
+            if running.as_ref().is_none_or(FuturesUnordered::is_empty) && !job.is_ready() {
                 let (task, verdict) = context.run(task).await?;
                 job.apply(task, verdict);
                 continue;
             }
             room -= 1;
-            running.push(context.run(task));
+            running.get_or_insert_default().push(context.run(task));
         }
-        if let Some(ended) = running.next().await {
+        let ended = match &mut running {
+            Some(running) => running.next().await,
+            None => None,
+        };
+        if let Some(ended) = ended {
             let (task, verdict) = ended?;
             room += 1;
             job.apply(task, verdict);

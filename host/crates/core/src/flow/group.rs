@@ -27,7 +27,8 @@ pub(super) async fn run(start: Start, events: Vec<Event>, report: UnboundedSende
     let batches = Batches::new(&start.pipeline, &start.deployment);
     let job = |(index, event)| {
         let (start, batches) = (&start, &batches);
-        async move { (index, execute::job(start, batches, event).await) }
+        // Boxed because a set of futures moves each of them several times.
+        Box::pin(async move { (index, execute::job(start, batches, event).await) })
     };
     let mut jobs: FuturesUnordered<_> = events.into_iter().enumerate().map(job).collect();
     let mut calls = batches.calls();

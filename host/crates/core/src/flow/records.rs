@@ -42,7 +42,7 @@ impl Emitted<'_> {
         }
         self.identify(&mut headers, Some(&item.id));
         for attribute in item.attributes {
-            headers.push(text(format!("{}{}", names::ATTRIBUTE, attribute.name), attribute.value));
+            headers.push(text([names::ATTRIBUTE, &attribute.name].concat(), attribute.value));
         }
         headers.retain(|header| !header.name.eq_ignore_ascii_case(TRACEPARENT));
         headers.push(text(TRACEPARENT, self.trace.to_string()));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::event::Timestamp;
-use super::ids::EventId;
+use super::ids::{EventId, LONGEST_NUMBERS};
 
 /// Identifies a document across all of its generations, in every pipeline and on every host.
 ///
@@ -22,7 +22,8 @@ impl DocumentId {
     /// for its unreserved characters. If that is longer than 255 bytes, `sha256:` and the digest of the bytes.
     #[must_use]
     pub fn named(name: &[u8]) -> Self {
-        let encoded = percent_encode(name);
+        let mut encoded = String::with_capacity(name.len());
+        percent_encode(name, &mut encoded);
         if encoded.len() <= LONGEST_SPELLED {
             return Self(encoded.into());
         }
@@ -38,8 +39,10 @@ impl DocumentId {
     /// the id of a named document.
     #[must_use]
     pub fn unnamed(place: &EventId) -> Self {
-        let topic = percent_encode(place.partition.topic.as_bytes());
-        Self(format!("{topic}:{}:{}", place.partition.index, place.position).into())
+        let mut id = String::with_capacity(place.partition.topic.len() + LONGEST_NUMBERS);
+        percent_encode(place.partition.topic.as_bytes(), &mut id);
+        let _ = write!(id, ":{}:{}", place.partition.index, place.position);
+        Self(id.into())
     }
 
     /// As text.
@@ -66,8 +69,7 @@ impl fmt::Display for DocumentId {
     }
 }
 
-fn percent_encode(bytes: &[u8]) -> String {
-    let mut encoded = String::with_capacity(bytes.len());
+fn percent_encode(bytes: &[u8], encoded: &mut String) {
     for byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(*byte)),
@@ -76,7 +78,6 @@ fn percent_encode(bytes: &[u8]) -> String {
             }
         }
     }
-    encoded
 }
 
 /// A generation of a document. Later records of a document have greater ones, also after their topic was created anew.

@@ -1,6 +1,6 @@
 //! The positions of events, and the ids of jobs.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -36,9 +36,9 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 >> 64 {
-            0 => write!(f, "{}", self.0),
-            milliseconds => write!(f, "{milliseconds}-{}", self.0 & u128::from(u64::MAX)),
+        match u64::try_from(self.0) {
+            Ok(offset) => offset.fmt(f),
+            Err(_) => write!(f, "{}-{}", self.0 >> 64, self.0 & u128::from(u64::MAX)),
         }
     }
 }
@@ -103,7 +103,11 @@ impl JobId {
     /// The job of this event in this pipeline. Do not change the format: consumers deduplicate by it.
     #[must_use]
     pub fn new(pipeline: &str, event: &EventId) -> Self {
-        Self(format!("{pipeline}/{event}").into())
+        // Ids are made for each event: with room for all of it, the text does not move while it grows.
+        let mut id = String::with_capacity(pipeline.len() + event.partition.topic.len() + LONGEST_NUMBERS);
+        id.push_str(pipeline);
+        let _ = write!(id, "/{event}");
+        Self(id.into())
     }
 
     /// The job with this id, and the place of its event, if it belongs to this pipeline.
@@ -128,6 +132,8 @@ impl JobId {
     }
 }
 
+/// The numbers of a place and what stands between them, in bytes; some positions are longer.
+pub(super) const LONGEST_NUMBERS: usize = 32;
 /// Longer than any topic's name.
 const LONGEST_TOPIC: usize = 400;
 

@@ -1,11 +1,14 @@
 //! The ids of items.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::document::DocumentId;
+
+/// The number of an output and what stands before it, in bytes; no job has outputs enough for more.
+const LONGEST_ORDINAL: usize = 12;
 
 /// Names one item: the id of the document for the event itself, otherwise parent, stage and ordinal. Equal items of all
 /// generations of a document have the same id. Do not change the format: consumers replace items by it.
@@ -28,7 +31,10 @@ impl ItemId {
     /// The `ordinal`-th output of `stage` for this item.
     #[must_use]
     pub fn child(&self, stage: &str, ordinal: usize) -> Self {
-        Self(format!("{}/{stage}.{ordinal}", self.0).into())
+        let mut id = String::with_capacity(self.0.len() + stage.len() + LONGEST_ORDINAL);
+        id.push_str(&self.0);
+        let _ = write!(id, "/{stage}.{ordinal}");
+        Self(id.into())
     }
 
     /// The common parent of the outputs of the gathering `stage`: all items of the job that it receives.

@@ -63,7 +63,21 @@ impl TraceContext {
 impl fmt::Display for TraceContext {
     /// As a `traceparent` header of version 00.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.span, self.flags)
+        // Written for each record, and the formats of the standard library take their time over each number.
+        let mut text = *b"00-................................-................-..";
+        write_hex(&mut text[3..35], self.trace.get());
+        write_hex(&mut text[36..52], self.span.get().into());
+        write_hex(&mut text[53..], self.flags.into());
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Fills the place with the lowest digits of a number.
+fn write_hex(place: &mut [u8], number: u128) {
+    let mut rest = number;
+    for digit in place.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(rest & 0xf) as usize];
+        rest >>= 4;
     }
 }
 
