@@ -66,6 +66,7 @@ pub(super) fn runtime(
         cache: cache_folder()?,
         instances: NonZeroUsize::new(wanted.min(most)).unwrap_or(NonZeroUsize::MIN),
         largest_memory: largest.unwrap_or(0).next_multiple_of(64 << 10),
+        tokens: Arc::new(gristmill_tokens::BuiltIn),
         shutdown,
     })?)
 }

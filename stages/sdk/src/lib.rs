@@ -34,6 +34,7 @@ pub mod context;
 pub mod embeddings;
 pub mod llm;
 pub mod log;
+pub mod tokens;
 mod types;
 
 pub use serde;

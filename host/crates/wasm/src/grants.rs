@@ -46,7 +46,7 @@ impl From<Grants> for Vec<Grant> {
 const SERVED: [&str; 1] = ["0.2"];
 
 /// Interfaces of the contract that every stage may import.
-const FREE: [&str; 4] = ["types", "llm-types", "logging", "context"];
+const FREE: [&str; 5] = ["types", "llm-types", "logging", "context", "tokens"];
 
 /// WASI packages linked over an empty context: no files, no network, no environment. The standard libraries of most
 /// languages import them whether they use them or not.
@@ -122,7 +122,12 @@ mod tests {
 
     #[test]
     fn the_free_interfaces_and_the_empty_wasi_are_for_all() {
-        for import in ["gristmill:stage/logging@0.2.0", "gristmill:stage/types@0.2.3", "wasi:io/streams@0.2.6"] {
+        for import in [
+            "gristmill:stage/logging@0.2.0",
+            "gristmill:stage/tokens@0.2.0",
+            "gristmill:stage/types@0.2.3",
+            "wasi:io/streams@0.2.6",
+        ] {
             assert_eq!(verdict(import, Grants::default()), Ok(()), "{import}");
         }
     }

@@ -25,7 +25,7 @@ use super::stage::{Parts, WasmStage};
 use super::state::Surroundings;
 use super::trial::{Taken, Trial};
 use gristmill_core::model::text;
-use gristmill_core::ports::Model;
+use gristmill_core::ports::{Model, Tokens};
 
 /// How the process runs components.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct RuntimeSettings {
     pub instances: NonZeroUsize,
     /// The largest memory limit of any stage, in bytes.
     pub largest_memory: usize,
+    /// Counts tokens for guests.
+    pub tokens: Arc<dyn Tokens>,
     /// Cancelled when the host is asked to stop; visible to guests.
     pub shutdown: CancellationToken,
 }
@@ -70,6 +72,7 @@ pub struct Runtime {
     codes: Codes,
     slots: Arc<Slots>,
     largest_memory: usize,
+    tokens: Arc<dyn Tokens>,
     shutdown: CancellationToken,
 }
 
@@ -85,6 +88,7 @@ impl Runtime {
             engine,
             slots: Arc::new(Slots::new(settings.instances.get())),
             largest_memory: settings.largest_memory,
+            tokens: settings.tokens,
             shutdown: settings.shutdown,
         })
     }
@@ -113,6 +117,7 @@ impl Runtime {
             stage: spec.name,
             routed: spec.routed,
             model: spec.model.filter(|_| spec.grants.llm),
+            tokens: Arc::clone(&self.tokens),
             shutdown: self.shutdown.clone(),
             limits: spec.limits,
             isolation: spec.isolation,

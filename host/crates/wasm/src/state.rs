@@ -12,7 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::limits::{CpuMeter, Isolation, MemoryLimiter, StageLimits};
 use super::output::Tail;
 use gristmill_core::model::{Blame, JobId, TraceContext};
-use gristmill_core::ports::{Call, Edition, Model};
+use gristmill_core::ports::{Call, Edition, Model, Tokens};
 
 /// What all calls of a stage have in common.
 pub(super) struct Surroundings {
@@ -21,6 +21,7 @@ pub(super) struct Surroundings {
     pub(super) routed: BTreeSet<String>,
     /// `None` without the grant.
     pub(super) model: Option<Arc<dyn Model>>,
+    pub(super) tokens: Arc<dyn Tokens>,
     /// Cancelled when the host is asked to stop.
     pub(super) shutdown: CancellationToken,
     pub(super) limits: StageLimits,

@@ -9,6 +9,7 @@ mod sink;
 mod source;
 mod stage;
 mod store;
+mod tokens;
 
 pub use broker::{
     Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
@@ -22,3 +23,4 @@ pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Tra
 pub use source::{Demand, Signal, Source, SourceError};
 pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
 pub use store::{JobState, Kept, Key, Store, StoreError};
+pub use tokens::Tokens;

@@ -4,6 +4,7 @@ mod context;
 mod embeddings;
 mod llm;
 mod logging;
+mod tokens;
 mod wasi;
 
 use wasmtime::Engine;
@@ -25,6 +26,7 @@ pub(super) fn linker(engine: &Engine, grants: Grants) -> wasmtime::Result<Linker
     stage::types::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     stage::logging::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     stage::context::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    stage::tokens::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     stage::llm_types::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     if grants.llm {
         stage::llm::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;

@@ -10,7 +10,9 @@ use gristmill_core::model::{
     ChatRequest, ChatResponse, Content, DocumentGeneration, DocumentId, EventId, FinishReason, Item, ItemId, JobId,
     Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage,
 };
-use gristmill_core::ports::{Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError};
+use gristmill_core::ports::{
+    Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError, Tokens,
+};
 use gristmill_wasm::{
     Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec, Start,
     WasmStage,
@@ -28,6 +30,26 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
 pub(crate) fn standard(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("stages").join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo stages` first", path.display()))
+}
+
+/// An encoding in which each word with the space before it is a token, called "words".
+#[derive(Debug)]
+struct Words;
+
+impl Tokens for Words {
+    fn encodings(&self) -> &'static [&'static str] {
+        &["words"]
+    }
+
+    fn count(&self, encoding: &str, text: &str) -> Option<usize> {
+        self.ends(encoding, text).map(|ends| ends.len())
+    }
+
+    fn ends(&self, encoding: &str, text: &str) -> Option<Vec<usize>> {
+        let spaces = text.match_indices(' ').map(|(at, _)| at).filter(|&at| at > 0);
+        let end = (!text.is_empty()).then_some(text.len());
+        (encoding == "words").then(|| spaces.chain(end).collect())
+    }
 }
 
 /// A model that answers "answer to …" after a time that depends on the question.
@@ -171,6 +193,7 @@ impl Sandbox {
             cache: self.cache.path().join("stages"),
             instances: self.instances.try_into().unwrap(),
             largest_memory: self.limits.memory.as_usize(),
+            tokens: Arc::new(Words),
             shutdown: CancellationToken::new(),
         };
         Arc::new(Runtime::new(settings).unwrap())

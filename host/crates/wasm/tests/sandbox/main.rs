@@ -9,6 +9,7 @@ mod harness;
 mod shared;
 mod snapshot;
 mod standard;
+mod tokens;
 
 use std::time::{Duration, Instant};
 

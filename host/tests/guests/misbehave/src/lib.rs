@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gristmill_sdk::llm::{self, Message, Model, Request};
 use gristmill_sdk::serde::Deserialize;
+use gristmill_sdk::tokens::{self, Tokens};
 use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context, log};
 
 /// What to do wrong in `init`.
@@ -164,10 +165,27 @@ impl Stage for Misbehave {
             }
             "compute" => compute(Duration::from_millis(rest.parse().unwrap_or(0))),
             "hold" => hold(rest.parse().unwrap_or(0)),
+            "tokens" => count(rest),
+            "count-megabytes" => {
+                let long = "x".repeat(rest.parse::<usize>().unwrap_or(0) << 20);
+                format!("{:?}", tokens::Host.count("words", &long))
+            }
             "about" => format!("{} {} {}", item.id, item.source.position, item.attempt),
             _ => return Err(StageError::permanent("unknown-verb", verb)),
         };
         Ok(Outcome::one(Output::from(&item).payload(answer)))
+    }
+}
+
+/// What the host says of the text in an encoding: how many tokens, and where the first two end and the last two begin.
+fn count(rest: &str) -> String {
+    let (encoding, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    match tokens::Host.count(encoding, text) {
+        Ok(count) => {
+            let ends = (tokens::Host.start(encoding, text, 2), tokens::Host.end(encoding, text, 2));
+            format!("{count} {:?}", ends)
+        }
+        Err(error) => format!("{error:?}"),
     }
 }
 

@@ -1,0 +1,43 @@
+//! Exact token counts through the host, which holds the tables of models once for all stages. Needs no grant.
+
+use crate::bindings::gristmill::stage::tokens as host;
+pub use crate::bindings::gristmill::stage::tokens::Error;
+
+/// Something that counts tokens: [`Host`] in the sandbox, a simpler one in unit tests.
+pub trait Tokens {
+    /// How many tokens a text has in an encoding, for example "o200k_base".
+    ///
+    /// # Errors
+    /// There is no such encoding, or the text is longer than a mebibyte.
+    fn count(&self, encoding: &str, text: &str) -> Result<u32, Error>;
+
+    /// Length in bytes of the longest start of a text whose tokens are at most `limit`.
+    ///
+    /// # Errors
+    /// As for [`Tokens::count`].
+    fn start(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error>;
+
+    /// Offset in bytes of the longest end of a text whose tokens are at most `limit`.
+    ///
+    /// # Errors
+    /// As for [`Tokens::count`].
+    fn end(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error>;
+}
+
+/// The host's tables.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Host;
+
+impl Tokens for Host {
+    fn count(&self, encoding: &str, text: &str) -> Result<u32, Error> {
+        host::count(encoding, text)
+    }
+
+    fn start(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error> {
+        host::start(encoding, text, limit).map(|length| length as usize)
+    }
+
+    fn end(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error> {
+        host::end(encoding, text, limit).map(|offset| offset as usize)
+    }
+}
