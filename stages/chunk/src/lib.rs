@@ -1,25 +1,31 @@
 //! The `chunk` stage: splits text and Markdown along their structure into chunks of bounded size.
 
+mod abbreviations;
 mod characters;
 mod config;
 mod fine;
+mod frame;
 mod grapheme;
+mod merge;
 mod meter;
 mod outline;
 mod overlap;
+mod piece;
 mod place;
 mod sentence;
 mod split;
+mod words;
 
-pub use config::{Config, Format};
+pub use config::{Config, Format, HeadingPath};
 pub use meter::Unit;
 
 use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
 
 use crate::characters::Characters;
 use crate::outline::Outline;
-use crate::place::{Pages, Path};
-use crate::split::{Limits, Piece, split};
+use crate::piece::Piece;
+use crate::place::{Document, Pages, Path};
+use crate::split::{Limits, split};
 
 /// Splits the text of an item; every chunk is one output.
 #[derive(Debug)]
@@ -44,8 +50,10 @@ impl Stage for Chunk {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let Config { size, overlap, unit, format, split_at_heading } = config;
-        Ok(Self { limits: Limits { unit, size: size.get(), overlap, split_at_heading }, format })
+        let min_size = config.least();
+        let Config { size, overlap, unit, format, split_at_heading, heading_path, .. } = config;
+        let limits = Limits { unit, size: size.get(), min_size, overlap, split_at_heading, heading_path };
+        Ok(Self { limits, format })
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
@@ -75,7 +83,7 @@ impl Chunk {
 fn outputs(item: &Item, text: &str, outline: &Outline, pieces: &[Piece]) -> Vec<Output> {
     let mut characters = Characters::of(text);
     let mut path = Path::along(outline.headings());
-    let mut pages = Pages::of(text);
+    let mut pages = Pages::of(text, document_of(item));
     let mut outputs = Vec::with_capacity(pieces.len());
     for (ordinal, piece) in pieces.iter().enumerate() {
         let overlap = characters::count(&text[piece.range.start..piece.fresh]);
@@ -93,8 +101,14 @@ fn outputs(item: &Item, text: &str, outline: &Outline, pieces: &[Piece]) -> Vec<
         if let Some(pages) = &mut pages {
             attributes.push(attribute("chunk.page", pages.at(after_gap(text, piece.range.clone()))));
         }
+        let own = &text[piece.range.clone()];
+        for (name, added) in [("chunk.added-before", piece.before.as_str()), ("chunk.added-after", &piece.after(own))] {
+            if !added.is_empty() {
+                attributes.push(attribute(name, characters::count(added)));
+            }
+        }
         outputs.push(Output {
-            payload: text[piece.range.clone()].into(),
+            payload: piece.payload(text).into_bytes(),
             content_type: item.content_type.clone(),
             key: None,
             headers: item.headers.clone(),
@@ -103,6 +117,14 @@ fn outputs(item: &Item, text: &str, outline: &Outline, pieces: &[Piece]) -> Vec<
         });
     }
     outputs
+}
+
+/// `extract` says of a document with pages how many it has.
+fn document_of(item: &Item) -> Document {
+    match item.attribute("extract.pages") {
+        Some(_) => Document::Paged,
+        None => Document::Unknown,
+    }
 }
 
 /// Position of the first character that is not white space: a chunk that begins with the gap between two paragraphs

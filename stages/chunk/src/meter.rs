@@ -17,12 +17,12 @@ pub enum Unit {
 /// One unit on the meter's scale, which counts fractions of a token in integers.
 const ONE: u64 = 100;
 
-/// How much of the start of `text` fits into `limit` units, in bytes.
-pub(crate) fn fitting(text: &str, unit: Unit, limit: u32) -> usize {
-    if unit == Unit::Characters {
-        return characters::position(text, limit as usize);
+/// How much of the start of `text` fits into `limit` units, in bytes, if `meter` has measured what stands before it.
+pub(crate) fn fitting(text: &str, mut meter: Meter, limit: u32) -> usize {
+    if meter.unit == Unit::Characters {
+        let left = u64::from(limit).saturating_sub(meter.used / ONE);
+        return characters::position(text, usize::try_from(left).unwrap_or(usize::MAX));
     }
-    let mut meter = Meter::new(unit);
     for (offset, character) in text.char_indices() {
         meter.add(character);
         if !meter.fits(limit) {
@@ -30,6 +30,11 @@ pub(crate) fn fitting(text: &str, unit: Unit, limit: u32) -> usize {
         }
     }
     text.len()
+}
+
+/// Whether a text has at least `limit` units. It is read no further than needed.
+pub(crate) fn reaches(text: &str, unit: Unit, limit: u32) -> bool {
+    limit == 0 || fitting(text, Meter::new(unit), limit - 1) < text.len()
 }
 
 /// Measures a piece of text.
@@ -56,9 +61,33 @@ impl Meter {
         };
     }
 
+    /// Adds a text.
+    pub(crate) fn add_text(&mut self, text: &str) {
+        if self.unit == Unit::Characters {
+            self.used += characters::count(text) as u64 * ONE;
+            return;
+        }
+        for character in text.chars() {
+            self.add(character);
+        }
+    }
+
+    /// Keeps room for a line that will stand at the end, and for the line end before it.
+    pub(crate) fn reserve_line(&mut self, line: &str) {
+        let mut meter = Self::new(self.unit);
+        meter.add_text("\n\n");
+        meter.add_text(line);
+        self.used += meter.used;
+    }
+
     /// Whether what was added fits into `limit` units.
     pub(crate) fn fits(&self, limit: u32) -> bool {
         self.used <= u64::from(limit) * ONE
+    }
+
+    /// Whether what was added is at least `limit` units.
+    pub(crate) fn reaches(&self, limit: u32) -> bool {
+        self.used >= u64::from(limit) * ONE
     }
 
     fn token_price(&mut self, character: char) -> u64 {

@@ -26,10 +26,12 @@ pub(crate) fn overlap_start(text: &str, piece: Range<usize>, outline: &Outline, 
     let room = Room { text, piece_start: piece.start, range: earliest..piece.end };
     let block = outline.marks_after(earliest - 1).first().filter(|mark| mark.at <= piece.end);
     let block_start = block.and_then(|mark| room.accept(mark.at));
+    let in_head_block = outline.head_before(earliest).is_some_and(|head| head.is_needed_at(earliest));
     let start = match (outline.content_at(earliest), block) {
-        // Half of a finished code block would open a fence in the next piece.
+        // Half of a finished code block would open a fence in the next piece; half of a row is none.
         (Content::Code, Some(_)) => return block_start.unwrap_or(piece.end),
-        (Content::Code, None) => room.first_line(),
+        (Content::Prose, _) if in_head_block => return block_start.unwrap_or(piece.end),
+        (Content::Code, None) => return room.first_line().unwrap_or(piece.end),
         (Content::Prose, _) => room.first_sentence(),
     };
     let by_structure = [start, block_start].into_iter().flatten().min();

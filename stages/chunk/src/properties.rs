@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::meter::{Meter, Unit};
-use crate::{Chunk, Config, Format};
+use crate::{Chunk, Config, Format, HeadingPath};
 
 /// Pieces to build texts from: each is there for a rule that it may break.
 const PIECES: &[&str] = &[
@@ -32,6 +32,11 @@ const PIECES: &[&str] = &[
     "\n---\n",
     "\n===\n",
     "```\n",
+    "\n```sh\n",
+    "Dr. ",
+    "\n\n1. Scope\n",
+    "\n\n2. Fees\n\n",
+    "\n|1|2|\n",
     "\n~~~\n",
     "- ",
     "\n1. ",
@@ -77,13 +82,17 @@ fn text() -> impl Strategy<Value = String> {
 fn config() -> impl Strategy<Value = Config> {
     let unit = prop::sample::select(vec![Unit::Characters, Unit::Tokens]);
     let format = prop::sample::select(vec![Format::Text, Format::Markdown]);
-    (1..60_u32, any::<prop::sample::Index>(), unit, format, 0..=6_u8).prop_map(
-        |(size, overlap, unit, format, split_at_heading)| Config {
+    let path = prop::sample::select(vec![HeadingPath::Attribute, HeadingPath::Text]);
+    let parts = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
+    (1..60_u32, parts, unit, format, 0..=6_u8, path).prop_map(
+        |(size, (overlap, least), unit, format, split_at_heading, heading_path)| Config {
             size: size.try_into().unwrap(),
+            min_size: Some(u32::try_from(least.index(size as usize / 2 + 1)).unwrap()),
             overlap: u32::try_from(overlap.index(size as usize)).unwrap(),
             unit,
             format,
             split_at_heading,
+            heading_path,
         },
     )
 }
@@ -96,7 +105,25 @@ fn chunks(config: &Config, text: &str) -> Vec<Output> {
 }
 
 fn number(output: &Output, name: &str) -> usize {
-    output.attributes.iter().find(|attribute| attribute.name == name).unwrap().value.parse().unwrap()
+    output.attribute_value(name).unwrap().parse().unwrap()
+}
+
+/// The part of the text that a chunk holds, without what is put around it.
+fn own(output: &Output) -> String {
+    let added = |name| output.attribute_value(name).map_or(0, |added| added.parse().unwrap());
+    let characters: Vec<char> = payload(output).chars().collect();
+    let (before, after) = (added("chunk.added-before"), added("chunk.added-after"));
+    characters[before..characters.len() - after].iter().collect()
+}
+
+trait Attributes {
+    fn attribute_value(&self, name: &str) -> Option<&str>;
+}
+
+impl Attributes for Output {
+    fn attribute_value(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.value.as_str())
+    }
 }
 
 fn payload(output: &Output) -> &str {
@@ -115,7 +142,7 @@ proptest! {
         prop_assume!(!text.trim().is_empty());
         let mut joined = String::new();
         for chunk in chunks(&config, &text) {
-            joined.extend(payload(&chunk).chars().skip(number(&chunk, "chunk.overlap")));
+            joined.extend(own(&chunk).chars().skip(number(&chunk, "chunk.overlap")));
         }
         prop_assert_eq!(joined, text);
     }
@@ -132,7 +159,7 @@ proptest! {
         let characters: Vec<char> = text.chars().collect();
         for chunk in chunks(&config, &text) {
             let range = number(&chunk, "chunk.start")..number(&chunk, "chunk.end");
-            prop_assert_eq!(characters[range].iter().collect::<String>(), payload(&chunk));
+            prop_assert_eq!(characters[range].iter().collect::<String>(), own(&chunk));
         }
     }
 
@@ -161,28 +188,54 @@ proptest! {
         let limit = Config { size: config.overlap.max(1).try_into().unwrap(), ..config.clone() };
         for chunk in chunks(&config, &text) {
             let overlap = number(&chunk, "chunk.overlap");
-            let repeated: String = payload(&chunk).chars().take(overlap).collect();
+            let repeated: String = own(&chunk).chars().take(overlap).collect();
             prop_assert!(overlap == 0 || (config.overlap > 0 && fits(&repeated, &limit)));
         }
     }
 
     #[test]
     fn a_dividing_heading_is_only_found_at_the_start_of_a_chunk(
-        levels in prop::collection::vec((1..=6_usize, 0..6_usize), 1..20),
+        levels in prop::collection::vec((1..=6_usize, 1..6_usize), 1..20),
         config in config(),
     ) {
+        // A heading without text would go with the next one.
         let mut text = String::new();
         for (level, sentences) in levels {
             let sign = "#".repeat(level);
             text.push_str(&format!("{sign} H\n\n{}\n\n", "Some words here. ".repeat(sentences)));
         }
         let (size, overlap) = (40.try_into().unwrap(), config.overlap.min(20));
-        let config = Config { format: Format::Markdown, size, overlap, ..config };
+        let least = Some(0);
+        let config = Config { format: Format::Markdown, size, overlap, min_size: least, ..config };
         for chunk in chunks(&config, &text) {
             for level in 1..=usize::from(config.split_at_heading) {
                 let heading = format!("\n{} H", "#".repeat(level));
-                prop_assert!(!payload(&chunk).contains(&heading));
+                prop_assert!(!own(&chunk).contains(&heading));
             }
+        }
+    }
+
+    #[test]
+    fn no_chunk_leaves_a_fence_open_or_consists_of_headings(
+        blocks in prop::collection::vec((0..4_usize, 1..9_usize), 1..12),
+        config in config(),
+    ) {
+        let block = |(kind, lines): (usize, usize)| match kind {
+            0 => format!("## Title {lines}\n\n### Below\n\n"),
+            1 => format!("```sh\n{}```\n\n", "run it now\n".repeat(lines)),
+            2 => format!("|a|b|\n|-|-|\n{}\n", "|cell|row|\n".repeat(lines)),
+            _ => format!("{}\n\n", "Some words. ".repeat(lines)),
+        };
+        // Between two headings stands something: a run of headings may be longer than a chunk.
+        let text: String = blocks.into_iter().map(|(kind, lines)| block((kind, lines)) + &block((1 + lines % 3, 2))).collect();
+        let (size, overlap) = (60.try_into().unwrap(), config.overlap.min(20));
+        let (unit, format) = (Unit::Characters, Format::Markdown);
+        let config = Config { size, overlap, unit, format, min_size: Some(10), ..config };
+        let is_heading = |line: &str| line.is_empty() || line.starts_with('#');
+        for chunk in chunks(&config, &text) {
+            let text = payload(&chunk);
+            prop_assert!(text.matches("```").count().is_multiple_of(2), "{}", text);
+            prop_assert!(!own(&chunk).lines().all(is_heading), "{}", text);
         }
     }
 

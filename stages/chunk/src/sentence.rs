@@ -1,5 +1,7 @@
 //! Where sentences end.
 
+use crate::abbreviations::{self, is_abbreviation};
+
 /// How many characters may close a sentence: enough for what people write, and a bound for a line of a million dots.
 const CLOSING_MAX: usize = 8;
 
@@ -14,7 +16,7 @@ pub(crate) fn sentence_end(text: &str, at: usize, character: char) -> Option<usi
     let closed = &text[at + end..];
     let next = closed.trim_start();
     let gap = closed.len() - next.len();
-    if gap_needed && (gap == 0 || continues(next) || (character == '.' && is_short(&text[..at]))) {
+    if gap_needed && (gap == 0 || continues(next) || (character == '.' && abbreviates(&text[..at], next))) {
         return None;
     }
     Some(text.len() - next.len())
@@ -50,14 +52,44 @@ fn continues(next: &str) -> bool {
     next.starts_with(char::is_lowercase)
 }
 
-/// One letter or up to two digits before the full stop: an initial, or an ordinal as in "3. Mai".
-fn is_short(before: &str) -> bool {
-    let mut word = before.chars().rev().take_while(|c| c.is_alphanumeric());
-    match (word.next(), word.next(), word.next()) {
-        (Some(_), None, _) => true,
-        (Some(last), Some(first), None) => last.is_ascii_digit() && first.is_ascii_digit(),
-        _ => false,
+/// How much white space around a place is looked through: a bound for a gap of a million blanks.
+const GAP_MAX: usize = 4;
+
+/// Whether the place after a gap divides an abbreviation, an initial or an ordinal from what it belongs to.
+pub(crate) fn is_abbreviated(text: &str, at: usize) -> bool {
+    let mut before = text[..at].char_indices().rev().take(GAP_MAX).skip_while(|(_, c)| c.is_whitespace());
+    let Some((stop, '.')) = before.next() else {
+        return false;
+    };
+    let mut after = text[at..].char_indices().take(GAP_MAX).skip_while(|(_, c)| c.is_whitespace());
+    let next = after.next().map_or("", |(offset, _)| &text[at + offset..]);
+    abbreviates(&text[..stop], next)
+}
+
+/// Whether a full stop after `before` abbreviates its last word: one letter or up to two digits, which is an initial or
+/// an ordinal as in "3. Mai", or a known abbreviation.
+fn abbreviates(before: &str, next: &str) -> bool {
+    let mut letters = before.char_indices().rev().take_while(|(_, c)| c.is_alphanumeric());
+    let (mut start, mut length) = (before.len(), 0);
+    for (at, _) in letters.by_ref().take(abbreviations::LONGEST + 1) {
+        start = at;
+        length += 1;
     }
+    let word = &before[start..];
+    match length {
+        0 => false,
+        1 => true,
+        2 if word.bytes().all(|byte| byte.is_ascii_digit()) => true,
+        // "et al." in any case; "al" alone is a word in several languages.
+        2 if word.eq_ignore_ascii_case("al") => before[..start].trim_end().ends_with("et"),
+        2..=abbreviations::LONGEST => is_abbreviation(word, next),
+        _ => is_street(before) && next.starts_with(|c: char| c.is_ascii_digit()),
+    }
+}
+
+/// "Schillerstr. 5"
+fn is_street(before: &str) -> bool {
+    before.ends_with("str")
 }
 
 #[cfg(test)]
@@ -93,9 +125,17 @@ mod tests {
 
     #[test]
     fn abbreviations_numbers_and_names_do_not_end_a_sentence() {
-        for text in
-            ["See e.g. this.", "Am 3. Mai um 21. Uhr.", "J. R. Smith", "Version 1.2.3 of a.example", "wait... what"]
-        {
+        for text in [
+            "See e.g. this.",
+            "Am 3. Mai um 21. Uhr.",
+            "J. R. Smith",
+            "Version 1.2.3 of a.example",
+            "wait... what",
+            "Ask Dr. Smith.",
+            "As Hansen et al. (2019) show in Fig. 3 of Vol. II.",
+            "Example Inc. Delaware",
+            "Prof. Dr. Müller, Schillerstr. 5, Nr. 12",
+        ] {
             assert_eq!(sentences(text), [text]);
         }
     }

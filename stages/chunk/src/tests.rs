@@ -1,7 +1,7 @@
 //! The stage as a whole.
 
 use gristmill_sdk::serde_json::{self, Value, json};
-use gristmill_sdk::{Header, Item, Outcome, Output, Stage, configure};
+use gristmill_sdk::{Attribute, Header, Item, Outcome, Output, Stage, configure};
 
 use crate::Chunk;
 
@@ -145,9 +145,9 @@ fn an_overlap_without_the_start_of_a_sentence_starts_at_a_word() {
 
 #[test]
 fn an_overlap_repeats_lines_of_a_code_block_only_inside_it() {
-    let config = json!({"size": 20, "overlap": 8});
+    let config = json!({"size": 24, "overlap": 8});
     let inside = markdown(&config, "```\nmake one\nb c\nd e f g\n```\n");
-    assert_eq!(inside, ["```\nmake one\nb c\n", "b c\nd e f g\n```\n"]);
+    assert_eq!(inside, ["```\nmake one\nb c\n```\n", "```\nb c\nd e f g\n```\n"]);
     let after = markdown(&config, "```\nmake one\n```\n\nThe text under it.");
     assert_eq!(after, ["```\nmake one\n```\n\n", "The text under it."]);
 }
@@ -167,10 +167,11 @@ fn an_overlap_never_crosses_a_dividing_heading() {
 #[test]
 fn no_chunk_crosses_a_heading_down_to_the_configured_level() {
     let text = "# A\n\na\n\n## B\n\nb\n\n### C\n\nc\n";
-    assert_eq!(markdown(&json!({}), text), ["# A\n\na\n\n", "## B\n\nb\n\n### C\n\nc\n"]);
-    assert_eq!(markdown(&json!({"split_at_heading": 1}), text), [text]);
-    assert_eq!(markdown(&json!({"split_at_heading": 0}), &text.repeat(2)), [text.repeat(2)]);
-    assert_eq!(markdown(&json!({"split_at_heading": 3}), text).len(), 3);
+    let at = |level: u8, text: &str| markdown(&json!({"min_size": 0, "split_at_heading": level}), text);
+    assert_eq!(at(2, text), ["# A\n\na\n\n", "## B\n\nb\n\n### C\n\nc\n"]);
+    assert_eq!(at(1, text), [text]);
+    assert_eq!(at(0, &text.repeat(2)), [text.repeat(2)]);
+    assert_eq!(at(3, text).len(), 3);
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn a_deeper_heading_is_a_better_place_to_cut_than_a_paragraph() {
 #[test]
 fn a_chunk_carries_the_path_of_its_headings() {
     let text = "intro\n\nA\n=\n\na\n\nB\n-\n\nb\n\n# D\n\nd\n";
-    let chunks = outputs(&json!({}), "text/markdown", text);
+    let chunks = outputs(&json!({"min_size": 0}), "text/markdown", text);
     let path = |text: &str| Some(text.to_owned());
     assert_eq!(attributes("chunk.heading-path", &chunks), [None, path("A"), path("A > B"), path("D")]);
 }
@@ -197,7 +198,8 @@ fn a_fence_that_fits_is_not_split_and_its_comments_are_not_headings() {
 #[test]
 fn a_fence_that_does_not_fit_is_cut_between_lines() {
     let text = "```\nfirst. Line one\nsecond. Line two\n```\n";
-    assert_eq!(markdown(&json!({"size": 24}), text), ["```\nfirst. Line one\n", "second. Line two\n```\n"]);
+    let chunks = ["```\nfirst. Line one\n```\n", "```\nsecond. Line two\n```\n"];
+    assert_eq!(markdown(&json!({"size": 26}), text), chunks);
 }
 
 #[test]
@@ -205,17 +207,17 @@ fn lists_and_tables_are_cut_between_items_and_rows() {
     let list = "- one. Uno\n- two. Due\n- three\n";
     assert_eq!(markdown(&json!({"size": 25}), list), ["- one. Uno\n- two. Due\n", "- three\n"]);
     let table = "|h|\n|-|\n|1. A|\n|2. B|\n";
-    assert_eq!(markdown(&json!({"size": 18}), table), ["|h|\n|-|\n|1. A|\n", "|2. B|\n"]);
+    assert_eq!(markdown(&json!({"size": 18}), table), ["|h|\n|-|\n|1. A|\n", "|h|\n|-|\n|2. B|\n"]);
 }
 
 #[test]
 fn the_media_type_decides_the_format_unless_it_is_configured() {
     let text = "# A\n\na\n\n# B\n\nb\n";
     let count = |config: Value, content_type: &str| outputs(&config, content_type, text).len();
-    assert_eq!(count(json!({}), "text/Markdown; charset=utf-8"), 2);
-    assert_eq!(count(json!({}), "text/plain"), 1);
-    assert_eq!(count(json!({"format": "markdown"}), "text/plain"), 2);
-    assert_eq!(count(json!({"format": "text"}), "text/markdown"), 1);
+    assert_eq!(count(json!({"min_size": 0}), "text/Markdown; charset=utf-8"), 2);
+    assert_eq!(count(json!({"min_size": 0}), "text/plain"), 1);
+    assert_eq!(count(json!({"min_size": 0, "format": "markdown"}), "text/plain"), 2);
+    assert_eq!(count(json!({"min_size": 0, "format": "text"}), "text/markdown"), 1);
 }
 
 #[test]
@@ -230,6 +232,14 @@ fn a_form_feed_ends_a_paragraph_and_a_page() {
 #[test]
 fn a_text_without_form_feeds_carries_no_page() {
     assert_eq!(attributes("chunk.page", &outputs(&json!({}), "text/plain", "Hi")), [None]);
+}
+
+#[test]
+fn a_document_of_one_page_has_a_page_if_extract_counted_it() {
+    let mut item = Item::sample("Hi", Some("text/plain"));
+    item.attributes.push(Attribute { name: "extract.pages".into(), value: "1".into() });
+    let Outcome::Emit(outputs) = outcome(&json!({}), item) else { panic!("expected chunks") };
+    assert_eq!(attributes("chunk.page", &outputs), some(&["1"]));
 }
 
 #[test]
@@ -284,12 +294,10 @@ fn an_unknown_setting_is_a_fault() {
 #[test]
 fn the_schema_names_the_settings_and_defaults_of_the_configuration() {
     let schema: Value = serde_json::from_str(&Chunk::describe().config_schema_json.unwrap()).unwrap();
-    let defaults: serde_json::Map<String, Value> = schema["properties"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .map(|(name, property)| (name.clone(), property["default"].clone()))
-        .collect();
+    let with_default = |(name, property): (&String, &Value)| Some((name.clone(), property.get("default")?.clone()));
+    let properties = schema["properties"].as_object().unwrap();
+    let defaults: serde_json::Map<String, Value> = properties.iter().filter_map(with_default).collect();
+    assert_eq!(properties.len(), defaults.len() + 1, "only `min_size` depends on another setting");
     let explicit: crate::Config = serde_json::from_value(Value::Object(defaults)).unwrap();
     assert_eq!(format!("{explicit:?}"), format!("{:?}", crate::Config::default()));
 }

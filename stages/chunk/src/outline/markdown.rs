@@ -1,13 +1,11 @@
 //! The structure of Markdown: CommonMark with tables and front matter.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-use super::{Content, Heading, Mark, Outline, Rank, page_starts};
-
-/// Maximum length of a title, in characters: every chunk below the heading carries it.
-const TITLE_MAX: usize = 200;
+use super::{Content, Head, Heading, Mark, Outline, Rank, keep_headings_with_their_text, page_starts, shortened};
 
 pub(super) fn outline(text: &str) -> Outline {
     let parseable = parseable(text);
@@ -15,7 +13,7 @@ pub(super) fn outline(text: &str) -> Outline {
     let mut reading = Reading::new(&parseable);
     for (event, range) in Parser::new_ext(&parseable, options).into_offset_iter() {
         match event {
-            Event::Start(tag) => reading.open(&tag, range.start),
+            Event::Start(tag) => reading.open(&tag, range),
             Event::End(tag) => reading.close(tag),
             Event::Rule => reading.mark(range.start, Content::Prose),
             Event::Text(piece) | Event::Code(piece) => reading.extend_title(&piece),
@@ -23,10 +21,10 @@ pub(super) fn outline(text: &str) -> Outline {
             _ => {}
         }
     }
-    let Reading { mut marks, headings, .. } = reading;
+    let Reading { mut marks, headings, heads, .. } = reading;
     keep_headings_with_their_text(&mut marks);
     marks.extend(page_starts(text));
-    Outline::new(marks, headings)
+    Outline::new(marks, headings, heads)
 }
 
 /// The text in a form for the parser, with every offset unchanged. CommonMark has no page breaks, and a byte order mark
@@ -44,8 +42,11 @@ struct Reading<'a> {
     text: &'a str,
     marks: Vec<Mark>,
     headings: Vec<Heading>,
+    heads: Vec<Head>,
     /// The heading being read.
     open_heading: Option<Heading>,
+    /// Rows read of a table: the first one stays with the head.
+    rows: usize,
     /// Number of open elements.
     depth: usize,
     line: Line,
@@ -62,26 +63,51 @@ struct Line {
 
 impl<'a> Reading<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, marks: Vec::new(), headings: Vec::new(), open_heading: None, depth: 0, line: Line::default() }
+        Self {
+            text,
+            marks: Vec::new(),
+            headings: Vec::new(),
+            heads: Vec::new(),
+            open_heading: None,
+            rows: 0,
+            depth: 0,
+            line: Line::default(),
+        }
     }
 
-    fn open(&mut self, tag: &Tag<'_>, start: usize) {
+    fn open(&mut self, tag: &Tag<'_>, range: Range<usize>) {
+        let start = range.start;
         match tag {
             // Headings inside lists and block quotes are not part of the outline.
             Tag::Heading { level, .. } if self.depth == 0 => {
                 let (at, level) = (self.line_start(start), *level as u8);
-                self.marks.push(Mark { at, rank: Rank::Heading(Reverse(level)), content: Content::Prose });
-                self.open_heading = Some(Heading { at, level, title: String::new() });
+                self.marks.push(Mark { at, rank: Some(Rank::Heading(Reverse(level))), content: Content::Prose });
+                self.open_heading = Some(Heading { at, end: range.end, level, title: String::new() });
             }
-            Tag::CodeBlock(_) | Tag::MetadataBlock(_) => self.mark(start, Content::Code),
+            Tag::CodeBlock(kind) => {
+                self.mark(start, Content::Code);
+                if let CodeBlockKind::Fenced(_) = kind {
+                    self.heads.extend(Head::of_fence(self.text, self.line.start, range));
+                }
+            }
+            Tag::Table(_) => {
+                self.mark(start, Content::Prose);
+                self.heads.extend(Head::of_table(self.text, self.line.start, range));
+                self.rows = 0;
+            }
+            Tag::TableRow => {
+                if self.rows > 0 {
+                    self.mark(start, Content::Prose);
+                }
+                self.rows += 1;
+            }
+            Tag::MetadataBlock(_) => self.mark(start, Content::Code),
             Tag::Paragraph
             | Tag::Heading { .. }
             | Tag::BlockQuote(_)
             | Tag::HtmlBlock
             | Tag::List(_)
-            | Tag::Item
-            | Tag::Table(_)
-            | Tag::TableRow => self.mark(start, Content::Prose),
+            | Tag::Item => self.mark(start, Content::Prose),
             _ => {}
         }
         self.depth += 1;
@@ -99,7 +125,7 @@ impl<'a> Reading<'a> {
     fn mark(&mut self, start: usize, content: Content) {
         let rank = if self.depth == 0 { Rank::Block } else { Rank::Item };
         let at = self.line_start(start);
-        self.marks.push(Mark { at, rank, content });
+        self.marks.push(Mark { at, rank: Some(rank), content });
     }
 
     fn extend_title(&mut self, piece: &str) {
@@ -120,25 +146,6 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Removes the marks between a heading and the block under it, so that no chunk ends with a bare heading. Code keeps
-/// its mark: keeping a code block whole matters more.
-fn keep_headings_with_their_text(marks: &mut Vec<Mark>) {
-    marks.dedup_by_key(|mark| mark.at);
-    let mut previous = None;
-    marks.retain(|mark| {
-        let follows_heading = matches!(previous.replace(mark.rank), Some(Rank::Heading(_)));
-        !follows_heading || mark.content == Content::Code
-    });
-}
-
-fn shortened(title: &str) -> String {
-    let title = title.trim();
-    match title.char_indices().nth(TITLE_MAX) {
-        Some((end, _)) => format!("{}…", &title[..end]),
-        None => title.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,7 +156,8 @@ mod tests {
 
     fn starts(text: &str) -> Vec<(Rank, &str)> {
         let first_line = |at: usize| text[at..].lines().next().unwrap();
-        outline(text).marks.iter().map(|mark| (mark.rank, first_line(mark.at))).collect()
+        let cuts = outline(text).marks.into_iter().filter_map(|mark| Some((mark.rank?, first_line(mark.at))));
+        cuts.collect()
     }
 
     #[test]
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn a_very_long_title_is_shortened() {
         let titles = headings(&format!("# {}", "é".repeat(300)));
-        assert_eq!(titles[0].1.chars().count(), TITLE_MAX + 1);
+        assert_eq!(titles[0].1.chars().count(), super::super::TITLE_MAX + 1);
     }
 
     #[test]
@@ -190,17 +198,19 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_stays_with_the_text_under_it_but_not_with_code() {
+    fn a_heading_stays_with_the_text_or_code_under_it() {
         let h3 = Rank::Heading(Reverse(3));
         assert_eq!(starts("### A\n\nText\n"), [(h3, "### A")]);
-        assert_eq!(starts("### A\n\n```\ncode\n```\n"), [(h3, "### A"), (Rank::Block, "```")]);
+        let code = outline("### A\n\n```\ncode\n```\n");
+        assert_eq!(code.content_at(10), Content::Code);
+        assert_eq!(starts("### A\n\n```\ncode\n```\n"), [(h3, "### A")]);
     }
 
     #[test]
     fn list_items_table_rows_and_quoted_paragraphs_start_with_their_line() {
-        let text = "- a\n- b\n\n> c\n>\n> d\n\n|h|\n|-|\n|1|\n";
+        let text = "- a\n- b\n\n> c\n>\n> d\n\n|h|\n|-|\n|1|\n|2|\n";
         let item = |line| (Rank::Item, line);
         let block = |line| (Rank::Block, line);
-        assert_eq!(starts(text), [block("- a"), item("- b"), block("> c"), item("> d"), block("|h|"), item("|1|")]);
+        assert_eq!(starts(text), [block("- a"), item("- b"), block("> c"), item("> d"), block("|h|"), item("|2|")]);
     }
 }

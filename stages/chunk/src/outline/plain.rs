@@ -1,21 +1,34 @@
-//! The structure of plain text: paragraphs divided by blank lines and form feeds.
+//! The structure of plain text: paragraphs divided by blank lines and form feeds, and numbered headings.
 
-use super::{Content, Mark, Outline, Rank, page_starts};
+use std::cmp::Reverse;
+
+use super::{Content, Mark, Outline, Rank, numbered, page_starts};
 
 pub(super) fn outline(text: &str) -> Outline {
-    let mut marks: Vec<Mark> = page_starts(text).collect();
+    let headings = numbered::headings(text);
+    let heading_marks = headings.iter().map(|heading| Mark {
+        at: heading.at,
+        rank: Some(Rank::Heading(Reverse(heading.level))),
+        content: Content::Prose,
+    });
+    let mut marks: Vec<Mark> = page_starts(text).chain(heading_marks).collect();
     let bytes = text.as_bytes();
     let mut line_start = 0;
     let mut previous = Line::Written;
+    let mut ended = headings.iter().map(|heading| heading.end).peekable();
     for line_end in memchr::memchr_iter(b'\n', bytes).map(|newline| newline + 1).chain([bytes.len()]) {
         let this = if bytes[line_start..line_end].trim_ascii_start().is_empty() { Line::Blank } else { Line::Written };
-        if let (Line::Blank, Line::Written) = (previous, this) {
-            marks.push(Mark { at: line_start, rank: Rank::Block, content: Content::Prose });
+        if let Line::Written = this {
+            let under_heading = ended.next_if(|end| *end <= line_start).is_some();
+            if let Line::Blank = previous {
+                let rank = (!under_heading).then_some(Rank::Block);
+                marks.push(Mark { at: line_start, rank, content: Content::Prose });
+            }
         }
         previous = this;
         line_start = line_end;
     }
-    Outline::new(marks, Vec::new())
+    Outline::new(marks, headings, Vec::new())
 }
 
 #[derive(Clone, Copy)]
@@ -50,5 +63,13 @@ mod tests {
     #[test]
     fn a_form_feed_divides_paragraphs_in_the_middle_of_a_line() {
         assert_eq!(starts("One\u{c}Two"), ["Two"]);
+    }
+
+    #[test]
+    fn the_paragraph_under_a_heading_is_no_place_to_cut() {
+        let text = "1. Scope\n\nOne.\n\nTwo.\n\n2. Fees\nThree.\n\nFour.";
+        let outline = outline(text);
+        let cuts = outline.marks.iter().filter(|mark| mark.rank.is_some()).map(|mark| &text[mark.at..mark.at + 4]);
+        assert_eq!(cuts.collect::<Vec<_>>(), ["1. S", "Two.", "2. F", "Four"]);
     }
 }

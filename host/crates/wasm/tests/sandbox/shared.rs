@@ -87,14 +87,18 @@ async fn a_further_attempt_gets_a_fresh_instance() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_hold_call_after_call_and_not_for_all_calls_together() {
-    let limits =
-        StageLimits { cpu: Duration::from_millis(400), wall: Duration::from_secs(3), ..StageLimits::default() };
+    let limits = StageLimits { cpu: Duration::from_millis(400), ..StageLimits::default() };
     let stage = Sandbox::new().limits(limits).shared().misbehave().await;
     for _ in 0..4 {
         assert_eq!(text(stage.run("compute 250").await), "computed");
     }
-    let left: u64 = text(stage.run("time-left").await).parse().unwrap();
-    assert!(left > 2_500, "the time of earlier calls was counted: {left} ms left");
+    // On a busy machine a call may wait for its turn before it asks; but not each of them.
+    let mut left: Vec<u64> = Vec::new();
+    for _ in 0..5 {
+        left.push(text(stage.run("time-left").await).parse().unwrap());
+    }
+    let most = u64::try_from((limits.wall - Duration::from_secs(1)).as_millis()).unwrap();
+    assert!(left.iter().any(|&left| left > most), "the time of earlier calls was counted: {left:?} ms left");
     assert_eq!(count(&stage).await, "0", "and all in one instance");
     assert_eq!(code(stage.run("compute 10000").await), "cpu-limit");
     assert_eq!(count(&stage).await, "0");
