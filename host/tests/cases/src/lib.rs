@@ -73,6 +73,12 @@ pub struct Output {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// The folder of the project's own cases.
+#[must_use]
+pub fn documents() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("documents")
+}
+
 /// Reads the cases of a folder, in the order of their names.
 ///
 /// # Errors

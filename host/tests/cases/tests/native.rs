@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use gristmill_cases::{Case, Output};
 use gristmill_sdk::{Attribute, Item, Outcome, Stage, StageError, configure};
@@ -18,8 +18,7 @@ const FOLDER: &str = "GRISTMILL_CASES";
 
 #[test]
 fn every_document_becomes_what_its_case_says() {
-    let folder =
-        env::var_os(FOLDER).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("documents"), PathBuf::from);
+    let folder = env::var_os(FOLDER).map_or_else(gristmill_cases::documents, PathBuf::from);
     let cases = gristmill_cases::read(&folder).unwrap();
     assert!(!cases.is_empty(), "{} has no case", folder.display());
     let faults: Vec<String> = cases.iter().filter_map(|case| case.fault(&run(case))).collect();

@@ -258,6 +258,10 @@ impl Loaded {
         self.stage.run(&call(7, bytes, content_type, 1)).await
     }
 
+    pub(crate) async fn run_item(&self, item: Item) -> Result<Outcome, StageError> {
+        self.stage.run(&Call { item, ..call(7, Vec::new(), None, 1) }).await
+    }
+
     /// Which items the stage takes in one call.
     pub(crate) fn batching(&self) -> Batching {
         self.stage.batching()

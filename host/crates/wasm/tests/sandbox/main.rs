@@ -4,6 +4,7 @@
 mod batch;
 mod blame;
 mod bounds;
+mod cases;
 mod compatibility;
 mod harness;
 mod shared;
