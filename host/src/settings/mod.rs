@@ -7,6 +7,7 @@
 mod checks;
 mod file;
 mod host;
+mod json_file;
 mod plan;
 mod properties;
 mod reference;
@@ -74,6 +75,7 @@ impl Pipeline {
         let has_store = draft.has("/store");
         let mut file = draft.finish()?;
         if let Some(host) = host {
+            json_file::fill_in(&mut file)?;
             for (name, alias) in &host.models {
                 file.value.models.entry(name.clone()).or_insert_with(|| alias.clone());
             }

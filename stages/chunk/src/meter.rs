@@ -34,7 +34,19 @@ pub(crate) fn fitting(text: &str, mut meter: Meter, limit: u32) -> usize {
 
 /// Whether a text has at least `limit` units. It is read no further than needed.
 pub(crate) fn reaches(text: &str, unit: Unit, limit: u32) -> bool {
-    limit == 0 || fitting(text, Meter::new(unit), limit - 1) < text.len()
+    limit == 0 || text.len() as u64 >= u64::from(limit) * unit.bytes_max() || {
+        fitting(text, Meter::new(unit), limit - 1) < text.len()
+    }
+}
+
+impl Unit {
+    /// How many bytes a unit has at most; of tokens, in text that is not mostly white space.
+    fn bytes_max(self) -> u64 {
+        match self {
+            Self::Characters => 4,
+            Self::Tokens => 8,
+        }
+    }
 }
 
 /// Measures a piece of text.

@@ -155,11 +155,10 @@ impl Cutter<'_> {
         let Limits { unit, min_size, .. } = self.limits;
         let part_end = self.outline.next_heading(at).map_or(content_end, |heading| heading.min(content_end));
         let rest = self.text.get(at..part_end)?;
-        let (small, more) = rest.split_at(fitting(rest, Meter::new(unit), min_size.checked_sub(1)?));
-        let end = at + small.trim_end().len();
-        if end == at || more.contains(|character: char| !character.is_whitespace()) {
+        if reaches(rest, unit, min_size) {
             return None;
         }
+        let end = at + rest.trim_end().len();
         let mut meter = Meter::new(unit);
         let mut characters = self.text[stretch.content()..end].char_indices().rev();
         let latest = characters.find_map(|(offset, character)| {

@@ -211,6 +211,94 @@ fn lists_and_tables_are_cut_between_items_and_rows() {
 }
 
 #[test]
+fn each_chunk_of_a_table_begins_with_its_head() {
+    let text = format!("# Parts\n\n> | No | Part |\n> |---|---|\n{}", "> | 1 | a part |\n".repeat(9));
+    let chunks = outputs(&json!({"size": 90}), "text/markdown", &text);
+    assert!(chunks.len() > 2);
+    for chunk in &chunks[1..] {
+        assert!(payload(chunk).starts_with("> | No | Part |\n> |---|---|\n> | 1 |"), "{}", payload(chunk));
+    }
+    assert_eq!(attributes("chunk.added-before", &chunks)[..2], [None, Some("28".into())]);
+}
+
+#[test]
+fn a_head_that_would_take_half_of_a_chunk_is_not_repeated() {
+    let text = format!("| A column with a long name |\n|---|\n{}", "| 1 |\n".repeat(20));
+    assert!(markdown(&json!({"size": 60}), &text)[1].starts_with("| 1 |"));
+}
+
+#[test]
+fn a_fence_in_a_quotation_or_a_list_is_reopened_there() {
+    let quoted = format!("> ```py\n{}> ```\n", "> a = 1\n".repeat(9));
+    assert_eq!(markdown(&json!({"size": 48}), &quoted)[1], format!("> ```py\n{}> ```\n", "> a = 1\n".repeat(4)));
+    let listed = format!("- ~~~~\n{}  ~~~~\n", "  ```\n".repeat(9));
+    assert_eq!(markdown(&json!({"size": 40}), &listed)[1], format!("- ~~~~\n{}  ~~~~\n", "  ```\n".repeat(4)));
+}
+
+#[test]
+fn a_fence_that_nothing_closes_is_closed_where_it_is_reopened() {
+    let text = format!("```sh\n{}", "make all\n".repeat(6));
+    let chunks = markdown(&json!({"size": 40}), &text);
+    assert!(chunks.len() > 1 && chunks.iter().all(|chunk| chunk.ends_with("make all\n```\n")), "{chunks:?}");
+}
+
+#[test]
+fn a_heading_goes_with_what_follows() {
+    let text = "# A\n\n## B\n\nSome words without an end and more of them\n\n# C\n";
+    let chunks = markdown(&json!({"size": 30, "min_size": 0}), text);
+    assert_eq!(chunks, ["# A\n\n## B\n\nSome words without ", "an end and more of them\n\n# C\n"]);
+    let code = "### A\n\n```\nmake one\nmake two\n```\n";
+    assert!(markdown(&json!({"size": 28}), code)[0].starts_with("### A\n\n```\nmake one\n"));
+}
+
+#[test]
+fn small_sections_are_put_together_but_not_across_a_higher_heading_if_it_can_be_helped() {
+    let text = "# A\n\nThis is the first text of A, and it is long.\n\n## B\n\nShort.\n\n# C\n\nThis is the text of C, and it is long too.\n";
+    let chunks = markdown(&json!({"size": 100, "min_size": 30}), text);
+    assert_eq!(chunks.len(), 2);
+    assert!(chunks[0].ends_with("## B\n\nShort.\n\n") && chunks[1].starts_with("# C"));
+}
+
+#[test]
+fn the_last_chunk_gets_enough_to_be_of_the_minimum() {
+    let text = "word ".repeat(21);
+    let sizes: Vec<usize> = plain(&json!({"size": 100}), &text).iter().map(String::len).collect();
+    assert_eq!(sizes, [84, 21]);
+    let paragraphs = format!("{}\n\n{}", "One is. ".repeat(11).trim_end(), "Two is.");
+    assert_eq!(plain(&json!({"size": 90}), &paragraphs)[1], "One is. One is.\n\nTwo is.");
+}
+
+#[test]
+fn no_cut_divides_an_abbreviation_from_its_word() {
+    let text = "The letter went to the hospital where Dr. Smithsonovich-Wellington works.";
+    assert_eq!(plain(&json!({"size": 50, "min_size": 0}), text)[0], "The letter went to the hospital where ");
+}
+
+#[test]
+fn an_address_that_fits_into_a_chunk_is_not_cut() {
+    let text = "Look at https://a.example/one/two/three/four now.";
+    let chunks = plain(&json!({"size": 40, "min_size": 0}), text);
+    assert_eq!(chunks, ["Look at ", "https://a.example/one/two/three/four ", "now."]);
+}
+
+#[test]
+fn numbered_headings_of_plain_text_divide_it() {
+    let text = "1. Scope\nThis text explains the scope.\n\n2. Fees\nThis text explains the fees.\n";
+    let chunks = outputs(&json!({"min_size": 0}), "text/plain", text);
+    assert_eq!(attributes("chunk.heading-path", &chunks), some(&["1. Scope", "2. Fees"]));
+}
+
+#[test]
+fn the_heading_path_can_be_part_of_the_text() {
+    let text = "# Guide\n\n## Setup\n\nFirst one here. Second one there. Third one.\n";
+    let chunks = markdown(&json!({"size": 50, "heading_path": "text"}), text);
+    assert_eq!(chunks[0], "# Guide\n\n## Setup\n\nFirst one here. ");
+    assert!(chunks[1].starts_with("Second one"), "a path of more than a quarter of the size is left out");
+    let chunks = markdown(&json!({"size": 60, "min_size": 0, "heading_path": "text"}), text);
+    assert_eq!(chunks[1], "Guide > Setup\n\nThird one.\n");
+}
+
+#[test]
 fn the_media_type_decides_the_format_unless_it_is_configured() {
     let text = "# A\n\na\n\n# B\n\nb\n";
     let count = |config: Value, content_type: &str| outputs(&config, content_type, text).len();
@@ -278,6 +366,12 @@ fn bytes_that_are_not_text_are_rejected() {
 fn an_overlap_that_is_not_less_than_the_size_is_a_fault() {
     let faults = configure::<Chunk>(r#"{"size": 10, "overlap": 10}"#).unwrap_err();
     assert_eq!(faults[0].pointer, "/overlap");
+}
+
+#[test]
+fn a_minimum_of_more_than_half_of_the_size_is_a_fault() {
+    let faults = configure::<Chunk>(r#"{"size": 10, "min_size": 6}"#).unwrap_err();
+    assert_eq!(faults[0].pointer, "/min_size");
 }
 
 #[test]

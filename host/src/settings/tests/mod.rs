@@ -5,6 +5,7 @@ mod documents;
 mod engine;
 mod good;
 mod host;
+mod json_files;
 mod models;
 mod places;
 mod plan;

@@ -7,6 +7,8 @@ use super::{Heading, shortened};
 const LENGTH_MAX: usize = 80;
 /// Most words of a heading.
 const WORDS_MAX: usize = 12;
+/// More bytes than a word has that names a part of a text.
+const WORD_MAX: usize = 32;
 /// How far a number may be from the one before: a heading between them may not look like one.
 const STEP_MAX: u16 = 3;
 
@@ -186,7 +188,6 @@ impl Numbered {
     }
 
     fn named(line: &str) -> Option<Self> {
-        let word = leading(line, |c| !c.is_whitespace() && !c.is_ascii_digit())?;
         if let Some(rest) = line.strip_prefix('第') {
             let number = leading(rest, |c| c.is_ascii_digit() || "〇零一二三四五六七八九十百千".contains(c))?;
             let unit = rest[number.len()..].chars().next()?;
@@ -199,6 +200,8 @@ impl Numbered {
             let is_title = rest.is_empty() || is_title(rest, line);
             return Some(Self { number: Number::Named(level), has_point: true, is_title });
         }
+        let start = &line[..line.floor_char_boundary(WORD_MAX)];
+        let word = leading(start, |c| !c.is_whitespace() && !c.is_ascii_digit())?;
         let level = level_of(word)?;
         let rest = line[word.len()..].trim_start();
         let number = leading(rest, |c| c.is_ascii_alphanumeric())?;
