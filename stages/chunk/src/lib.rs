@@ -3,6 +3,7 @@
 mod abbreviations;
 mod characters;
 mod config;
+mod exact;
 mod fine;
 mod frame;
 mod grapheme;
@@ -19,9 +20,11 @@ mod words;
 pub use config::{Config, Format, HeadingPath};
 pub use meter::Unit;
 
+use gristmill_sdk::tokens::{Host, Tokens};
 use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError};
 
 use crate::characters::Characters;
+use crate::exact::{Counter, split_exactly};
 use crate::outline::Outline;
 use crate::piece::Piece;
 use crate::place::{Document, Pages, Path};
@@ -57,6 +60,16 @@ impl Stage for Chunk {
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        self.chunk(&item, &Host)
+    }
+}
+
+impl Chunk {
+    /// Splits the text of one item, with the tables of these tokens.
+    ///
+    /// # Errors
+    /// The tables lack the encoding of the configured unit.
+    pub fn chunk(&self, item: &Item, tokens: &dyn Tokens) -> Result<Outcome, StageError> {
         let Some(text) = item.text() else {
             let message = "the payload is not UTF-8 text: convert it before this stage";
             return Ok(Outcome::reject("not-utf8", message));
@@ -64,13 +77,22 @@ impl Stage for Chunk {
         if text.trim().is_empty() {
             return Ok(Outcome::drop("no-text"));
         }
-        let outline = Outline::of(text, self.format_of(&item));
-        let pieces = split(text, &outline, self.limits);
-        Ok(Outcome::Emit(outputs(&item, text, &outline, &pieces)))
+        let outline = Outline::of(text, self.format_of(item));
+        let Some(encoding) = self.limits.unit.encoding() else {
+            let pieces = split(text, &outline, self.limits);
+            return Ok(Outcome::Emit(outputs(item, text, &outline, &pieces)));
+        };
+        let counter = Counter { tokens, encoding };
+        let unknown = |_| StageError::permanent("unknown-encoding", format!("this host cannot count {encoding}"));
+        let pieces = split_exactly(text, &outline, self.limits, &counter).map_err(unknown)?;
+        let mut outputs = outputs(item, text, &outline, &pieces);
+        for (output, piece) in outputs.iter_mut().zip(&pieces) {
+            let count = counter.count(&piece.payload(text)).map_err(unknown)?;
+            output.attributes.push(attribute("chunk.tokens", count));
+        }
+        Ok(Outcome::Emit(outputs))
     }
-}
 
-impl Chunk {
     fn format_of(&self, item: &Item) -> Format {
         match (self.format, item.media_type().as_deref()) {
             (Format::Auto, Some("text/markdown" | "text/x-markdown")) => Format::Markdown,

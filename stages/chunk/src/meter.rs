@@ -12,6 +12,19 @@ pub enum Unit {
     Characters,
     /// Estimated model tokens; the README describes the method and its error.
     Tokens,
+    /// Tokens of GPT-4o and later models of OpenAI, counted by the host.
+    #[serde(rename = "o200k_base")]
+    O200kBase,
+    /// Tokens of GPT-4, GPT-3.5 and `text-embedding-3`, counted by the host.
+    #[serde(rename = "cl100k_base")]
+    Cl100kBase,
+}
+
+/// Estimated tokens of a text, rounded up.
+pub(crate) fn estimated(text: &str) -> u64 {
+    let mut meter = Meter::new(Unit::Tokens);
+    meter.add_text(text);
+    meter.used.div_ceil(ONE).max(1)
 }
 
 /// One unit on the meter's scale, which counts fractions of a token in integers.
@@ -40,11 +53,20 @@ pub(crate) fn reaches(text: &str, unit: Unit, limit: u32) -> bool {
 }
 
 impl Unit {
+    /// The encoding in which the host counts; `None` where nothing is counted by the host.
+    pub(crate) fn encoding(self) -> Option<&'static str> {
+        match self {
+            Self::Characters | Self::Tokens => None,
+            Self::O200kBase => Some("o200k_base"),
+            Self::Cl100kBase => Some("cl100k_base"),
+        }
+    }
+
     /// How many bytes a unit has at most; of tokens, in text that is not mostly white space.
     fn bytes_max(self) -> u64 {
         match self {
             Self::Characters => 4,
-            Self::Tokens => 8,
+            Self::Tokens | Self::O200kBase | Self::Cl100kBase => 8,
         }
     }
 }
@@ -69,7 +91,7 @@ impl Meter {
     pub(crate) fn add(&mut self, character: char) {
         self.used += match self.unit {
             Unit::Characters => ONE,
-            Unit::Tokens => self.token_price(character),
+            Unit::Tokens | Unit::O200kBase | Unit::Cl100kBase => self.token_price(character),
         };
     }
 

@@ -1,5 +1,6 @@
 //! Properties that hold for every text and every configuration.
 
+use gristmill_sdk::tokens::{Error, Tokens};
 use gristmill_sdk::{Item, Outcome, Output, Stage};
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
@@ -136,7 +137,33 @@ fn fits(text: &str, config: &Config) -> bool {
     meter.fits(config.size.get())
 }
 
+/// An encoding in which two bytes are a token, unlike in any estimate.
+struct Pairs;
+
+impl Tokens for Pairs {
+    fn count(&self, _: &str, text: &str) -> Result<u32, Error> {
+        Ok(u32::try_from(text.len().div_ceil(2)).unwrap())
+    }
+}
+
 proptest! {
+    #[test]
+    fn counted_chunks_fit_or_are_one_grapheme_and_are_the_text(text in text(), config in config()) {
+        prop_assume!(!text.trim().is_empty());
+        let stage = Chunk::new(Config { unit: Unit::O200kBase, ..config.clone() }).unwrap();
+        let Outcome::Emit(chunks) = stage.chunk(&Item::sample(text.as_str(), Some("text/plain")), &Pairs).unwrap() else {
+            panic!("no chunks");
+        };
+        let mut joined = String::new();
+        for chunk in &chunks {
+            let count = Pairs.count("", payload(chunk)).unwrap();
+            prop_assert_eq!(number(chunk, "chunk.tokens"), count as usize);
+            prop_assert!(count <= config.size.get() || payload(chunk).graphemes(true).count() == 1);
+            joined.extend(own(chunk).chars().skip(number(chunk, "chunk.overlap")));
+        }
+        prop_assert_eq!(joined, text);
+    }
+
     #[test]
     fn chunks_without_what_they_repeat_are_the_text(text in text(), config in config()) {
         prop_assume!(!text.trim().is_empty());

@@ -24,6 +24,18 @@ pub(crate) struct Limits {
     pub(crate) heading_path: HeadingPath,
 }
 
+impl Limits {
+    /// The same limits times `numerator / denominator`, at least 1.
+    pub(crate) fn scaled(self, numerator: u64, denominator: u64) -> Self {
+        let scale = |limit: u32| {
+            let scaled = u64::from(limit).saturating_mul(numerator) / denominator.max(1);
+            u32::try_from(scaled).unwrap_or(u32::MAX)
+        };
+        let size = scale(self.size).max(1);
+        Self { size, min_size: scale(self.min_size).min(size / 2), overlap: scale(self.overlap).min(size - 1), ..self }
+    }
+}
+
 /// The pieces in order. Joined without what they repeat, and without what stands around them, they are the text, byte
 /// for byte.
 pub(crate) fn split(text: &str, outline: &Outline, limits: Limits) -> Vec<Piece> {
@@ -31,13 +43,28 @@ pub(crate) fn split(text: &str, outline: &Outline, limits: Limits) -> Vec<Piece>
     let mut cutter = Cutter { text, outline, limits, frames, pieces: Vec::new() };
     for section in outline.sections(limits.split_at_heading, text) {
         let first = cutter.pieces.len();
-        cutter.split(section.range);
+        let content_end = cutter.content_end(&section.range);
+        cutter.split(section.range, content_end);
         if let Some(first) = cutter.pieces.get_mut(first) {
             first.level = section.level;
         }
     }
     let Cutter { frames, pieces, .. } = cutter;
     merge(text, pieces, &frames, limits)
+}
+
+/// Cuts a piece into shorter ones, of which the first repeats nothing.
+pub(crate) fn split_part(text: &str, outline: &Outline, piece: &Piece, limits: Limits) -> Vec<Piece> {
+    let frames = Frames::of(text, outline, limits.heading_path, limits.unit, limits.size);
+    let mut cutter = Cutter { text, outline, limits, frames, pieces: Vec::new() };
+    let part = piece.fresh..piece.range.end;
+    let content_end = part.start + text[part.clone()].trim_end().len();
+    cutter.split(part, content_end);
+    let mut pieces = cutter.pieces;
+    if let Some(first) = pieces.first_mut() {
+        first.level = piece.level;
+    }
+    pieces
 }
 
 struct Cutter<'a> {
@@ -49,8 +76,7 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    fn split(&mut self, section: Range<usize>) {
-        let content_end = self.content_end(&section);
+    fn split(&mut self, section: Range<usize>, content_end: usize) {
         let mut start = section.start;
         let mut fresh = section.start;
         while fresh < section.end {

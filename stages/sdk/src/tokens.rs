@@ -10,18 +10,6 @@ pub trait Tokens {
     /// # Errors
     /// There is no such encoding, or the text is longer than a mebibyte.
     fn count(&self, encoding: &str, text: &str) -> Result<u32, Error>;
-
-    /// Length in bytes of the longest start of a text whose tokens are at most `limit`.
-    ///
-    /// # Errors
-    /// As for [`Tokens::count`].
-    fn start(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error>;
-
-    /// Offset in bytes of the longest end of a text whose tokens are at most `limit`.
-    ///
-    /// # Errors
-    /// As for [`Tokens::count`].
-    fn end(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error>;
 }
 
 /// The host's tables.
@@ -31,13 +19,5 @@ pub struct Host;
 impl Tokens for Host {
     fn count(&self, encoding: &str, text: &str) -> Result<u32, Error> {
         host::count(encoding, text)
-    }
-
-    fn start(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error> {
-        host::start(encoding, text, limit).map(|length| length as usize)
-    }
-
-    fn end(&self, encoding: &str, text: &str, limit: u32) -> Result<usize, Error> {
-        host::end(encoding, text, limit).map(|offset| offset as usize)
     }
 }

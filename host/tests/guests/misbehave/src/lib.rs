@@ -165,7 +165,10 @@ impl Stage for Misbehave {
             }
             "compute" => compute(Duration::from_millis(rest.parse().unwrap_or(0))),
             "hold" => hold(rest.parse().unwrap_or(0)),
-            "tokens" => count(rest),
+            "tokens" => {
+                let (encoding, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                format!("{:?}", tokens::Host.count(encoding, text))
+            }
             "count-megabytes" => {
                 let long = "x".repeat(rest.parse::<usize>().unwrap_or(0) << 20);
                 format!("{:?}", tokens::Host.count("words", &long))
@@ -174,18 +177,6 @@ impl Stage for Misbehave {
             _ => return Err(StageError::permanent("unknown-verb", verb)),
         };
         Ok(Outcome::one(Output::from(&item).payload(answer)))
-    }
-}
-
-/// What the host says of the text in an encoding: how many tokens, and where the first two end and the last two begin.
-fn count(rest: &str) -> String {
-    let (encoding, text) = rest.split_once(' ').unwrap_or((rest, ""));
-    match tokens::Host.count(encoding, text) {
-        Ok(count) => {
-            let ends = (tokens::Host.start(encoding, text, 2), tokens::Host.end(encoding, text, 2));
-            format!("{count} {:?}", ends)
-        }
-        Err(error) => format!("{error:?}"),
     }
 }
 
