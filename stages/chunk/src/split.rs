@@ -82,12 +82,11 @@ impl Cutter<'_> {
         while fresh < section.end {
             let mut longest = self.longest(start..section.end, fresh);
             if longest.range.end < section.end {
-                let Some(end) = self.end_of_piece(&longest, content_end) else {
+                let Some(cut) = self.cut(longest, content_end) else {
                     start = fresh;
                     continue;
                 };
-                longest.range.end = end;
-                longest.closing = self.frames.closing(&longest.range).filter(|_| longest.is_framed);
+                longest = cut;
             }
             let piece = longest.range.clone();
             self.pieces.push(longest);
@@ -96,6 +95,25 @@ impl Cutter<'_> {
             }
             start = overlap_start(self.text, piece.clone(), self.outline, self.limits);
             fresh = piece.end;
+        }
+    }
+
+    /// The piece up to the best place to cut; `None` if it must not repeat anything.
+    fn cut(&self, mut piece: Piece, content_end: usize) -> Option<Piece> {
+        loop {
+            let range = piece.range.start..self.end_of_piece(&piece, content_end)?;
+            let closing = self.frames.closing(&range).filter(|_| piece.is_framed);
+            let mut meter = Meter::new(self.limits.unit);
+            meter.add_text(&piece.before);
+            if let Some(line) = &closing {
+                meter.reserve_line(line);
+            }
+            // Further back the cut may be in a fence of which the longest piece saw the end.
+            let end = self.reach(&range, &meter);
+            if end == range.end {
+                return Some(Piece { range, closing, ..piece });
+            }
+            piece.range.end = end;
         }
     }
 
