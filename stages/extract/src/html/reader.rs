@@ -1,0 +1,438 @@
+//! From tags and text to blocks: which elements are open, what of them is shown, what they mean.
+
+use html5gum::{DefaultEmitter, State, Token, Tokenizer};
+
+use super::content::{Placed, Zone};
+use super::control;
+use super::math::{self, Joint, Layout};
+use super::names;
+use super::open::{End, Open};
+use super::source::{RAW, Source};
+use super::tag::Tag;
+use super::visible::{self, Place};
+use super::writer::Writer;
+use crate::content::Content;
+use crate::levels::Level;
+use crate::reject::Reject;
+
+/// What is to be done where an element ends.
+#[derive(Debug)]
+enum Note {
+    /// Nothing: it is inside of an element that is left out.
+    Unseen,
+    /// What was left out ends; which start tag of the page it was.
+    LeftOut(usize),
+    /// The writer is told.
+    Written,
+    /// The same, and the main content ends.
+    Zone(Zone),
+    /// The same, and a section of the page ends.
+    Section,
+    /// The same, and a heading or the like ends.
+    Heading,
+    /// The title of the page.
+    Title,
+    /// A formula in TeX.
+    Tex,
+    /// Looks like a block.
+    Block,
+    /// Stands apart from the words around it.
+    Apart,
+    /// Raised or lowered text.
+    Level,
+    /// A link: where its text begins, and whether it leads to a place in this page.
+    Link { from: usize, is_local: bool },
+    /// Part of a formula.
+    Formula { layout: Layout, parts: u32, joint: Joint, from: usize },
+}
+
+/// A page being read.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    source: Source<'a>,
+    options: Options<'a>,
+    open: Open<Note>,
+    writer: Writer,
+    title: String,
+    /// The number of start tags so far.
+    tags: usize,
+    /// How many of the open elements are of these kinds.
+    left_out: usize,
+    foreign: usize,
+    headings: usize,
+    sections: usize,
+    mains: usize,
+    articles: usize,
+    /// Where the text of the last link ended.
+    link_end: Option<usize>,
+    last_alt: String,
+}
+
+/// How to read a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options<'a> {
+    /// What of it is text.
+    pub(super) content: Content,
+    /// Whether "/>" ends any element.
+    pub(super) is_xml: bool,
+    /// The start tags of elements that are shown, because their end tag is missing.
+    pub(super) unended: &'a [usize],
+    /// Most bytes of text.
+    pub(super) limit: usize,
+}
+
+/// A page that was read.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Its blocks.
+    pub(super) blocks: Vec<Placed>,
+    /// Its title, or nothing.
+    pub(super) title: String,
+    /// The start tag of an element that was left out and has no end, so that the rest of the page was left out with it.
+    pub(super) unended: Option<usize>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// The text exceeds the limit.
+    pub(super) fn read(page: &'a str, options: Options<'a>) -> Result<Page, Reject> {
+        let mut reader = Self::new(page, options);
+        let mut tokens = Tokenizer::new_with_emitter(page, DefaultEmitter::<usize>::new_with_span());
+        while let Some(Ok(token)) = tokens.next() {
+            match &token {
+                Token::StartTag(tag) => {
+                    if let Some(state) = reader.start(Tag(tag)) {
+                        tokens.set_state(state);
+                    }
+                }
+                Token::EndTag(tag) => reader.end(tag.name.as_slice()),
+                Token::String(text) => reader.text(&String::from_utf8_lossy(text.value.as_slice())),
+                Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
+            }
+            if reader.writer.len() > options.limit {
+                return Err(Reject::TooLarge(options.limit));
+            }
+        }
+        Ok(reader.finish())
+    }
+
+    fn new(page: &'a str, options: Options<'a>) -> Self {
+        Self {
+            source: Source::new(page),
+            options,
+            open: Open::default(),
+            writer: Writer::default(),
+            title: String::new(),
+            tags: 0,
+            left_out: 0,
+            foreign: 0,
+            headings: 0,
+            sections: 0,
+            mains: 0,
+            articles: 0,
+            link_end: None,
+            last_alt: String::new(),
+        }
+    }
+
+    fn finish(mut self) -> Page {
+        let unended = self.open.notes().find_map(|(name, note)| match note {
+            Note::LeftOut(tag) if !names::may_lack_its_end(name) => Some(*tag),
+            _ => None,
+        });
+        self.close_to(0);
+        Page { blocks: self.writer.finish(), title: self.title, unended }
+    }
+
+    /// Processes a start tag; the answer is how to read what follows, if not as markup.
+    fn start(&mut self, tag: Tag) -> Option<State> {
+        self.tags += 1;
+        let name = tag.name();
+        // Whatever these say of themselves, the page is in them.
+        if matches!(name, b"html" | b"head" | b"body" | b"frameset" | b"frame") {
+            return None;
+        }
+        if self.foreign > 0
+            && let Some(depth) = self.open.broken_out_of(name)
+        {
+            self.close_to(depth);
+        }
+        if self.foreign == 0 {
+            self.close_to(self.open.kept_at_start(name));
+        }
+        let is_empty = tag.is_self_closing()
+            && (self.options.is_xml || self.foreign > 0 || matches!(name, b"svg" | b"math"));
+        let is_raw = self.foreign == 0 && RAW.contains(&name);
+        let is_empty = is_empty || (self.foreign == 0 && names::is_void(name)) || (is_raw && self.is_raw_empty(tag));
+        let is_shown = self.left_out == 0 && !self.is_left_out(tag);
+        if is_empty {
+            if is_shown {
+                self.empty(tag);
+            }
+            return None;
+        }
+        if matches!(name, b"svg" | b"math") {
+            self.foreign += 1;
+        }
+        let note = match (self.left_out, is_shown) {
+            (_, true) => self.begin(tag),
+            (0, false) => {
+                self.left_out += 1;
+                Note::LeftOut(self.tags)
+            }
+            (_, false) => Note::Unseen,
+        };
+        self.open.push(name, note);
+        match name {
+            _ if !is_raw => (name == b"plaintext").then_some(State::PlainText),
+            b"title" | b"textarea" => Some(State::RcData),
+            b"script" => Some(State::ScriptData),
+            _ => Some(State::RawText),
+        }
+    }
+
+    /// Whether an element whose content is not markup is read as empty: without an end tag it would contain the rest
+    /// of the page. Programs and styles are the exception, because they must not be read as text.
+    fn is_raw_empty(&self, tag: Tag) -> bool {
+        let name = tag.name();
+        let has_end = self.source.ends_after(name, tag.position());
+        match tag.is_self_closing() {
+            true => !has_end || !self.source.is_closed_next(tag.position(), name),
+            false => !has_end && !matches!(name, b"script" | b"style"),
+        }
+    }
+
+    fn is_left_out(&self, tag: Tag) -> bool {
+        if control::is_tex(tag) || self.options.unended.contains(&self.tags) {
+            return false;
+        }
+        let place = match (self.headings, self.sections + self.mains + self.articles) {
+            (1.., _) => Place::Heading,
+            (0, 1..) => Place::Content,
+            (0, 0) => Place::Page,
+        };
+        visible::is_left_out(tag, self.options.content, place, &self.source)
+    }
+
+    /// An element without content.
+    fn empty(&mut self, tag: Tag) {
+        match tag.name() {
+            b"br" => self.writer.inline.break_line(),
+            b"input" => self.apart(control::value(tag).as_deref()),
+            b"img" => {
+                let alt = control::alternative(tag).filter(|alt| *alt != self.last_alt);
+                self.apart(alt.as_deref());
+                self.last_alt = alt.unwrap_or_default();
+            }
+            name if names::is_block(name) => self.writer.boundary(),
+            _ => {}
+        }
+    }
+
+    /// Text that stands apart from the words around it.
+    fn apart(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            self.writer.inline.gap();
+            self.writer.text(text);
+            self.writer.inline.gap();
+        }
+    }
+
+    /// Begins an element that is shown.
+    fn begin(&mut self, tag: Tag) -> Note {
+        let name = tag.name();
+        if self.foreign > 0 {
+            return self.begin_formula(name);
+        }
+        if control::is_tex(tag) {
+            self.writer.text("$");
+            return Note::Tex;
+        }
+        if name == b"title" && self.title.is_empty() {
+            return Note::Title;
+        }
+        self.writer.start(tag);
+        match name {
+            b"title" => Note::Unseen,
+            b"main" => self.begin_zone(Zone::Main),
+            b"article" => self.begin_zone(Zone::Article),
+            _ if tag.is("role", "main") => self.begin_zone(Zone::Main),
+            _ if tag.is("role", "article") => self.begin_zone(Zone::Article),
+            b"section" | b"blockquote" => {
+                self.sections += 1;
+                Note::Section
+            }
+            b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"dt" | b"summary" | b"legend" | b"th" => {
+                self.headings += 1;
+                Note::Heading
+            }
+            b"sup" | b"sub" => {
+                self.writer.inline.open_level(if name == b"sup" { Level::Raised } else { Level::Lowered });
+                Note::Level
+            }
+            b"a" => {
+                let is_local = tag.value("href").is_some_and(|href| href.contains('#'));
+                if is_local {
+                    self.writer.inline.mark_note();
+                }
+                if self.link_end == Some(self.writer.inline.len()) {
+                    self.writer.inline.gap();
+                }
+                Note::Link { from: self.writer.inline.len(), is_local }
+            }
+            b"button" | b"label" | b"option" | b"textarea" | b"select" => self.begin_apart(),
+            _ if tag.is_styled("display", &["block", "flex", "grid", "list-item", "table", "table-row"]) => {
+                self.writer.boundary();
+                Note::Block
+            }
+            _ if name.contains(&b'-') => self.begin_apart(),
+            _ => Note::Written,
+        }
+    }
+
+    fn begin_apart(&mut self) -> Note {
+        self.writer.inline.gap();
+        Note::Apart
+    }
+
+    fn begin_zone(&mut self, zone: Zone) -> Note {
+        match zone {
+            Zone::Main => self.mains += 1,
+            Zone::Article | Zone::Page => self.articles += 1,
+        }
+        self.set_zone();
+        Note::Zone(zone)
+    }
+
+    fn set_zone(&mut self) {
+        self.writer.zone = match (self.mains, self.articles) {
+            (1.., _) => Zone::Main,
+            (0, 1..) => Zone::Article,
+            (0, 0) => Zone::Page,
+        };
+    }
+
+    fn begin_formula(&mut self, name: &[u8]) -> Note {
+        let joint = match self.open.innermost() {
+            Some(Note::Formula { layout, parts, .. }) => {
+                *parts += 1;
+                layout.joint(*parts - 1)
+            }
+            _ => Joint::Next,
+        };
+        let inline = &mut self.writer.inline;
+        match joint {
+            Joint::Level(level) => inline.open_level(level),
+            Joint::Group(text) | Joint::After(text) => self.writer.text(text),
+            Joint::Next => {}
+        }
+        let layout = Layout::of(name);
+        let inline = &mut self.writer.inline;
+        match layout {
+            Layout::Fraction => inline.gap(),
+            Layout::Root => self.writer.text("√"),
+            _ => {}
+        }
+        Note::Formula { layout, parts: 0, joint, from: self.writer.inline.len() }
+    }
+
+    /// Processes an end tag.
+    fn end(&mut self, name: &[u8]) {
+        match self.open.end(name) {
+            End::To(depth) => self.close_to(depth),
+            End::Only(depth) => {
+                if let Some((name, note)) = self.open.remove(depth) {
+                    self.close(&name, note);
+                }
+            }
+            End::Nothing if name == b"br" && self.left_out == 0 => self.writer.inline.break_line(),
+            End::Nothing if name == b"p" && self.left_out == 0 => self.writer.boundary(),
+            End::Nothing => {}
+        }
+    }
+
+    fn close_to(&mut self, depth: usize) {
+        while let Some((name, note)) = self.open.pop_from(depth) {
+            self.close(&name, note);
+        }
+    }
+
+    fn close(&mut self, name: &[u8], note: Note) {
+        if matches!(name, b"svg" | b"math") {
+            self.foreign = self.foreign.saturating_sub(1);
+        }
+        match note {
+            Note::Unseen | Note::Title => return,
+            Note::LeftOut(_) => {
+                self.left_out = self.left_out.saturating_sub(1);
+                return;
+            }
+            Note::Tex => return self.writer.text("$"),
+            Note::Formula { layout, joint, from, .. } => return self.end_formula(layout, joint, from),
+            Note::Written => {}
+            Note::Section => self.sections = self.sections.saturating_sub(1),
+            Note::Heading => {}
+            Note::Zone(_) | Note::Block => {}
+            Note::Apart => self.writer.inline.gap(),
+            Note::Level => self.writer.inline.close_level(),
+            Note::Link { from, is_local } => self.end_link(from, is_local),
+        }
+        self.writer.end(name);
+        match note {
+            Note::Block => self.writer.boundary(),
+            Note::Heading => self.headings = self.headings.saturating_sub(1),
+            Note::Zone(zone) => {
+                self.writer.boundary();
+                match zone {
+                    Zone::Main => self.mains = self.mains.saturating_sub(1),
+                    Zone::Article | Zone::Page => self.articles = self.articles.saturating_sub(1),
+                }
+                self.set_zone();
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes the sign that links a heading to itself.
+    fn end_link(&mut self, from: usize, is_local: bool) {
+        let inline = &mut self.writer.inline;
+        let is_sign = match inline.since(from).trim() {
+            "¶" | "🔗" | "⚓" => true,
+            "#" | "§" => self.headings > 0,
+            _ => false,
+        };
+        if is_local && is_sign {
+            inline.take_from(from);
+        }
+        self.link_end = (!inline.is_empty()).then_some(inline.len());
+    }
+
+    fn end_formula(&mut self, layout: Layout, joint: Joint, from: usize) {
+        if layout == Layout::Root || matches!(joint, Joint::Group(_)) {
+            let part = self.writer.inline.take_from(from);
+            self.writer.text(&math::grouped(&part));
+        }
+        match joint {
+            Joint::Level(_) => self.writer.inline.close_level(),
+            _ if layout == Layout::Fraction => self.writer.inline.gap(),
+            _ => {}
+        }
+    }
+
+    /// Processes text.
+    fn text(&mut self, text: &str) {
+        if self.left_out > 0 {
+            return;
+        }
+        match self.open.innermost() {
+            Some(Note::Title) => self.title.push_str(text),
+            Some(Note::Unseen) => {}
+            Some(Note::Formula { layout: Layout::Text, .. }) => self.writer.text(text),
+            // Space between the parts of a formula only serves its source.
+            Some(Note::Formula { .. }) => self.writer.text(text.trim()),
+            _ => self.writer.text(text),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! XML of any kind to text: one line for each element with text of its own.
+
+use quick_xml::Reader;
+use quick_xml::escape::resolve_xml_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use crate::document::Document;
+use crate::kind::Kind;
+
+/// Attributes that say nothing to readers.
+const TECHNICAL: &[&str] = &["class", "id", "lang", "role", "schemaLocation", "space", "style", "version"];
+
+/// Reads XML; what is malformed is kept as it is.
+pub(crate) fn read(xml: &str) -> Document {
+    let text = text(xml).unwrap_or_else(|| xml.trim().to_owned());
+    Document { text, title: None, pages: None, kind: Kind::Xml }
+}
+
+/// What comes before the next text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joint {
+    /// Nothing: it is in the same element.
+    Same,
+    /// The start of an element.
+    Start,
+    /// The end of an element: text that follows it is mixed with elements, all in one line.
+    End,
+}
+
+#[derive(Debug)]
+struct Lines {
+    text: String,
+    line: String,
+    joint: Joint,
+    /// For each open element, whether it has text beside elements.
+    mixed: Vec<bool>,
+}
+
+fn text(xml: &str) -> Option<String> {
+    let mut reader = Reader::from_str(xml);
+    reader.config_mut().check_end_names = false;
+    reader.config_mut().allow_unmatched_ends = true;
+    let mut lines = Lines { text: String::new(), line: String::new(), joint: Joint::Same, mixed: vec![false] };
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) => {
+                lines.start(&tag);
+                lines.mixed.push(false);
+            }
+            Event::Empty(tag) => {
+                lines.start(&tag);
+                lines.end();
+            }
+            Event::End(_) => {
+                if lines.mixed.len() > 1 {
+                    lines.mixed.pop();
+                }
+                lines.end();
+            }
+            Event::Text(words) => lines.add(&words.xml10_content()),
+            Event::CData(words) => lines.add(&words.xml10_content()),
+            Event::GeneralRef(reference) => lines.add(&resolve(&reference)),
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    lines.finish_line();
+    Some(lines.text)
+}
+
+impl Lines {
+    fn start(&mut self, tag: &BytesStart) {
+        if self.joint == Joint::Same
+            && !self.line.is_empty()
+            && let Some(mixed) = self.mixed.last_mut()
+        {
+            *mixed = true;
+        }
+        if self.mixed.last().is_some_and(|mixed| *mixed) {
+            return;
+        }
+        self.joint = Joint::Start;
+        for attribute in tag.attributes().flatten() {
+            let name = attribute.key.local_name();
+            let name = name.as_ref();
+            let is_technical = attribute.key.as_ref().starts_with("xmlns") || TECHNICAL.contains(&name);
+            let value = attribute.value.trim();
+            if !is_technical && !value.is_empty() {
+                self.finish_line();
+                self.line = format!("{name}: {}", unescaped(value));
+                self.finish_line();
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if self.mixed.last().is_some_and(|mixed| *mixed) {
+            return;
+        }
+        self.joint = match self.joint {
+            Joint::Same => Joint::End,
+            Joint::Start | Joint::End => Joint::Start,
+        };
+    }
+
+    fn add(&mut self, text: &str) {
+        if text.trim().is_empty() {
+            if self.joint != Joint::Start && !self.line.is_empty() && !self.line.ends_with(' ') && !text.is_empty() {
+                self.line.push(' ');
+            }
+            return;
+        }
+        match self.joint {
+            Joint::Same => {}
+            Joint::Start => self.finish_line(),
+            Joint::End => {
+                if let Some(mixed) = self.mixed.last_mut() {
+                    *mixed = true;
+                }
+            }
+        }
+        self.joint = Joint::Same;
+        if text.starts_with(char::is_whitespace) && !self.line.is_empty() && !self.line.ends_with(' ') {
+            self.line.push(' ');
+        }
+        for (index, word) in text.split_whitespace().enumerate() {
+            if index > 0 {
+                self.line.push(' ');
+            }
+            self.line.push_str(word);
+        }
+        if text.ends_with(char::is_whitespace) {
+            self.line.push(' ');
+        }
+    }
+
+    fn finish_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let line = line.trim();
+        if !line.is_empty() {
+            if !self.text.is_empty() {
+                self.text.push('\n');
+            }
+            self.text.push_str(line);
+        }
+    }
+}
+
+/// Entities of a DTD are never expanded.
+fn resolve(reference: &BytesRef) -> String {
+    if let Ok(Some(letter)) = reference.resolve_char_ref() {
+        return letter.to_string();
+    }
+    let name = reference.xml10_content();
+    resolve_xml_entity(&name).map_or_else(|| format!("&{name};"), str::to_owned)
+}
+
+fn unescaped(value: &str) -> String {
+    quick_xml::escape::unescape(value).map_or_else(|_| value.to_owned(), |value| value.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn each_element_is_a_line_and_mixed_text_stays_together() {
+        let xml = "<?xml version='1.0'?><order xmlns='u:o' id='7'><name>Ann</name><zip>1100</zip>\
+                   <note>Call <b>before</b> noon &amp; <i>ring</i>.</note><item price='5' sku='A&amp;B'/></order>";
+        assert_eq!(read(xml).text, "Ann\n1100\nCall before noon & ring.\nprice: 5\nsku: A&B");
+    }
+
+    #[test]
+    fn character_data_is_text_and_entities_of_a_dtd_are_not_expanded() {
+        let xml = "<!DOCTYPE a [<!ENTITY x \"xxx\">]><a><b><![CDATA[1 < 2]]></b><c>&x; &#8364;</c></a>";
+        assert_eq!(read(xml).text, "1 < 2\n&x; €");
+    }
+
+    #[test]
+    fn broken_xml_is_kept() {
+        assert_eq!(read("<a>x<").text, "<a>x<");
+        assert_eq!(read("<a>x</b>y").text, "xy");
+    }
+}
