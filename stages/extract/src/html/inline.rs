@@ -3,11 +3,16 @@
 use crate::levels::{self, Level};
 use crate::whitespace;
 
+/// Levels nested deeper are ignored: each takes a copy of its text.
+const DEEPEST_LEVEL: usize = 16;
+
 /// What white space means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
     /// Any amount is one space.
     Collapses,
+    /// The same, but line breaks are kept.
+    KeepsLines,
     /// All of it is kept.
     IsKept,
 }
@@ -51,6 +56,7 @@ impl Inline {
                 // Operators of formulas that are not seen.
                 '\u{2061}'..='\u{2064}' => {}
                 _ if space == Space::IsKept => self.letter(letter),
+                '\n' if space == Space::KeepsLines => self.break_line(),
                 ' ' | '\t' | '\n' | '\r' | '\x0C' => {
                     self.gap = false;
                     if !self.text.is_empty() && !self.text.ends_with([' ', '\n']) {
@@ -94,7 +100,7 @@ impl Inline {
     /// Ends the innermost text at another level.
     pub(super) fn close_level(&mut self) {
         let Some((level, from)) = self.levels.pop() else { return };
-        if from > self.text.len() || !self.text.is_char_boundary(from) {
+        if self.levels.len() >= DEEPEST_LEVEL || from > self.text.len() || !self.text.is_char_boundary(from) {
             return;
         }
         let part = self.text.split_off(from);

@@ -57,6 +57,11 @@ impl Layout {
         }
     }
 
+    /// Whether the next letter is another factor.
+    pub(super) fn is_apart(self) -> bool {
+        matches!(self, Self::Raised | Self::Lowered | Self::Both | Self::Fraction)
+    }
+
     /// How the part with this number, from 0, is joined.
     pub(super) fn joint(self, part: u32) -> Joint {
         match (self, part) {

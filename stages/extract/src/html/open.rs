@@ -74,9 +74,19 @@ impl<T> Open<T> {
         self.elements.iter().map(|element| (&*element.name, &element.note))
     }
 
-    /// The number of elements that stay open where the element `name` begins.
+    /// The number of open elements.
+    pub(super) fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// The number of elements that stay open where any element begins.
+    pub(super) fn kept(&self) -> usize {
+        self.elements.len().min(DEEPEST)
+    }
+
+    /// The number of elements that stay open where the element `name` of HTML begins.
     pub(super) fn kept_at_start(&self, name: &[u8]) -> usize {
-        let mut kept = self.elements.len().min(DEEPEST);
+        let mut kept = self.kept();
         let ended = match name {
             b"li" => self.nearest_in_list(kept, &[b"li"]),
             b"dd" | b"dt" => self.nearest_in_list(kept, &[b"dd", b"dt"]),

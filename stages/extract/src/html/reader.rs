@@ -15,6 +15,9 @@ use crate::content::Content;
 use crate::levels::Level;
 use crate::reject::Reject;
 
+/// Formulas nested deeper are read as text: each part may take a copy of its text.
+const DEEPEST_FORMULA: usize = 128;
+
 /// What is to be done where an element ends.
 #[derive(Debug)]
 enum Note {
@@ -36,6 +39,8 @@ enum Note {
     Tex,
     /// Looks like a block.
     Block,
+    /// Keeps the line breaks of its source.
+    Lines,
     /// Stands apart from the words around it.
     Apart,
     /// Raised or lowered text.
@@ -139,7 +144,7 @@ impl<'a> Reader<'a> {
 
     fn finish(mut self) -> Page {
         let unended = self.open.notes().find_map(|(name, note)| match note {
-            Note::LeftOut(tag) if !names::may_lack_its_end(name) => Some(*tag),
+            Note::LeftOut(tag) if !names::may_lack_its_end(name) && !RAW.contains(&name) => Some(*tag),
             _ => None,
         });
         self.close_to(0);
@@ -159,9 +164,10 @@ impl<'a> Reader<'a> {
         {
             self.close_to(depth);
         }
-        if self.foreign == 0 {
-            self.close_to(self.open.kept_at_start(name));
-        }
+        self.close_to(match self.foreign {
+            0 => self.open.kept_at_start(name),
+            _ => self.open.kept(),
+        });
         let is_empty = tag.is_self_closing()
             && (self.options.is_xml || self.foreign > 0 || matches!(name, b"svg" | b"math"));
         let is_raw = self.foreign == 0 && RAW.contains(&name);
@@ -205,6 +211,9 @@ impl<'a> Reader<'a> {
     }
 
     fn is_left_out(&self, tag: Tag) -> bool {
+        if tag.name() == b"title" && !self.title.is_empty() {
+            return true;
+        }
         if control::is_tex(tag) || self.options.unended.contains(&self.tags) {
             return false;
         }
@@ -250,12 +259,11 @@ impl<'a> Reader<'a> {
             self.writer.text("$");
             return Note::Tex;
         }
-        if name == b"title" && self.title.is_empty() {
+        if name == b"title" {
             return Note::Title;
         }
         self.writer.start(tag);
         match name {
-            b"title" => Note::Unseen,
             b"main" => self.begin_zone(Zone::Main),
             b"article" => self.begin_zone(Zone::Article),
             _ if tag.is("role", "main") => self.begin_zone(Zone::Main),
@@ -287,6 +295,10 @@ impl<'a> Reader<'a> {
                 self.writer.boundary();
                 Note::Block
             }
+            _ if tag.is_styled("white-space", &["pre", "pre-wrap", "pre-line", "break-spaces"]) => {
+                self.writer.lines += 1;
+                Note::Lines
+            }
             _ if name.contains(&b'-') => self.begin_apart(),
             _ => Note::Written,
         }
@@ -315,6 +327,9 @@ impl<'a> Reader<'a> {
     }
 
     fn begin_formula(&mut self, name: &[u8]) -> Note {
+        if self.open.len() > DEEPEST_FORMULA {
+            return Note::Unseen;
+        }
         let joint = match self.open.innermost() {
             Some(Note::Formula { layout, parts, .. }) => {
                 *parts += 1;
@@ -371,10 +386,8 @@ impl<'a> Reader<'a> {
             }
             Note::Tex => return self.writer.text("$"),
             Note::Formula { layout, joint, from, .. } => return self.end_formula(layout, joint, from),
-            Note::Written => {}
+            Note::Written | Note::Heading | Note::Zone(_) | Note::Block | Note::Lines => {}
             Note::Section => self.sections = self.sections.saturating_sub(1),
-            Note::Heading => {}
-            Note::Zone(_) | Note::Block => {}
             Note::Apart => self.writer.inline.gap(),
             Note::Level => self.writer.inline.close_level(),
             Note::Link { from, is_local } => self.end_link(from, is_local),
@@ -382,6 +395,7 @@ impl<'a> Reader<'a> {
         self.writer.end(name);
         match note {
             Note::Block => self.writer.boundary(),
+            Note::Lines => self.writer.lines = self.writer.lines.saturating_sub(1),
             Note::Heading => self.headings = self.headings.saturating_sub(1),
             Note::Zone(zone) => {
                 self.writer.boundary();
@@ -412,12 +426,15 @@ impl<'a> Reader<'a> {
     fn end_formula(&mut self, layout: Layout, joint: Joint, from: usize) {
         if layout == Layout::Root || matches!(joint, Joint::Group(_)) {
             let part = self.writer.inline.take_from(from);
+            if part.starts_with(' ') {
+                self.writer.inline.gap();
+            }
             self.writer.text(&math::grouped(&part));
         }
-        match joint {
-            Joint::Level(_) => self.writer.inline.close_level(),
-            _ if layout == Layout::Fraction => self.writer.inline.gap(),
-            _ => {}
+        if matches!(joint, Joint::Level(_)) {
+            self.writer.inline.close_level();
+        } else if layout.is_apart() {
+            self.writer.inline.gap();
         }
     }
 
@@ -428,7 +445,6 @@ impl<'a> Reader<'a> {
         }
         match self.open.innermost() {
             Some(Note::Title) => self.title.push_str(text),
-            Some(Note::Unseen) => {}
             Some(Note::Formula { layout: Layout::Text, .. }) => self.writer.text(text),
             // Space between the parts of a formula only serves its source.
             Some(Note::Formula { .. }) => self.writer.text(text.trim()),

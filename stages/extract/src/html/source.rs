@@ -60,8 +60,8 @@ impl<'a> Source<'a> {
 
     fn until(&self, position: usize, end: &[u8]) -> &'a [u8] {
         let ahead = self.ahead(position);
-        let length = ahead.windows(end.len()).position(|window| window.eq_ignore_ascii_case(end));
-        length.map_or(&[], |length| &ahead[..length])
+        let mut markup = ahead.iter().enumerate().filter(|(_, byte)| **byte == b'<').map(|(at, _)| at);
+        markup.find(|at| starts_with(&ahead[*at..], end)).map_or(&[], |length| &ahead[..length])
     }
 
     fn ahead(&self, position: usize) -> &'a [u8] {

@@ -31,6 +31,8 @@ pub(super) struct Writer {
     pub(super) inline: Inline,
     /// Where in the page the open block stands.
     pub(super) zone: Zone,
+    /// How many of the open elements keep line breaks.
+    pub(super) lines: usize,
     kind: Kind,
     lists: Vec<List>,
     tables: Vec<Table>,
@@ -46,6 +48,7 @@ impl Default for Writer {
         Self {
             inline: Inline::default(),
             zone: Zone::Page,
+            lines: 0,
             kind: Kind::Paragraph,
             lists: Vec::new(),
             tables: Vec::new(),
@@ -80,7 +83,11 @@ impl Writer {
 
     /// Adds text.
     pub(super) fn text(&mut self, text: &str) {
-        let space = if self.is_preformatted() { Space::IsKept } else { Space::Collapses };
+        let space = match (self.preformatted, self.lines) {
+            (1.., _) => Space::IsKept,
+            (0, 1..) => Space::KeepsLines,
+            (0, 0) => Space::Collapses,
+        };
         self.inline.push(text, space);
     }
 
