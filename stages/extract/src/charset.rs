@@ -83,6 +83,9 @@ fn choose<'a>(bytes: &'a [u8], named: Option<&'static Encoding>) -> (&'static En
 
 /// Whether bytes are UTF-8, but for fewer faults than there are letters beyond ASCII.
 fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    if bytes.is_ascii() {
+        return true;
+    }
     let (mut letters, mut faults) = (0, 0);
     for chunk in bytes.utf8_chunks() {
         letters += chunk.valid().bytes().filter(|byte| *byte >= 0xC0).count();
@@ -180,7 +183,8 @@ fn attributes(tag: &[u8]) -> (Vec<(String, String)>, &[u8]) {
             break;
         }
         // "=" at the start belongs to the name, so each turn takes at least one byte.
-        let length = rest.iter().skip(1).position(|byte| b"=>/ \t\r\n\x0C".contains(byte)).map_or(rest.len(), |at| at + 1);
+        let length =
+            rest.iter().skip(1).position(|byte| b"=>/ \t\r\n\x0C".contains(byte)).map_or(rest.len(), |at| at + 1);
         let name = String::from_utf8_lossy(&rest[..length]).to_ascii_lowercase();
         rest = rest[length..].trim_ascii_start();
         let mut value = &b""[..];
@@ -234,7 +238,10 @@ mod tests {
         assert_eq!(declared(old), Some("KOI8-R"));
         assert_eq!(declared("<?xml version=\"1.0\" encoding = 'latin1'?>"), Some("windows-1252"));
         assert_eq!(declared("<meta/charset=gbk>"), Some("GBK"));
-        assert_eq!(declared("<!-- <meta charset=gbk> --><META name=a content='charset=gbk'><meta charset='big5'>"), Some("Big5"));
+        assert_eq!(
+            declared("<!-- <meta charset=gbk> --><META name=a content='charset=gbk'><meta charset='big5'>"),
+            Some("Big5")
+        );
         assert_eq!(declared(&format!("<!--{}--><meta charset=gbk>", "x".repeat(9000))), Some("GBK"));
         assert_eq!(declared("<meta charset=utf-16><p>"), Some("UTF-8"));
         assert_eq!(declared("<p>none</p><meta charset=nonsense><meta name=charset content=gbk>"), None);

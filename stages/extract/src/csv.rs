@@ -16,11 +16,8 @@ const LINES_LOOKED_AT: usize = 20;
 /// The table exceeds the limit.
 pub(crate) fn read(text: &str, limit: usize) -> Result<Document, Reject> {
     let (separator, text) = separator(text);
-    let mut reader = ReaderBuilder::new()
-        .delimiter(separator)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text.as_bytes());
+    let mut reader =
+        ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rows: Vec<Vec<String>> = Vec::new();
     let (mut bytes, mut columns) = (0_usize, 0);
     let mut record = StringRecord::new();
@@ -70,8 +67,12 @@ fn separator(text: &str) -> (u8, &str) {
     }
     let mut best = (0, b',');
     for separator in [b',', b';', b'\t', b'|'] {
-        let counts: Vec<usize> =
-            text.lines().take(LINES_LOOKED_AT).filter(|line| !line.trim().is_empty()).map(|line| count(line, separator)).collect();
+        let counts: Vec<usize> = text
+            .lines()
+            .take(LINES_LOOKED_AT)
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| count(line, separator))
+            .collect();
         let least = counts.iter().min().copied().unwrap_or_default();
         let score = match least {
             0 => counts.first().copied().unwrap_or_default().min(1),

@@ -44,10 +44,20 @@ const TYPES: &[(Kind, &[&str])] = &[
     (Kind::Html, &["text/html", "text/x-html"]),
     (Kind::Xhtml, &["application/xhtml+xml"]),
     (Kind::Markdown, &["text/markdown", "text/x-markdown", "application/markdown"]),
-    (Kind::Csv, &["text/csv", "application/csv", "text/x-csv", "text/comma-separated-values", "text/tab-separated-values"]),
+    (
+        Kind::Csv,
+        &["text/csv", "application/csv", "text/x-csv", "text/comma-separated-values", "text/tab-separated-values"],
+    ),
     (
         Kind::Json,
-        &["application/json", "text/json", "text/x-json", "application/ld+json", "application/x-ndjson", "application/jsonl"],
+        &[
+            "application/json",
+            "text/json",
+            "text/x-json",
+            "application/ld+json",
+            "application/x-ndjson",
+            "application/jsonl",
+        ],
     ),
     (Kind::Xml, &["application/xml", "text/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml"]),
     (Kind::Mail, &["message/rfc822", "application/mbox", "multipart/related"]),

@@ -56,11 +56,19 @@ fn has_no_letters(part: &str) -> bool {
     !part.chars().any(|letter| letter.is_alphanumeric() || matches!(letter, '+' | '-' | '−' | '–'))
 }
 
-/// "1st", "No" and "Mme", but not "10^n".
+/// "1st", "No", "Mme" and trade marks, but not "10^n" and "x^ab".
 fn is_ordinal(before: char, part: &str) -> bool {
+    const ENDINGS: &[&str] = &[
+        "st", "nd", "rd", "th", "er", "re", "ère", "nde", "ème", "eme", "ième", "me", "os", "as", "ra", "ro", "do",
+        "to",
+    ];
     let letters = part.trim_end_matches('.');
-    let is_abbreviation = letters.chars().count() > 1 && letters.chars().all(char::is_alphabetic);
-    is_abbreviation || (matches!(letters, "e" | "o" | "a") && (before.is_ascii_digit() || "nNº.".contains(before)))
+    match letters {
+        "TM" | "SM" => true,
+        "e" | "o" | "a" => before.is_ascii_digit() || "nNº.".contains(before),
+        _ if before.is_uppercase() => letters.chars().count() > 1 && letters.chars().all(char::is_lowercase),
+        _ => ENDINGS.contains(&letters),
+    }
 }
 
 /// An operator between two terms; a sign at either end is part of a number or a charge.
@@ -94,6 +102,8 @@ mod tests {
         assert_eq!(line("H", Level::Lowered, "2"), "H2");
         assert_eq!(line("1", Level::Raised, "st"), "1st");
         assert_eq!(line("n", Level::Raised, "o"), "no");
+        assert_eq!(line("M", Level::Raised, "me"), "Mme");
+        assert_eq!(line("e", Level::Raised, "iπ"), "e^iπ");
         assert_eq!(line("Mill", Level::Raised, "®"), "Mill®");
     }
 

@@ -58,11 +58,15 @@ impl Stage for Extract {
     type Config = Config;
 
     fn describe() -> Descriptor {
-        Descriptor::new("extract", env!("CARGO_PKG_VERSION"), "Extracts text from documents: PDF, DOCX, HTML, mails and others")
-            .config_schema(include_str!("../config.schema.json"))
-            .accepts(&kind::accepts())
-            .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
-            .branch(ENCRYPTED, "Documents that need a password, as they came")
+        Descriptor::new(
+            "extract",
+            env!("CARGO_PKG_VERSION"),
+            "Extracts text from documents: PDF, DOCX, HTML, mails and others",
+        )
+        .config_schema(include_str!("../config.schema.json"))
+        .accepts(&kind::accepts())
+        .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
+        .branch(ENCRYPTED, "Documents that need a password, as they came")
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {

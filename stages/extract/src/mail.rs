@@ -97,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_mail_is_its_header_and_its_text() {
-        let mail = format!("{HEADER}Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=FC=DFe");
+        let mail = format!(
+            "{HEADER}Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=FC=DFe"
+        );
         assert_eq!(
             text(&mail),
             "From: Jörg <joerg@mill.example>\nTo: Ann <ann@mill.example>\nDate: 2031-06-02T08:00:00+02:00\n\

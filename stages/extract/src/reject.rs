@@ -66,7 +66,9 @@ impl Reject {
                 format!("the Word file is damaged ({what}): save it as .docx again and send the new file")
             }
             Self::NotUtf8(charset) => {
-                format!("the text is not {charset}, and no other charset that makes sense: send UTF-8, or name the charset in the content type")
+                format!(
+                    "the text is not {charset}, and no other charset that makes sense: send UTF-8, or name the charset in the content type"
+                )
             }
             Self::Empty => "the document has no text: check what the producer sends".into(),
             Self::Unsupported(what) => {

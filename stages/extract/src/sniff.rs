@@ -13,12 +13,81 @@ const TEXT_WITHIN: usize = 8192;
 
 /// Elements that a piece of a page may begin with.
 const ELEMENTS: &[&str] = &[
-    "a", "abbr", "address", "article", "aside", "b", "base", "blockquote", "body", "br", "center", "code", "dd", "del",
-    "details", "div", "dl", "dt", "em", "fieldset", "figure", "font", "footer", "form", "frameset", "h1", "h2", "h3",
-    "h4", "h5", "h6", "head", "header", "hr", "html", "i", "iframe", "img", "ins", "label", "li", "link", "main",
-    "mark", "menu", "meta", "nav", "noscript", "ol", "p", "picture", "pre", "q", "s", "script", "section", "small",
-    "span", "strong", "style", "sub", "summary", "sup", "table", "tbody", "td", "template", "th", "thead", "title",
-    "tr", "tt", "u", "ul", "video",
+    "a",
+    "abbr",
+    "address",
+    "article",
+    "aside",
+    "b",
+    "base",
+    "blockquote",
+    "body",
+    "br",
+    "center",
+    "code",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "fieldset",
+    "figure",
+    "font",
+    "footer",
+    "form",
+    "frameset",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "i",
+    "iframe",
+    "img",
+    "ins",
+    "label",
+    "li",
+    "link",
+    "main",
+    "mark",
+    "menu",
+    "meta",
+    "nav",
+    "noscript",
+    "ol",
+    "p",
+    "picture",
+    "pre",
+    "q",
+    "s",
+    "script",
+    "section",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "template",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "video",
 ];
 
 /// The kind of a document: that of its `media_type` (bare, in lower case), or what its content looks like.
@@ -99,7 +168,8 @@ fn kind_of_text(text: &str) -> Option<Kind> {
         return Some(Kind::Mail);
     }
     let end = text.trim_end();
-    let is_json = ["{\"", "{ \"", "{\n", "{\r\n", "[{", "[\"", "[\n", "{}", "[]"].iter().any(|start| text.starts_with(start));
+    let is_json =
+        ["{\"", "{ \"", "{\n", "{\r\n", "[{", "[\"", "[\n", "{}", "[]"].iter().any(|start| text.starts_with(start));
     (is_json && (text.len() >= TEXT_WITHIN / 2 || end.ends_with(['}', ']']))).then_some(Kind::Json)
 }
 
@@ -130,7 +200,8 @@ fn kind_of_markup(text: &str) -> Option<Kind> {
         }
     }
     let tag = rest.strip_prefix('<')?;
-    let length = tag.find(|letter: char| letter.is_ascii_whitespace() || matches!(letter, '>' | '/')).unwrap_or(tag.len());
+    let length =
+        tag.find(|letter: char| letter.is_ascii_whitespace() || matches!(letter, '>' | '/')).unwrap_or(tag.len());
     let name = tag[..length].to_ascii_lowercase();
     let is_name = name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
     match name.as_str() {
@@ -146,7 +217,8 @@ fn kind_of_markup(text: &str) -> Option<Kind> {
 /// Whether text begins with the header of a mail: several of its fields, and one that only mail programs write.
 fn is_mail(text: &str) -> bool {
     const FIELDS: &[&str] = &["from", "to", "subject", "date", "cc", "reply-to", "return-path", "delivered-to"];
-    const TECHNICAL: &[&str] = &["message-id", "mime-version", "received", "content-type", "dkim-signature", "x-mailer"];
+    const TECHNICAL: &[&str] =
+        &["message-id", "mime-version", "received", "content-type", "dkim-signature", "x-mailer"];
     let (mut fields, mut technical) = (0, 0);
     for line in text.lines().take_while(|line| !line.is_empty()) {
         if line.starts_with([' ', '\t']) {

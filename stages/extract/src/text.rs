@@ -73,7 +73,9 @@ fn first_heading(text: &str) -> Option<String> {
             }
             continue;
         }
-        if indent < 4 && let Some(mark) = mark {
+        if indent < 4
+            && let Some(mark) = mark
+        {
             fence = Some(mark);
             paragraph.clear();
             continue;

@@ -47,7 +47,9 @@ impl Block {
     /// The text as a part of a table cell.
     pub(super) fn text_in_cell(&self) -> String {
         match self {
-            Self::Paragraph(text) | Self::Heading(_, text) | Self::Code(text) | Self::InItem { text, .. } => text.clone(),
+            Self::Paragraph(text) | Self::Heading(_, text) | Self::Code(text) | Self::InItem { text, .. } => {
+                text.clone()
+            }
             Self::Item { marker, text, .. } => format!("{} {text}", marker.text()),
             Self::Table(rows) => rows.concat().join(" "),
         }

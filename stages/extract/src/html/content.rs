@@ -22,23 +22,20 @@ pub(super) struct Placed {
     pub(super) zone: Zone,
 }
 
-/// The blocks of the main content. Without one, or if it has less than half of the text, these are all blocks: pages that
-/// mark something else as their main content lose nothing.
-pub(super) fn main(blocks: Vec<Placed>) -> Vec<Placed> {
-    let bytes = |zone| blocks.iter().filter(|placed| placed.zone == zone).map(|placed| placed.block.len()).sum::<usize>();
+/// The blocks of the main content: `<main>` if it has half of the text, or else an `<article>` with two thirds. If neither
+/// is there, these are all blocks: pages that mark something else as their main content lose nothing.
+pub(super) fn main(mut blocks: Vec<Placed>, articles: usize) -> Vec<Placed> {
+    let bytes =
+        |zone| blocks.iter().filter(|placed| placed.zone == zone).map(|placed| placed.block.len()).sum::<usize>();
     let (main, article, page) = (bytes(Zone::Main), bytes(Zone::Article), bytes(Zone::Page));
-    let zone = match (main, article) {
-        (1.., _) => Zone::Main,
-        (0, 1..) => Zone::Article,
-        (0, 0) => return blocks,
+    let zone = match articles {
+        _ if main > 0 && main >= article + page => Zone::Main,
+        1 if main == 0 && article > 0 && article >= 2 * page => Zone::Article,
+        _ => return blocks,
     };
-    if main.max(if main > 0 { 0 } else { article }) * 2 < main + article + page {
-        return blocks;
-    }
     // Many pages have their title above their main content.
     let is_title = |block: &Block| matches!(block, Block::Heading(1, _));
     let has_title = blocks.iter().any(|placed| placed.zone == zone && is_title(&placed.block));
-    let mut blocks = blocks;
     blocks.retain(|placed| placed.zone == zone || (!has_title && is_title(&placed.block)));
     blocks
 }
@@ -55,14 +52,15 @@ mod tests {
                 None => Block::Paragraph((*text).to_owned()),
             },
         };
-        main(blocks.iter().map(placed).collect()).iter().map(|placed| placed.block.text_in_cell()).collect()
+        main(blocks.iter().map(placed).collect(), 1).iter().map(|placed| placed.block.text_in_cell()).collect()
     }
 
     #[test]
     fn the_main_content_goes_alone_with_its_title() {
-        let page = [(Zone::Page, "# Title"), (Zone::Page, "menu"), (Zone::Main, "the story of it"), (Zone::Article, "more")];
+        let page =
+            [(Zone::Page, "# Title"), (Zone::Page, "menu"), (Zone::Main, "the story of it"), (Zone::Article, "more")];
         assert_eq!(texts(&page), ["Title", "the story of it"]);
-        assert_eq!(texts(&[(Zone::Article, "the story"), (Zone::Page, "comment")]), ["the story"]);
+        assert_eq!(texts(&[(Zone::Article, "the long story"), (Zone::Page, "comment")]), ["the long story"]);
     }
 
     #[test]

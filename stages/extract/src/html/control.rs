@@ -8,7 +8,17 @@ pub(super) fn value(tag: Tag) -> Option<String> {
     // Any unknown type is text.
     let is_other = matches!(
         kind.as_str(),
-        "hidden" | "submit" | "button" | "reset" | "image" | "password" | "checkbox" | "radio" | "file" | "color" | "range"
+        "hidden"
+            | "submit"
+            | "button"
+            | "reset"
+            | "image"
+            | "password"
+            | "checkbox"
+            | "radio"
+            | "file"
+            | "color"
+            | "range"
     );
     let value = tag.value("value").filter(|_| !is_other)?;
     let value = value.trim();

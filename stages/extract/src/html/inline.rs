@@ -34,8 +34,8 @@ pub(super) struct Inline {
     /// Where the open raised and lowered texts begin.
     levels: Vec<(Level, usize)>,
     numerator: Option<Numerator>,
-    /// The text ends with a raised or lowered digit, to which no other digit belongs.
-    ends_with_level: bool,
+    /// The text ends with the last digit of a number.
+    number_ended: bool,
 }
 
 impl Inline {
@@ -85,6 +85,11 @@ impl Inline {
         }
     }
 
+    /// Digits that follow belong to another number.
+    pub(super) fn end_number(&mut self) {
+        self.number_ended = self.text.ends_with(|letter: char| letter.is_ascii_digit());
+    }
+
     /// Begins text at another level.
     pub(super) fn open_level(&mut self, level: Level) {
         self.levels.push((level, self.text.len()));
@@ -109,7 +114,7 @@ impl Inline {
         }
         levels::append(&mut self.text, level, &part);
         let digits = part.trim();
-        self.ends_with_level = digits.ends_with(|letter: char| letter.is_ascii_digit());
+        self.number_ended = digits.ends_with(|letter: char| letter.is_ascii_digit());
         self.numerator = match level == Level::Raised && levels::is_number(digits) {
             true => Some(Numerator { from, to: self.text.len(), digits: digits.to_owned() }),
             false => None,
@@ -138,7 +143,7 @@ impl Inline {
         self.gap = false;
         self.levels.clear();
         self.numerator = None;
-        self.ends_with_level = false;
+        self.number_ended = false;
         std::mem::take(&mut self.text)
     }
 
@@ -156,18 +161,18 @@ impl Inline {
             self.text.push(' ');
         }
         self.text.push_str(&format!("{}/{part}", numerator.digits));
-        self.ends_with_level = true;
+        self.number_ended = true;
         true
     }
 
     fn letter(&mut self, letter: char) {
         let is_word = letter.is_alphanumeric() || "([{“‘«\"#@$€£¥".contains(letter);
-        let apart = (self.gap && is_word) || (self.ends_with_level && letter.is_ascii_digit());
+        let apart = (self.gap && is_word) || (self.number_ended && letter.is_ascii_digit());
         if apart && !self.text.is_empty() && !self.text.ends_with([' ', '\n', '(', '[', '{', '“', '‘', '«', '/']) {
             self.text.push(' ');
         }
         self.gap = false;
-        self.ends_with_level = false;
+        self.number_ended = false;
         self.text.push(letter);
     }
 }

@@ -1,10 +1,71 @@
 //! Formulas in MathML, in one line: "x^2" and "a/b".
 
+use super::writer::Writer;
 use crate::levels::Level;
+
+/// An open part of a formula.
+#[derive(Debug)]
+pub(super) struct Part {
+    layout: Layout,
+    /// The number of parts in it so far.
+    parts: u32,
+    joint: Joint,
+    /// Where its text begins.
+    from: usize,
+}
+
+impl Part {
+    /// Begins the part of a formula that an element is; it may be in another part.
+    pub(super) fn begin(name: &[u8], around: Option<&mut Self>, writer: &mut Writer) -> Self {
+        let joint = match around {
+            Some(around) => {
+                around.parts += 1;
+                around.layout.joint(around.parts - 1)
+            }
+            None => Joint::Next,
+        };
+        match joint {
+            Joint::Level(level) => writer.inline.open_level(level),
+            Joint::Group(text) | Joint::After(text) => writer.text(text),
+            Joint::Next => {}
+        }
+        let layout = Layout::of(name);
+        match layout {
+            Layout::Fraction => writer.inline.gap(),
+            Layout::Root => writer.text("√"),
+            _ => {}
+        }
+        Self { layout, parts: 0, joint, from: writer.inline.len() }
+    }
+
+    /// Adds text. Space between the parts of a formula only serves its source.
+    pub(super) fn text(&self, text: &str, writer: &mut Writer) {
+        match self.layout {
+            Layout::Text => writer.text(text),
+            _ => writer.text(text.trim()),
+        }
+    }
+
+    /// Ends the part.
+    pub(super) fn end(&self, writer: &mut Writer) {
+        if self.layout == Layout::Root || matches!(self.joint, Joint::Group(_)) {
+            let part = writer.inline.take_from(self.from);
+            if part.starts_with(' ') {
+                writer.inline.gap();
+            }
+            writer.text(&grouped(&part));
+        }
+        if matches!(self.joint, Joint::Level(_)) {
+            writer.inline.close_level();
+        } else if self.layout.is_apart() {
+            writer.inline.gap();
+        }
+    }
+}
 
 /// How the parts of a formula are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+enum Layout {
     /// One after the other.
     Row,
     /// A base and what is raised.
@@ -29,7 +90,7 @@ pub(super) enum Layout {
 
 /// What comes before a part, and how it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Joint {
+enum Joint {
     /// Nothing.
     Next,
     /// It stands at another level.
@@ -42,7 +103,7 @@ pub(super) enum Joint {
 
 impl Layout {
     /// The layout of an element.
-    pub(super) fn of(name: &[u8]) -> Self {
+    fn of(name: &[u8]) -> Self {
         match name {
             b"msup" | b"mover" => Self::Raised,
             b"msub" | b"munder" => Self::Lowered,
@@ -58,12 +119,12 @@ impl Layout {
     }
 
     /// Whether the next letter is another factor.
-    pub(super) fn is_apart(self) -> bool {
+    fn is_apart(self) -> bool {
         matches!(self, Self::Raised | Self::Lowered | Self::Both | Self::Fraction)
     }
 
     /// How the part with this number, from 0, is joined.
-    pub(super) fn joint(self, part: u32) -> Joint {
+    fn joint(self, part: u32) -> Joint {
         match (self, part) {
             (Self::Raised, 1) | (Self::Both, 2) | (Self::RootOf, 1) => Joint::Level(Level::Raised),
             (Self::Lowered | Self::Both, 1) => Joint::Level(Level::Lowered),
@@ -78,10 +139,20 @@ impl Layout {
 }
 
 /// A part as it is written if it stands for one thing.
-pub(super) fn grouped(part: &str) -> String {
+fn grouped(part: &str) -> String {
     let has_operator = part.trim().chars().skip(1).any(|letter| " +-−–*/=±·×".contains(letter));
     match has_operator {
         true => format!("({})", part.trim()),
         false => part.trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_with_an_operator_is_in_parentheses() {
+        assert_eq!(["a+b", "ab", "−1", " 12 "].map(grouped), ["(a+b)", "ab", "−1", "12"]);
     }
 }

@@ -7,9 +7,11 @@ mod inline;
 mod list;
 mod math;
 mod names;
+mod note;
 mod open;
 mod reader;
 mod source;
+mod surroundings;
 mod table;
 mod tag;
 mod visible;
@@ -48,9 +50,10 @@ pub(crate) fn read(page: &str, form: Form, content: Content, limit: usize) -> Re
         true => source::without_cdata(page),
         false => page.into(),
     };
-    let Page { blocks, title, .. } = read_to_the_end(&page, Options { content, is_xml, unended: &[], limit })?;
+    let Page { blocks, title, articles, .. } =
+        read_to_the_end(&page, Options { content, is_xml, unended: &[], limit })?;
     let blocks = match content {
-        Content::Main => content::main(blocks),
+        Content::Main => content::main(blocks, articles),
         Content::All => blocks,
     };
     let mut markdown = Markdown::default();

@@ -2,50 +2,50 @@
 
 /// The element with this content ends an open paragraph.
 pub(super) fn ends_paragraph(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] = &[
-        b"address",
-        b"article",
-        b"aside",
-        b"blockquote",
-        b"center",
-        b"dd",
-        b"details",
-        b"dialog",
-        b"dir",
-        b"div",
-        b"dl",
-        b"dt",
-        b"fieldset",
-        b"figcaption",
-        b"figure",
-        b"footer",
-        b"form",
-        b"header",
-        b"hgroup",
-        b"hr",
-        b"li",
-        b"listing",
-        b"main",
-        b"menu",
-        b"nav",
-        b"ol",
-        b"p",
-        b"plaintext",
-        b"pre",
-        b"search",
-        b"section",
-        b"summary",
-        b"table",
-        b"ul",
-        b"xmp",
-    ];
-    heading_level(name).is_some() || NAMES.binary_search(&name).is_ok()
+    heading_level(name).is_some()
+        || matches!(
+            name,
+            b"address"
+                | b"article"
+                | b"aside"
+                | b"blockquote"
+                | b"center"
+                | b"dd"
+                | b"details"
+                | b"dialog"
+                | b"dir"
+                | b"div"
+                | b"dl"
+                | b"dt"
+                | b"fieldset"
+                | b"figcaption"
+                | b"figure"
+                | b"footer"
+                | b"form"
+                | b"header"
+                | b"hgroup"
+                | b"hr"
+                | b"li"
+                | b"listing"
+                | b"main"
+                | b"menu"
+                | b"nav"
+                | b"ol"
+                | b"p"
+                | b"plaintext"
+                | b"pre"
+                | b"search"
+                | b"section"
+                | b"summary"
+                | b"table"
+                | b"ul"
+                | b"xmp"
+        )
 }
 
 /// The element stands on lines of its own.
 pub(super) fn is_block(name: &[u8]) -> bool {
-    const ALSO: &[&[u8]] = &[b"caption", b"legend", b"noframes", b"optgroup", b"td", b"th", b"tr"];
-    ends_paragraph(name) || ALSO.contains(&name)
+    ends_paragraph(name) || matches!(name, b"caption" | b"legend" | b"noframes" | b"optgroup" | b"td" | b"th" | b"tr")
 }
 
 /// The level of a heading.
@@ -58,44 +58,103 @@ pub(super) fn heading_level(name: &[u8]) -> Option<u8> {
 
 /// The element has no content and no end tag.
 pub(super) fn is_void(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] = &[
-        b"area", b"base", b"basefont", b"bgsound", b"br", b"col", b"embed", b"frame", b"hr", b"img", b"input",
-        b"keygen", b"link", b"meta", b"param", b"source", b"track", b"wbr",
-    ];
-    NAMES.contains(&name)
+    matches!(
+        name,
+        b"area"
+            | b"base"
+            | b"basefont"
+            | b"bgsound"
+            | b"br"
+            | b"col"
+            | b"embed"
+            | b"frame"
+            | b"hr"
+            | b"img"
+            | b"input"
+            | b"keygen"
+            | b"link"
+            | b"meta"
+            | b"param"
+            | b"source"
+            | b"track"
+            | b"wbr"
+    )
 }
 
 /// The element is left open where its end tag stands inside of a block that it encloses.
 pub(super) fn is_formatting(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] = &[
-        b"a", b"b", b"big", b"code", b"em", b"font", b"i", b"nobr", b"s", b"small", b"strike", b"strong", b"tt", b"u",
-    ];
-    NAMES.contains(&name)
+    matches!(
+        name,
+        b"a" | b"b"
+            | b"big"
+            | b"code"
+            | b"em"
+            | b"font"
+            | b"i"
+            | b"nobr"
+            | b"s"
+            | b"small"
+            | b"strike"
+            | b"strong"
+            | b"tt"
+            | b"u"
+    )
 }
 
 /// The end tag may be left out, so that an element without one has ended where the next one begins.
 pub(super) fn may_lack_its_end(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] = &[
-        b"caption", b"colgroup", b"dd", b"dt", b"li", b"optgroup", b"option", b"p", b"rb", b"rp", b"rt", b"rtc",
-        b"tbody", b"td", b"tfoot", b"th", b"thead", b"tr",
-    ];
-    NAMES.contains(&name)
+    matches!(
+        name,
+        b"caption"
+            | b"colgroup"
+            | b"dd"
+            | b"dt"
+            | b"li"
+            | b"optgroup"
+            | b"option"
+            | b"p"
+            | b"rb"
+            | b"rp"
+            | b"rt"
+            | b"rtc"
+            | b"tbody"
+            | b"td"
+            | b"tfoot"
+            | b"th"
+            | b"thead"
+            | b"tr"
+    )
 }
 
 /// The tag ends a picture or a formula whose end tag is missing, because it is HTML.
 pub(super) fn breaks_out_of_foreign(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] = &[
-        b"b", b"big", b"br", b"code", b"em", b"embed", b"i", b"img", b"nobr", b"ruby", b"s", b"small", b"span",
-        b"strike", b"strong", b"sub", b"sup", b"tt", b"u", b"var",
-    ];
-    NAMES.contains(&name) || (ends_paragraph(name) && !matches!(name, b"details" | b"summary" | b"form"))
+    matches!(
+        name,
+        b"b" | b"big"
+            | b"br"
+            | b"code"
+            | b"em"
+            | b"embed"
+            | b"i"
+            | b"img"
+            | b"nobr"
+            | b"ruby"
+            | b"s"
+            | b"small"
+            | b"span"
+            | b"strike"
+            | b"strong"
+            | b"sub"
+            | b"sup"
+            | b"tt"
+            | b"u"
+            | b"var"
+    ) || (ends_paragraph(name) && !matches!(name, b"details" | b"summary" | b"form"))
 }
 
 /// The element of a picture or formula may contain HTML. Names are in lower case, as the tokens are.
 pub(super) fn holds_html(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] =
-        &[b"annotation-xml", b"desc", b"foreignobject", b"mi", b"mn", b"mo", b"ms", b"mtext", b"title"];
-    NAMES.contains(&name)
+    matches!(name, b"annotation-xml" | b"desc" | b"foreignobject" | b"mi" | b"mn" | b"mo" | b"ms" | b"mtext" | b"title")
 }
 
 /// How far up an end tag or an implied end looks for the element it ends.

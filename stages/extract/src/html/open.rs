@@ -64,6 +64,11 @@ impl<T> Open<T> {
         Some((element.name, element.note))
     }
 
+    /// Whether the innermost element is a `name`.
+    pub(super) fn is_innermost(&self, name: &[u8]) -> bool {
+        self.is_top(self.elements.len(), &[name])
+    }
+
     /// The note of the innermost element.
     pub(super) fn innermost(&mut self) -> Option<&mut T> {
         self.elements.last_mut().map(|element| &mut element.note)
@@ -134,9 +139,8 @@ impl<T> Open<T> {
             b"table" | b"caption" | b"tbody" | b"thead" | b"tfoot" | b"tr" | b"td" | b"th" => {
                 self.find(all, &[name], Scope::Table)
             }
-            b"object" | b"applet" | b"marquee" | b"button" | b"select" | b"noscript" | b"template" | b"svg" | b"math" => {
-                self.find(all, &[name], Scope::Table)
-            }
+            b"object" | b"applet" | b"marquee" | b"button" | b"select" | b"noscript" | b"template" | b"svg"
+            | b"math" => self.find(all, &[name], Scope::Table),
             _ if names::heading_level(name).is_some() => {
                 self.find(all, &[b"h1", b"h2", b"h3", b"h4", b"h5", b"h6"], Scope::Default)
             }

@@ -2,12 +2,14 @@
 
 use html5gum::{DefaultEmitter, State, Token, Tokenizer};
 
-use super::content::{Placed, Zone};
+use super::content::Placed;
 use super::control;
-use super::math::{self, Joint, Layout};
+use super::math;
 use super::names;
+use super::note::Note;
 use super::open::{End, Open};
 use super::source::{RAW, Source};
+use super::surroundings::{Part, Surroundings};
 use super::tag::Tag;
 use super::visible::{self, Place};
 use super::writer::Writer;
@@ -17,39 +19,6 @@ use crate::reject::Reject;
 
 /// Formulas nested deeper are read as text: each part may take a copy of its text.
 const DEEPEST_FORMULA: usize = 128;
-
-/// What is to be done where an element ends.
-#[derive(Debug)]
-enum Note {
-    /// Nothing: it is inside of an element that is left out.
-    Unseen,
-    /// What was left out ends; which start tag of the page it was.
-    LeftOut(usize),
-    /// The writer is told.
-    Written,
-    /// The same, and the main content ends.
-    Zone(Zone),
-    /// The same, and a section of the page ends.
-    Section,
-    /// The same, and a heading or the like ends.
-    Heading,
-    /// The title of the page.
-    Title,
-    /// A formula in TeX.
-    Tex,
-    /// Looks like a block.
-    Block,
-    /// Keeps the line breaks of its source.
-    Lines,
-    /// Stands apart from the words around it.
-    Apart,
-    /// Raised or lowered text.
-    Level,
-    /// A link: where its text begins, and whether it leads to a place in this page.
-    Link { from: usize, is_local: bool },
-    /// Part of a formula.
-    Formula { layout: Layout, parts: u32, joint: Joint, from: usize },
-}
 
 /// A page being read.
 #[derive(Debug)]
@@ -61,14 +30,11 @@ pub(super) struct Reader<'a> {
     title: String,
     /// The number of start tags so far.
     tags: usize,
-    /// How many of the open elements are of these kinds.
+    /// How many of the open elements are left out, and how many are pictures or formulas.
     left_out: usize,
     foreign: usize,
-    headings: usize,
-    sections: usize,
-    mains: usize,
-    articles: usize,
-    /// Where the text of the last link ended.
+    around: Surroundings,
+    /// Where the text of the last link or change ended.
     link_end: Option<usize>,
     last_alt: String,
 }
@@ -93,6 +59,8 @@ pub(super) struct Page {
     pub(super) blocks: Vec<Placed>,
     /// Its title, or nothing.
     pub(super) title: String,
+    /// How many articles are in it that are not in another.
+    pub(super) articles: usize,
     /// The start tag of an element that was left out and has no end, so that the rest of the page was left out with it.
     pub(super) unended: Option<usize>,
 }
@@ -133,10 +101,7 @@ impl<'a> Reader<'a> {
             tags: 0,
             left_out: 0,
             foreign: 0,
-            headings: 0,
-            sections: 0,
-            mains: 0,
-            articles: 0,
+            around: Surroundings::default(),
             link_end: None,
             last_alt: String::new(),
         }
@@ -144,11 +109,11 @@ impl<'a> Reader<'a> {
 
     fn finish(mut self) -> Page {
         let unended = self.open.notes().find_map(|(name, note)| match note {
-            Note::LeftOut(tag) if !names::may_lack_its_end(name) && !RAW.contains(&name) => Some(*tag),
+            Note::LeftOut(tag) if !names::may_lack_its_end(name) && !matches!(name, b"script" | b"style") => Some(*tag),
             _ => None,
         });
         self.close_to(0);
-        Page { blocks: self.writer.finish(), title: self.title, unended }
+        Page { blocks: self.writer.finish(), title: self.title, articles: self.around.articles(), unended }
     }
 
     /// Processes a start tag; the answer is how to read what follows, if not as markup.
@@ -168,9 +133,17 @@ impl<'a> Reader<'a> {
             0 => self.open.kept_at_start(name),
             _ => self.open.kept(),
         });
-        let is_empty = tag.is_self_closing()
-            && (self.options.is_xml || self.foreign > 0 || matches!(name, b"svg" | b"math"));
-        let is_raw = self.foreign == 0 && RAW.contains(&name);
+        let is_empty =
+            tag.is_self_closing() && (self.options.is_xml || self.foreign > 0 || matches!(name, b"svg" | b"math"));
+        // A title without an end tag ends at the next tag.
+        if self.foreign == 0 && self.open.is_innermost(b"title") {
+            self.close_to(self.open.len() - 1);
+        }
+        let has_end = || self.source.ends_after(name, tag.position());
+        let is_raw = match self.foreign {
+            0 => RAW.contains(&name),
+            _ => matches!(name, b"script" | b"style") && has_end(),
+        };
         let is_empty = is_empty || (self.foreign == 0 && names::is_void(name)) || (is_raw && self.is_raw_empty(tag));
         let is_shown = self.left_out == 0 && !self.is_left_out(tag);
         if is_empty {
@@ -193,6 +166,7 @@ impl<'a> Reader<'a> {
         self.open.push(name, note);
         match name {
             _ if !is_raw => (name == b"plaintext").then_some(State::PlainText),
+            b"title" if !self.source.ends_after(name, tag.position()) => None,
             b"title" | b"textarea" => Some(State::RcData),
             b"script" => Some(State::ScriptData),
             _ => Some(State::RawText),
@@ -206,7 +180,7 @@ impl<'a> Reader<'a> {
         let has_end = self.source.ends_after(name, tag.position());
         match tag.is_self_closing() {
             true => !has_end || !self.source.is_closed_next(tag.position(), name),
-            false => !has_end && !matches!(name, b"script" | b"style"),
+            false => !has_end && !matches!(name, b"script" | b"style" | b"title"),
         }
     }
 
@@ -217,19 +191,20 @@ impl<'a> Reader<'a> {
         if control::is_tex(tag) || self.options.unended.contains(&self.tags) {
             return false;
         }
-        let place = match (self.headings, self.sections + self.mains + self.articles) {
-            (1.., _) => Place::Heading,
-            (0, 1..) => Place::Content,
-            (0, 0) => Place::Page,
-        };
-        visible::is_left_out(tag, self.options.content, place, &self.source)
+        visible::is_left_out(tag, self.options.content, self.around.place(), &self.source)
     }
 
     /// An element without content.
     fn empty(&mut self, tag: Tag) {
         match tag.name() {
             b"br" => self.writer.inline.break_line(),
-            b"input" => self.apart(control::value(tag).as_deref()),
+            b"input" => {
+                if let Some(value) = control::value(tag) {
+                    self.writer.text(" ");
+                    self.writer.text(&value);
+                    self.writer.text(" ");
+                }
+            }
             b"img" => {
                 let alt = control::alternative(tag).filter(|alt| *alt != self.last_alt);
                 self.apart(alt.as_deref());
@@ -264,17 +239,13 @@ impl<'a> Reader<'a> {
         }
         self.writer.start(tag);
         match name {
-            b"main" => self.begin_zone(Zone::Main),
-            b"article" => self.begin_zone(Zone::Article),
-            _ if tag.is("role", "main") => self.begin_zone(Zone::Main),
-            _ if tag.is("role", "article") => self.begin_zone(Zone::Article),
-            b"section" | b"blockquote" => {
-                self.sections += 1;
-                Note::Section
-            }
+            b"main" => self.begin_part(Part::Main),
+            b"article" => self.begin_part(Part::Article),
+            _ if tag.is("role", "main") => self.begin_part(Part::Main),
+            _ if tag.is("role", "article") => self.begin_part(Part::Article),
+            b"section" | b"blockquote" => self.begin_part(Part::Section),
             b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"dt" | b"summary" | b"legend" | b"th" => {
-                self.headings += 1;
-                Note::Heading
+                self.begin_part(Part::Heading)
             }
             b"sup" | b"sub" => {
                 self.writer.inline.open_level(if name == b"sup" { Level::Raised } else { Level::Lowered });
@@ -285,12 +256,17 @@ impl<'a> Reader<'a> {
                 if is_local {
                     self.writer.inline.mark_note();
                 }
-                if self.link_end == Some(self.writer.inline.len()) {
-                    self.writer.inline.gap();
-                }
+                self.separate();
                 Note::Link { from: self.writer.inline.len(), is_local }
             }
-            b"button" | b"label" | b"option" | b"textarea" | b"select" => self.begin_apart(),
+            b"del" | b"ins" | b"s" | b"strike" => {
+                self.writer.inline.end_number();
+                self.separate();
+                Note::Changed
+            }
+            b"button" | b"label" | b"meter" | b"option" | b"output" | b"progress" | b"select" | b"textarea" => {
+                self.begin_apart()
+            }
             _ if tag.is_styled("display", &["block", "flex", "grid", "list-item", "table", "table-row"]) => {
                 self.writer.boundary();
                 Note::Block
@@ -304,53 +280,33 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Separates a link or a changed text from the one that it touches.
+    fn separate(&mut self) {
+        if self.link_end == Some(self.writer.inline.len()) {
+            self.writer.inline.gap();
+        }
+    }
+
     fn begin_apart(&mut self) -> Note {
         self.writer.inline.gap();
         Note::Apart
     }
 
-    fn begin_zone(&mut self, zone: Zone) -> Note {
-        match zone {
-            Zone::Main => self.mains += 1,
-            Zone::Article | Zone::Page => self.articles += 1,
-        }
-        self.set_zone();
-        Note::Zone(zone)
-    }
-
-    fn set_zone(&mut self) {
-        self.writer.zone = match (self.mains, self.articles) {
-            (1.., _) => Zone::Main,
-            (0, 1..) => Zone::Article,
-            (0, 0) => Zone::Page,
-        };
+    fn begin_part(&mut self, part: Part) -> Note {
+        self.around.enter(part);
+        self.writer.zone = self.around.zone();
+        Note::Part(part)
     }
 
     fn begin_formula(&mut self, name: &[u8]) -> Note {
         if self.open.len() > DEEPEST_FORMULA {
             return Note::Unseen;
         }
-        let joint = match self.open.innermost() {
-            Some(Note::Formula { layout, parts, .. }) => {
-                *parts += 1;
-                layout.joint(*parts - 1)
-            }
-            _ => Joint::Next,
+        let around = match self.open.innermost() {
+            Some(Note::Formula(part)) => Some(part),
+            _ => None,
         };
-        let inline = &mut self.writer.inline;
-        match joint {
-            Joint::Level(level) => inline.open_level(level),
-            Joint::Group(text) | Joint::After(text) => self.writer.text(text),
-            Joint::Next => {}
-        }
-        let layout = Layout::of(name);
-        let inline = &mut self.writer.inline;
-        match layout {
-            Layout::Fraction => inline.gap(),
-            Layout::Root => self.writer.text("√"),
-            _ => {}
-        }
-        Note::Formula { layout, parts: 0, joint, from: self.writer.inline.len() }
+        Note::Formula(math::Part::begin(name, around, &mut self.writer))
     }
 
     /// Processes an end tag.
@@ -378,32 +334,33 @@ impl<'a> Reader<'a> {
         if matches!(name, b"svg" | b"math") {
             self.foreign = self.foreign.saturating_sub(1);
         }
-        match note {
+        match &note {
             Note::Unseen | Note::Title => return,
             Note::LeftOut(_) => {
                 self.left_out = self.left_out.saturating_sub(1);
                 return;
             }
             Note::Tex => return self.writer.text("$"),
-            Note::Formula { layout, joint, from, .. } => return self.end_formula(layout, joint, from),
-            Note::Written | Note::Heading | Note::Zone(_) | Note::Block | Note::Lines => {}
-            Note::Section => self.sections = self.sections.saturating_sub(1),
+            Note::Formula(part) => return part.end(&mut self.writer),
             Note::Apart => self.writer.inline.gap(),
             Note::Level => self.writer.inline.close_level(),
-            Note::Link { from, is_local } => self.end_link(from, is_local),
+            Note::Changed => {
+                self.writer.inline.end_number();
+                self.link_end = Some(self.writer.inline.len());
+            }
+            Note::Link { from, is_local } => self.end_link(*from, *is_local),
+            Note::Written | Note::Part(_) | Note::Block | Note::Lines => {}
         }
         self.writer.end(name);
         match note {
             Note::Block => self.writer.boundary(),
             Note::Lines => self.writer.lines = self.writer.lines.saturating_sub(1),
-            Note::Heading => self.headings = self.headings.saturating_sub(1),
-            Note::Zone(zone) => {
-                self.writer.boundary();
-                match zone {
-                    Zone::Main => self.mains = self.mains.saturating_sub(1),
-                    Zone::Article | Zone::Page => self.articles = self.articles.saturating_sub(1),
+            Note::Part(part) => {
+                if matches!(part, Part::Main | Part::Article) {
+                    self.writer.boundary();
                 }
-                self.set_zone();
+                self.around.leave(part);
+                self.writer.zone = self.around.zone();
             }
             _ => {}
         }
@@ -414,28 +371,13 @@ impl<'a> Reader<'a> {
         let inline = &mut self.writer.inline;
         let is_sign = match inline.since(from).trim() {
             "¶" | "🔗" | "⚓" => true,
-            "#" | "§" => self.headings > 0,
+            "#" | "§" => self.around.place() == Place::Heading,
             _ => false,
         };
         if is_local && is_sign {
             inline.take_from(from);
         }
         self.link_end = (!inline.is_empty()).then_some(inline.len());
-    }
-
-    fn end_formula(&mut self, layout: Layout, joint: Joint, from: usize) {
-        if layout == Layout::Root || matches!(joint, Joint::Group(_)) {
-            let part = self.writer.inline.take_from(from);
-            if part.starts_with(' ') {
-                self.writer.inline.gap();
-            }
-            self.writer.text(&math::grouped(&part));
-        }
-        if matches!(joint, Joint::Level(_)) {
-            self.writer.inline.close_level();
-        } else if layout.is_apart() {
-            self.writer.inline.gap();
-        }
     }
 
     /// Processes text.
@@ -445,9 +387,7 @@ impl<'a> Reader<'a> {
         }
         match self.open.innermost() {
             Some(Note::Title) => self.title.push_str(text),
-            Some(Note::Formula { layout: Layout::Text, .. }) => self.writer.text(text),
-            // Space between the parts of a formula only serves its source.
-            Some(Note::Formula { .. }) => self.writer.text(text.trim()),
+            Some(Note::Formula(part)) => part.text(text, &mut self.writer),
             _ => self.writer.text(text),
         }
     }

@@ -6,8 +6,7 @@ use std::borrow::Cow;
 const AHEAD: usize = 2048;
 
 /// The elements whose content is not markup.
-pub(super) const RAW: [&[u8]; 7] =
-    [b"iframe", b"noembed", b"script", b"style", b"textarea", b"title", b"xmp"];
+pub(super) const RAW: [&[u8]; 7] = [b"iframe", b"noembed", b"script", b"style", b"textarea", b"title", b"xmp"];
 
 /// A page.
 #[derive(Debug)]

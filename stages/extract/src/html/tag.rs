@@ -24,6 +24,11 @@ impl<'a> Tag<'a> {
         self.0.span.start
     }
 
+    /// Whether it has any attribute.
+    pub(super) fn has_attributes(self) -> bool {
+        !self.0.attributes.is_empty()
+    }
+
     /// Whether it has an attribute, with or without a value.
     pub(super) fn has(self, attribute: &str) -> bool {
         self.0.attributes.contains_key(attribute.as_bytes())
@@ -57,7 +62,8 @@ impl<'a> Tag<'a> {
         style.split(';').any(|declaration| {
             declaration.split_once(':').is_some_and(|(name, value)| {
                 let value = value.split('!').next().unwrap_or_default().trim();
-                name.trim().eq_ignore_ascii_case(property) && values.iter().any(|known| value.eq_ignore_ascii_case(known))
+                name.trim().eq_ignore_ascii_case(property)
+                    && values.iter().any(|known| value.eq_ignore_ascii_case(known))
             })
         })
     }

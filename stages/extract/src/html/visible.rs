@@ -16,12 +16,6 @@ pub(super) enum Place {
     Page,
 }
 
-/// Elements without text of their own, whatever they contain.
-const WITHOUT_TEXT: &[&[u8]] = &[
-    b"annotation", b"annotation-xml", b"audio", b"canvas", b"datalist", b"iframe", b"noembed", b"script", b"style",
-    b"svg", b"video",
-];
-
 /// Classes of what sites and generators add to text: links to headings, line numbers, formulas that are there twice.
 const ADDED: &[&str] = &[
     "anchorjs-link",
@@ -80,7 +74,7 @@ const MOST_ASKING: usize = 400;
 /// Whether the element and all in it are left out.
 pub(super) fn is_left_out(tag: Tag, content: Content, place: Place, source: &Source) -> bool {
     let name = tag.name();
-    if WITHOUT_TEXT.contains(&name) || is_hidden(tag) || tag.any_word("class", |class| ADDED.contains(&class)) {
+    if has_no_text(name) || is_hidden(tag) || tag.any_word("class", |class| ADDED.contains(&class)) {
         return true;
     }
     match name {
@@ -89,12 +83,34 @@ pub(super) fn is_left_out(tag: Tag, content: Content, place: Place, source: &Sou
         b"option" => !tag.has("selected"),
         b"noscript" => asks_for_scripts(tag, source),
         b"button" => content == Content::Main && place != Place::Heading && !is_question(tag, source),
-        _ => content == Content::Main && is_around_the_content(tag, place),
+        b"nav" | b"footer" => content == Content::Main && is_around_the_content(tag, place),
+        _ => content == Content::Main && tag.has_attributes() && is_around_the_content(tag, place),
     }
+}
+
+/// Whether an element has no text, whatever it contains.
+fn has_no_text(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"annotation"
+            | b"annotation-xml"
+            | b"audio"
+            | b"canvas"
+            | b"datalist"
+            | b"iframe"
+            | b"noembed"
+            | b"script"
+            | b"style"
+            | b"svg"
+            | b"video"
+    )
 }
 
 /// Whether browsers do not show the element because of its attributes.
 fn is_hidden(tag: Tag) -> bool {
+    if !tag.has_attributes() {
+        return false;
+    }
     let hidden = tag.has("hidden") && !tag.is("hidden", "until-found");
     // A page or a wrapper may be hidden from screen readers while a dialog is open; what is decoration is inline.
     let decoration = tag.is("aria-hidden", "true") && !names::is_block(tag.name()) && tag.name() != b"img";

@@ -267,8 +267,12 @@ impl Writer {
                 Kind::Code => Block::Code(text.to_owned()),
             };
             if matches!(block, Block::Item { .. }) {
-                let position =
-                    self.tables.iter_mut().rev().find_map(Table::open_cell).map_or(self.blocks.len(), |cell| cell.len());
+                let position = self
+                    .tables
+                    .iter_mut()
+                    .rev()
+                    .find_map(Table::open_cell)
+                    .map_or(self.blocks.len(), |cell| cell.len());
                 if let Some(list) = self.lists.last_mut() {
                     list.written(position);
                 }
