@@ -20,7 +20,11 @@ const ZEROS_WITHIN: usize = 4096;
 /// Decodes a page; `named` is the charset that the content type names. As in browsers, what cannot be decoded becomes
 /// U+FFFD.
 pub(crate) fn page<'a>(bytes: &'a [u8], named: Option<&str>) -> Cow<'a, str> {
-    let named = named.and_then(for_label).or_else(|| of_html(bytes));
+    // Servers that name UTF-8 for all pages are wrong about old ones, which often say what they are.
+    let named = match named.and_then(for_label) {
+        Some(named) if named != UTF_8 || is_mostly_utf8(bytes) => Some(named),
+        _ => of_html(bytes),
+    };
     let (encoding, body) = choose(bytes, named);
     encoding.decode_without_bom_handling(body).0
 }
@@ -46,7 +50,7 @@ pub(crate) fn of_content_type(content_type: &str) -> Option<&str> {
     })
 }
 
-/// The byte order of UTF-16 without a byte order mark: text has letters, digits or spaces whose high byte is zero.
+/// The byte order of UTF-16 without a byte order mark: text has digits, spaces or line breaks, whose high byte is zero.
 pub(crate) fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     let start = &bytes[..bytes.len().min(ZEROS_WITHIN)];
     let (mut high, mut low, mut pairs) = (0, 0, 0);
@@ -55,11 +59,14 @@ pub(crate) fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
         high += usize::from(pair[0] == 0 && pair[1] != 0);
         low += usize::from(pair[1] == 0 && pair[0] != 0);
     }
-    match (high, low) {
-        (0, 1..) if low * 10 >= pairs => Some(UTF_16LE),
-        (1.., 0) if high * 10 >= pairs => Some(UTF_16BE),
-        _ => None,
-    }
+    let encoding = match (high, low) {
+        (0, 1..) => UTF_16LE,
+        (1.., 0) => UTF_16BE,
+        _ => return None,
+    };
+    // Few zeros may as well be those of a binary file.
+    let is_text = || is_plausible(&encoding.decode_without_bom_handling(&start[..pairs * 2]).0);
+    ((high + low) * 100 >= pairs && is_text()).then_some(encoding)
 }
 
 fn choose<'a>(bytes: &'a [u8], named: Option<&'static Encoding>) -> (&'static Encoding, &'a [u8]) {
@@ -268,6 +275,14 @@ mod tests {
         let big: Vec<u8> = "Notes: 5 \u{20ac}".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(decode(&little, Some("utf-8")).unwrap(), "Notes: 5 \u{20ac}");
         assert_eq!(page(&big, None), "Notes: 5 \u{20ac}");
+        let japanese: Vec<u8> = "粉と水だけで作る。\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(decode(&japanese, None).unwrap(), "粉と水だけで作る。\n");
+    }
+
+    #[test]
+    fn a_page_knows_better_than_a_server_that_is_wrong() {
+        let (bytes, ..) = encoding_rs::KOI8_R.encode("<meta charset=koi8-r><p>Мука");
+        assert_eq!(page(&bytes, Some("utf-8")), "<meta charset=koi8-r><p>Мука");
     }
 
     #[test]

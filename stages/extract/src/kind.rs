@@ -60,8 +60,8 @@ const TYPES: &[(Kind, &[&str])] = &[
         ],
     ),
     (Kind::Xml, &["application/xml", "text/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml"]),
-    (Kind::Mail, &["message/rfc822", "application/mbox", "multipart/related"]),
-    (Kind::Plain, &["text/plain", "text/x-log", "text/x-plain"]),
+    (Kind::Mail, &["message/rfc822", "multipart/related"]),
+    (Kind::Plain, &["text/plain", "application/yaml", "application/x-yaml", "application/toml", "application/x-tex"]),
 ];
 
 /// Media types that say nothing of the content, or too little.
@@ -79,10 +79,13 @@ const UNSPECIFIC: &[&str] = &[
     "application/msword",
 ];
 
+/// The start of the media types of text that has no kind of its own, such as programs.
+const TEXT: &str = "text/";
+
 /// The accepted media types, as the descriptor lists them.
 pub(crate) fn accepts() -> Vec<&'static str> {
     let known = TYPES.iter().flat_map(|(_, types)| types.iter());
-    known.chain(UNSPECIFIC).copied().collect()
+    known.chain(UNSPECIFIC).chain(&["text/*"]).copied().collect()
 }
 
 impl Kind {
@@ -102,6 +105,7 @@ impl Kind {
         }
         match TYPES.iter().find(|(_, types)| types.contains(&media_type)) {
             Some((kind, _)) => Ok(Some(*kind)),
+            None if media_type.starts_with(TEXT) => Ok(Some(Self::Plain)),
             None => Err(Reject::Unsupported(format!("the media type {media_type:?}"))),
         }
     }

@@ -14,7 +14,10 @@ pub(crate) enum Level {
 /// Appends `part`, which stands at `level`, to the line so far, so that it cannot be read as a part of the word before it.
 pub(crate) fn append(line: &mut String, level: Level, part: &str) {
     let part = part.trim();
-    let Some(before) = line.chars().next_back().filter(|letter| !letter.is_whitespace()) else {
+    // Behind a space it is a word of its own, but not behind a number.
+    let last = line.trim_end().chars().next_back();
+    let is_apart = line.ends_with(char::is_whitespace);
+    let Some(before) = last.filter(|letter| !is_apart || letter.is_ascii_digit()) else {
         line.push_str(part);
         return;
     };
@@ -95,6 +98,7 @@ mod tests {
         assert_eq!(line("Ca", Level::Raised, "2+"), "Ca^2+");
         assert_eq!(line("10", Level::Lowered, "2"), "10_2");
         assert_eq!(line("x", Level::Lowered, "i"), "x_i");
+        assert_eq!(line("10 ", Level::Raised, "6"), "10 ^6");
     }
 
     #[test]

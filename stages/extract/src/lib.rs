@@ -106,7 +106,7 @@ impl Extract {
             Kind::Mail => mail::read(payload, self.content, self.limit)?,
             Kind::Csv => csv::read(&charset::decode(payload, charset)?, self.limit)?,
             Kind::Json => text::json(&charset::decode(payload, charset)?),
-            Kind::Xml => xml::read(&charset::page(payload, charset)),
+            Kind::Xml => xml::read(&charset::page(payload, charset), self.limit),
             Kind::Markdown => text::markdown(&charset::decode(payload, charset)?),
             Kind::Plain => text::plain(&charset::decode(payload, charset)?),
         };

@@ -33,9 +33,13 @@ pub(crate) fn read(payload: &[u8], content: Content, limit: usize) -> Result<Doc
 }
 
 fn header(mail: &Message) -> String {
-    let people = [("From", mail.from()), ("To", mail.to()), ("Cc", mail.cc())];
-    let mut lines: Vec<String> =
-        people.iter().filter_map(|(name, who)| Some(format!("{name}: {}", list((*who)?)))).collect();
+    let mut lines = Vec::new();
+    for (name, who) in [("From", mail.from()), ("To", mail.to()), ("Cc", mail.cc())] {
+        let people = who.map(list).unwrap_or_default();
+        if !people.is_empty() {
+            lines.push(format!("{name}: {people}"));
+        }
+    }
     if let Some(date) = mail.date().filter(|date| date.is_valid()) {
         lines.push(format!("Date: {}", date.to_rfc3339()));
     }

@@ -4,15 +4,17 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
+use crate::content::Content;
 use crate::document::Document;
+use crate::html::{self, Form};
 use crate::kind::Kind;
 
 /// Attributes that say nothing to readers.
 const TECHNICAL: &[&str] = &["class", "id", "lang", "role", "schemaLocation", "space", "style", "version"];
 
 /// Reads XML; what is malformed is kept as it is.
-pub(crate) fn read(xml: &str) -> Document {
-    let text = text(xml).unwrap_or_else(|| xml.trim().to_owned());
+pub(crate) fn read(xml: &str, limit: usize) -> Document {
+    let text = text(xml, limit).unwrap_or_else(|| xml.trim().to_owned());
     Document { text, title: None, pages: None, kind: Kind::Xml }
 }
 
@@ -34,13 +36,15 @@ struct Lines {
     joint: Joint,
     /// For each open element, whether it has text beside elements.
     mixed: Vec<bool>,
+    /// Most bytes of a piece of HTML.
+    limit: usize,
 }
 
-fn text(xml: &str) -> Option<String> {
+fn text(xml: &str, limit: usize) -> Option<String> {
     let mut reader = Reader::from_str(xml);
     reader.config_mut().check_end_names = false;
     reader.config_mut().allow_unmatched_ends = true;
-    let mut lines = Lines { text: String::new(), line: String::new(), joint: Joint::Same, mixed: vec![false] };
+    let mut lines = Lines { text: String::new(), line: String::new(), joint: Joint::Same, mixed: vec![false], limit };
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) => {
@@ -141,8 +145,20 @@ impl Lines {
             if !self.text.is_empty() {
                 self.text.push('\n');
             }
-            self.text.push_str(line);
+            match self.page(line) {
+                Some(page) => self.text.push_str(&page),
+                None => self.text.push_str(line),
+            }
         }
+    }
+
+    /// The text of a line that is HTML, as in feeds.
+    fn page(&self, line: &str) -> Option<String> {
+        let is_html = line.starts_with('<') && line.ends_with('>') && line.contains("</");
+        if !is_html {
+            return None;
+        }
+        html::read(line, Form::Html, Content::All, self.limit).ok().map(|page| page.text)
     }
 }
 
@@ -161,24 +177,33 @@ fn unescaped(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    fn text(xml: &str) -> String {
+        super::read(xml, 10_000).text
+    }
 
     #[test]
     fn each_element_is_a_line_and_mixed_text_stays_together() {
         let xml = "<?xml version='1.0'?><order xmlns='u:o' id='7'><name>Ann</name><zip>1100</zip>\
                    <note>Call <b>before</b> noon &amp; <i>ring</i>.</note><item price='5' sku='A&amp;B'/></order>";
-        assert_eq!(read(xml).text, "Ann\n1100\nCall before noon & ring.\nprice: 5\nsku: A&B");
+        assert_eq!(text(xml), "Ann\n1100\nCall before noon & ring.\nprice: 5\nsku: A&B");
     }
 
     #[test]
     fn character_data_is_text_and_entities_of_a_dtd_are_not_expanded() {
         let xml = "<!DOCTYPE a [<!ENTITY x \"xxx\">]><a><b><![CDATA[1 < 2]]></b><c>&x; &#8364;</c></a>";
-        assert_eq!(read(xml).text, "1 < 2\n&x; €");
+        assert_eq!(text(xml), "1 < 2\n&x; €");
+    }
+
+    #[test]
+    fn pieces_of_html_are_read_as_such() {
+        let xml =
+            "<item><title>One</title><description>&lt;p&gt;Hello &lt;b&gt;you&lt;/b&gt;&lt;/p&gt;</description></item>";
+        assert_eq!(text(xml), "One\nHello you");
     }
 
     #[test]
     fn broken_xml_is_kept() {
-        assert_eq!(read("<a>x<").text, "<a>x<");
-        assert_eq!(read("<a>x</b>y").text, "xy");
+        assert_eq!(text("<a>x<"), "<a>x<");
+        assert_eq!(text("<a>x</b>y"), "xy");
     }
 }

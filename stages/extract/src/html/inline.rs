@@ -55,7 +55,7 @@ impl Inline {
             match letter {
                 // Operators of formulas that are not seen.
                 '\u{2061}'..='\u{2064}' => {}
-                _ if space == Space::IsKept => self.letter(letter),
+                _ if space == Space::IsKept => self.letter(whitespace::plain(letter)),
                 '\n' if space == Space::KeepsLines => self.break_line(),
                 ' ' | '\t' | '\n' | '\r' | '\x0C' => {
                     self.gap = false;
@@ -125,6 +125,15 @@ impl Inline {
         }
     }
 
+    /// Adds an opening parenthesis, if there is none; whether it did.
+    pub(super) fn parenthesis(&mut self) -> bool {
+        let is_open = self.text.is_empty() || self.text.ends_with(['(', '（', '[']);
+        if !is_open {
+            self.text.push('(');
+        }
+        !is_open
+    }
+
     /// Removes what was added since the text had `length` bytes, and returns it.
     pub(super) fn take_from(&mut self, length: usize) -> String {
         match self.text.is_char_boundary(length) {
@@ -157,7 +166,7 @@ impl Inline {
             return false;
         }
         self.text.truncate(numerator.from);
-        if self.text.ends_with(|letter: char| letter.is_alphanumeric()) {
+        if self.text.ends_with(char::is_alphanumeric) {
             self.text.push(' ');
         }
         self.text.push_str(&format!("{}/{part}", numerator.digits));

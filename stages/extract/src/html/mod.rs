@@ -6,6 +6,7 @@ mod control;
 mod inline;
 mod list;
 mod math;
+mod meaning;
 mod names;
 mod note;
 mod open;
@@ -139,5 +140,50 @@ mod tests {
     #[test]
     fn text_beyond_the_limit_is_too_large() {
         assert_eq!(read(&"<p>word</p>".repeat(100), Form::Html, Content::Main, 50), Err(Reject::TooLarge(50)));
+    }
+
+    #[test]
+    fn what_is_left_out_and_never_ends_does_not_take_the_page_with_it() {
+        for unended in ["<video>", "<div hidden>", "<style>p {}", "<select>", "<svg>", "<title>", "<script src=a.js>"] {
+            let page = format!("<h1>Head</h1>{unended}<p>Text</p><h2>More</h2>");
+            assert_eq!(text(&page), "# Head\n\nText\n\n## More", "{unended}");
+        }
+        assert_eq!(text("a<script>b = '<p>c</p>'"), "a");
+    }
+
+    #[test]
+    fn the_parts_of_a_table_are_nothing_without_a_table() {
+        assert_eq!(text("<td hidden>a<tr><td>b</tr><p>c"), "a\n\nb\n\nc");
+    }
+
+    #[test]
+    fn hidden_parts_are_left_out_and_what_follows_is_not() {
+        let page = "<p hidden>a<p>b<div style='Display:none'><p>c</div><table><tr hidden><td>d<tr><td>e<td>f</table>\
+                    <span style='visibility: hidden !important'>g</span>h<i aria-hidden=true>i</i><ul><li hidden>j<li>k</ul>";
+        assert_eq!(text(page), "b\n\n| e | f |\n| --- | --- |\n\nh\n\n- k");
+    }
+
+    #[test]
+    fn the_title_is_the_first_one_and_not_that_of_a_picture() {
+        let title = |page| read(page, Form::Html, Content::Main, 1000).unwrap().title;
+        assert_eq!(title("<svg><title>icon</title></svg><title>Page</title><title>b</title>").as_deref(), Some("Page"));
+        assert_eq!(title("<title>Cut<h1>x</h1>").as_deref(), Some("Cut"));
+        assert_eq!(title("<title/><p>x"), None);
+    }
+
+    #[test]
+    fn everything_that_is_shown_is_kept_if_wanted() {
+        let page = "<nav>Home</nav><main>Text, and more of it than around it</main><button>Go</button><footer>Imprint</footer>";
+        let read = |content| read(page, Form::Html, content, 1000).unwrap().text;
+        assert_eq!(read(Content::All), "Home\n\nText, and more of it than around it\n\nGo\n\nImprint");
+        assert_eq!(read(Content::Main), "Text, and more of it than around it");
+    }
+
+    #[test]
+    fn deep_formulas_and_levels_take_linear_time() {
+        for (open, close) in [("<sup>", "</sup>"), ("<math><mfrac>", ""), ("<msup><mi>", ""), ("<b id=1>", "</p>")] {
+            let page = format!("{}{}{}", open.repeat(20_000), "word ".repeat(20_000), close.repeat(20_000));
+            assert!(text(&page).len() > 90_000);
+        }
     }
 }

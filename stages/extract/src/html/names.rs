@@ -48,6 +48,11 @@ pub(super) fn is_block(name: &[u8]) -> bool {
     ends_paragraph(name) || matches!(name, b"caption" | b"legend" | b"noframes" | b"optgroup" | b"td" | b"th" | b"tr")
 }
 
+/// The element is a part of a table, and without a table its tag means nothing.
+pub(super) fn is_table_part(name: &[u8]) -> bool {
+    matches!(name, b"caption" | b"colgroup" | b"tbody" | b"td" | b"tfoot" | b"th" | b"thead" | b"tr")
+}
+
 /// The level of a heading.
 pub(super) fn heading_level(name: &[u8]) -> Option<u8> {
     match name {

@@ -28,6 +28,8 @@ pub(super) enum Note {
     Level,
     /// Text that was deleted or inserted: its numbers are not those around it.
     Changed,
+    /// How the letters before are pronounced, in parentheses.
+    Reading,
     /// A link.
     Link {
         /// Where its text begins.

@@ -69,6 +69,11 @@ impl<T> Open<T> {
         self.is_top(self.elements.len(), &[name])
     }
 
+    /// Whether parts of a table may begin here.
+    pub(super) fn is_in_table(&self) -> bool {
+        self.find(self.elements.len(), &[b"table"], Scope::Table).is_some()
+    }
+
     /// The note of the innermost element.
     pub(super) fn innermost(&mut self) -> Option<&mut T> {
         self.elements.last_mut().map(|element| &mut element.note)

@@ -5,6 +5,7 @@ use html5gum::{DefaultEmitter, State, Token, Tokenizer};
 use super::content::Placed;
 use super::control;
 use super::math;
+use super::meaning::{self, Meaning};
 use super::names;
 use super::note::Note;
 use super::open::{End, Open};
@@ -14,7 +15,6 @@ use super::tag::Tag;
 use super::visible::{self, Place};
 use super::writer::Writer;
 use crate::content::Content;
-use crate::levels::Level;
 use crate::reject::Reject;
 
 /// Formulas nested deeper are read as text: each part may take a copy of its text.
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
             _ => None,
         });
         self.close_to(0);
-        Page { blocks: self.writer.finish(), title: self.title, articles: self.around.articles(), unended }
+        Page { blocks: self.writer.finish(), title: self.title, articles: self.around.outer_articles(), unended }
     }
 
     /// Processes a start tag; the answer is how to read what follows, if not as markup.
@@ -135,16 +135,23 @@ impl<'a> Reader<'a> {
         });
         let is_empty =
             tag.is_self_closing() && (self.options.is_xml || self.foreign > 0 || matches!(name, b"svg" | b"math"));
-        // A title without an end tag ends at the next tag.
-        if self.foreign == 0 && self.open.is_innermost(b"title") {
+        // Without an end tag, these end at the next tag.
+        if self.foreign == 0 && (self.open.is_innermost(b"title") || self.open.is_innermost(b"style")) {
             self.close_to(self.open.len() - 1);
+        }
+        if self.foreign == 0 && names::is_table_part(name) && !self.open.is_in_table() {
+            if self.left_out == 0 {
+                self.writer.boundary();
+            }
+            return None;
         }
         let has_end = || self.source.ends_after(name, tag.position());
         let is_raw = match self.foreign {
             0 => RAW.contains(&name),
             _ => matches!(name, b"script" | b"style") && has_end(),
         };
-        let is_empty = is_empty || (self.foreign == 0 && names::is_void(name)) || (is_raw && self.is_raw_empty(tag));
+        let is_empty =
+            is_empty || (self.foreign == 0 && names::is_void(name)) || (is_raw && self.source.is_read_as_empty(tag));
         let is_shown = self.left_out == 0 && !self.is_left_out(tag);
         if is_empty {
             if is_shown {
@@ -158,29 +165,22 @@ impl<'a> Reader<'a> {
         let note = match (self.left_out, is_shown) {
             (_, true) => self.begin(tag),
             (0, false) => {
+                if visible::takes_place(name) {
+                    self.writer.inline.gap();
+                }
                 self.left_out += 1;
                 Note::LeftOut(self.tags)
             }
             (_, false) => Note::Unseen,
         };
         self.open.push(name, note);
+        let has_end = self.source.ends_after(name, tag.position());
         match name {
             _ if !is_raw => (name == b"plaintext").then_some(State::PlainText),
-            b"title" if !self.source.ends_after(name, tag.position()) => None,
+            b"title" | b"style" if !has_end => None,
             b"title" | b"textarea" => Some(State::RcData),
             b"script" => Some(State::ScriptData),
             _ => Some(State::RawText),
-        }
-    }
-
-    /// Whether an element whose content is not markup is read as empty: without an end tag it would contain the rest
-    /// of the page. Programs and styles are the exception, because they must not be read as text.
-    fn is_raw_empty(&self, tag: Tag) -> bool {
-        let name = tag.name();
-        let has_end = self.source.ends_after(name, tag.position());
-        match tag.is_self_closing() {
-            true => !has_end || !self.source.is_closed_next(tag.position(), name),
-            false => !has_end && !matches!(name, b"script" | b"style" | b"title"),
         }
     }
 
@@ -206,6 +206,7 @@ impl<'a> Reader<'a> {
                 }
             }
             b"img" => {
+                self.writer.inline.gap();
                 let alt = control::alternative(tag).filter(|alt| *alt != self.last_alt);
                 self.apart(alt.as_deref());
                 self.last_alt = alt.unwrap_or_default();
@@ -238,46 +239,50 @@ impl<'a> Reader<'a> {
             return Note::Title;
         }
         self.writer.start(tag);
-        match name {
-            b"main" => self.begin_part(Part::Main),
-            b"article" => self.begin_part(Part::Article),
-            _ if tag.is("role", "main") => self.begin_part(Part::Main),
-            _ if tag.is("role", "article") => self.begin_part(Part::Article),
-            b"section" | b"blockquote" => self.begin_part(Part::Section),
-            b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"dt" | b"summary" | b"legend" | b"th" => {
-                self.begin_part(Part::Heading)
+        match meaning::of(tag) {
+            Meaning::Named => Note::Written,
+            Meaning::Part(part) => {
+                self.around.enter(part);
+                self.writer.zone = self.around.zone();
+                Note::Part(part)
             }
-            b"sup" | b"sub" => {
-                self.writer.inline.open_level(if name == b"sup" { Level::Raised } else { Level::Lowered });
+            Meaning::Level(level) => {
+                self.writer.inline.open_level(level);
                 Note::Level
             }
-            b"a" => {
-                let is_local = tag.value("href").is_some_and(|href| href.contains('#'));
-                if is_local {
-                    self.writer.inline.mark_note();
-                }
-                self.separate();
-                Note::Link { from: self.writer.inline.len(), is_local }
-            }
-            b"del" | b"ins" | b"s" | b"strike" => {
+            Meaning::Link => self.begin_link(tag),
+            Meaning::Changed => {
                 self.writer.inline.end_number();
                 self.separate();
                 Note::Changed
             }
-            b"button" | b"label" | b"meter" | b"option" | b"output" | b"progress" | b"select" | b"textarea" => {
-                self.begin_apart()
+            Meaning::Reading => match self.writer.inline.parenthesis() {
+                true => Note::Reading,
+                false => Note::Written,
+            },
+            Meaning::Apart => {
+                self.writer.inline.gap();
+                Note::Apart
             }
-            _ if tag.is_styled("display", &["block", "flex", "grid", "list-item", "table", "table-row"]) => {
+            Meaning::Block => {
                 self.writer.boundary();
                 Note::Block
             }
-            _ if tag.is_styled("white-space", &["pre", "pre-wrap", "pre-line", "break-spaces"]) => {
+            Meaning::Lines => {
+                self.writer.inline.gap();
                 self.writer.lines += 1;
                 Note::Lines
             }
-            _ if name.contains(&b'-') => self.begin_apart(),
-            _ => Note::Written,
         }
+    }
+
+    fn begin_link(&mut self, tag: Tag) -> Note {
+        let is_local = tag.value("href").is_some_and(|href| href.contains('#'));
+        if is_local {
+            self.writer.inline.mark_note();
+        }
+        self.separate();
+        Note::Link { from: self.writer.inline.len(), is_local }
     }
 
     /// Separates a link or a changed text from the one that it touches.
@@ -285,17 +290,6 @@ impl<'a> Reader<'a> {
         if self.link_end == Some(self.writer.inline.len()) {
             self.writer.inline.gap();
         }
-    }
-
-    fn begin_apart(&mut self) -> Note {
-        self.writer.inline.gap();
-        Note::Apart
-    }
-
-    fn begin_part(&mut self, part: Part) -> Note {
-        self.around.enter(part);
-        self.writer.zone = self.around.zone();
-        Note::Part(part)
     }
 
     fn begin_formula(&mut self, name: &[u8]) -> Note {
@@ -341,6 +335,7 @@ impl<'a> Reader<'a> {
                 return;
             }
             Note::Tex => return self.writer.text("$"),
+            Note::Reading => self.writer.text(")"),
             Note::Formula(part) => return part.end(&mut self.writer),
             Note::Apart => self.writer.inline.gap(),
             Note::Level => self.writer.inline.close_level(),

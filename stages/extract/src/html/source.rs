@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::tag::Tag;
+
 /// How far a tag looks ahead, in bytes: a bound, because a page may consist of such tags.
 const AHEAD: usize = 2048;
 
@@ -32,6 +34,19 @@ impl<'a> Source<'a> {
         Self { page, last_ends }
     }
 
+    /// Whether an element whose content is not markup is read as empty: without an end tag it would contain the rest
+    /// of the page. The exception is a program in the page, which must not be read as text.
+    pub(super) fn is_read_as_empty(&self, tag: Tag) -> bool {
+        let name = tag.name();
+        let has_end = self.ends_after(name, tag.position());
+        match name {
+            _ if tag.is_self_closing() => !has_end || !self.is_closed_next(tag.position(), name),
+            b"script" => !has_end && tag.has("src"),
+            b"style" | b"title" => false,
+            _ => !has_end,
+        }
+    }
+
     /// Whether an end tag of the raw element `name` comes after `position`.
     pub(super) fn ends_after(&self, name: &[u8], position: usize) -> bool {
         let last = RAW.iter().zip(self.last_ends).find(|(raw, _)| **raw == name).and_then(|(_, last)| last);
@@ -39,7 +54,7 @@ impl<'a> Source<'a> {
     }
 
     /// Whether the first markup behind the tag at `position` is the end tag of `name`.
-    pub(super) fn is_closed_next(&self, position: usize, name: &[u8]) -> bool {
+    fn is_closed_next(&self, position: usize, name: &[u8]) -> bool {
         let behind = self.ahead(position).splitn(2, |byte| *byte == b'>').nth(1).unwrap_or_default();
         let markup = behind.splitn(2, |byte| *byte == b'<').nth(1).unwrap_or_default();
         let text = &behind[..behind.len().saturating_sub(markup.len() + 1)];

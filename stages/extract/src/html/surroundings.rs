@@ -13,7 +13,7 @@ pub(super) struct Surroundings {
     mains: usize,
     articles: usize,
     /// How many articles there were that are not in another.
-    all_articles: usize,
+    outer_articles: usize,
 }
 
 /// A part of the page.
@@ -32,7 +32,7 @@ pub(super) enum Part {
 impl Surroundings {
     /// A part begins.
     pub(super) fn enter(&mut self, part: Part) {
-        self.all_articles += usize::from(part == Part::Article && self.articles == 0);
+        self.outer_articles += usize::from(part == Part::Article && self.articles == 0);
         *self.count(part) += 1;
     }
 
@@ -43,8 +43,8 @@ impl Surroundings {
     }
 
     /// How many articles there were that are not in another.
-    pub(super) fn articles(&self) -> usize {
-        self.all_articles
+    pub(super) fn outer_articles(&self) -> usize {
+        self.outer_articles
     }
 
     /// What matters of this for a tag.

@@ -35,6 +35,7 @@ const ADDED: &[&str] = &[
     "mw-editsection",
     "mw-jump-link",
     "skip-link",
+    "skip-nav",
     "skip-to-content",
 ];
 
@@ -106,6 +107,11 @@ fn has_no_text(name: &[u8]) -> bool {
     )
 }
 
+/// Whether an element that is left out stands between the words around it.
+pub(super) fn takes_place(name: &[u8]) -> bool {
+    matches!(name, b"audio" | b"button" | b"canvas" | b"iframe" | b"object" | b"svg" | b"video")
+}
+
 /// Whether browsers do not show the element because of its attributes.
 fn is_hidden(tag: Tag) -> bool {
     if !tag.has_attributes() {
@@ -129,7 +135,7 @@ fn is_around_the_content(tag: Tag, place: Place) -> bool {
     if name == b"nav" || tag.is("role", "navigation") {
         return true;
     }
-    let is_footer = name == b"footer" || tag.is("role", "contentinfo") || (name == b"div" && tag.is("id", "footer"));
+    let is_footer = name == b"footer" || tag.is("role", "contentinfo") || is_named_footer(tag);
     if is_footer && place == Place::Page {
         return true;
     }
@@ -138,6 +144,11 @@ fn is_around_the_content(tag: Tag, place: Place) -> bool {
     !matches!(name, b"main" | b"article" | b"table" | b"tbody")
         && names::is_block(name)
         && (tag.any_word("id", named) || tag.any_word("class", named))
+}
+
+fn is_named_footer(tag: Tag) -> bool {
+    let is_footer = |word: &str| word == "footer";
+    tag.name() == b"div" && (tag.any_word("id", is_footer) || tag.any_word("class", is_footer))
 }
 
 /// Whether a text for browsers without scripts only says so; others have the text that a script would write.
@@ -155,7 +166,7 @@ fn is_question(tag: Tag, source: &Source) -> bool {
     !is_control
         && (label.ends_with('?')
             || words > 5
-            || tag.has("aria-expanded") && tag.has("aria-controls")
+            || (tag.has("aria-expanded") && !tag.has("aria-haspopup"))
             || tag.any_word("class", folds)
             || tag.is("data-toggle", "collapse")
             || tag.is("data-bs-toggle", "collapse"))
