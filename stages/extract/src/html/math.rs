@@ -26,13 +26,18 @@ impl Part {
         };
         match joint {
             Joint::Level(level) => writer.inline.open_level(level),
+            Joint::Index => {
+                writer.inline.open_level(Level::Raised);
+                writer.text("1/");
+            }
             Joint::Group(text) | Joint::After(text) => writer.text(text),
             Joint::Next => {}
         }
         let layout = Layout::of(name);
         match layout {
-            Layout::Fraction => writer.inline.gap(),
+            Layout::Fraction | Layout::Rows => writer.inline.gap(),
             Layout::Root => writer.text("√"),
+            Layout::Fenced => writer.text("("),
             _ => {}
         }
         Self { layout, parts: 0, joint, from: writer.inline.len() }
@@ -55,7 +60,10 @@ impl Part {
             }
             writer.text(&grouped(&part));
         }
-        if matches!(self.joint, Joint::Level(_)) {
+        if self.layout == Layout::Fenced {
+            writer.text(")");
+        }
+        if matches!(self.joint, Joint::Level(_) | Joint::Index) {
             writer.inline.close_level();
         } else if self.layout.is_apart() {
             writer.inline.gap();
@@ -80,6 +88,8 @@ enum Layout {
     Root,
     /// What the root is taken of, and which root.
     RootOf,
+    /// Parts in parentheses.
+    Fenced,
     /// Text with its spaces.
     Text,
     /// Rows of a table.
@@ -95,6 +105,8 @@ enum Joint {
     Next,
     /// It stands at another level.
     Level(Level),
+    /// It is the index of a root.
+    Index,
     /// It is in parentheses if it has an operator, after this text.
     Group(&'static str),
     /// It follows this text.
@@ -111,6 +123,7 @@ impl Layout {
             b"mfrac" => Self::Fraction,
             b"msqrt" => Self::Root,
             b"mroot" => Self::RootOf,
+            b"mfenced" => Self::Fenced,
             b"mtext" | b"ms" => Self::Text,
             b"mtable" => Self::Rows,
             b"mtr" => Self::Cells,
@@ -126,11 +139,13 @@ impl Layout {
     /// How the part with this number, from 0, is joined.
     fn joint(self, part: u32) -> Joint {
         match (self, part) {
-            (Self::Raised, 1) | (Self::Both, 2) | (Self::RootOf, 1) => Joint::Level(Level::Raised),
+            (Self::Raised, 1) | (Self::Both, 2) => Joint::Level(Level::Raised),
             (Self::Lowered | Self::Both, 1) => Joint::Level(Level::Lowered),
-            (Self::Fraction, 0) => Joint::Group(""),
+            (Self::Fraction | Self::Raised | Self::Lowered | Self::Both, 0) => Joint::Group(""),
             (Self::Fraction, 1) => Joint::Group("/"),
-            (Self::RootOf, 0) => Joint::Group("√"),
+            (Self::RootOf, 0) => Joint::Group(""),
+            (Self::RootOf, 1) => Joint::Index,
+            (Self::Fenced, 1..) => Joint::After(","),
             (Self::Rows, 1..) => Joint::After("; "),
             (Self::Cells, 1..) => Joint::After(" "),
             _ => Joint::Next,
@@ -140,11 +155,28 @@ impl Layout {
 
 /// A part as it is written if it stands for one thing.
 fn grouped(part: &str) -> String {
-    let has_operator = part.trim().chars().skip(1).any(|letter| " +-−–*/=±·×".contains(letter));
-    match has_operator {
-        true => format!("({})", part.trim()),
-        false => part.trim().to_owned(),
+    let part = part.trim();
+    let has_operator = part.chars().skip(1).any(|letter| " +-−–*/=±·×".contains(letter));
+    match has_operator && !is_grouped(part) {
+        true => format!("({part})"),
+        false => part.to_owned(),
     }
+}
+
+/// Whether one pair of parentheses is around all of it.
+fn is_grouped(part: &str) -> bool {
+    let mut open = 0_usize;
+    for (at, letter) in part.char_indices() {
+        match letter {
+            '(' => open += 1,
+            ')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open == 0 {
+            return at > 0 && at + letter.len_utf8() == part.len();
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -154,5 +186,6 @@ mod tests {
     #[test]
     fn a_part_with_an_operator_is_in_parentheses() {
         assert_eq!(["a+b", "ab", "−1", " 12 "].map(grouped), ["(a+b)", "ab", "−1", "12"]);
+        assert_eq!(["(a+b)", "(a+b)(c+d)", "(a"].map(grouped), ["(a+b)", "((a+b)(c+d))", "(a"]);
     }
 }

@@ -180,6 +180,23 @@ mod tests {
     }
 
     #[test]
+    fn formulas_are_in_one_line() {
+        let formula = |mathml: &str| text(&format!("<math>{mathml}</math>"));
+        assert_eq!(formula("<mroot> <mi>y</mi> <mn>3</mn> </mroot>"), "y^(1/3)");
+        assert_eq!(formula("<mi>f</mi><mfenced><mi>a</mi><mi>b</mi></mfenced>"), "f(a,b)");
+        assert_eq!(
+            formula(
+                "<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><mi>i</mi>"
+            ),
+            "∑_(i=1)^n i"
+        );
+        let drawn = "<mjx-container class=MathJax><mjx-math aria-hidden=true>x2</mjx-math><math><mi>x</mi></math></mjx-container>";
+        assert_eq!(text(drawn), "x");
+        let both = "<span class=MathJax>x2</span><script type=math/tex>x^2</script>";
+        assert_eq!(text(both), "$x^2$");
+    }
+
+    #[test]
     fn deep_formulas_and_levels_take_linear_time() {
         for (open, close) in [("<sup>", "</sup>"), ("<math><mfrac>", ""), ("<msup><mi>", ""), ("<b id=1>", "</p>")] {
             let page = format!("{}{}{}", open.repeat(20_000), "word ".repeat(20_000), close.repeat(20_000));

@@ -16,12 +16,13 @@ pub(super) struct Source<'a> {
     page: &'a [u8],
     /// Where the last end tag of each of [`RAW`] begins.
     last_ends: [Option<usize>; RAW.len()],
+    has_tex: bool,
 }
 
 impl<'a> Source<'a> {
     /// Looks for the last end tags.
-    pub(super) fn new(page: &'a str) -> Self {
-        let page = page.as_bytes();
+    pub(super) fn new(text: &'a str) -> Self {
+        let page = text.as_bytes();
         let mut last_ends = [None; RAW.len()];
         for (start, _) in page.iter().enumerate().filter(|(_, byte)| **byte == b'<') {
             let Some(tag) = page.get(start + 1..).and_then(|rest| rest.strip_prefix(b"/")) else { continue };
@@ -31,7 +32,13 @@ impl<'a> Source<'a> {
                 }
             }
         }
-        Self { page, last_ends }
+        let has_tex = text.contains("math/tex");
+        Self { page, last_ends, has_tex }
+    }
+
+    /// Whether formulas are there in TeX, beside what a library made of them.
+    pub(super) fn has_tex(&self) -> bool {
+        self.has_tex
     }
 
     /// Whether an element whose content is not markup is read as empty: without an end tag it would contain the rest

@@ -16,7 +16,7 @@ pub(super) enum Place {
     Page,
 }
 
-/// Classes of what sites and generators add to text: links to headings, line numbers, formulas that are there twice.
+/// Classes of what sites and generators add to text: links to headings, line numbers.
 const ADDED: &[&str] = &[
     "anchorjs-link",
     "header-anchor",
@@ -28,16 +28,16 @@ const ADDED: &[&str] = &[
     "linenodiv",
     "lineno",
     "linenos",
-    "mathjax",
-    "mathjax_display",
     "mathjax_preview",
-    "mjx_assistive_mathml",
     "mw-editsection",
     "mw-jump-link",
     "skip-link",
     "skip-nav",
     "skip-to-content",
 ];
+
+/// Classes of formulas that are there in TeX as well.
+const DRAWN: &[&str] = &["mathjax", "mathjax_display", "mjx_assistive_mathml"];
 
 /// Ids and classes of what stands around the content.
 const AROUND: &[&str] = &[
@@ -76,6 +76,9 @@ const MOST_ASKING: usize = 400;
 pub(super) fn is_left_out(tag: Tag, content: Content, place: Place, source: &Source) -> bool {
     let name = tag.name();
     if has_no_text(name) || is_hidden(tag) || tag.any_word("class", |class| ADDED.contains(&class)) {
+        return true;
+    }
+    if source.has_tex() && tag.any_word("class", |class| DRAWN.contains(&class)) {
         return true;
     }
     match name {
