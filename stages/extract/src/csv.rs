@@ -1,10 +1,10 @@
 //! Comma-separated values to a Markdown table.
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
 
 use crate::document::Document;
 use crate::kind::Kind;
-use crate::markdown::{self, Markdown};
+use crate::markdown::Markdown;
 use crate::reject::Reject;
 
 /// How many lines are looked at to find the separator.
@@ -16,35 +16,57 @@ const LINES_LOOKED_AT: usize = 20;
 /// The table exceeds the limit.
 pub(crate) fn read(text: &str, limit: usize) -> Result<Document, Reject> {
     let (separator, text) = separator(text);
-    let mut reader =
-        ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let (mut bytes, mut columns) = (0_usize, 0);
-    let mut record = StringRecord::new();
-    while let Ok(true) = reader.read_record(&mut record) {
-        let row: Vec<String> = record.iter().map(|value| value.trim().to_owned()).collect();
-        bytes += row.iter().map(String::len).sum::<usize>();
-        columns = columns.max(row.len());
-        if bytes.saturating_add(markdown::marks(rows.len(), columns)) > limit {
+    let columns = columns(text, separator);
+    let mut rows = rows(text, separator);
+    let mut markdown = Markdown::default();
+    let mut lines = String::new();
+    let mut is_first = true;
+    while let Some(row) = next(&mut rows) {
+        if row.iter().all(String::is_empty) {
+            continue;
+        }
+        if columns < 2 {
+            lines.push_str(&row.concat());
+            lines.push('\n');
+        } else if is_first {
+            let names = names_columns(&row);
+            markdown.table_head(if names { &row } else { &[] }, columns);
+            if !names {
+                markdown.table_row(&row, columns);
+            }
+        } else {
+            markdown.table_row(&row, columns);
+        }
+        is_first = false;
+        if markdown.len().max(lines.len()) > limit {
             return Err(Reject::TooLarge(limit));
         }
-        if row.iter().any(|value| !value.is_empty()) {
-            rows.push(row);
-        }
     }
-    Ok(Document { text: write(rows), title: None, pages: None, kind: Kind::Csv })
+    let text = if columns < 2 { lines.trim_end().to_owned() } else { markdown.finish() };
+    Ok(Document { text, title: None, pages: None, kind: Kind::Csv })
 }
 
-fn write(mut rows: Vec<Vec<String>>) -> String {
-    if rows.iter().all(|row| row.len() < 2) {
-        return rows.concat().join("\n");
+fn rows(text: &str, separator: u8) -> Reader<&[u8]> {
+    ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes())
+}
+
+fn next(rows: &mut Reader<&[u8]>) -> Option<Vec<String>> {
+    let mut record = StringRecord::new();
+    match rows.read_record(&mut record) {
+        Ok(true) => Some(record.iter().map(|value| value.trim().to_owned()).collect()),
+        Ok(false) | Err(_) => None,
     }
-    if rows.first().is_some_and(|first| !names_columns(first)) {
-        rows.insert(0, Vec::new());
+}
+
+/// The number of values in the longest row.
+fn columns(text: &str, separator: u8) -> usize {
+    let mut rows = rows(text, separator);
+    let mut record = ByteRecord::new();
+    let mut columns = 0;
+    while let Ok(true) = rows.read_byte_record(&mut record) {
+        columns = columns.max(record.len());
     }
-    let mut markdown = Markdown::default();
-    markdown.table(&rows);
-    markdown.finish()
+    columns
 }
 
 /// Whether a row has names and no numbers.

@@ -144,21 +144,32 @@ impl Markdown {
         if rows.iter().flatten().all(|cell| cell.trim().is_empty()) {
             return;
         }
+        let (head, body) = rows.split_first().map_or((&[][..], &[][..]), |(head, body)| (&head[..], body));
+        self.table_head(head, columns);
+        for row in body {
+            self.table_row(row, columns);
+        }
+    }
+
+    /// Begins a table of `columns` columns, whose rows follow.
+    pub(crate) fn table_head(&mut self, head: &[String], columns: usize) {
         self.join(Last::Block);
-        for (index, row) in rows.iter().enumerate() {
-            if index > 0 {
-                self.out.push('\n');
-            }
-            self.out.push('|');
-            let width = if index == 0 { columns } else { row.len().max(columns.min(PADDED)) };
-            for column in 0..width {
-                let cell = row.get(column).map(|cell| one_line(cell).replace('|', "\\|")).unwrap_or_default();
-                self.out.push_str(&format!(" {cell} |"));
-            }
-            if index == 0 {
-                self.out.push_str("\n|");
-                self.out.push_str(&" --- |".repeat(columns));
-            }
+        self.cells(head, columns);
+        self.out.push_str("\n|");
+        self.out.push_str(&" --- |".repeat(columns));
+    }
+
+    /// Writes a row of the table that was begun last.
+    pub(crate) fn table_row(&mut self, row: &[String], columns: usize) {
+        self.out.push('\n');
+        self.cells(row, row.len().max(columns.min(PADDED)));
+    }
+
+    fn cells(&mut self, row: &[String], width: usize) {
+        self.out.push('|');
+        for column in 0..width {
+            let cell = row.get(column).map(|cell| one_line(cell).replace('|', "\\|")).unwrap_or_default();
+            self.out.push_str(&format!(" {cell} |"));
         }
     }
 

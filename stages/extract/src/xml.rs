@@ -84,7 +84,8 @@ impl Lines {
             return;
         }
         self.joint = Joint::Start;
-        for attribute in tag.attributes().flatten() {
+        // Looking for attributes that come twice would take quadratic time.
+        for attribute in tag.attributes().with_checks(false).flatten() {
             let name = attribute.key.local_name();
             let name = name.as_ref();
             let is_technical = attribute.key.as_ref().starts_with("xmlns") || TECHNICAL.contains(&name);
