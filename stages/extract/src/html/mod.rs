@@ -152,6 +152,28 @@ mod tests {
     }
 
     #[test]
+    fn an_element_that_ends_in_its_tag_takes_nothing_with_it() {
+        for empty in [
+            "<div hidden/>",
+            "<video src=a />",
+            "<button class='x'/>",
+            "<iframe src=a />",
+            "<svg/>",
+            "<script src='a'/>",
+        ] {
+            assert_eq!(text(&format!("<h1>Head</h1>{empty}<p>Text</p>")), "# Head\n\nText", "{empty}");
+        }
+        assert_eq!(text("<button/>Go</button><script/>a()</script>kept"), "kept");
+    }
+
+    #[test]
+    fn xml_ends_each_element_that_says_so() {
+        let page =
+            "<html><head><title/><script src='a'/></head><body><p>a<span/>b<br></br>c</p><div id='d'/>e</body></html>";
+        assert_eq!(read(page, Form::Xml, Content::Main, 1000).unwrap().text, "ab\nc\n\ne");
+    }
+
+    #[test]
     fn the_parts_of_a_table_are_nothing_without_a_table() {
         assert_eq!(text("<td hidden>a<tr><td>b</tr><p>c"), "a\n\nb\n\nc");
     }

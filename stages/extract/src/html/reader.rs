@@ -159,6 +159,10 @@ impl<'a> Reader<'a> {
             }
             return None;
         }
+        // Browsers go on to hide what follows; whoever wrote "/>" meant nothing.
+        if self.left_out == 0 && !is_shown && self.source.is_meant_empty(tag) {
+            return None;
+        }
         if matches!(name, b"svg" | b"math") {
             self.foreign += 1;
         }
@@ -312,7 +316,10 @@ impl<'a> Reader<'a> {
                     self.close(&name, note);
                 }
             }
-            End::Nothing if name == b"br" && self.left_out == 0 => self.writer.inline.break_line(),
+            // "<br></br>" is one break in XML, and two in HTML.
+            End::Nothing if name == b"br" && self.left_out == 0 && !self.options.is_xml => {
+                self.writer.inline.break_line()
+            }
             End::Nothing if name == b"p" && self.left_out == 0 => self.writer.boundary(),
             End::Nothing => {}
         }

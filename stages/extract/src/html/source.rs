@@ -47,7 +47,7 @@ impl<'a> Source<'a> {
         let name = tag.name();
         let has_end = self.ends_after(name, tag.position());
         match name {
-            _ if tag.is_self_closing() => !has_end || !self.is_closed_next(tag.position(), name),
+            _ if tag.is_self_closing() => !has_end || self.is_meant_empty(tag),
             b"script" => !has_end && tag.has("src"),
             b"style" | b"title" => false,
             _ => !has_end,
@@ -60,12 +60,15 @@ impl<'a> Source<'a> {
         last.is_some_and(|last| last > position)
     }
 
-    /// Whether the first markup behind the tag at `position` is the end tag of `name`.
-    fn is_closed_next(&self, position: usize, name: &[u8]) -> bool {
-        let behind = self.ahead(position).splitn(2, |byte| *byte == b'>').nth(1).unwrap_or_default();
+    /// Whether a tag ends with "/>" and no text and end tag of its own follow.
+    pub(super) fn is_meant_empty(&self, tag: Tag) -> bool {
+        if !tag.is_self_closing() {
+            return false;
+        }
+        let behind = self.ahead(tag.position()).splitn(2, |byte| *byte == b'>').nth(1).unwrap_or_default();
         let markup = behind.splitn(2, |byte| *byte == b'<').nth(1).unwrap_or_default();
         let text = &behind[..behind.len().saturating_sub(markup.len() + 1)];
-        !text.trim_ascii().is_empty() && markup.strip_prefix(b"/").is_some_and(|tag| starts_with(tag, name))
+        text.trim_ascii().is_empty() || !markup.strip_prefix(b"/").is_some_and(|end| starts_with(end, tag.name()))
     }
 
     /// The text between the tag at `position` and the next `end`, without tags, if that is near.
