@@ -17,11 +17,11 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// The media type of `text`: Markdown for kinds that can have headings.
+    /// The media type of `text`: Markdown for kinds that can have headings or tables.
     pub(crate) fn content_type(&self) -> &'static str {
         match self.kind {
-            Kind::Html | Kind::Docx | Kind::Markdown => "text/markdown",
-            Kind::Pdf | Kind::Plain => "text/plain",
+            Kind::Html | Kind::Xhtml | Kind::Docx | Kind::Markdown | Kind::Csv | Kind::Mail => "text/markdown",
+            Kind::Pdf | Kind::Plain | Kind::Json | Kind::Xml => "text/plain",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Decides what kind of document an item is: by its media type, or by its content if that is not specific.
+//! The kinds of document that can be read, and their media types.
 
 use crate::reject::Reject;
 
@@ -9,109 +9,115 @@ pub(crate) enum Kind {
     Pdf,
     /// A Word file (Office Open XML).
     Docx,
-    /// An HTML or XHTML page.
+    /// An HTML page.
     Html,
+    /// An XHTML page.
+    Xhtml,
     /// Markdown text.
     Markdown,
+    /// Comma-separated values.
+    Csv,
+    /// JSON.
+    Json,
+    /// XML that is not XHTML.
+    Xml,
+    /// A mail.
+    Mail,
     /// Text without markup.
     Plain,
 }
 
-/// The accepted media types, as the descriptor lists them.
-pub(crate) const ACCEPTS: &[&str] = &[
-    "application/pdf",
-    "application/x-pdf",
-    DOCX,
-    "text/html",
-    "application/xhtml+xml",
-    "text/markdown",
-    "text/x-markdown",
-    "text/plain",
-    "application/octet-stream",
-];
-
 const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
-/// The first bytes of an OLE compound file: an encrypted Office package, or a binary file of an old Office version.
-const OLE: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+/// The kinds and their media types, in lower case; the first of each kind is its canonical one.
+const TYPES: &[(Kind, &[&str])] = &[
+    (Kind::Pdf, &["application/pdf", "application/x-pdf", "application/acrobat", "text/pdf"]),
+    (
+        Kind::Docx,
+        &[
+            DOCX,
+            "application/vnd.ms-word.document.macroenabled.12",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+            "application/vnd.ms-word.template.macroenabled.12",
+        ],
+    ),
+    (Kind::Html, &["text/html", "text/x-html"]),
+    (Kind::Xhtml, &["application/xhtml+xml"]),
+    (Kind::Markdown, &["text/markdown", "text/x-markdown", "application/markdown"]),
+    (
+        Kind::Csv,
+        &["text/csv", "application/csv", "text/x-csv", "text/comma-separated-values", "text/tab-separated-values"],
+    ),
+    (
+        Kind::Json,
+        &[
+            "application/json",
+            "text/json",
+            "text/x-json",
+            "application/ld+json",
+            "application/x-ndjson",
+            "application/jsonl",
+        ],
+    ),
+    (Kind::Xml, &["application/xml", "text/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml"]),
+    (Kind::Mail, &["message/rfc822", "multipart/related"]),
+    (Kind::Plain, &["text/plain", "application/yaml", "application/x-yaml", "application/toml", "application/x-tex"]),
+];
 
-/// How far into a file PDF readers look for its header.
-const PDF_HEADER_WITHIN: usize = 1024;
+/// Media types that say nothing of the content, or too little.
+const UNSPECIFIC: &[&str] = &[
+    "application/octet-stream",
+    "application/x-octet-stream",
+    "binary/octet-stream",
+    "application/binary",
+    "application/force-download",
+    "application/x-download",
+    "application/unknown",
+    "application/x-unknown",
+    "application/zip",
+    "application/x-zip-compressed",
+    "application/msword",
+];
+
+/// The start of the media types of text that has no kind of its own, such as programs.
+const TEXT: &str = "text/";
+
+/// The accepted media types, as the descriptor lists them.
+pub(crate) fn accepts() -> Vec<&'static str> {
+    let known = TYPES.iter().flat_map(|(_, types)| types.iter());
+    known.chain(UNSPECIFIC).chain(&["text/*"]).copied().collect()
+}
 
 impl Kind {
     /// The canonical media type.
     pub(crate) fn media_type(self) -> &'static str {
-        match self {
-            Self::Pdf => "application/pdf",
-            Self::Docx => DOCX,
-            Self::Html => "text/html",
-            Self::Markdown => "text/markdown",
-            Self::Plain => "text/plain",
-        }
+        let types = TYPES.iter().find(|(kind, _)| *kind == self).map(|(_, types)| *types);
+        types.and_then(|types| types.first()).copied().unwrap_or("application/octet-stream")
     }
 
-    /// Decides by `media_type` (bare, in lower case), or by content if it is absent or only says "bytes".
+    /// The kind that a media type (bare, in lower case) names; nothing if it does not say what the content is.
     ///
     /// # Errors
-    /// The type, declared or detected, is not supported.
-    pub(crate) fn decide(media_type: Option<&str>, payload: &[u8]) -> Result<Self, Reject> {
-        match media_type {
-            None | Some("application/octet-stream") => Self::sniff(payload),
-            Some("application/pdf" | "application/x-pdf") => Ok(Self::Pdf),
-            Some(DOCX) => Ok(Self::Docx),
-            Some("text/html" | "application/xhtml+xml") => Ok(Self::Html),
-            Some("text/markdown" | "text/x-markdown") => Ok(Self::Markdown),
-            Some("text/plain") => Ok(Self::Plain),
-            Some(other) => Err(Reject::Unsupported(format!("the media type {other:?}"))),
+    /// The type is not supported.
+    pub(crate) fn of_media_type(media_type: &str) -> Result<Option<Self>, Reject> {
+        if UNSPECIFIC.contains(&media_type) {
+            return Ok(None);
         }
-    }
-
-    /// Markdown cannot be distinguished from plain text by its bytes, so text without a media type is plain.
-    fn sniff(payload: &[u8]) -> Result<Self, Reject> {
-        if payload.is_empty() {
-            return Err(Reject::Empty);
-        }
-        if contains(&payload[..payload.len().min(PDF_HEADER_WITHIN)], b"%PDF-") {
-            return Ok(Self::Pdf);
-        }
-        if payload.starts_with(b"PK\x03\x04") {
-            return match contains(payload, b"word/") {
-                true => Ok(Self::Docx),
-                false => Err(Reject::Unsupported("a ZIP archive without a Word document".into())),
-            };
-        }
-        if payload.starts_with(OLE) {
-            return match is_encrypted_package(payload) {
-                true => Err(Reject::DocxEncrypted),
-                false => Err(Reject::Unsupported("a binary file of an old Office version".into())),
-            };
-        }
-        if looks_like_html(payload) {
-            return Ok(Self::Html);
-        }
-        let utf16 = payload.starts_with(&[0xFF, 0xFE]) || payload.starts_with(&[0xFE, 0xFF]);
-        match utf16 || !payload.contains(&0) {
-            true => Ok(Self::Plain),
-            false => Err(Reject::Unsupported("binary content of unknown format".into())),
+        match TYPES.iter().find(|(_, types)| types.contains(&media_type)) {
+            Some((kind, _)) => Ok(Some(*kind)),
+            None if media_type.starts_with(TEXT) => Ok(Some(Self::Plain)),
+            None => Err(Reject::Unsupported(format!("the media type {media_type:?}"))),
         }
     }
 }
+
+/// The first bytes of an OLE compound file: an encrypted Office package, or a binary file of an old Office version.
+pub(crate) const OLE: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
 
 /// Whether an OLE compound file holds an encrypted Office package: it then contains the name of that stream in UTF-16.
 pub(crate) fn is_encrypted_package(payload: &[u8]) -> bool {
     let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    payload.starts_with(OLE) && contains(payload, &name)
-}
-
-fn looks_like_html(payload: &[u8]) -> bool {
-    let text = payload.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(payload).trim_ascii_start();
-    ["<!doctype html", "<html", "<head", "<body"]
-        .iter()
-        .any(|opening| text.get(..opening.len()).is_some_and(|start| start.eq_ignore_ascii_case(opening.as_bytes())))
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    payload.starts_with(OLE) && payload.windows(name.len()).any(|window| window == name)
 }
 
 #[cfg(test)]
@@ -119,34 +125,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_media_type_decides_if_there_is_one() {
-        assert_eq!(Kind::decide(Some("text/markdown"), b"%PDF-1.7"), Ok(Kind::Markdown));
-        assert_eq!(Kind::decide(Some("application/x-pdf"), b""), Ok(Kind::Pdf));
-        assert_eq!(Kind::decide(Some("image/png"), b"hello").unwrap_err().code(), "unsupported-type");
-    }
-
-    #[test]
-    fn the_content_decides_if_the_media_type_is_not_specific() {
-        let bytes = Some("application/octet-stream");
-        assert_eq!(Kind::decide(bytes, b"\n%PDF-1.4\n"), Ok(Kind::Pdf));
-        assert_eq!(Kind::decide(None, b"PK\x03\x04....word/document.xml"), Ok(Kind::Docx));
-        assert_eq!(Kind::decide(None, b"\xEF\xBB\xBF \n<!DOCTYPE HTML><p>"), Ok(Kind::Html));
-        assert_eq!(Kind::decide(None, b"# Dear reader"), Ok(Kind::Plain));
-        assert_eq!(Kind::decide(None, &[0xFF, 0xFE, b'h', 0]), Ok(Kind::Plain));
-    }
-
-    #[test]
-    fn unknown_binary_content_is_unsupported() {
-        for payload in [&b"\x89PNG\r\n\x1a\n\0\0"[..], b"PK\x03\x04....xl/workbook.xml", OLE] {
-            assert_eq!(Kind::decide(None, payload).unwrap_err().code(), "unsupported-type");
-        }
-        assert_eq!(Kind::decide(None, b""), Err(Reject::Empty));
-    }
-
-    #[test]
-    fn an_encrypted_office_package_is_recognised() {
-        let mut payload = OLE.to_vec();
-        payload.extend("..EncryptedPackage..".encode_utf16().flat_map(u16::to_le_bytes));
-        assert_eq!(Kind::decide(None, &payload), Err(Reject::DocxEncrypted));
+    fn media_types_are_in_lower_case_and_belong_to_one_kind() {
+        let mut types = accepts();
+        assert!(types.iter().all(|media_type| !media_type.contains(char::is_uppercase)));
+        let all = types.len();
+        types.sort_unstable();
+        types.dedup();
+        assert_eq!(types.len(), all);
     }
 }

@@ -1,23 +1,33 @@
-//! The `extract` stage: converts PDF, Word, HTML, Markdown and plain text documents to text.
+//! The `extract` stage: converts PDF and Word files, web pages, mails and text documents to text.
 
 mod charset;
+mod content;
+mod csv;
 mod document;
 mod docx;
 mod hand_over;
 mod html;
+mod json;
 mod kind;
+mod levels;
+mod mail;
 mod markdown;
+mod numerals;
 mod pages;
 mod pdf;
 mod reject;
+mod sniff;
 mod text;
 mod whitespace;
+mod xml;
 
 use gristmill_sdk::serde::Deserialize;
 use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context};
 
+pub use content::Content;
 use document::Document;
 use hand_over::{ENCRYPTED, HandOver, NEEDS_OCR, described};
+use html::Form;
 use kind::Kind;
 use reject::Reject;
 
@@ -27,11 +37,13 @@ use reject::Reject;
 pub struct Config {
     /// Maximum size of a document's text, in bytes.
     pub max_text_bytes: usize,
+    /// What of an HTML page is text.
+    pub content: Content,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_text_bytes: 8 * 1024 * 1024 }
+        Self { max_text_bytes: 8 * 1024 * 1024, content: Content::default() }
     }
 }
 
@@ -39,21 +51,26 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Extract {
     limit: usize,
+    content: Content,
 }
 
 impl Stage for Extract {
     type Config = Config;
 
     fn describe() -> Descriptor {
-        Descriptor::new("extract", env!("CARGO_PKG_VERSION"), "Extracts text from PDF, DOCX, HTML, Markdown and text")
-            .config_schema(include_str!("../config.schema.json"))
-            .accepts(kind::ACCEPTS)
-            .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
-            .branch(ENCRYPTED, "Documents that need a password, as they came")
+        Descriptor::new(
+            "extract",
+            env!("CARGO_PKG_VERSION"),
+            "Extracts text from documents: PDF, DOCX, HTML, mails and others",
+        )
+        .config_schema(include_str!("../config.schema.json"))
+        .accepts(&kind::accepts())
+        .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
+        .branch(ENCRYPTED, "Documents that need a password, as they came")
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
-        Ok(Self { limit: config.max_text_bytes })
+        Ok(Self { limit: config.max_text_bytes, content: config.content })
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
@@ -79,15 +96,17 @@ impl Extract {
 
     fn read(&self, item: &Item) -> Result<Document, Reject> {
         let payload = &item.payload;
-        let kind = Kind::decide(item.media_type().as_deref(), payload)?;
+        let kind = sniff::decide(item.media_type().as_deref(), payload)?;
         let charset = item.content_type.as_deref().and_then(charset::of_content_type);
         let document = match kind {
             Kind::Pdf => pdf::read(payload.clone(), self.limit)?,
             Kind::Docx => docx::read(payload, self.limit)?,
-            Kind::Html => {
-                let declared = charset.map(str::to_owned).or_else(|| charset::of_html(payload));
-                html::read(&charset::decode(payload, declared.as_deref())?, self.limit)?
-            }
+            Kind::Html => html::read(&charset::page(payload, charset), Form::Html, self.content, self.limit)?,
+            Kind::Xhtml => html::read(&charset::page(payload, charset), Form::Xml, self.content, self.limit)?,
+            Kind::Mail => mail::read(payload, self.content, self.limit)?,
+            Kind::Csv => csv::read(&charset::decode(payload, charset)?, self.limit)?,
+            Kind::Json => text::json(&charset::decode(payload, charset)?),
+            Kind::Xml => xml::read(&charset::page(payload, charset), self.limit),
             Kind::Markdown => text::markdown(&charset::decode(payload, charset)?),
             Kind::Plain => text::plain(&charset::decode(payload, charset)?),
         };

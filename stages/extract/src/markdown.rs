@@ -3,6 +3,8 @@
 //! Characters that Markdown could read as markup are not escaped: later stages need the words as they were written, and
 //! "first\_last@example.com" is not a mail address.
 
+use crate::numerals;
+
 /// The marker before the text of a list item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Marker {
@@ -10,6 +12,44 @@ pub(crate) enum Marker {
     Bullet,
     /// "1.", "2." and so on.
     Number(u64),
+    /// "a." or "A.", "b." or "B." and so on.
+    Letter(u64, Case),
+    /// "i." or "I.", "ii." or "II." and so on.
+    Roman(u64, Case),
+}
+
+/// The case of letters that stand for a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// As in "iv".
+    Lower,
+    /// As in "IV".
+    Upper,
+}
+
+impl Marker {
+    /// The marker as it is written.
+    pub(crate) fn text(self) -> String {
+        let (number, letters, case) = match self {
+            Self::Bullet => return "-".to_owned(),
+            Self::Number(number) => return format!("{number}."),
+            Self::Letter(number, case) => (number, numerals::letters(number), case),
+            Self::Roman(number, case) => (number, numerals::roman(number), case),
+        };
+        match case {
+            _ if letters.is_empty() => format!("{number}."),
+            Case::Lower => format!("{letters}."),
+            Case::Upper => format!("{}.", letters.to_uppercase()),
+        }
+    }
+}
+
+/// Rows of wider tables are not filled up with empty cells: one wide row would multiply the others.
+const PADDED: usize = 64;
+
+/// The number of bytes that lines and columns add to a table, nearly.
+pub(crate) fn marks(rows: usize, columns: usize) -> usize {
+    rows.saturating_mul(columns.min(PADDED)).saturating_mul(3)
 }
 
 /// The kind of the last block, which decides how the next one is joined to it.
@@ -67,11 +107,7 @@ impl Markdown {
         }
         self.join(Last::Item);
         let indent = indent(depth);
-        let marker = match marker {
-            Marker::Bullet => "-".to_owned(),
-            Marker::Number(number) => format!("{number}."),
-        };
-        self.out.push_str(&format!("{indent}{marker} "));
+        self.out.push_str(&format!("{indent}{} ", marker.text()));
         self.out.push_str(&text.replace('\n', &format!("\n{indent}  ")));
     }
 
@@ -108,20 +144,32 @@ impl Markdown {
         if rows.iter().flatten().all(|cell| cell.trim().is_empty()) {
             return;
         }
+        let (head, body) = rows.split_first().map_or((&[][..], &[][..]), |(head, body)| (&head[..], body));
+        self.table_head(head, columns);
+        for row in body {
+            self.table_row(row, columns);
+        }
+    }
+
+    /// Begins a table of `columns` columns, whose rows follow.
+    pub(crate) fn table_head(&mut self, head: &[String], columns: usize) {
         self.join(Last::Block);
-        for (index, row) in rows.iter().enumerate() {
-            if index > 0 {
-                self.out.push('\n');
-            }
-            self.out.push('|');
-            for column in 0..columns {
-                let cell = row.get(column).map(|cell| one_line(cell).replace('|', "\\|")).unwrap_or_default();
-                self.out.push_str(&format!(" {cell} |"));
-            }
-            if index == 0 {
-                self.out.push_str("\n|");
-                self.out.push_str(&" --- |".repeat(columns));
-            }
+        self.cells(head, columns);
+        self.out.push_str("\n|");
+        self.out.push_str(&" --- |".repeat(columns));
+    }
+
+    /// Writes a row of the table that was begun last.
+    pub(crate) fn table_row(&mut self, row: &[String], columns: usize) {
+        self.out.push('\n');
+        self.cells(row, row.len().max(columns.min(PADDED)));
+    }
+
+    fn cells(&mut self, row: &[String], width: usize) {
+        self.out.push('|');
+        for column in 0..width {
+            let cell = row.get(column).map(|cell| one_line(cell).replace('|', "\\|")).unwrap_or_default();
+            self.out.push_str(&format!(" {cell} |"));
         }
     }
 

@@ -66,11 +66,13 @@ impl Reject {
                 format!("the Word file is damaged ({what}): save it as .docx again and send the new file")
             }
             Self::NotUtf8(charset) => {
-                format!("the text is not valid {charset}: send UTF-8, or name the charset in the content type")
+                format!(
+                    "the text is not {charset}, and no other charset that makes sense: send UTF-8, or name the charset in the content type"
+                )
             }
             Self::Empty => "the document has no text: check what the producer sends".into(),
             Self::Unsupported(what) => {
-                format!("extract does not read {what}: send PDF, DOCX, HTML, Markdown or plain text")
+                format!("extract does not read {what}: send PDF, DOCX, HTML, mails or text")
             }
             Self::TooLarge(limit) => {
                 format!("the document unpacks to more than {limit} bytes: raise `max_text_bytes` or split the document")

@@ -37,7 +37,9 @@ fn the_schema_and_the_configuration_agree() {
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let default = &schema["properties"]["max_text_bytes"]["default"];
     assert_eq!(default.as_u64(), u64::try_from(Config::default().max_text_bytes).ok());
-    assert_eq!(schema["properties"].as_object().unwrap().len(), 1);
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 2);
+    assert_eq!(schema["properties"]["content"]["default"], "main");
+    assert!(gristmill_sdk::configure::<Extract>("{\"content\": \"all\"}").is_ok());
     assert!(gristmill_sdk::configure::<Extract>("{}").is_ok());
     assert!(gristmill_sdk::configure::<Extract>("{\"max_pages\": 3}").is_err());
 }
@@ -53,7 +55,7 @@ fn text_is_decoded_by_its_charset() {
     let output = output(b"caf\xE9\r\n".to_vec(), Some("text/plain; charset=iso-8859-1"));
     assert_eq!(output.payload, "café".as_bytes());
     assert_eq!(output.content_type.as_deref(), Some("text/plain"));
-    assert_eq!(code(b"caf\xE9".to_vec(), Some("text/plain")), "not-utf8");
+    assert_eq!(code(b"\x00\x01\x02\x03\x90".to_vec(), Some("text/plain")), "not-utf8");
 }
 
 #[test]

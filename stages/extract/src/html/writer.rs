@@ -1,19 +1,20 @@
-//! Converts the tags and text of a page to Markdown blocks.
+//! Collects the text of a page in blocks.
 
-use super::table::Table;
-use crate::markdown::{Markdown, Marker};
-use crate::whitespace;
+use super::block::Block;
+use super::content::{Placed, Zone};
+use super::inline::{Inline, Space};
+use super::list::List;
+use super::names;
+use super::table::{CellKind, Span, Table};
+use super::tag::Tag;
+use crate::markdown::Marker;
 
-/// An open list.
-#[derive(Debug)]
-enum List {
-    Bullets,
-    Numbers { next: u64 },
-}
+/// Tables nested deeper are read as text.
+const DEEPEST_TABLE: usize = 32;
 
-/// The block that the current text belongs to.
+/// What the current text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
+enum Kind {
     Paragraph,
     Heading(u8),
     /// The first paragraph of a list item.
@@ -26,230 +27,281 @@ enum Block {
 /// The state between two tags.
 #[derive(Debug)]
 pub(super) struct Writer {
-    markdown: Markdown,
-    inline: String,
-    block: Block,
+    /// The text of the open block.
+    pub(super) inline: Inline,
+    /// Where in the page the open block stands.
+    pub(super) zone: Zone,
+    /// How many of the open elements keep line breaks.
+    pub(super) lines: usize,
+    kind: Kind,
     lists: Vec<List>,
-    table: Option<Table>,
+    tables: Vec<Table>,
+    /// Tables nested too deep.
+    flat_tables: usize,
+    preformatted: usize,
+    blocks: Vec<Placed>,
+    written: usize,
 }
 
 impl Default for Writer {
     fn default() -> Self {
         Self {
-            markdown: Markdown::default(),
-            inline: String::new(),
-            block: Block::Paragraph,
+            inline: Inline::default(),
+            zone: Zone::Page,
+            lines: 0,
+            kind: Kind::Paragraph,
             lists: Vec::new(),
-            table: None,
+            tables: Vec::new(),
+            flat_tables: 0,
+            preformatted: 0,
+            blocks: Vec::new(),
+            written: 0,
         }
     }
 }
 
 impl Writer {
-    /// The number of bytes of text so far.
+    /// The number of bytes of text so far, nearly.
     pub(super) fn len(&self) -> usize {
-        self.markdown.len() + self.inline.len()
+        self.written + self.inline.len()
     }
 
-    /// The text of the page.
-    pub(super) fn finish(mut self) -> String {
+    /// The blocks of the page.
+    pub(super) fn finish(mut self) -> Vec<Placed> {
         self.flush();
-        self.end_table();
-        self.markdown.finish()
+        while !self.tables.is_empty() {
+            self.flat_tables = 0;
+            self.end_table();
+        }
+        self.blocks
     }
 
-    /// Processes a start tag; `number` is the first number of an ordered list.
-    pub(super) fn start(&mut self, name: &[u8], number: u64) {
+    /// Whether white space is kept.
+    pub(super) fn is_preformatted(&self) -> bool {
+        self.preformatted > 0
+    }
+
+    /// Adds text.
+    pub(super) fn text(&mut self, text: &str) {
+        let space = match (self.preformatted, self.lines) {
+            (1.., _) => Space::IsKept,
+            (0, 1..) => Space::KeepsLines,
+            (0, 0) => Space::Collapses,
+        };
+        self.inline.push(text, space);
+    }
+
+    /// Begins an element.
+    pub(super) fn start(&mut self, tag: Tag) {
+        let name = tag.name();
         match name {
-            b"br" => self.inline.push('\n'),
-            b"pre" => self.begin(Block::Code),
-            b"ul" | b"menu" => self.open_list(List::Bullets),
-            b"ol" => self.open_list(List::Numbers { next: number }),
-            b"li" => self.item(),
-            b"table" => {
+            b"pre" | b"listing" | b"xmp" | b"plaintext" => {
                 self.flush();
-                self.dissolve_table();
-                self.table = Some(Table::default());
+                self.preformatted += 1;
+                self.kind = Kind::Code;
             }
+            b"table" => self.start_table(tag),
+            b"thead" | b"tbody" | b"tfoot" => self.section(name == b"thead"),
             b"tr" => {
                 self.flush();
-                if let Some(table) = &mut self.table {
+                if let Some(table) = self.open_table() {
                     table.row();
                 }
             }
-            b"td" | b"th" => {
+            b"td" | b"th" => self.start_cell(tag),
+            _ if self.is_preformatted() && names::is_block(name) => self.inline.end_line(),
+            b"ul" | b"ol" | b"menu" | b"dir" => {
                 self.flush();
-                if let Some(table) = &mut self.table {
-                    table.cell();
-                }
-            }
-            _ => {
-                if let Some(level) = heading_level(name) {
-                    self.begin(Block::Heading(level));
-                    // A heading inside a cell: the table is used for page layout.
-                    self.dissolve_table();
-                } else if is_block(name) {
-                    self.flush();
-                }
-            }
-        }
-    }
-
-    /// Processes an end tag.
-    pub(super) fn end(&mut self, name: &[u8]) {
-        match name {
-            b"ul" | b"ol" | b"menu" => {
-                self.flush();
-                self.lists.pop();
-                self.block = self.default_block();
+                self.lists.push(List::of(tag));
             }
             b"li" => {
                 self.flush();
-                self.block = self.default_block();
+                let marker = self.lists.last_mut().map_or(Marker::Bullet, |list| list.item(tag.number("value")));
+                self.kind = Kind::Item(marker);
+            }
+            _ => match names::heading_level(name) {
+                Some(level) => {
+                    self.flush();
+                    self.kind = Kind::Heading(level);
+                }
+                None if names::is_block(name) => self.flush(),
+                None => {}
+            },
+        }
+    }
+
+    /// Ends an element that was begun.
+    pub(super) fn end(&mut self, name: &[u8]) {
+        match name {
+            b"pre" | b"listing" | b"xmp" | b"plaintext" => {
+                self.flush();
+                self.preformatted = self.preformatted.saturating_sub(1);
+                self.kind = self.default_kind();
             }
             b"table" => {
                 self.flush();
                 self.end_table();
             }
+            b"thead" | b"tbody" | b"tfoot" => self.section(false),
             b"td" | b"th" | b"tr" => {
                 self.flush();
-                if let Some(table) = &mut self.table {
+                if let Some(table) = self.open_table() {
                     table.end_cell();
                 }
             }
-            b"pre" => self.flush(),
-            _ if heading_level(name).is_some() || is_block(name) => self.flush(),
+            _ if self.is_preformatted() && names::is_block(name) => self.inline.end_line(),
+            b"ul" | b"ol" | b"menu" | b"dir" => {
+                self.flush();
+                self.end_list();
+            }
+            b"li" => {
+                self.flush();
+                self.kind = self.default_kind();
+            }
+            _ if names::is_block(name) => self.flush(),
             _ => {}
         }
     }
 
-    /// Adds text; white space collapses outside of `<pre>`.
-    pub(super) fn text(&mut self, text: &str) {
-        if self.block == Block::Code {
-            self.inline.push_str(text);
+    /// Ends the block before and begins one, for elements that only look like blocks.
+    pub(super) fn boundary(&mut self) {
+        match self.is_preformatted() {
+            true => self.inline.end_line(),
+            false => self.flush(),
+        }
+    }
+
+    fn start_table(&mut self, tag: Tag) {
+        self.flush();
+        if self.tables.len() >= DEEPEST_TABLE {
+            self.flat_tables += 1;
             return;
         }
-        for letter in text.chars() {
-            match letter {
-                ' ' | '\t' | '\n' | '\r' | '\x0C' => {
-                    if !self.inline.is_empty() && !self.inline.ends_with([' ', '\n']) {
-                        self.inline.push(' ');
-                    }
-                }
-                _ => self.inline.push(whitespace::plain(letter)),
-            }
+        let is_layout = tag.is("role", "presentation") || tag.is("role", "none");
+        self.tables.push(Table::new(self.lists.len(), is_layout));
+    }
+
+    fn section(&mut self, is_head: bool) {
+        self.flush();
+        if let Some(table) = self.open_table() {
+            table.section(is_head);
         }
     }
 
-    fn begin(&mut self, block: Block) {
+    fn start_cell(&mut self, tag: Tag) {
         self.flush();
-        self.block = block;
-    }
-
-    fn open_list(&mut self, list: List) {
-        self.flush();
-        self.lists.push(list);
-    }
-
-    fn item(&mut self) {
-        self.flush();
-        self.block = match self.lists.last_mut() {
-            Some(List::Numbers { next }) => {
-                let number = *next;
-                *next = next.saturating_add(1);
-                Block::Item(Marker::Number(number))
-            }
-            Some(List::Bullets) | None => Block::Item(Marker::Bullet),
+        let kind = if tag.name() == b"th" { CellKind::Head } else { CellKind::Data };
+        let extent = |attribute, most: i64| {
+            let number = tag.number(attribute).unwrap_or(1);
+            // Zero rows are all that follow.
+            let number = if number == 0 && attribute == "rowspan" { most } else { number };
+            usize::try_from(number.clamp(1, most)).unwrap_or(1)
         };
+        let span = Span { columns: extent("colspan", 1000), rows: extent("rowspan", 65_534) };
+        if let Some(table) = self.open_table() {
+            table.cell(kind, span);
+        }
+        self.kind = self.default_kind();
     }
 
-    /// The block for text without a tag of its own at this position.
-    fn default_block(&self) -> Block {
-        match self.lists.is_empty() {
-            true => Block::Paragraph,
-            false => Block::InItem,
-        }
-    }
-
-    /// Writes the current text as the block it belongs to.
-    fn flush(&mut self) {
-        let inline = std::mem::take(&mut self.inline);
-        let text = match self.block {
-            Block::Code => inline.as_str(),
-            _ => inline.trim_matches([' ', '\n']),
-        };
-        if !text.is_empty() && !self.table.as_mut().is_some_and(|table| table.push(text)) {
-            let depth = self.lists.len().saturating_sub(1);
-            match self.block {
-                Block::Paragraph => self.markdown.paragraph(&lines(text)),
-                Block::Heading(level) => self.markdown.heading(level, text),
-                Block::Item(marker) => self.markdown.item(depth, marker, &lines(text)),
-                Block::InItem => self.markdown.item_paragraph(depth, &lines(text)),
-                Block::Code => self.markdown.code(text),
-            }
-        }
-        // An item keeps its marker until it has text: `<li><p>` is common.
-        if !text.is_empty() || !matches!(self.block, Block::Item(_)) {
-            self.block = self.default_block();
+    /// The innermost table, unless tables are nested too deep here.
+    fn open_table(&mut self) -> Option<&mut Table> {
+        match self.flat_tables {
+            0 => self.tables.last_mut(),
+            _ => None,
         }
     }
 
     fn end_table(&mut self) {
-        if let Some(table) = self.table.take() {
-            self.markdown.table(&table.into_rows());
+        if self.flat_tables > 0 {
+            self.flat_tables -= 1;
+            return;
         }
+        let Some(table) = self.tables.pop() else { return };
+        for block in table.into_blocks() {
+            self.push(block);
+        }
+        self.kind = self.default_kind();
     }
 
-    /// Writes the cells as paragraphs: a table with headings or another table in it is used for page layout.
-    fn dissolve_table(&mut self) {
-        if let Some(table) = self.table.take() {
-            for cell in table.into_cells() {
-                self.markdown.paragraph(cell.trim());
+    fn end_list(&mut self) {
+        if let Some(list) = self.lists.pop() {
+            for (position, number) in list.countdown() {
+                if let Some(Block::Item { marker, .. }) = self.written_at(position) {
+                    *marker = number;
+                }
             }
         }
+        self.kind = self.default_kind();
     }
-}
 
-fn heading_level(name: &[u8]) -> Option<u8> {
-    match name {
-        [b'h', level @ b'1'..=b'6'] => Some(level - b'0'),
-        _ => None,
+    /// What text without a tag of its own is at this position.
+    fn default_kind(&self) -> Kind {
+        match self.lists.len() > self.lists_around() {
+            _ if self.is_preformatted() => Kind::Code,
+            true => Kind::InItem,
+            false => Kind::Paragraph,
+        }
     }
-}
 
-fn is_block(name: &[u8]) -> bool {
-    const BLOCKS: &[&[u8]] = &[
-        b"address",
-        b"article",
-        b"aside",
-        b"blockquote",
-        b"body",
-        b"caption",
-        b"center",
-        b"dd",
-        b"details",
-        b"dialog",
-        b"div",
-        b"dl",
-        b"dt",
-        b"fieldset",
-        b"figcaption",
-        b"figure",
-        b"footer",
-        b"form",
-        b"head",
-        b"header",
-        b"hr",
-        b"html",
-        b"legend",
-        b"main",
-        b"option",
-        b"p",
-        b"search",
-        b"section",
-        b"summary",
-    ];
-    BLOCKS.contains(&name)
+    /// The number of lists around the open cell: they do not indent what is in it.
+    fn lists_around(&self) -> usize {
+        self.tables.last().map_or(0, |table| table.lists)
+    }
+
+    /// Writes the current text as the block it belongs to.
+    fn flush(&mut self) {
+        let inline = self.inline.take();
+        let text = match self.kind {
+            Kind::Code => inline.trim_end().trim_matches('\n'),
+            _ => inline.trim_matches([' ', '\n']),
+        };
+        let is_empty = text.trim().is_empty();
+        if !is_empty {
+            let depth = self.lists.len().saturating_sub(self.lists_around() + 1);
+            let block = match self.kind {
+                Kind::Paragraph => Block::Paragraph(lines(text)),
+                Kind::Heading(level) => Block::Heading(level, text.to_owned()),
+                Kind::Item(marker) => Block::Item { depth, marker, text: lines(text) },
+                Kind::InItem => Block::InItem { depth, text: lines(text) },
+                Kind::Code => Block::Code(text.to_owned()),
+            };
+            if matches!(block, Block::Item { .. }) {
+                let position = self
+                    .tables
+                    .iter_mut()
+                    .rev()
+                    .find_map(Table::open_cell)
+                    .map_or(self.blocks.len(), |cell| cell.len());
+                if let Some(list) = self.lists.last_mut() {
+                    list.written(position);
+                }
+            }
+            self.push(block);
+        }
+        // An item keeps its marker until it has text: `<li><p>` is common.
+        if !is_empty || !matches!(self.kind, Kind::Item(_)) {
+            self.kind = self.default_kind();
+        }
+    }
+
+    /// A block of the open cell, or of the page.
+    fn written_at(&mut self, position: usize) -> Option<&mut Block> {
+        match self.tables.iter_mut().rev().find_map(Table::open_cell) {
+            Some(cell) => cell.get_mut(position),
+            None => self.blocks.get_mut(position).map(|placed| &mut placed.block),
+        }
+    }
+
+    /// Adds a block to the open cell or to the page.
+    fn push(&mut self, block: Block) {
+        self.written += block.len();
+        // Text in a table but in none of its cells is shown above the table.
+        match self.tables.iter_mut().rev().find_map(Table::open_cell) {
+            Some(cell) => cell.push(block),
+            None => self.blocks.push(Placed { block, zone: self.zone }),
+        }
+    }
 }
 
 /// Trims the spaces around line breaks.
