@@ -20,7 +20,7 @@ impl Document {
     /// The media type of `text`: Markdown for kinds that can have headings.
     pub(crate) fn content_type(&self) -> &'static str {
         match self.kind {
-            Kind::Html | Kind::Docx | Kind::Markdown => "text/markdown",
+            Kind::Html | Kind::Office(_) | Kind::Markdown => "text/markdown",
             Kind::Pdf | Kind::Plain => "text/plain",
         }
     }

@@ -1,5 +1,6 @@
 //! Decides what kind of document an item is: by its media type, or by its content if that is not specific.
 
+use crate::office::Format;
 use crate::reject::Reject;
 
 /// The kinds of document that can be read.
@@ -7,8 +8,8 @@ use crate::reject::Reject;
 pub(crate) enum Kind {
     /// A PDF file.
     Pdf,
-    /// A Word file (Office Open XML).
-    Docx,
+    /// A document of an office program.
+    Office(Format),
     /// An HTML or XHTML page.
     Html,
     /// Markdown text.
@@ -21,7 +22,10 @@ pub(crate) enum Kind {
 pub(crate) const ACCEPTS: &[&str] = &[
     "application/pdf",
     "application/x-pdf",
-    DOCX,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+    "application/vnd.ms-word.document.macroenabled.12",
+    "application/vnd.ms-word.template.macroenabled.12",
     "text/html",
     "application/xhtml+xml",
     "text/markdown",
@@ -29,8 +33,6 @@ pub(crate) const ACCEPTS: &[&str] = &[
     "text/plain",
     "application/octet-stream",
 ];
-
-const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
 /// The first bytes of an OLE compound file: an encrypted Office package, or a binary file of an old Office version.
 const OLE: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
@@ -43,7 +45,7 @@ impl Kind {
     pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::Pdf => "application/pdf",
-            Self::Docx => DOCX,
+            Self::Office(format) => format.media_type(),
             Self::Html => "text/html",
             Self::Markdown => "text/markdown",
             Self::Plain => "text/plain",
@@ -58,11 +60,13 @@ impl Kind {
         match media_type {
             None | Some("application/octet-stream") => Self::sniff(payload),
             Some("application/pdf" | "application/x-pdf") => Ok(Self::Pdf),
-            Some(DOCX) => Ok(Self::Docx),
             Some("text/html" | "application/xhtml+xml") => Ok(Self::Html),
             Some("text/markdown" | "text/x-markdown") => Ok(Self::Markdown),
             Some("text/plain") => Ok(Self::Plain),
-            Some(other) => Err(Reject::Unsupported(format!("the media type {other:?}"))),
+            Some(other) => match Format::of_media_type(other) {
+                Some(format) => Ok(Self::Office(format)),
+                None => Err(Reject::Unsupported(format!("the media type {other:?}"))),
+            },
         }
     }
 
@@ -75,14 +79,14 @@ impl Kind {
             return Ok(Self::Pdf);
         }
         if payload.starts_with(b"PK\x03\x04") {
-            return match contains(payload, b"word/") {
-                true => Ok(Self::Docx),
-                false => Err(Reject::Unsupported("a ZIP archive without a Word document".into())),
+            return match Format::of_archive(payload) {
+                Some(format) => Ok(Self::Office(format)),
+                None => Err(Reject::Unsupported("a ZIP archive without a document".into())),
             };
         }
         if payload.starts_with(OLE) {
             return match is_encrypted_package(payload) {
-                true => Err(Reject::DocxEncrypted),
+                true => Err(Reject::OfficeEncrypted),
                 false => Err(Reject::Unsupported("a binary file of an old Office version".into())),
             };
         }
@@ -129,7 +133,7 @@ mod tests {
     fn the_content_decides_if_the_media_type_is_not_specific() {
         let bytes = Some("application/octet-stream");
         assert_eq!(Kind::decide(bytes, b"\n%PDF-1.4\n"), Ok(Kind::Pdf));
-        assert_eq!(Kind::decide(None, b"PK\x03\x04....word/document.xml"), Ok(Kind::Docx));
+        assert_eq!(Kind::decide(None, b"PK\x03\x04....word/document.xml"), Ok(Kind::Office(Format::Docx)));
         assert_eq!(Kind::decide(None, b"\xEF\xBB\xBF \n<!DOCTYPE HTML><p>"), Ok(Kind::Html));
         assert_eq!(Kind::decide(None, b"# Dear reader"), Ok(Kind::Plain));
         assert_eq!(Kind::decide(None, &[0xFF, 0xFE, b'h', 0]), Ok(Kind::Plain));
@@ -147,6 +151,6 @@ mod tests {
     fn an_encrypted_office_package_is_recognised() {
         let mut payload = OLE.to_vec();
         payload.extend("..EncryptedPackage..".encode_utf16().flat_map(u16::to_le_bytes));
-        assert_eq!(Kind::decide(None, &payload), Err(Reject::DocxEncrypted));
+        assert_eq!(Kind::decide(None, &payload), Err(Reject::OfficeEncrypted));
     }
 }

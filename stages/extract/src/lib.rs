@@ -1,17 +1,23 @@
 //! The `extract` stage: converts PDF, Word, HTML, Markdown and plain text documents to text.
 
+mod block;
 mod charset;
 mod document;
 mod docx;
+mod grid;
 mod hand_over;
 mod html;
 mod kind;
 mod markdown;
+mod office;
+mod package;
 mod pages;
 mod pdf;
 mod reject;
+mod shapes;
 mod text;
 mod whitespace;
+mod words;
 
 use gristmill_sdk::serde::Deserialize;
 use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context};
@@ -83,7 +89,7 @@ impl Extract {
         let charset = item.content_type.as_deref().and_then(charset::of_content_type);
         let document = match kind {
             Kind::Pdf => pdf::read(payload.clone(), self.limit)?,
-            Kind::Docx => docx::read(payload, self.limit)?,
+            Kind::Office(format) => format.read(payload, self.limit)?,
             Kind::Html => {
                 let declared = charset.map(str::to_owned).or_else(|| charset::of_html(payload));
                 html::read(&charset::decode(payload, declared.as_deref())?, self.limit)?

@@ -16,10 +16,10 @@ pub(crate) enum Reject {
     },
     /// The structure of the PDF cannot be followed.
     PdfBroken,
-    /// The Word file is an encrypted package.
-    DocxEncrypted,
-    /// The Word file is damaged; says where.
-    DocxBroken(String),
+    /// The office document is encrypted.
+    OfficeEncrypted,
+    /// The office document is damaged; says where.
+    OfficeBroken(String),
     /// The text cannot be decoded; names the charset that was tried.
     NotUtf8(String),
     /// The document has only white space.
@@ -37,8 +37,8 @@ impl Reject {
             Self::PdfEncrypted => "pdf-encrypted",
             Self::PdfNoText { .. } => "pdf-no-text",
             Self::PdfBroken => "pdf-broken",
-            Self::DocxEncrypted => "docx-encrypted",
-            Self::DocxBroken(_) => "docx-broken",
+            Self::OfficeEncrypted => "office-encrypted",
+            Self::OfficeBroken(_) => "office-broken",
             Self::NotUtf8(_) => "not-utf8",
             Self::Empty => "empty-document",
             Self::Unsupported(_) => "unsupported-type",
@@ -59,11 +59,11 @@ impl Reject {
                 )
             }
             Self::PdfBroken => "the PDF is too damaged to find its pages: repair it, or send the original again".into(),
-            Self::DocxEncrypted => {
-                "the Word file is an encrypted package: remove its password before sending it".into()
+            Self::OfficeEncrypted => {
+                "the document is an encrypted package: remove its password before sending it".into()
             }
-            Self::DocxBroken(what) => {
-                format!("the Word file is damaged ({what}): save it as .docx again and send the new file")
+            Self::OfficeBroken(what) => {
+                format!("the document is damaged ({what}): save it again and send the new file")
             }
             Self::NotUtf8(charset) => {
                 format!("the text is not valid {charset}: send UTF-8, or name the charset in the content type")

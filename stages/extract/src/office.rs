@@ -1,0 +1,55 @@
+//! The formats of office programs: which of them a document is, and the reader of each.
+
+use crate::document::Document;
+use crate::docx;
+use crate::reject::Reject;
+
+/// A format of office programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A Word file (Office Open XML), with or without macros, or a template.
+    Docx,
+}
+
+/// The accepted media types of each format; the first is the canonical one.
+const TYPES: &[(Format, &[&str])] = &[(
+    Format::Docx,
+    &[
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+        "application/vnd.ms-word.document.macroenabled.12",
+        "application/vnd.ms-word.template.macroenabled.12",
+    ],
+)];
+
+impl Format {
+    /// The canonical media type.
+    pub(crate) fn media_type(self) -> &'static str {
+        let types = TYPES.iter().find(|(format, _)| *format == self).and_then(|(_, types)| types.first());
+        types.copied().unwrap_or("application/octet-stream")
+    }
+
+    /// The format of a media type (bare, in lower case).
+    pub(crate) fn of_media_type(media_type: &str) -> Option<Self> {
+        TYPES.iter().find(|(_, types)| types.contains(&media_type)).map(|(format, _)| *format)
+    }
+
+    /// The format of a ZIP archive, by the names of its files.
+    pub(crate) fn of_archive(payload: &[u8]) -> Option<Self> {
+        let holds = |name: &[u8]| payload.windows(name.len()).any(|window| window == name);
+        if holds(b"word/") || holds(b"word\\") {
+            return Some(Self::Docx);
+        }
+        None
+    }
+
+    /// Reads a document of this format; `limit` bounds the resulting text in bytes.
+    ///
+    /// # Errors
+    /// The document is damaged or encrypted, or unpacks to too much.
+    pub(crate) fn read(self, payload: &[u8], limit: usize) -> Result<Document, Reject> {
+        match self {
+            Self::Docx => docx::read(payload, limit),
+        }
+    }
+}
