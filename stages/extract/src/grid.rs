@@ -135,9 +135,15 @@ impl Table {
     /// A table of one column is a frame around its blocks.
     fn blocks(self, limit: usize) -> Result<Vec<Block>, Reject> {
         let rows: Vec<Row> = self.rows.into_iter().filter(|row| !row.is_deleted).collect();
-        let is_frame = rows.iter().all(|row| row.before == 0 && row.cells.iter().filter(|cell| !cell.is_deleted).count() < 2);
+        let is_frame =
+            rows.iter().all(|row| row.before == 0 && row.cells.iter().filter(|cell| !cell.is_deleted).count() < 2);
         if is_frame {
-            return Ok(rows.into_iter().flat_map(|row| row.cells).filter(|cell| !cell.is_deleted).flat_map(|cell| cell.blocks).collect());
+            return Ok(rows
+                .into_iter()
+                .flat_map(|row| row.cells)
+                .filter(|cell| !cell.is_deleted)
+                .flat_map(|cell| cell.blocks)
+                .collect());
         }
         let rows = grid(rows, limit)?;
         match rows.iter().flatten().all(|text| text.trim().is_empty()) {
@@ -170,7 +176,8 @@ fn grid(rows: Vec<Row>, limit: usize) -> Result<Vec<Vec<String>>, Reject> {
             };
             let repeated = if text.len() > LONGEST_REPEATED { "" } else { text.as_str() };
             let columns = cell.columns.clamp(1, WIDEST);
-            size = size.saturating_add(text.len()).saturating_add(repeated.len() * (columns - 1)).saturating_add(columns);
+            size =
+                size.saturating_add(text.len()).saturating_add(repeated.len() * (columns - 1)).saturating_add(columns);
             for _ in 0..columns {
                 if hanging.len() <= line.len() {
                     hanging.resize(line.len() + 1, Hanging::default());

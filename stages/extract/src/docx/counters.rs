@@ -84,7 +84,11 @@ fn label(numbering: &Numbering, place: Place, level: &Level, numbers: &[u64]) ->
         let of = digit as usize - 1;
         let shown = if of == place.level { Some(level) } else { numbering.level(place.list, of) };
         if let (Some(shown), Some(number)) = (shown, numbers.get(of)) {
-            let format = if level.is_legal { "decimal" } else { shown.format.as_str() };
+            let format = match shown.format.as_str() {
+                // "Section 1.01" keeps its zero.
+                format if level.is_legal && format != "decimalZero" => "decimal",
+                format => format,
+            };
             match shown.width > 2 && format == "decimal" {
                 true => text.push_str(&format!("{number:0width$}", width = shown.width)),
                 false => text.push_str(&numerals::written(format, *number)),
@@ -120,7 +124,8 @@ mod tests {
 
     fn numbers(numbering: &Numbering, places: &[(u32, usize)]) -> Vec<String> {
         let mut counters = Counters::default();
-        let label = |(list, level): &(u32, usize)| match counters.next(numbering, Place { list: *list, level: *level }) {
+        let label = |(list, level): &(u32, usize)| match counters.next(numbering, Place { list: *list, level: *level })
+        {
             Label::Bullet => "-".to_owned(),
             Label::Number(text) => text,
             Label::None => String::new(),
@@ -169,7 +174,8 @@ mod tests {
         let levels = [
             level(0, "upperRoman", "Art. %1", ""),
             level(1, "decimal", "%1.%2", "<isLgl/>"),
-            "<lvl ilvl='2'><start val='0'/><numFmt val='custom' format='001, 002, ...'/><lvlText val='N%3'/></lvl>".to_owned(),
+            "<lvl ilvl='2'><start val='0'/><numFmt val='custom' format='001, 002, ...'/><lvlText val='N%3'/></lvl>"
+                .to_owned(),
         ];
         let numbering = numbering(&[levels.concat()], ONE);
         assert_eq!(numbers(&numbering, &[(1, 0), (1, 1), (1, 2), (1, 2)]), ["Art. I", "1.1", "N000", "N001"]);

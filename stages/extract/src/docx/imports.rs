@@ -18,7 +18,8 @@ pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Option<String>, 
         _ => {
             let ending = part.rsplit('.').next().unwrap_or_default().to_lowercase();
             let declared = charset::of_html(&bytes);
-            let page = |bytes: &[u8]| charset::decode(bytes, declared.as_deref()).and_then(|page| html::read(&page, limit));
+            let page =
+                |bytes: &[u8]| charset::decode(bytes, declared.as_deref()).and_then(|page| html::read(&page, limit));
             match ending.as_str() {
                 "htm" | "html" | "xhtml" | "xht" => page(&bytes),
                 "mht" | "mhtml" => match html_of_mime(&bytes) {
@@ -60,7 +61,12 @@ fn quoted_printable(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let code = || after.get(..2).and_then(|code| std::str::from_utf8(code).ok()).and_then(|code| u8::from_str_radix(code, 16).ok());
+        let code = || {
+            after
+                .get(..2)
+                .and_then(|code| std::str::from_utf8(code).ok())
+                .and_then(|code| u8::from_str_radix(code, 16).ok())
+        };
         match (first, after.first()) {
             (b'=', Some(b'\n')) => rest = &after[1..],
             (b'=', _) if code().is_some() => {

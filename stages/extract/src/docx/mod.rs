@@ -5,9 +5,11 @@ mod counters;
 pub(crate) mod drawing;
 mod fields;
 mod imports;
+mod letters;
 mod numbering;
 mod paragraph;
 mod run;
+mod shown;
 mod sink;
 mod skipped;
 mod styles;
@@ -87,7 +89,12 @@ fn main_part(package: &Package<'_>) -> Result<String, Reject> {
 }
 
 /// The part that the document relates to as this kind, or the one with its usual name beside it.
-fn related<'a>(package: &Package<'a>, relations: &Relations, main: &str, kind: &str) -> Result<Option<Xml<'a>>, Reject> {
+fn related<'a>(
+    package: &Package<'a>,
+    relations: &Relations,
+    main: &str,
+    kind: &str,
+) -> Result<Option<Xml<'a>>, Reject> {
     if let Some(target) = relations.first(kind) {
         return spare(package.xml(target));
     }

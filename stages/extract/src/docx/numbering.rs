@@ -134,7 +134,9 @@ struct Reading {
 impl Reading {
     fn start(&mut self, tag: &BytesStart<'_>) {
         let value = || attribute(tag, "val");
-        let place = |name: &str| number(tag, name).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < LEVELS);
+        let place = |name: &str| {
+            number(tag, name).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < LEVELS)
+        };
         match tag.local_name().as_ref() {
             "Fallback" => self.in_fallback = true,
             "abstractNum" => self.definition = number(tag, "abstractNumId").map(|id| (id, Definition::default())),
@@ -160,7 +162,9 @@ impl Reading {
                     list.starts.insert(level, number(tag, "val").unwrap_or(1).into());
                 }
             }
-            "lvl" => self.level = place("ilvl").map(|place| (place, Level { format: "decimal".into(), ..Level::default() })),
+            "lvl" => {
+                self.level = place("ilvl").map(|place| (place, Level { format: "decimal".into(), ..Level::default() }))
+            }
             name => {
                 if let Some((_, level)) = self.level.as_mut().filter(|_| !self.in_fallback) {
                     level.property(name, tag);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::letters::PAGE_NUMBER;
 use crate::block::Block;
 use crate::grid::Tables;
 use crate::markdown::Markdown;
@@ -171,9 +172,6 @@ pub(super) fn header_line(text: &str) -> String {
     });
     pieces.filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join("\t")
 }
-
-/// Stands for a number of the page.
-pub(super) const PAGE_NUMBER: char = '\0';
 
 #[cfg(test)]
 mod tests {

@@ -68,10 +68,11 @@ mod tests {
     #[test]
     fn of_several_renderings_the_first_is_read() {
         let mut skipped = Skipped::default();
-        let skips: Vec<bool> = ["AlternateContent", "Choice", "t", "/", "/", "Choice", "t", "/", "/", "Fallback", "t", "/", "/", "/", "t"]
-            .into_iter()
-            .map(|name| if name == "/" { skipped.end("x") } else { skipped.start(name, false) })
-            .collect();
+        let skips: Vec<bool> =
+            ["AlternateContent", "Choice", "t", "/", "/", "Choice", "t", "/", "/", "Fallback", "t", "/", "/", "/", "t"]
+                .into_iter()
+                .map(|name| if name == "/" { skipped.end("x") } else { skipped.start(name, false) })
+                .collect();
         let (yes, no) = (true, false);
         assert_eq!(skips, [no, no, no, no, no, yes, yes, yes, yes, yes, yes, yes, yes, no, no]);
     }

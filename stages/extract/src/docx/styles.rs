@@ -27,7 +27,10 @@ impl Stated {
     pub(super) fn property(&mut self, name: &str, tag: &BytesStart<'_>) {
         match name {
             "numId" => self.list = Some(number(tag, "val").unwrap_or(0)),
-            "ilvl" => self.level = number(tag, "val").and_then(|level| usize::try_from(level).ok()).map(|level| level.min(LEVELS - 1)),
+            "ilvl" => {
+                self.level =
+                    number(tag, "val").and_then(|level| usize::try_from(level).ok()).map(|level| level.min(LEVELS - 1))
+            }
             _ => {}
         }
     }
@@ -111,7 +114,8 @@ impl Styles {
             Some(list) => (list, None),
             None => inherited().map(|(list, style)| (list, Some(style)))?,
         };
-        let linked = || by_style.and_then(|_| self.ancestry(id).find_map(|style| numbering.level_of_style(list, &style.id)));
+        let linked =
+            || by_style.and_then(|_| self.ancestry(id).find_map(|style| numbering.level_of_style(list, &style.id)));
         let of_style = || self.ancestry(id).find_map(|style| style.stated.level);
         let level = stated.level.or_else(linked).or_else(of_style).unwrap_or(0);
         (list > 0).then_some(Place { list, level })
@@ -137,9 +141,19 @@ impl Styles {
     pub(super) fn is_code(&self, id: &str) -> bool {
         let is_code = |name: &str| {
             let words: Vec<&str> = name.split(|letter: char| !letter.is_alphanumeric()).collect();
-            ["code", "sourcecode", "codeblock", "htmlpreformatted", "preformatted", "verbatim", "quellcode", "programlisting", "macro"]
-                .iter()
-                .any(|word| words.contains(word))
+            [
+                "code",
+                "sourcecode",
+                "codeblock",
+                "htmlpreformatted",
+                "preformatted",
+                "verbatim",
+                "quellcode",
+                "programlisting",
+                "macro",
+            ]
+            .iter()
+            .any(|word| words.contains(word))
         };
         match self.styles.get(id) {
             Some(_) => self.ancestry(id).any(|style| is_code(&style.name)),
@@ -211,6 +225,9 @@ mod tests {
              <w:style w:styleId='b'><w:name w:val='Listing'/><w:basedOn w:val='a'/></w:style>\
              <w:style w:styleId='c'><w:name w:val='Postcode'/></w:style>",
         );
-        assert_eq!(["a", "b", "c", "SourceCode", "Normal"].map(|id| styles.is_code(id)), [true, true, false, true, false]);
+        assert_eq!(
+            ["a", "b", "c", "SourceCode", "Normal"].map(|id| styles.is_code(id)),
+            [true, true, false, true, false]
+        );
     }
 }

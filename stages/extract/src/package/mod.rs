@@ -197,7 +197,13 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_case_backslashes_and_dots() {
-        for name in ["word/chart 1.xml", "/Word/chart%201.XML", "word\\chart 1.xml", "word/x/../chart 1.xml", "./word//chart 1.xml"] {
+        for name in [
+            "word/chart 1.xml",
+            "/Word/chart%201.XML",
+            "word\\chart 1.xml",
+            "word/x/../chart 1.xml",
+            "./word//chart 1.xml",
+        ] {
             assert_eq!(plain_name(name), "word/chart 1.xml");
         }
         assert_eq!(plain_name("../../a%zz%4"), "a%zz%4");

@@ -29,7 +29,16 @@ pub(super) struct Part<'a> {
 impl<'a> Part<'a> {
     /// A part that is not compressed.
     pub(super) fn stored(packed: &'a [u8], budget: Rc<Cell<usize>>) -> Self {
-        Self { packed, state: None, buffer: Vec::new(), unread: 0..0, is_over: false, budget, since: 0, most: usize::MAX }
+        Self {
+            packed,
+            state: None,
+            buffer: Vec::new(),
+            unread: 0..0,
+            is_over: false,
+            budget,
+            since: 0,
+            most: usize::MAX,
+        }
     }
 
     /// A part that is compressed.

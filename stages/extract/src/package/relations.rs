@@ -27,7 +27,9 @@ impl Relations {
             let Event::Start(tag) = event else {
                 continue;
             };
-            if tag.local_name().as_ref() != "Relationship" || attribute(&tag, "TargetMode").as_deref() == Some("External") {
+            if tag.local_name().as_ref() != "Relationship"
+                || attribute(&tag, "TargetMode").as_deref() == Some("External")
+            {
                 continue;
             }
             let kind = attribute(&tag, "Type").unwrap_or_default();

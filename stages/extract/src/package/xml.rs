@@ -61,7 +61,8 @@ impl<'a> Xml<'a> {
 /// The attribute with this local name.
 pub(crate) fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
     // The check for doubled attributes takes quadratic time.
-    let found = tag.attributes().with_checks(false).flatten().find(|attribute| attribute.key.local_name().as_ref() == name)?;
+    let found =
+        tag.attributes().with_checks(false).flatten().find(|attribute| attribute.key.local_name().as_ref() == name)?;
     match quick_xml::escape::unescape(&found.value) {
         Ok(value) => Some(value.into_owned()),
         Err(_) => Some(found.value.into_owned()),

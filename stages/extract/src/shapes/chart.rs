@@ -105,7 +105,8 @@ pub(super) fn read(mut xml: Xml<'_>, limit: usize) -> Result<Vec<Block>, Reject>
 
 fn table(series: &[Series]) -> Option<Block> {
     let places: Vec<u32> = {
-        let mut places: Vec<u32> = series.iter().flat_map(|series| series.values.keys().chain(series.categories.keys())).copied().collect();
+        let mut places: Vec<u32> =
+            series.iter().flat_map(|series| series.values.keys().chain(series.categories.keys())).copied().collect();
         places.sort_unstable();
         places.dedup();
         places

@@ -218,7 +218,13 @@ impl Open {
                 1 => format!("{}{}", base(), self.letter.as_deref().unwrap_or("\u{302}")),
                 _ => base().to_owned(),
             },
-            Node::Hidden => if self.is_shown { base().to_owned() } else { String::new() },
+            Node::Hidden => {
+                if self.is_shown {
+                    base().to_owned()
+                } else {
+                    String::new()
+                }
+            }
             Node::Formula | Node::Row | Node::Slot(_) => String::new(),
         }
     }
@@ -257,7 +263,9 @@ fn node(name: &str) -> Option<Node> {
 /// Text in brackets, unless it is a single number or name, or has brackets around all of it.
 fn group(text: &str) -> String {
     let simple = text.strip_prefix(['-', '−', '+']).unwrap_or(text);
-    match simple.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | ',' | '\'' | '′' | '∞' | '*')) || is_bracketed(text) {
+    match simple.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | ',' | '\'' | '′' | '∞' | '*'))
+        || is_bracketed(text)
+    {
         true => text.to_owned(),
         false => format!("({text})"),
     }

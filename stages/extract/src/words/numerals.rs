@@ -23,8 +23,12 @@ pub(crate) fn written(format: &str, number: u64) -> String {
         "decimalFullWidth" | "decimalFullWidth2" => digits(number, '０'),
         "hindiNumbers" => digits(number, '०'),
         "thaiNumbers" => digits(number, '๐'),
-        "japaneseCounting" | "chineseCounting" | "chineseCountingThousand" | "taiwaneseCounting"
-        | "taiwaneseCountingThousand" | "koreanCounting" => counting(number, "〇一二三四五六七八九", "十百千", '万'),
+        "japaneseCounting"
+        | "chineseCounting"
+        | "chineseCountingThousand"
+        | "taiwaneseCounting"
+        | "taiwaneseCountingThousand"
+        | "koreanCounting" => counting(number, "〇一二三四五六七八九", "十百千", '万'),
         "chineseLegalSimplified" => counting(number, "零壹贰叁肆伍陆柒捌玖", "拾佰仟", '万'),
         "ideographLegalTraditional" | "japaneseLegal" => counting(number, "零壹貳參肆伍陸柒捌玖", "拾佰仟", '萬'),
         "ideographDigital" | "taiwaneseDigital" | "japaneseDigitalTenThousand" | "koreanDigital2" => {
@@ -33,8 +37,14 @@ pub(crate) fn written(format: &str, number: u64) -> String {
         "koreanDigital" => digits_of(number, "영일이삼사오육칠팔구"),
         "ideographTraditional" => cycle(number, "甲乙丙丁戊己庚辛壬癸"),
         "ideographZodiac" => cycle(number, "子丑寅卯辰巳午未申酉戌亥"),
-        "iroha" | "irohaFullWidth" => cycle(number, "イロハニホヘトチリヌルヲワカヨタレソツネナラムウヰノオクヤマケフコエテアサキユメミシヱヒモセス"),
-        "aiueo" | "aiueoFullWidth" => cycle(number, "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン"),
+        "iroha" | "irohaFullWidth" => cycle(
+            number,
+            "イロハニホヘトチリヌルヲワカヨタレソツネナラムウヰノオクヤマケフコエテアサキユメミシヱヒモセス",
+        ),
+        "aiueo" | "aiueoFullWidth" => cycle(
+            number,
+            "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン",
+        ),
         "ganada" => cycle(number, "가나다라마바사아자차카타파하"),
         "chosung" => cycle(number, "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊㅋㅌㅍㅎ"),
         "russianLower" => cycle(number, "абвгдежзиклмнопрстуфхцчшщыэюя"),
@@ -51,8 +61,19 @@ pub(crate) fn written(format: &str, number: u64) -> String {
 /// Roman numerals up to 3999; beyond that nobody writes them.
 fn roman(number: u64) -> String {
     const VALUES: [(u64, &str); 13] = [
-        (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"), (9, "IX"), (5, "V"),
-        (4, "IV"), (1, "I"),
+        (1000, "M"),
+        (900, "CM"),
+        (500, "D"),
+        (400, "CD"),
+        (100, "C"),
+        (90, "XC"),
+        (50, "L"),
+        (40, "XL"),
+        (10, "X"),
+        (9, "IX"),
+        (5, "V"),
+        (4, "IV"),
+        (1, "I"),
     ];
     if number == 0 || number > 3999 {
         return number.to_string();
@@ -100,7 +121,8 @@ fn enclosed(number: u64, first: u32, most: u64) -> String {
 }
 
 fn digits(number: u64, zero: char) -> String {
-    let digit = |digit: char| digit.to_digit(10).and_then(|digit| char::from_u32(u32::from(zero) + digit)).unwrap_or(digit);
+    let digit =
+        |digit: char| digit.to_digit(10).and_then(|digit| char::from_u32(u32::from(zero) + digit)).unwrap_or(digit);
     number.to_string().chars().map(digit).collect()
 }
 
@@ -117,7 +139,11 @@ fn counting(number: u64, table: &str, units: &str, ten_thousand: char) -> String
     if number >= 10_000 {
         let high = counting(number / 10_000, table, units, ten_thousand);
         let rest = number % 10_000;
-        let zero = if rest > 0 && rest < 1000 { table.chars().next().map(String::from).unwrap_or_default() } else { String::new() };
+        let zero = if rest > 0 && rest < 1000 {
+            table.chars().next().map(String::from).unwrap_or_default()
+        } else {
+            String::new()
+        };
         let low = if rest == 0 { String::new() } else { counting(rest, table, units, ten_thousand) };
         return format!("{high}{ten_thousand}{zero}{low}");
     }
@@ -146,8 +172,28 @@ fn counting(number: u64, table: &str, units: &str, ten_thousand: char) -> String
 
 fn hebrew(number: u64) -> String {
     const LETTERS: [(u64, char); 22] = [
-        (400, 'ת'), (300, 'ש'), (200, 'ר'), (100, 'ק'), (90, 'צ'), (80, 'פ'), (70, 'ע'), (60, 'ס'), (50, 'נ'), (40, 'מ'), (30, 'ל'),
-        (20, 'כ'), (10, 'י'), (9, 'ט'), (8, 'ח'), (7, 'ז'), (6, 'ו'), (5, 'ה'), (4, 'ד'), (3, 'ג'), (2, 'ב'), (1, 'א'),
+        (400, 'ת'),
+        (300, 'ש'),
+        (200, 'ר'),
+        (100, 'ק'),
+        (90, 'צ'),
+        (80, 'פ'),
+        (70, 'ע'),
+        (60, 'ס'),
+        (50, 'נ'),
+        (40, 'מ'),
+        (30, 'ל'),
+        (20, 'כ'),
+        (10, 'י'),
+        (9, 'ט'),
+        (8, 'ח'),
+        (7, 'ז'),
+        (6, 'ו'),
+        (5, 'ה'),
+        (4, 'ד'),
+        (3, 'ג'),
+        (2, 'ב'),
+        (1, 'א'),
     ];
     if number == 0 || number > 999 {
         return number.to_string();
@@ -180,8 +226,26 @@ fn ordinal_ending(number: u64) -> &'static str {
 }
 
 const UNITS: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
-    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
 const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 

@@ -14,8 +14,8 @@ pub(crate) enum Script {
 
 /// What is written raised after a word or a number without being a power or a note: "1st", "Nº", "Acme™".
 const ENDINGS: &[&str] = &[
-    "st", "nd", "rd", "th", "er", "ère", "re", "e", "ème", "eme", "o", "a", "os", "as", "me", "mo", "r", "lle", "tm", "sm", "mc", "®", "©",
-    "™", "℠", "*", "**", "***", "†", "‡", "§", "°", "º", "ª", "'", "’", "\"", "”",
+    "st", "nd", "rd", "th", "er", "ère", "re", "e", "ème", "eme", "o", "a", "os", "as", "me", "mo", "r", "lle", "tm",
+    "sm", "mc", "®", "©", "™", "℠", "*", "**", "***", "†", "‡", "§", "°", "º", "ª", "'", "’", "\"", "”",
 ];
 
 /// Text as it comes, with marks before raised and lowered letters where the reading depends on them.
@@ -69,7 +69,9 @@ impl Scripted {
 
 /// The mark to write before letters that come after `before`.
 fn mark(script: Script, before: Option<char>, text: &str) -> &'static str {
-    let Some(before) = before.filter(|before| before.is_alphanumeric() || matches!(before, ')' | ']' | '}' | '%' | '°')) else {
+    let Some(before) =
+        before.filter(|before| before.is_alphanumeric() || matches!(before, ')' | ']' | '}' | '%' | '°'))
+    else {
         return "";
     };
     let is_number = text.chars().all(|letter| letter.is_ascii_digit());

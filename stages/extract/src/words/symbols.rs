@@ -4,7 +4,8 @@
 const SYMBOL: &str = " !∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_ αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼";
 
 /// Symbol, from code 0xA0.
-const SYMBOL_HIGH: &str = "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪ 〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭ ";
+const SYMBOL_HIGH: &str =
+    "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪ 〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭ ";
 
 /// Wingdings, from code 0x21.
 const WINGDINGS: &str = "✏✂✁👓🕭🕮🕯☎✆✉🖃📪📫📬📭🗀🗁🗎🗏🗐🗄⌛⌨🖰🖲🖳🖴🖫🖬✇✍🖎✌👌👍👎☜☞☝☟🖐☺😐☹💣☠🏳🏱✈☼💧❄🕆✞🕈✠✡☪☯ॐ☸♈♉\
@@ -26,7 +27,9 @@ pub(crate) fn letter(font: &str, code: u32) -> Option<char> {
             Some(place) => from_table(SYMBOL_HIGH, place),
             None => from_table(SYMBOL, code - 0x20),
         },
-        "wingdings" | "wingdings regular" => code.checked_sub(0x21).map_or(Some(' '), |place| from_table(WINGDINGS, place)),
+        "wingdings" | "wingdings regular" => {
+            code.checked_sub(0x21).map_or(Some(' '), |place| from_table(WINGDINGS, place))
+        }
         "wingdings 2" => wingdings_2(code),
         "wingdings 3" => wingdings_3(code),
         "webdings" => webdings(code),
