@@ -19,13 +19,14 @@ pub(crate) enum Kind {
 }
 
 /// The accepted media types, as the descriptor lists them.
-pub(crate) const ACCEPTS: &[&str] = &[
+pub(crate) fn accepts() -> Vec<&'static str> {
+    ACCEPTS.iter().copied().chain(Format::media_types()).collect()
+}
+
+/// The accepted media types of what is no office format.
+const ACCEPTS: &[&str] = &[
     "application/pdf",
     "application/x-pdf",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
-    "application/vnd.ms-word.document.macroenabled.12",
-    "application/vnd.ms-word.template.macroenabled.12",
     "text/html",
     "application/xhtml+xml",
     "text/markdown",
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn unknown_binary_content_is_unsupported() {
-        for payload in [&b"\x89PNG\r\n\x1a\n\0\0"[..], b"PK\x03\x04....xl/workbook.xml", OLE] {
+        for payload in [&b"\x89PNG\r\n\x1a\n\0\0"[..], b"PK\x03\x04....other/file.xml", OLE] {
             assert_eq!(Kind::decide(None, payload).unwrap_err().code(), "unsupported-type");
         }
         assert_eq!(Kind::decide(None, b""), Err(Reject::Empty));

@@ -18,6 +18,7 @@ mod shapes;
 mod text;
 mod whitespace;
 mod words;
+mod xlsx;
 
 use gristmill_sdk::serde::Deserialize;
 use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context};
@@ -53,7 +54,7 @@ impl Stage for Extract {
     fn describe() -> Descriptor {
         Descriptor::new("extract", env!("CARGO_PKG_VERSION"), "Extracts text from PDF, DOCX, HTML, Markdown and text")
             .config_schema(include_str!("../config.schema.json"))
-            .accepts(kind::ACCEPTS)
+            .accepts(&kind::accepts())
             .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
             .branch(ENCRYPTED, "Documents that need a password, as they came")
     }

@@ -3,30 +3,49 @@
 use crate::document::Document;
 use crate::docx;
 use crate::reject::Reject;
+use crate::xlsx;
 
 /// A format of office programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// A Word file (Office Open XML), with or without macros, or a template.
     Docx,
+    /// A spreadsheet (Office Open XML), with or without macros, or a template.
+    Xlsx,
 }
 
 /// The accepted media types of each format; the first is the canonical one.
-const TYPES: &[(Format, &[&str])] = &[(
-    Format::Docx,
-    &[
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
-        "application/vnd.ms-word.document.macroenabled.12",
-        "application/vnd.ms-word.template.macroenabled.12",
-    ],
-)];
+const TYPES: &[(Format, &[&str])] = &[
+    (
+        Format::Docx,
+        &[
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+            "application/vnd.ms-word.document.macroenabled.12",
+            "application/vnd.ms-word.template.macroenabled.12",
+        ],
+    ),
+    (
+        Format::Xlsx,
+        &[
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.template",
+            "application/vnd.ms-excel.sheet.macroenabled.12",
+            "application/vnd.ms-excel.template.macroenabled.12",
+        ],
+    ),
+];
 
 impl Format {
     /// The canonical media type.
     pub(crate) fn media_type(self) -> &'static str {
         let types = TYPES.iter().find(|(format, _)| *format == self).and_then(|(_, types)| types.first());
         types.copied().unwrap_or("application/octet-stream")
+    }
+
+    /// All accepted media types.
+    pub(crate) fn media_types() -> impl Iterator<Item = &'static str> {
+        TYPES.iter().flat_map(|(_, types)| types.iter().copied())
     }
 
     /// The format of a media type (bare, in lower case).
@@ -40,6 +59,9 @@ impl Format {
         if holds(b"word/") || holds(b"word\\") {
             return Some(Self::Docx);
         }
+        if holds(b"xl/workbook") || holds(b"xl\\workbook") {
+            return Some(Self::Xlsx);
+        }
         None
     }
 
@@ -50,6 +72,7 @@ impl Format {
     pub(crate) fn read(self, payload: &[u8], limit: usize) -> Result<Document, Reject> {
         match self {
             Self::Docx => docx::read(payload, limit),
+            Self::Xlsx => xlsx::read(payload, limit),
         }
     }
 }
