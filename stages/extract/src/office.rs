@@ -1,9 +1,8 @@
 //! The formats of office programs: which of them a document is, and the reader of each.
 
 use crate::document::Document;
-use crate::docx;
 use crate::reject::Reject;
-use crate::xlsx;
+use crate::{docx, epub, pptx, xlsx};
 
 /// A format of office programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +11,10 @@ pub(crate) enum Format {
     Docx,
     /// A spreadsheet (Office Open XML), with or without macros, or a template.
     Xlsx,
+    /// A presentation (Office Open XML), with or without macros, a template or a show.
+    Pptx,
+    /// A book.
+    Epub,
 }
 
 /// The accepted media types of each format; the first is the canonical one.
@@ -34,6 +37,18 @@ const TYPES: &[(Format, &[&str])] = &[
             "application/vnd.ms-excel.template.macroenabled.12",
         ],
     ),
+    (
+        Format::Pptx,
+        &[
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+            "application/vnd.openxmlformats-officedocument.presentationml.template",
+            "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
+            "application/vnd.ms-powerpoint.presentation.macroenabled.12",
+            "application/vnd.ms-powerpoint.template.macroenabled.12",
+            "application/vnd.ms-powerpoint.slideshow.macroenabled.12",
+        ],
+    ),
+    (Format::Epub, &["application/epub+zip"]),
 ];
 
 impl Format {
@@ -62,6 +77,12 @@ impl Format {
         if holds(b"xl/workbook") || holds(b"xl\\workbook") {
             return Some(Self::Xlsx);
         }
+        if holds(b"ppt/presentation") || holds(b"ppt\\presentation") {
+            return Some(Self::Pptx);
+        }
+        if holds(b"META-INF/container.xml") {
+            return Some(Self::Epub);
+        }
         None
     }
 
@@ -73,6 +94,8 @@ impl Format {
         match self {
             Self::Docx => docx::read(payload, limit),
             Self::Xlsx => xlsx::read(payload, limit),
+            Self::Pptx => pptx::read(payload, limit),
+            Self::Epub => epub::read(payload, limit),
         }
     }
 }

@@ -6,19 +6,18 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::Imports;
 use super::counters::{Counters, Label};
-use super::drawing::Drawing;
 use super::imports;
 use super::letters::Letters;
 use super::numbering::Numbering;
 use super::paragraph::Paragraph;
 use super::shown::Shown;
 use super::sink::{Sink, header_line};
-use super::skipped::{Skipped, is_deleted_mark};
 use super::styles::Styles;
 use crate::block::Block;
 use crate::grid::Above;
-use crate::package::{Package, Relations, Xml, attribute, is_on, number, reference};
+use crate::package::{Package, Relations, Skipped, Xml, attribute, is_deleted_mark, is_on, number, reference};
 use crate::reject::Reject;
+use crate::shapes::Picture;
 
 /// What the properties that are being read are those of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub(super) struct Body<'p, 'a> {
     carried: String,
     properties: Vec<Properties>,
     skipped: Skipped,
-    drawings: Vec<Drawing>,
+    pictures: Vec<Picture>,
     /// The labels of notes that the text has referred to.
     noted: BTreeSet<String>,
 }
@@ -69,7 +68,7 @@ impl<'p, 'a> Body<'p, 'a> {
             carried: String::new(),
             properties: Vec::new(),
             skipped: Skipped::default(),
-            drawings: Vec::new(),
+            pictures: Vec::new(),
             noted: BTreeSet::new(),
         }
     }
@@ -225,7 +224,7 @@ impl<'p, 'a> Body<'p, 'a> {
         match name {
             _ if self.letters.start(name, tag) => {}
             "p" => self.letters.paragraphs.push(Paragraph::beginning(std::mem::take(&mut self.carried))),
-            "drawing" | "pict" | "object" => self.drawings.push(Drawing::default()),
+            "drawing" | "pict" | "object" => self.pictures.push(Picture::default()),
             "textpath" if !self.sink.in_header() => self.letters.push(&attribute(tag, "string").unwrap_or_default()),
             "chart" | "relIds" => {
                 let part = self.shown.part(name, tag);
@@ -247,8 +246,8 @@ impl<'p, 'a> Body<'p, 'a> {
                 }
             }
             _ => {
-                if let Some(drawing) = self.drawings.last_mut() {
-                    drawing.element(name, tag);
+                if let Some(picture) = self.pictures.last_mut() {
+                    picture.element(name, tag);
                 }
             }
         }
@@ -274,7 +273,7 @@ impl<'p, 'a> Body<'p, 'a> {
             _ if self.letters.end(name) => {}
             "p" => self.end_paragraph()?,
             "drawing" | "pict" | "object" => {
-                if let Some(text) = self.drawings.pop().and_then(Drawing::finish) {
+                if let Some(text) = self.pictures.pop().and_then(Picture::finish) {
                     self.letters.push_description(&text);
                 }
             }

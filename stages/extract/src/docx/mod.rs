@@ -2,7 +2,6 @@
 
 mod body;
 mod counters;
-pub(crate) mod drawing;
 mod fields;
 mod imports;
 mod letters;
@@ -11,7 +10,6 @@ mod paragraph;
 mod run;
 mod shown;
 mod sink;
-mod skipped;
 mod styles;
 
 use crate::document::Document;

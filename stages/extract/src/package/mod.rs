@@ -4,6 +4,7 @@
 
 mod part;
 mod relations;
+mod skipped;
 mod xml;
 
 use std::cell::Cell;
@@ -16,6 +17,7 @@ use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipSliceAr
 use crate::reject::Reject;
 use part::Part;
 pub(crate) use relations::Relations;
+pub(crate) use skipped::{Skipped, is_deleted_mark};
 #[cfg(test)]
 pub(crate) use xml::sample;
 pub(crate) use xml::{Xml, attribute, is_on, number, reference, text_of};

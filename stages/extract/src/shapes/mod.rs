@@ -1,11 +1,13 @@
-//! What office documents show in parts of their own: charts and diagrams.
+//! What office documents show: pictures, and charts and diagrams in parts of their own.
 
 mod chart;
 mod diagram;
+mod picture;
 
 use crate::block::Block;
 use crate::package::{Package, Relations, spare};
 use crate::reject::Reject;
+pub(crate) use picture::Picture;
 
 /// The kinds of relation to a part that this module reads.
 const KINDS: &[&str] = &["chart", "chartEx", "diagramData"];

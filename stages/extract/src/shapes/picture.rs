@@ -6,14 +6,14 @@ use crate::package::{attribute, is_on};
 
 /// The picture being read.
 #[derive(Debug, Default)]
-pub(super) struct Drawing {
+pub(crate) struct Picture {
     text: Option<String>,
     is_decorative: bool,
 }
 
-impl Drawing {
+impl Picture {
     /// Reads an element of the picture.
-    pub(super) fn element(&mut self, name: &str, tag: &BytesStart<'_>) {
+    pub(crate) fn element(&mut self, name: &str, tag: &BytesStart<'_>) {
         match name {
             "docPr" | "cNvPr" if self.text.is_none() => {
                 self.text =
@@ -28,13 +28,13 @@ impl Drawing {
     }
 
     /// What is written about it, if anything.
-    pub(super) fn finish(self) -> Option<String> {
+    pub(crate) fn finish(self) -> Option<String> {
         self.text.filter(|_| !self.is_decorative)
     }
 }
 
 /// The words of an alternative text; names of files, which programs put there, are none.
-pub(crate) fn description(text: &str) -> Option<String> {
+fn description(text: &str) -> Option<String> {
     const GENERATED: &[&str] = &["Description automatically generated", "AI-generated content may be incorrect."];
     const FILES: &[&str] = &[".png", ".jpg", ".jpeg", ".gif", ".bmp", ".emf", ".wmf", ".tif", ".tiff", ".svg", ".webp"];
     let lines =

@@ -5,7 +5,7 @@ const SKIPPED: &[&str] = &["del", "moveFrom", "delText", "delInstrText", "rt", "
 
 /// What is being skipped.
 #[derive(Debug, Default)]
-pub(super) struct Skipped {
+pub(crate) struct Skipped {
     /// Number of open elements within a skipped one, itself included.
     open: usize,
     /// For each open choice between renderings, whether one has been read.
@@ -14,12 +14,12 @@ pub(super) struct Skipped {
 
 impl Skipped {
     /// Whether what is read is skipped.
-    pub(super) fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.open > 0
     }
 
     /// An element begins, which `is_unwanted` for another reason; returns whether it is skipped.
-    pub(super) fn start(&mut self, name: &str, is_unwanted: bool) -> bool {
+    pub(crate) fn start(&mut self, name: &str, is_unwanted: bool) -> bool {
         if self.open == 0 {
             match name {
                 "AlternateContent" => self.choices.push(false),
@@ -44,7 +44,7 @@ impl Skipped {
     }
 
     /// An element ends; returns whether it was skipped.
-    pub(super) fn end(&mut self, name: &str) -> bool {
+    pub(crate) fn end(&mut self, name: &str) -> bool {
         if self.open > 0 {
             self.open -= 1;
             return true;
@@ -57,7 +57,7 @@ impl Skipped {
 }
 
 /// Whether an element among the properties of a row or of the end of a paragraph says that it has been deleted.
-pub(super) fn is_deleted_mark(name: &str) -> bool {
+pub(crate) fn is_deleted_mark(name: &str) -> bool {
     matches!(name, "del" | "moveFrom")
 }
 
