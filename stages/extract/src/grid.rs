@@ -50,6 +50,16 @@ pub(crate) struct Row {
     cells: Vec<Cell>,
 }
 
+impl Row {
+    /// Removes the empty cells at its end; a row without any other is gone.
+    pub(crate) fn trim(&mut self) {
+        while self.cells.last().is_some_and(|cell| cell.blocks.is_empty() && !cell.is_deleted) {
+            self.cells.pop();
+        }
+        self.is_deleted |= self.cells.is_empty();
+    }
+}
+
 #[derive(Debug, Default)]
 struct Table {
     rows: Vec<Row>,

@@ -10,6 +10,7 @@ mod hand_over;
 mod html;
 mod kind;
 mod markdown;
+mod odt;
 mod office;
 mod package;
 mod pages;

@@ -2,7 +2,7 @@
 
 use crate::document::Document;
 use crate::reject::Reject;
-use crate::{docx, epub, pptx, xlsx};
+use crate::{docx, epub, odt, pptx, xlsx};
 
 /// A format of office programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) enum Format {
     Pptx,
     /// A book.
     Epub,
+    /// An open document: a text, a spreadsheet or a presentation.
+    Odt,
 }
 
 /// The accepted media types of each format; the first is the canonical one.
@@ -49,6 +51,15 @@ const TYPES: &[(Format, &[&str])] = &[
         ],
     ),
     (Format::Epub, &["application/epub+zip"]),
+    (
+        Format::Odt,
+        &[
+            "application/vnd.oasis.opendocument.text",
+            "application/vnd.oasis.opendocument.text-template",
+            "application/vnd.oasis.opendocument.spreadsheet",
+            "application/vnd.oasis.opendocument.presentation",
+        ],
+    ),
 ];
 
 impl Format {
@@ -80,6 +91,9 @@ impl Format {
         if holds(b"ppt/presentation") || holds(b"ppt\\presentation") {
             return Some(Self::Pptx);
         }
+        if holds(b"application/vnd.oasis.opendocument.") {
+            return Some(Self::Odt);
+        }
         if holds(b"META-INF/container.xml") {
             return Some(Self::Epub);
         }
@@ -96,6 +110,7 @@ impl Format {
             Self::Xlsx => xlsx::read(payload, limit),
             Self::Pptx => pptx::read(payload, limit),
             Self::Epub => epub::read(payload, limit),
+            Self::Odt => odt::read(payload, limit),
         }
     }
 }
