@@ -38,6 +38,8 @@ pub(crate) struct Cell {
     pub(crate) above: Above,
     /// Whether it has been deleted.
     pub(crate) is_deleted: bool,
+    /// What it holds as lines, once it cannot be a frame around blocks.
+    lines: Option<Box<str>>,
 }
 
 /// A row being read.
@@ -51,6 +53,16 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// A row of several cells makes its table one of lines, which take much less memory than blocks: there may be many.
+    fn settle(&mut self) {
+        if self.cells.len() > 1 {
+            for cell in &mut self.cells {
+                let blocks = std::mem::take(&mut cell.blocks);
+                cell.lines = Some(lines(&blocks).into_boxed_str());
+            }
+        }
+    }
+
     /// Removes the empty cells at its end; a row without any other is gone.
     pub(crate) fn trim(&mut self) {
         while self.cells.last().is_some_and(|cell| cell.blocks.is_empty() && !cell.is_deleted) {
@@ -87,6 +99,9 @@ impl Tables {
     /// Begins a row of the innermost table.
     pub(crate) fn begin_row(&mut self) {
         if let Some(table) = self.open.last_mut() {
+            if let Some(row) = table.rows.last_mut() {
+                row.settle();
+            }
             table.rows.push(Row::default());
         }
     }
@@ -147,7 +162,7 @@ impl Table {
         let rows: Vec<Row> = self.rows.into_iter().filter(|row| !row.is_deleted).collect();
         let is_frame =
             rows.iter().all(|row| row.before == 0 && row.cells.iter().filter(|cell| !cell.is_deleted).count() < 2);
-        if is_frame {
+        if is_frame && rows.iter().all(|row| row.cells.iter().all(|cell| cell.lines.is_none())) {
             return Ok(rows
                 .into_iter()
                 .flat_map(|row| row.cells)
@@ -178,7 +193,7 @@ fn grid(rows: Vec<Row>, limit: usize) -> Result<Vec<Vec<String>>, Reject> {
         let mut line: Vec<String> = vec![String::new(); row.before.min(WIDEST)];
         for cell in row.cells.into_iter().filter(|cell| !cell.is_deleted) {
             cover(&mut line, &mut hanging);
-            let own = cell.blocks.iter().map(Block::lines).collect::<Vec<_>>().join("\n");
+            let own = cell.lines.map_or_else(|| lines(&cell.blocks), String::from);
             let text = match (cell.above, hanging.get(line.len())) {
                 (Above::Merged, Some(above)) if own.trim().is_empty() => above.text.clone(),
                 (Above::MergedBefore, _) if own.trim().is_empty() => line.last().cloned().unwrap_or_default(),
@@ -208,6 +223,13 @@ fn grid(rows: Vec<Row>, limit: usize) -> Result<Vec<Vec<String>>, Reject> {
         grid.push(line);
     }
     Ok(grid)
+}
+
+fn lines(blocks: &[Block]) -> String {
+    match blocks {
+        [block] => block.lines(),
+        blocks => blocks.iter().map(Block::lines).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 /// Fills the next places of a row with the cells that reach down to them.

@@ -32,6 +32,7 @@ const ACCEPTS: &[&str] = &[
     "text/markdown",
     "text/x-markdown",
     "text/plain",
+    "application/msword",
     "application/octet-stream",
 ];
 
@@ -59,7 +60,8 @@ impl Kind {
     /// The type, declared or detected, is not supported.
     pub(crate) fn decide(media_type: Option<&str>, payload: &[u8]) -> Result<Self, Reject> {
         match media_type {
-            None | Some("application/octet-stream") => Self::sniff(payload),
+            // Rich texts and new Word files are sent as files of the old Word, too.
+            None | Some("application/octet-stream" | "application/msword") => Self::sniff(payload),
             Some("application/pdf" | "application/x-pdf") => Ok(Self::Pdf),
             Some("text/html" | "application/xhtml+xml") => Ok(Self::Html),
             Some("text/markdown" | "text/x-markdown") => Ok(Self::Markdown),
@@ -78,6 +80,9 @@ impl Kind {
         }
         if contains(&payload[..payload.len().min(PDF_HEADER_WITHIN)], b"%PDF-") {
             return Ok(Self::Pdf);
+        }
+        if payload.starts_with(b"{\\rtf") {
+            return Ok(Self::Office(Format::Rtf));
         }
         if payload.starts_with(b"PK\x03\x04") {
             return match Format::of_archive(payload) {

@@ -17,6 +17,7 @@ mod pages;
 mod pdf;
 mod pptx;
 mod reject;
+mod rtf;
 mod shapes;
 mod text;
 mod whitespace;

@@ -2,7 +2,7 @@
 
 use crate::document::Document;
 use crate::reject::Reject;
-use crate::{docx, epub, odt, pptx, xlsx};
+use crate::{docx, epub, odt, pptx, rtf, xlsx};
 
 /// A format of office programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum Format {
     Epub,
     /// An open document: a text, a spreadsheet or a presentation.
     Odt,
+    /// A rich text.
+    Rtf,
 }
 
 /// The accepted media types of each format; the first is the canonical one.
@@ -60,6 +62,7 @@ const TYPES: &[(Format, &[&str])] = &[
             "application/vnd.oasis.opendocument.presentation",
         ],
     ),
+    (Format::Rtf, &["application/rtf", "text/rtf", "application/x-rtf", "text/richtext"]),
 ];
 
 impl Format {
@@ -111,6 +114,7 @@ impl Format {
             Self::Pptx => pptx::read(payload, limit),
             Self::Epub => epub::read(payload, limit),
             Self::Odt => odt::read(payload, limit),
+            Self::Rtf => rtf::read(payload, limit),
         }
     }
 }

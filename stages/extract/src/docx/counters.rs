@@ -55,11 +55,11 @@ impl Counters {
             (_, None) => start(place.level),
         };
         last[place.level] = Some(number);
-        for deeper in place.level + 1..LEVELS {
+        for (deeper, last) in last.iter_mut().enumerate().skip(place.level + 1) {
             let restart = numbering.level(place.list, deeper).and_then(|level| level.restart);
             // A level restarts after any higher one, unless it names one, or none.
             if restart.is_none_or(|restart| place.level < restart) {
-                last[deeper] = None;
+                *last = None;
             }
         }
         let numbers: Vec<u64> = (0..LEVELS).map(|of| last[of].unwrap_or_else(|| start(of).max(1))).collect();

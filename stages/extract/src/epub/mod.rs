@@ -73,8 +73,11 @@ impl Book {
                     "title" => in_title = title.is_empty(),
                     "item" => {
                         let is_page = attribute(&tag, "media-type").is_some_and(|kind| kind.contains("html"));
-                        let is_contents = attribute(&tag, "properties").is_some_and(|all| all.split_whitespace().any(|one| one == "nav"));
-                        if let (Some(id), Some(href), true, false) = (attribute(&tag, "id"), attribute(&tag, "href"), is_page, is_contents) {
+                        let is_contents = attribute(&tag, "properties")
+                            .is_some_and(|all| all.split_whitespace().any(|one| one == "nav"));
+                        if let (Some(id), Some(href), true, false) =
+                            (attribute(&tag, "id"), attribute(&tag, "href"), is_page, is_contents)
+                        {
                             let href = href.split('#').next().unwrap_or_default();
                             files.insert(id, format!("{folder}{href}"));
                         }

@@ -194,7 +194,8 @@ impl<'p, 'a> Body<'p, 'a> {
             "span" => {
                 let style = attribute(tag, "style-name").unwrap_or_default();
                 let (script, hidden) = self.spans.last().copied().unwrap_or_default();
-                self.spans.push((self.styles.script(&style).unwrap_or(script), hidden || self.styles.is_hidden(&style)));
+                self.spans
+                    .push((self.styles.script(&style).unwrap_or(script), hidden || self.styles.is_hidden(&style)));
             }
             "s" => {
                 let count = number(tag, "c").and_then(|count| usize::try_from(count).ok()).unwrap_or(1).min(1000);
@@ -358,9 +359,13 @@ impl<'p, 'a> Body<'p, 'a> {
             return;
         }
         let block = match (role, label) {
-            (Role::Heading(level), Some(label)) if !label.is_empty() => Block::Heading(level, format!("{label} {text}")),
+            (Role::Heading(level), Some(label)) if !label.is_empty() => {
+                Block::Heading(level, format!("{label} {text}"))
+            }
             (Role::Heading(level), _) => Block::Heading(level, text),
-            (Role::Text, Some(label)) if !label.is_empty() => Block::Item { depth: self.lists.len().saturating_sub(1), label, text },
+            (Role::Text, Some(label)) if !label.is_empty() => {
+                Block::Item { depth: self.lists.len().saturating_sub(1), label, text }
+            }
             (Role::Text, _) if self.styles.is_code(&style) => Block::Code(text),
             (Role::Text, _) if self.styles.is_title(&style) => {
                 self.title.get_or_insert_with(|| text.clone());
@@ -384,9 +389,12 @@ impl<'p, 'a> Body<'p, 'a> {
         let depth = self.lists.len();
         let list = self.lists.last_mut()?;
         let styles = &self.styles;
-        let name = if list.style.is_empty() { styles.list(style).unwrap_or_default().to_owned() } else { list.style.clone() };
+        let name =
+            if list.style.is_empty() { styles.list(style).unwrap_or_default().to_owned() } else { list.style.clone() };
         match styles.level(&name, depth) {
-            Some(level) if !level.is_bullet() => Some(lists::next(&mut list.numbers, depth, stated, |level| styles.level(&name, level))),
+            Some(level) if !level.is_bullet() => {
+                Some(lists::next(&mut list.numbers, depth, stated, |level| styles.level(&name, level)))
+            }
             _ => Some("-".to_owned()),
         }
     }
@@ -424,7 +432,6 @@ impl<'p, 'a> Body<'p, 'a> {
         }
         Ok(())
     }
-
 }
 
 fn is_workbook(package: &Package<'_>) -> bool {
@@ -432,7 +439,8 @@ fn is_workbook(package: &Package<'_>) -> bool {
 }
 
 fn is_header(tag: &BytesStart<'_>) -> bool {
-    matches!(tag.local_name().as_ref(), "header" | "header-first" | "header-left") && attribute(tag, "display").as_deref() != Some("false")
+    matches!(tag.local_name().as_ref(), "header" | "header-first" | "header-left")
+        && attribute(tag, "display").as_deref() != Some("false")
 }
 
 /// Whether an element of a header differs from page to page.

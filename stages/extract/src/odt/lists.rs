@@ -81,7 +81,12 @@ impl Counters {
 }
 
 /// Counts the next item of a level, and writes its number; `of` gives the style of each level.
-pub(super) fn next<'l>(numbers: &mut Numbers, level: usize, stated: Option<u64>, of: impl Fn(usize) -> Option<&'l Level>) -> String {
+pub(super) fn next<'l>(
+    numbers: &mut Numbers,
+    level: usize,
+    stated: Option<u64>,
+    of: impl Fn(usize) -> Option<&'l Level>,
+) -> String {
     let Some(style) = of(level) else {
         return String::new();
     };
@@ -115,11 +120,14 @@ mod tests {
             start: 1,
             is_bullet: false,
         };
-        let levels = [level("upperRoman", "Art. ", "", 1), level("decimal", "", ".", 2), level("lowerLetter", "(", ")", 1)];
+        let levels =
+            [level("upperRoman", "Art. ", "", 1), level("decimal", "", ".", 2), level("lowerLetter", "(", ")", 1)];
         let of = |place: usize| levels.get(place - 1);
         let mut numbers = Numbers::default();
-        let written: Vec<String> =
-            [(1, None), (2, None), (2, None), (3, None), (1, Some(5)), (2, None)].into_iter().map(|(level, stated)| next(&mut numbers, level, stated, of)).collect();
+        let written: Vec<String> = [(1, None), (2, None), (2, None), (3, None), (1, Some(5)), (2, None)]
+            .into_iter()
+            .map(|(level, stated)| next(&mut numbers, level, stated, of))
+            .collect();
         assert_eq!(written, ["Art. I", "I.1.", "I.2.", "(a)", "Art. V", "V.1."]);
     }
 }

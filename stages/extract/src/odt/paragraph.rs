@@ -34,18 +34,16 @@ impl Paragraph {
             match letter {
                 ' ' | '\t' | '\n' | '\r' => self.space = !self.is_empty,
                 letter => {
-                    if std::mem::take(&mut self.space) {
-                        out.push(' ');
+                    match (std::mem::take(&mut self.space), out.is_empty()) {
+                        // A space before raised letters is not raised.
+                        (true, true) => self.text.push(" ", Script::Line),
+                        (true, false) => out.push(' '),
+                        (false, _) => {}
                     }
                     self.is_empty = false;
                     out.push(letter);
                 }
             }
-        }
-        // A space before a change of letters belongs to those before it.
-        if self.space && script == Script::Line {
-            self.space = false;
-            out.push(' ');
         }
         if !out.is_empty() {
             self.text.push(&out, script);

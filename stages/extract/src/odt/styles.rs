@@ -50,7 +50,8 @@ impl Styles {
                     "body" | "master-styles" => return Ok(()),
                     "style" => {
                         let name = attribute(&tag, "name").unwrap_or_default();
-                        let display_name = attribute(&tag, "display-name").unwrap_or_else(|| name.clone()).to_lowercase();
+                        let display_name =
+                            attribute(&tag, "display-name").unwrap_or_else(|| name.clone()).to_lowercase();
                         let style = Style {
                             parent: attribute(&tag, "parent-style-name"),
                             display_name,
@@ -65,13 +66,18 @@ impl Styles {
                         }
                     }
                     "table-properties" => {
-                        if let Some((_, style)) = current.as_mut().filter(|_| attribute(&tag, "display").as_deref() == Some("false")) {
+                        if let Some((_, style)) =
+                            current.as_mut().filter(|_| attribute(&tag, "display").as_deref() == Some("false"))
+                        {
                             style.hidden = Some(true);
                         }
                     }
                     "list-style" => list = attribute(&tag, "name"),
                     "outline-style" => list = Some(OUTLINE.to_owned()),
-                    "list-level-style-number" | "list-level-style-bullet" | "list-level-style-image" | "outline-level-style" => {
+                    "list-level-style-number"
+                    | "list-level-style-bullet"
+                    | "list-level-style-image"
+                    | "outline-level-style" => {
                         let level = number(&tag, "level").and_then(|level| usize::try_from(level).ok());
                         if let (Some(list), Some(level)) = (&list, level) {
                             let levels = match list.as_str() {
@@ -111,7 +117,9 @@ impl Styles {
 
     /// Whether a paragraph style is one for lines of a program.
     pub(super) fn is_code(&self, name: &str) -> bool {
-        self.ancestry(name).any(|style| matches!(style.display_name.as_str(), "preformatted text" | "preformatted_20_text" | "source code" | "code"))
+        self.ancestry(name).any(|style| {
+            matches!(style.display_name.as_str(), "preformatted text" | "preformatted_20_text" | "source code" | "code")
+        })
     }
 
     /// Whether a paragraph style is the one for the document's title.

@@ -127,7 +127,7 @@ impl<'a> Package<'a> {
         let (Some(start), Some(end)) = bounds else {
             return Err(Reject::OfficeBroken(format!("the part {name} lies outside of the archive")));
         };
-        let packed: &'a [u8] = *self.archive.get_ref();
+        let packed: &'a [u8] = self.archive.get_ref();
         let Some(packed) = packed.get(start..end) else {
             return Err(Reject::OfficeBroken(format!("the part {name} lies outside of the archive")));
         };

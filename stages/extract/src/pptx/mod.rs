@@ -25,7 +25,8 @@ pub(crate) fn read(payload: &[u8], limit: usize) -> Result<Document, Reject> {
     }
     let package = Package::open(payload, limit)?;
     let stated = spare(package.relations(""))?;
-    let main = stated.first("officeDocument").filter(|main| package.has(main)).unwrap_or("ppt/presentation.xml").to_owned();
+    let main =
+        stated.first("officeDocument").filter(|main| package.has(main)).unwrap_or("ppt/presentation.xml").to_owned();
     let mut markdown = Markdown::default();
     let mut title = None;
     for part in slides(&package, &main)? {
@@ -42,7 +43,8 @@ pub(crate) fn read(payload: &[u8], limit: usize) -> Result<Document, Reject> {
         for part in slide.shown {
             blocks.extend(shapes::read(&package, &relations, &part)?);
         }
-        if let Some(notes) = relations.first("notesSlide").map(|notes| spare(package.xml(notes))).transpose()?.flatten() {
+        if let Some(notes) = relations.first("notesSlide").map(|notes| spare(package.xml(notes))).transpose()?.flatten()
+        {
             blocks.extend(spare(Slide::read(notes, &relations, Which::Notes, limit))?.blocks);
         }
         write(&blocks, &mut markdown, limit)?;
@@ -80,7 +82,8 @@ fn slides(package: &Package<'_>, main: &str) -> Result<Vec<String>, Reject> {
         if tag.local_name().as_ref() == "sldId" {
             // Its own number has the same local name as its relation.
             let mut attributes = tag.attributes();
-            let ids = attributes.with_checks(false).flatten().filter(|attribute| attribute.key.local_name().as_ref() == "id");
+            let ids =
+                attributes.with_checks(false).flatten().filter(|attribute| attribute.key.local_name().as_ref() == "id");
             let targets = ids.filter_map(|id| relations.target(&id.value).map(str::to_owned));
             slides.extend(targets.last());
         }

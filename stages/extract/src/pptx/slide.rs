@@ -110,7 +110,8 @@ impl Reading<'_> {
         let name = tag.local_name();
         let name = name.as_ref();
         // Numbers of slides and dates are the same everywhere, or of the day of the show.
-        let is_of_slide = name == "fld" && attribute(tag, "type").is_some_and(|kind| kind == "slidenum" || kind.starts_with("datetime"));
+        let is_of_slide = name == "fld"
+            && attribute(tag, "type").is_some_and(|kind| kind == "slidenum" || kind.starts_with("datetime"));
         if self.skipped.start(name, is_of_slide) {
             return;
         }
@@ -157,7 +158,8 @@ impl Reading<'_> {
             }
             "r" => (self.script, self.font) = (Script::Line, String::new()),
             "rPr" => {
-                let baseline = attribute(tag, "baseline").and_then(|baseline| baseline.trim_end_matches('%').parse::<i64>().ok());
+                let baseline =
+                    attribute(tag, "baseline").and_then(|baseline| baseline.trim_end_matches('%').parse::<i64>().ok());
                 self.script = match baseline {
                     Some(1..) => Script::Super,
                     Some(..=-1) => Script::Sub,
@@ -257,7 +259,8 @@ impl Reading<'_> {
         let Some(shape) = self.shapes.last_mut() else {
             return;
         };
-        let is_list = !in_cell && matches!(shape.placeholder.as_deref(), Some("body" | "obj")) && self.which == Which::Slide;
+        let is_list =
+            !in_cell && matches!(shape.placeholder.as_deref(), Some("body" | "obj")) && self.which == Which::Slide;
         let block = match shape.counters.label(paragraph.level, &paragraph.bullet, is_list) {
             Some(label) => Block::Item { depth: paragraph.level, label, text },
             None => Block::Paragraph(text),

@@ -253,9 +253,9 @@ fn cardinal(number: u64) -> String {
     let place = |number: u64| usize::try_from(number).unwrap_or_default();
     match number {
         0..=19 => UNITS[place(number)].to_owned(),
-        20..=99 if number % 10 == 0 => TENS[place(number / 10)].to_owned(),
+        20..=99 if number.is_multiple_of(10) => TENS[place(number / 10)].to_owned(),
         20..=99 => format!("{}-{}", TENS[place(number / 10)], UNITS[place(number % 10)]),
-        100..=999 if number % 100 == 0 => format!("{} hundred", UNITS[place(number / 100)]),
+        100..=999 if number.is_multiple_of(100) => format!("{} hundred", UNITS[place(number / 100)]),
         100..=999 => format!("{} hundred {}", UNITS[place(number / 100)], cardinal(number % 100)),
         _ => number.to_string(),
     }

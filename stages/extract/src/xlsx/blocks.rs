@@ -10,10 +10,13 @@ pub(super) fn of(sheet: Sheet) -> Vec<Block> {
     let mut filled = Filled::of(&sheet);
     let mut groups: Vec<Vec<Row>> = Vec::new();
     for row in sheet.rows {
-        let goes_on = groups.last().and_then(|group| group.last().map(|last| (last.number, group))).is_some_and(|(last, group)| {
-            // After an empty row a table goes on only in the same columns.
-            last + 1 == row.number || (last + 2 == row.number && columns(group) == columns(std::slice::from_ref(&row)))
-        });
+        let goes_on = groups.last().and_then(|group| group.last().map(|last| (last.number, group))).is_some_and(
+            |(last, group)| {
+                // After an empty row a table goes on only in the same columns.
+                last + 1 == row.number
+                    || (last + 2 == row.number && columns(group) == columns(std::slice::from_ref(&row)))
+            },
+        );
         match groups.last_mut().filter(|_| goes_on) {
             Some(group) => group.push(row),
             None => groups.push(vec![row]),
@@ -52,7 +55,8 @@ fn blocks(rows: Vec<Row>, filled: &mut Filled, most_cells: usize) -> Vec<Block> 
     let used: BTreeSet<u32> = rows.iter().flat_map(|row| row.cells.iter().map(|(column, _)| *column)).collect();
     // Cells far apart from each other would make a table of empty ones.
     if used.len().saturating_mul(rows.len()) > most_cells {
-        let lines = rows.iter().map(|row| row.cells.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\t"));
+        let lines =
+            rows.iter().map(|row| row.cells.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\t"));
         blocks.push(Block::Paragraph(lines.collect::<Vec<_>>().join("\n")));
         return blocks;
     }
@@ -70,7 +74,8 @@ struct Filled(BTreeMap<u32, Vec<(u32, String)>>);
 
 impl Filled {
     fn of(sheet: &Sheet) -> Self {
-        let used: BTreeSet<u32> = sheet.rows.iter().flat_map(|row| row.cells.iter().map(|(column, _)| *column)).collect();
+        let used: BTreeSet<u32> =
+            sheet.rows.iter().flat_map(|row| row.cells.iter().map(|(column, _)| *column)).collect();
         let mut filled = Self::default();
         let mut budget = sheet.most_cells;
         for merged in &sheet.merged {
@@ -155,7 +160,8 @@ mod tests {
 
     #[test]
     fn cells_far_apart_make_no_endless_table() {
-        let texts: Vec<(u32, Vec<(u32, &str)>)> = (1..50).map(|place| (place, vec![(place * 300, "x"), (place * 300 + 1, "y")])).collect();
+        let texts: Vec<(u32, Vec<(u32, &str)>)> =
+            (1..50).map(|place| (place, vec![(place * 300, "x"), (place * 300 + 1, "y")])).collect();
         let rows: Vec<(u32, &[(u32, &str)])> = texts.iter().map(|(row, cells)| (*row, cells.as_slice())).collect();
         let blocks = of(sheet(&rows, &[Merged { rows: (1, 1_000_000), columns: (1, 16_384) }]));
         assert_eq!(blocks.len(), 1);

@@ -10,11 +10,40 @@ use crate::reject::Reject;
 
 /// The formats that every workbook has, by their numbers.
 const BUILT_IN: &[(u32, &str)] = &[
-    (1, "0"), (2, "0.00"), (3, "#,##0"), (4, "#,##0.00"), (9, "0%"), (10, "0.00%"), (14, "yyyy-mm-dd"), (15, "d-mmm-yy"), (16, "d-mmm"),
-    (17, "mmm-yy"), (18, "h:mm"), (19, "h:mm:ss"), (20, "h:mm"), (21, "h:mm:ss"), (22, "yyyy-mm-dd h:mm"), (37, "#,##0;(#,##0)"),
-    (38, "#,##0;(#,##0)"), (39, "#,##0.00;(#,##0.00)"), (40, "#,##0.00;(#,##0.00)"), (41, "#,##0"), (42, "#,##0"), (43, "#,##0.00"),
-    (44, "#,##0.00"), (45, "mm:ss"), (46, "[h]:mm:ss"), (47, "mm:ss"), (27, "yyyy-mm-dd"), (28, "yyyy-mm-dd"), (29, "yyyy-mm-dd"),
-    (30, "yyyy-mm-dd"), (31, "yyyy-mm-dd"), (36, "yyyy-mm-dd"), (50, "yyyy-mm-dd"), (57, "yyyy-mm-dd"),
+    (1, "0"),
+    (2, "0.00"),
+    (3, "#,##0"),
+    (4, "#,##0.00"),
+    (9, "0%"),
+    (10, "0.00%"),
+    (14, "yyyy-mm-dd"),
+    (15, "d-mmm-yy"),
+    (16, "d-mmm"),
+    (17, "mmm-yy"),
+    (18, "h:mm"),
+    (19, "h:mm:ss"),
+    (20, "h:mm"),
+    (21, "h:mm:ss"),
+    (22, "yyyy-mm-dd h:mm"),
+    (37, "#,##0;(#,##0)"),
+    (38, "#,##0;(#,##0)"),
+    (39, "#,##0.00;(#,##0.00)"),
+    (40, "#,##0.00;(#,##0.00)"),
+    (41, "#,##0"),
+    (42, "#,##0"),
+    (43, "#,##0.00"),
+    (44, "#,##0.00"),
+    (45, "mm:ss"),
+    (46, "[h]:mm:ss"),
+    (47, "mm:ss"),
+    (27, "yyyy-mm-dd"),
+    (28, "yyyy-mm-dd"),
+    (29, "yyyy-mm-dd"),
+    (30, "yyyy-mm-dd"),
+    (31, "yyyy-mm-dd"),
+    (36, "yyyy-mm-dd"),
+    (50, "yyyy-mm-dd"),
+    (57, "yyyy-mm-dd"),
 ];
 
 /// Longer formats are hostile.
@@ -34,7 +63,8 @@ impl Formats {
     /// # Errors
     /// The XML is not well-formed.
     pub(super) fn read(xml: Option<Xml<'_>>) -> Result<Self, Reject> {
-        let mut formats = Self { codes: BUILT_IN.iter().map(|(id, code)| (*id, (*code).to_owned())).collect(), styles: Vec::new() };
+        let mut formats =
+            Self { codes: BUILT_IN.iter().map(|(id, code)| (*id, (*code).to_owned())).collect(), styles: Vec::new() };
         let Some(mut xml) = xml else {
             return Ok(formats);
         };
@@ -227,7 +257,8 @@ impl Section {
     fn bracket(&mut self, inside: &str) {
         if let Some(currency) = inside.strip_prefix('$') {
             currency.split('-').next().unwrap_or_default().chars().for_each(|letter| self.literal(letter));
-        } else if !inside.is_empty() && inside.chars().all(|letter| matches!(letter, 'h' | 'H' | 'm' | 'M' | 's' | 'S')) {
+        } else if !inside.is_empty() && inside.chars().all(|letter| matches!(letter, 'h' | 'H' | 'm' | 'M' | 's' | 'S'))
+        {
             let parts = self.time();
             (parts.hour, parts.elapsed) = (true, true);
         }
@@ -338,7 +369,9 @@ mod tests {
 
     #[test]
     fn numbers_without_a_format_have_no_noise() {
-        for (raw, expected) in [("0.30000000000000004", "0.3"), ("1E-3", "0.001"), ("42", "42"), ("1e300", "1e300"), ("-7.25", "-7.25")] {
+        for (raw, expected) in
+            [("0.30000000000000004", "0.3"), ("1E-3", "0.001"), ("42", "42"), ("1e300", "1e300"), ("-7.25", "-7.25")]
+        {
             assert_eq!(general(raw.parse().unwrap(), raw), expected);
         }
     }

@@ -88,7 +88,9 @@ fn workbook(package: &Package<'_>, main: &str) -> Result<Workbook, Reject> {
             continue;
         };
         match tag.local_name().as_ref() {
-            "workbookPr" if matches!(attribute(&tag, "date1904").as_deref(), Some("1" | "true" | "on")) => workbook.epoch = date::Epoch::Of1904,
+            "workbookPr" if matches!(attribute(&tag, "date1904").as_deref(), Some("1" | "true" | "on")) => {
+                workbook.epoch = date::Epoch::Of1904
+            }
             "sheet" if !matches!(attribute(&tag, "state").as_deref(), Some("hidden" | "veryHidden")) => {
                 let name = attribute(&tag, "name").unwrap_or_default();
                 workbook.sheets.push((name, attribute(&tag, "id").unwrap_or_default()));

@@ -91,7 +91,9 @@ pub(super) fn read(mut xml: Xml<'_>, values: &Values<'_>, limit: usize) -> Resul
                 }
                 "v" | "t" => in_value = !in_reading,
                 "rPh" => in_reading = true,
-                "mergeCell" if sheet.merged.len() < most_cells => sheet.merged.extend(attribute(&tag, "ref").and_then(|range| merged(&range))),
+                "mergeCell" if sheet.merged.len() < most_cells => {
+                    sheet.merged.extend(attribute(&tag, "ref").and_then(|range| merged(&range)))
+                }
                 _ => {}
             },
             Event::End(tag) => match tag.local_name().as_ref() {
@@ -159,7 +161,8 @@ fn place_of(place: &str) -> Option<(u32, u32)> {
     if letters.is_empty() || letters.len() > 3 {
         return None;
     }
-    let column = letters.bytes().fold(0, |column, letter| column * 26 + u32::from(letter.to_ascii_uppercase() - b'A') + 1);
+    let column =
+        letters.bytes().fold(0, |column, letter| column * 26 + u32::from(letter.to_ascii_uppercase() - b'A') + 1);
     Some((row.parse().ok()?, column))
 }
 
@@ -188,7 +191,10 @@ mod tests {
             <c t='e'><v>#N/A</v></c></row></sheetData></worksheet>";
         let values = Values { strings: &Strings::default(), formats: &Formats::default(), epoch: Epoch::Of1900 };
         let sheet = read(sample(part), &values, 1000).unwrap();
-        let row = |number, cells: &[(u32, &str)]| Row { number, cells: cells.iter().map(|(column, text)| (*column, (*text).to_owned())).collect() };
+        let row = |number, cells: &[(u32, &str)]| Row {
+            number,
+            cells: cells.iter().map(|(column, text)| (*column, (*text).to_owned())).collect(),
+        };
         assert_eq!(sheet.rows, [row(1, &[(1, "1"), (3, "TRUE")]), row(3, &[(1, "in"), (3, "#N/A")])]);
     }
 }

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn strings_are_found_by_number_without_their_readings() {
-        let part = "<sst><si><t>one</t></si><si/><si><r><t>t</t></r><r><t>wo</t></r><rPh><t>reading</t></rPh></si></sst>";
+        let part =
+            "<sst><si><t>one</t></si><si/><si><r><t>t</t></r><r><t>wo</t></r><rPh><t>reading</t></rPh></si></sst>";
         let strings = Strings::read(Some(sample(part)), 1000).unwrap();
         assert_eq!([0, 1, 2, 3].map(|number| strings.get(number)), [Some("one"), Some(""), Some("two"), None]);
     }
