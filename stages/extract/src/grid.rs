@@ -10,8 +10,8 @@ const WIDEST: usize = 64;
 /// A longer text of a merged cell is written once: it is text set in a table, not a value.
 const LONGEST_REPEATED: usize = 500;
 
-/// A table inside so many others becomes text of the cell around it.
-const DEEPEST: usize = 8;
+/// A table inside so many others is read as text of the cell around it.
+const DEEPEST: usize = 16;
 
 /// Whether a cell is merged with one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +81,8 @@ struct Table {
 #[derive(Debug)]
 pub(crate) struct Tables {
     open: Vec<Table>,
+    /// Open tables beyond the deepest.
+    deeper: usize,
     /// The most bytes that a table may have.
     limit: usize,
 }
@@ -88,17 +90,20 @@ pub(crate) struct Tables {
 impl Tables {
     /// No table is open; `limit` bounds the text of each, in bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { open: Vec::new(), limit }
+        Self { open: Vec::new(), deeper: 0, limit }
     }
 
     /// Begins a table.
     pub(crate) fn open(&mut self) {
-        self.open.push(Table::default());
+        match self.open.len() < DEEPEST {
+            true => self.open.push(Table::default()),
+            false => self.deeper += 1,
+        }
     }
 
     /// Begins a row of the innermost table.
     pub(crate) fn begin_row(&mut self) {
-        if let Some(table) = self.open.last_mut() {
+        if let Some(table) = self.open.last_mut().filter(|_| self.deeper == 0) {
             if let Some(row) = table.rows.last_mut() {
                 row.settle();
             }
@@ -108,7 +113,7 @@ impl Tables {
 
     /// Begins a cell of the last row.
     pub(crate) fn begin_cell(&mut self) {
-        if let Some(row) = self.row() {
+        if let Some(row) = self.open.last_mut().filter(|_| self.deeper == 0).and_then(|table| table.rows.last_mut()) {
             row.cells.push(Cell::default());
         }
     }
@@ -139,6 +144,10 @@ impl Tables {
     /// # Errors
     /// Merged cells make more text of it than there may be.
     pub(crate) fn close(&mut self) -> Result<Vec<Block>, Reject> {
+        if let Some(deeper) = self.deeper.checked_sub(1) {
+            self.deeper = deeper;
+            return Ok(Vec::new());
+        }
         let Some(table) = self.open.pop() else {
             return Ok(Vec::new());
         };
@@ -146,9 +155,7 @@ impl Tables {
         if self.open.is_empty() {
             return Ok(blocks);
         }
-        let is_deep = self.open.len() >= DEEPEST;
         for block in blocks {
-            let block = if is_deep { Block::Paragraph(block.lines()) } else { block };
             // Text between the rows of a table, in no cell, is not shown.
             self.push(block);
         }

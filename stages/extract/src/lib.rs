@@ -1,4 +1,4 @@
-//! The `extract` stage: converts PDF, Word, HTML, Markdown and plain text documents to text.
+//! The `extract` stage: converts PDF, office, HTML, Markdown and plain text documents to text.
 
 mod block;
 mod charset;
@@ -56,11 +56,15 @@ impl Stage for Extract {
     type Config = Config;
 
     fn describe() -> Descriptor {
-        Descriptor::new("extract", env!("CARGO_PKG_VERSION"), "Extracts text from PDF, DOCX, HTML, Markdown and text")
-            .config_schema(include_str!("../config.schema.json"))
-            .accepts(&kind::accepts())
-            .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
-            .branch(ENCRYPTED, "Documents that need a password, as they came")
+        Descriptor::new(
+            "extract",
+            env!("CARGO_PKG_VERSION"),
+            "Extracts text from PDF, office documents, HTML, Markdown and text",
+        )
+        .config_schema(include_str!("../config.schema.json"))
+        .accepts(&kind::accepts())
+        .branch(NEEDS_OCR, "PDFs with pages to be read by OCR, as they came")
+        .branch(ENCRYPTED, "Documents that need a password, as they came")
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {

@@ -70,7 +70,7 @@ impl Reject {
             }
             Self::Empty => "the document has no text: check what the producer sends".into(),
             Self::Unsupported(what) => {
-                format!("extract does not read {what}: send PDF, DOCX, HTML, Markdown or plain text")
+                format!("extract does not read {what}: send PDF, an office document, HTML, Markdown or plain text")
             }
             Self::TooLarge(limit) => {
                 format!("the document unpacks to more than {limit} bytes: raise `max_text_bytes` or split the document")

@@ -26,7 +26,10 @@ fn process(payload: Vec<u8>, media_type: Option<&str>) -> Result<String, String>
 fn samples(extension: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../host/tests/cases/documents");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|file| file.extension().is_some_and(|found| found == extension)).map(|file| std::fs::read(file).unwrap()).collect()
+    files
+        .filter(|file| file.extension().is_some_and(|found| found == extension))
+        .map(|file| std::fs::read(file).unwrap())
+        .collect()
 }
 
 /// An archive of uncompressed parts.

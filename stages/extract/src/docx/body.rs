@@ -236,7 +236,10 @@ impl<'p, 'a> Body<'p, 'a> {
             "endnoteReference" => self.note_reference(tag, "e"),
             "footnote" => self.begin_note(tag, ""),
             "endnote" => self.begin_note(tag, "e"),
-            "tbl" => self.sink.tables.open(),
+            "tbl" => {
+                self.end_carried()?;
+                self.sink.tables.open();
+            }
             "tr" => self.sink.tables.begin_row(),
             "tc" => self.sink.tables.begin_cell(),
             "altChunk" if self.imports == Imports::Read => {
@@ -277,7 +280,7 @@ impl<'p, 'a> Body<'p, 'a> {
                     self.letters.push_description(&text);
                 }
             }
-            "tc" => self.end_carried()?,
+            "tc" | "txbxContent" => self.end_carried()?,
             "tbl" => {
                 for block in self.sink.tables.close()? {
                     self.sink.push(block)?;

@@ -10,7 +10,7 @@ use crate::package::attribute;
 use crate::whitespace;
 use crate::words::math::Formula;
 use crate::words::script::Script;
-use crate::words::symbols;
+use crate::words::symbols::{self, Font};
 
 /// Stands for a number of the page in a header.
 pub(super) const PAGE_NUMBER: char = '\0';
@@ -190,11 +190,8 @@ impl Letters {
             return;
         }
         let script = looks.script.unwrap_or_default();
-        let font = looks.font.unwrap_or_default();
-        let letter = |letter: char| {
-            let letter = symbols::letter(&font, letter.into()).unwrap_or_else(|| symbols::guess(letter));
-            whitespace::plain(letter)
-        };
+        let font = looks.font.flatten();
+        let letter = |letter: char| whitespace::plain(symbols::shown(font, letter));
         self.push_letters(&text.chars().map(letter).collect::<String>(), script);
     }
 
@@ -250,9 +247,8 @@ impl Letters {
 
     fn symbol(&mut self, tag: &BytesStart<'_>) {
         let code = attribute(tag, "char").and_then(|code| u32::from_str_radix(code.trim(), 16).ok());
-        let font = attribute(tag, "font").unwrap_or_default();
-        let letter =
-            code.and_then(|code| symbols::letter(&font, code).or_else(|| char::from_u32(code).map(symbols::guess)));
+        let font = Font::of(&attribute(tag, "font").unwrap_or_default());
+        let letter = code.and_then(char::from_u32).map(|letter| symbols::shown(font, letter));
         if let Some(letter) = letter {
             self.push(letter.encode_utf8(&mut [0; 4]));
         }

@@ -10,6 +10,9 @@ use crate::reject::Reject;
 /// Levels of a list, counted from zero.
 pub(super) const LEVELS: usize = 9;
 
+/// What stands around the numbers of a level is no longer than this.
+const LONGEST_TEXT: usize = 255;
+
 /// How a level of a list is numbered.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Level {
@@ -198,7 +201,7 @@ impl Level {
                     self.format = "decimal".into();
                 }
             }
-            "lvlText" => self.text = attribute(tag, "val"),
+            "lvlText" => self.text = attribute(tag, "val").filter(|text| text.len() <= LONGEST_TEXT),
             "lvlRestart" => self.restart = number(tag, "val").and_then(|level| usize::try_from(level).ok()),
             "isLgl" => self.is_legal = is_on(tag),
             "pStyle" => self.style = attribute(tag, "val"),

@@ -4,6 +4,7 @@ use quick_xml::events::BytesStart;
 
 use crate::package::{attribute, is_on};
 use crate::words::script::Script;
+use crate::words::symbols::Font;
 
 /// What a style or a run states of its letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub(super) struct Looks {
     pub(super) web_hidden: Option<bool>,
     /// Where they stand.
     pub(super) script: Option<Script>,
-    /// The font.
-    pub(super) font: Option<String>,
+    /// The symbol font, or `Some(None)` for another.
+    pub(super) font: Option<Option<Font>>,
     /// The character style.
     pub(super) style: Option<String>,
 }
@@ -33,7 +34,10 @@ impl Looks {
                     _ => Script::Line,
                 });
             }
-            "rFonts" => self.font = attribute(tag, "ascii").or_else(|| attribute(tag, "hAnsi")).or(self.font.take()),
+            "rFonts" => {
+                let font = attribute(tag, "ascii").or_else(|| attribute(tag, "hAnsi"));
+                self.font = font.map(|font| Font::of(&font)).or(self.font);
+            }
             "rStyle" => self.style = attribute(tag, "val"),
             _ => {}
         }
@@ -45,7 +49,7 @@ impl Looks {
             hidden: self.hidden.or(other.hidden),
             web_hidden: self.web_hidden.or(other.web_hidden),
             script: self.script.or(other.script),
-            font: self.font.or_else(|| other.font.clone()),
+            font: self.font.or(other.font),
             style: self.style.or_else(|| other.style.clone()),
         }
     }

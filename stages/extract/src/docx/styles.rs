@@ -13,6 +13,9 @@ use crate::reject::Reject;
 /// Styles inherit from one another; a longer chain is a loop.
 const LONGEST_CHAIN: usize = 16;
 
+/// Word's own ids are much shorter.
+const LONGEST_ID: usize = 255;
+
 /// A list and a level of it, as far as they are stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Stated {
@@ -39,7 +42,10 @@ impl Stated {
 #[derive(Debug, Default)]
 struct Style {
     id: String,
-    name: String,
+    /// The heading level that its name says.
+    named_level: Option<u8>,
+    is_title: bool,
+    is_code: bool,
     /// The heading level; `Some(None)` for body text.
     outline: Option<Option<u8>>,
     stated: Stated,
@@ -72,7 +78,7 @@ impl Styles {
             match event {
                 Event::Start(tag) => match (tag.local_name().as_ref(), &mut current) {
                     ("style", _) => {
-                        let id = attribute(&tag, "styleId").unwrap_or_default();
+                        let id = attribute(&tag, "styleId").filter(|id| id.len() <= LONGEST_ID).unwrap_or_default();
                         let is_default = matches!(attribute(&tag, "default").as_deref(), Some("1" | "true" | "on"));
                         if is_default && attribute(&tag, "type").as_deref() == Some("paragraph") {
                             styles.default.clone_from(&id);
@@ -104,7 +110,7 @@ impl Styles {
         if !self.styles.contains_key(id) {
             return level_of_name(&id.to_lowercase());
         }
-        self.ancestry(id).find_map(|style| style.outline.or_else(|| level_of_name(&style.name).map(Some))).flatten()
+        self.ancestry(id).find_map(|style| style.outline.or_else(|| style.named_level.map(Some))).flatten()
     }
 
     /// The place in a list of a paragraph of this style, where the paragraph itself states this much.
@@ -134,29 +140,13 @@ impl Styles {
 
     /// Whether a style is the one for the document's title.
     pub(super) fn is_title(&self, id: &str) -> bool {
-        self.styles.get(id).map_or(id.eq_ignore_ascii_case("title"), |style| style.name == "title")
+        self.styles.get(id).map_or(id.eq_ignore_ascii_case("title"), |style| style.is_title)
     }
 
     /// Whether a style is one for lines of a program.
     pub(super) fn is_code(&self, id: &str) -> bool {
-        let is_code = |name: &str| {
-            let words: Vec<&str> = name.split(|letter: char| !letter.is_alphanumeric()).collect();
-            [
-                "code",
-                "sourcecode",
-                "codeblock",
-                "htmlpreformatted",
-                "preformatted",
-                "verbatim",
-                "quellcode",
-                "programlisting",
-                "macro",
-            ]
-            .iter()
-            .any(|word| words.contains(word))
-        };
         match self.styles.get(id) {
-            Some(_) => self.ancestry(id).any(|style| is_code(&style.name)),
+            Some(_) => self.ancestry(id).any(|style| style.is_code),
             None => is_code(&id.to_lowercase()),
         }
     }
@@ -165,7 +155,12 @@ impl Styles {
 impl Style {
     fn property(&mut self, name: &str, tag: &BytesStart<'_>) {
         match name {
-            "name" => self.name = attribute(tag, "val").unwrap_or_default().to_lowercase(),
+            "name" => {
+                let name = attribute(tag, "val").unwrap_or_default().to_lowercase();
+                self.named_level = level_of_name(&name);
+                self.is_title = name == "title";
+                self.is_code = is_code(&name);
+            }
             "basedOn" => self.based_on = attribute(tag, "val"),
             "outlineLvl" => self.outline = Some(outline_level(number(tag, "val"))),
             _ => {
@@ -179,6 +174,22 @@ impl Style {
 /// The heading level of an outline level, which counts from zero; nine is body text.
 pub(super) fn outline_level(value: Option<u32>) -> Option<u8> {
     u8::try_from(value?).ok().filter(|level| *level < 9).map(|level| level + 1)
+}
+
+/// Whether a name is that of a style for lines of a program.
+fn is_code(name: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "code",
+        "sourcecode",
+        "codeblock",
+        "htmlpreformatted",
+        "preformatted",
+        "verbatim",
+        "quellcode",
+        "programlisting",
+        "macro",
+    ];
+    name.split(|letter: char| !letter.is_alphanumeric()).any(|word| WORDS.contains(&word))
 }
 
 fn level_of_name(name: &str) -> Option<u8> {

@@ -290,7 +290,8 @@ impl<'p, 'a> Body<'p, 'a> {
 
     fn begin_list(&mut self, tag: &BytesStart<'_>) {
         let outer = self.lists.last();
-        let style = attribute(tag, "style-name").or_else(|| outer.map(|outer| outer.style.clone())).unwrap_or_default();
+        let stated = attribute(tag, "style-name").filter(|style| style.len() <= lists::LONGEST);
+        let style = stated.or_else(|| outer.map(|outer| outer.style.clone())).unwrap_or_default();
         let numbers = match outer {
             Some(outer) => outer.numbers,
             None => {

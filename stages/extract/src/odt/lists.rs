@@ -7,6 +7,9 @@ use quick_xml::events::BytesStart;
 use crate::package::{attribute, number};
 use crate::words::numerals;
 
+/// What stands around the numbers of a level is no longer than this, nor is the name of a style.
+pub(super) const LONGEST: usize = 255;
+
 /// How a level of a list is numbered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Level {
@@ -47,8 +50,8 @@ impl Level {
         };
         Self {
             format,
-            prefix: attribute(tag, "num-prefix").unwrap_or_default(),
-            suffix: attribute(tag, "num-suffix").unwrap_or_default(),
+            prefix: attribute(tag, "num-prefix").filter(|text| text.len() <= LONGEST).unwrap_or_default(),
+            suffix: attribute(tag, "num-suffix").filter(|text| text.len() <= LONGEST).unwrap_or_default(),
             shown: number(tag, "display-levels").and_then(|levels| usize::try_from(levels).ok()).unwrap_or(1).max(1),
             start: number(tag, "start-value").map_or(1, u64::from),
             is_bullet,

@@ -1,5 +1,7 @@
 //! What a part refers to: pictures, notes, styles and the like.
 
+use std::collections::BTreeMap;
+
 use quick_xml::events::Event;
 
 use super::xml::{Xml, attribute};
@@ -18,11 +20,15 @@ pub(crate) struct Relation {
 
 /// The relations of a part to others of the package, in the order of the file.
 #[derive(Debug, Default)]
-pub(crate) struct Relations(Vec<Relation>);
+pub(crate) struct Relations {
+    all: Vec<Relation>,
+    by_id: BTreeMap<String, usize>,
+    by_target: BTreeMap<String, usize>,
+}
 
 impl Relations {
     pub(super) fn read(mut xml: Xml<'_>, folder: &str) -> Result<Self, Reject> {
-        let mut relations = Vec::new();
+        let mut relations = Self::default();
         while let Some(event) = xml.next()? {
             let Event::Start(tag) = event else {
                 continue;
@@ -43,17 +49,28 @@ impl Relations {
                 },
             });
         }
-        Ok(Self(relations))
+        Ok(relations)
+    }
+
+    fn push(&mut self, relation: Relation) {
+        self.by_id.entry(relation.id.clone()).or_insert(self.all.len());
+        self.by_target.entry(relation.target.clone()).or_insert(self.all.len());
+        self.all.push(relation);
     }
 
     /// The part with this id.
     pub(crate) fn target(&self, id: &str) -> Option<&str> {
-        self.0.iter().find(|relation| relation.id == id).map(|relation| relation.target.as_str())
+        self.by_id.get(id).and_then(|place| self.all.get(*place)).map(|relation| relation.target.as_str())
+    }
+
+    /// What kind of part this one is.
+    pub(crate) fn kind(&self, target: &str) -> Option<&str> {
+        self.by_target.get(target).and_then(|place| self.all.get(*place)).map(|relation| relation.kind.as_str())
     }
 
     /// The parts of a kind.
     pub(crate) fn of_kind<'s, 'k>(&'s self, kind: &'k str) -> impl Iterator<Item = &'s Relation> + use<'s, 'k> {
-        self.0.iter().filter(move |relation| relation.kind.eq_ignore_ascii_case(kind))
+        self.all.iter().filter(move |relation| relation.kind.eq_ignore_ascii_case(kind))
     }
 
     /// The first part of a kind.

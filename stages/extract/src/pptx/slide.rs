@@ -11,7 +11,7 @@ use crate::shapes::Picture;
 use crate::whitespace;
 use crate::words::math::Formula;
 use crate::words::script::{Script, Scripted};
-use crate::words::symbols;
+use crate::words::symbols::{self, Font};
 
 /// What is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ struct Reading<'r> {
     tables: Tables,
     paragraph: Option<Paragraph>,
     script: Script,
-    font: String,
+    font: Option<Font>,
     formula: Option<Formula>,
     skipped: Skipped,
     in_text: bool,
@@ -82,7 +82,7 @@ impl Slide {
             tables: Tables::new(limit),
             paragraph: None,
             script: Script::Line,
-            font: String::new(),
+            font: None,
             formula: None,
             skipped: Skipped::default(),
             in_text: false,
@@ -156,7 +156,7 @@ impl Reading<'_> {
                 let format = attribute(tag, "type").unwrap_or_default();
                 self.mark(Bullet::Number { format, start: number(tag, "startAt").map_or(1, u64::from) });
             }
-            "r" => (self.script, self.font) = (Script::Line, String::new()),
+            "r" => (self.script, self.font) = (Script::Line, None),
             "rPr" => {
                 let baseline =
                     attribute(tag, "baseline").and_then(|baseline| baseline.trim_end_matches('%').parse::<i64>().ok());
@@ -166,7 +166,9 @@ impl Reading<'_> {
                     _ => Script::Line,
                 };
             }
-            "latin" | "sym" if self.paragraph.is_some() => self.font = attribute(tag, "typeface").unwrap_or_default(),
+            "latin" | "sym" if self.paragraph.is_some() => {
+                self.font = attribute(tag, "typeface").and_then(|font| Font::of(&font))
+            }
             "br" => self.push("\n"),
             "tab" if self.paragraph.is_some() && self.in_text => self.push("\t"),
             "oMath" => self.formula = Some(Formula::default()),
@@ -206,7 +208,7 @@ impl Reading<'_> {
                     formula.end(name);
                 }
             }
-            "r" => (self.script, self.font) = (Script::Line, String::new()),
+            "r" => (self.script, self.font) = (Script::Line, None),
             "p" => self.end_paragraph(),
             "tbl" => {
                 let blocks = self.tables.close()?;
@@ -233,7 +235,7 @@ impl Reading<'_> {
             return;
         }
         let letter = |letter: char| {
-            let letter = symbols::letter(&self.font, letter.into()).unwrap_or_else(|| symbols::guess(letter));
+            let letter = symbols::shown(self.font, letter);
             // PowerPoint's own mark of a line break within a paragraph.
             if letter == '\u{B}' { '\n' } else { whitespace::plain(letter) }
         };
@@ -290,7 +292,11 @@ impl Reading<'_> {
             let lines: Vec<String> = shape.blocks.iter().map(Block::lines).collect();
             let title = lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
             if !title.is_empty() {
-                self.slide.blocks.insert(0, Block::Heading(if kind == "ctrTitle" { 1 } else { 2 }, title.clone()));
+                let heading = Block::Heading(if kind == "ctrTitle" { 1 } else { 2 }, title.clone());
+                match self.slide.title {
+                    Some(_) => self.slide.blocks.push(heading),
+                    None => self.slide.blocks.insert(0, heading),
+                }
                 self.slide.title.get_or_insert(title);
             }
             return;

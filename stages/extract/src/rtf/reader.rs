@@ -19,6 +19,9 @@ use crate::words::symbols;
 /// Deeper groups share a state.
 const DEEPEST: usize = 1000;
 
+/// A name of a font or style ends about here.
+const LONGEST_NAME: usize = 100;
+
 /// A font.
 #[derive(Debug, Clone, Default)]
 struct Font {
@@ -164,15 +167,18 @@ impl Reader {
             return;
         }
         let bytes = std::mem::take(&mut self.bytes);
-        // A symbol font has its own letters for the same codes.
-        let font = self.fonts.get(&self.state.font).map(|font| font.name.clone()).unwrap_or_default();
-        match symbols::letter(&font, 0x20) {
+        match self.symbol_font() {
+            // Its letters have the same codes as others.
             Some(_) => bytes.iter().for_each(|byte| self.push(char::from(*byte).encode_utf8(&mut [0; 4]))),
             None => {
                 let (text, _) = self.encoding().decode_without_bom_handling(&bytes);
                 self.push(&text);
             }
         }
+    }
+
+    fn symbol_font(&self) -> Option<symbols::Font> {
+        self.fonts.get(&self.state.font).and_then(|font| symbols::Font::of(&font.name))
     }
 
     fn sign(&mut self, sign: u8) -> Result<(), Reject> {
@@ -312,18 +318,21 @@ impl Reader {
         match self.state.destination {
             Destination::Nowhere => {}
             Destination::Fonts => {
-                if let Some(font) = self.fonts.get_mut(&self.state.font) {
+                if let Some(font) = self.fonts.get_mut(&self.state.font).filter(|font| font.name.len() < LONGEST_NAME) {
                     font.name.push_str(text.trim_end_matches(';'));
                 }
             }
-            Destination::Styles => self.styles.entry(self.state.style).or_default().name.push_str(text),
+            Destination::Styles => {
+                let style = self.styles.entry(self.state.style).or_default();
+                if style.name.len() < LONGEST_NAME {
+                    style.name.push_str(text);
+                }
+            }
             Destination::Title => self.title.push_str(text),
             Destination::Label => self.label.push_str(text),
             Destination::Text | Destination::Note => {
-                let font = self.fonts.get(&self.state.font).map(|font| font.name.as_str()).unwrap_or_default();
-                let letter = |letter: char| {
-                    whitespace::plain(symbols::letter(font, letter.into()).unwrap_or_else(|| symbols::guess(letter)))
-                };
+                let font = self.symbol_font();
+                let letter = |letter: char| whitespace::plain(symbols::shown(font, letter));
                 let text: String = text.chars().map(letter).collect();
                 self.text.push(&text, self.state.script);
             }

@@ -43,7 +43,7 @@ pub(super) struct Style {
 impl Style {
     /// The heading level.
     pub(super) fn heading(&self) -> Option<u8> {
-        let name = self.name.trim().trim_end_matches(';').trim().to_lowercase();
+        let name = self.name.get(..100).unwrap_or(&self.name).trim().trim_end_matches(';').trim().to_lowercase();
         let by_name = match name.strip_prefix("heading") {
             Some(number) => number.trim().parse().ok().filter(|level| (1..=9).contains(level)),
             None => (name == "title").then_some(1),

@@ -38,13 +38,17 @@ pub(super) fn read(mut xml: Xml<'_>, limit: usize) -> Result<Vec<Block>, Reject>
     let (mut of, mut point, mut in_text, mut in_series) = (Of::Nothing, 0, false, false);
     let mut text = String::new();
     let mut size = 0_usize;
+    let mut is_full = false;
     while let Some(event) = xml.next()? {
         match event {
             Event::Start(tag) => match tag.local_name().as_ref() {
                 "title" | "rich" => text.clear(),
                 "ser" | "series" => {
                     in_series = true;
-                    series.push(Series::default());
+                    is_full = series.len() >= MOST_SERIES;
+                    if !is_full {
+                        series.push(Series::default());
+                    }
                 }
                 "tx" if in_series => of = Of::Name,
                 "cat" | "xVal" | "strDim" => of = Of::Categories,
@@ -62,7 +66,7 @@ pub(super) fn read(mut xml: Xml<'_>, limit: usize) -> Result<Vec<Block>, Reject>
             Event::End(tag) => match tag.local_name().as_ref() {
                 "v" | "pt" => {
                     let value = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                    if let (false, Some(series)) = (value.is_empty(), series.last_mut()) {
+                    if let (false, Some(series)) = (value.is_empty() || is_full, series.last_mut()) {
                         match of {
                             Of::Name => series.name = value,
                             Of::Categories if point < MOST_POINTS => drop(series.categories.insert(point, value)),
@@ -98,7 +102,6 @@ pub(super) fn read(mut xml: Xml<'_>, limit: usize) -> Result<Vec<Block>, Reject>
         }
     }
     let mut blocks: Vec<Block> = titles.into_iter().map(Block::Paragraph).collect();
-    series.truncate(MOST_SERIES);
     blocks.extend(table(&series));
     Ok(blocks)
 }

@@ -22,13 +22,14 @@ pub(crate) fn all(relations: &Relations) -> Vec<String> {
 /// # Errors
 /// It unpacks to too much.
 pub(crate) fn read(package: &Package<'_>, relations: &Relations, name: &str) -> Result<Vec<Block>, Reject> {
-    let Some(kind) = KINDS.iter().find(|kind| relations.of_kind(kind).any(|relation| relation.target == name)) else {
+    let Some(kind) = relations.kind(name).filter(|kind| KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)))
+    else {
         return Ok(Vec::new());
     };
     let Some(xml) = spare(package.xml(name))? else {
         return Ok(Vec::new());
     };
-    spare(match *kind {
+    spare(match kind {
         "diagramData" => diagram::read(xml, package.limit()),
         _ => chart::read(xml, package.limit()),
     })

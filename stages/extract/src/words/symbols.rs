@@ -12,38 +12,69 @@ const WINGDINGS: &str = "✏✂✁👓🕭🕮🕯☎✆✉🖃📪📫📬📭�
                          ♊♋♌♍♎♏♐♑♒♓&&●🔾■□🞐❑❒⬧⧫◆❖⬥⌧⮹⌘🏵🏶“” ⓪①②③④⑤⑥⑦⑧⑨⑩⓿❶❷❸❹❺❻❼❽❾❿🙢🙠🙡🙣🙞🙜🙝🙟·•▪○🞆🞈🞊🞋🔿▪☐🟂🟆★✶✴✹✵\
                          ⯐⌖⟡⌑⯑✪✰🕐🕑🕒🕓🕔🕕🕖🕗🕘🕙🕚🕛⮰⮱⮲⮳⮴⮵⮶⮷🙪🙫🙕🙔🙗🙖🙐🙑🙒🙓⌫⌦⮘➢⮙⮛⮈⮊⮉⮋←→↑↓↖↗↙↘🡸➔🡹🡻🡼🡽🡿🡾⇦⇨⇧⇩⬄⇳⬀⬁⬃⬂🢬🢭✘✔☒☑";
 
-/// The letter that a code of a symbol font shows; `None` if the font is not one of them.
-///
-/// The code may be in the private use area, where such fonts are mapped to. A picture that no letter stands for becomes
-/// a bullet.
-pub(crate) fn letter(font: &str, code: u32) -> Option<char> {
-    let code = if (0xF000..=0xF0FF).contains(&code) { code - 0xF000 } else { code };
-    let font = font.trim().to_lowercase();
-    if !(0x20..=0xFF).contains(&code) {
-        return None;
+/// A symbol font.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Font {
+    Symbol,
+    Wingdings,
+    Wingdings2,
+    Wingdings3,
+    Webdings,
+    Dingbats,
+}
+
+impl Font {
+    /// The symbol font of this name; `None` if it is a font of letters.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        const NAMES: &[(&str, Font)] = &[
+            ("symbol", Font::Symbol),
+            ("symbol mt", Font::Symbol),
+            ("standard symbols l", Font::Symbol),
+            ("wingdings", Font::Wingdings),
+            ("wingdings 2", Font::Wingdings2),
+            ("wingdings 3", Font::Wingdings3),
+            ("webdings", Font::Webdings),
+            ("zapfdingbats", Font::Dingbats),
+            ("zapf dingbats", Font::Dingbats),
+            ("monotype sorts", Font::Dingbats),
+        ];
+        NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim())).map(|(_, font)| *font)
     }
-    let known = match font.as_str() {
-        "symbol" | "symbol mt" | "standard symbols l" => match code.checked_sub(0xA0) {
-            Some(place) => from_table(SYMBOL_HIGH, place),
-            None => from_table(SYMBOL, code - 0x20),
-        },
-        "wingdings" | "wingdings regular" => {
-            code.checked_sub(0x21).map_or(Some(' '), |place| from_table(WINGDINGS, place))
+
+    /// The letter that a code shows; `None` if it is no code of such a font.
+    ///
+    /// The code may be in the private use area, where such fonts are mapped to. A picture that no letter stands for becomes
+    /// a bullet.
+    pub(crate) fn letter(self, code: u32) -> Option<char> {
+        let code = if (0xF000..=0xF0FF).contains(&code) { code - 0xF000 } else { code };
+        if !(0x20..=0xFF).contains(&code) {
+            return None;
         }
-        "wingdings 2" => wingdings_2(code),
-        "wingdings 3" => wingdings_3(code),
-        "webdings" => webdings(code),
-        "zapfdingbats" | "zapf dingbats" | "monotype sorts" => dingbats(code),
-        _ => return None,
-    };
-    Some(known.unwrap_or('•'))
+        let known = match self {
+            Self::Symbol => match code.checked_sub(0xA0) {
+                Some(place) => from_table(SYMBOL_HIGH, place),
+                None => from_table(SYMBOL, code - 0x20),
+            },
+            Self::Wingdings => code.checked_sub(0x21).map_or(Some(' '), |place| from_table(WINGDINGS, place)),
+            Self::Wingdings2 => wingdings_2(code),
+            Self::Wingdings3 => wingdings_3(code),
+            Self::Webdings => webdings(code),
+            Self::Dingbats => dingbats(code),
+        };
+        Some(known.unwrap_or('•'))
+    }
+}
+
+/// A letter as a font shows it.
+pub(crate) fn shown(font: Option<Font>, letter: char) -> char {
+    font.and_then(|font| font.letter(letter.into())).unwrap_or_else(|| guess(letter))
 }
 
 /// A letter of the private use area whose font is not known: nearly always a bullet of Symbol or Wingdings.
 pub(crate) fn guess(letter: char) -> char {
     match u32::from(letter) {
         0xF0B7 => '•',
-        code @ 0xF021..=0xF0FF => self::letter("wingdings", code).unwrap_or(letter),
+        code @ 0xF021..=0xF0FF => Font::Wingdings.letter(code).unwrap_or(letter),
         _ => letter,
     }
 }
@@ -174,10 +205,10 @@ mod tests {
             ("ZapfDingbats", 0x33, '✓'),
             ("Wingdings 3", 0xFF, '•'),
         ] {
-            assert_eq!(letter(font, code), Some(expected), "{font} {code:x}");
+            assert_eq!(Font::of(font).unwrap().letter(code), Some(expected), "{font} {code:x}");
         }
-        assert_eq!(letter("Arial", 0x61), None);
-        assert_eq!(letter("Wingdings", 0x2714), None);
+        assert_eq!(Font::of("Arial"), None);
+        assert_eq!(Font::Wingdings.letter(0x2714), None);
     }
 
     #[test]

@@ -8,28 +8,49 @@ use crate::block::Block;
 /// The blocks of a sheet.
 pub(super) fn of(sheet: Sheet) -> Vec<Block> {
     let mut filled = Filled::of(&sheet);
-    let mut groups: Vec<Vec<Row>> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for row in sheet.rows {
-        let goes_on = groups.last().and_then(|group| group.last().map(|last| (last.number, group))).is_some_and(
-            |(last, group)| {
-                // After an empty row a table goes on only in the same columns.
-                last + 1 == row.number
-                    || (last + 2 == row.number && columns(group) == columns(std::slice::from_ref(&row)))
-            },
-        );
-        match groups.last_mut().filter(|_| goes_on) {
+        match groups.last_mut().filter(|group| group.goes_on_with(&row)) {
             Some(group) => group.push(row),
-            None => groups.push(vec![row]),
+            None => groups.push(Group::of(row)),
         }
     }
-    groups.into_iter().flat_map(|group| blocks(group, &mut filled, sheet.most_cells)).collect()
+    groups.into_iter().flat_map(|group| blocks(group.rows, &mut filled, sheet.most_cells)).collect()
 }
 
-/// The first and last column of some rows.
-fn columns(rows: &[Row]) -> Option<(u32, u32)> {
-    let first = rows.iter().filter_map(|row| row.cells.first()).map(|(column, _)| *column).min()?;
-    let last = rows.iter().filter_map(|row| row.cells.last()).map(|(column, _)| *column).max()?;
-    Some((first, last))
+/// Rows that follow each other, and the first and last column with something in it.
+struct Group {
+    rows: Vec<Row>,
+    columns: (u32, u32),
+    last: u32,
+}
+
+impl Group {
+    fn of(row: Row) -> Self {
+        Self { columns: columns(&row), last: row.number, rows: vec![row] }
+    }
+
+    /// After an empty row a table goes on only in the same columns.
+    fn goes_on_with(&self, row: &Row) -> bool {
+        match row.number - self.last {
+            0 | 1 => true,
+            2 => self.columns == columns(row),
+            _ => false,
+        }
+    }
+
+    fn push(&mut self, row: Row) {
+        let (first, last) = columns(&row);
+        self.columns = (self.columns.0.min(first), self.columns.1.max(last));
+        self.last = row.number;
+        self.rows.push(row);
+    }
+}
+
+/// The first and last column of a row.
+fn columns(row: &Row) -> (u32, u32) {
+    let column = |cell: Option<&(u32, String)>| cell.map_or(0, |(column, _)| *column);
+    (column(row.cells.first()), column(row.cells.last()))
 }
 
 fn blocks(rows: Vec<Row>, filled: &mut Filled, most_cells: usize) -> Vec<Block> {
@@ -84,6 +105,10 @@ impl Filled {
             };
             let start = sheet.rows.partition_point(|row| row.number < merged.rows.0);
             for row in sheet.rows[start..].iter().take_while(|row| row.number <= merged.rows.1) {
+                let Some(rest) = budget.checked_sub(1) else {
+                    return filled;
+                };
+                budget = rest;
                 for column in used.range(merged.columns.0..=merged.columns.1) {
                     if (row.number, *column) == (merged.rows.0, merged.columns.0) {
                         continue;
