@@ -10,6 +10,7 @@ use super::imports;
 use super::letters::Letters;
 use super::numbering::Numbering;
 use super::paragraph::Paragraph;
+use super::properties::{self, Properties};
 use super::shown::Shown;
 use super::sink::{Sink, header_line};
 use super::styles::Styles;
@@ -18,21 +19,6 @@ use crate::grid::Above;
 use crate::package::{Package, Relations, Skipped, Xml, attribute, is_deleted_mark, is_on, number, reference};
 use crate::reject::Reject;
 use crate::shapes::Picture;
-
-/// What the properties that are being read are those of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Properties {
-    Paragraph,
-    /// The mark at the end of a paragraph.
-    Mark,
-    Run,
-    Row,
-    Cell,
-    Control,
-    Form,
-    /// Something whose properties do not matter.
-    Other,
-}
 
 /// The document being read.
 pub(super) struct Body<'p, 'a> {
@@ -155,7 +141,7 @@ impl<'p, 'a> Body<'p, 'a> {
             self.letters.start_in_formula(name, tag);
             return Ok(());
         }
-        if let Some(kind) = kind_of_properties(name, properties, self.letters.in_run()) {
+        if let Some(kind) = properties::kind_of(name, properties, self.letters.in_run()) {
             if name == "sectPr"
                 && properties == Some(Properties::Paragraph)
                 && let Some(paragraph) = self.letters.paragraph()
@@ -265,7 +251,7 @@ impl<'p, 'a> Body<'p, 'a> {
             self.letters.end_in_formula(name);
             return Ok(());
         }
-        if kind_of_properties(name, None, true).is_some() {
+        if properties::kind_of(name, None, true).is_some() {
             self.properties.pop();
             return Ok(());
         }
@@ -385,19 +371,4 @@ impl<'p, 'a> Body<'p, 'a> {
         self.sink.push(block)?;
         self.show(&paragraph.shown)
     }
-}
-
-/// What the properties in an element of this name are those of, if it has properties; `in_run` says whether a run is open.
-fn kind_of_properties(name: &str, around: Option<Properties>, in_run: bool) -> Option<Properties> {
-    Some(match name {
-        "pPr" => Properties::Paragraph,
-        "rPr" if around == Some(Properties::Paragraph) => Properties::Mark,
-        "rPr" if around.is_none() && in_run => Properties::Run,
-        "trPr" => Properties::Row,
-        "tcPr" => Properties::Cell,
-        "sdtPr" => Properties::Control,
-        "ffData" => Properties::Form,
-        "rPr" | "tblPr" | "tblPrEx" | "sectPr" | "sdtEndPr" | "ctrlPr" | "rubyPr" => Properties::Other,
-        _ => return None,
-    })
 }

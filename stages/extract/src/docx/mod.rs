@@ -7,6 +7,7 @@ mod imports;
 mod letters;
 mod numbering;
 mod paragraph;
+mod properties;
 mod run;
 mod shown;
 mod sink;

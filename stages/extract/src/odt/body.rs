@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use quick_xml::events::{BytesStart, Event};
 
-use super::lists::{self, Counters, Numbers};
+use super::elements;
+use super::lists::Lists;
 use super::paragraph::{Paragraph, Role};
 use super::styles::Styles;
 use crate::block::Block;
@@ -16,36 +17,8 @@ use crate::whitespace;
 use crate::words::script::Script;
 use crate::words::symbols;
 
-/// Elements that are not part of the text: deletions, comments, programs, readings above words, invitations to fill in, and
-/// what a program shows in place of an object.
-const SKIPPED: &[&str] = &[
-    "tracked-changes",
-    "annotation",
-    "annotation-end",
-    "ruby-text",
-    "placeholder",
-    "forms",
-    "scripts",
-    "event-listeners",
-    "automatic-styles",
-    "font-face-decls",
-    "note-citation",
-    "shapes",
-    "settings",
-    "date-style",
-    "number-style",
-];
-
 /// A row or a cell that is repeated more often only fills a page.
 const MOST_REPEATED: usize = 200;
-
-/// An open list.
-#[derive(Debug)]
-struct List {
-    style: String,
-    id: Option<String>,
-    numbers: Numbers,
-}
 
 /// The document being read.
 pub(super) struct Body<'p, 'a> {
@@ -59,12 +32,7 @@ pub(super) struct Body<'p, 'a> {
     paragraphs: Vec<Paragraph>,
     /// How the letters of open spans stand, and whether they are hidden.
     spans: Vec<(Script, bool)>,
-    counters: Counters,
-    /// All open lists share the numbers of the outermost.
-    lists: Vec<List>,
-    /// The number that the item states, and whether its label is still to be written.
-    item: Option<Option<u64>>,
-    headings: Numbers,
+    lists: Lists,
     /// The note being read, and the lines of those that are complete.
     note: Option<(String, Vec<String>)>,
     notes: Vec<String>,
@@ -92,10 +60,7 @@ impl<'p, 'a> Body<'p, 'a> {
             tables: Tables::new(package.limit()),
             paragraphs: Vec::new(),
             spans: Vec::new(),
-            counters: Counters::default(),
-            lists: Vec::new(),
-            item: None,
-            headings: Numbers::default(),
+            lists: Lists::default(),
             note: None,
             notes: Vec::new(),
             note_count: 0,
@@ -103,7 +68,7 @@ impl<'p, 'a> Body<'p, 'a> {
             skipping: 0,
             repeated: 1,
             in_title: false,
-            is_workbook: is_workbook(package),
+            is_workbook: elements::is_workbook(package),
             size: 0,
         }
     }
@@ -117,7 +82,7 @@ impl<'p, 'a> Body<'p, 'a> {
         self.headers = Some(BTreeSet::new());
         while let Some(event) = xml.next()? {
             match event {
-                Event::Start(tag) if open > 0 || is_header(&tag) => {
+                Event::Start(tag) if open > 0 || elements::is_header(&tag) => {
                     open += 1;
                     if open > 1 {
                         self.start(&tag)?;
@@ -176,11 +141,15 @@ impl<'p, 'a> Body<'p, 'a> {
         let name = tag.local_name();
         let name = name.as_ref();
         let is_hidden = match name {
-            "hidden-text" | "hidden-paragraph" | "section" => is_hidden(tag),
+            "hidden-text" | "hidden-paragraph" | "section" => elements::is_hidden(tag),
             "table" => attribute(tag, "style-name").is_some_and(|style| self.styles.is_hidden(&style)),
             _ => false,
         };
-        if self.skipping > 0 || is_hidden || SKIPPED.contains(&name) || (self.headers.is_some() && is_of_page(name)) {
+        if self.skipping > 0
+            || is_hidden
+            || elements::SKIPPED.contains(&name)
+            || (self.headers.is_some() && elements::is_of_page(name))
+        {
             self.skipping += 1;
             return Ok(());
         }
@@ -210,11 +179,11 @@ impl<'p, 'a> Body<'p, 'a> {
                 self.push(&label);
                 self.note = Some((label, Vec::new()));
             }
-            "list" => self.begin_list(tag),
-            "list-item" => self.item = Some(number(tag, "start-value").map(u64::from)),
-            "list-header" => self.item = None,
+            "list" => self.lists.begin(tag),
+            "list-item" => self.lists.begin_item(tag),
+            "list-header" => self.lists.end_label(),
             "table" => {
-                self.end_list_label();
+                self.lists.end_label();
                 // Sheets of a workbook are named; those of a text have names nobody sees.
                 if self.paragraphs.is_empty() && self.note.is_none() && self.is_workbook {
                     self.markdown.heading(1, &attribute(tag, "name").unwrap_or_default());
@@ -229,7 +198,7 @@ impl<'p, 'a> Body<'p, 'a> {
                 }
             }
             "table-cell" | "covered-table-cell" => self.begin_cell(name, tag),
-            "page" => self.markdown.heading(2, &slide_name(tag)),
+            "page" => self.markdown.heading(2, &elements::slide_name(tag)),
             "frame" => self.in_title = attribute(tag, "class").as_deref() == Some("title"),
             "object" => self.object(tag)?,
             "title" | "desc" if !self.paragraphs.is_empty() && self.headers.is_none() => self.begin(Role::Text, tag),
@@ -263,15 +232,8 @@ impl<'p, 'a> Body<'p, 'a> {
                     self.notes.push(format!("{label}: {}", lines.join("\n")));
                 }
             }
-            "list" => {
-                if let Some(list) = self.lists.pop() {
-                    match self.lists.last_mut() {
-                        Some(outer) => outer.numbers = list.numbers,
-                        None => self.counters.end(&list.style, list.id, list.numbers),
-                    }
-                }
-            }
-            "list-item" => self.end_list_label(),
+            "list" => self.lists.end(),
+            "list-item" => self.lists.end_label(),
             "table-cell" | "covered-table-cell" => self.end_cell(),
             "table" => {
                 for block in self.tables.close()? {
@@ -286,26 +248,6 @@ impl<'p, 'a> Body<'p, 'a> {
     fn begin(&mut self, role: Role, tag: &BytesStart<'_>) {
         let style = attribute(tag, "style-name").unwrap_or_default();
         self.paragraphs.push(Paragraph::new(role, style));
-    }
-
-    fn begin_list(&mut self, tag: &BytesStart<'_>) {
-        let outer = self.lists.last();
-        let stated = attribute(tag, "style-name").filter(|style| style.len() <= lists::LONGEST);
-        let style = stated.or_else(|| outer.map(|outer| outer.style.clone())).unwrap_or_default();
-        let numbers = match outer {
-            Some(outer) => outer.numbers,
-            None => {
-                let goes_on = attribute(tag, "continue-numbering").as_deref() == Some("true");
-                self.counters.begin(&style, attribute(tag, "continue-list").as_deref(), goes_on)
-            }
-        };
-        if self.lists.len() < 64 {
-            self.lists.push(List { style, id: attribute(tag, "id"), numbers });
-        }
-    }
-
-    fn end_list_label(&mut self) {
-        self.item = None;
     }
 
     fn begin_cell(&mut self, name: &str, tag: &BytesStart<'_>) {
@@ -355,7 +297,11 @@ impl<'p, 'a> Body<'p, 'a> {
         };
         let (role, style) = (paragraph.role, paragraph.style.clone());
         let text = paragraph.finish().trim().to_owned();
-        let label = self.label(role, &style, text.is_empty());
+        let label = match role {
+            Role::Heading(_) if text.is_empty() => None,
+            Role::Heading(level) => Some(self.lists.heading(level.into(), &self.styles)),
+            Role::Text => self.lists.label(&style, &self.styles),
+        };
         if text.is_empty() || self.styles.is_hidden(&style) {
             return;
         }
@@ -364,9 +310,7 @@ impl<'p, 'a> Body<'p, 'a> {
                 Block::Heading(level, format!("{label} {text}"))
             }
             (Role::Heading(level), _) => Block::Heading(level, text),
-            (Role::Text, Some(label)) if !label.is_empty() => {
-                Block::Item { depth: self.lists.len().saturating_sub(1), label, text }
-            }
+            (Role::Text, Some(label)) if !label.is_empty() => Block::Item { depth: self.lists.depth(), label, text },
             (Role::Text, _) if self.styles.is_code(&style) => Block::Code(text),
             (Role::Text, _) if self.styles.is_title(&style) => {
                 self.title.get_or_insert_with(|| text.clone());
@@ -375,29 +319,6 @@ impl<'p, 'a> Body<'p, 'a> {
             (Role::Text, _) => Block::Paragraph(text),
         };
         self.write(block);
-    }
-
-    /// The label of a paragraph: the number of a heading, or that of an item whose first paragraph it is.
-    fn label(&mut self, role: Role, style: &str, is_empty: bool) -> Option<String> {
-        if let Role::Heading(level) = role {
-            if is_empty {
-                return None;
-            }
-            let styles = &self.styles;
-            return Some(lists::next(&mut self.headings, level.into(), None, |level| styles.outline(level)));
-        }
-        let stated = self.item.take()?;
-        let depth = self.lists.len();
-        let list = self.lists.last_mut()?;
-        let styles = &self.styles;
-        let name =
-            if list.style.is_empty() { styles.list(style).unwrap_or_default().to_owned() } else { list.style.clone() };
-        match styles.level(&name, depth) {
-            Some(level) if !level.is_bullet() => {
-                Some(lists::next(&mut list.numbers, depth, stated, |level| styles.level(&name, level)))
-            }
-            _ => Some("-".to_owned()),
-        }
     }
 
     fn write(&mut self, block: Block) {
@@ -432,32 +353,5 @@ impl<'p, 'a> Body<'p, 'a> {
             }
         }
         Ok(())
-    }
-}
-
-fn is_workbook(package: &Package<'_>) -> bool {
-    package.bytes("mimetype").ok().flatten().is_some_and(|kind| kind.trim_ascii_end().ends_with(b"spreadsheet"))
-}
-
-fn is_header(tag: &BytesStart<'_>) -> bool {
-    matches!(tag.local_name().as_ref(), "header" | "header-first" | "header-left")
-        && attribute(tag, "display").as_deref() != Some("false")
-}
-
-/// Whether an element of a header differs from page to page.
-fn is_of_page(name: &str) -> bool {
-    matches!(name, "page-number" | "page-count" | "chapter" | "date" | "time")
-}
-
-fn is_hidden(tag: &BytesStart<'_>) -> bool {
-    attribute(tag, "is-hidden").as_deref() == Some("true") || attribute(tag, "display").as_deref() == Some("none")
-}
-
-/// The name of a slide, if a person gave it one.
-fn slide_name(tag: &BytesStart<'_>) -> String {
-    let name = attribute(tag, "name").unwrap_or_default();
-    match name.strip_prefix("page").is_some_and(|rest| rest.chars().all(|letter| letter.is_ascii_digit())) {
-        true => String::new(),
-        false => name,
     }
 }

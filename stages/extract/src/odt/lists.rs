@@ -1,136 +1,89 @@
-//! The numbers of the lists and headings of an open document.
-
-use std::collections::BTreeMap;
+//! The open lists of an open document, and the labels of their items.
 
 use quick_xml::events::BytesStart;
 
+use super::numbers::{self, Counters, Numbers};
+use super::styles::Styles;
 use crate::package::{attribute, number};
-use crate::words::numerals;
 
-/// What stands around the numbers of a level is no longer than this, nor is the name of a style.
-pub(super) const LONGEST: usize = 255;
+/// More lists are never inside each other.
+const DEEPEST: usize = 64;
 
-/// How a level of a list is numbered.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Level {
-    /// The name of the format; empty for none.
-    format: &'static str,
-    prefix: String,
-    suffix: String,
-    /// How many levels, this one the last, are shown.
-    shown: usize,
-    start: u64,
-    is_bullet: bool,
+/// An open list.
+#[derive(Debug)]
+struct List {
+    style: String,
+    id: Option<String>,
+    /// The numbers of the outermost list, which all lists in it share.
+    numbers: Numbers,
 }
 
-/// The numbers of a list, by level from one.
-pub(super) type Numbers = [Option<u64>; 11];
-
-/// The numbers of every list style: a list may continue the one before it.
+/// The open lists, the innermost last.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    by_style: BTreeMap<String, Numbers>,
-    by_list: BTreeMap<String, Numbers>,
+pub(super) struct Lists {
+    open: Vec<List>,
+    counters: Counters,
+    /// The number that the open item states, while its label is still to be written.
+    item: Option<Option<u64>>,
+    headings: Numbers,
 }
 
-impl Level {
-    /// Reads the style of a level.
-    pub(super) fn of(tag: &BytesStart<'_>) -> Self {
-        let is_bullet = matches!(tag.local_name().as_ref(), "list-level-style-bullet" | "list-level-style-image");
-        let format = match attribute(tag, "num-format").as_deref() {
-            None | Some("") => "",
-            Some("a") => "lowerLetter",
-            Some("A") => "upperLetter",
-            Some("i") => "lowerRoman",
-            Some("I") => "upperRoman",
-            Some("一, 二, 三, ...") => "chineseCountingThousand",
-            Some("①, ②, ③, ...") => "decimalEnclosedCircle",
-            Some("01, 02, 03, ...") => "decimalZero",
-            Some(_) => "decimal",
+impl Lists {
+    /// How deep an item is, seen from the outermost list.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len().saturating_sub(1)
+    }
+
+    pub(super) fn begin(&mut self, tag: &BytesStart<'_>) {
+        let outer = self.open.last();
+        let stated = attribute(tag, "style-name").filter(|style| style.len() <= numbers::LONGEST);
+        let style = stated.or_else(|| outer.map(|outer| outer.style.clone())).unwrap_or_default();
+        let numbers = match outer {
+            Some(outer) => outer.numbers,
+            None => {
+                let goes_on = attribute(tag, "continue-numbering").as_deref() == Some("true");
+                self.counters.begin(&style, attribute(tag, "continue-list").as_deref(), goes_on)
+            }
         };
-        Self {
-            format,
-            prefix: attribute(tag, "num-prefix").filter(|text| text.len() <= LONGEST).unwrap_or_default(),
-            suffix: attribute(tag, "num-suffix").filter(|text| text.len() <= LONGEST).unwrap_or_default(),
-            shown: number(tag, "display-levels").and_then(|levels| usize::try_from(levels).ok()).unwrap_or(1).max(1),
-            start: number(tag, "start-value").map_or(1, u64::from),
-            is_bullet,
+        if self.open.len() < DEEPEST {
+            self.open.push(List { style, id: attribute(tag, "id"), numbers });
         }
     }
 
-    /// Whether items of the level have a sign and no number.
-    pub(super) fn is_bullet(&self) -> bool {
-        self.is_bullet
-    }
-}
-
-impl Counters {
-    /// Begins a list; it goes on with the numbers of another if it says so.
-    pub(super) fn begin(&self, style: &str, continues: Option<&str>, goes_on: bool) -> Numbers {
-        match continues.and_then(|list| self.by_list.get(list)) {
-            Some(numbers) => *numbers,
-            None if goes_on => self.by_style.get(style).copied().unwrap_or_default(),
-            None => Numbers::default(),
+    pub(super) fn end(&mut self) {
+        if let Some(list) = self.open.pop() {
+            match self.open.last_mut() {
+                Some(outer) => outer.numbers = list.numbers,
+                None => self.counters.end(&list.style, list.id, list.numbers),
+            }
         }
     }
 
-    /// Ends a list.
-    pub(super) fn end(&mut self, style: &str, id: Option<String>, numbers: Numbers) {
-        self.by_style.insert(style.to_owned(), numbers);
-        if let Some(id) = id {
-            self.by_list.insert(id, numbers);
+    pub(super) fn begin_item(&mut self, tag: &BytesStart<'_>) {
+        self.item = Some(number(tag, "start-value").map(u64::from));
+    }
+
+    /// What comes next is not the first paragraph of an item.
+    pub(super) fn end_label(&mut self) {
+        self.item = None;
+    }
+
+    /// The number of a heading; empty if it has none.
+    pub(super) fn heading(&mut self, level: usize, styles: &Styles) -> String {
+        numbers::next(&mut self.headings, level, None, |level| styles.outline(level))
+    }
+
+    /// The label of a paragraph of this style, if it is the first of an item.
+    pub(super) fn label(&mut self, style: &str, styles: &Styles) -> Option<String> {
+        let stated = self.item.take()?;
+        let depth = self.open.len();
+        let list = self.open.last_mut()?;
+        let name = if list.style.is_empty() { styles.list(style).unwrap_or_default() } else { list.style.as_str() };
+        match styles.level(name, depth) {
+            Some(level) if !level.is_bullet() => {
+                Some(numbers::next(&mut list.numbers, depth, stated, |level| styles.level(name, level)))
+            }
+            _ => Some("-".to_owned()),
         }
-    }
-}
-
-/// Counts the next item of a level, and writes its number; `of` gives the style of each level.
-pub(super) fn next<'l>(
-    numbers: &mut Numbers,
-    level: usize,
-    stated: Option<u64>,
-    of: impl Fn(usize) -> Option<&'l Level>,
-) -> String {
-    let Some(style) = of(level) else {
-        return String::new();
-    };
-    let level = level.clamp(1, numbers.len() - 1);
-    let number = stated.unwrap_or_else(|| numbers[level].map_or(style.start, |last| last.saturating_add(1)));
-    numbers[level] = Some(number);
-    numbers[level + 1..].fill(None);
-    if style.format.is_empty() {
-        return format!("{}{}", style.prefix, style.suffix).trim().to_owned();
-    }
-    let first = (level + 1).saturating_sub(style.shown).max(1);
-    let shown = (first..=level).filter_map(|shown| {
-        let of_level = of(shown).filter(|of_level| !of_level.format.is_empty())?;
-        Some(numerals::written(of_level.format, numbers[shown].unwrap_or(of_level.start)))
-    });
-    let text = format!("{}{}{}", style.prefix, shown.collect::<Vec<_>>().join("."), style.suffix);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_show_as_many_levels_as_the_style_says() {
-        let level = |format, prefix: &str, suffix: &str, shown| Level {
-            format,
-            prefix: prefix.into(),
-            suffix: suffix.into(),
-            shown,
-            start: 1,
-            is_bullet: false,
-        };
-        let levels =
-            [level("upperRoman", "Art. ", "", 1), level("decimal", "", ".", 2), level("lowerLetter", "(", ")", 1)];
-        let of = |place: usize| levels.get(place - 1);
-        let mut numbers = Numbers::default();
-        let written: Vec<String> = [(1, None), (2, None), (2, None), (3, None), (1, Some(5)), (2, None)]
-            .into_iter()
-            .map(|(level, stated)| next(&mut numbers, level, stated, of))
-            .collect();
-        assert_eq!(written, ["Art. I", "I.1.", "I.2.", "(a)", "Art. V", "V.1."]);
     }
 }

@@ -1,7 +1,9 @@
 //! Open documents (ODT, and the sheets and slides of ODS and ODP) to Markdown: headings and lists with their numbers, tables, notes.
 
 mod body;
+mod elements;
 mod lists;
+mod numbers;
 mod paragraph;
 mod styles;
 

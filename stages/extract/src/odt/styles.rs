@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quick_xml::events::{BytesStart, Event};
 
-use super::lists::Level;
+use super::numbers::Level;
 use crate::package::{Xml, attribute, number};
 use crate::reject::Reject;
 use crate::words::script::Script;

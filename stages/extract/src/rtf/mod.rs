@@ -2,6 +2,7 @@
 
 mod charsets;
 mod destination;
+mod letters;
 mod reader;
 mod state;
 mod table;

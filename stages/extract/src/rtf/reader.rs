@@ -6,6 +6,7 @@ use encoding_rs::Encoding;
 
 use super::charsets;
 use super::destination::{self, Destination};
+use super::letters;
 use super::state::{Layout, State, Style};
 use super::table::Table;
 use super::token::Token;
@@ -268,7 +269,7 @@ impl Reader {
             "clmrg" | "clvmrg" | "cellx" => self.table.define(word, number),
             "chftn" => {}
             _ => {
-                if let Some(text) = letter_of(word) {
+                if let Some(text) = letters::of(word) {
                     self.push(text);
                 }
             }
@@ -390,23 +391,4 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-/// The letter that a control word stands for.
-fn letter_of(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "tab" => "\t",
-        "line" => "\n",
-        "emdash" => "—",
-        "endash" => "–",
-        "lquote" => "‘",
-        "rquote" => "’",
-        "ldblquote" => "“",
-        "rdblquote" => "”",
-        "bullet" => "•",
-        "emspace" | "enspace" | "qmspace" => " ",
-        "zwj" => "\u{200D}",
-        "zwnj" => "\u{200C}",
-        _ => return None,
-    })
 }
