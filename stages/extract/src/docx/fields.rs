@@ -2,6 +2,7 @@
 
 use quick_xml::events::BytesStart;
 
+use super::equation;
 use crate::package::{attribute, is_on, number};
 
 /// The value of an old form field.
@@ -26,7 +27,7 @@ struct Field {
 }
 
 /// Longer codes are not those of the fields that matter.
-const LONGEST_CODE: usize = 200;
+const LONGEST_CODE: usize = 1000;
 
 /// More fields are never inside each other.
 const DEEPEST: usize = 64;
@@ -68,7 +69,7 @@ impl Fields {
         self.0.pop();
     }
 
-    /// A mark of a field; returns the value of a form field that ends here.
+    /// A mark of a field; returns the text of a form field or formula that ends here.
     pub(super) fn mark(&mut self, tag: &BytesStart<'_>) -> Option<String> {
         match attribute(tag, "fldCharType").as_deref() {
             Some("begin") if self.0.len() < DEEPEST => self.0.push(Field::default()),
@@ -122,7 +123,12 @@ impl Fields {
 
 impl Field {
     fn value(self) -> Option<String> {
-        let form = self.form.filter(|_| !self.has_text)?;
+        if self.has_text {
+            return None;
+        }
+        let Some(form) = self.form else {
+            return equation::of_code(&self.code);
+        };
         if form.is_check_box {
             let sign = if form.is_checked.unwrap_or(false) { "☒" } else { "☐" };
             return Some(sign.to_owned());

@@ -2,6 +2,7 @@
 
 mod body;
 mod counters;
+mod equation;
 mod fields;
 mod imports;
 mod letters;

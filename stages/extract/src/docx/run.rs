@@ -34,6 +34,15 @@ impl Looks {
                     _ => Script::Line,
                 });
             }
+            // Raised by hand, by half points; less is only an adjustment.
+            "position" if self.script.is_none() => {
+                let height = attribute(tag, "val").and_then(|height| height.trim().parse::<i64>().ok()).unwrap_or(0);
+                self.script = match height {
+                    3.. => Some(Script::Super),
+                    ..=-3 => Some(Script::Sub),
+                    _ => None,
+                };
+            }
             "rFonts" => {
                 let font = attribute(tag, "ascii").or_else(|| attribute(tag, "hAnsi"));
                 self.font = font.map(|font| Font::of(&font)).or(self.font);

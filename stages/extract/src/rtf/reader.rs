@@ -242,7 +242,9 @@ impl Reader {
             "deleted" => self.state.is_deleted = is_on,
             "super" => self.state.script = if is_on { Script::Super } else { Script::Line },
             "sub" => self.state.script = if is_on { Script::Sub } else { Script::Line },
-            "nosupersub" => self.state.script = Script::Line,
+            "up" if number.unwrap_or(6) > 2 => self.state.script = Script::Super,
+            "dn" if number.unwrap_or(6) > 2 => self.state.script = Script::Sub,
+            "up" | "dn" | "nosupersub" => self.state.script = Script::Line,
             // What is in a label or a note says nothing of the paragraph around it.
             "s" | "ilvl" | "pard" | "intbl" if self.state.destination != Destination::Text => {}
             "s" => self.layout.style = number.unwrap_or(0),

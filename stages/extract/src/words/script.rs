@@ -45,6 +45,11 @@ impl Scripted {
         }
     }
 
+    /// The length so far, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len() + self.pending.len()
+    }
+
     /// The last letter so far.
     pub(crate) fn last(&self) -> Option<char> {
         self.pending.chars().next_back().or_else(|| self.text.chars().next_back())
