@@ -116,3 +116,57 @@ fn a_wrong_checksum_does_not_matter_where_the_xml_is_whole() {
     whole[place] = b'$';
     assert_eq!(process(whole, Some(DOCX)).unwrap(), "$till here");
 }
+
+#[test]
+fn hostile_documents_of_other_formats_take_linear_time() {
+    let megabyte = |pattern: &str| pattern.repeat(1_000_000 / pattern.len());
+    let sheet = |content: &str| {
+        archive(&[
+            ("xl/workbook.xml", b"<workbook><sheets><sheet name='S' r:id='a'/></sheets></workbook>"),
+            ("xl/_rels/workbook.xml.rels", b"<R><Relationship Id='a' Type='x/worksheet' Target='s.xml'/></R>"),
+            ("xl/s.xml", format!("<worksheet>{content}</worksheet>").as_bytes()),
+        ])
+    };
+    let slide = |content: &str| {
+        archive(&[
+            ("ppt/presentation.xml", b"<p><sldId r:id='a'/></p>"),
+            ("ppt/_rels/presentation.xml.rels", b"<R><Relationship Id='a' Type='x/slide' Target='s.xml'/></R>"),
+            ("ppt/s.xml", format!("<sld>{content}</sld>").as_bytes()),
+        ])
+    };
+    let odt = |content: &str| {
+        archive(&[
+            ("mimetype", b"application/vnd.oasis.opendocument.text"),
+            (
+                "content.xml",
+                format!("<document-content><body><text>{content}</text></body></document-content>").as_bytes(),
+            ),
+        ])
+    };
+    let rows: String =
+        (0..20_000).map(|row| format!("<row r='{}'><c><v>1</v></c><c><v>2</v></c></row>", row * 2 + 1)).collect();
+    let title = "<sp><nvPr><ph type='title'/></nvPr><p><r><t>a</t></r></p></sp>";
+    let documents = [
+        sheet(&format!("<sheetData>{rows}</sheetData>")),
+        sheet(&format!("<sheetData>{rows}</sheetData>{}", megabyte("<mergeCell ref='C1:XFD1048576'/>"))),
+        sheet(&format!("<sheetData>{rows}</sheetData>{}", megabyte("<mergeCell ref='A1:B1048576'/>"))),
+        slide(&megabyte(title)),
+        slide(&format!("{}{}", "<grpSp>".repeat(4000), "</grpSp>".repeat(4000))),
+        slide(&format!(
+            "<graphicFrame><tbl>{}</tbl></graphicFrame>",
+            megabyte("<tr><tc gridSpan='60'><p><r><t>words</t></r></p></tc></tr>")
+        )),
+        odt(&megabyte("<list><list-item><p>a</p></list-item></list>")),
+        odt(&format!("{}{}", "<list><list-item>".repeat(2000), "</list-item></list>".repeat(2000))),
+        odt(&format!("<p>{}</p>", megabyte("<s c='99999'/>"))),
+        odt(&format!("<p>{}</p>", megabyte("<note><note-body><p>a</p></note-body></note>"))),
+        format!("{{\\rtf1 {}}}", megabyte("\\trowd\\cellx1\\cellx2 a\\cell b\\cell\\row")).into_bytes(),
+        format!("{{\\rtf1 {}}}", megabyte("{\\footnote a}")).into_bytes(),
+        format!("{{\\rtf1 {{\\fonttbl{{\\f0 {};}}}}{}}}", megabyte("x"), megabyte("\\'e9 ")).into_bytes(),
+    ];
+    for (place, document) in documents.into_iter().enumerate() {
+        let begin = Instant::now();
+        let _ = process(document, None);
+        assert!(begin.elapsed() < Duration::from_secs(10), "{place}: {:?}", begin.elapsed());
+    }
+}
