@@ -20,7 +20,7 @@ impl Document {
     /// The media type of `text`: Markdown for kinds that can have headings or tables.
     pub(crate) fn content_type(&self) -> &'static str {
         match self.kind {
-            Kind::Html | Kind::Xhtml | Kind::Docx | Kind::Markdown | Kind::Csv | Kind::Mail => "text/markdown",
+            Kind::Html | Kind::Xhtml | Kind::Office(_) | Kind::Markdown | Kind::Csv | Kind::Mail => "text/markdown",
             Kind::Pdf | Kind::Plain | Kind::Json | Kind::Xml => "text/plain",
         }
     }

@@ -4,6 +4,7 @@ use gristmill_sdk::{Item, Output};
 
 use crate::document::Document;
 use crate::kind::Kind;
+use crate::office::Format;
 use crate::pages::Pages;
 use crate::reject::Reject;
 
@@ -26,7 +27,7 @@ impl HandOver {
             Ok(Document { kind, pages: Some(pages), .. }) if pages.has_scans => (NEEDS_OCR, *kind, Some(pages)),
             Err(Reject::PdfNoText { pages }) => (NEEDS_OCR, Kind::Pdf, Some(pages)),
             Err(Reject::PdfEncrypted) => (ENCRYPTED, Kind::Pdf, None),
-            Err(Reject::DocxEncrypted) => (ENCRYPTED, Kind::Docx, None),
+            Err(Reject::OfficeEncrypted) => (ENCRYPTED, Kind::Office(Format::Docx), None),
             Ok(_) | Err(_) => return None,
         };
         Some(Self { branch, kind, pages: pages.cloned() })

@@ -1,5 +1,6 @@
 //! The kinds of document that can be read, and their media types.
 
+use crate::office::Format;
 use crate::reject::Reject;
 
 /// The kinds of document that can be read.
@@ -7,8 +8,8 @@ use crate::reject::Reject;
 pub(crate) enum Kind {
     /// A PDF file.
     Pdf,
-    /// A Word file (Office Open XML).
-    Docx,
+    /// A document of an office program.
+    Office(Format),
     /// An HTML page.
     Html,
     /// An XHTML page.
@@ -27,20 +28,10 @@ pub(crate) enum Kind {
     Plain,
 }
 
-const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-
-/// The kinds and their media types, in lower case; the first of each kind is its canonical one.
+/// The kinds and their media types, in lower case; the first of each kind is its canonical one. Office formats have a list of
+/// their own.
 const TYPES: &[(Kind, &[&str])] = &[
     (Kind::Pdf, &["application/pdf", "application/x-pdf", "application/acrobat", "text/pdf"]),
-    (
-        Kind::Docx,
-        &[
-            DOCX,
-            "application/vnd.ms-word.document.macroenabled.12",
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
-            "application/vnd.ms-word.template.macroenabled.12",
-        ],
-    ),
     (Kind::Html, &["text/html", "text/x-html"]),
     (Kind::Xhtml, &["application/xhtml+xml"]),
     (Kind::Markdown, &["text/markdown", "text/x-markdown", "application/markdown"]),
@@ -85,12 +76,15 @@ const TEXT: &str = "text/";
 /// The accepted media types, as the descriptor lists them.
 pub(crate) fn accepts() -> Vec<&'static str> {
     let known = TYPES.iter().flat_map(|(_, types)| types.iter());
-    known.chain(UNSPECIFIC).chain(&["text/*"]).copied().collect()
+    known.chain(UNSPECIFIC).copied().chain(Format::media_types()).chain(["text/*"]).collect()
 }
 
 impl Kind {
     /// The canonical media type.
     pub(crate) fn media_type(self) -> &'static str {
+        if let Self::Office(format) = self {
+            return format.media_type();
+        }
         let types = TYPES.iter().find(|(kind, _)| *kind == self).map(|(_, types)| *types);
         types.and_then(|types| types.first()).copied().unwrap_or("application/octet-stream")
     }
@@ -102,6 +96,9 @@ impl Kind {
     pub(crate) fn of_media_type(media_type: &str) -> Result<Option<Self>, Reject> {
         if UNSPECIFIC.contains(&media_type) {
             return Ok(None);
+        }
+        if let Some(format) = Format::of_media_type(media_type) {
+            return Ok(Some(Self::Office(format)));
         }
         match TYPES.iter().find(|(_, types)| types.contains(&media_type)) {
             Some((kind, _)) => Ok(Some(*kind)),

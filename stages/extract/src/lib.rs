@@ -1,10 +1,13 @@
-//! The `extract` stage: converts PDF and Word files, web pages, mails and text documents to text.
+//! The `extract` stage: converts PDF, office and HTML documents, mails and text to text.
 
+mod block;
 mod charset;
 mod content;
 mod csv;
 mod document;
 mod docx;
+mod epub;
+mod grid;
 mod hand_over;
 mod html;
 mod json;
@@ -13,12 +16,20 @@ mod levels;
 mod mail;
 mod markdown;
 mod numerals;
+mod odt;
+mod office;
+mod package;
 mod pages;
 mod pdf;
+mod pptx;
 mod reject;
+mod rtf;
+mod shapes;
 mod sniff;
 mod text;
 mod whitespace;
+mod words;
+mod xlsx;
 mod xml;
 
 use gristmill_sdk::serde::Deserialize;
@@ -61,7 +72,7 @@ impl Stage for Extract {
         Descriptor::new(
             "extract",
             env!("CARGO_PKG_VERSION"),
-            "Extracts text from documents: PDF, DOCX, HTML, mails and others",
+            "Extracts text from documents: PDF, office documents, HTML, mails and others",
         )
         .config_schema(include_str!("../config.schema.json"))
         .accepts(&kind::accepts())
@@ -100,7 +111,7 @@ impl Extract {
         let charset = item.content_type.as_deref().and_then(charset::of_content_type);
         let document = match kind {
             Kind::Pdf => pdf::read(payload.clone(), self.limit)?,
-            Kind::Docx => docx::read(payload, self.limit)?,
+            Kind::Office(format) => format.read(payload, self.limit)?,
             Kind::Html => html::read(&charset::page(payload, charset), Form::Html, self.content, self.limit)?,
             Kind::Xhtml => html::read(&charset::page(payload, charset), Form::Xml, self.content, self.limit)?,
             Kind::Mail => mail::read(payload, self.content, self.limit)?,

@@ -101,13 +101,21 @@ impl Markdown {
 
     /// Writes a list item, nested `depth` lists deep in the outermost one.
     pub(crate) fn item(&mut self, depth: usize, marker: Marker, text: &str) {
+        match marker {
+            Marker::Bullet => self.labelled(depth, "-", text),
+            Marker::Number(number) => self.labelled(depth, &format!("{number}."), text),
+        }
+    }
+
+    /// Writes a list item whose number is written out: "1.1", "(a)", "§ 1".
+    pub(crate) fn labelled(&mut self, depth: usize, label: &str, text: &str) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
         self.join(Last::Item);
         let indent = indent(depth);
-        self.out.push_str(&format!("{indent}{} ", marker.text()));
+        self.out.push_str(&format!("{indent}{label} "));
         self.out.push_str(&text.replace('\n', &format!("\n{indent}  ")));
     }
 

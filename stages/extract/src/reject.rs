@@ -16,10 +16,10 @@ pub(crate) enum Reject {
     },
     /// The structure of the PDF cannot be followed.
     PdfBroken,
-    /// The Word file is an encrypted package.
-    DocxEncrypted,
-    /// The Word file is damaged; says where.
-    DocxBroken(String),
+    /// The office document is encrypted.
+    OfficeEncrypted,
+    /// The office document is damaged; says where.
+    OfficeBroken(String),
     /// The text cannot be decoded; names the charset that was tried.
     NotUtf8(String),
     /// The document has only white space.
@@ -37,8 +37,8 @@ impl Reject {
             Self::PdfEncrypted => "pdf-encrypted",
             Self::PdfNoText { .. } => "pdf-no-text",
             Self::PdfBroken => "pdf-broken",
-            Self::DocxEncrypted => "docx-encrypted",
-            Self::DocxBroken(_) => "docx-broken",
+            Self::OfficeEncrypted => "office-encrypted",
+            Self::OfficeBroken(_) => "office-broken",
             Self::NotUtf8(_) => "not-utf8",
             Self::Empty => "empty-document",
             Self::Unsupported(_) => "unsupported-type",
@@ -59,11 +59,11 @@ impl Reject {
                 )
             }
             Self::PdfBroken => "the PDF is too damaged to find its pages: repair it, or send the original again".into(),
-            Self::DocxEncrypted => {
-                "the Word file is an encrypted package: remove its password before sending it".into()
+            Self::OfficeEncrypted => {
+                "the document is an encrypted package: remove its password before sending it".into()
             }
-            Self::DocxBroken(what) => {
-                format!("the Word file is damaged ({what}): save it as .docx again and send the new file")
+            Self::OfficeBroken(what) => {
+                format!("the document is damaged ({what}): save it again and send the new file")
             }
             Self::NotUtf8(charset) => {
                 format!(
@@ -72,7 +72,7 @@ impl Reject {
             }
             Self::Empty => "the document has no text: check what the producer sends".into(),
             Self::Unsupported(what) => {
-                format!("extract does not read {what}: send PDF, DOCX, HTML, mails or text")
+                format!("extract does not read {what}: send PDF, an office document, HTML, a mail or text")
             }
             Self::TooLarge(limit) => {
                 format!("the document unpacks to more than {limit} bytes: raise `max_text_bytes` or split the document")

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::charset;
 use crate::kind::{Kind, OLE, is_encrypted_package};
+use crate::office::Format;
 use crate::reject::Reject;
 
 /// How far into a file PDF readers look for its header.
@@ -117,15 +118,18 @@ fn kind(payload: &[u8]) -> Result<Kind, Reject> {
     if contains(&payload[..payload.len().min(PDF_HEADER_WITHIN)], b"%PDF-") {
         return Ok(Kind::Pdf);
     }
+    if payload.starts_with(b"{\\rtf") {
+        return Ok(Kind::Office(Format::Rtf));
+    }
     if payload.starts_with(b"PK\x03\x04") {
-        return match contains(payload, b"word/") {
-            true => Ok(Kind::Docx),
-            false => Err(Reject::Unsupported("a ZIP archive without a Word document".into())),
+        return match Format::of_archive(payload) {
+            Some(format) => Ok(Kind::Office(format)),
+            None => Err(Reject::Unsupported("a ZIP archive without a document".into())),
         };
     }
     if payload.starts_with(OLE) {
         return match is_encrypted_package(payload) {
-            true => Err(Reject::DocxEncrypted),
+            true => Err(Reject::OfficeEncrypted),
             false => Err(Reject::Unsupported("a binary file of an old Office version".into())),
         };
     }
@@ -251,7 +255,7 @@ mod tests {
     fn the_media_type_decides_if_there_is_one() {
         assert_eq!(decide(Some("text/markdown"), b"%PDF-1.7"), Ok(Kind::Markdown));
         assert_eq!(decide(Some("application/x-pdf"), b""), Ok(Kind::Pdf));
-        assert_eq!(decide(Some("application/vnd.ms-word.document.macroenabled.12"), b""), Ok(Kind::Docx));
+        assert_eq!(decide(Some("application/vnd.ms-word.document.macroenabled.12"), b""), Ok(Kind::Office(Format::Docx)));
         assert_eq!(decide(Some("image/png"), b"hello").unwrap_err().code(), "unsupported-type");
     }
 
@@ -270,7 +274,7 @@ mod tests {
 
     #[test]
     fn documents_are_known_by_their_first_bytes() {
-        assert_eq!(kind(b"PK\x03\x04....word/document.xml"), Ok(Kind::Docx));
+        assert_eq!(kind(b"PK\x03\x04....word/document.xml"), Ok(Kind::Office(Format::Docx)));
         assert_eq!(kind(b"\xEF\xBB\xBF \n<!DOCTYPE HTML><p>"), Ok(Kind::Html));
         assert_eq!(kind(b"# Dear reader"), Ok(Kind::Plain));
         assert_eq!(kind(&[0xFF, 0xFE, b'h', 0]), Ok(Kind::Plain));
@@ -314,6 +318,6 @@ mod tests {
     fn an_encrypted_office_package_is_recognised() {
         let mut payload = OLE.to_vec();
         payload.extend("..EncryptedPackage..".encode_utf16().flat_map(u16::to_le_bytes));
-        assert_eq!(kind(&payload), Err(Reject::DocxEncrypted));
+        assert_eq!(kind(&payload), Err(Reject::OfficeEncrypted));
     }
 }

@@ -48,14 +48,14 @@ fn headings_lists_tables_boxes_changes_and_notes_are_read() {
 
 #[test]
 fn a_file_with_a_password_is_rejected_as_encrypted() {
-    assert_eq!(code(process(file("encrypted.docx"), Config::default())), "docx-encrypted");
+    assert_eq!(code(process(file("encrypted.docx"), Config::default())), "office-encrypted");
 }
 
 #[test]
 fn a_truncated_file_is_broken() {
     let whole = file("features.docx");
     for end in [0, 1, 30, whole.len() / 2, whole.len() - 1] {
-        assert_eq!(code(process(whole[..end].to_vec(), Config::default())), "docx-broken", "{end}");
+        assert_eq!(code(process(whole[..end].to_vec(), Config::default())), "office-broken", "{end}");
     }
 }
 
@@ -67,7 +67,7 @@ fn a_file_whose_bytes_were_changed_is_broken_or_read_but_never_panics() {
         damaged[place] ^= 0x55;
         match process(damaged, Config::default()) {
             Outcome::Reject(failure) => {
-                let known = ["docx-broken", "docx-encrypted", "too-large", "empty-document"];
+                let known = ["office-broken", "office-encrypted", "too-large", "empty-document"];
                 assert!(known.contains(&failure.code.as_str()), "{failure:?}");
             }
             Outcome::Emit(_) => {}
@@ -83,5 +83,5 @@ fn parts_that_unpack_beyond_the_limit_are_too_large() {
 
 #[test]
 fn a_file_that_is_not_an_archive_is_broken() {
-    assert_eq!(code(process(b"hello".to_vec(), Config::default())), "docx-broken");
+    assert_eq!(code(process(b"hello".to_vec(), Config::default())), "office-broken");
 }

@@ -1,103 +1,211 @@
-//! Which list items are numbered, and their numbers.
+//! The lists of a document: how each of their levels is numbered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
-use super::xml;
-use crate::markdown::Marker;
+use crate::package::{Xml, attribute, is_on, number};
 use crate::reject::Reject;
 
-/// Where a paragraph is in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Place {
-    /// The list.
-    pub(super) list: u32,
-    /// The nesting level, from zero.
-    pub(super) level: u32,
+/// Levels of a list, counted from zero.
+pub(super) const LEVELS: usize = 9;
+
+/// What stands around the numbers of a level is no longer than this.
+const LONGEST_TEXT: usize = 255;
+
+/// How a level of a list is numbered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Level {
+    /// The first number.
+    pub(super) start: Option<u64>,
+    /// The name of the format of numbers.
+    pub(super) format: String,
+    /// Three or more digits, with zeros before.
+    pub(super) width: usize,
+    /// What is written, with "%1" for the number of level one.
+    pub(super) text: Option<String>,
+    /// The level, from one, whose items restart this one; zero for none.
+    pub(super) restart: Option<usize>,
+    /// Whether the numbers of all levels are written in decimal digits.
+    pub(super) is_legal: bool,
+    /// The paragraph style that is linked with this level.
+    style: Option<String>,
+}
+
+/// Definitions that lists refer to.
+#[derive(Debug, Default)]
+struct Definition {
+    levels: BTreeMap<usize, Level>,
+    /// The numbering style whose definition is used in place of this one.
+    borrowed: Option<String>,
+    /// The numbering style that this is the definition of.
+    style: Option<String>,
+}
+
+/// A list.
+#[derive(Debug, Default)]
+struct List {
+    definition: u32,
+    starts: BTreeMap<usize, u64>,
+    levels: BTreeMap<usize, Level>,
 }
 
 /// The lists of a document.
 #[derive(Debug, Default)]
 pub(super) struct Numbering {
-    /// Numbered levels, by abstract list.
-    counted: BTreeSet<(u32, u32)>,
-    /// Abstract list of each list.
-    lists: BTreeMap<u32, u32>,
-    /// The last number used, by list and level.
-    counters: BTreeMap<(u32, u32), u64>,
+    definitions: BTreeMap<u32, Definition>,
+    lists: BTreeMap<u32, List>,
+    /// Definitions by their numbering styles.
+    styled: BTreeMap<String, u32>,
 }
 
 impl Numbering {
-    /// Reads `numbering.xml`; without it every item has a bullet.
+    /// Reads the numbering part; without it every item has a bullet.
     ///
     /// # Errors
     /// The XML is not well-formed.
-    pub(super) fn read(xml: Option<&str>) -> Result<Self, Reject> {
+    pub(super) fn read(xml: Option<Xml<'_>>) -> Result<Self, Reject> {
         let mut numbering = Self::default();
-        let Some(xml) = xml else {
+        let Some(mut xml) = xml else {
             return Ok(numbering);
         };
-        let mut reader = xml::reader(xml);
-        let (mut definition, mut level, mut list) = (None, None, None);
-        loop {
-            match xml::next(&mut reader)? {
-                Event::Start(tag) => match tag.local_name().as_ref() {
-                    "abstractNum" => definition = xml::number(&tag, "abstractNumId"),
-                    "lvl" => level = xml::number(&tag, "ilvl"),
-                    "numFmt" => {
-                        if let (Some(definition), Some(level)) = (definition, level) {
-                            let format = xml::attribute(&tag, "val");
-                            if !matches!(format.as_deref(), Some("bullet" | "none")) {
-                                numbering.counted.insert((definition, level));
+        let mut reading = Reading::default();
+        while let Some(event) = xml.next()? {
+            match event {
+                Event::Start(tag) => reading.start(&tag),
+                Event::End(tag) => match tag.local_name().as_ref() {
+                    "lvl" => reading.end_level(),
+                    "abstractNum" => {
+                        if let Some((id, definition)) = reading.definition.take() {
+                            if let Some(style) = &definition.style {
+                                numbering.styled.insert(style.clone(), id);
                             }
+                            numbering.definitions.insert(id, definition);
                         }
                     }
-                    "num" => {
-                        list = xml::number(&tag, "numId");
-                        definition = None;
-                    }
-                    "abstractNumId" => {
-                        if let (Some(list), Some(definition)) = (list, xml::number(&tag, "val")) {
-                            numbering.lists.insert(list, definition);
-                        }
-                    }
+                    "num" => numbering.lists.extend(reading.list.take()),
+                    "Fallback" => reading.in_fallback = false,
                     _ => {}
                 },
-                Event::Eof => return Ok(numbering),
                 _ => {}
+            }
+        }
+        Ok(numbering)
+    }
+
+    /// The definition that a list uses: lists of the same definition continue each other.
+    pub(super) fn definition(&self, list: u32) -> Option<u32> {
+        let id = self.lists.get(&list)?.definition;
+        let borrowed = self.definitions.get(&id).and_then(|definition| definition.borrowed.as_ref());
+        match borrowed.and_then(|style| self.styled.get(style)) {
+            Some(lender) => Some(*lender),
+            None => Some(id),
+        }
+    }
+
+    /// How a level of a list is numbered.
+    pub(super) fn level(&self, list: u32, level: usize) -> Option<&Level> {
+        if let Some(overriding) = self.lists.get(&list).and_then(|list| list.levels.get(&level)) {
+            return Some(overriding);
+        }
+        self.definitions.get(&self.definition(list)?)?.levels.get(&level)
+    }
+
+    /// The number that a list, unlike its definition, starts a level with.
+    pub(super) fn start(&self, list: u32, level: usize) -> Option<u64> {
+        self.lists.get(&list)?.starts.get(&level).copied()
+    }
+
+    /// The level of a list that a paragraph style is linked with.
+    pub(super) fn level_of_style(&self, list: u32, style: &str) -> Option<usize> {
+        let definition = self.definitions.get(&self.definition(list)?)?;
+        definition.levels.iter().find(|(_, level)| level.style.as_deref() == Some(style)).map(|(place, _)| *place)
+    }
+}
+
+/// The definitions and lists that are open while the part is read.
+#[derive(Debug, Default)]
+struct Reading {
+    definition: Option<(u32, Definition)>,
+    list: Option<(u32, List)>,
+    /// The level that an override in a list is about.
+    overridden: Option<usize>,
+    level: Option<(usize, Level)>,
+    in_fallback: bool,
+}
+
+impl Reading {
+    fn start(&mut self, tag: &BytesStart<'_>) {
+        let value = || attribute(tag, "val");
+        let place = |name: &str| {
+            number(tag, name).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < LEVELS)
+        };
+        match tag.local_name().as_ref() {
+            "Fallback" => self.in_fallback = true,
+            "abstractNum" => self.definition = number(tag, "abstractNumId").map(|id| (id, Definition::default())),
+            "num" => self.list = number(tag, "numId").map(|id| (id, List::default())),
+            "abstractNumId" => {
+                if let Some((_, list)) = &mut self.list {
+                    list.definition = number(tag, "val").unwrap_or_default();
+                }
+            }
+            "numStyleLink" => {
+                if let Some((_, definition)) = &mut self.definition {
+                    definition.borrowed = value();
+                }
+            }
+            "styleLink" => {
+                if let Some((_, definition)) = &mut self.definition {
+                    definition.style = value();
+                }
+            }
+            "lvlOverride" => self.overridden = place("ilvl"),
+            "startOverride" => {
+                if let (Some((_, list)), Some(level)) = (&mut self.list, self.overridden) {
+                    list.starts.insert(level, number(tag, "val").unwrap_or(1).into());
+                }
+            }
+            "lvl" => {
+                self.level = place("ilvl").map(|place| (place, Level { format: "decimal".into(), ..Level::default() }))
+            }
+            name => {
+                if let Some((_, level)) = self.level.as_mut().filter(|_| !self.in_fallback) {
+                    level.property(name, tag);
+                }
             }
         }
     }
 
-    /// The marker of the next item at this place.
-    pub(super) fn marker(&mut self, place: Place) -> Marker {
-        let definition = self.lists.get(&place.list);
-        if definition.is_none_or(|definition| !self.counted.contains(&(*definition, place.level))) {
-            return Marker::Bullet;
-        }
-        self.counters.retain(|(list, level), _| *list != place.list || *level <= place.level);
-        let number = self.counters.entry((place.list, place.level)).or_insert(0);
-        *number += 1;
-        Marker::Number(*number)
+    fn end_level(&mut self) {
+        let Some((place, level)) = self.level.take() else {
+            return;
+        };
+        match (&mut self.definition, &mut self.list) {
+            (Some((_, definition)), _) => definition.levels.insert(place, level),
+            (None, Some((_, list))) => list.levels.insert(place, level),
+            (None, None) => None,
+        };
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_count_and_restart_below_a_new_item() {
-        let mut numbering = Numbering::read(Some(
-            "<w:numbering><w:abstractNum w:abstractNumId='7'><w:lvl w:ilvl='0'><w:numFmt w:val='decimal'/></w:lvl>\
-             <w:lvl w:ilvl='1'><w:numFmt w:val='lowerLetter'/></w:lvl><w:lvl w:ilvl='2'><w:numFmt w:val='bullet'/></w:lvl>\
-             </w:abstractNum><w:num w:numId='1'><w:abstractNumId w:val='7'/></w:num></w:numbering>",
-        ))
-        .unwrap();
-        let markers = [0, 1, 1, 2, 0, 1].map(|level| numbering.marker(Place { list: 1, level }));
-        let number = Marker::Number;
-        assert_eq!(markers, [number(1), number(1), number(2), Marker::Bullet, number(2), number(1)]);
-        assert_eq!(numbering.marker(Place { list: 9, level: 0 }), Marker::Bullet);
+impl Level {
+    fn property(&mut self, name: &str, tag: &BytesStart<'_>) {
+        let value = || attribute(tag, "val").unwrap_or_default();
+        match name {
+            "start" => self.start = number(tag, "val").map(u64::from),
+            "numFmt" => {
+                self.format = value();
+                // "001, 002, 003, ...": as many digits as the first number has.
+                if let Some(first) = attribute(tag, "format").as_deref().and_then(|format| format.split(',').next()) {
+                    self.width = first.trim().chars().take_while(char::is_ascii_digit).count().min(9);
+                    self.format = "decimal".into();
+                }
+            }
+            "lvlText" => self.text = attribute(tag, "val").filter(|text| text.len() <= LONGEST_TEXT),
+            "lvlRestart" => self.restart = number(tag, "val").and_then(|level| usize::try_from(level).ok()),
+            "isLgl" => self.is_legal = is_on(tag),
+            "pStyle" => self.style = attribute(tag, "val"),
+            _ => {}
+        }
     }
 }
