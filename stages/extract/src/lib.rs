@@ -21,17 +21,21 @@ use hand_over::{ENCRYPTED, HandOver, NEEDS_OCR, described};
 use kind::Kind;
 use reject::Reject;
 
+pub use pdf::Layout;
+
 /// The `config` table of an `extract` stage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", deny_unknown_fields, default)]
 pub struct Config {
     /// Maximum size of a document's text, in bytes.
     pub max_text_bytes: usize,
+    /// How the text of a PDF is written.
+    pub pdf_layout: Layout,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_text_bytes: 8 * 1024 * 1024 }
+        Self { max_text_bytes: 8 * 1024 * 1024, pdf_layout: Layout::Text }
     }
 }
 
@@ -39,6 +43,7 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Extract {
     limit: usize,
+    pdf_layout: Layout,
 }
 
 impl Stage for Extract {
@@ -53,7 +58,7 @@ impl Stage for Extract {
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
-        Ok(Self { limit: config.max_text_bytes })
+        Ok(Self { limit: config.max_text_bytes, pdf_layout: config.pdf_layout })
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
@@ -72,7 +77,7 @@ impl Extract {
             return Outcome::one(hand_over.output(item));
         }
         match read {
-            Ok(document) => Outcome::one(output(item, document)),
+            Ok(document) => Outcome::one(output(item, document, self.pdf_layout)),
             Err(reject) => reject.into(),
         }
     }
@@ -82,7 +87,7 @@ impl Extract {
         let kind = Kind::decide(item.media_type().as_deref(), payload)?;
         let charset = item.content_type.as_deref().and_then(charset::of_content_type);
         let document = match kind {
-            Kind::Pdf => pdf::read(payload.clone(), self.limit)?,
+            Kind::Pdf => pdf::read(payload.clone(), self.pdf_layout, self.limit)?,
             Kind::Docx => docx::read(payload, self.limit)?,
             Kind::Html => {
                 let declared = charset.map(str::to_owned).or_else(|| charset::of_html(payload));
@@ -99,9 +104,9 @@ impl Extract {
     }
 }
 
-fn output(item: &Item, document: Document) -> Output {
+fn output(item: &Item, document: Document, pdf_layout: Layout) -> Output {
     let output = described(Output::from(item), document.kind, document.pages.as_ref())
-        .content_type(document.content_type())
+        .content_type(document.content_type(pdf_layout))
         .payload(document.text);
     match document.title {
         Some(title) => output.attribute("extract.title", title),

@@ -78,7 +78,7 @@ fn a_file_whose_bytes_were_changed_is_broken_or_read_but_never_panics() {
 
 #[test]
 fn parts_that_unpack_beyond_the_limit_are_too_large() {
-    assert_eq!(code(process(file("features.docx"), Config { max_text_bytes: 100 })), "too-large");
+    assert_eq!(code(process(file("features.docx"), Config { max_text_bytes: 100, ..Config::default() })), "too-large");
 }
 
 #[test]

@@ -270,14 +270,14 @@ fn damaged_bytes_never_cause_a_panic() {
 fn a_stream_that_unpacks_beyond_the_limit_is_too_large() {
     let packed = miniz_oxide::deflate::compress_to_vec_zlib(&vec![b' '; 4_000_000], 9);
     let twice = miniz_oxide::deflate::compress_to_vec_zlib(&packed, 9);
-    let config = Config { max_text_bytes: 10_000 };
+    let config = Config { max_text_bytes: 10_000, ..Config::default() };
     assert_eq!(code(process(page(&packed, "/Filter/FlateDecode"), config.clone())), "too-large");
     assert_eq!(code(process(page(&twice, "/Filter[/FlateDecode/FlateDecode]"), config)), "too-large");
 }
 
 #[test]
 fn text_beyond_the_limit_is_too_large() {
-    let config = Config { max_text_bytes: 20 };
+    let config = Config { max_text_bytes: 20, ..Config::default() };
     assert_eq!(code(process(page(b"BT /F 9 Tf (more text than the limit has) Tj ET", ""), config)), "too-large");
 }
 
