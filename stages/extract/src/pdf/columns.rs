@@ -15,6 +15,10 @@ const FEWEST_BEGINNINGS: usize = 2;
 const LINE_LENGTH: f64 = 9.0;
 /// The minimum average share of their column that lines of running text fill.
 const FILLED: f64 = 0.55;
+/// The minimum width of a gutter, in font sizes; a space is narrower.
+const GUTTER: f64 = 0.8;
+/// The minimum share of letters in lines of prose, in percent.
+const LETTERS: usize = 60;
 /// The maximum share of spans that may cross a gutter.
 const CROSSING: f64 = 0.35;
 /// The maximum nesting of columns within columns.
@@ -87,6 +91,9 @@ fn gutter(spans: &[&Span]) -> Option<f64> {
             continue;
         }
         let (left, right) = (Column::of(spans, edge, Side::Left), Column::of(spans, edge, Side::Right));
+        if left.right > edge - GUTTER * left.size.max(right.size) {
+            continue;
+        }
         if are_columns(&left, &right) || (is_drawn_down(spans, edge) && are_columns_if_drawn_down(&left, &right)) {
             best = Some((crossing, edge));
         }
@@ -121,6 +128,11 @@ struct Column {
     continued: usize,
     /// The average number of words of a line.
     words: f64,
+    /// Its right edge, and the average size of its text.
+    right: f64,
+    size: f64,
+    /// Whether it is made of words.
+    has_letters: bool,
 }
 
 impl Column {
@@ -131,6 +143,9 @@ impl Column {
         let width = |span: &Span| span.right - span.left;
         let filled: f64 = column.iter().map(|span| width(span)).sum();
         let lengths: f64 = column.iter().map(|span| width(span) / span.size).sum();
+        let size = column.iter().map(|span| span.size * width(span)).sum::<f64>() / filled;
+        let count = |is: fn(&char) -> bool| column.iter().map(|span| span.text.chars().filter(is).count()).sum::<usize>();
+        let (all, letters) = (count(|letter| *letter != ' '), count(|letter| letter.is_alphabetic()));
         let words: usize = column.iter().map(|span| span.text.split(' ').filter(|word| !word.is_empty()).count()).sum();
         let rows = rows(column);
         let begins_lower = |row: &&Row<'_>| {
@@ -144,16 +159,19 @@ impl Column {
             filled: filled / ((right - left) * lines),
             continued: rows.iter().filter(begins_lower).count(),
             words: words as f64 / lines,
+            right,
+            size,
+            has_letters: letters * 100 >= all * LETTERS,
         }
     }
 
     fn is_running_text(&self) -> bool {
-        let is_enough = self.lines >= FEWEST_LINES || (self.lines >= 2 && self.continued > 0);
+        let is_enough = self.lines >= FEWEST_LINES || (self.lines >= 2 && self.continued > 0 && self.has_letters);
         is_enough && self.length >= LINE_LENGTH && self.filled >= FILLED
     }
 
     fn is_continued(&self) -> bool {
-        self.continued * 100 >= self.lines * CONTINUED
+        self.continued * 100 >= self.lines * CONTINUED && self.has_letters
     }
 
     fn is_prose(&self) -> bool {

@@ -46,7 +46,9 @@ impl Gaps {
 
     /// Takes a gap that most letters have for the space between letters.
     fn spaced_out(self, span: &Span) -> Self {
-        if span.glyphs.len() < FEWEST_SPACED_OUT {
+        let letters = span.text.chars().filter(|letter| letter.is_alphanumeric()).count();
+        // Leaders of dots are not words.
+        if span.glyphs.len() < FEWEST_SPACED_OUT || 2 * letters < span.glyphs.len() {
             return self;
         }
         let mut gaps: Vec<f64> =

@@ -106,16 +106,18 @@ fn decide(last: &str, next: &str, words: &Words) -> Join {
         return Join::No;
     }
     let is_divided = second.starts_with(char::is_lowercase) && first.ends_with(char::is_alphabetic);
+    let is_upper = |part: &str| part.chars().all(char::is_uppercase);
+    let may_be_divided = is_divided || (is_upper(first) && is_upper(second));
+    if may_be_divided && (is_soft || occurs(format!("{first}{second}"))) {
+        return Join::Word;
+    }
     if !is_divided {
         return Join::Hyphen;
-    }
-    if is_soft || occurs(format!("{first}{second}")) {
-        return Join::Word;
     }
     let keeps = occurs(format!("{first}-{second}"))
         || first.contains('-')
         || first.chars().count() < 2
-        || first.chars().any(|letter| letter.is_numeric())
+        || first.chars().skip(1).any(|letter| !letter.is_lowercase())
         || KEEP.contains(&first.to_lowercase().as_str());
     if keeps { Join::Hyphen } else { Join::Word }
 }
@@ -136,6 +138,7 @@ mod tests {
         assert_eq!(joined("Form W-", "4 of", &[]), Join::Hyphen);
         assert_eq!(joined("the Anglo-", "Saxon", &[]), Join::Hyphen);
         assert_eq!(joined("mother-in-", "law", &[]), Join::Hyphen);
+        assert_eq!(joined("YYMMDDhhmm-", "hh", &[]), Join::Hyphen);
         assert_eq!(joined("pre-", "and postwar", &[]), Join::No);
         assert_eq!(joined("a dash -", "and more", &[]), Join::No);
     }
@@ -143,6 +146,7 @@ mod tests {
     #[test]
     fn the_rest_of_the_document_decides() {
         assert_eq!(joined("water-", "proof", &["water-proof"]), Join::Hyphen);
+        assert_eq!(joined("the ELE-", "MENT", &["element"]), Join::Word);
         assert_eq!(joined("non-", "sense", &["nonsense"]), Join::Word);
     }
 }
