@@ -7,13 +7,13 @@ use hayro_syntax::page::Resources;
 
 use super::content::Interpreter;
 use super::field::{self, Value};
-use super::span::{Place, Weight};
+use super::span::{Ink, Place, Weight};
 use super::state::State;
 use super::strings;
 use crate::reject::Reject;
 
 /// Flags of annotations that are not visible: Hidden and NoView.
-const INVISIBLE: u32 = 1 << 1 | 1 << 5;
+pub(super) const INVISIBLE: u32 = 1 << 1 | 1 << 5;
 /// The size of text that no appearance states, and its share of the height of its box.
 const SIZES: (f64, f64) = (4.0, 12.0);
 const SHARE: f64 = 0.7;
@@ -40,11 +40,14 @@ pub(super) fn draw<'a>(
     state: &State<'a>,
     notes: &mut Notes,
 ) -> Result<(), Reject> {
+    let Some(kind) = annotation.get::<Name<'_>>(SUBTYPE) else { return Ok(()) };
+    if kind.as_ref() == b"Widget" {
+        interpreter.widgets.extend(annotation.obj_id());
+    }
     let is_off = annotation.get::<Dict<'_>>(b"OC").is_some_and(|layer| interpreter.layers.hides(&layer));
     if is_off || annotation.get::<u32>(F).unwrap_or(0) & INVISIBLE != 0 {
         return Ok(());
     }
-    let Some(kind) = annotation.get::<Name<'_>>(SUBTYPE) else { return Ok(()) };
     match kind.as_ref() {
         b"Widget" => {
             if !appears(interpreter, annotation, resources, state)? {
@@ -137,6 +140,7 @@ fn write(interpreter: &mut Interpreter<'_>, annotation: &Dict<'_>, text: &str, s
             size,
             spacing: 0.0,
             weight: Weight::Regular,
+            ink: Ink::Painted,
         };
         interpreter.seen.glyphs += 1;
         interpreter.seen.spans.push_text(line, place);

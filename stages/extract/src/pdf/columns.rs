@@ -144,7 +144,8 @@ impl Column {
         let filled: f64 = column.iter().map(|span| width(span)).sum();
         let lengths: f64 = column.iter().map(|span| width(span) / span.size).sum();
         let size = column.iter().map(|span| span.size * width(span)).sum::<f64>() / filled;
-        let count = |is: fn(&char) -> bool| column.iter().map(|span| span.text.chars().filter(is).count()).sum::<usize>();
+        let count =
+            |is: fn(&char) -> bool| column.iter().map(|span| span.text.chars().filter(is).count()).sum::<usize>();
         let (all, letters) = (count(|letter| *letter != ' '), count(|letter| letter.is_alphabetic()));
         let words: usize = column.iter().map(|span| span.text.split(' ').filter(|word| !word.is_empty()).count()).sum();
         let rows = rows(column);
@@ -175,7 +176,7 @@ impl Column {
     }
 
     fn is_prose(&self) -> bool {
-        self.lines >= 3 && self.is_continued() && self.words >= 2.0
+        self.lines >= 2 && self.is_continued() && self.words >= 2.0
     }
 }
 
@@ -185,9 +186,9 @@ fn are_columns(left: &Column, right: &Column) -> bool {
 
 /// Text that is drawn column by column may also be narrow, or stand beside a narrow list.
 fn are_columns_if_drawn_down(left: &Column, right: &Column) -> bool {
-    let is_enough = left.lines >= 3 && right.lines >= 3;
+    let is_list_beside = left.lines >= 3 && right.lines >= 3;
     let is_sentences = |column: &Column| column.length >= LINE_LENGTH && column.is_continued();
-    is_enough && ((left.is_prose() && right.is_prose()) || is_sentences(left) || is_sentences(right))
+    (left.is_prose() && right.is_prose()) || (is_list_beside && (is_sentences(left) || is_sentences(right)))
 }
 
 /// Whether all of one side is drawn before the other.

@@ -1,10 +1,14 @@
 //! Interprets the part of a content stream that shows text.
 
+use std::collections::HashSet;
+
 use hayro_font::kurbo::{Affine, Point, Rect, Vec2};
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction;
 use hayro_syntax::object::dict::keys::{BBOX, FONT, MATRIX, RESOURCES, SUBTYPE};
-use hayro_syntax::object::{Array, Dict, Name, Number, Object, Rect as Box, Stream, String as PdfString};
+use hayro_syntax::object::{
+    Array, Dict, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream, String as PdfString,
+};
 use hayro_syntax::page::Resources;
 
 use super::clip::Outline;
@@ -38,6 +42,8 @@ pub(super) struct Interpreter<'a> {
     /// Bytes of forms that may still be interpreted: forms that draw forms could otherwise grow without bound.
     budget: usize,
     pub(super) seen: Seen,
+    /// The widgets of form fields on all pages so far.
+    pub(super) widgets: HashSet<ObjectIdentifier>,
     /// The current nesting of forms.
     depth: usize,
     marks: Marks,
@@ -64,6 +70,7 @@ impl<'a> Interpreter<'a> {
             most,
             budget: most,
             seen: Seen::default(),
+            widgets: HashSet::new(),
             depth: 0,
             marks: Marks::default(),
         }

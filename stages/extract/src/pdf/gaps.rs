@@ -6,7 +6,7 @@
 use super::span::Span;
 
 /// A gap of this many font sizes is a space, in text that has none written, and in text that has.
-const SPACE: f64 = 0.1;
+const SPACE: f64 = 0.095;
 const SPACE_BESIDE_WRITTEN: f64 = 0.17;
 /// The widest letter space, in font sizes; wider gaps divide cells.
 const WIDEST_LETTER_SPACE: f64 = 0.8;

@@ -7,6 +7,7 @@ use super::initials;
 use super::lines::{Break, Lie, Line, line};
 use super::scripts;
 use super::span::Span;
+use super::strays;
 use super::twice;
 
 /// Lines this many times further apart than usual are different paragraphs.
@@ -36,6 +37,7 @@ pub(super) fn lines(spans: Vec<Span>) -> Vec<Line> {
         let mut spans = direction.spans;
         spans.iter_mut().for_each(|span| span.turn(along));
         let mut spans = twice::removed(spans);
+        strays::join(&mut spans);
         initials::join(&mut spans);
         let mut own = paragraphs(&spans, lie);
         if let Some(first) = own.first_mut() {

@@ -8,6 +8,9 @@ use super::span::{Ending, Span, Weight};
 
 /// A gap of this many font sizes on a line is a tab: the next cell of a table.
 const TAB: f64 = 1.5;
+/// The widest space of a stretched line, in font sizes, and how much its spaces may differ.
+const WIDEST_SPACE: f64 = 5.0;
+const SAME_GAP: f64 = 0.06;
 /// Text that begins this many font sizes before the end of the text before it is not a part of the same word.
 const OVERLAP: f64 = 0.25;
 
@@ -56,10 +59,14 @@ pub(super) fn line(row: &Row<'_>, lie: Lie) -> Line {
     let mut cells: Vec<(f64, f64)> = Vec::new();
     let mut pieces: Vec<(Separator, Piece)> = Vec::new();
     let (mut bold, mut length) = (0, 0);
+    let is_justified = is_justified(row);
     for (number, part) in row.parts.iter().enumerate() {
         let separator = match number {
             0 => Separator::None,
-            _ => separator(&row.parts[number - 1], part),
+            _ => match separator(&row.parts[number - 1], part) {
+                Separator::Tab if is_justified => Separator::Space,
+                separator => separator,
+            },
         };
         match cells.last_mut() {
             Some((_, right)) if separator != Separator::Tab => *right = right.max(part.span.right),
@@ -147,6 +154,19 @@ fn push_separator(separator: Separator, next: Option<&String>, line: &mut String
         Separator::Space if !line.ends_with(' ') && !next.is_some_and(|next| next.starts_with(' ')) => line.push(' '),
         Separator::Space | Separator::None => {}
     }
+}
+
+/// Whether the gaps of a row are those between the words of a line that is stretched to the width of its column: all
+/// alike, whereas those between cells depend on what the cells hold.
+fn is_justified(row: &Row<'_>) -> bool {
+    let gaps = || row.parts.windows(2).map(|pair| (pair[1].span.left - pair[0].span.right) / row.size);
+    let (least, most) = gaps().fold((f64::INFINITY, 0.0_f64), |(least, most), gap| (least.min(gap), most.max(gap)));
+    let is_alike = row.parts.len() >= 4 && most > TAB && most < WIDEST_SPACE && most - least < SAME_GAP * most;
+    let words = row.parts.iter().filter(|part| part.span.text.chars().all(char::is_alphabetic)).count();
+    let lower = row.parts.iter().filter(|part| part.span.text.starts_with(char::is_lowercase)).count();
+    let widths = || row.parts.iter().map(|part| part.span.right - part.span.left);
+    let (narrow, wide) = (widths().fold(f64::INFINITY, f64::min), widths().fold(0.0, f64::max));
+    is_alike && words * 2 > row.parts.len() && lower * 2 > row.parts.len() && wide > 1.2 * narrow
 }
 
 /// What divides two parts of a row.

@@ -11,6 +11,7 @@ mod columns;
 mod content;
 mod field;
 mod fonts;
+mod form;
 mod gaps;
 mod hyphens;
 mod initials;
@@ -28,6 +29,7 @@ mod scripts;
 mod sheet;
 mod span;
 mod state;
+mod strays;
 mod strings;
 mod structure;
 mod to_unicode;
@@ -91,7 +93,8 @@ pub(crate) fn read(payload: Vec<u8>, layout: Layout, limit: usize) -> Result<Doc
         });
         sheets.push(Sheet { lines, notes: drawn.notes, height: drawn.height });
     }
-    let values = xfa::values(&catalog, interpreter.most);
+    let mut values = form::unseen(&catalog, &interpreter.widgets);
+    values.extend(xfa::values(&catalog, interpreter.most));
     if pages.none_has_text() && values.is_empty() {
         return Err(Reject::PdfNoText { pages });
     }

@@ -76,7 +76,7 @@ fn pattern(names: &[(u8, String)]) -> Pattern {
         number > 0 && number * 100 >= private.len() * MOST
     };
     if most(&|code, name| code >= 10 && name.ends_with(&code.to_string()))
-        || most(&|code, name| hexadecimal(name) == Some(code))
+        || most(&|code, name| name.get(1..).and_then(last_digits) == Some(code))
     {
         Pattern::Code
     } else if most(&|_, name| name.starts_with('G') && hexadecimal(name).is_some_and(is_printed)) {
@@ -95,7 +95,12 @@ fn is_private(name: &str) -> bool {
 
 /// The number that a name is, in two hexadecimal digits after its prefix.
 fn hexadecimal(name: &str) -> Option<u8> {
-    let digits = name.get(1..).filter(|digits| digits.len() == 2)?;
+    name.get(1..).filter(|digits| digits.len() == 2).and_then(last_digits)
+}
+
+/// The number that the last two characters are in hexadecimal digits.
+fn last_digits(name: &str) -> Option<u8> {
+    let digits = name.get(name.len().checked_sub(2)?..)?;
     u8::from_str_radix(digits, 16).ok()
 }
 
@@ -145,6 +150,7 @@ mod tests {
     fn names_that_repeat_their_code_say_the_character() {
         assert_eq!(letters(&[(65, "a65"), (233, "a233"), (12, "a12")]), ["A", "é", "fi"].map(|l| Some(l.to_owned())));
         assert_eq!(letters(&[(32, "C20"), (0x6E, "C6e")]), [" ", "n"].map(|l| Some(l.to_owned())));
+        assert_eq!(letters(&[(0x48, "x0048"), (0x6A, "x006A")]), ["H", "j"].map(|l| Some(l.to_owned())));
         assert_eq!(letters(&[(45, "B1345"), (105, "B1105")]), ["-", "i"].map(|l| Some(l.to_owned())));
     }
 

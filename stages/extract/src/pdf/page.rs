@@ -8,7 +8,7 @@ use hayro_syntax::page::Page;
 use super::annotations::{self, Notes};
 use super::clip::Clip;
 use super::content::{Interpreter, Seen};
-use super::span::Span;
+use super::span::{Ink, Span};
 use super::state::State;
 use super::unpacked;
 use crate::reject::Reject;
@@ -57,5 +57,16 @@ pub(super) fn draw<'a>(interpreter: &mut Interpreter<'a>, page: &Page<'a>) -> Re
         }
     }
     let Seen { mut spans, has_image, glyphs, unmapped } = std::mem::take(&mut interpreter.seen);
-    Ok(Drawn { spans: spans.take(), notes, height, has_image, glyphs, unmapped })
+    let spans = seen(spans.take(), has_image);
+    Ok(Drawn { spans, notes, height, has_image, glyphs, unmapped })
+}
+
+/// The spans that belong to the page. Text that is not painted is that of a scan, if there is one; beside painted text it
+/// is hidden.
+fn seen(mut spans: Vec<Span>, has_image: bool) -> Vec<Span> {
+    let is_painted = |span: &Span| span.ink == Ink::Painted;
+    if !has_image && spans.iter().any(is_painted) {
+        spans.retain(is_painted);
+    }
+    spans
 }

@@ -22,6 +22,14 @@ pub(super) enum Weight {
     Bold,
 }
 
+/// Whether glyphs are painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ink {
+    Painted,
+    /// They are not, as the text that was read from a scan and lies over it.
+    None,
+}
+
 /// How a span ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -62,6 +70,7 @@ pub(super) struct Span {
     /// Letter space, in units of the page.
     pub(super) spacing: f64,
     pub(super) weight: Weight,
+    pub(super) ink: Ink,
     pub(super) ending: Ending,
     /// How many spans were drawn before it.
     pub(super) order: usize,
@@ -98,6 +107,7 @@ impl Span {
             size: 10.0,
             spacing: 0.0,
             weight: Weight::Regular,
+            ink: Ink::Painted,
         };
         let mut spans = Spans::default();
         let width = (edges.1 - edges.0) / text.chars().count().max(1) as f64;
@@ -142,6 +152,7 @@ pub(super) struct Place {
     /// Letter space on the page.
     pub(super) spacing: f64,
     pub(super) weight: Weight,
+    pub(super) ink: Ink,
 }
 
 impl Place {
@@ -163,6 +174,7 @@ impl Place {
             && size <= span.size.min(self.size) * SAME_SIZE
             && (span.spacing - self.spacing).abs() <= 0.01 * size
             && span.weight == self.weight
+            && span.ink == self.ink
             && span.ending == Ending::Whole
     }
 }
@@ -171,8 +183,6 @@ impl Place {
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     spans: Vec<Span>,
-    /// The last glyph and where it was drawn.
-    last: Option<(String, Point)>,
 }
 
 impl Spans {
@@ -184,12 +194,9 @@ impl Spans {
         if text.is_empty() {
             return self.widen(&place);
         }
-        // Some programs draw bold by drawing the same glyph again at the same place.
-        let again = |(glyph, at): &(String, Point)| glyph == text && (place.from - *at).hypot() < TWICE * place.size;
-        if self.last.as_ref().is_some_and(again) {
+        if self.is_again(text, &place) {
             return;
         }
-        self.last = Some((text.to_owned(), place.from));
         let composed = self.overstrike(text, &place);
         let text = match &composed {
             Overstrike::None => text,
@@ -203,6 +210,14 @@ impl Spans {
         }
     }
 
+    /// Whether a glyph is the last one again at the same place: some programs draw bold that way.
+    fn is_again(&self, text: &str, place: &Place) -> bool {
+        let Some(span) = self.spans.last() else { return false };
+        let Some(glyph) = span.glyphs.last() else { return false };
+        let at = span.origin + span.along * f64::from(glyph.left);
+        span.text.ends_with(text) && (place.from - at).hypot() < TWICE * place.size
+    }
+
     /// Adds a glyph whose text is part of that of the last one.
     fn widen(&mut self, place: &Place) {
         let Some(last) = self.spans.last_mut().filter(|last| place.continues(last)) else { return };
@@ -213,7 +228,6 @@ impl Spans {
     /// Adds text that is not drawn glyph by glyph, such as the value of a form field.
     pub(super) fn push_text(&mut self, text: &str, place: Place) {
         if place.is_finite() && place.size > 0.0 && !text.trim().is_empty() {
-            self.last = None;
             self.start(text.trim(), &place);
         }
     }
@@ -227,7 +241,6 @@ impl Spans {
 
     /// The spans, starting anew.
     pub(super) fn take(&mut self) -> Vec<Span> {
-        self.last = None;
         std::mem::take(&mut self.spans)
     }
 
@@ -243,6 +256,7 @@ impl Spans {
             size: place.size,
             spacing: place.spacing,
             weight: place.weight,
+            ink: place.ink,
             ending: Ending::Whole,
             order: self.spans.len(),
         };
@@ -317,6 +331,7 @@ mod tests {
             size: 10.0,
             spacing: 0.0,
             weight: Weight::Regular,
+            ink: Ink::Painted,
         }
     }
 

@@ -7,10 +7,13 @@ use hayro_font::kurbo::{Affine, Point, Vec2};
 
 use super::clip::Clip;
 use super::fonts::Face;
-use super::span::{Place, Weight};
+use super::span::{Ink, Place, Weight};
 
 /// The rendering mode that fills and strokes glyphs, as some programs do for bold.
 const FILL_AND_STROKE: i64 = 2;
+
+/// The rendering modes that paint nothing.
+const UNPAINTED: [i64; 2] = [3, 7];
 
 /// The part of the graphics state that affects text.
 #[derive(Clone)]
@@ -73,6 +76,10 @@ impl<'a> State<'a> {
             weight: match self.mode == FILL_AND_STROKE {
                 true => Weight::Bold,
                 false => face.weight,
+            },
+            ink: match UNPAINTED.contains(&self.mode) {
+                true => Ink::None,
+                false => Ink::Painted,
             },
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Table {
     single: HashMap<u32, String>,
     /// Sorted by the first code.
     ranges: Vec<Range>,
+    /// A CMap of the standard set that holds what is not listed.
+    base: Option<CMap>,
 }
 
 #[derive(Debug)]
@@ -61,10 +63,7 @@ impl ToUnicode {
     pub(super) fn letters(&self, code: u32) -> Option<String> {
         let letters = match self {
             Self::Listed(table) => table.letters(code)?,
-            Self::Named(map) => match map.lookup_bf_string(code)? {
-                BfString::Char(letter) => letter.to_string(),
-                BfString::String(letters) => letters,
-            },
+            Self::Named(map) => mapped(map, code)?,
             Self::Identity => char::from_u32(code)?.to_string(),
         };
         // A glyph that stands for a line break or for nothing was never mapped in earnest.
@@ -80,9 +79,16 @@ fn named(name: &[u8]) -> Option<ToUnicode> {
     }
 }
 
+fn mapped(map: &CMap, code: u32) -> Option<String> {
+    match map.lookup_bf_string(code)? {
+        BfString::Char(letter) => Some(letter.to_string()),
+        BfString::String(letters) => Some(letters),
+    }
+}
+
 impl Table {
     fn is_empty(&self) -> bool {
-        self.single.is_empty() && self.ranges.is_empty()
+        self.single.is_empty() && self.ranges.is_empty() && self.base.is_none()
     }
 
     fn letters(&self, code: u32) -> Option<String> {
@@ -90,7 +96,8 @@ impl Table {
             return Some(letters.clone());
         }
         let end = self.ranges.partition_point(|range| range.first <= code);
-        let range = self.ranges[..end].iter().rev().take(MOST_OVERLAPS).find(|range| code <= range.last)?;
+        let listed = self.ranges[..end].iter().rev().take(MOST_OVERLAPS).find(|range| code <= range.last);
+        let Some(range) = listed else { return mapped(self.base.as_ref()?, code) };
         let mut letters = range.letters.clone();
         let last = letters.pop()?;
         letters.push(char::from_u32(u32::from(last).checked_add(code - range.first)?)?);
@@ -101,10 +108,16 @@ impl Table {
     fn parse(data: &[u8]) -> Self {
         let mut table = Self::default();
         let mut tokens = Tokens { data };
+        let mut name: &[u8] = &[];
         while let Some(token) = tokens.next() {
             match token {
-                Token::Word(b"beginbfchar") => table.chars(&mut tokens),
-                Token::Word(b"beginbfrange") => table.ranges(&mut tokens),
+                Token::Word(b"beginbfchar" | b"begincidchar") => table.chars(&mut tokens),
+                Token::Word(b"beginbfrange" | b"begincidrange") => table.ranges(&mut tokens),
+                Token::Word(b"usecmap") => {
+                    let map = load_embedded(CMapName::from_bytes(name));
+                    table.base = map.and_then(|map| CMap::parse(map, load_embedded));
+                }
+                Token::Name(found) => name = found,
                 _ => {}
             }
         }
@@ -117,7 +130,12 @@ impl Table {
             match tokens.next() {
                 Some(Token::Text(letters)) => self.add(number(&code), &letters),
                 // A glyph name, which the encoding of the font says better.
-                Some(Token::Name) => {}
+                Some(Token::Name(_)) => {}
+                // Some tables give the character as a number, as tables of glyphs do.
+                Some(Token::Word(word)) => match decimal(word) {
+                    Some(letter) => self.add(number(&code), &letter),
+                    None => return,
+                },
                 _ => return,
             }
         }
@@ -128,13 +146,11 @@ impl Table {
             let Some(Token::Text(last)) = tokens.next() else { return };
             let (first, last) = (number(&first), number(&last));
             match tokens.next() {
-                Some(Token::Text(letters)) if first == last => self.add(first, &letters),
-                Some(Token::Text(letters)) => {
-                    let letters = utf16(&letters);
-                    if last >= first && !letters.is_empty() && self.ranges.len() < MOST_CODES {
-                        self.ranges.push(Range { first, last, letters });
-                    }
-                }
+                Some(Token::Text(letters)) => self.add_range(first, last, &letters),
+                Some(Token::Word(word)) => match decimal(word) {
+                    Some(letter) => self.add_range(first, last, &letter),
+                    None => return,
+                },
                 Some(Token::Open) => {
                     let mut code = first;
                     loop {
@@ -151,6 +167,13 @@ impl Table {
         }
     }
 
+    fn add_range(&mut self, first: u32, last: u32, letters: &[u8]) {
+        let letters = utf16(letters);
+        if last >= first && !letters.is_empty() && self.ranges.len() < MOST_CODES {
+            self.ranges.push(Range { first, last, letters });
+        }
+    }
+
     fn add(&mut self, code: u32, letters: &[u8]) {
         if self.single.len() < MOST_CODES {
             self.single.insert(code, utf16(letters));
@@ -161,6 +184,12 @@ impl Table {
 /// The code that these bytes spell; more than four are not a code, and their last ones count.
 fn number(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// The character with this number, in UTF-16.
+fn decimal(word: &[u8]) -> Option<[u8; 2]> {
+    let number = std::str::from_utf8(word).ok()?.parse::<u16>().ok()?;
+    Some(number.to_be_bytes())
 }
 
 /// The characters that these bytes spell in UTF-16; one byte alone is a character too.
@@ -175,7 +204,7 @@ enum Token<'a> {
     /// A string in hexadecimal digits or in parentheses.
     Text(Vec<u8>),
     Word(&'a [u8]),
-    Name,
+    Name(&'a [u8]),
     Open,
     Close,
 }
@@ -199,8 +228,9 @@ impl<'a> Tokens<'a> {
                     return Some(if *first == b'[' { Token::Open } else { Token::Close });
                 }
                 b'/' => {
-                    self.data = rest.get(word(rest)..).unwrap_or_default();
-                    return Some(Token::Name);
+                    let (name, rest) = rest.split_at(word(rest));
+                    self.data = rest;
+                    return Some(Token::Name(name));
                 }
                 _ if is_delimiter(*first) => self.data = rest,
                 _ => {
@@ -269,6 +299,12 @@ mod tests {
         let table = "/CMapName /Adobe-Identity-UC> def << /Ordering (UC>) >> beginbfchar <1> <41> <02> /space \
                      <03> <0043> endbfchar beginbfrange <05> <06> endbfrange beginbfchar <07> <0047>";
         assert_eq!(letters(table, &[0x10, 3, 7]), some(&["A", "C", "G"]));
+    }
+
+    #[test]
+    fn characters_may_be_numbers_or_come_from_another_table() {
+        let table = "/Adobe-Japan1-UCS2 usecmap begincidrange <01> <03> 65 endcidrange begincidchar <09> 97 endcidchar";
+        assert_eq!(letters(table, &[2, 9, 843]), some(&["B", "a", "あ"]));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use super::span::Span;
 
 /// How far apart two drawings of one glyph may be, in font sizes.
 const SAME_PLACE: f64 = 0.17;
+/// How far apart two drawings of one span may be, in font sizes.
+const SAME_TEXT: f64 = 0.35;
 /// The maximum number of spans that may lie over each other.
 const MOST_OVER: usize = 4;
 
@@ -39,8 +41,17 @@ pub(super) fn removed(spans: Vec<Span>) -> Vec<Span> {
     left
 }
 
+/// Whether all of a span is drawn again, a little beside its first place.
+fn is_shadow(span: &Span, earlier: &Span) -> bool {
+    let near = SAME_TEXT * span.size;
+    span.text == earlier.text && (span.left - earlier.left).abs() < near && (span.base - earlier.base).abs() < near
+}
+
 /// Which glyphs of a span are not yet drawn.
 fn kept(span: &Span, over: &[&Span]) -> Vec<bool> {
+    if over.iter().any(|earlier| is_shadow(span, earlier)) {
+        return vec![false; span.glyphs.len()];
+    }
     let mut keep = vec![true; if over.is_empty() { 0 } else { span.glyphs.len() }];
     for earlier in over.iter().filter(|earlier| (earlier.base - span.base).abs() < 2.0 * SAME_PLACE * span.size) {
         let near = SAME_PLACE * span.size;

@@ -82,7 +82,7 @@ fn push_values(values: &[(String, String)], text: &mut String) {
     let mut lines: Vec<String> = Vec::new();
     for (number, (name, value)) in values.iter().enumerate() {
         if number >= MOST_LOOKED_FOR || !text.contains(value.as_str()) {
-            lines.push(format!("{name}: {value}"));
+            lines.push(if name.is_empty() { value.clone() } else { format!("{name}: {value}") });
         }
     }
     if !lines.is_empty() {
