@@ -27,9 +27,28 @@ fn is_right_to_left(letter: char) -> bool {
         || matches!(letter, '\u{1E800}'..='\u{1EFFF}')
 }
 
+fn is_arabic(letter: char) -> bool {
+    matches!(letter, '\u{600}'..='\u{8FF}' | '\u{FB50}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}')
+}
+
+/// Whether one of these is a bracket that the other one shows in right-to-left text.
+pub(super) fn is_mirrored(stated: &str, shown: &str) -> bool {
+    let mut letters = stated.chars();
+    matches!((letters.next(), letters.next()), (Some(letter), None) if mirrored(letter) != letter)
+        && stated.chars().map(mirrored).eq(shown.chars())
+}
+
 /// The text of pieces that stand from left to right, in reading order. A piece is what one glyph stands for.
 pub(super) fn logical(mut pieces: Vec<String>) -> String {
-    let classes: Vec<Class> = pieces.iter().map(|piece| class(piece)).collect();
+    let mut classes: Vec<Class> = pieces.iter().map(|piece| class(piece)).collect();
+    if pieces.iter().any(|piece| piece.chars().any(is_arabic)) {
+        // After Arabic letters, signs are not read with the number beside them.
+        for (class, piece) in classes.iter_mut().zip(&pieces) {
+            if *class == Class::Sign || matches!(piece.as_str(), "-" | "+") {
+                *class = Class::Neutral;
+            }
+        }
+    }
     let count = |wanted| classes.iter().filter(|class| **class == wanted).count();
     if count(Class::RightToLeft) >= count(Class::LeftToRight) {
         turn(&mut pieces, &classes);
@@ -126,8 +145,8 @@ fn class(piece: &str) -> Class {
     for letter in piece.chars() {
         result = match letter {
             '0'..='9' | '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}' => Class::Digit,
-            '.' | ',' | ':' | '/' | '-' | '\u{66B}' | '\u{66C}' => Class::Separator,
-            '%' | '+' | '$' | '€' | '£' | '\u{66A}' => Class::Sign,
+            '.' | ',' | ':' | '/' | '-' | '+' | '\u{66B}' | '\u{66C}' => Class::Separator,
+            '%' | '$' | '€' | '£' | '\u{66A}' => Class::Sign,
             _ if is_right_to_left(letter) => return Class::RightToLeft,
             _ if letter.is_alphabetic() => return Class::LeftToRight,
             _ => continue,
@@ -166,6 +185,9 @@ mod tests {
         assert_eq!(read("2024 םולש"), "שלום 2024");
         assert_eq!(read("12.5% ץומח"), "חמוץ 12.5%");
         assert_eq!(read("10:30-11:00 העש"), "שעה 10:30-11:00");
+        assert_eq!(read("2024-2020 ةنس"), "سنة 2020-2024");
+        assert_eq!(read(".%12.5 مقر"), "رقم 12.5%.");
+        assert_eq!(read("2024-ב"), "ב-2024");
         assert_eq!(read("ןכותב iPhone 5 שמתשה"), "השתמש iPhone 5 בתוכן");
         assert_eq!(read("(הלמ) םולש"), "שלום (מלה)");
     }

@@ -17,6 +17,8 @@ const LINE_LENGTH: f64 = 9.0;
 const FILLED: f64 = 0.55;
 /// The minimum width of a gutter, in font sizes; a space is narrower.
 const GUTTER: f64 = 0.8;
+/// How much larger than its column a heading is.
+const HEADING: f64 = 1.25;
 /// The minimum share of letters in lines of prose, in percent.
 const LETTERS: usize = 60;
 /// The maximum share of spans that may cross a gutter.
@@ -42,11 +44,10 @@ fn split<'a>(spans: Vec<&'a Span>, depth: usize, blocks: &mut Vec<Vec<Row<'a>>>)
         }
         return;
     };
-    let (mut left, mut right, mut across) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut band, mut across) = (Band::default(), Vec::new());
     for row in rows(spans) {
-        if row.parts.iter().any(|part| side(part.span, gutter) == Side::Across) {
-            split(std::mem::take(&mut left), depth - 1, blocks);
-            split(std::mem::take(&mut right), depth - 1, blocks);
+        if row.parts.iter().any(|part| side(part, gutter) == Side::Across) {
+            std::mem::take(&mut band).split(depth, blocks);
             across.push(row);
             continue;
         }
@@ -54,16 +55,64 @@ fn split<'a>(spans: Vec<&'a Span>, depth: usize, blocks: &mut Vec<Vec<Row<'a>>>)
             blocks.push(std::mem::take(&mut across));
         }
         for part in row.parts {
-            match side(part.span, gutter) {
-                Side::Left => left.push(part.span),
-                Side::Right | Side::Across => right.push(part.span),
+            match side(part, gutter) {
+                Side::Left => band.left.push(part),
+                Side::Right | Side::Across => band.right.push(part),
             }
         }
     }
-    split(left, depth - 1, blocks);
-    split(right, depth - 1, blocks);
+    band.split(depth, blocks);
     if !across.is_empty() {
         blocks.push(across);
+    }
+}
+
+/// What is between two lines that cross the gutter.
+#[derive(Default)]
+struct Band<'a> {
+    left: Vec<&'a Span>,
+    right: Vec<&'a Span>,
+}
+
+impl<'a> Band<'a> {
+    fn split(self, depth: usize, blocks: &mut Vec<Vec<Row<'a>>>) {
+        if self.left.is_empty() || self.right.is_empty() || self.stands_side_by_side() {
+            let end = self.end();
+            let (left, below): (Vec<_>, Vec<_>) = self.left.into_iter().partition(|span| span.base > end);
+            let (right, rest): (Vec<_>, Vec<_>) = self.right.into_iter().partition(|span| span.base > end);
+            split(left, depth - 1, blocks);
+            split(right, depth - 1, blocks);
+            split(below.into_iter().chain(rest).collect(), depth - 1, blocks);
+        } else {
+            let spans = self.left.into_iter().chain(self.right).collect();
+            blocks.push(rows(spans));
+        }
+    }
+
+    /// Where the columns end: above a heading that follows the shorter one, as it does not belong to the longer one alone.
+    fn end(&self) -> f64 {
+        let low = |side: &[&Span]| side.iter().map(|span| span.base).fold(f64::INFINITY, f64::min);
+        let (left, right) = (low(&self.left), low(&self.right));
+        let longer = if left < right { &self.left } else { &self.right };
+        let size = longer.iter().map(|span| span.size).fold(f64::INFINITY, f64::min);
+        let is_heading = |span: &&&Span| span.base < left.max(right) - size && span.size > HEADING * size;
+        let heading = longer.iter().filter(is_heading).map(|span| span.base + span.size);
+        if left.is_finite() && right.is_finite() {
+            heading.fold(f64::NEG_INFINITY, f64::max)
+        } else {
+            f64::NEG_INFINITY
+        }
+    }
+
+    /// Whether both sides have lines at the same height; one line is not a column yet.
+    fn stands_side_by_side(&self) -> bool {
+        let bounds = |side: &[&Span]| {
+            let bases = side.iter().map(|span| span.base);
+            bases.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), base| (low.min(base), high.max(base)))
+        };
+        let (left, right) = (bounds(&self.left), bounds(&self.right));
+        let size = self.left.iter().map(|span| span.size).fold(f64::INFINITY, f64::min);
+        left.1.min(right.1) - left.0.max(right.0) > 0.7 * size
     }
 }
 
@@ -150,7 +199,7 @@ impl Column {
         let words: usize = column.iter().map(|span| span.text.split(' ').filter(|word| !word.is_empty()).count()).sum();
         let rows = rows(column);
         let begins_lower = |row: &&Row<'_>| {
-            let first = row.parts.first().and_then(|part| part.span.text.chars().next());
+            let first = row.parts.first().and_then(|part| part.text.chars().next());
             first.is_some_and(char::is_lowercase)
         };
         let lines = rows.len() as f64;
@@ -225,7 +274,7 @@ mod tests {
         let spans = grid(6, 220.0, 220.0);
         let blocks = blocks_of(&spans);
         assert_eq!(blocks.iter().map(Vec::len).collect::<Vec<_>>(), [6, 6]);
-        assert!(blocks[0].iter().flat_map(|row| &row.parts).all(|part| part.span.left < 300.0));
+        assert!(blocks[0].iter().flat_map(|row| &row.parts).all(|part| part.left < 300.0));
     }
 
     #[test]
@@ -258,7 +307,7 @@ mod tests {
         spans.push(span(50.0, 490.0, 720.0));
         spans.push(span(50.0, 490.0, 700.0 - 12.0 * 4.5));
         let blocks = blocks_of(&spans);
-        let firsts: Vec<&str> = blocks.iter().map(|block| block[0].parts[0].span.text.as_str()).collect();
+        let firsts: Vec<&str> = blocks.iter().map(|block| block[0].parts[0].text.as_str()).collect();
         assert_eq!(firsts, ["50/720", "50/700", "320/700", "50/646", "50/640", "320/640"]);
     }
 }

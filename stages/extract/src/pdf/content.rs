@@ -10,13 +10,15 @@ use hayro_syntax::object::{
     Array, Dict, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream, String as PdfString,
 };
 use hayro_syntax::page::Resources;
+use unicode_normalization::char::is_combining_mark;
 
+use super::bidi;
 use super::clip::Outline;
 use super::fonts::Fonts;
 use super::layers::Layers;
 use super::letters;
 use super::marks::Marks;
-use super::span::Spans;
+use super::span::{Place, Spans};
 use super::state::{Cursor, State};
 use super::strings;
 use super::unpacked;
@@ -47,6 +49,8 @@ pub(super) struct Interpreter<'a> {
     /// The current nesting of forms.
     depth: usize,
     marks: Marks,
+    /// Where glyphs were drawn over a letter that is still to come, while a text waits for its glyph.
+    waiting: Option<Place>,
 }
 
 /// What the content of the current page shows.
@@ -73,6 +77,7 @@ impl<'a> Interpreter<'a> {
             widgets: HashSet::new(),
             depth: 0,
             marks: Marks::default(),
+            waiting: None,
         }
     }
 
@@ -194,7 +199,11 @@ impl<'a> Interpreter<'a> {
                     };
                     self.begin(mark.0, properties.as_ref());
                 }
-                TypedInstruction::EndMarkedContent(_) => self.marks.end(),
+                TypedInstruction::EndMarkedContent(_) => {
+                    if let (Some(text), Some(place)) = (self.marks.end(), self.waiting.take()) {
+                        self.seen.spans.push(&text, place);
+                    }
+                }
                 _ => {}
             }
         }
@@ -282,9 +291,14 @@ impl<'a> Interpreter<'a> {
             }
             last_is_seen = true;
             self.seen.glyphs += 1;
+            if self.marks.is_waiting() && is_mark(&face.text(code)) {
+                self.waiting = Some(place);
+                continue;
+            }
             match self.marks.replacement() {
-                Some(text) => self.seen.spans.push(&text, place),
-                None => {
+                // The bracket that is seen says which way the text runs.
+                Some(text) if !bidi::is_mirrored(&text, &face.text(code)) => self.seen.spans.push(&text, place),
+                _ => {
                     let text = face.text(code);
                     self.seen.unmapped += usize::from(text.contains(char::REPLACEMENT_CHARACTER));
                     self.seen.spans.push(&text, place);
@@ -292,6 +306,11 @@ impl<'a> Interpreter<'a> {
             }
         }
     }
+}
+
+/// Whether a glyph is drawn over a letter, and has no place of its own on the line.
+fn is_mark(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_combining_mark)
 }
 
 fn at(x: Number, y: Number) -> Point {

@@ -38,6 +38,7 @@ pub(super) fn lines(spans: Vec<Span>) -> Vec<Line> {
         spans.iter_mut().for_each(|span| span.turn(along));
         let mut spans = twice::removed(spans);
         strays::join(&mut spans);
+        scripts::mark(&mut spans);
         initials::join(&mut spans);
         let mut own = paragraphs(&spans, lie);
         if let Some(first) = own.first_mut() {
@@ -77,9 +78,8 @@ fn turn(from: f64, to: f64) -> f64 {
 
 fn paragraphs(spans: &[Span], lie: Lie) -> Vec<Line> {
     let mut blocks: Vec<Vec<Line>> = Vec::new();
-    for mut rows in columns::blocks(spans.iter().collect()) {
-        scripts::attach(&mut rows);
-        let lines = rows.iter().map(|row| line(row, lie)).filter(|line| !line.text.is_empty());
+    for rows in columns::blocks(spans.iter().collect()) {
+        let lines = (0..rows.len()).map(|number| line(&rows, number, lie)).filter(|line| !line.text.is_empty());
         blocks.push(lines.collect());
     }
     let usual = usual_leading(&blocks);

@@ -1,16 +1,16 @@
 //! Writes a row of spans as a line of text: which gaps are spaces, and which divide cells.
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::bidi;
 use super::gaps::Gaps;
-use super::rows::{Part, Row, Script};
+use super::rows::Row;
 use super::scripts;
-use super::span::{Ending, Span, Weight};
+use super::span::{Ending, Script, Span, Weight};
+use super::stretch::{self, TAB};
 
-/// A gap of this many font sizes on a line is a tab: the next cell of a table.
-const TAB: f64 = 1.5;
-/// The widest space of a stretched line, in font sizes, and how much its spaces may differ.
-const WIDEST_SPACE: f64 = 5.0;
-const SAME_GAP: f64 = 0.06;
+/// How many rows above and below are looked at to tell cells from words.
+const NEAR: usize = 3;
 /// Text that begins this many font sizes before the end of the text before it is not a part of the same word.
 const OVERLAP: f64 = 0.25;
 
@@ -54,27 +54,31 @@ enum Separator {
     Tab,
 }
 
-/// The text of a row.
-pub(super) fn line(row: &Row<'_>, lie: Lie) -> Line {
+/// The text of a row among those of its block.
+pub(super) fn line(rows: &[Row<'_>], number: usize, lie: Lie) -> Line {
+    let row = &rows[number];
+    let near = number.saturating_sub(NEAR)..(number + NEAR + 1).min(rows.len());
+    let beside: Vec<&Row<'_>> = near.filter(|other| *other != number).filter_map(|other| rows.get(other)).collect();
     let mut cells: Vec<(f64, f64)> = Vec::new();
     let mut pieces: Vec<(Separator, Piece)> = Vec::new();
     let (mut bold, mut length) = (0, 0);
-    let is_justified = is_justified(row);
+    let is_stretched = stretch::is_stretched(row, &beside);
     for (number, part) in row.parts.iter().enumerate() {
-        let separator = match number {
-            0 => Separator::None,
-            _ => match separator(&row.parts[number - 1], part) {
-                Separator::Tab if is_justified => Separator::Space,
+        let separator = match number.checked_sub(1).and_then(|number| row.parts.get(number)) {
+            None => Separator::None,
+            Some(last) => match separator(last, part) {
+                Separator::Tab if is_stretched => Separator::Space,
+                Separator::Space if stretch::are_cells(row, number - 1, &beside) => Separator::Tab,
                 separator => separator,
             },
         };
         match cells.last_mut() {
-            Some((_, right)) if separator != Separator::Tab => *right = right.max(part.span.right),
-            _ => cells.push((part.span.left, part.span.right)),
+            Some((_, right)) if separator != Separator::Tab => *right = right.max(part.right),
+            _ => cells.push((part.left, part.right)),
         }
-        length += part.span.text.len();
-        bold += if part.span.weight == Weight::Bold { part.span.text.len() } else { 0 };
-        pieces.push((separator, Piece { script: part.script, letters: spaced(part.span), edges: edges(part) }));
+        length += part.text.len();
+        bold += if part.weight == Weight::Bold { part.text.len() } else { 0 };
+        pieces.push((separator, Piece { script: part.script, letters: spaced(part), edges: (part.left, part.right) }));
     }
     let mut text = String::new();
     match pieces.iter().any(|(_, piece)| piece.letters.iter().any(|letters| bidi::is_needed(letters))) {
@@ -93,10 +97,6 @@ struct Piece {
     script: Script,
     letters: Vec<String>,
     edges: (f64, f64),
-}
-
-fn edges(part: &Part<'_>) -> (f64, f64) {
-    (part.span.left, part.span.right)
 }
 
 fn write(pieces: &[(Separator, Piece)], line: &mut String) {
@@ -156,28 +156,14 @@ fn push_separator(separator: Separator, next: Option<&String>, line: &mut String
     }
 }
 
-/// Whether the gaps of a row are those between the words of a line that is stretched to the width of its column: all
-/// alike, whereas those between cells depend on what the cells hold.
-fn is_justified(row: &Row<'_>) -> bool {
-    let gaps = || row.parts.windows(2).map(|pair| (pair[1].span.left - pair[0].span.right) / row.size);
-    let (least, most) = gaps().fold((f64::INFINITY, 0.0_f64), |(least, most), gap| (least.min(gap), most.max(gap)));
-    let is_alike = row.parts.len() >= 4 && most > TAB && most < WIDEST_SPACE && most - least < SAME_GAP * most;
-    let words = row.parts.iter().filter(|part| part.span.text.chars().all(char::is_alphabetic)).count();
-    let lower = row.parts.iter().filter(|part| part.span.text.starts_with(char::is_lowercase)).count();
-    let widths = || row.parts.iter().map(|part| part.span.right - part.span.left);
-    let (narrow, wide) = (widths().fold(f64::INFINITY, f64::min), widths().fold(0.0, f64::max));
-    is_alike && words * 2 > row.parts.len() && lower * 2 > row.parts.len() && wide > 1.2 * narrow
-}
-
 /// What divides two parts of a row.
-fn separator(last: &Part<'_>, next: &Part<'_>) -> Separator {
-    let (a, b) = (last.span, next.span);
-    let size = if next.script == Script::None && last.script == Script::None { a.size.min(b.size) } else { b.size };
+fn separator(a: &Span, b: &Span) -> Separator {
+    let size = if b.script == Script::None && a.script == Script::None { a.size.min(b.size) } else { b.size };
     let gap = b.left - a.right;
     if gap > TAB * size || a.ending == Ending::Cut {
         return Separator::Tab;
     }
-    if last.script != Script::None || next.script != Script::None {
+    if a.script != Script::None || b.script != Script::None {
         let is_apart = gap > SPACE_BESIDE_SCRIPT * a.size.max(b.size);
         return if is_apart { Separator::Space } else { Separator::None };
     }
@@ -197,25 +183,37 @@ fn spaced(span: &Span) -> Vec<String> {
         return vec![span.text.clone()];
     }
     let mut letters: Vec<String> = Vec::with_capacity(if is_turned { span.glyphs.len() } else { 1 });
-    let mut right = f64::INFINITY;
+    let mut marks: Vec<String> = Vec::new();
+    let (mut right, mut last) = (f64::INFINITY, ' ');
     for (piece, glyph) in span.pieces() {
-        let last = letters.last().and_then(|last| last.chars().next_back()).unwrap_or(' ');
+        // Marks stand over letters, and have no gaps of their own. Those of right-to-left scripts come before their letter.
+        if piece.chars().all(is_combining_mark) {
+            if is_turned {
+                marks.push(piece.to_owned())
+            } else {
+                push_piece(piece, is_turned, &mut letters)
+            }
+            continue;
+        }
         let gap = f64::from(glyph.left) - right;
         let is_space = gaps.is_space(gap, (last, piece.chars().next().unwrap_or(' ')));
-        let space = if is_space && last != ' ' && !piece.starts_with(' ') { " " } else { "" };
-        match letters.last_mut().filter(|_| !is_turned) {
-            Some(text) => {
-                text.push_str(space);
-                text.push_str(piece);
-            }
-            None => {
-                letters.extend((!space.is_empty()).then(|| space.to_owned()));
-                letters.push(piece.to_owned());
-            }
+        if is_space && last != ' ' && !piece.starts_with(' ') {
+            push_piece(" ", is_turned, &mut letters);
         }
+        letters.append(&mut marks);
+        push_piece(piece, is_turned, &mut letters);
         right = f64::from(glyph.right);
+        last = piece.chars().next_back().unwrap_or(last);
     }
+    letters.append(&mut marks);
     letters
+}
+
+fn push_piece(piece: &str, is_turned: bool, letters: &mut Vec<String>) {
+    match letters.last_mut().filter(|_| !is_turned) {
+        Some(text) => text.push_str(piece),
+        None => letters.push(piece.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +222,7 @@ mod tests {
     use super::*;
 
     fn text(spans: &[Span]) -> String {
-        line(&rows(spans.iter().collect())[0], Lie::Upright).text
+        line(&rows(spans.iter().collect()), 0, Lie::Upright).text
     }
 
     #[test]
@@ -233,6 +231,19 @@ mod tests {
         assert_eq!(text(&[span("ab", 0.0, 10.0), span("cd", 10.2, 20.0)]), "abcd");
         assert_eq!(text(&[span("ab", 0.0, 10.0), span("cd", 12.0, 22.0)]), "ab cd");
         assert_eq!(text(&[span("ab", 0.0, 10.0), span("cd", 30.0, 40.0)]), "ab\tcd");
+    }
+
+    #[test]
+    fn narrow_gaps_that_align_divide_cells() {
+        let span = |text, left, right, base| Span::sample(text, (left, right), base);
+        let table = [
+            span("North", 0.0, 28.0, 20.0),
+            span("06:00", 36.0, 60.0, 20.0),
+            span("East", 0.0, 22.0, 0.0),
+            span("07:30", 36.0, 60.0, 0.0),
+        ];
+        assert_eq!(text(&table), "North\t06:00");
+        assert_eq!(text(&table[..2]), "North 06:00");
     }
 
     #[test]

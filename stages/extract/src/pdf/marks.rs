@@ -35,10 +35,17 @@ impl Marks {
         self.hidden.get_or_insert(self.open);
     }
 
-    pub(super) fn end(&mut self) {
-        self.replacement.take_if(|replacement| replacement.mark == self.open);
+    /// Ends a piece; the result is the text that it stands for, if no glyph has taken it.
+    pub(super) fn end(&mut self) -> Option<String> {
+        let ended = self.replacement.take_if(|replacement| replacement.mark == self.open);
         self.hidden.take_if(|mark| *mark == self.open);
         self.open = self.open.saturating_sub(1);
+        ended.and_then(|replacement| replacement.text)
+    }
+
+    /// Whether there is text that no glyph has taken yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.replacement.as_ref().is_some_and(|replacement| replacement.text.is_some())
     }
 
     pub(super) fn is_hidden(&self) -> bool {
@@ -63,10 +70,14 @@ mod tests {
         marks.begin();
         marks.replace("inner".to_owned());
         assert_eq!([marks.replacement(), marks.replacement()], [Some("all".to_owned()), Some(String::new())]);
-        marks.end();
+        assert_eq!(marks.end(), None);
         assert_eq!(marks.replacement(), Some(String::new()));
-        marks.end();
+        assert_eq!(marks.end(), None);
         assert_eq!(marks.replacement(), None);
+        marks.begin();
+        marks.replace("not taken".to_owned());
+        assert!(marks.is_waiting());
+        assert_eq!(marks.end().as_deref(), Some("not taken"));
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod sheet;
 mod span;
 mod state;
 mod strays;
+mod stretch;
 mod strings;
 mod structure;
 mod to_unicode;

@@ -6,33 +6,17 @@ use super::span::Span;
 const SAME_LINE: f64 = 0.45;
 /// Text this many times larger than a row belongs to it only if it stands beside it.
 const MUCH_LARGER: f64 = 1.5;
+/// How far text that stands beside a row may reach into it, in sizes of the smaller text.
+const BESIDE: f64 = 0.3;
 
 /// A row of text.
 #[derive(Debug, Clone)]
 pub(super) struct Row<'a> {
     /// From left to right.
-    pub(super) parts: Vec<Part<'a>>,
+    pub(super) parts: Vec<&'a Span>,
     /// The baseline and the size of most of the text.
     pub(super) base: f64,
     pub(super) size: f64,
-}
-
-/// A span of a row.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub(super) span: &'a Span,
-    pub(super) script: Script,
-}
-
-/// Where a span stands in its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Script {
-    /// On the baseline.
-    None,
-    /// A superscript.
-    Above,
-    /// A subscript.
-    Below,
 }
 
 /// A row that is being gathered.
@@ -54,7 +38,8 @@ impl<'a> Gathered<'a> {
 
     fn takes(&self, span: &Span) -> bool {
         let (least, most) = (self.row.size.min(span.size), self.row.size.max(span.size));
-        let is_beside = span.left >= self.right || span.right <= self.left;
+        let over = BESIDE * least;
+        let is_beside = span.left >= self.right - over || span.right <= self.left + over;
         (self.row.base - span.base).abs() <= SAME_LINE * least && (most <= MUCH_LARGER * least || is_beside)
     }
 
@@ -63,7 +48,7 @@ impl<'a> Gathered<'a> {
             (self.row.base, self.row.size, self.length) = (span.base, span.size, span.text.len());
         }
         (self.left, self.right) = (self.left.min(span.left), self.right.max(span.right));
-        self.row.parts.push(Part { span, script: Script::None });
+        self.row.parts.push(span);
     }
 }
 
@@ -81,7 +66,7 @@ pub(super) fn rows<'a>(mut spans: Vec<&'a Span>) -> Vec<Row<'a>> {
     }
     let mut rows: Vec<Row<'a>> = rows.into_iter().map(|gathered| gathered.row).collect();
     for row in &mut rows {
-        row.parts.sort_by(|a, b| a.span.left.total_cmp(&b.span.left));
+        row.parts.sort_by(|a, b| a.left.total_cmp(&b.left));
     }
     rows
 }

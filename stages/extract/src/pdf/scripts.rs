@@ -1,7 +1,7 @@
 //! Superscripts and subscripts: finds the row they belong to, and writes them so that "10⁶" does not become "106".
 
-use super::rows::{Part, Row, Script};
-use super::span::Span;
+use super::rows::{Row, rows};
+use super::span::{Script, Span};
 
 /// The sizes of scripts, relative to their row.
 const SIZES: std::ops::RangeInclusive<f64> = 0.4..=0.87;
@@ -15,69 +15,50 @@ const LONGEST: usize = 12;
 /// The number of rows above and below in which to look.
 const ROWS: usize = 3;
 
-/// Moves superscripts and subscripts to the rows that they belong to.
-pub(super) fn attach<'a>(rows: &mut Vec<Row<'a>>) {
-    let mut moves: Vec<(usize, usize, usize, Script)> = Vec::new();
-    for (from, row) in rows.iter().enumerate() {
-        for (number, part) in row.parts.iter().enumerate() {
-            if let Some((to, script)) = owner(rows, from, part.span) {
-                moves.push((from, number, to, script));
-            }
+/// Marks superscripts and subscripts, and moves them to the baseline that they belong to.
+pub(super) fn mark(spans: &mut [Span]) {
+    let mut scripts: Vec<(usize, f64, Script)> = Vec::new();
+    let rows = rows(spans.iter().collect());
+    for (number, row) in rows.iter().enumerate() {
+        for span in &row.parts {
+            scripts.extend(owner(&rows, number, span).map(|(base, script)| (span.order, base, script)));
         }
     }
-    if moves.is_empty() {
-        return;
-    }
-    let mut moved: Vec<(usize, Part<'a>)> = Vec::new();
-    let mut next = moves.iter().peekable();
-    for (from, row) in rows.iter_mut().enumerate() {
-        for (number, part) in std::mem::take(&mut row.parts).into_iter().enumerate() {
-            match next.next_if(|(row, place, ..)| (*row, *place) == (from, number)) {
-                Some((_, _, to, script)) => moved.push((*to, Part { script: *script, ..part })),
-                None => row.parts.push(part),
-            }
+    scripts.sort_unstable_by_key(|(order, ..)| *order);
+    for span in spans {
+        if let Ok(place) = scripts.binary_search_by_key(&span.order, |(order, ..)| *order) {
+            (span.base, span.script) = (scripts[place].1, scripts[place].2);
         }
     }
-    for (to, part) in moved {
-        rows[to].parts.push(part);
-    }
-    let mut to: Vec<usize> = moves.iter().map(|(_, _, to, _)| *to).collect();
-    to.sort_unstable();
-    to.dedup();
-    for to in to {
-        rows[to].parts.sort_by(|a, b| a.span.left.total_cmp(&b.span.left));
-    }
-    rows.retain(|row| !row.parts.is_empty());
 }
 
-/// The row that a span is a script of.
-fn owner(rows: &[Row<'_>], from: usize, span: &Span) -> Option<(usize, Script)> {
+/// The baseline that a span is a script of.
+fn owner(rows: &[Row<'_>], from: usize, span: &Span) -> Option<(f64, Script)> {
     if span.text.len() > 4 * LONGEST || span.text.trim().chars().count() > LONGEST {
         return None;
     }
     let near = from.saturating_sub(ROWS)..(from + ROWS + 1).min(rows.len());
-    near.filter_map(|to| {
-        let row = &rows[to];
-        let (size, rise) = (span.size / row.size, (span.base - row.base) / row.size);
-        let script = match (SIZES.contains(&size), ABOVE.contains(&rise), BELOW.contains(&rise)) {
-            (true, true, _) => Script::Above,
-            (true, false, true) => Script::Below,
-            _ => return None,
-        };
-        touches(row, span).then_some((to, script))
+    near.filter_map(|number| {
+        let text = touching(&rows[number], span)?;
+        let (size, rise) = (span.size / text.size, (span.base - text.base) / text.size);
+        match (SIZES.contains(&size), ABOVE.contains(&rise), BELOW.contains(&rise)) {
+            (true, true, _) => Some((text.base, Script::Above)),
+            (true, false, true) => Some((text.base, Script::Below)),
+            _ => None,
+        }
     })
     .next()
 }
 
-/// Whether text of the row's size ends where the span begins, or begins where it ends.
-fn touches(row: &Row<'_>, span: &Span) -> bool {
+/// Larger text of a row that ends where the span begins, or begins where it ends.
+fn touching<'a>(row: &Row<'a>, span: &Span) -> Option<&'a Span> {
     let near = NEAR * span.size;
-    let end = row.parts.partition_point(|part| part.span.left < span.left);
-    let is_text = |part: &&Part<'_>| part.span.size > 1.1 * span.size;
-    let before = row.parts[..end].iter().rev().take(3).find(is_text);
-    let after = row.parts[end..].iter().take(3).find(is_text);
-    before.is_some_and(|part| (span.left - part.span.right).abs() <= near && !part.span.text.ends_with(' '))
-        || after.is_some_and(|part| (part.span.left - span.right).abs() <= near)
+    let end = row.parts.partition_point(|part| part.left < span.left);
+    let is_text = |part: &&Span| part.size > 1.1 * span.size;
+    let before = row.parts[..end].iter().rev().take(3).copied().find(is_text);
+    let after = row.parts[end..].iter().take(3).copied().find(is_text);
+    let before = before.filter(|part| (span.left - part.right).abs() <= near && !part.text.ends_with(' '));
+    before.or(after.filter(|part| (part.left - span.right).abs() <= near))
 }
 
 /// Appends a script to the text that it belongs to.

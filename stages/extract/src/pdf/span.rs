@@ -5,7 +5,9 @@ use hayro_font::kurbo::{Point, Vec2};
 use super::accents;
 
 /// A gap of more font sizes than this ends a span: what follows may be another column or cell.
-const APART: f64 = 1.0;
+const APART: f64 = 0.5;
+/// How far a glyph of a span may begin before the end of the last one, in font sizes.
+const BACK: f64 = 0.5;
 /// The same glyph again within this many font sizes is drawn twice.
 const TWICE: f64 = 0.1;
 /// How far a baseline may drift from one glyph to the next, in font sizes.
@@ -20,6 +22,17 @@ const SAME_DIRECTION: f64 = 0.9995;
 pub(super) enum Weight {
     Regular,
     Bold,
+}
+
+/// Where a span stands in its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Script {
+    /// On the baseline.
+    None,
+    /// A superscript.
+    Above,
+    /// A subscript.
+    Below,
 }
 
 /// Whether glyphs are painted.
@@ -70,6 +83,7 @@ pub(super) struct Span {
     /// Letter space, in units of the page.
     pub(super) spacing: f64,
     pub(super) weight: Weight,
+    pub(super) script: Script,
     pub(super) ink: Ink,
     pub(super) ending: Ending,
     /// How many spans were drawn before it.
@@ -169,7 +183,7 @@ impl Place {
         let size = span.size.max(self.size);
         span.along.dot(self.along) >= SAME_DIRECTION
             && rise.abs() <= size * DRIFT
-            && gap > -size * APART / 2.0
+            && gap > -size * BACK
             && gap <= size * APART
             && size <= span.size.min(self.size) * SAME_SIZE
             && (span.spacing - self.spacing).abs() <= 0.01 * size
@@ -256,6 +270,7 @@ impl Spans {
             size: place.size,
             spacing: place.spacing,
             weight: place.weight,
+            script: Script::None,
             ink: place.ink,
             ending: Ending::Whole,
             order: self.spans.len(),
@@ -345,8 +360,8 @@ mod tests {
 
     #[test]
     fn a_wide_gap_or_another_baseline_starts_a_new_span() {
-        let spans = spans(&[("a", 0.0, 0.0), ("b", 5.5, 0.0), ("c", 14.0, 0.0), ("d", 60.0, 0.0), ("e", 65.0, 14.0)]);
-        assert_eq!(spans.iter().map(|span| span.text.as_str()).collect::<Vec<_>>(), ["abc", "d", "e"]);
+        let spans = spans(&[("a", 0.0, 0.0), ("b", 5.5, 0.0), ("c", 17.0, 0.0), ("d", 60.0, 0.0), ("e", 65.0, 14.0)]);
+        assert_eq!(spans.iter().map(|span| span.text.as_str()).collect::<Vec<_>>(), ["ab", "c", "d", "e"]);
     }
 
     #[test]

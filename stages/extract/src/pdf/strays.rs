@@ -1,5 +1,7 @@
 //! Accents that are drawn on their own, after the word that they belong to.
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::accents;
 use super::span::Span;
 
@@ -36,7 +38,7 @@ pub(super) fn join(spans: &mut Vec<Span>) {
 fn accent(span: &Span) -> Option<char> {
     let mut letters = span.text.trim().chars();
     match (letters.next(), letters.next()) {
-        (Some(letter), None) if accents::is_accent(letter) => Some(letter),
+        (Some(letter), None) if accents::is_accent(letter) || is_combining_mark(letter) => Some(letter),
         _ => None,
     }
 }

@@ -17,13 +17,13 @@ pub(super) fn removed(spans: Vec<Span>) -> Vec<Span> {
     for row in rows(spans.iter().collect()) {
         let mut over: Vec<&Span> = Vec::new();
         for part in &row.parts {
-            over.retain(|earlier| earlier.right > part.span.left - SAME_PLACE * part.span.size);
-            let keep = kept(part.span, &over);
+            over.retain(|earlier| earlier.right > part.left - SAME_PLACE * part.size);
+            let keep = kept(part, &over);
             if keep.iter().any(|keep| !keep) {
-                repeated.push((part.span.order, keep));
+                repeated.push((part.order, keep));
             }
             if over.len() < MOST_OVER {
-                over.push(part.span);
+                over.push(part);
             }
         }
     }
