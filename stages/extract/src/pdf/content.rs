@@ -291,7 +291,7 @@ impl<'a> Interpreter<'a> {
             }
             last_is_seen = true;
             self.seen.glyphs += 1;
-            if self.marks.is_waiting() && is_mark(&face.text(code)) {
+            if self.marks.is_waiting() && (is_mark(&face.text(code)) || place.from == place.to) {
                 self.waiting = Some(place);
                 continue;
             }

@@ -5,6 +5,7 @@ use hayro_font::kurbo::Vec2;
 use super::columns;
 use super::initials;
 use super::lines::{Break, Lie, Line, line};
+use super::rows::rows;
 use super::scripts;
 use super::span::Span;
 use super::strays;
@@ -77,9 +78,11 @@ fn turn(from: f64, to: f64) -> f64 {
 }
 
 fn paragraphs(spans: &[Span], lie: Lie) -> Vec<Line> {
+    let page = rows(spans.iter().collect());
     let mut blocks: Vec<Vec<Line>> = Vec::new();
-    for rows in columns::blocks(spans.iter().collect()) {
-        let lines = (0..rows.len()).map(|number| line(&rows, number, lie)).filter(|line| !line.text.is_empty());
+    for block in columns::blocks(spans.iter().collect()) {
+        let lines =
+            (0..block.len()).map(|number| line(&block, number, &page, lie)).filter(|line| !line.text.is_empty());
         blocks.push(lines.collect());
     }
     let usual = usual_leading(&blocks);

@@ -7,7 +7,7 @@ use super::gaps::Gaps;
 use super::rows::Row;
 use super::scripts;
 use super::span::{Ending, Script, Span, Weight};
-use super::stretch::{self, TAB};
+use super::stretch::{self, Cells, TAB};
 
 /// How many rows above and below are looked at to tell cells from words.
 const NEAR: usize = 3;
@@ -54,11 +54,12 @@ enum Separator {
     Tab,
 }
 
-/// The text of a row among those of its block.
-pub(super) fn line(rows: &[Row<'_>], number: usize, lie: Lie) -> Line {
+/// The text of one of the rows of a block, on a page with these rows.
+pub(super) fn line(rows: &[Row<'_>], number: usize, page: &[Row<'_>], lie: Lie) -> Line {
     let row = &rows[number];
-    let near = number.saturating_sub(NEAR)..(number + NEAR + 1).min(rows.len());
-    let beside: Vec<&Row<'_>> = near.filter(|other| *other != number).filter_map(|other| rows.get(other)).collect();
+    let beside = [number.checked_sub(1), number.checked_add(1)];
+    let beside: Vec<&Row<'_>> = beside.into_iter().flatten().filter_map(|number| rows.get(number)).collect();
+    let gaps = Cells::of(row, nearby(row, page));
     let mut cells: Vec<(f64, f64)> = Vec::new();
     let mut pieces: Vec<(Separator, Piece)> = Vec::new();
     let (mut bold, mut length) = (0, 0);
@@ -68,7 +69,7 @@ pub(super) fn line(rows: &[Row<'_>], number: usize, lie: Lie) -> Line {
             None => Separator::None,
             Some(last) => match separator(last, part) {
                 Separator::Tab if is_stretched => Separator::Space,
-                Separator::Space if stretch::are_cells(row, number - 1, &beside) => Separator::Tab,
+                Separator::Space if gaps.divide(last, part) => Separator::Tab,
                 separator => separator,
             },
         };
@@ -90,6 +91,13 @@ pub(super) fn line(rows: &[Row<'_>], number: usize, lie: Lie) -> Line {
     let start = text.len() - text.trim_start().len();
     text.drain(..start);
     Line { text, base: row.base, size: row.size, weight, before: Break::Line, lie, cells }
+}
+
+/// The rows of a page that are just above and below.
+fn nearby<'r, 'a>(row: &Row<'a>, page: &'r [Row<'a>]) -> Vec<&'r Row<'a>> {
+    let place = page.partition_point(|other| other.base > row.base);
+    let rows = &page[place.saturating_sub(NEAR + 1)..(place + NEAR + 1).min(page.len())];
+    rows.iter().filter(|other| (other.base - row.base).abs() > 0.3 * row.size).collect()
 }
 
 /// A part of a line: the text of a span with its spaces, glyph by glyph if it has any to turn around.
@@ -222,7 +230,8 @@ mod tests {
     use super::*;
 
     fn text(spans: &[Span]) -> String {
-        line(&rows(spans.iter().collect()), 0, Lie::Upright).text
+        let rows = rows(spans.iter().collect());
+        line(&rows, 0, &rows, Lie::Upright).text
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::span::Span;
 /// A gap of this many font sizes on a line is a tab: the next cell of a table.
 pub(super) const TAB: f64 = 1.5;
 /// The widest space of a stretched line, in font sizes, and how much its spaces may differ.
-const WIDEST_SPACE: f64 = 5.0;
+const WIDEST_SPACE: f64 = 8.0;
 const SAME_GAP: f64 = 0.06;
 /// A gap from which text that is aligned with that of the next row is a cell, in font sizes.
 const CELL: f64 = 0.5;
@@ -20,7 +20,7 @@ pub(super) fn is_stretched(row: &Row<'_>, beside: &[&Row<'_>]) -> bool {
     if row.parts.len() < 2 || most <= TAB || most >= WIDEST_SPACE || most - least > SAME_GAP * most {
         return false;
     }
-    let words = row.parts.iter().filter(|part| part.text.chars().all(is_letter)).count();
+    let words = row.parts.iter().filter(|part| part.text.trim().chars().all(is_letter)).count();
     let lower = row.parts.iter().filter(|part| part.text.starts_with(char::is_lowercase)).count();
     if words * 2 <= row.parts.len() || lower * 2 < row.parts.len() {
         return false;
@@ -28,7 +28,8 @@ pub(super) fn is_stretched(row: &Row<'_>, beside: &[&Row<'_>]) -> bool {
     let widths = || row.parts.iter().map(|part| part.right - part.left);
     let (narrow, wide) = (widths().fold(f64::INFINITY, f64::min), widths().fold(0.0, f64::max));
     // Few gaps are alike by chance: their line then has to fill its column as the next one does.
-    let is_sure = row.parts.len() >= 4 && wide > 1.2 * narrow;
+    let is_sure = row.parts.len() >= 4 || (row.parts.len() == 3 && most - least < SAME_GAP / 3.0 * most);
+    let is_sure = is_sure && wide > 1.2 * narrow;
     is_sure || beside.iter().any(|other| is_as_wide(row, other))
 }
 
@@ -49,30 +50,38 @@ fn begins_at(row: &Row<'_>, left: f64, near: f64) -> bool {
     row.parts.iter().skip(1).any(|part| (part.left - left).abs() < near)
 }
 
-/// Whether the parts of a row are the words of a sentence.
-fn is_words(row: &Row<'_>) -> bool {
-    let lower = row.parts.iter().filter(|part| part.text.starts_with(char::is_lowercase)).count();
-    row.parts.len() > 2 && lower * 2 > row.parts.len()
+/// What tells whether a narrow gap of a row divides cells.
+pub(super) struct Cells<'r, 'a> {
+    nearby: Vec<&'r Row<'a>>,
+    /// Whether the parts of the row are the words of a sentence, which may be aligned by chance.
+    is_words: bool,
 }
 
-/// Whether a part of a row and the next one are cells, since the next row has the same gap at the same place.
-pub(super) fn are_cells(row: &Row<'_>, number: usize, beside: &[&Row<'_>]) -> bool {
-    let (Some(last), Some(next)) = (row.parts.get(number), row.parts.get(number + 1)) else { return false };
-    let size = last.size.min(next.size);
-    if next.left - last.right < CELL * size || is_words(row) {
-        return false;
+impl<'r, 'a> Cells<'r, 'a> {
+    /// Looks at a row and those near it.
+    pub(super) fn of(row: &Row<'a>, nearby: Vec<&'r Row<'a>>) -> Self {
+        let lower = row.parts.iter().filter(|part| part.text.starts_with(char::is_lowercase)).count();
+        Self { nearby, is_words: row.parts.len() > 2 && lower * 2 > row.parts.len() }
     }
-    let near = ALIGNED * size;
-    beside.iter().any(|row| {
-        let end = row.parts.partition_point(|part| part.left < next.left - size * WIDEST_SPACE);
-        let parts = &row.parts[end.saturating_sub(1)..];
-        parts.windows(2).take(16).any(|pair| {
-            let is_apart = pair[1].left - pair[0].right >= CELL * size;
-            let middle = |span: &Span| (span.left + span.right) / 2.0;
-            let is_aligned = (pair[1].left - next.left).abs() < near
-                || (pair[1].right - next.right).abs() < near
-                || (middle(pair[1]) - middle(next)).abs() < near;
-            is_apart && is_aligned
+
+    /// Whether two parts of the row with a narrow gap are cells, since a row nearby has the same gap at the same place.
+    pub(super) fn divide(&self, last: &Span, next: &Span) -> bool {
+        let size = last.size.min(next.size);
+        if self.is_words || next.left - last.right < CELL * size {
+            return false;
+        }
+        let near = ALIGNED * size;
+        self.nearby.iter().any(|row| {
+            let end = row.parts.partition_point(|part| part.left < next.left - size * WIDEST_SPACE);
+            let parts = &row.parts[end.saturating_sub(1)..];
+            parts.windows(2).take(16).any(|pair| {
+                let is_apart = pair[1].left - pair[0].right >= CELL * size;
+                let middle = |span: &Span| (span.left + span.right) / 2.0;
+                let is_aligned = (pair[1].left - next.left).abs() < near
+                    || (pair[1].right - next.right).abs() < near
+                    || (middle(pair[1]) - middle(next)).abs() < near;
+                is_apart && is_aligned
+            })
         })
-    })
+    }
 }
