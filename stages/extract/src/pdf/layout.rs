@@ -13,6 +13,8 @@ use super::twice;
 
 /// Lines this many times further apart than usual are different paragraphs.
 const PARAGRAPH: f64 = 1.35;
+/// Sizes of text that differ by this share are not those of one paragraph.
+const OTHER_SIZE: f64 = 0.1;
 /// Directions of text that differ by fewer degrees are one: pages are scanned askew.
 const SAME_DIRECTION: f64 = 3.0;
 /// The maximum number of directions of a page.
@@ -90,8 +92,9 @@ fn paragraphs(spans: &[Span], lie: Lie) -> Vec<Line> {
     for number in 1..lines.len() {
         let (last, line) = (&lines[number - 1], &lines[number]);
         let down = last.base - line.base;
-        // At the start of a new column the position moves up: a paragraph may continue there.
-        if down > (usual * PARAGRAPH).max(last.size.min(line.size) * PARAGRAPH) {
+        // At the start of a new column the position moves up: a paragraph may continue there, but not as a heading.
+        let is_other = down < 0.0 && (last.size - line.size).abs() > OTHER_SIZE * line.size;
+        if is_other || down > (usual * PARAGRAPH).max(last.size.min(line.size) * PARAGRAPH) {
             lines[number].before = Break::Paragraph;
         }
     }

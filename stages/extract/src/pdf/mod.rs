@@ -13,6 +13,7 @@ mod field;
 mod fonts;
 mod form;
 mod gaps;
+mod gutter;
 mod hyphens;
 mod initials;
 mod layers;
