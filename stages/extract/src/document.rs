@@ -2,7 +2,7 @@
 
 use crate::kind::Kind;
 use crate::pages::Pages;
-use crate::pdf::Layout;
+use crate::pdf_layout::PdfLayout;
 
 /// A document as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub(crate) struct Document {
 
 impl Document {
     /// The media type of `text`: Markdown for kinds that can have headings.
-    pub(crate) fn content_type(&self, pdf_layout: Layout) -> &'static str {
+    pub(crate) fn content_type(&self, pdf_layout: PdfLayout) -> &'static str {
         match (self.kind, pdf_layout) {
-            (Kind::Html | Kind::Docx | Kind::Markdown, _) | (Kind::Pdf, Layout::Markdown) => "text/markdown",
-            (Kind::Pdf, Layout::Text) | (Kind::Plain, _) => "text/plain",
+            (Kind::Html | Kind::Docx | Kind::Markdown, _) | (Kind::Pdf, PdfLayout::Markdown) => "text/markdown",
+            (Kind::Pdf, PdfLayout::Text) | (Kind::Plain, _) => "text/plain",
         }
     }
 }

@@ -9,6 +9,7 @@ mod kind;
 mod markdown;
 mod pages;
 mod pdf;
+mod pdf_layout;
 mod reject;
 mod text;
 mod whitespace;
@@ -21,7 +22,7 @@ use hand_over::{ENCRYPTED, HandOver, NEEDS_OCR, described};
 use kind::Kind;
 use reject::Reject;
 
-pub use pdf::Layout;
+pub use pdf_layout::PdfLayout;
 
 /// The `config` table of an `extract` stage.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,12 +31,12 @@ pub struct Config {
     /// Maximum size of a document's text, in bytes.
     pub max_text_bytes: usize,
     /// How the text of a PDF is written.
-    pub pdf_layout: Layout,
+    pub pdf_layout: PdfLayout,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_text_bytes: 8 * 1024 * 1024, pdf_layout: Layout::Text }
+        Self { max_text_bytes: 8 * 1024 * 1024, pdf_layout: PdfLayout::Text }
     }
 }
 
@@ -43,7 +44,7 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Extract {
     limit: usize,
-    pdf_layout: Layout,
+    pdf_layout: PdfLayout,
 }
 
 impl Stage for Extract {
@@ -104,7 +105,7 @@ impl Extract {
     }
 }
 
-fn output(item: &Item, document: Document, pdf_layout: Layout) -> Output {
+fn output(item: &Item, document: Document, pdf_layout: PdfLayout) -> Output {
     let output = described(Output::from(item), document.kind, document.pages.as_ref())
         .content_type(document.content_type(pdf_layout))
         .payload(document.text);

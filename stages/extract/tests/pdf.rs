@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use gristmill_sdk::{Item, Outcome, Output, Stage};
-use gristmill_stage_extract::{Config, Extract, Layout};
+use gristmill_stage_extract::{Config, Extract, PdfLayout};
 
 const THREE_PAGES: &str = "Page one\nMail to mara.lindqvist@example.com or not.\nText inside of a form\u{C}\
                            Page two is turned\nand upright again when shown.\u{C}\
@@ -235,7 +235,7 @@ fn headings_and_tables_become_markdown_if_asked_for() {
     let content =
         b"BT /F 20 Tf 60 700 Td (Stock) Tj /F 10 Tf 0 -40 Td (Part) Tj 200 0 Td (Price) Tj -200 -14 Td (Bolt) Tj \
                     200 0 Td (0.12) Tj -200 -40 Td (Prices are those of the day on which the order is made.) Tj ET";
-    let config = Config { pdf_layout: Layout::Markdown, ..Config::default() };
+    let config = Config { pdf_layout: PdfLayout::Markdown, ..Config::default() };
     let text = code(process(page(content, ""), config));
     let table = "| Part | Price |\n| --- | --- |\n| Bolt | 0.12 |";
     assert_eq!(text, format!("# Stock\n\n{table}\n\nPrices are those of the day on which the order is made."));

@@ -41,34 +41,23 @@ mod unpacked;
 mod writer;
 mod xfa;
 
-use gristmill_sdk::serde::Deserialize;
 use hayro_syntax::object::Dict;
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use crate::document::Document;
 use crate::kind::Kind;
 use crate::pages::{Pages, Sight};
+use crate::pdf_layout::PdfLayout;
 use crate::reject::Reject;
 use content::Interpreter;
 use layers::Layers;
 use sheet::Sheet;
 
-/// How the text of a PDF is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(crate = "gristmill_sdk::serde", rename_all = "kebab-case")]
-pub enum Layout {
-    /// Plain text: lines as they are on the page, tabs between cells.
-    #[default]
-    Text,
-    /// Markdown: lines that are set like headings become headings, cells that align become tables.
-    Markdown,
-}
-
 /// Reads a PDF; `limit` bounds the resulting text in bytes, and eight times `limit` each content stream, unpacked.
 ///
 /// # Errors
 /// The file is damaged, encrypted or a scan, or has too much text.
-pub(crate) fn read(payload: Vec<u8>, layout: Layout, limit: usize) -> Result<Document, Reject> {
+pub(crate) fn read(payload: Vec<u8>, layout: PdfLayout, limit: usize) -> Result<Document, Reject> {
     let pdf = Pdf::new(payload).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::InvalidEncryption) => Reject::PdfBroken,
         LoadPdfError::Decryption(_) => Reject::PdfEncrypted,

@@ -23,7 +23,7 @@ pub(super) struct Unmapped {
 
 enum Kind {
     /// A composite font of a numbered character collection.
-    Collection(Collection),
+    Collection(Box<Collection>),
     /// A composite font whose glyphs have these characters.
     Letters(BTreeMap<u32, char>),
     /// An embedded simple font that states no encoding, so that the codes are those of its own tables.
@@ -50,7 +50,7 @@ impl Unmapped {
     /// Reads the characters of a font from its dictionary and any of its glyphs.
     pub(super) fn new(dict: &Dict<'_>, glyph: &OutlineGlyph) -> Self {
         let kind = match (dict.contains_key(DESCENDANT_FONTS), Collection::new(dict)) {
-            (true, Some(collection)) => Kind::Collection(collection),
+            (true, Some(collection)) => Kind::Collection(Box::new(collection)),
             (true, None) => Kind::Letters(with_program(glyph, letters).unwrap_or_default()),
             (false, _) => own_codes(dict, glyph).map_or(Kind::Names, Kind::OwnCodes),
         };

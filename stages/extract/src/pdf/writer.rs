@@ -2,21 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::Layout;
 use super::annotations::Notes;
 use super::lines::{Break, Line};
 use super::sheet::Sheet;
 use super::structure::{self, Sizes};
 use super::xfa;
+use crate::pdf_layout::PdfLayout;
 
 /// How many links of a page are looked for in its text.
 const MOST_LOOKED_FOR: usize = 200;
 
 /// The text of a document: its pages, separated by form feeds, and the values of its XFA form.
-pub(super) fn write(sheets: &[Sheet], layout: Layout, values: &[(String, String)]) -> String {
+pub(super) fn write(sheets: &[Sheet], layout: PdfLayout, values: &[(String, String)]) -> String {
     let sizes = match layout {
-        Layout::Text => Sizes::default(),
-        Layout::Markdown => Sizes::of(sheets),
+        PdfLayout::Text => Sizes::default(),
+        PdfLayout::Markdown => Sizes::of(sheets),
     };
     let mut links = HashSet::new();
     let mut text = String::new();
@@ -25,8 +25,8 @@ pub(super) fn write(sheets: &[Sheet], layout: Layout, values: &[(String, String)
             text.push('\x0C');
         }
         let own = match layout {
-            Layout::Text => plain(&sheet.lines),
-            Layout::Markdown => structure::write(&sheet.lines, &sizes),
+            PdfLayout::Text => plain(&sheet.lines),
+            PdfLayout::Markdown => structure::write(&sheet.lines, &sizes),
         };
         let start = text.len();
         if values.is_empty() || !xfa::is_placeholder(&own) {
