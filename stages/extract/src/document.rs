@@ -2,6 +2,7 @@
 
 use crate::kind::Kind;
 use crate::pages::Pages;
+use crate::pdf_layout::PdfLayout;
 
 /// A document as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +19,13 @@ pub(crate) struct Document {
 
 impl Document {
     /// The media type of `text`: Markdown for kinds that can have headings or tables.
-    pub(crate) fn content_type(&self) -> &'static str {
-        match self.kind {
-            Kind::Html | Kind::Xhtml | Kind::Office(_) | Kind::Markdown | Kind::Csv | Kind::Mail => "text/markdown",
-            Kind::Pdf | Kind::Plain | Kind::Json | Kind::Xml => "text/plain",
+    pub(crate) fn content_type(&self, pdf_layout: PdfLayout) -> &'static str {
+        match (self.kind, pdf_layout) {
+            (Kind::Pdf, PdfLayout::Markdown)
+            | (Kind::Html | Kind::Xhtml | Kind::Office(_) | Kind::Markdown | Kind::Csv | Kind::Mail, _) => {
+                "text/markdown"
+            }
+            (Kind::Pdf, PdfLayout::Text) | (Kind::Plain | Kind::Json | Kind::Xml, _) => "text/plain",
         }
     }
 }

@@ -46,8 +46,17 @@ pub(crate) fn described(output: Output, kind: Kind, pages: Option<&Pages>) -> Ou
     let output = output.attribute("extract.source-type", kind.media_type());
     let Some(pages) = pages else { return output };
     let output = output.attribute("extract.pages", pages.count);
-    match pages.without_text.is_empty() {
+    let output = match pages.without_text.is_empty() {
         true => output,
         false => output.attribute("extract.pages-without-text", &pages.without_text),
+    };
+    if pages.glyphs_unmapped == 0 {
+        return output;
+    }
+    let output =
+        output.attribute("extract.glyphs", pages.glyphs).attribute("extract.glyphs-unmapped", pages.glyphs_unmapped);
+    match pages.unmapped.is_empty() {
+        true => output,
+        false => output.attribute("extract.pages-unmapped", &pages.unmapped),
     }
 }

@@ -21,6 +21,7 @@ mod office;
 mod package;
 mod pages;
 mod pdf;
+mod pdf_layout;
 mod pptx;
 mod reject;
 mod rtf;
@@ -42,6 +43,8 @@ use html::Form;
 use kind::Kind;
 use reject::Reject;
 
+pub use pdf_layout::PdfLayout;
+
 /// The `config` table of an `extract` stage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", deny_unknown_fields, default)]
@@ -50,11 +53,13 @@ pub struct Config {
     pub max_text_bytes: usize,
     /// What of an HTML page is text.
     pub content: Content,
+    /// How the text of a PDF is written.
+    pub pdf_layout: PdfLayout,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_text_bytes: 8 * 1024 * 1024, content: Content::default() }
+        Self { max_text_bytes: 8 * 1024 * 1024, content: Content::default(), pdf_layout: PdfLayout::Text }
     }
 }
 
@@ -63,6 +68,7 @@ impl Default for Config {
 pub struct Extract {
     limit: usize,
     content: Content,
+    pdf_layout: PdfLayout,
 }
 
 impl Stage for Extract {
@@ -81,7 +87,8 @@ impl Stage for Extract {
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
-        Ok(Self { limit: config.max_text_bytes, content: config.content })
+        let Config { max_text_bytes, content, pdf_layout } = config;
+        Ok(Self { limit: max_text_bytes, content, pdf_layout })
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
@@ -100,7 +107,7 @@ impl Extract {
             return Outcome::one(hand_over.output(item));
         }
         match read {
-            Ok(document) => Outcome::one(output(item, document)),
+            Ok(document) => Outcome::one(output(item, document, self.pdf_layout)),
             Err(reject) => reject.into(),
         }
     }
@@ -110,7 +117,7 @@ impl Extract {
         let kind = sniff::decide(item.media_type().as_deref(), payload)?;
         let charset = item.content_type.as_deref().and_then(charset::of_content_type);
         let document = match kind {
-            Kind::Pdf => pdf::read(payload.clone(), self.limit)?,
+            Kind::Pdf => pdf::read(payload.clone(), self.pdf_layout, self.limit)?,
             Kind::Office(format) => format.read(payload, self.limit)?,
             Kind::Html => html::read(&charset::page(payload, charset), Form::Html, self.content, self.limit)?,
             Kind::Xhtml => html::read(&charset::page(payload, charset), Form::Xml, self.content, self.limit)?,
@@ -129,9 +136,9 @@ impl Extract {
     }
 }
 
-fn output(item: &Item, document: Document) -> Output {
+fn output(item: &Item, document: Document, pdf_layout: PdfLayout) -> Output {
     let output = described(Output::from(item), document.kind, document.pages.as_ref())
-        .content_type(document.content_type())
+        .content_type(document.content_type(pdf_layout))
         .payload(document.text);
     match document.title {
         Some(title) => output.attribute("extract.title", title),

@@ -11,16 +11,38 @@ pub(crate) struct Pages {
     pub(crate) without_text: PageList,
     /// Whether one of those shows an image, and so is probably a scan: a blank page needs nobody.
     pub(crate) has_scans: bool,
+    /// Those on which more than a few glyphs have no character.
+    pub(crate) unmapped: PageList,
+    /// How many glyphs of all pages were read, and how many of them have no character.
+    pub(crate) glyphs: usize,
+    pub(crate) glyphs_unmapped: usize,
 }
+
+/// What was seen on a page.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sight {
+    pub(crate) has_text: bool,
+    pub(crate) has_image: bool,
+    pub(crate) glyphs: usize,
+    pub(crate) unmapped: usize,
+}
+
+/// A page is listed if more than one of so many glyphs has no character.
+const FEW: usize = 20;
 
 impl Pages {
     /// Adds the next page.
-    pub(crate) fn add(&mut self, has_text: bool, has_image: bool) {
+    pub(crate) fn add(&mut self, page: Sight) {
         self.count += 1;
-        if !has_text {
+        if !page.has_text {
             self.without_text.push(self.count);
-            self.has_scans |= has_image;
+            self.has_scans |= page.has_image;
         }
+        if page.unmapped * FEW > page.glyphs {
+            self.unmapped.push(self.count);
+        }
+        self.glyphs += page.glyphs;
+        self.glyphs_unmapped += page.unmapped;
     }
 
     /// Whether no page has text.
@@ -70,7 +92,9 @@ mod tests {
 
     fn pages(text_and_image: &[(bool, bool)]) -> Pages {
         let mut pages = Pages::default();
-        text_and_image.iter().for_each(|(has_text, has_image)| pages.add(*has_text, *has_image));
+        text_and_image.iter().for_each(|(has_text, has_image)| {
+            pages.add(Sight { has_text: *has_text, has_image: *has_image, ..Sight::default() })
+        });
         pages
     }
 
@@ -88,6 +112,15 @@ mod tests {
             assert_eq!(pages.without_text.to_string(), list);
             assert_eq!(pages.count, given.len());
         }
+    }
+
+    #[test]
+    fn pages_with_many_glyphs_without_a_character_are_listed() {
+        let mut pages = Pages::default();
+        for unmapped in [0, 5, 6, 100] {
+            pages.add(Sight { has_text: true, glyphs: 100, unmapped, ..Sight::default() });
+        }
+        assert_eq!((pages.unmapped.to_string().as_str(), pages.glyphs, pages.glyphs_unmapped), ("3-4", 400, 111));
     }
 
     #[test]

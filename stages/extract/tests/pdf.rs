@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use gristmill_sdk::{Item, Outcome, Output, Stage};
-use gristmill_stage_extract::{Config, Extract};
+use gristmill_stage_extract::{Config, Extract, PdfLayout};
 
 const THREE_PAGES: &str = "Page one\nMail to mara.lindqvist@example.com or not.\nText inside of a form\u{C}\
                            Page two is turned\nand upright again when shown.\u{C}\
@@ -215,6 +215,30 @@ fn files_that_need_a_password_are_handed_over_if_the_branch_is_routed() {
         assert_eq!(attribute(&output, "extract.source-type"), Some(content_type), "{name}");
         assert_eq!(output.payload, file(name), "{name}");
     }
+}
+
+#[test]
+fn glyphs_without_a_character_are_counted_and_their_pages_listed() {
+    let unknown =
+        "/Font <</F <</Subtype/Type0/BaseFont/Made/Encoding/Identity-H/DescendantFonts[<</Subtype/CIDFontType2>>]>>";
+    let mut document = pages(&[b"BT /F 12 Tf 60 700 Td <00410042> Tj ET", b"BT /G 12 Tf 60 700 Td (text) Tj ET"]);
+    let start = document.windows(8).position(|window| window == b"/Font<</").unwrap();
+    document.splice(start..start + 7, unknown.bytes().chain(*b"/G "));
+    let output = output(document);
+    assert_eq!(attribute(&output, "extract.glyphs-unmapped"), Some("2"));
+    assert_eq!(attribute(&output, "extract.glyphs"), Some("6"));
+    assert_eq!(attribute(&output, "extract.pages-unmapped"), Some("1"));
+}
+
+#[test]
+fn headings_and_tables_become_markdown_if_asked_for() {
+    let content =
+        b"BT /F 20 Tf 60 700 Td (Stock) Tj /F 10 Tf 0 -40 Td (Part) Tj 200 0 Td (Price) Tj -200 -14 Td (Bolt) Tj \
+                    200 0 Td (0.12) Tj -200 -40 Td (Prices are those of the day on which the order is made.) Tj ET";
+    let config = Config { pdf_layout: PdfLayout::Markdown, ..Config::default() };
+    let text = code(process(page(content, ""), config));
+    let table = "| Part | Price |\n| --- | --- |\n| Bolt | 0.12 |";
+    assert_eq!(text, format!("# Stock\n\n{table}\n\nPrices are those of the day on which the order is made."));
 }
 
 #[test]

@@ -37,9 +37,11 @@ fn the_schema_and_the_configuration_agree() {
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let default = &schema["properties"]["max_text_bytes"]["default"];
     assert_eq!(default.as_u64(), u64::try_from(Config::default().max_text_bytes).ok());
-    assert_eq!(schema["properties"].as_object().unwrap().len(), 2);
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 3);
     assert_eq!(schema["properties"]["content"]["default"], "main");
     assert!(gristmill_sdk::configure::<Extract>("{\"content\": \"all\"}").is_ok());
+    assert_eq!(schema["properties"]["pdf_layout"]["default"], "text");
+    assert!(gristmill_sdk::configure::<Extract>("{\"pdf_layout\": \"markdown\"}").is_ok());
     assert!(gristmill_sdk::configure::<Extract>("{}").is_ok());
     assert!(gristmill_sdk::configure::<Extract>("{\"max_pages\": 3}").is_err());
 }

@@ -1,107 +1,104 @@
 //! Arranges the spans of a page as lines of text.
 
-use super::columns;
-use super::span::{Direction, Span};
+use hayro_font::kurbo::Vec2;
 
-/// How far baselines on one line may differ, in font sizes: superscripts belong to their line.
-const SAME_LINE: f64 = 0.45;
-/// A gap of this many font sizes on a line is a tab: the next cell of a table.
-const TAB: f64 = 1.5;
-/// A gap of this many font sizes on a line is a space.
-const SPACE: f64 = 0.15;
+use super::columns;
+use super::initials;
+use super::lines::{Break, Lie, Line, line};
+use super::rows::rows;
+use super::scripts;
+use super::span::Span;
+use super::strays;
+use super::twice;
+
 /// Lines this many times further apart than usual are different paragraphs.
 const PARAGRAPH: f64 = 1.35;
+/// Sizes of text that differ by this share are not those of one paragraph.
+const OTHER_SIZE: f64 = 0.1;
+/// Directions of text that differ by fewer degrees are one: pages are scanned askew.
+const SAME_DIRECTION: f64 = 3.0;
+/// The maximum number of directions of a page.
+const MOST_DIRECTIONS: usize = 90;
 
-/// A line of text.
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) text: String,
-    base: f64,
-    size: f64,
+/// Text of one direction.
+struct Direction {
+    /// Degrees from the horizontal, counterclockwise.
+    angle: f64,
+    length: usize,
+    spans: Vec<Span>,
 }
 
-/// The text of a page: each direction of text separately, the most frequent first.
-pub(super) fn text(spans: Vec<Span>) -> String {
-    let mut directions: Vec<(usize, Vec<Span>)> = Vec::new();
-    for direction in [Direction::Right, Direction::Up, Direction::Left, Direction::Down] {
-        let group: Vec<Span> = spans.iter().filter(|span| span.direction == direction).cloned().collect();
-        directions.push((group.iter().map(|span| span.text.len()).sum(), group));
+/// The lines of a page: each direction of text separately, the most frequent first.
+pub(super) fn lines(spans: Vec<Span>) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for direction in directions(spans) {
+        let (angle, lie) = match direction.angle.abs() <= SAME_DIRECTION {
+            true => (direction.angle, Lie::Upright),
+            false => (direction.angle, Lie::Turned),
+        };
+        let along = Vec2::from_angle(angle.to_radians());
+        let mut spans = direction.spans;
+        spans.iter_mut().for_each(|span| span.turn(along));
+        let mut spans = twice::removed(spans);
+        strays::join(&mut spans);
+        scripts::mark(&mut spans);
+        initials::join(&mut spans);
+        let mut own = paragraphs(&spans, lie);
+        if let Some(first) = own.first_mut() {
+            first.before = Break::Paragraph;
+        }
+        lines.append(&mut own);
     }
-    directions.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
-    let parts = directions.into_iter().map(|(_, group)| paragraphs(&columns::blocks(group)));
-    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    lines
 }
 
-/// Sorts spans into rows from top to bottom, each from left to right.
-pub(super) fn rows(mut spans: Vec<Span>) -> Vec<Vec<Span>> {
-    spans.sort_by(|a, b| b.base.total_cmp(&a.base));
-    let mut rows: Vec<Vec<Span>> = Vec::new();
-    // The baseline of a row is that of its largest text, not of a superscript that comes first.
-    let (mut base, mut size) = (0.0, 0.0);
+fn directions(spans: Vec<Span>) -> Vec<Direction> {
+    let mut directions: Vec<Direction> = Vec::new();
     for span in spans {
-        match rows.last_mut() {
-            Some(row) if (base - span.base).abs() <= SAME_LINE * span.size.max(size) => {
-                if span.size > size {
-                    (base, size) = (span.base, span.size);
-                }
-                row.push(span);
+        let angle = span.along.angle().to_degrees();
+        let near = directions.iter().position(|known| turn(known.angle, angle).abs() <= SAME_DIRECTION);
+        // More directions than anybody draws are read as one.
+        let known = near.or((directions.len() >= MOST_DIRECTIONS).then_some(0));
+        match known.and_then(|known| directions.get_mut(known)) {
+            Some(direction) => {
+                // The longest text says best which way it runs.
+                let length = direction.length + span.text.len();
+                direction.angle += turn(direction.angle, angle) * span.text.len() as f64 / length as f64;
+                direction.length = length;
+                direction.spans.push(span);
             }
-            _ => {
-                (base, size) = (span.base, span.size);
-                rows.push(vec![span]);
-            }
+            None => directions.push(Direction { angle, length: span.text.len(), spans: vec![span] }),
         }
     }
-    for row in &mut rows {
-        row.sort_by(|a, b| a.left.total_cmp(&b.left));
-        row.dedup_by(|next, last| is_drawn_twice(last, next));
+    directions.sort_by_key(|direction| std::cmp::Reverse(direction.length));
+    directions
+}
+
+/// How far to turn from one angle to another, in degrees.
+fn turn(from: f64, to: f64) -> f64 {
+    (to - from + 540.0).rem_euclid(360.0) - 180.0
+}
+
+fn paragraphs(spans: &[Span], lie: Lie) -> Vec<Line> {
+    let page = rows(spans.iter().collect());
+    let mut blocks: Vec<Vec<Line>> = Vec::new();
+    for block in columns::blocks(spans.iter().collect()) {
+        let lines =
+            (0..block.len()).map(|number| line(&block, number, &page, lie)).filter(|line| !line.text.is_empty());
+        blocks.push(lines.collect());
     }
-    rows
-}
-
-/// Whether the same text is drawn again at the same place, as some programs do for bold.
-fn is_drawn_twice(last: &Span, next: &Span) -> bool {
-    let near = 0.3 * last.size;
-    last.text == next.text && (last.left - next.left).abs() < near && (last.base - next.base).abs() < near
-}
-
-fn line(row: &[Span]) -> Line {
-    let mut line = Line { text: String::new(), base: 0.0, size: 0.0 };
-    let mut right = f64::INFINITY;
-    for span in row {
-        let gap = (span.left - right) / span.size;
-        if gap > TAB {
-            line.text.truncate(line.text.trim_end().len());
-            line.text.push('\t');
-        } else if gap > SPACE && !line.text.ends_with(' ') && !span.text.starts_with(' ') {
-            line.text.push(' ');
-        }
-        line.text.push_str(&span.text);
-        if span.size > line.size {
-            (line.base, line.size) = (span.base, span.size);
-        }
-        right = span.right;
-    }
-    line.text.truncate(line.text.trim_end().len());
-    line
-}
-
-fn paragraphs(blocks: &[Vec<Vec<Span>>]) -> String {
-    let blocks: Vec<Vec<Line>> = blocks.iter().map(|rows| rows.iter().map(|row| line(row)).collect()).collect();
     let usual = usual_leading(&blocks);
-    let mut text = String::new();
-    let mut last: Option<&Line> = None;
-    for line in blocks.iter().flatten() {
-        if let Some(last) = last {
-            let down = last.base - line.base;
-            let apart = down > (usual * PARAGRAPH).max(last.size.min(line.size) * PARAGRAPH);
-            // At the start of a new column the position moves up: a paragraph may continue there.
-            text.push_str(if apart { "\n\n" } else { "\n" });
+    let mut lines: Vec<Line> = blocks.into_iter().flatten().collect();
+    for number in 1..lines.len() {
+        let (last, line) = (&lines[number - 1], &lines[number]);
+        let down = last.base - line.base;
+        // At the start of a new column the position moves up: a paragraph may continue there, but not as a heading.
+        let is_other = down < 0.0 && (last.size - line.size).abs() > OTHER_SIZE * line.size;
+        if is_other || down > (usual * PARAGRAPH).max(last.size.min(line.size) * PARAGRAPH) {
+            lines[number].before = Break::Paragraph;
         }
-        text.push_str(line.text.trim_start());
-        last = Some(line);
     }
-    text
+    lines
 }
 
 /// The median distance between consecutive lines.
@@ -113,4 +110,33 @@ fn usual_leading(blocks: &[Vec<Line>]) -> f64 {
         .collect();
     steps.sort_by(f64::total_cmp);
     steps.get(steps.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_runs_askew_is_read_along_its_own_lines() {
+        let along = Vec2::from_angle(30.0_f64.to_radians());
+        let spans: Vec<Span> = ["first", "second"]
+            .iter()
+            .enumerate()
+            .map(|(number, text)| {
+                let mut span = Span::sample(text, (0.0, 40.0), 0.0);
+                span.origin = (Vec2::new(along.y, -along.x) * (20.0 * number as f64)).to_point();
+                span.along = along;
+                span
+            })
+            .chain([Span::sample("level text that is longer", (0.0, 100.0), 300.0)])
+            .collect();
+        let texts: Vec<String> = lines(spans).into_iter().map(|line| line.text).collect();
+        assert_eq!(texts, ["level text that is longer", "first", "second"]);
+    }
+
+    #[test]
+    fn angles_are_compared_across_the_turn_of_the_circle() {
+        assert!((turn(179.0, -179.0) - 2.0).abs() < 1e-9);
+        assert!((turn(10.0, 350.0) + 20.0).abs() < 1e-9);
+    }
 }
