@@ -10,7 +10,7 @@ const LONGEST_GROUP: usize = 4;
 pub(super) fn each(bytes: &[u8], mut visit: impl FnMut(usize)) {
     let mut next = 0;
     let mut visit = |start: usize| {
-        if start >= next && is_word_start(bytes, start) {
+        if start >= next {
             next = start + 1;
             visit(start);
         }
@@ -39,10 +39,23 @@ fn digits_and_separators(eight: Eight) -> Mask {
     eight.within(b'-', b':')
 }
 
+/// The most letters before the first digit of an identity number.
+const MOST_LETTERS: usize = 6;
+
 fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
     match bytes[..at] {
         [.., b'0'..=b'9'] => {}
-        [.., b'+', b'('] => {
+        [.., b'%'] if matches!(bytes[at..], [b'2', b'B' | b'b', ..]) => {
+            visit(at - 1);
+            visit(at);
+        }
+        [.., b'%', b'B'] => visit(at),
+        [.., b'(' | b'[', b'+'] => {
+            visit(at - 2);
+            visit(at - 1);
+            visit(at);
+        }
+        [.., b'+', b'(' | b' '] => {
             visit(at - 2);
             visit(at - 1);
             visit(at);
@@ -51,8 +64,28 @@ fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
             visit(at - 1);
             visit(at);
         }
-        // The country and the check digits of an account number.
-        [.., a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => visit(at - 2),
+        // The country of an account number, or the first letters of an identity number, may be apart.
+        [.., a, b, b' '] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+            visit(at - 3);
+            visit(at);
+        }
+        [.., a, b'-' | b'.'] if a.is_ascii_uppercase() => {
+            visit(at - 2);
+            visit(at);
+        }
+        [.., letter] if letter.is_ascii_alphabetic() => {
+            let letters = bytes[..at].iter().rev().take(12).take_while(|byte| byte.is_ascii_alphabetic()).count();
+            if letters <= MOST_LETTERS {
+                visit(at - letters);
+            }
+            // `IBANDE89`, `SSN219`: what follows a word directly, if a detector knows the word.
+            if letters > 2 {
+                visit(at - 2);
+            }
+            if letters > 1 {
+                visit(at);
+            }
+        }
         _ => visit(at),
     }
 }
@@ -61,10 +94,6 @@ fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
 fn group_start(bytes: &[u8], at: usize) -> Option<usize> {
     let digits = bytes[..at].iter().rev().take(LONGEST_GROUP).take_while(|byte| byte.is_ascii_hexdigit()).count();
     bytes[at - digits].is_ascii_alphabetic().then_some(at - digits)
-}
-
-fn is_word_start(bytes: &[u8], at: usize) -> bool {
-    at == 0 || !bytes[at - 1].is_ascii_alphanumeric()
 }
 
 #[cfg(test)]
