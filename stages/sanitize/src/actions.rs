@@ -97,6 +97,9 @@ impl Actions {
 
     /// Whether nothing that is built in is replaced.
     pub(crate) fn keep_all(&self) -> bool {
-        Kind::ALL.into_iter().filter(|kind| !matches!(kind, Kind::Denied | Kind::Field)).all(|kind| self.of(kind) == Action::Keep)
+        Kind::ALL
+            .into_iter()
+            .filter(|kind| !matches!(kind, Kind::Denied | Kind::Field))
+            .all(|kind| self.of(kind) == Action::Keep)
     }
 }

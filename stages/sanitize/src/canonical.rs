@@ -85,7 +85,9 @@ fn phone(value: &str) -> String {
         return format!("+{kept}");
     }
     match kept.strip_prefix("00") {
-        Some(rest) => format!("+{}", value.contains("(0)").then(|| without_hint(&value)).unwrap_or_else(|| rest.to_owned())),
+        Some(rest) => {
+            format!("+{}", value.contains("(0)").then(|| without_hint(&value)).unwrap_or_else(|| rest.to_owned()))
+        }
         None => kept,
     }
 }

@@ -93,7 +93,14 @@ impl Cleaner {
         self.finder.find(text, &context.name, &written)
     }
 
-    fn replace_found(&self, kind: Kind, value: &str, folded: &str, range: Range<usize>, report: &mut Report) -> Option<String> {
+    fn replace_found(
+        &self,
+        kind: Kind,
+        value: &str,
+        folded: &str,
+        range: Range<usize>,
+        report: &mut Report,
+    ) -> Option<String> {
         let form = self.action(kind).form()?;
         let canonical = canonical(kind, folded);
         if self.is_allowed(kind, &canonical) {

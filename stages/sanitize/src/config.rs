@@ -144,7 +144,9 @@ impl Config {
                 None => Ok(Digester::Plain),
                 Some(name) => Err(ConfigFault::new(
                     "/pii",
-                    format!("\"hash\" for {name} needs a key: set `key` to at least {MIN_KEY_BYTES} bytes, or use \"token\""),
+                    format!(
+                        "\"hash\" for {name} needs a key: set `key` to at least {MIN_KEY_BYTES} bytes, or use \"token\""
+                    ),
                 )),
             };
         };
@@ -183,7 +185,10 @@ impl Config {
                 name.starts_with(|c: char| c.is_ascii_lowercase())
                     && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             };
-            if !is_name(&own.name) || Actions::names().any(|name| name == own.name) || matches!(own.name.as_str(), "total" | "findings") {
+            if !is_name(&own.name)
+                || Actions::names().any(|name| name == own.name)
+                || matches!(own.name.as_str(), "total" | "findings")
+            {
                 let message = "use small letters, digits and \"-\", and not the name of a built-in kind";
                 faults.push(ConfigFault::new(&format!("/patterns/{place}/name"), message));
             }

@@ -46,7 +46,8 @@ pub(crate) fn rewrite<'t>(
         let new = if row == 0 {
             let selected = |pointers: &[Pointer]| {
                 let named = Scope::of_document(pointers).child(pointers, Step::Key(value.trim()));
-                named == Scope::Inside || Scope::of_document(pointers).child(pointers, Step::Index(place)) == Scope::Inside
+                named == Scope::Inside
+                    || Scope::of_document(pointers).child(pointers, Step::Index(place)) == Scope::Inside
             };
             let column = Column {
                 name: value.trim().to_owned(),
@@ -58,11 +59,17 @@ pub(crate) fn rewrite<'t>(
             rewritten(Cell { text: &value, context: &nothing, always: false, row, column: &place.to_string() })
         } else {
             match columns.get(place) {
-                Some(column) if column.inside || column.always => {
-                    rewritten(Cell { text: &value, context: &column.context, always: column.always, row, column: &column.name })
-                }
+                Some(column) if column.inside || column.always => rewritten(Cell {
+                    text: &value,
+                    context: &column.context,
+                    always: column.always,
+                    row,
+                    column: &column.name,
+                }),
                 Some(_) => None,
-                None => rewritten(Cell { text: &value, context: &nothing, always: false, row, column: &place.to_string() }),
+                None => {
+                    rewritten(Cell { text: &value, context: &nothing, always: false, row, column: &place.to_string() })
+                }
             }
         };
         if let Some(new) = new {
@@ -100,7 +107,8 @@ fn cell(text: &str, start: usize, delimiter: u8) -> (Range<usize>, usize) {
             at += 1;
         }
     }
-    let end = memchr::memchr3(delimiter, b'\n', b'\r', &bytes[at.min(bytes.len())..]).map_or(bytes.len(), |found| at + found);
+    let end =
+        memchr::memchr3(delimiter, b'\n', b'\r', &bytes[at.min(bytes.len())..]).map_or(bytes.len(), |found| at + found);
     (start..end, end)
 }
 
@@ -135,7 +143,10 @@ mod tests {
     #[test]
     fn the_header_names_what_a_column_holds() {
         assert_eq!(contexts("name,phone\nMia,123\n"), ["0:name", "1:phone", "name:Mia", "phone:123!"]);
-        assert_eq!(contexts("name;ssn\r\n\"Lund; Mia\";\"1\"\"2\""), ["0:name", "1:ssn", "name:Lund; Mia", "ssn:1\"2!"]);
+        assert_eq!(
+            contexts("name;ssn\r\n\"Lund; Mia\";\"1\"\"2\""),
+            ["0:name", "1:ssn", "name:Lund; Mia", "ssn:1\"2!"]
+        );
         assert_eq!(contexts("a\tphone\n\"x\ny\"\t1"), ["0:a", "1:phone", "a:x\ny", "phone:1!"]);
     }
 
@@ -151,7 +162,9 @@ mod tests {
     fn columns_are_selected_by_name() {
         let fields = [Pointer::parse("/b").unwrap()];
         let always = [Pointer::parse("/c").unwrap()];
-        let upper = |cell: Cell<'_>| (cell.row > 0).then(|| if cell.always { "*".to_owned() } else { cell.text.to_uppercase() });
+        let upper = |cell: Cell<'_>| {
+            (cell.row > 0).then(|| if cell.always { "*".to_owned() } else { cell.text.to_uppercase() })
+        };
         assert_eq!(rewrite("a,b,c\nx,x,x\n", &fields, &always, upper), "a,b,c\nx,X,*\n");
     }
 }

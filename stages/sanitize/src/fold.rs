@@ -7,8 +7,8 @@ use crate::sweep::Sweep;
 
 /// The first digits of the decimal systems below U+FFFF that are in use beside 0 to 9.
 const ZEROS: [u32; 18] = [
-    0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66, 0x0e50, 0x0ed0, 0x0f20,
-    0x1040, 0x17e0, 0x1810,
+    0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66, 0x0e50, 0x0ed0,
+    0x0f20, 0x1040, 0x17e0, 0x1810,
 ];
 
 /// A folded text, and where its bytes come from.
@@ -96,7 +96,13 @@ fn fold(c: char) -> Option<Fold> {
         '\u{fe6b}' => '@',
         '\u{fe62}' => '+',
         '\u{fe55}' | '\u{2236}' => ':',
-        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{20e3}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => {
+        '\u{ad}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2060}'
+        | '\u{20e3}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' => {
             return Some(Fold::Nothing);
         }
         '\u{1d7ce}'..='\u{1d7ff}' => char::from_digit((u32::from(c) - 0x1d7ce) % 10, 10)?,

@@ -72,7 +72,11 @@ enum Place {
     /// The next string is a name.
     Name,
     /// The next value belongs to the name just read.
-    Member { scopes: Scopes, context: Context, name: String },
+    Member {
+        scopes: Scopes,
+        context: Context,
+        name: String,
+    },
 }
 
 /// How a place relates to the two lists of pointers.
@@ -146,7 +150,8 @@ pub(crate) fn rewrite<'t>(
                         let value = decoded(literal).ok_or_else(|| half_a_pair(at))?;
                         let always = scopes.always == Scope::Inside;
                         let pointer = || pointer(&open);
-                        let value = Value { text: &value, form: Form::String, context: &context, always, pointer: &pointer };
+                        let value =
+                            Value { text: &value, form: Form::String, context: &context, always, pointer: &pointer };
                         if let Some(new) = rewritten(value) {
                             rewrite.replace(at..end, &serde_json::to_string(&new)?);
                         }
@@ -157,7 +162,10 @@ pub(crate) fn rewrite<'t>(
             }
             b'-' | b'0'..=b'9' | b't' | b'f' => {
                 let rest = &bytes[at..];
-                let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')).count();
+                let length = rest
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
+                    .count();
                 let (scopes, context) = here(&open, selection);
                 if scopes.is_inside() {
                     let literal = &text[at..at + length];
@@ -202,7 +210,8 @@ fn name(
             true => container.scopes.clone(),
             false => container.scopes.child(selection, Step::Key(name)),
         };
-        let value = Value { text: name, form: Form::Name, context: &Context::default(), always: false, pointer: &pointer };
+        let value =
+            Value { text: name, form: Form::Name, context: &Context::default(), always: false, pointer: &pointer };
         let new = if container.scopes.fields == Scope::Inside { rewritten(value) } else { None };
         let context = if scopes.is_inside() { container.context.of(name) } else { Context::default() };
         (new, Place::Member { scopes, context, name: name.to_owned() })
@@ -358,15 +367,22 @@ mod tests {
         assert_eq!(
             seen,
             [
-                "Name a false ", "Number 123 false /a", "Name b false ", "Other -1 false /b/0", "Other true false /b/1",
-                "Name c false ", "Name d false /c", "Other 1.5 true /c/d",
+                "Name a false ",
+                "Number 123 false /a",
+                "Name b false ",
+                "Other -1 false /b/0",
+                "Other true false /b/1",
+                "Name c false ",
+                "Name d false /c",
+                "Other 1.5 true /c/d",
             ]
         );
     }
 
     #[test]
     fn names_that_become_equal_are_numbered() {
-        let clean = rewrite(r#"{"a":1,"b":2,"c":3}"#, ALL, |value| (value.form == Form::Name).then(|| "x".to_owned())).unwrap();
+        let clean =
+            rewrite(r#"{"a":1,"b":2,"c":3}"#, ALL, |value| (value.form == Form::Name).then(|| "x".to_owned())).unwrap();
         assert_eq!(clean, r#"{"x":1,"x_2":2,"x_3":3}"#);
     }
 

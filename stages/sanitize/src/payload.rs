@@ -32,9 +32,10 @@ impl Form {
         match media_type.split_once('/') {
             Some(("application" | "text", "json")) => Some(Self::Json),
             Some((_, subtype)) if subtype.ends_with("+json") => Some(Self::Json),
-            Some((_, "jsonl" | "x-jsonl" | "jsonlines" | "x-jsonlines" | "json-lines" | "ndjson" | "x-ndjson" | "x-ldjson")) => {
-                Some(Self::JsonLines)
-            }
+            Some((
+                _,
+                "jsonl" | "x-jsonl" | "jsonlines" | "x-jsonlines" | "json-lines" | "ndjson" | "x-ndjson" | "x-ldjson",
+            )) => Some(Self::JsonLines),
             Some((_, "csv" | "x-csv" | "tab-separated-values" | "tsv")) => Some(Self::Csv),
             Some(("text", _)) => Some(Self::Text),
             _ => None,
@@ -114,9 +115,9 @@ impl Payloads {
                 continue;
             }
             let place = format!("/{number}");
-            let new = self.json(line, &place, report).map_err(|invalid| Invalid {
-                reason: format!("line {}: {}", number + 1, invalid.reason),
-            })?;
+            let new = self
+                .json(line, &place, report)
+                .map_err(|invalid| Invalid { reason: format!("line {}: {}", number + 1, invalid.reason) })?;
             changed |= matches!(new, Cow::Owned(_));
             clean.push_str(&new);
         }

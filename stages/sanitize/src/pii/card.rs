@@ -55,13 +55,16 @@ fn opens(text: &str, at: usize, separator: Option<Separator>) -> bool {
     match chars.next() {
         None => true,
         Some('-') => match chars.next() {
-            Some(c) if c.is_ascii_digit() => separator.is_some() && !before[..at - 1].ends_with(|c: char| c.is_ascii_hexdigit() && c.is_alphabetic()),
+            Some(c) if c.is_ascii_digit() => {
+                separator.is_some() && !before[..at - 1].ends_with(|c: char| c.is_ascii_hexdigit() && c.is_alphabetic())
+            }
             Some(c) => !is_word(c),
             None => true,
         },
         Some('.') => !chars.next().is_some_and(|c| c.is_ascii_digit()),
         Some('_') => {
-            let word = before.trim_end_matches('_').rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+            let word =
+                before.trim_end_matches('_').rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
             word.len() > 1
         }
         // The first track of a magnetic stripe.
@@ -82,7 +85,11 @@ fn closes(text: &str, end: usize) -> bool {
 fn read_separator(rest: &str) -> Option<(Separator, usize)> {
     let bytes = rest.as_bytes();
     let blanks = |from: usize| {
-        bytes[from.min(bytes.len())..].iter().take(6).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
+        bytes[from.min(bytes.len())..]
+            .iter()
+            .take(6)
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+            .count()
     };
     let before = blanks(0);
     let (separator, length) = match bytes.get(before) {
@@ -125,7 +132,9 @@ impl Card {
     fn is_grouped(&self) -> bool {
         match &self.lengths[..self.groups] {
             [_] | [4, 6, 4 | 5] | [4, 5, 6] | [6, 13] | [8, 8] => true,
-            [first, fours @ .., last] if self.groups >= 4 => *first == 4 && fours.iter().all(|length| *length == 4) && *last <= 4,
+            [first, fours @ .., last] if self.groups >= 4 => {
+                *first == 4 && fours.iter().all(|length| *length == 4) && *last <= 4
+            }
             _ => false,
         }
     }
@@ -191,7 +200,11 @@ pub(super) fn passes_luhn(digits: &[u8]) -> bool {
 /// Whether the check digit of EAN-13 is valid.
 fn is_article_number(digits: &[u8]) -> bool {
     let value = |digit: &u8| u32::from(digit - b'0');
-    let sum: u32 = digits.iter().enumerate().map(|(place, digit)| if place % 2 == 0 { value(digit) } else { 3 * value(digit) }).sum();
+    let sum: u32 = digits
+        .iter()
+        .enumerate()
+        .map(|(place, digit)| if place % 2 == 0 { value(digit) } else { 3 * value(digit) })
+        .sum();
     sum.is_multiple_of(10)
 }
 
@@ -237,10 +250,19 @@ mod tests {
 
     #[test]
     fn printed_groupings_are_found() {
-        for number in
-            ["4012 8888 8888 1881", "4012-8888-8888-1881", "3782 822463 10005", "3056 930902 5904", "4222 2222 2222 2", "4111.1111.1111.1111",
-             "4111\t1111\t1111\t1111", "4111  1111  1111  1111", "4111-1111-\n1111-1111", "4111 1111\n1111 1111", "4111+1111+1111+1111"]
-        {
+        for number in [
+            "4012 8888 8888 1881",
+            "4012-8888-8888-1881",
+            "3782 822463 10005",
+            "3056 930902 5904",
+            "4222 2222 2222 2",
+            "4111.1111.1111.1111",
+            "4111\t1111\t1111\t1111",
+            "4111  1111  1111  1111",
+            "4111-1111-\n1111-1111",
+            "4111 1111\n1111 1111",
+            "4111+1111+1111+1111",
+        ] {
             assert_eq!(found(number), Some(number));
         }
     }

@@ -117,7 +117,11 @@ pub(super) fn end(text: &str, at: usize) -> Option<usize> {
     };
     // Only a word directly before the number rules it out: the check digits are evidence enough.
     let before = &text[..at];
-    let glued = before.len().checked_sub(4).and_then(|from| before.get(from..)).is_some_and(|word| word.eq_ignore_ascii_case("iban"));
+    let glued = before
+        .len()
+        .checked_sub(4)
+        .and_then(|from| before.get(from..))
+        .is_some_and(|word| word.eq_ignore_ascii_case("iban"));
     if before.trim_end_matches('_').len() == at && before.ends_with(is_word) && !glued {
         return None;
     }

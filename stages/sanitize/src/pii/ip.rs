@@ -8,8 +8,8 @@ use super::words::Label;
 
 /// Words before a "/" that are the owner of an address, not the name of a program.
 const OWNERS: [&str; 22] = [
-    "host", "ip", "client", "peer", "addr", "address", "src", "dst", "source", "dest", "from", "to", "inet", "server", "node", "remote",
-    "gateway", "proxy", "http", "https", "tcp", "udp",
+    "host", "ip", "client", "peer", "addr", "address", "src", "dst", "source", "dest", "from", "to", "inet", "server",
+    "node", "remote", "gateway", "proxy", "http", "https", "tcp", "udp",
 ];
 
 /// Words after four numbers that are a version.
@@ -53,7 +53,11 @@ fn v4_end(text: &str, at: usize, run: &str, label: impl Fn() -> Option<Found>) -
     let opens = match chars.next() {
         // The end of a range of addresses, not `name-1.2.3.4` or the path of a USB device.
         Some('-') => {
-            let first = before.trim_end_matches('-').rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '.').next().unwrap_or_default();
+            let first = before
+                .trim_end_matches('-')
+                .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+                .next()
+                .unwrap_or_default();
             first.is_empty() || first.parse::<Ipv4Addr>().is_ok()
         }
         Some('.') => !chars.next().is_some_and(is_word),
@@ -79,17 +83,27 @@ fn identifies_nobody(octets: [u8; 4]) -> bool {
 /// Whether the text around it says that it is a version or a section.
 fn is_version(before: &str, after: &str, octets: [u8; 4], label: impl Fn() -> Option<Found>) -> bool {
     let next = after.trim_start_matches(' ');
-    if next.len() < after.len() && VERSION_ENDS.iter().any(|word| next.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))) {
+    if next.len() < after.len()
+        && VERSION_ENDS.iter().any(|word| next.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
+    {
         return true;
     }
-    let is_private = matches!(octets, [10, ..] | [192, 168, ..] | [172, 16..=31, ..] | [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _]);
+    let is_private = matches!(
+        octets,
+        [10, ..] | [192, 168, ..] | [172, 16..=31, ..] | [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _]
+    );
     let closest = before.trim_end_matches(' ');
     // A requirement on a version, as `>= 1.2.3.4`.
-    if ["==", ">=", "<=", "~>", "!=", "=>", "~=", "^", "§", "§§"].iter().any(|sign| closest.ends_with(sign)) && !is_private {
+    if ["==", ">=", "<=", "~>", "!=", "=>", "~=", "^", "§", "§§"].iter().any(|sign| closest.ends_with(sign))
+        && !is_private
+    {
         return true;
     }
     if let Some(program) = before.strip_suffix('/') {
-        let name = program.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))).next().unwrap_or_default();
+        let name = program
+            .rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+')))
+            .next()
+            .unwrap_or_default();
         let in_path = program[..program.len() - name.len()].ends_with(['/', '.']);
         let is_owner = OWNERS.iter().any(|owner| name.eq_ignore_ascii_case(owner));
         return name.starts_with(|c: char| c.is_ascii_alphabetic()) && !in_path && !is_owner;
@@ -98,7 +112,9 @@ fn is_version(before: &str, after: &str, octets: [u8; 4], label: impl Fn() -> Op
         Some(Found { label: Label::Version, .. }) => true,
         Some(Found { label: Label::Product, direct }) => direct && !is_private && octets[0] < 160,
         Some(Found { label: Label::Section, .. }) => octets.iter().all(|octet| *octet < 100),
-        Some(Found { label: Label::MayBeSection | Label::Order, direct }) => direct && octets.iter().all(|octet| *octet < 60),
+        Some(Found { label: Label::MayBeSection | Label::Order, direct }) => {
+            direct && octets.iter().all(|octet| *octet < 60)
+        }
         _ => false,
     }
 }
@@ -110,7 +126,8 @@ fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
         // `ip:2001:db8::1`: a label, not a group before the first.
         Some(':') => {
             let word = text[..at - 1].rsplit(|c: char| !is_word(c)).next().unwrap_or_default();
-            !text[..at - 1].ends_with(':') && (word.is_empty() || word.len() > 4 || !word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            !text[..at - 1].ends_with(':')
+                && (word.is_empty() || word.len() > 4 || !word.bytes().all(|byte| byte.is_ascii_hexdigit()))
         }
         Some('_') => true,
         Some(c) => !is_word(c),
@@ -184,7 +201,9 @@ mod tests {
 
     #[test]
     fn addresses_that_identify_nobody_are_not_found() {
-        for text in ["127.0.0.1", "0.0.0.0", "10.0.0.0/8", "120.0.0.0", "::1", "::", "2001:db8::", "255.255.255.0", "1.3.6.1"] {
+        for text in
+            ["127.0.0.1", "0.0.0.0", "10.0.0.0/8", "120.0.0.0", "::1", "::", "2001:db8::", "255.255.255.0", "1.3.6.1"]
+        {
             assert_eq!(found(text), None, "{text}");
         }
     }
@@ -192,8 +211,25 @@ mod tests {
     #[test]
     fn the_text_before_distinguishes_versions_from_addresses() {
         for before in [
-            "Version ", "v. ", "see section ", "lib-", "1.", "AssemblyVersion(\"", "Firefox/", "openssl==", ">= ", "~> ", "^", "§ ",
-            "usb 1-", "Fig. ", "step ", "item ", "android ", "Appendix ", "Punkt ",
+            "Version ",
+            "v. ",
+            "see section ",
+            "lib-",
+            "1.",
+            "AssemblyVersion(\"",
+            "Firefox/",
+            "openssl==",
+            ">= ",
+            "~> ",
+            "^",
+            "§ ",
+            "usb 1-",
+            "Fig. ",
+            "step ",
+            "item ",
+            "android ",
+            "Appendix ",
+            "Punkt ",
         ] {
             let text = format!("{before}3.1.2.4");
             assert_eq!(end(&text, before.len(), || label::before(&text, before.len())), None, "{text}");

@@ -100,8 +100,38 @@ fn sign(text: &str) -> Option<Label> {
 fn is_joint(c: char) -> bool {
     matches!(
         c,
-        ' ' | '\t' | '\n' | '\r' | ':' | '.' | '#' | '=' | '(' | ')' | '"' | '\'' | '/' | '|' | ',' | '?' | '&' | '-' | '_' | '*'
-            | '>' | '\\' | '[' | '{' | '—' | '―' | '“' | '„' | '”' | '’' | '°' | 'º' | '~'
+        ' ' | '\t'
+            | '\n'
+            | '\r'
+            | ':'
+            | '.'
+            | '#'
+            | '='
+            | '('
+            | ')'
+            | '"'
+            | '\''
+            | '/'
+            | '|'
+            | ','
+            | '?'
+            | '&'
+            | '-'
+            | '_'
+            | '*'
+            | '>'
+            | '\\'
+            | '['
+            | '{'
+            | '—'
+            | '―'
+            | '“'
+            | '„'
+            | '”'
+            | '’'
+            | '°'
+            | 'º'
+            | '~'
     )
 }
 
@@ -116,10 +146,30 @@ mod tests {
     #[test]
     fn a_label_comes_directly_before_in_many_spellings() {
         for text in [
-            "Phone: ", "\"home_phone\": \"", "phone number is ", "PHONE NO. ", "(phone ", "phone2: ", "mobilePhone=",
-            "phoneNumber\":", "Telephone (home): ", "tel. kom. ", "Mob: ", "Ph: ", "Contact number: ", "Tel/Fax: ",
-            "手机:", "我的手机号码是", "電話番号:", "тел. ", "Téléphone : ", "telemóvel ", "https://wa.me/", "| phone | ",
-            "Phone\n", "Phone number:\n",
+            "Phone: ",
+            "\"home_phone\": \"",
+            "phone number is ",
+            "PHONE NO. ",
+            "(phone ",
+            "phone2: ",
+            "mobilePhone=",
+            "phoneNumber\":",
+            "Telephone (home): ",
+            "tel. kom. ",
+            "Mob: ",
+            "Ph: ",
+            "Contact number: ",
+            "Tel/Fax: ",
+            "手机:",
+            "我的手机号码是",
+            "電話番号:",
+            "тел. ",
+            "Téléphone : ",
+            "telemóvel ",
+            "https://wa.me/",
+            "| phone | ",
+            "Phone\n",
+            "Phone number:\n",
         ] {
             assert_eq!(label(text), Some(Label::Phone), "{text}");
         }
@@ -135,8 +185,15 @@ mod tests {
     #[test]
     fn other_words_end_the_search() {
         for text in [
-            "", "telephones ", "phone call about ", "megaphone ", "phone] ", "security ", "iPhone ",
-            "we spoke at length about the phone\n", "phone\n\n",
+            "",
+            "telephones ",
+            "phone call about ",
+            "megaphone ",
+            "phone] ",
+            "security ",
+            "iPhone ",
+            "we spoke at length about the phone\n",
+            "phone\n\n",
         ] {
             assert_eq!(label(text), None, "{text}");
         }

@@ -37,7 +37,8 @@ pub(super) fn end(text: &str, at: usize, label: impl Fn() -> Option<Label>) -> O
     }
     // A log of packets writes both addresses and the protocol in one row.
     let row = at + pairs_length_of(bytes, 14);
-    let in_row = separator == ':' && row > at && label() == Some(Label::Mac) && !continues(text[row..].chars(), separator);
+    let in_row =
+        separator == ':' && row > at && label() == Some(Label::Mac) && !continues(text[row..].chars(), separator);
     in_row.then_some(row)
 }
 
@@ -99,7 +100,8 @@ mod tests {
 
     #[test]
     fn the_three_notations_are_found() {
-        for text in ["00:1A:2b:3c:4d:5e", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e", "00:11:22:33:44:55", "0:0:5e:0:53:af"] {
+        for text in ["00:1A:2b:3c:4d:5e", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e", "00:11:22:33:44:55", "0:0:5e:0:53:af"]
+        {
             assert_eq!(found(text), Some(text));
             assert_eq!(found(&format!("{text}. ")), Some(text));
         }

@@ -71,7 +71,11 @@ impl Finder {
     pub(crate) fn find(&self, text: &str, context: &str, written: &dyn Fn(&str) -> bool) -> Vec<Found> {
         let folded = Folded::new(text);
         if context.is_empty() {
-            return self.matches(folded.text(), written).into_iter().filter_map(|found| original(&folded, 0, found)).collect();
+            return self
+                .matches(folded.text(), written)
+                .into_iter()
+                .filter_map(|found| original(&folded, 0, found))
+                .collect();
         }
         let joined = format!("{context}: {}", folded.text());
         let offset = joined.len() - folded.text().len();
@@ -88,14 +92,20 @@ impl Finder {
             found = scan_gaps(text, found, |gap, report| deny.scan(gap, report));
         }
         for (place, pattern) in self.patterns.iter().enumerate() {
-            found = scan_gaps(text, found, |gap, report| pattern.scan(gap, &mut |range| report(Kind::Own(place), range)));
+            found =
+                scan_gaps(text, found, |gap, report| pattern.scan(gap, &mut |range| report(Kind::Own(place), range)));
         }
         found = scan_gaps(text, found, url::scan);
         if let Some(secrets) = &self.secrets {
             found = scan_gaps(text, found, |gap, report| secrets.scan(gap, report));
         }
         found = scan_gaps(text, found, email::scan);
-        scan_gaps(text, found, |gap, report| self.scan_numbers(gap, NUMBER_ROUNDS, report))
+        found = scan_gaps(text, found, |gap, report| self.scan_numbers(gap, NUMBER_ROUNDS, report));
+        // A number can have hidden the end of an address: `a@b.comIBANDE89…`.
+        match memchr::memchr(b'@', text.as_bytes()) {
+            Some(_) => scan_gaps(text, found, email::scan),
+            None => found,
+        }
     }
 
     /// Reports the numbers in a text, from left to right. What is after the last one was scanned up to its end already.
@@ -154,7 +164,10 @@ mod tests {
     #[test]
     fn digits_of_other_scripts_are_found_where_they_stand() {
         assert_eq!(matches("電話番号：０９０－１２３４－５６７８。"), [(Kind::Phone, "０９０－１２３４－５６７８")]);
-        assert_eq!(matches("é 4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111 x"), [(Kind::Card, "4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111")]);
+        assert_eq!(
+            matches("é 4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111 x"),
+            [(Kind::Card, "4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111")]
+        );
     }
 
     #[test]

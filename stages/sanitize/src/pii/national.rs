@@ -97,7 +97,9 @@ impl Countries {
 
     /// Whether these groups are dialled in one of the countries that are named.
     pub(super) fn dial(&self, number: &[Group<'_>]) -> bool {
-        if self.0.is_empty() || number.iter().any(|group| group.separator == Separator::Slash && group.bracket == Bracket::Around) {
+        if self.0.is_empty()
+            || number.iter().any(|group| group.separator == Separator::Slash && group.bracket == Bracket::Around)
+        {
             return false;
         }
         let digits: String = number.iter().map(|group| group.digits).collect();

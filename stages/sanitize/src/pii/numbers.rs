@@ -12,7 +12,22 @@ use crate::kind::Kind;
 
 /// Words that a number may follow without a space.
 const GLUED: [&str; 16] = [
-    "tel", "phone", "telephone", "telefon", "mob", "mobile", "mobil", "handy", "fax", "ph", "cell", "ssn", "card", "pan", "cpf", "call",
+    "tel",
+    "phone",
+    "telephone",
+    "telefon",
+    "mob",
+    "mobile",
+    "mobil",
+    "handy",
+    "fax",
+    "ph",
+    "cell",
+    "ssn",
+    "card",
+    "pan",
+    "cpf",
+    "call",
 ];
 
 /// Reports the numbers. Only word starts are examined, so the cost does not depend on the content of the words.
@@ -67,7 +82,9 @@ fn recognise(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usiz
             .or_else(|| ids::by_form(text, at, countries))
             .or_else(|| ids::announced(text, at, label()?)),
         b'+' | b'[' | b'%' => phone::international_end(text, at, label()).map(|end| (Kind::Phone, end)),
-        b'(' if text[at..].starts_with("(+") => phone::international_end(text, at, label()).map(|end| (Kind::Phone, end)),
+        b'(' if text[at..].starts_with("(+") => {
+            phone::international_end(text, at, label()).map(|end| (Kind::Phone, end))
+        }
         b'0'..=b'9' | b'(' => number(text, at, countries, label),
         _ => None,
     }

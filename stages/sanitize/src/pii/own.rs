@@ -17,7 +17,8 @@ impl Deny {
     /// `None` if there are more texts than an automaton can hold.
     pub(crate) fn new(texts: &[String]) -> Option<Self> {
         let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
-        let builder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(texts);
+        let builder =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(texts);
         builder.ok().map(Self)
     }
 
@@ -79,7 +80,8 @@ pub(super) fn written(text: &str, written: &dyn Fn(&str) -> bool) -> Vec<Match> 
         }
         hashes(text, at..open, written, &mut all);
         at = open;
-        let inner = bytes[open + 1..].iter().take(40).take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
+        let inner =
+            bytes[open + 1..].iter().take(40).take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
         if inner < 2 {
             continue;
         }

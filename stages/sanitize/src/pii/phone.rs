@@ -58,11 +58,17 @@ pub(super) fn national_end(
     if is_date(groups) || is_years(groups) || is_in_sequence(text, at, label) {
         return None;
     }
-    if matches!(label, Some(Label::Order | Label::Section | Label::MayBeSection | Label::Version)) {
+    // An area in brackets is a telephone number whatever the word before it.
+    let bracketed = groups.first().is_some_and(|group| group.bracket == Bracket::Around);
+    if !bracketed && matches!(label, Some(Label::Order | Label::Section | Label::MayBeSection | Label::Version)) {
         return None;
     }
     let typical = |number: &[Group<'_>]| {
-        is_prefixed(number) || is_trunk(number) || is_north_american(text, number) || is_bracketed(number) || is_mobile(number)
+        is_prefixed(number)
+            || is_trunk(number)
+            || is_north_american(text, number)
+            || is_bracketed(number)
+            || is_mobile(number)
     };
     longest(text, groups, typical)
         .or_else(|| longest(text, groups, |number| countries.dial(number)))
@@ -282,7 +288,8 @@ fn is_mobile(number: &[Group<'_>]) -> bool {
             a.digits.starts_with('1') && a.digits.as_bytes()[1] >= b'3' && !all_separated_by(number, Separator::Dot)
         }
         [a, b] if has_lengths(number, &[5, 5]) => {
-            a.digits.starts_with(|c| ('6'..='9').contains(&c)) && matches!(b.separator, Separator::Space | Separator::Dash)
+            a.digits.starts_with(|c| ('6'..='9').contains(&c))
+                && matches!(b.separator, Separator::Space | Separator::Dash)
         }
         [a, b, c] if a.digits.len() == 2 && c.digits.len() == 4 && c.separator == Separator::Dash => {
             let mobile = b.digits.len() == 5 && b.digits.starts_with('9');

@@ -83,7 +83,11 @@ const NATIONAL: &str = "dni nif cpf curp aadhaar aadhar adhaar nino bsn pesel pe
     dlnumber licencenumber fuhrerschein fuhrerscheinnummer permis licencia identitynumber idnumber healthcard nhs medicare \
     jmbag taj tajszam fødselsnummer ид egn егн умкн curpnumber nationalinsurance citizenid idno pps";
 
-const NATIONAL_PHRASES: [(&str, &str); 38] = [
+const NATIONAL_PHRASES: [(&str, &str); 42] = [
+    ("ת", "ז"),
+    ("r", "c"),
+    ("c", "i"),
+    ("t", "c"),
     ("national", "id"),
     ("national", "insurance"),
     ("national", "identity"),
@@ -124,18 +128,34 @@ const NATIONAL_PHRASES: [(&str, &str); 38] = [
     ("carte", "identite"),
 ];
 
-const NATIONAL_ENDINGS: [&str; 15] = [
-    "身份证", "身份證", "身分證", "护照", "護照", "マイナンバー", "個人番号", "パスポート", "旅券", "주민등록번호", "여권", "บัตรประชาชน", "תעודת",
-    "זהות", "आधार",
+const NATIONAL_ENDINGS: [&str; 17] = [
+    "身份证",
+    "身份證",
+    "身分證",
+    "护照",
+    "護照",
+    "マイナンバー",
+    "個人番号",
+    "パスポート",
+    "旅券",
+    "주민등록번호",
+    "여권",
+    "บัตรประชาชน",
+    "תעודת",
+    "זהות",
+    "आधार",
 ];
 
 const MAY_BE_ID: &str = "sin nie nip fin run rut cf tin tcno tc";
 
 const TAX: &str = "itin ein cnpj cuit steuernummer steuerid steueridnr steueridentifikationsnummer steuernr taxid taxnumber taxno \
     taxpayer tfn ird afm αφμ rfc partitaiva piva ruc nit taxidentification utr gstin npwp adoazonosito adoszam nipc siren dic ico \
-    taxpayerid foretaxid steueridentnummer fiscalcode";
+    adoazonosito jel vergi vergino vkn іпн єдрпоу рнокпп taxpayerid foretaxid steueridentnummer fiscalcode";
 
-const TAX_PHRASES: [(&str, &str); 14] = [
+const TAX_PHRASES: [(&str, &str); 17] = [
+    ("vergi", "no"),
+    ("vergi", "kimlik"),
+    ("adoazonosito", "jel"),
     ("tax", "id"),
     ("tax", "number"),
     ("tax", "no"),

@@ -5,8 +5,22 @@ use super::super::words::is_mark;
 use super::signs::{Style, dot};
 
 /// Top-level domains of scripts without spaces; after them, a sentence may go on.
-const UNSPACED: [&str; 14] =
-    ["中国", "中國", "公司", "网络", "網路", "香港", "台湾", "台灣", "新加坡", "한국", "在线", "中文网", "みんな", "ไทย"];
+const UNSPACED: [&str; 14] = [
+    "中国",
+    "中國",
+    "公司",
+    "网络",
+    "網路",
+    "香港",
+    "台湾",
+    "台灣",
+    "新加坡",
+    "한국",
+    "在线",
+    "中文网",
+    "みんな",
+    "ไทย",
+];
 
 /// Endings of file names that are no top-level domains.
 const FILE_TYPES: &str = " png jpg jpeg gif webp avif svg ico bmp tif tiff css scss sass less js mjs cjs jsx tsx ts json html htm xhtml xml \

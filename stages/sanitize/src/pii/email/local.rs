@@ -59,7 +59,7 @@ fn is_special(c: char) -> bool {
 /// row of fields or Markdown.
 fn belongs(before: &str, whole: usize, core: usize) -> bool {
     let part = &before[whole..core];
-    let is_url = before[..whole].ends_with(['/', ':']) || part.contains('?') || part.contains("//");
+    let is_url = before[..whole].ends_with('/') || part.contains('?') || part.contains("//");
     let is_query = part.contains('=') && part.contains('&');
     let is_field = part.rsplit_once('=').is_some_and(|(key, value)| {
         !value.contains(is_letter) && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))

@@ -44,7 +44,10 @@ fn candidates(text: &str) -> Vec<At> {
     // Spelled with words only, both of them must be there.
     if memmem::find(bytes, b" dot ").is_some() || memmem::find(bytes, b" DOT ").is_some() {
         for word in [" at ", " AT "] {
-            all.extend(memmem::find_iter(bytes, word.as_bytes()).map(|place| At { range: place..place + word.len(), style: Style::Words }));
+            all.extend(
+                memmem::find_iter(bytes, word.as_bytes())
+                    .map(|place| At { range: place..place + word.len(), style: Style::Words }),
+            );
         }
         all.sort_by_key(|at| at.range.start);
     }
@@ -56,11 +59,13 @@ fn is_address(text: &str, local: Range<usize>, domain: Range<usize>) -> bool {
     let after = &text[domain.end..];
     let before = &text[..local.start];
     let local = &text[local];
-    let is_repository = matches!(local, "git" | "svn" | "hg") && (after.starts_with([':', '/']) || before.ends_with('/'));
+    let is_repository =
+        matches!(local, "git" | "svn" | "hg") && (after.starts_with([':', '/']) || before.ends_with('/'));
     // `deploy@host.example:/var/www` is a place to copy to.
     let is_copy = after.strip_prefix(':').is_some_and(|path| {
         let path = path.split(|c: char| c.is_whitespace()).next().unwrap_or_default();
-        path.starts_with(['/', '~']) || (path.starts_with(|c: char| c.is_ascii_alphabetic()) && path.contains('/') && path.contains(".git"))
+        path.starts_with(['/', '~'])
+            || (path.starts_with(|c: char| c.is_ascii_alphabetic()) && path.contains('/') && path.contains(".git"))
     });
     let is_time = local.bytes().all(|byte| byte.is_ascii_digit())
         && before.strip_suffix(':').is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit()));

@@ -25,7 +25,8 @@ const AT_WORDS: [&str; 6] = ["@", "at", "ät", "arroba", "aet", "собака"];
 const DOT_WORDS: [&str; 7] = [".", "dot", "punkt", "point", "punto", "ponto", "точка"];
 /// The top-level domains that are known where a line breaks before them or everything else is spelled in words.
 pub(super) const COMMON: [&str; 22] = [
-    "com", "org", "net", "edu", "gov", "info", "biz", "de", "fr", "uk", "es", "it", "nl", "pl", "ch", "at", "eu", "io", "ru", "br", "us", "ca",
+    "com", "org", "net", "edu", "gov", "info", "biz", "de", "fr", "uk", "es", "it", "nl", "pl", "ch", "at", "eu", "io",
+    "ru", "br", "us", "ca",
 ];
 
 /// Reads the sign that begins at `place`.
@@ -66,7 +67,9 @@ pub(super) fn dot(rest: &str, style: Style) -> Option<usize> {
         return (after <= 2).then_some(before + length + after);
     }
     let spelled = style != Style::Plain && before > 0;
-    let word = DOT_WORDS[1..].iter().find(|word| bare.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))?;
+    let word = DOT_WORDS[1..]
+        .iter()
+        .find(|word| bare.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))?;
     (spelled && bare[word.len()..].starts_with(' ')).then_some(before + word.len() + 1)
 }
 

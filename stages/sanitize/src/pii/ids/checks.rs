@@ -55,7 +55,8 @@ pub(super) fn spain(id: &[u8]) -> bool {
 
 pub(super) fn italy(id: &[u8]) -> bool {
     const ODD: [u32; 36] = [
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23,
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16,
+        10, 22, 25, 24, 23,
     ];
     let [places @ .., check] = id else { return false };
     if !id[..6].iter().all(u8::is_ascii_uppercase) || !b"ABCDEHLMPRST".contains(&id[8]) {
@@ -262,7 +263,8 @@ pub(super) fn argentina(id: &[u8]) -> bool {
 
 pub(super) fn chile(id: &[u8]) -> bool {
     let [digits @ .., check] = id else { return false };
-    let sum: u32 = digits.iter().rev().zip([2, 3, 4, 5, 6, 7].iter().cycle()).map(|(digit, weight)| value(*digit) * weight).sum();
+    let sum: u32 =
+        digits.iter().rev().zip([2, 3, 4, 5, 6, 7].iter().cycle()).map(|(digit, weight)| value(*digit) * weight).sum();
     match 11 - sum % 11 {
         11 => *check == b'0',
         10 => *check == b'K',

@@ -1,9 +1,9 @@
 //! The forms of identity and tax numbers that are distinctive enough to be found without a word before them.
 
 use super::checks::{
-    any, argentina, belgium, brazil_company, brazil_person, chile, china, curp, czechia, dominican, finland, france, german_pension,
-    german_tax, hong_kong, india_tax, italy, itin, korea, malaysia, nino, nip, nordic, norway, rfc, singapore, snils, south_africa, spain,
-    switzerland, thailand, uruguay, venezuela,
+    any, argentina, belgium, brazil_company, brazil_person, chile, china, curp, czechia, dominican, finland, france,
+    german_pension, german_tax, hong_kong, india_tax, italy, itin, korea, malaysia, nino, nip, nordic, norway, rfc,
+    singapore, snils, south_africa, spain, switzerland, thailand, uruguay, venezuela,
 };
 use crate::kind::Kind;
 

@@ -85,23 +85,53 @@ pub(super) const WORDS: &[Word] = &[
 
 /// What is written in place of a value.
 const PLACEHOLDERS: [&str; 26] = [
-    "null", "none", "nil", "true", "false", "undefined", "required", "optional", "string", "str", "text", "password", "passwort", "secret",
-    "token", "invalid", "empty", "hidden", "redacted", "unknown", "your", "missing", "expired", "incorrect", "protected", "forgotten",
+    "null",
+    "none",
+    "nil",
+    "true",
+    "false",
+    "undefined",
+    "required",
+    "optional",
+    "string",
+    "str",
+    "text",
+    "password",
+    "passwort",
+    "secret",
+    "token",
+    "invalid",
+    "empty",
+    "hidden",
+    "redacted",
+    "unknown",
+    "your",
+    "missing",
+    "expired",
+    "incorrect",
+    "protected",
+    "forgotten",
 ];
 
 /// Ends of names that say that it is something about the secret.
 const ABOUT: [&str; 18] = [
-    "hash", "name", "file", "path", "url", "uri", "field", "type", "policy", "length", "expir", "reset", "manager", "endpoint", "count",
-    "limit", "izer", "version",
+    "hash", "name", "file", "path", "url", "uri", "field", "type", "policy", "length", "expir", "reset", "manager",
+    "endpoint", "count", "limit", "izer", "version",
 ];
 
 impl Word {
     /// The value that is assigned to the name with this word in it.
     pub(super) fn value(&self, text: &str, word: Range<usize>) -> Option<Range<usize>> {
         let rest = &text[word.end..];
-        let name = rest.bytes().take(24).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
+        let name = rest
+            .bytes()
+            .take(24)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            .count();
         let ending = rest[..name].to_ascii_lowercase();
-        if ABOUT.iter().any(|about| ending.contains(about)) || text[..word.start].ends_with(|c: char| c.is_ascii_lowercase() && self.random) {
+        if ABOUT.iter().any(|about| ending.contains(about))
+            || text[..word.start].ends_with(|c: char| c.is_ascii_lowercase() && self.random)
+        {
             return None;
         }
         let after = &rest[name..];
@@ -114,7 +144,9 @@ impl Word {
             (Evidence::Said, value)
         } else if let Some(value) = spaced.strip_prefix('>').filter(|_| spaced.len() == after.len()) {
             (Evidence::Assigned, value)
-        } else if let Some(value) = strip_any(spaced, &["is ", "lautet ", "ist ", "es ", "est "]).filter(|_| spaced.len() < closed.len()) {
+        } else if let Some(value) =
+            strip_any(spaced, &["is ", "lautet ", "ist ", "es ", "est "]).filter(|_| spaced.len() < closed.len())
+        {
             (Evidence::Said, value)
         } else if is_option || matches!(self.word, "bearer" | "basic") {
             (Evidence::Said, spaced)
@@ -139,7 +171,12 @@ impl Word {
 
 /// Whether the name at `at` is an option of a command: `--password x`.
 fn starts_option(text: &str, at: usize) -> bool {
-    let name = text.as_bytes()[..at].iter().rev().take(32).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+    let name = text.as_bytes()[..at]
+        .iter()
+        .rev()
+        .take(32)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-')
+        .count();
     text.as_bytes()[at - name..].starts_with(b"--")
 }
 
@@ -152,7 +189,9 @@ fn bare_length(value: &str, evidence: Evidence) -> usize {
     // In a query, "&" is the end.
     let is_query = evidence == Evidence::Assigned;
     let ends = |c: char| {
-        c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ',' | ';' | ')' | '|' | '}' | '`') || (is_query && c == '&')
+        c.is_whitespace()
+            || matches!(c, '"' | '\'' | '<' | '>' | ',' | ';' | ')' | '|' | '}' | '`')
+            || (is_query && c == '&')
     };
     let value = &value[..value.floor_char_boundary(512)];
     let length = value.find(ends).unwrap_or(value.len());
@@ -163,7 +202,10 @@ fn bare_length(value: &str, evidence: Evidence) -> usize {
 pub(in crate::pii) fn is_value(value: &str, evidence: Evidence) -> bool {
     let lower = value.to_lowercase();
     let first = value.chars().next().unwrap_or(' ');
-    if value.chars().count() < 4 || PLACEHOLDERS.contains(&lower.as_str()) || matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•') {
+    if value.chars().count() < 4
+        || PLACEHOLDERS.contains(&lower.as_str())
+        || matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•')
+    {
         return false;
     }
     if value.chars().all(|c| c == first) {
@@ -185,7 +227,9 @@ fn is_code(value: &str) -> bool {
 
 fn is_random(value: &str) -> bool {
     let has = |class: fn(char) -> bool| value.chars().any(class);
-    let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=' | b'/' | b'+' | b'~'));
+    let plain = value
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=' | b'/' | b'+' | b'~'));
     let mixed = has(|c| c.is_ascii_digit()) || (has(|c| c.is_ascii_uppercase()) && has(|c| c.is_ascii_lowercase()));
     value.len() >= 16 && plain && mixed && has(|c| c.is_ascii_alphabetic()) && !is_code(value)
 }

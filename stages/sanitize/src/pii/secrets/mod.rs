@@ -43,7 +43,9 @@ impl Secrets {
                     }
                     key.end(text, start).map(|end| start..end)
                 }
-                None => assignment::WORDS.get(index - keys::PREFIXES.len()).and_then(|word| word.value(text, start..found.end())),
+                None => assignment::WORDS
+                    .get(index - keys::PREFIXES.len())
+                    .and_then(|word| word.value(text, start..found.end())),
             };
             if let Some(range) = range.filter(|range| range.start >= from) {
                 from = range.end;
