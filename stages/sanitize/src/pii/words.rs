@@ -81,7 +81,7 @@ const NATIONAL: &str = "dni nif cpf curp aadhaar aadhar adhaar nino bsn pesel pe
     cccd cmnd tckn снилс паспорт паспорта инн рнокпп cuil cedula ausweis idcard nationalid nationalidnumber identitycard \
     personalid personnr burgerservicenummer rijksregisternummer идентификационный kimlik niss nuss driverslicense driverlicense \
     dlnumber licencenumber fuhrerschein fuhrerscheinnummer permis licencia identitynumber idnumber healthcard nhs medicare \
-    jmbag taj tajszam fødselsnummer ид egn егн умкн curpnumber nationalinsurance citizenid idno pps";
+    jmbag taj tajszam hkid cnic иин contribuinte idnr identnummer identifikationsnummer fødselsnummer ид egn егн умкн curpnumber nationalinsurance citizenid idno pps";
 
 const NATIONAL_PHRASES: [(&str, &str); 42] = [
     ("ת", "ז"),
@@ -130,6 +130,8 @@ const NATIONAL_PHRASES: [(&str, &str); 42] = [
 
 const NATIONAL_ENDINGS: [&str; 17] = [
     "身份证",
+    "身分證字號",
+    "身份證字號",
     "身份證",
     "身分證",
     "护照",
@@ -323,12 +325,15 @@ fn ending(word: &str) -> Option<Label> {
     if word.is_ascii() {
         return None;
     }
+    let list = |word: &str| ENDINGS.iter().find(|(endings, _)| endings.iter().any(|ending| word.ends_with(ending)));
+    if let Some((_, label)) = list(word) {
+        return Some(*label);
+    }
     let mut word = word;
     while let Some(rest) = ENDING_FILLERS.iter().find_map(|filler| word.strip_suffix(filler)) {
         word = rest;
     }
-    let (_, label) = ENDINGS.iter().find(|(endings, _)| endings.iter().any(|ending| word.ends_with(ending)))?;
-    Some(*label)
+    list(word).map(|(_, label)| *label)
 }
 
 pub(super) fn is_filler(word: &str) -> bool {
