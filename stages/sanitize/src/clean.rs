@@ -40,6 +40,9 @@ impl Cleaner {
                 return Cow::Owned(new);
             }
         }
+        if is_plain(&text) && self.finder.has_only_built_in() {
+            return text;
+        }
         match self.replace_pii(&text, context, report) {
             Cow::Borrowed(_) => text,
             Cow::Owned(changed) => Cow::Owned(changed),
@@ -102,15 +105,17 @@ impl Cleaner {
         report: &mut Report,
     ) -> Option<String> {
         let form = self.action(kind).form()?;
-        let canonical = canonical(kind, folded);
-        if self.is_allowed(kind, &canonical) {
+        if self.is_allowed(kind, folded) {
             return None;
         }
         let name = self.name(kind);
-        report.replaced(name, range);
+        report.replaced(name);
         match self.mode {
-            Mode::Report => None,
-            Mode::Replace => Some(self.digester.replacement(form, name, value, &canonical)),
+            Mode::Report => {
+                report.found(name, range);
+                None
+            }
+            Mode::Replace => Some(self.digester.replacement(form, name, value, || canonical(kind, folded))),
         }
     }
 
@@ -131,6 +136,10 @@ impl Cleaner {
 
     /// Whether the value is on the list of those that stay; `@example.com` is all addresses of that host.
     fn is_allowed(&self, kind: Kind, value: &str) -> bool {
+        if self.allow.is_empty() {
+            return false;
+        }
+        let value = canonical(kind, value);
         self.allow.iter().any(|allowed| match allowed.starts_with('@') {
             true => kind == Kind::Email && value.ends_with(&allowed.to_lowercase()),
             false => canonical(kind, allowed) == value,
@@ -138,6 +147,12 @@ impl Cleaner {
     }
 
     fn idle(&self) -> bool {
-        self.actions.keep_all() && self.finder.deny.is_none() && self.finder.patterns.is_empty()
+        self.actions.keep_all() && self.finder.has_only_built_in()
     }
+}
+
+/// Whether a text holds a few words and nothing else, as most names of members do.
+fn is_plain(text: &str) -> bool {
+    const LONGEST: usize = 32;
+    text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
 }

@@ -51,7 +51,7 @@ pub(crate) fn rewrite<'t>(
             };
             let column = Column {
                 name: value.trim().to_owned(),
-                context: nothing.of(value.trim()),
+                context: Context::of_field(value.trim()),
                 inside: selected(fields),
                 always: !always.is_empty() && selected(always),
             };

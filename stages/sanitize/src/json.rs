@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use crate::context::Context;
+use crate::context::{Context, Names};
 use crate::pointer::{Pointer, Scope, Step};
 use crate::rewrite::Rewrite;
 
@@ -118,6 +118,7 @@ pub(crate) fn rewrite<'t>(
     let bytes = text.as_bytes();
     let mut rewrite = Rewrite::new(text);
     let mut open: Vec<Open> = Vec::new();
+    let mut names = Names::default();
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
@@ -141,7 +142,7 @@ pub(crate) fn rewrite<'t>(
                 let end = string_end(bytes, at);
                 let literal = &text[at..end];
                 if open.last().is_some_and(|container| matches!(container.place, Place::Name)) {
-                    if let Some(new) = name(&mut open, selection, literal, &mut rewritten)? {
+                    if let Some(new) = name(&mut open, selection, literal, &mut names, &mut rewritten)? {
                         rewrite.replace(at..end, &new);
                     }
                 } else {
@@ -198,6 +199,7 @@ fn name(
     open: &mut [Open],
     selection: Selection<'_>,
     literal: &str,
+    names: &mut Names,
     rewritten: &mut impl FnMut(Value<'_>) -> Option<String>,
 ) -> Result<Option<String>, serde_json::Error> {
     let decoded = decoded(literal);
@@ -213,7 +215,7 @@ fn name(
         let value =
             Value { text: name, form: Form::Name, context: &Context::default(), always: false, pointer: &pointer };
         let new = if container.scopes.fields == Scope::Inside { rewritten(value) } else { None };
-        let context = if scopes.is_inside() { container.context.of(name) } else { Context::default() };
+        let context = if scopes.is_inside() { container.context.of(name, names) } else { Context::default() };
         (new, Place::Member { scopes, context, name: name.to_owned() })
     };
     let Some(container) = open.last_mut() else { return Ok(None) };

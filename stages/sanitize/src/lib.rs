@@ -123,7 +123,7 @@ impl Sanitize {
             return self.payloads.clean(text, Form::Json, report).ok()?.map(String::into_bytes);
         }
         report.at(Some(place.to_owned()));
-        let clean = self.payloads.cleaner.clean(text, &Context::default().of(name), report);
+        let clean = self.payloads.cleaner.clean(text, &Context::of_field(name), report);
         let clean = (*clean != *text).then(|| clean.into_owned().into_bytes());
         report.at(None);
         clean

@@ -34,11 +34,15 @@ impl Report {
         self.at = at;
     }
 
-    pub(crate) fn replaced(&mut self, name: &str, range: Range<usize>) {
+    pub(crate) fn replaced(&mut self, name: &str) {
         match self.counts.iter_mut().find(|(counted, _)| counted == name) {
             Some((_, count)) => *count += 1,
             None => self.counts.push((name.to_owned(), 1)),
         }
+    }
+
+    /// Remembers where it is.
+    pub(crate) fn found(&mut self, name: &str, range: Range<usize>) {
         if self.places.len() < MOST_PLACES {
             self.places.push(Place { name: name.to_owned(), at: self.at.clone(), range });
         }

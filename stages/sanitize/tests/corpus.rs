@@ -84,9 +84,8 @@ fn entries(kind: &str) -> Vec<Entry> {
 
 #[test]
 fn the_corpus_is_found_and_other_texts_are_left_alone() {
-    let kinds = [
-        "email", "phone", "iban", "card", "ip", "mac", "ssn", "national-id", "tax-id", "url-credentials", "secret",
-    ];
+    let kinds =
+        ["email", "phone", "iban", "card", "ip", "mac", "ssn", "national-id", "tax-id", "url-credentials", "secret"];
     let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
     let (mut texts, mut false_findings, mut true_findings) = (0, Vec::new(), 0);
     for kind in kinds {
@@ -105,7 +104,8 @@ fn the_corpus_is_found_and_other_texts_are_left_alone() {
                     _ => !clean.contains(&span.value),
                 };
                 score.found += usize::from(is_found);
-                score.of_its_kind += usize::from(is_found && all.iter().any(|found| family(&found.kind) == family(&span.kind)));
+                score.of_its_kind +=
+                    usize::from(is_found && all.iter().any(|found| family(&found.kind) == family(&span.kind)));
                 if !is_found {
                     score.missed.push(entry.text.clone());
                 }
@@ -133,7 +133,13 @@ fn the_corpus_is_found_and_other_texts_are_left_alone() {
     println!("| --- | --: | --: | --: | --: |");
     let (mut labelled, mut found) = (0, 0);
     for (kind, score) in &scores {
-        println!("| {kind} | {} | {} | {:.3} | {} |", score.labelled, score.found, share(score.found, score.labelled), score.of_its_kind);
+        println!(
+            "| {kind} | {} | {} | {:.3} | {} |",
+            score.labelled,
+            score.found,
+            share(score.found, score.labelled),
+            score.of_its_kind
+        );
         labelled += score.labelled;
         found += score.found;
     }

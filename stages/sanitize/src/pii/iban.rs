@@ -107,14 +107,14 @@ enum Class {
 pub(super) fn end(text: &str, at: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let [a, b, c, d, ..] = bytes[at..] else { return None };
-    let country = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
-    let index = STRUCTURES.binary_search_by_key(&&country, |(country, _)| country).ok()?;
-    let (_, structure) = STRUCTURES[index];
     let check_digits = match (c, d) {
         (b'0'..=b'9', b'0'..=b'9') => at + 2,
         (b' ', b'0'..=b'9') if bytes.get(at + 4).is_some_and(u8::is_ascii_digit) => at + 3,
         _ => return None,
     };
+    let country = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
+    let index = STRUCTURES.binary_search_by_key(&&country, |(country, _)| country).ok()?;
+    let (_, structure) = STRUCTURES[index];
     // Only a word directly before the number rules it out: the check digits are evidence enough.
     let before = &text[..at];
     let glued = before
@@ -122,7 +122,7 @@ pub(super) fn end(text: &str, at: usize) -> Option<usize> {
         .checked_sub(4)
         .and_then(|from| before.get(from..))
         .is_some_and(|word| word.eq_ignore_ascii_case("iban"));
-    if before.trim_end_matches('_').len() == at && before.ends_with(is_word) && !glued {
+    if before.ends_with(|c| c != '_' && is_word(c)) && !glued {
         return None;
     }
     // The check is computed over the number with its first four characters moved to the end.

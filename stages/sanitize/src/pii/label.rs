@@ -1,6 +1,6 @@
 //! The words before a value that say what it is: `Tel. no.: `, `"mobilePhone": "`, `手机:`.
 
-use super::words::{self, Label};
+use super::words::{self, Label, Meaning};
 
 /// How far back to look, in bytes.
 const REACH: usize = 72;
@@ -39,13 +39,18 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
         if word.is_empty() || (bare.is_empty() && word.len() > 2) {
             return sign(trimmed).map(|label| Found { label, direct });
         }
-        if let Some(label) = hump(trimmed, start).or_else(|| words::label(&word_before(trimmed, start), bare)) {
-            let line = trimmed[..start].rsplit('\n').next().unwrap_or_default();
-            let alone = !crossed || line.len() <= SHORT_LINE;
-            return (alone && label != Label::Nothing).then_some(Found { label, direct });
-        }
-        if !bare.is_empty() && !words::is_filler(bare) {
-            return None;
+        let meaning = match hump(trimmed, start) {
+            Some(label) => Meaning::Label(label),
+            None => words::meaning(bare, || word_before(trimmed, start)),
+        };
+        match meaning {
+            Meaning::Label(label) => {
+                let line = trimmed[..start].rsplit('\n').next().unwrap_or_default();
+                let alone = !crossed || line.len() <= SHORT_LINE;
+                return (alone && label != Label::Nothing).then_some(Found { label, direct });
+            }
+            Meaning::Unknown if !bare.is_empty() => return None,
+            Meaning::Unknown | Meaning::Filler => {}
         }
         rest = &trimmed[..start];
     }
@@ -84,7 +89,10 @@ fn hump(text: &str, start: usize) -> Option<Label> {
         return None;
     }
     let before = text[..start].trim_end_matches(words::is_letter_or_digit).len();
-    words::label("", &words::normal(&text[before..]))
+    match words::meaning(&words::normal(&text[before..]), String::new) {
+        Meaning::Label(label) => Some(label),
+        Meaning::Filler | Meaning::Unknown => None,
+    }
 }
 
 /// A sign that is a label of its own.

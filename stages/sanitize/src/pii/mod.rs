@@ -50,6 +50,11 @@ struct Match {
 /// rounds than this are not worth their time.
 const NUMBER_ROUNDS: usize = 4;
 
+/// How far before a match to scan again, in bytes.
+const TAIL: usize = 160;
+/// How close to a match something ends that was attached to it.
+const ATTACHED: usize = 4;
+
 /// Everything that is looked for.
 #[derive(Debug, Default)]
 pub(crate) struct Finder {
@@ -63,6 +68,11 @@ impl Finder {
     /// A finder that knows the built-in kinds only.
     pub(crate) fn new() -> Self {
         Self { secrets: Secrets::new(), ..Self::default() }
+    }
+
+    /// Whether the configuration adds nothing.
+    pub(crate) fn has_only_built_in(&self) -> bool {
+        self.deny.is_none() && self.patterns.is_empty()
     }
 
     /// All matches, in order and without overlaps. What the configuration asks for comes first, then kinds with a
@@ -115,13 +125,26 @@ impl Finder {
         }
         let mut from = 0;
         numbers::scan(text, &self.countries, &mut |kind, range| {
-            let offset = from;
-            self.scan_numbers(&text[from..range.start], rounds - 1, &mut |kind, earlier| {
-                report(kind, earlier.start + offset..earlier.end + offset);
+            let gap = &text[from..range.start];
+            let near = gap.len() - tail(gap).len();
+            self.scan_numbers(&gap[near..], rounds - 1, &mut |kind, earlier| {
+                // Only what ends at the match was attached to it.
+                if near + earlier.end + ATTACHED >= gap.len() {
+                    report(kind, from + near + earlier.start..from + near + earlier.end);
+                }
             });
             from = range.end;
             report(kind, range);
         });
+    }
+}
+
+/// The last words of a gap: enough for any number and the words before it.
+fn tail(gap: &str) -> &str {
+    let cut = gap.floor_char_boundary(gap.len().saturating_sub(TAIL));
+    match gap[..cut].rfind(char::is_whitespace) {
+        Some(space) if cut - space < TAIL => &gap[space..],
+        _ => gap,
     }
 }
 

@@ -77,10 +77,11 @@ fn recognise(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usiz
         }
     }
     match first {
-        b'a'..=b'z' | b'A'..=b'Z' => iban::end(text, at)
+        b'a'..=b'z' => iban::end(text, at).map(|end| (Kind::Iban, end)),
+        b'A'..=b'Z' => iban::end(text, at)
             .map(|end| (Kind::Iban, end))
             .or_else(|| ids::by_form(text, at, countries))
-            .or_else(|| ids::announced(text, at, label()?)),
+            .or_else(|| ids::announced(text, at, label)),
         b'+' | b'[' | b'%' => phone::international_end(text, at, label()).map(|end| (Kind::Phone, end)),
         b'(' if text[at..].starts_with("(+") => {
             phone::international_end(text, at, label()).map(|end| (Kind::Phone, end))
@@ -91,12 +92,17 @@ fn recognise(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usiz
 }
 
 fn number(text: &str, at: usize, countries: &Countries, label: impl Fn() -> Option<Label>) -> Option<(Kind, usize)> {
-    // Whatever is a number at all has so many digits close together.
-    if text.as_bytes()[at..].iter().take(24).filter(|byte| byte.is_ascii_digit()).count() < 6 {
+    if !has_digits(&text.as_bytes()[at..]) {
         return None;
     }
-    let label = label();
-    if let Some(end) = card::end(text, at, label) {
+    let run = text.as_bytes()[at..].iter().take(24).take_while(|byte| byte.is_ascii_digit()).count();
+    if text.as_bytes().get(at + run).is_some_and(|byte| byte.is_ascii_alphabetic() && *byte != b'x') {
+        // Only an identity number has letters within; after "x" an extension may follow.
+        let opens = boundary::opens(text, at);
+        let id = ids::by_form(text, at, countries).or_else(|| ids::announced(text, at, &label));
+        return id.filter(|_| opens);
+    }
+    if let Some(end) = card::end(text, at, &label) {
         return Some((Kind::Card, end));
     }
     if !boundary::opens(text, at) && !is_glued(text, at) {
@@ -104,14 +110,36 @@ fn number(text: &str, at: usize, countries: &Countries, label: impl Fn() -> Opti
     }
     let groups = Groups::read(text, at);
     let groups = groups.as_slice();
+    // The date of a log needs no word before it.
+    if phone::is_timestamp(text, groups) {
+        return None;
+    }
+    let label = label();
     let is_phone = label == Some(Label::Phone);
-    let id = || ids::by_form(text, at, countries).or_else(|| ids::announced(text, at, label?));
+    let id = || ids::by_form(text, at, countries).or_else(|| ids::announced(text, at, || label));
     if let Some(found) = id().filter(|_| !is_phone) {
         return Some(found);
     }
     ssn::end(text, groups, label)
         .map(|end| (Kind::Ssn, end))
         .or_else(|| phone::national_end(text, at, groups, label, countries).map(|end| (Kind::Phone, end)))
+}
+
+/// Whether six digits come before the next word: whatever is a number at all has them close together.
+fn has_digits(bytes: &[u8]) -> bool {
+    let mut digits = 0;
+    for byte in bytes.iter().take(40) {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'A'..=b'Z' => {}
+            b'a'..=b'z' | b'=' | b',' | b';' | b'"' | b'<' => return digits > 5,
+            _ => {}
+        }
+        if digits > 5 {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a word such as "Tel" stands directly before.

@@ -75,6 +75,10 @@ fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
         }
         [.., letter] if letter.is_ascii_alphabetic() => {
             let letters = bytes[..at].iter().rev().take(12).take_while(|byte| byte.is_ascii_alphabetic()).count();
+            // Nothing begins within a word of digits and letters, such as a digest.
+            if bytes[..at - letters].last().is_some_and(u8::is_ascii_digit) {
+                return;
+            }
             if letters <= MOST_LETTERS {
                 visit(at - letters);
             }

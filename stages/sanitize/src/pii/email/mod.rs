@@ -33,6 +33,9 @@ pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
     }
 }
 
+/// The length of `a at b dot com`, less one.
+const SHORTEST_SPELLED: usize = 13;
+
 /// Everything that may stand for an "@", in order.
 fn candidates(text: &str) -> Vec<At> {
     let bytes = text.as_bytes();
@@ -42,7 +45,9 @@ fn candidates(text: &str) -> Vec<At> {
     };
     let mut all: Vec<At> = Sweep::new(bytes, class).filter_map(|place| signs::at(text, place)).collect();
     // Spelled with words only, both of them must be there.
-    if memmem::find(bytes, b" dot ").is_some() || memmem::find(bytes, b" DOT ").is_some() {
+    if bytes.len() > SHORTEST_SPELLED
+        && (memmem::find(bytes, b" dot ").is_some() || memmem::find(bytes, b" DOT ").is_some())
+    {
         for word in [" at ", " AT "] {
             all.extend(
                 memmem::find_iter(bytes, word.as_bytes())

@@ -20,7 +20,7 @@ impl Secrets {
     pub(crate) fn new() -> Option<Self> {
         let words = keys::PREFIXES.iter().map(|key| key.prefix).chain(assignment::WORDS.iter().map(|word| word.word));
         let starts = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .kind(Some(AhoCorasickKind::DFA))
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
             .build(words)

@@ -1,33 +1,6 @@
-//! The words that say what a value is, in the languages they are met in.
+//! The lists of words.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
-
-/// What a word announces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Label {
-    Phone,
-    Ssn,
-    /// An identity number; a value of the right form needs no check digit.
-    NationalId,
-    /// A word with other meanings too: only a number with valid check digits is one.
-    MayBeId,
-    TaxId,
-    Iban,
-    Card,
-    Mac,
-    Version,
-    /// The name of a program: its version, or an address of it.
-    Product,
-    Section,
-    /// A section, unless a colon follows: `Table 1.2.3.4`, but `table: 192.0.2.1`.
-    MayBeSection,
-    /// A number of an order, an article or the like.
-    Order,
-    Secret,
-    /// A word that ends the search although a part of it looks like a label.
-    Nothing,
-}
+use super::Label;
 
 const PHONE: &str = "tel telephone telefon telefono telefone telf tlf phone phones telno telnr mobile mobil mobiles movil \
     movel celular cellulare cellular cell cel cellphone mobilephone homephone workphone handy fax telefax faks whatsapp viber \
@@ -249,14 +222,14 @@ const SECRET_ENDINGS: [&str; 5] = ["密码", "密碼", "口令", "パスワー�
 /// Words that end the search: their last part in camel case looks like a label.
 const NOTHING: &str = "iphone microphone";
 
-const FILLERS: &str = "number numbers nummer nummern no nr num n is are my me us at on our the home work office private privat main \
+pub(super) const FILLERS: &str = "number numbers nummer nummern no nr num n is are my me us at on our the home work office private privat main \
     primary secondary business emergency personal direct day evening night kom value text de del la le the und and or oder et y e u \
     ist est es lautet unter auf номер numero numeros numer nro numara numarasi cislo broj szam nom kontakt contact customer user \
     owner new old alt alternate alternative other second first raw full local international intl e164 line geschaftlich fest der die \
     address addresse adresse data id key";
 
 /// Two words that say more together than each.
-const PHRASES: [(&[(&str, &str)], Label); 5] = [
+pub(super) const PHRASES: [(&[(&str, &str)], Label); 5] = [
     (&SSN_PHRASES, Label::Ssn),
     (&PHONE_PHRASES, Label::Phone),
     (&NATIONAL_PHRASES, Label::NationalId),
@@ -265,7 +238,7 @@ const PHRASES: [(&[(&str, &str)], Label); 5] = [
 ];
 
 /// Ordered: the first list that has a word decides.
-const LISTS: [(&str, Label); 15] = [
+pub(super) const LISTS: [(&str, Label); 15] = [
     (NOTHING, Label::Nothing),
     (SSN, Label::Ssn),
     (MAC, Label::Mac),
@@ -283,7 +256,7 @@ const LISTS: [(&str, Label); 15] = [
     (MAY_BE_ID, Label::MayBeId),
 ];
 
-const ENDINGS: [(&[&str], Label); 6] = [
+pub(super) const ENDINGS: [(&[&str], Label); 6] = [
     (&PHONE_ENDINGS, Label::Phone),
     (&NATIONAL_ENDINGS, Label::NationalId),
     (&CARD_ENDINGS, Label::Card),
@@ -293,134 +266,4 @@ const ENDINGS: [(&[&str], Label); 6] = [
 ];
 
 /// What may follow a label in a script without spaces.
-const ENDING_FILLERS: [&str; 9] = ["号码", "號碼", "番号", "番號", "号", "號", "是", "は", "为"];
-
-/// Every word with its label. A constant: it is only costly to write down sorted.
-static WORDS: LazyLock<HashMap<String, Label>> = LazyLock::new(|| {
-    let mut all = HashMap::new();
-    for (words, label) in LISTS {
-        for word in words.split_ascii_whitespace() {
-            all.entry(normal(word)).or_insert(label);
-        }
-    }
-    all
-});
-
-/// The words that say nothing themselves.
-static FILLER_WORDS: LazyLock<HashSet<String>> =
-    LazyLock::new(|| FILLERS.split_ascii_whitespace().map(normal).collect());
-
-/// The label of a word, as [`normal`] spells it, with the word before it.
-pub(super) fn label(before: &str, word: &str) -> Option<Label> {
-    for (phrases, label) in PHRASES {
-        if phrases.iter().any(|(first, second)| *first == before && *second == word) {
-            return Some(label);
-        }
-    }
-    WORDS.get(word).copied().or_else(|| ending(word))
-}
-
-/// The label at the end of a word of a script without spaces.
-fn ending(word: &str) -> Option<Label> {
-    if word.is_ascii() {
-        return None;
-    }
-    let list = |word: &str| ENDINGS.iter().find(|(endings, _)| endings.iter().any(|ending| word.ends_with(ending)));
-    if let Some((_, label)) = list(word) {
-        return Some(*label);
-    }
-    let mut word = word;
-    while let Some(rest) = ENDING_FILLERS.iter().find_map(|filler| word.strip_suffix(filler)) {
-        word = rest;
-    }
-    list(word).map(|(_, label)| *label)
-}
-
-pub(super) fn is_filler(word: &str) -> bool {
-    FILLER_WORDS.contains(word)
-}
-
-/// Whether a character is part of a word, combining marks included.
-pub(super) fn is_letter_or_digit(c: char) -> bool {
-    c.is_ascii_alphanumeric() || (!c.is_ascii() && (c.is_alphanumeric() || is_mark(c)))
-}
-
-/// The marks that stand on letters: of Latin and Cyrillic, Hebrew, Arabic, and the scripts of India and Thailand.
-pub(super) fn is_mark(c: char) -> bool {
-    matches!(c,
-        '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5c7}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}'
-        | '\u{900}'..='\u{903}' | '\u{93a}'..='\u{94f}' | '\u{981}'..='\u{983}' | '\u{9bc}'..='\u{9cd}' | '\u{a3c}'..='\u{a4d}'
-        | '\u{abc}'..='\u{acd}' | '\u{b3c}'..='\u{b4d}' | '\u{bbe}'..='\u{bcd}' | '\u{c3e}'..='\u{c4d}' | '\u{cbc}'..='\u{ccd}'
-        | '\u{d3b}'..='\u{d4d}' | '\u{dca}'..='\u{ddf}' | '\u{e31}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' | '\u{1ab0}'..='\u{1aff}'
-        | '\u{1dc0}'..='\u{1dff}' | '\u{fe20}'..='\u{fe2f}')
-}
-
-/// A word in lower case and without accents.
-pub(super) fn normal(word: &str) -> String {
-    let mut normal = String::with_capacity(word.len());
-    for c in word.chars() {
-        match c {
-            'a'..='z' | '0'..='9' => normal.push(c),
-            'A'..='Z' => normal.push(c.to_ascii_lowercase()),
-            '\u{300}'..='\u{36f}' => {}
-            _ => c.to_lowercase().for_each(|c| match without_accent(c) {
-                'ß' => normal.push_str("ss"),
-                '\u{300}'..='\u{36f}' => {}
-                c => normal.push(c),
-            }),
-        }
-    }
-    normal
-}
-
-fn without_accent(c: char) -> char {
-    match c {
-        'à'..='å' | 'ā' | 'ă' | 'ą' | 'ả' | 'ạ' => 'a',
-        'ç' | 'ć' | 'č' => 'c',
-        'ď' | 'đ' => 'd',
-        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' | 'ệ' | 'ế' | 'ề' => 'e',
-        'ğ' | 'ģ' => 'g',
-        'ì'..='ï' | 'ī' | 'į' | 'ı' | 'ỉ' | 'ị' => 'i',
-        'ķ' => 'k',
-        'ł' | 'ľ' | 'ļ' => 'l',
-        'ñ' | 'ń' | 'ň' | 'ņ' => 'n',
-        'ò'..='ö' | 'ø' | 'ō' | 'ő' | 'ọ' | 'ộ' | 'ố' | 'ơ' => 'o',
-        'ř' => 'r',
-        'ś' | 'š' | 'ş' | 'ș' => 's',
-        'ť' | 'ţ' | 'ț' => 't',
-        'ù'..='ü' | 'ū' | 'ů' | 'ű' | 'ų' | 'ư' => 'u',
-        'ý' | 'ÿ' => 'y',
-        'ź' | 'ż' | 'ž' => 'z',
-        'ά' => 'α',
-        'έ' => 'ε',
-        'ή' => 'η',
-        'ί' => 'ι',
-        'ό' => 'ο',
-        'ύ' => 'υ',
-        'ώ' => 'ω',
-        'й' => 'и',
-        'ё' => 'е',
-        other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spellings_of_a_word_are_one() {
-        assert_eq!(normal("Téléphone"), "telephone");
-        assert_eq!(normal("Te\u{301}le\u{301}phone"), "telephone");
-        assert_eq!(normal("МОБИЛЬНЫЙ"), normal("мобильныи\u{306}"));
-        assert_eq!(normal("Τηλέφωνο"), "τηλεφωνο");
-    }
-
-    #[test]
-    fn a_phrase_says_more_than_its_words() {
-        assert_eq!(label("contact", "number"), Some(Label::Phone));
-        assert_eq!(label("", "number"), None);
-        assert_eq!(label("", "我的手机号码"), Some(Label::Phone));
-        assert_eq!(label("", "电视"), None);
-    }
-}
+pub(super) const ENDING_FILLERS: [&str; 9] = ["号码", "號碼", "番号", "番號", "号", "號", "是", "は", "为"];
