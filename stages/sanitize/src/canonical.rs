@@ -85,17 +85,12 @@ fn phone(value: &str) -> String {
         return format!("+{kept}");
     }
     match kept.strip_prefix("00") {
-        Some(rest) => {
-            format!("+{}", value.contains("(0)").then(|| without_hint(&value)).unwrap_or_else(|| rest.to_owned()))
+        Some(_) => {
+            let digits: String = value.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
+            format!("+{}", digits.strip_prefix("00").unwrap_or(&digits))
         }
         None => kept,
     }
-}
-
-/// The digits after "00" without the "(0)".
-fn without_hint(value: &str) -> String {
-    let digits: String = value.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
-    digits.strip_prefix("00").map(str::to_owned).unwrap_or(digits)
 }
 
 /// Groups of one digit lack a zero.

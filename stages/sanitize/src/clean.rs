@@ -35,12 +35,11 @@ impl Cleaner {
             Some(switches) if self.mode == Mode::Replace => artifacts::remove(text, switches, report),
             _ => Cow::Borrowed(text),
         };
-        if context.label == Some(Label::Secret) && pii::is_secret_value(&text) {
-            if let Some(new) = self.replace_whole(Kind::Secret, &text, report) {
-                return Cow::Owned(new);
-            }
+        let is_secret = context.label == Some(Label::Secret) && pii::is_secret_value(&text);
+        if let Some(new) = is_secret.then(|| self.replace_whole(Kind::Secret, &text, report)).flatten() {
+            return Cow::Owned(new);
         }
-        if is_plain(&text) && self.finder.has_only_built_in() {
+        if is_plain(&text) && self.finder.has_only_built_in() && report.quotes.is_none() {
             return text;
         }
         match self.replace_pii(&text, context, report) {
@@ -54,7 +53,7 @@ impl Cleaner {
         if !(6..=19).contains(&digits.len()) || self.idle() {
             return None;
         }
-        let found = self.find(digits, context);
+        let found = self.find(digits, context, report);
         let [only] = found.as_slice() else { return None };
         // Without a name that says so, only a card of the usual length is told from any other number.
         let sure = context.label.is_some() || (only.kind == Kind::Card && matches!(digits.len(), 15 | 16));
@@ -78,7 +77,7 @@ impl Cleaner {
             return Cow::Borrowed(text);
         }
         let mut rewrite = Rewrite::new(text);
-        for found in self.find(text, context) {
+        for found in self.find(text, context, report) {
             let value = &text[found.range.clone()];
             if let Some(with) = self.replace_found(found.kind, value, &found.folded, found.range.clone(), report) {
                 rewrite.replace(found.range, &with);
@@ -87,13 +86,13 @@ impl Cleaner {
         rewrite.finish()
     }
 
-    fn find(&self, text: &str, context: &Context) -> Vec<pii::Found> {
+    fn find(&self, text: &str, context: &Context, report: &Report) -> Vec<pii::Found> {
         // An empty text asks whether there can be hashes at all.
         let written = |value: &str| match value {
             "" => self.digester.is_keyed(),
             value => self.digester.wrote(value),
         };
-        self.finder.find(text, &context.name, &written)
+        self.finder.find(text, &context.name, report.quotes.as_ref(), &written)
     }
 
     fn replace_found(

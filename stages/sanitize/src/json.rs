@@ -2,12 +2,14 @@
 //! text, so order, spacing, the notation of numbers and repeated names stay the same byte for byte.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::de::IgnoredAny;
 
 use crate::context::{Context, Names};
-use crate::pointer::{Pointer, Scope, Step};
+use crate::pointer::{Scope, Step};
 use crate::rewrite::Rewrite;
+use crate::selection::{Scopes, Selection};
 
 /// The text is not JSON, or a string that must be read contains half of a surrogate pair.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,20 +52,13 @@ pub(crate) struct Value<'v> {
     pub(crate) pointer: &'v dyn Fn() -> String,
 }
 
-/// Which values to look at, and which to replace whatever they hold.
-#[derive(Clone, Copy)]
-pub(crate) struct Selection<'p> {
-    pub(crate) fields: &'p [Pointer],
-    pub(crate) always: &'p [Pointer],
-}
-
 /// A container that is open at the current position.
 struct Open {
     scopes: Scopes,
     context: Context,
     place: Place,
-    /// The names in it that were changed: two must not become one.
-    renamed: Vec<String>,
+    /// The names in it that were changed, and how often: two must not become one.
+    renamed: HashMap<String, u32>,
 }
 
 /// The current place in a container.
@@ -77,33 +72,6 @@ enum Place {
         context: Context,
         name: String,
     },
-}
-
-/// How a place relates to the two lists of pointers.
-#[derive(Debug, Clone)]
-struct Scopes {
-    fields: Scope,
-    always: Scope,
-}
-
-impl Scopes {
-    fn of_document(selection: Selection<'_>) -> Self {
-        let always = if selection.always.is_empty() { Scope::Outside } else { Scope::of_document(selection.always) };
-        Self { fields: Scope::of_document(selection.fields), always }
-    }
-
-    fn child(&self, selection: Selection<'_>, step: Step<'_>) -> Self {
-        Self { fields: self.fields.child(selection.fields, step), always: self.always.child(selection.always, step) }
-    }
-
-    /// Whether the name of a member must be decoded to tell the scope of its value.
-    fn is_settled(&self) -> bool {
-        !matches!(self.fields, Scope::Above { .. }) && !matches!(self.always, Scope::Above { .. })
-    }
-
-    fn is_inside(&self) -> bool {
-        self.fields == Scope::Inside || self.always == Scope::Inside
-    }
 }
 
 /// Rewrites the values that are selected: `rewritten` gets each and answers with the text of a string in its place.
@@ -125,7 +93,7 @@ pub(crate) fn rewrite<'t>(
             bracket @ (b'{' | b'[') => {
                 let (scopes, context) = here(&open, selection);
                 let place = if bracket == b'{' { Place::Name } else { Place::Element(0) };
-                open.push(Open { scopes, context, place, renamed: Vec::new() });
+                open.push(Open { scopes, context, place, renamed: HashMap::new() });
             }
             b'}' | b']' => {
                 open.pop();
@@ -222,12 +190,12 @@ fn name(
     container.place = place;
     let Some(new) = new else { return Ok(None) };
     let mut unique = new.clone();
-    let mut number = 2;
-    while container.renamed.contains(&unique) {
-        unique = format!("{new}_{number}");
-        number += 1;
+    while container.renamed.contains_key(&unique) {
+        let count = container.renamed.entry(new.clone()).or_insert(1);
+        *count += 1;
+        unique = format!("{new}_{count}");
     }
-    container.renamed.push(unique.clone());
+    container.renamed.insert(unique.clone(), 1);
     serde_json::to_string(&unique).map(Some)
 }
 
@@ -240,9 +208,7 @@ fn here(open: &[Open], selection: Selection<'_>) -> (Scopes, Context) {
         }
         Some(Open { place: Place::Member { scopes, context, .. }, .. }) => (scopes.clone(), context.clone()),
         // The grammar allows no value in the place of a name.
-        Some(Open { place: Place::Name, .. }) => {
-            (Scopes { fields: Scope::Outside, always: Scope::Outside }, Context::default())
-        }
+        Some(Open { place: Place::Name, .. }) => (Scopes::outside(), Context::default()),
     }
 }
 
@@ -290,6 +256,7 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pointer::Pointer;
 
     const ALL: Selection<'_> = Selection { fields: &[], always: &[] };
 

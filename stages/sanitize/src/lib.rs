@@ -13,16 +13,21 @@ mod kind;
 mod payload;
 mod pii;
 mod pointer;
+mod recognise;
 mod replacement;
 mod report;
 mod rewrite;
+mod selection;
 mod sweep;
 
+use gristmill_sdk::llm::Model;
+#[cfg(not(feature = "models"))]
+use gristmill_sdk::llm::{Error, Request, Response};
 use gristmill_sdk::{ConfigFault, Descriptor, Header, Item, Outcome, Output, Stage, StageError};
 
 use crate::clean::Cleaner;
 pub use crate::config::Config;
-use crate::config::{Mode, Record};
+use crate::config::{Mode, Recognise, Record};
 use crate::context::Context;
 use crate::payload::{Form, Payloads};
 use crate::report::Report;
@@ -31,6 +36,7 @@ use crate::report::Report;
 pub struct Sanitize {
     payloads: Payloads,
     record: Record,
+    recognise: Option<Recognise>,
 }
 
 impl Stage for Sanitize {
@@ -46,6 +52,38 @@ impl Stage for Sanitize {
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
+        if config.recognise.is_some() && !cfg!(feature = "models") {
+            let message = "this component cannot ask models: build the stage with its feature `models`";
+            return Err(vec![ConfigFault::new("/recognise", message)]);
+        }
+        Self::with_model(config)
+    }
+
+    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+        #[cfg(feature = "models")]
+        return self.sanitize(item, &gristmill_sdk::llm::Host);
+        #[cfg(not(feature = "models"))]
+        self.sanitize(item, &NoModel)
+    }
+}
+
+/// Stands for the host's models in a component that does not import them: one that does needs a grant.
+#[cfg(not(feature = "models"))]
+struct NoModel;
+
+#[cfg(not(feature = "models"))]
+impl Model for NoModel {
+    fn chat(&self, _: Request) -> Result<Response, Error> {
+        Err(Error::Denied("this component does not ask models".into()))
+    }
+}
+
+impl Sanitize {
+    /// Creates a stage whose caller has a model for [`Sanitize::sanitize`].
+    ///
+    /// # Errors
+    /// The faults in the configuration.
+    pub fn with_model(config: Config) -> Result<Self, Vec<ConfigFault>> {
         match (config.digester(), config.pointers(), config.always(), config.finder()) {
             (Ok(digester), Ok(fields), Ok(always), Ok(finder)) => {
                 let cleaner = Cleaner {
@@ -58,7 +96,7 @@ impl Stage for Sanitize {
                     mode: config.mode,
                 };
                 let payloads = Payloads { cleaner, fields, always, names: config.names.unwrap_or(true) };
-                Ok(Self { payloads, record: config.record })
+                Ok(Self { payloads, record: config.record, recognise: config.recognise })
             }
             (digester, fields, always, finder) => {
                 let lists = [fields.err(), always.err(), finder.err()];
@@ -67,7 +105,11 @@ impl Stage for Sanitize {
         }
     }
 
-    fn process(&self, item: Item) -> Result<Outcome, StageError> {
+    /// Handles one item; the model is asked only if the configuration says so.
+    ///
+    /// # Errors
+    /// The model has no usable answer.
+    pub fn sanitize(&self, item: Item, model: &dyn Model) -> Result<Outcome, StageError> {
         let Some(form) = Form::of(item.media_type().as_deref()) else {
             let reason = "the media type is neither text, JSON nor CSV: put `extract` before this stage";
             return Ok(Outcome::reject("unsupported-media-type", reason));
@@ -77,6 +119,9 @@ impl Stage for Sanitize {
             return Ok(Outcome::reject("not-utf8", reason));
         };
         let mut report = Report::default();
+        if let Some(recognise) = &self.recognise {
+            report.quotes = recognise::ask(model, recognise.model.as_deref(), text)?;
+        }
         let clean = match self.payloads.clean(text, form, &mut report) {
             Ok(clean) => clean,
             Err(invalid) => {
@@ -97,9 +142,7 @@ impl Stage for Sanitize {
             Mode::Report => report.annotate_places(output),
         }))
     }
-}
 
-impl Sanitize {
     /// The clean key, if it is to be cleaned and changes.
     fn clean_key(&self, item: &Item, report: &mut Report) -> Option<Vec<u8>> {
         let key = item.key.as_deref().filter(|_| self.record.key)?;

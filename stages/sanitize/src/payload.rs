@@ -7,10 +7,11 @@ use crate::clean::Cleaner;
 use crate::config::Mode;
 use crate::context::Context;
 use crate::csv;
-use crate::json::{self, Invalid, Selection};
+use crate::json::{self, Invalid};
 use crate::kind::Kind;
 use crate::pointer::Pointer;
 use crate::report::Report;
+use crate::selection::Selection;
 
 /// How to read a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

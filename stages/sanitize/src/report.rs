@@ -7,13 +7,16 @@ use serde_json::json;
 
 use crate::artifacts::Artifact;
 use crate::kind::Kind;
+use crate::recognise::Quotes;
 
 /// The most places that are reported.
 const MOST_PLACES: usize = 200;
 
 /// Counts, and for `mode = "report"` the places. No value is ever kept.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Report {
+    /// What a model found in the item.
+    pub(crate) quotes: Option<Quotes>,
     counts: Vec<(String, u64)>,
     artifacts: [u64; Artifact::ALL.len()],
     places: Vec<Place>,
@@ -21,7 +24,7 @@ pub(crate) struct Report {
     at: Option<String>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Place {
     name: String,
     at: Option<String>,

@@ -22,6 +22,7 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
     let mut rest = &text[start..at];
     let mut direct = true;
     let mut crossed = false;
+    let mut numbered = false;
     for _ in 0..MAX_WORDS {
         let trimmed = rest.trim_end_matches(is_joint);
         let gap = &rest[trimmed.len()..];
@@ -38,6 +39,10 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
         let bare = word.trim_end_matches(|c: char| c.is_ascii_digit());
         if word.is_empty() || (bare.is_empty() && word.len() > 2) {
             return sign(trimmed).map(|label| Found { label, direct });
+        }
+        // `phone 2: `; but a row of numbers is no label.
+        if bare.is_empty() && std::mem::replace(&mut numbered, true) {
+            return None;
         }
         let meaning = match hump(trimmed, start) {
             Some(label) => Meaning::Label(label),

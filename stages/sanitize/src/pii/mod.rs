@@ -10,6 +10,7 @@ mod ids;
 mod ip;
 mod label;
 mod mac;
+mod matches;
 mod national;
 mod numbers;
 mod own;
@@ -24,7 +25,9 @@ use std::ops::Range;
 
 use crate::fold::Folded;
 use crate::kind::Kind;
+use crate::recognise::Quotes;
 pub(crate) use label::of_name;
+use matches::Match;
 pub(crate) use national::Countries;
 pub(crate) use own::{Deny, Pattern};
 use secrets::Secrets;
@@ -37,13 +40,6 @@ pub(crate) struct Found {
     pub(crate) kind: Kind,
     pub(crate) range: Range<usize>,
     pub(crate) folded: String,
-}
-
-/// A match in the folded text; of no kind if it is what this stage wrote earlier.
-#[derive(Debug)]
-struct Match {
-    kind: Option<Kind>,
-    range: Range<usize>,
 }
 
 /// A match can separate its neighbour from what it was attached to, so numbers are scanned again before each match. More
@@ -78,25 +74,31 @@ impl Finder {
     /// All matches, in order and without overlaps. What the configuration asks for comes first, then kinds with a
     /// distinctive sign: in `4111@example.com` the address counts, not the digits. `context` is the name of the field that
     /// the text is the value of; `written` tells the replacements of this stage.
-    pub(crate) fn find(&self, text: &str, context: &str, written: &dyn Fn(&str) -> bool) -> Vec<Found> {
+    pub(crate) fn find(
+        &self,
+        text: &str,
+        context: &str,
+        quotes: Option<&Quotes>,
+        written: &dyn Fn(&str) -> bool,
+    ) -> Vec<Found> {
         let folded = Folded::new(text);
         if context.is_empty() {
             return self
-                .matches(folded.text(), written)
+                .matches(folded.text(), quotes, written)
                 .into_iter()
                 .filter_map(|found| original(&folded, 0, found))
                 .collect();
         }
         let joined = format!("{context}: {}", folded.text());
         let offset = joined.len() - folded.text().len();
-        let found = self.matches(&joined, written);
+        let found = self.matches(&joined, quotes, written);
         if found.iter().any(|found| found.range.start < offset && found.range.end > offset) {
-            return self.find(text, "", written);
+            return self.find(text, "", quotes, written);
         }
         found.into_iter().filter_map(|found| original(&folded, offset, found)).collect()
     }
 
-    fn matches(&self, text: &str, written: &dyn Fn(&str) -> bool) -> Vec<Match> {
+    fn matches(&self, text: &str, quotes: Option<&Quotes>, written: &dyn Fn(&str) -> bool) -> Vec<Match> {
         let mut found = own::written(text, written);
         if let Some(deny) = &self.deny {
             found = scan_gaps(text, found, |gap, report| deny.scan(gap, report));
@@ -110,6 +112,12 @@ impl Finder {
             found = scan_gaps(text, found, |gap, report| secrets.scan(gap, report));
         }
         found = scan_gaps(text, found, email::scan);
+        if let Some(quotes) = quotes {
+            let scan = |gap: &str, report: &mut dyn FnMut(Kind, Range<usize>)| {
+                quotes.find(gap).for_each(|(kind, range)| report(kind, range));
+            };
+            found = scan_gaps(text, found, scan);
+        }
         found = scan_gaps(text, found, |gap, report| self.scan_numbers(gap, NUMBER_ROUNDS, report));
         // A number can have hidden the end of an address: `a@b.comIBANDE89…`.
         match memchr::memchr(b'@', text.as_bytes()) {
@@ -181,7 +189,11 @@ mod tests {
     use super::*;
 
     fn matches(text: &str) -> Vec<(Kind, &str)> {
-        Finder::new().find(text, "", &|_| false).into_iter().map(|found| (found.kind, &text[found.range])).collect()
+        Finder::new()
+            .find(text, "", None, &|_| false)
+            .into_iter()
+            .map(|found| (found.kind, &text[found.range]))
+            .collect()
     }
 
     #[test]
@@ -196,7 +208,7 @@ mod tests {
     #[test]
     fn the_name_of_a_field_is_context() {
         let finder = Finder::new();
-        let found = |context| finder.find("6123456789", context, &|_| false).len();
+        let found = |context| finder.find("6123456789", context, None, &|_| false).len();
         assert_eq!((found("mobile"), found("phone_number"), found("id"), found("")), (1, 1, 0, 0));
     }
 

@@ -11,7 +11,7 @@ use super::{boundary, card, iban, ids, ip, mac, phone, ssn, starts};
 use crate::kind::Kind;
 
 /// Words that a number may follow without a space.
-const GLUED: [&str; 16] = [
+const GLUED: [&str; 15] = [
     "tel",
     "phone",
     "telephone",
@@ -21,7 +21,6 @@ const GLUED: [&str; 16] = [
     "mobil",
     "handy",
     "fax",
-    "ph",
     "cell",
     "ssn",
     "card",
@@ -148,7 +147,7 @@ fn is_glued(text: &str, at: usize) -> bool {
     let letters = bytes.iter().rev().take(10).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let word = &text[at - letters..at];
     let is_whole = !text[..at - letters].ends_with(boundary::is_word);
-    letters > 1 && is_whole && GLUED.iter().any(|glued| glued.eq_ignore_ascii_case(word))
+    letters > 2 && is_whole && GLUED.iter().any(|glued| glued.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::Regex;
 
-use super::Match;
 use super::boundary::is_word;
+use super::matches::Match;
 use crate::kind::Kind;
 
 /// Texts that are always replaced, whole words in any letter case.

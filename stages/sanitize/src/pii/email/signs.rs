@@ -23,6 +23,8 @@ const ENCODED_AT: [&str; 9] = ["%40", "%2540", "=40", "&commat;", "&#64;", "&#x4
 const ENCODED_DOT: [&str; 7] = [".", "%2E", "%2e", "&period;", "&#46;", "&#x2e;", "&#x2E;"];
 const AT_WORDS: [&str; 6] = ["@", "at", "ät", "arroba", "aet", "собака"];
 const DOT_WORDS: [&str; 7] = [".", "dot", "punkt", "point", "punto", "ponto", "точка"];
+/// The most bytes of a sign in brackets.
+const LONGEST_WORD: usize = 24;
 /// The top-level domains that are known where a line breaks before them or everything else is spelled in words.
 pub(super) const COMMON: [&str; 22] = [
     "com", "org", "net", "edu", "gov", "info", "biz", "de", "fr", "uk", "es", "it", "nl", "pl", "ch", "at", "eu", "io",
@@ -32,8 +34,8 @@ pub(super) const COMMON: [&str; 22] = [
 /// Reads the sign that begins at `place`.
 pub(super) fn at(text: &str, place: usize) -> Option<At> {
     let rest = &text[place..];
-    if rest.starts_with('@') {
-        return Some(At { range: place..place + 1 + line_break(&rest[1..]), style: Style::Plain });
+    if let Some(after) = rest.strip_prefix('@') {
+        return Some(At { range: place..place + 1 + line_break(after), style: Style::Plain });
     }
     if let Some(sign) = ENCODED_AT.iter().find(|sign| rest.starts_with(**sign)) {
         return Some(At { range: place..place + sign.len(), style: Style::Plain });
@@ -82,8 +84,10 @@ fn bracketed(rest: &str, words: &[&str]) -> Option<usize> {
         '<' => '>',
         _ => return None,
     };
+    // No further than the longest word with its spaces.
+    let rest = &rest[..rest.floor_char_boundary(LONGEST_WORD)];
     let inner = rest[1..].trim_start_matches(' ');
-    let length = inner.find(close).filter(|length| *length <= 16)?;
+    let length = inner.find(close)?;
     let word = inner[..length].trim_end_matches(' ').to_lowercase();
     words.contains(&word.as_str()).then_some(rest.len() - inner.len() + length + 1)
 }

@@ -1,38 +1,14 @@
 //! The words that say what a value is, in the languages they are met in.
 
+mod kinds;
 mod lists;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
+pub(crate) use kinds::Label;
 use lists::{ENDING_FILLERS, ENDINGS, FILLERS, LISTS, PHRASES};
-
-/// What a word announces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Label {
-    Phone,
-    Ssn,
-    /// An identity number; a value of the right form needs no check digit.
-    NationalId,
-    /// A word with other meanings too: only a number with valid check digits is one.
-    MayBeId,
-    TaxId,
-    Iban,
-    Card,
-    Mac,
-    Version,
-    /// The name of a program: its version, or an address of it.
-    Product,
-    Section,
-    /// A section, unless a colon follows: `Table 1.2.3.4`, but `table: 192.0.2.1`.
-    MayBeSection,
-    /// A number of an order, an article or the like.
-    Order,
-    Secret,
-    /// A word that ends the search although a part of it looks like a label.
-    Nothing,
-}
 
 /// What is known of a word.
 #[derive(Debug, Default)]
