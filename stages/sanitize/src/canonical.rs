@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::kind::Kind;
 
 /// What is written for "@" and "." in addresses.
-const SIGNS: [(&str, &str); 24] = [
+const SIGNS: [(&str, &str); 25] = [
+    ("\\u0040", "@"),
     ("%2540", "@"),
     ("%40", "@"),
     ("=40", "@"),

@@ -56,7 +56,8 @@ impl Cleaner {
         let found = self.find(digits, context, report);
         let [only] = found.as_slice() else { return None };
         // Without a name that says so, only a card of the usual length is told from any other number.
-        let sure = context.label.is_some() || (only.kind == Kind::Card && matches!(digits.len(), 15 | 16));
+        let named = context.label.is_some_and(Label::is_personal);
+        let sure = named || (only.kind == Kind::Card && matches!(digits.len(), 15 | 16));
         if only.range != (0..digits.len()) || !sure {
             return None;
         }

@@ -360,7 +360,7 @@ mod tests {
         let mut seen = Vec::new();
         let _ = rewrite(r#"{"phone":{"number":"1"},"mobile":["2",3],"id":"4"}"#, ALL, |value| {
             if value.form != Form::Name {
-                seen.push(value.context.label.is_some());
+                seen.push(value.context.label.is_some_and(crate::pii::Label::is_personal));
             }
             None
         });

@@ -202,6 +202,7 @@ fn the_description_carries_a_schema_that_names_every_setting() {
         "names",
         "patterns",
         "pii",
+        "recognise",
         "record",
     ];
     assert_eq!(names, all);

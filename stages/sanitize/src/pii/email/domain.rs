@@ -34,7 +34,7 @@ pub(super) fn end(text: &str, start: usize, style: Style) -> Option<usize> {
     let mut label_start = start;
     loop {
         let rest = &text[label_start..];
-        let label = &rest[..label_length(rest)];
+        let label = &rest[..label_length(rest, end.is_none())];
         if label.is_empty() || label.starts_with('-') {
             return end;
         }
@@ -54,13 +54,18 @@ pub(super) fn end(text: &str, start: usize, style: Style) -> Option<usize> {
     }
 }
 
-/// The length of the label at the start of `rest`. Few labels have anything but ASCII.
-fn label_length(rest: &str) -> usize {
+/// The length of the label at the start of `rest`. Few labels have anything but ASCII; the names of some hosts have "_".
+fn label_length(rest: &str, may_underline: bool) -> usize {
     if rest.starts_with(is_unspaced) {
         return rest.find(|c: char| !is_unspaced(c) && c != '-' && !c.is_ascii_digit()).unwrap_or(rest.len());
     }
     let ascii = rest.bytes().take_while(|byte| byte.is_ascii() && is_label(char::from(*byte))).count();
     match rest.as_bytes().get(ascii) {
+        Some(b'_') if may_underline => {
+            let whole =
+                rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count();
+            if rest[whole..].starts_with('.') { whole } else { ascii }
+        }
         Some(byte) if !byte.is_ascii() => ascii + rest[ascii..].find(|c| !is_label(c)).unwrap_or(rest.len() - ascii),
         _ => ascii,
     }

@@ -41,7 +41,7 @@ fn candidates(text: &str) -> Vec<At> {
     let bytes = text.as_bytes();
     let class = |eight: crate::sweep::Eight| {
         let signs = eight.within(b'%', b'(').or(eight.within(b'<', b'@'));
-        signs.or(eight.equal(b'[')).or(eight.equal(b'{'))
+        signs.or(eight.within(b'[', b'\\')).or(eight.equal(b'{'))
     };
     let mut all: Vec<At> = Sweep::new(bytes, class).filter_map(|place| signs::at(text, place)).collect();
     // Spelled with words only, both of them must be there.
@@ -118,6 +118,8 @@ mod tests {
             "a{b}c|d@example.com",
             "customer/department=shipping@example.com",
             "mia.@example.com",
+            "mia\\u0040example.com",
+            "mia@exa_mple.com",
         ] {
             assert_eq!(found(address), [address]);
             assert_eq!(found(&format!("to <{address}>, or {address}.")), [address, address]);

@@ -19,7 +19,7 @@ pub(super) struct At {
     pub(super) style: Style,
 }
 
-const ENCODED_AT: [&str; 9] = ["%40", "%2540", "=40", "&commat;", "&#64;", "&#x40;", "&#X40;", "&#064;", "%%40"];
+const ENCODED_AT: [&str; 9] = ["%40", "%2540", "=40", "&commat;", "&#64;", "&#x40;", "&#X40;", "&#064;", "\\u0040"];
 const ENCODED_DOT: [&str; 7] = [".", "%2E", "%2e", "&period;", "&#46;", "&#x2e;", "&#x2E;"];
 const AT_WORDS: [&str; 6] = ["@", "at", "ät", "arroba", "aet", "собака"];
 const DOT_WORDS: [&str; 7] = [".", "dot", "punkt", "point", "punto", "ponto", "точка"];

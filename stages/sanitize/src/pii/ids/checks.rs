@@ -110,7 +110,8 @@ pub(super) fn curp(id: &[u8]) -> bool {
 }
 
 pub(super) fn rfc(id: &[u8]) -> bool {
-    id.len() == 13 && is_ymd(&id[4..10])
+    let letters = id.len().saturating_sub(9);
+    (3..=4).contains(&letters) && is_ymd(&id[letters..letters + 6])
 }
 
 pub(super) fn nino(id: &[u8]) -> bool {

@@ -49,6 +49,7 @@ pub(super) const FORMS: &[Form] = &[
     person("CN", "dddddddddddddddddX", china),
     person("MX", "LLLLddddddLLLLLLXd", curp),
     tax("MX", "LLLLddddddXXX", rfc),
+    tax("MX", "LLLddddddXXX", rfc),
     person("GB", "LL dd dd dd L", nino),
     person("GB", "LLddddddL", nino),
     person("FR", "d dd dd dd ddd ddd dd", france),

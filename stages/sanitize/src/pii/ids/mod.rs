@@ -93,6 +93,10 @@ fn token(text: &str, at: usize) -> Option<(usize, String)> {
             _ => break,
         }
     }
+    // Hong Kong writes the check digit in brackets.
+    if let Some([b'(', check, b')']) = bytes.get(end..end + 3) {
+        end += if check.is_ascii_alphanumeric() { 3 } else { 0 };
+    }
     is_number(&plain).then_some((end, plain))
 }
 

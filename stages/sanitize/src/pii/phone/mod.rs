@@ -289,6 +289,7 @@ mod tests {
             "138 0013 8000",
             "98765 43210",
             "512-345-678",
+            "0 532 123 45 67",
         ] {
             assert_eq!(found(number), Some(number));
             assert_eq!(found(&format!("{number}, ")), Some(number));

@@ -115,6 +115,7 @@ pub(super) fn is_mobile(number: &[Group<'_>]) -> bool {
             let grouped = has_lengths(rest, &[3, 2, 2]) || has_lengths(rest, &[3, 4]) || has_lengths(rest, &[7]);
             grouped && area.digits.starts_with(|c| ('3'..='9').contains(&c))
         }
+        [zero, rest @ ..] if zero.digits == "0" => has_lengths(rest, &[3, 3, 2, 2]),
         [a, _, _] if has_lengths(number, &[3, 4, 4]) => {
             a.digits.starts_with('1') && a.digits.as_bytes()[1] >= b'3' && !all_separated_by(number, Separator::Dot)
         }

@@ -25,3 +25,13 @@ pub(crate) enum Label {
     /// A word that ends the search although a part of it looks like a label.
     Nothing,
 }
+
+impl Label {
+    /// Whether it says that the value is personal data or a secret.
+    pub(crate) fn is_personal(self) -> bool {
+        !matches!(
+            self,
+            Self::Version | Self::Product | Self::Section | Self::MayBeSection | Self::Order | Self::Nothing
+        )
+    }
+}

@@ -175,7 +175,7 @@ const SECTION_ENDINGS: [&str; 5] = ["章", "节", "節", "第", "图"];
 const MAY_BE_SECTION: &str = "table tables tab tabelle tabla tableau item items step steps task tasks point points rule rules part \
     teil bild exercise example beispiel ex question aufgabe note level таблица п art objective milestone wbs goal control topic usb port bus slot line row lesson unit test case story phase";
 
-const ORDER: &str = "order orders orderno ordernumber orderid bestellung bestellnummer bestellnr auftrag auftragsnummer auftragsnr lot \
+const ORDER: &str = "id ids order orders orderno ordernumber orderid bestellung bestellnummer bestellnr auftrag auftragsnummer auftragsnr lot \
     charge charges chargennummer batch art artnr article artikel artikelnummer artikelnr sku ean ean13 upc gtin isbn issn imei serial \
     sn seriennummer seriennr invoice invoices rechnung rechnungsnummer rechnungsnr ref reference referenz refnr ticket tickets case \
     tracking trackingnumber sendung sendungsnummer parcel paket paketnummer po rma model part partno partnumber item itemno vorgang \
