@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::boundary::is_word;
 use super::matches::Match;
@@ -16,7 +16,9 @@ pub(crate) struct Deny(AhoCorasick);
 impl Deny {
     /// `None` if there are more texts than an automaton can hold.
     pub(crate) fn new(texts: &[String]) -> Option<Self> {
-        let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+        // The automaton ignores the case of ASCII letters only.
+        let spellings = |text: &String| [text.clone(), text.to_lowercase(), text.to_uppercase()];
+        let texts: Vec<String> = texts.iter().flat_map(spellings).collect();
         let builder =
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(texts);
         builder.ok().map(Self)
@@ -34,6 +36,11 @@ impl Deny {
     }
 }
 
+/// The sandbox has a small stack, and each level of an expression takes some of it.
+const DEEPEST: u32 = 32;
+/// The most memory for a compiled expression, in bytes.
+const LARGEST: usize = 1 << 20;
+
 /// A regular expression of the configuration. Its time is linear in the text.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -45,7 +52,8 @@ impl Pattern {
     /// # Errors
     /// What is wrong with the expression.
     pub(crate) fn new(name: &str, expression: &str) -> Result<Self, String> {
-        let regex = Regex::new(expression).map_err(|error| error.to_string())?;
+        let mut builder = RegexBuilder::new(expression);
+        let regex = builder.nest_limit(DEEPEST).size_limit(LARGEST).build().map_err(|error| error.to_string())?;
         if regex.is_match("") {
             return Err("it matches the empty text".into());
         }
