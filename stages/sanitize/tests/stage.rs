@@ -294,7 +294,11 @@ fn patterns_of_ones_own_have_a_name_and_an_action() {
 fn values_can_be_allowed_and_texts_denied() {
     let config = r#"{"allow":["+49 30 901820","@example.com","INFO@b.de"],"deny":["Project Falcon","Ärger"]}"#;
     assert_eq!(
-        text(config, "0049 30 901820, a@example.com, info@b.de, x@b.de, project falcon, Project Falcons, ÄRGER", "text/plain"),
+        text(
+            config,
+            "0049 30 901820, a@example.com, info@b.de, x@b.de, project falcon, Project Falcons, ÄRGER",
+            "text/plain"
+        ),
         "0049 30 901820, a@example.com, info@b.de, [EMAIL], [DENIED], Project Falcons, [DENIED]"
     );
 }

@@ -42,7 +42,7 @@ fn run(before: &str, belongs: impl Fn(char) -> bool) -> Option<usize> {
             start = Some(at);
         }
     }
-    
+
     start
 }
 
