@@ -1,6 +1,6 @@
 //! What the name of a field says about its value.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::pii::{Label, of_name};
 
@@ -17,7 +17,7 @@ pub(crate) struct Context {
 
 /// The labels of names that were met: in a list of objects, the same names come again and again.
 #[derive(Debug, Default)]
-pub(crate) struct Names(HashMap<String, Option<Label>>);
+pub(crate) struct Names(BTreeMap<String, Option<Label>>);
 
 /// The most names to remember.
 const MOST_NAMES: usize = 256;

@@ -2,7 +2,7 @@
 //! text, so order, spacing, the notation of numbers and repeated names stay the same byte for byte.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
@@ -58,7 +58,7 @@ struct Open {
     context: Context,
     place: Place,
     /// The names in it that were changed, and how often: two must not become one.
-    renamed: HashMap<String, u32>,
+    renamed: BTreeMap<String, u32>,
 }
 
 /// The current place in a container.
@@ -93,7 +93,7 @@ pub(crate) fn rewrite<'t>(
             bracket @ (b'{' | b'[') => {
                 let (scopes, context) = here(&open, selection);
                 let place = if bracket == b'{' { Place::Name } else { Place::Element(0) };
-                open.push(Open { scopes, context, place, renamed: HashMap::new() });
+                open.push(Open { scopes, context, place, renamed: BTreeMap::new() });
             }
             b'}' | b']' => {
                 open.pop();

@@ -145,7 +145,9 @@ fn slow(config: &str, media_type: &str) -> Vec<String> {
     let mut slow = Vec::new();
     for part in PARTS {
         let text = part.repeat((1 << 18) / part.len());
-        let sixteenth = time(config, &text[..text.floor_char_boundary(1 << 14)], media_type);
+        let first = &text[..text.floor_char_boundary(1 << 14)];
+        // Other work on the machine can delay any one of them.
+        let sixteenth = (0..3).map(|_| time(config, first, media_type)).min().unwrap_or_default();
         let whole = if sixteenth < BOUND / 20 { time(config, &text, media_type) } else { Duration::MAX };
         if whole > BOUND {
             slow.push(format!("{part:?}: {sixteenth:?} for a sixteenth, {whole:?}"));
