@@ -49,3 +49,9 @@ kafka:
 # Run the pipeline of one folder in examples/; its README says what it needs
 example name *args:
     cargo xtask host run examples/{{name}}/pipeline.toml {{args}}
+
+# Run Presidio's pattern recognisers on the corpus of `sanitize`, for comparison; installs them into target/presidio
+compare-pii *args:
+    test -d target/presidio || python3 -m venv target/presidio
+    target/presidio/bin/pip install --quiet presidio-analyzer
+    target/presidio/bin/python stages/sanitize/corpus/compare.py {{args}}

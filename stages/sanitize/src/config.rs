@@ -1,89 +1,72 @@
-//! The configuration: what to do with each kind, which artifacts to remove, which JSON fields to sanitise.
+//! The configuration: what to do with each kind, what else to look for, which artifacts to remove, where to look.
 
 use gristmill_sdk::ConfigFault;
 use serde::Deserialize;
 
+use crate::actions::{Action, Actions};
 use crate::artifacts::Artifact;
-use crate::kind::Kind;
+use crate::pii::{Countries, Deny, Finder, Pattern};
 use crate::pointer::Pointer;
 use crate::replacement::Digester;
 
 /// A shorter key could be guessed along with the data.
 const MIN_KEY_BYTES: usize = 16;
-
-/// What to do with a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Action {
-    /// Keep it and do not count it.
-    Keep,
-    /// Replace it with `[EMAIL]`.
-    Mask,
-    /// Replace it with `[EMAIL_…]` and 64 bits of a digest.
-    Token,
-    /// Replace it with 128 bits of a keyed digest, without a label.
-    Hash,
-}
+/// A shorter text would be met by chance.
+const MIN_DENIED: usize = 2;
 
 /// The `config` table of a `sanitize` stage. It contains the key and therefore has no `Debug`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    pub(crate) pii: Pii,
+    pub(crate) pii: Actions,
     pub(crate) key: Option<String>,
     pub(crate) artifacts: Artifacts,
     pub(crate) fields: Vec<String>,
+    pub(crate) always: Vec<String>,
+    pub(crate) names: Option<bool>,
+    pub(crate) countries: Vec<String>,
+    pub(crate) allow: Vec<String>,
+    pub(crate) deny: Vec<String>,
+    pub(crate) patterns: Vec<Own>,
+    pub(crate) record: Record,
+    pub(crate) mode: Mode,
+    pub(crate) recognise: Option<Recognise>,
 }
 
-/// An action for each kind, and one for the kinds that are not named.
-#[derive(Debug, Clone, Deserialize)]
+/// A pattern of one's own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Own {
+    name: String,
+    regex: String,
+    #[serde(default)]
+    pub(crate) action: Option<Action>,
+}
+
+/// What of the event beside its payload to sanitise.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Pii {
-    default: Action,
-    email: Option<Action>,
-    phone: Option<Action>,
-    iban: Option<Action>,
-    card: Option<Action>,
-    ip: Option<Action>,
-    mac: Option<Action>,
-    ssn: Option<Action>,
-    url_credentials: Option<Action>,
+pub(crate) struct Record {
+    pub(crate) key: bool,
+    /// Names of headers; "*" is all of them.
+    pub(crate) headers: Vec<String>,
 }
 
-impl Default for Pii {
-    fn default() -> Self {
-        Self {
-            default: Action::Mask,
-            email: None,
-            phone: None,
-            iban: None,
-            card: None,
-            ip: None,
-            mac: None,
-            ssn: None,
-            url_credentials: None,
-        }
-    }
+/// What to do with what was found.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    #[default]
+    Replace,
+    /// Change nothing and say where it is.
+    Report,
 }
 
-impl Pii {
-    pub(crate) fn action(&self, kind: Kind) -> Action {
-        let named = match kind {
-            Kind::Email => self.email,
-            Kind::Phone => self.phone,
-            Kind::Iban => self.iban,
-            Kind::Card => self.card,
-            Kind::Ip => self.ip,
-            Kind::Mac => self.mac,
-            Kind::Ssn => self.ssn,
-            Kind::UrlCredentials => self.url_credentials,
-        };
-        named.unwrap_or(self.default)
-    }
-
-    pub(crate) fn keeps_all(&self) -> bool {
-        Kind::ALL.iter().all(|kind| self.action(*kind) == Action::Keep)
-    }
+/// Names and addresses are found by asking a model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recognise {
+    pub(crate) model: Option<String>,
 }
 
 /// All artifacts or none (`true`, `false`), or a switch for each.
@@ -157,13 +140,12 @@ impl Switches {
 impl Config {
     pub(crate) fn digester(&self) -> Result<Digester, ConfigFault> {
         let Some(key) = &self.key else {
-            return match Kind::ALL.into_iter().find(|kind| self.pii.action(*kind) == Action::Hash) {
+            return match self.hashed() {
                 None => Ok(Digester::Plain),
-                Some(kind) => Err(ConfigFault::new(
+                Some(name) => Err(ConfigFault::new(
                     "/pii",
                     format!(
-                        "\"hash\" for {} needs a key: set `key` to at least {MIN_KEY_BYTES} bytes, or use \"token\"",
-                        kind.name()
+                        "\"hash\" for {name} needs a key: set `key` to at least {MIN_KEY_BYTES} bytes, or use \"token\""
                     ),
                 )),
             };
@@ -176,15 +158,65 @@ impl Config {
         })
     }
 
-    pub(crate) fn pointers(&self) -> Result<Vec<Pointer>, Vec<ConfigFault>> {
-        let mut pointers = Vec::new();
+    /// The first kind or pattern that is replaced by a hash.
+    fn hashed(&self) -> Option<&str> {
+        let own = self.patterns.iter().find(|own| own.action == Some(Action::Hash)).map(|own| own.name.as_str());
+        self.pii.hashed().or(own)
+    }
+
+    pub(crate) fn finder(&self) -> Result<Finder, Vec<ConfigFault>> {
         let mut faults = Vec::new();
-        for (index, field) in self.fields.iter().enumerate() {
-            match Pointer::parse(field) {
-                Ok(pointer) => pointers.push(pointer),
-                Err(reason) => faults.push(ConfigFault::new(&format!("/fields/{index}"), reason)),
+        let mut finder = Finder::new();
+        match Countries::parse(&self.countries) {
+            Ok(countries) => finder.countries = countries,
+            Err((place, code)) => {
+                let message = format!("{code:?} is not a country: use two capital letters, such as \"DE\"");
+                faults.push(ConfigFault::new(&format!("/countries/{place}"), message));
             }
         }
-        if faults.is_empty() { Ok(pointers) } else { Err(faults) }
+        if let Some(place) = self.deny.iter().position(|text| text.len() < MIN_DENIED) {
+            let message = format!("a text to deny has at least {MIN_DENIED} characters");
+            faults.push(ConfigFault::new(&format!("/deny/{place}"), message));
+        } else if !self.deny.is_empty() {
+            finder.deny = Deny::new(&self.deny);
+        }
+        for (place, own) in self.patterns.iter().enumerate() {
+            let is_name = |name: &str| {
+                name.starts_with(|c: char| c.is_ascii_lowercase())
+                    && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            };
+            if !is_name(&own.name)
+                || Actions::names().any(|name| name == own.name)
+                || matches!(own.name.as_str(), "total" | "findings")
+            {
+                let message = "use small letters, digits and \"-\", and not the name of a built-in kind";
+                faults.push(ConfigFault::new(&format!("/patterns/{place}/name"), message));
+            }
+            match Pattern::new(&own.name, &own.regex) {
+                Ok(pattern) => finder.patterns.push(pattern),
+                Err(reason) => faults.push(ConfigFault::new(&format!("/patterns/{place}/regex"), reason)),
+            }
+        }
+        if faults.is_empty() { Ok(finder) } else { Err(faults) }
     }
+
+    pub(crate) fn pointers(&self) -> Result<Vec<Pointer>, Vec<ConfigFault>> {
+        pointers("/fields", &self.fields)
+    }
+
+    pub(crate) fn always(&self) -> Result<Vec<Pointer>, Vec<ConfigFault>> {
+        pointers("/always", &self.always)
+    }
+}
+
+fn pointers(place: &str, texts: &[String]) -> Result<Vec<Pointer>, Vec<ConfigFault>> {
+    let mut pointers = Vec::new();
+    let mut faults = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match Pointer::parse(text) {
+            Ok(pointer) => pointers.push(pointer),
+            Err(reason) => faults.push(ConfigFault::new(&format!("{place}/{index}"), reason)),
+        }
+    }
+    if faults.is_empty() { Ok(pointers) } else { Err(faults) }
 }

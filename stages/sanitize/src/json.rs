@@ -1,12 +1,15 @@
-//! Rewrites some of the strings in a JSON text. The document is never re-serialised: new strings replace old ones in
-//! the text, so order, spacing, the notation of numbers and repeated names stay the same byte for byte.
+//! Rewrites some of the values in a JSON text. The document is never re-serialised: new strings replace old ones in the
+//! text, so order, spacing, the notation of numbers and repeated names stay the same byte for byte.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
-use crate::pointer::{Pointer, Scope, Step};
+use crate::context::{Context, Names};
+use crate::pointer::{Scope, Step};
 use crate::rewrite::Rewrite;
+use crate::selection::{Scopes, Selection};
 
 /// The text is not JSON, or a string that must be read contains half of a surrogate pair.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,10 +29,36 @@ pub(crate) fn is_container(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
+/// What a value is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The name of a member.
+    Name,
+    String,
+    /// Digits only.
+    Number,
+    /// Another number, or a truth value.
+    Other,
+}
+
+/// One value, and what is around it.
+pub(crate) struct Value<'v> {
+    pub(crate) text: &'v str,
+    pub(crate) form: Form,
+    pub(crate) context: &'v Context,
+    /// Whether it is replaced whatever it holds.
+    pub(crate) always: bool,
+    /// The JSON Pointer to it.
+    pub(crate) pointer: &'v dyn Fn() -> String,
+}
+
 /// A container that is open at the current position.
 struct Open {
-    scope: Scope,
+    scopes: Scopes,
+    context: Context,
     place: Place,
+    /// The names in it that were changed, and how often: two must not become one.
+    renamed: BTreeMap<String, u32>,
 }
 
 /// The current place in a container.
@@ -38,14 +67,18 @@ enum Place {
     /// The next string is a name.
     Name,
     /// The next value belongs to the name just read.
-    Member(Scope),
+    Member {
+        scopes: Scopes,
+        context: Context,
+        name: String,
+    },
 }
 
-/// Rewrites the string values that the pointers select; names of members are not changed.
-pub(crate) fn rewrite_strings<'t>(
+/// Rewrites the values that are selected: `rewritten` gets each and answers with the text of a string in its place.
+pub(crate) fn rewrite<'t>(
     text: &'t str,
-    pointers: &[Pointer],
-    mut rewritten: impl FnMut(&str) -> Option<String>,
+    selection: Selection<'_>,
+    mut rewritten: impl FnMut(Value<'_>) -> Option<String>,
 ) -> Result<Cow<'t, str>, Invalid> {
     // Checked as a whole first, so that the loop below can rely on the grammar.
     serde_json::from_str::<IgnoredAny>(text)?;
@@ -53,11 +86,15 @@ pub(crate) fn rewrite_strings<'t>(
     let bytes = text.as_bytes();
     let mut rewrite = Rewrite::new(text);
     let mut open: Vec<Open> = Vec::new();
+    let mut names = Names::default();
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
-            b'{' => open.push(Open { scope: scope_here(&open, pointers), place: Place::Name }),
-            b'[' => open.push(Open { scope: scope_here(&open, pointers), place: Place::Element(0) }),
+            bracket @ (b'{' | b'[') => {
+                let (scopes, context) = here(&open, selection);
+                let place = if bracket == b'{' { Place::Name } else { Place::Element(0) };
+                open.push(Open { scopes, context, place, renamed: BTreeMap::new() });
+            }
             b'}' | b']' => {
                 open.pop();
             }
@@ -65,27 +102,59 @@ pub(crate) fn rewrite_strings<'t>(
                 if let Some(container) = open.last_mut() {
                     container.place = match container.place {
                         Place::Element(index) => Place::Element(index + 1),
-                        Place::Name | Place::Member(_) => Place::Name,
+                        Place::Name | Place::Member { .. } => Place::Name,
                     };
                 }
             }
             b'"' => {
                 let end = string_end(bytes, at);
                 let literal = &text[at..end];
-                if let Some(Open { scope, place: place @ Place::Name }) = open.last_mut() {
-                    *place = Place::Member(member_scope(scope, pointers, literal));
-                } else if scope_here(&open, pointers) == Scope::Inside {
-                    let value: String = serde_json::from_str(literal).map_err(|_| Invalid {
-                        reason: format!("the string at byte {at} is not Unicode: half of a surrogate pair"),
-                    })?;
-                    if let Some(new) = rewritten(&value) {
-                        rewrite.replace(at..end, &serde_json::to_string(&new)?);
+                if open.last().is_some_and(|container| matches!(container.place, Place::Name)) {
+                    if let Some(new) = name(&mut open, selection, literal, &mut names, &mut rewritten)? {
+                        rewrite.replace(at..end, &new);
+                    }
+                } else {
+                    let (scopes, context) = here(&open, selection);
+                    if scopes.is_inside() {
+                        let value = decoded(literal).ok_or_else(|| half_a_pair(at))?;
+                        let always = scopes.always == Scope::Inside;
+                        let pointer = || pointer(&open);
+                        let value =
+                            Value { text: &value, form: Form::String, context: &context, always, pointer: &pointer };
+                        if let Some(new) = rewritten(value) {
+                            rewrite.replace(at..end, &serde_json::to_string(&new)?);
+                        }
                     }
                 }
                 at = end;
                 continue;
             }
-            // White space, colons, numbers and literals.
+            b'-' | b'0'..=b'9' | b't' | b'f' => {
+                let rest = &bytes[at..];
+                let length = rest
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
+                    .count();
+                let (scopes, context) = here(&open, selection);
+                if scopes.is_inside() {
+                    let literal = &text[at..at + length];
+                    let form = if rest[..length].iter().all(u8::is_ascii_digit) { Form::Number } else { Form::Other };
+                    let always = scopes.always == Scope::Inside;
+                    let pointer = || pointer(&open);
+                    let value = Value { text: literal, form, context: &context, always, pointer: &pointer };
+                    if let Some(new) = rewritten(value) {
+                        rewrite.replace(at..at + length, &serde_json::to_string(&new)?);
+                    }
+                }
+                at += length;
+                continue;
+            }
+            // "null" is nothing to hide.
+            b'n' => {
+                at += "null".len();
+                continue;
+            }
+            // White space and colons.
             _ => {}
         }
         at += 1;
@@ -93,27 +162,82 @@ pub(crate) fn rewrite_strings<'t>(
     Ok(rewrite.finish())
 }
 
-/// The scope of a value that begins at the current position.
-fn scope_here(open: &[Open], pointers: &[Pointer]) -> Scope {
+/// Reads the name of a member, and returns what to write in its place.
+fn name(
+    open: &mut [Open],
+    selection: Selection<'_>,
+    literal: &str,
+    names: &mut Names,
+    rewritten: &mut impl FnMut(Value<'_>) -> Option<String>,
+) -> Result<Option<String>, serde_json::Error> {
+    let decoded = decoded(literal);
+    let pointer = || pointer(open);
+    let (new, place) = {
+        let Some(container) = open.last() else { return Ok(None) };
+        // Half of a surrogate pair: no pointer can name it, but "*" matches it.
+        let name = decoded.as_deref().unwrap_or("\u{fffd}");
+        let scopes = match container.scopes.is_settled() {
+            true => container.scopes.clone(),
+            false => container.scopes.child(selection, Step::Key(name)),
+        };
+        let value =
+            Value { text: name, form: Form::Name, context: &Context::default(), always: false, pointer: &pointer };
+        let new = if container.scopes.fields == Scope::Inside { rewritten(value) } else { None };
+        let context = if scopes.is_inside() { container.context.of(name, names) } else { Context::default() };
+        (new, Place::Member { scopes, context, name: name.to_owned() })
+    };
+    let Some(container) = open.last_mut() else { return Ok(None) };
+    container.place = place;
+    let Some(new) = new else { return Ok(None) };
+    let mut unique = new.clone();
+    while container.renamed.contains_key(&unique) {
+        let count = container.renamed.entry(new.clone()).or_insert(1);
+        *count += 1;
+        unique = format!("{new}_{count}");
+    }
+    container.renamed.insert(unique.clone(), 1);
+    serde_json::to_string(&unique).map(Some)
+}
+
+/// The scopes and the context of a value that begins at the current position.
+fn here(open: &[Open], selection: Selection<'_>) -> (Scopes, Context) {
     match open.last() {
-        None => Scope::of_document(pointers),
-        Some(Open { scope, place: Place::Element(index) }) => scope.child(pointers, Step::Index(*index)),
-        Some(Open { place: Place::Member(scope), .. }) => scope.clone(),
+        None => (Scopes::of_document(selection), Context::default()),
+        Some(Open { scopes, context, place: Place::Element(index), .. }) => {
+            (scopes.child(selection, Step::Index(*index)), context.clone())
+        }
+        Some(Open { place: Place::Member { scopes, context, .. }, .. }) => (scopes.clone(), context.clone()),
         // The grammar allows no value in the place of a name.
-        Some(Open { place: Place::Name, .. }) => Scope::Outside,
+        Some(Open { place: Place::Name, .. }) => (Scopes::outside(), Context::default()),
     }
 }
 
-/// The scope of the member with this name. The name is decoded only if pointers must be compared with it.
-fn member_scope(container: &Scope, pointers: &[Pointer], literal: &str) -> Scope {
-    match container {
-        Scope::Inside | Scope::Outside => container.clone(),
-        Scope::Above { .. } => match serde_json::from_str::<String>(literal) {
-            Ok(name) => container.child(pointers, Step::Key(&name)),
-            // Half of a surrogate pair: no pointer can name it, but "*" matches it.
-            Err(_) => container.child(pointers, Step::Key("\u{fffd}")),
-        },
+/// The JSON Pointer to the current position.
+fn pointer(open: &[Open]) -> String {
+    let mut pointer = String::new();
+    for container in open {
+        match &container.place {
+            Place::Element(index) => pointer.push_str(&format!("/{index}")),
+            Place::Member { name, .. } => {
+                pointer.push('/');
+                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            }
+            Place::Name => {}
+        }
     }
+    pointer
+}
+
+fn half_a_pair(at: usize) -> Invalid {
+    Invalid { reason: format!("the string at byte {at} is not Unicode: half of a surrogate pair") }
+}
+
+/// The content of a string literal.
+fn decoded(literal: &str) -> Option<Cow<'_, str>> {
+    if memchr::memchr(b'\\', literal.as_bytes()).is_none() {
+        return literal.get(1..literal.len() - 1).map(Cow::Borrowed);
+    }
+    serde_json::from_str(literal).ok().map(Cow::Owned)
 }
 
 /// The end of the string literal that begins at `start`, after its closing quote.
@@ -132,10 +256,14 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pointer::Pointer;
+
+    const ALL: Selection<'_> = Selection { fields: &[], always: &[] };
 
     fn upper(text: &str, fields: &[&str]) -> String {
         let pointers: Vec<Pointer> = fields.iter().map(|field| Pointer::parse(field).unwrap()).collect();
-        rewrite_strings(text, &pointers, |value| Some(value.to_uppercase())).unwrap().into_owned()
+        let upper = |value: Value<'_>| (value.form == Form::String).then(|| value.text.to_uppercase());
+        rewrite(text, Selection { fields: &pointers, always: &[] }, upper).unwrap().into_owned()
     }
 
     #[test]
@@ -167,7 +295,7 @@ mod tests {
     fn untouched_strings_keep_their_escapes() {
         let text = r#"{"a":"\u00e9\/\"}]","b":"x"}"#;
         assert_eq!(upper(text, &["/b"]), r#"{"a":"\u00e9\/\"}]","b":"X"}"#);
-        assert_eq!(rewrite_strings(text, &[], |_| None).unwrap(), text);
+        assert_eq!(rewrite(text, ALL, |_| None).unwrap(), text);
     }
 
     #[test]
@@ -184,7 +312,7 @@ mod tests {
     #[test]
     fn invalid_json_is_rejected_without_quoting_it() {
         for text in ["", "{", "{\"secret\":}", "[1,]", "nul", "\"a\" \"b\"", "{'a':1}"] {
-            let invalid = rewrite_strings(text, &[], |_| None).unwrap_err();
+            let invalid = rewrite(text, ALL, |_| None).unwrap_err();
             assert!(!invalid.reason.contains("secret"), "{}", invalid.reason);
         }
     }
@@ -192,7 +320,50 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_is_rejected_only_where_it_must_be_read() {
         let text = r#"{"a":"\ud800","b":"x"}"#;
-        assert!(rewrite_strings(text, &[], |_| None).is_err());
+        assert!(rewrite(text, ALL, |_| None).is_err());
         assert_eq!(upper(text, &["/b"]), r#"{"a":"\ud800","b":"X"}"#);
+    }
+
+    #[test]
+    fn names_numbers_and_what_is_always_replaced_are_handed_over() {
+        let always = [Pointer::parse("/c").unwrap()];
+        let mut seen = Vec::new();
+        let text = r#"{"a":123,"b":[-1,true,null],"c":{"d":1.5}}"#;
+        let _ = rewrite(text, Selection { fields: &[], always: &always }, |value| {
+            seen.push(format!("{:?} {} {} {}", value.form, value.text, value.always, (value.pointer)()));
+            None
+        });
+        assert_eq!(
+            seen,
+            [
+                "Name a false ",
+                "Number 123 false /a",
+                "Name b false ",
+                "Other -1 false /b/0",
+                "Other true false /b/1",
+                "Name c false ",
+                "Name d false /c",
+                "Other 1.5 true /c/d",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_that_become_equal_are_numbered() {
+        let clean =
+            rewrite(r#"{"a":1,"b":2,"c":3}"#, ALL, |value| (value.form == Form::Name).then(|| "x".to_owned())).unwrap();
+        assert_eq!(clean, r#"{"x":1,"x_2":2,"x_3":3}"#);
+    }
+
+    #[test]
+    fn the_names_above_a_value_are_its_context() {
+        let mut seen = Vec::new();
+        let _ = rewrite(r#"{"phone":{"number":"1"},"mobile":["2",3],"id":"4"}"#, ALL, |value| {
+            if value.form != Form::Name {
+                seen.push(value.context.label.is_some_and(crate::pii::Label::is_personal));
+            }
+            None
+        });
+        assert_eq!(seen, [true, true, true, false]);
     }
 }

@@ -1,6 +1,6 @@
-//! The kinds of personal data to find.
+//! The kinds of data to replace.
 
-/// One kind of personal data.
+/// One kind of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `name@host.tld`.
@@ -17,16 +17,47 @@ pub(crate) enum Kind {
     Mac,
     /// Social security numbers of the United States.
     Ssn,
+    /// Identity numbers of other countries, passports included.
+    NationalId,
+    /// Tax numbers.
+    TaxId,
     /// `user:password` before the host of a URL.
     UrlCredentials,
+    /// Keys, tokens and passwords.
+    Secret,
+    /// Names of people, which a model found.
+    Person,
+    /// Postal addresses, which a model found.
+    Address,
+    /// What the configuration denies.
+    Denied,
+    /// Fields that are replaced whatever they hold.
+    Field,
+    /// A pattern of the configuration, by its place.
+    Own(usize),
 }
 
 impl Kind {
-    /// Every kind, in the order of the attributes.
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Email, Self::Phone, Self::Iban, Self::Card, Self::Ip, Self::Mac, Self::Ssn, Self::UrlCredentials];
+    /// Every kind but the configured patterns, in the order of the attributes.
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Email,
+        Self::Phone,
+        Self::Iban,
+        Self::Card,
+        Self::Ip,
+        Self::Mac,
+        Self::Ssn,
+        Self::NationalId,
+        Self::TaxId,
+        Self::UrlCredentials,
+        Self::Secret,
+        Self::Person,
+        Self::Address,
+        Self::Denied,
+        Self::Field,
+    ];
 
-    /// The name in attributes.
+    /// The name in attributes; configured patterns have names of their own.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -36,21 +67,15 @@ impl Kind {
             Self::Ip => "ip",
             Self::Mac => "mac",
             Self::Ssn => "ssn",
+            Self::NationalId => "national-id",
+            Self::TaxId => "tax-id",
             Self::UrlCredentials => "url-credentials",
-        }
-    }
-
-    /// What a match is replaced with.
-    pub(crate) fn placeholder(self) -> &'static str {
-        match self {
-            Self::Email => "[EMAIL]",
-            Self::Phone => "[PHONE]",
-            Self::Iban => "[IBAN]",
-            Self::Card => "[CARD]",
-            Self::Ip => "[IP]",
-            Self::Mac => "[MAC]",
-            Self::Ssn => "[SSN]",
-            Self::UrlCredentials => "[URL_CREDENTIALS]",
+            Self::Secret => "secret",
+            Self::Person => "person",
+            Self::Address => "address",
+            Self::Denied => "denied",
+            Self::Field => "field",
+            Self::Own(_) => "own",
         }
     }
 }

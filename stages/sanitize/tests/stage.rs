@@ -101,7 +101,7 @@ fn equal_values_get_equal_tokens() {
 #[test]
 fn a_hash_has_no_label_and_is_keyed() {
     let config = r#"{"pii":{"email":"hash"},"key":"0123456789abcdef"}"#;
-    assert_eq!(text(config, "a@b.de", "text/plain"), "5b730c06fe0439461ff0bb156b00547d");
+    assert_eq!(text(config, "a@b.de", "text/plain"), "5b730c06fe0439461ff0bb15b99f7ca2");
 }
 
 #[test]
@@ -158,18 +158,18 @@ fn json_is_sanitised_in_all_values_or_in_the_configured_fields() {
         r#"{"to": "a@b.de", "n": 4111111111111111, "m": [{"text": "\u0061@b.de", "id": "c@d.de"}], "e@f.de": null}"#;
     assert_eq!(
         text("{}", json, "application/json"),
-        r#"{"to": "[EMAIL]", "n": 4111111111111111, "m": [{"text": "[EMAIL]", "id": "[EMAIL]"}], "e@f.de": null}"#
+        r#"{"to": "[EMAIL]", "n": "[CARD]", "m": [{"text": "[EMAIL]", "id": "[EMAIL]"}], "[EMAIL]": null}"#
     );
     assert_eq!(
         text(r#"{"fields":["/m/*/text","/n","/absent"]}"#, json, "application/cloudevents+json; charset=utf-8"),
-        r#"{"to": "a@b.de", "n": 4111111111111111, "m": [{"text": "[EMAIL]", "id": "c@d.de"}], "e@f.de": null}"#
+        r#"{"to": "a@b.de", "n": "[CARD]", "m": [{"text": "[EMAIL]", "id": "c@d.de"}], "e@f.de": null}"#
     );
 }
 
 #[test]
 fn a_payload_without_a_media_type_is_json_if_it_parses_as_json() {
     let payload = |payload: &str| String::from_utf8(output("{}", payload, None).payload).unwrap();
-    assert_eq!(payload(r#"{"a@b.de":"\na@b.de"}"#), r#"{"a@b.de":"\n[EMAIL]"}"#);
+    assert_eq!(payload(r#"{"a@b.de":"\na@b.de"}"#), r#"{"[EMAIL]":"\n[EMAIL]"}"#);
     assert_eq!(payload("{a@b.de}"), "{[EMAIL]}");
 }
 
@@ -190,5 +190,195 @@ fn the_description_carries_a_schema_that_names_every_setting() {
     let mut names: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     // Whether serde_json keeps the order depends on the features that other crates in the build enable.
     names.sort();
-    assert_eq!(names, ["artifacts", "fields", "key", "pii"]);
+    let all = [
+        "allow",
+        "always",
+        "artifacts",
+        "countries",
+        "deny",
+        "fields",
+        "key",
+        "mode",
+        "names",
+        "patterns",
+        "pii",
+        "recognise",
+        "record",
+    ];
+    assert_eq!(names, all);
+}
+
+const KEYED: &str = "0123456789abcdef";
+
+#[test]
+fn the_name_of_a_member_says_what_its_value_is() {
+    let json = r#"{"mobile": "6123456789", "phone_number": 2025550143, "ssn": "219099998", "id": "6123456789", "pan": [4111111111111111],
+        "contact": {"phone": {"number": "07700900123"}}, "password": "hunter2", "n": 2025550143}"#;
+    assert_eq!(
+        text("{}", json, "application/json"),
+        r#"{"mobile": "[PHONE]", "phone_number": "[PHONE]", "ssn": "[SSN]", "id": "6123456789", "pan": ["[CARD]"],
+        "contact": {"phone": {"number": "[PHONE]"}}, "password": "[SECRET]", "n": 2025550143}"#
+    );
+}
+
+#[test]
+fn names_of_members_are_cleaned_unless_that_is_off() {
+    let json = r#"{"a@b.de": 1, "c@d.de": 2}"#;
+    assert_eq!(text("{}", json, "application/json"), r#"{"[EMAIL]": 1, "[EMAIL]_2": 2}"#);
+    assert_eq!(text(r#"{"names":false}"#, json, "application/json"), json);
+}
+
+#[test]
+fn a_byte_order_mark_before_json_is_no_fault() {
+    let json = "\u{feff}{\"e\": \"mia@example.com\"}";
+    for media_type in [Some("application/json"), None] {
+        assert_eq!(output("{}", json, media_type).payload, b"{\"e\": \"[EMAIL]\"}");
+    }
+    let kept = output(r#"{"artifacts":false}"#, json, Some("application/json")).payload;
+    assert_eq!(kept, "\u{feff}{\"e\": \"[EMAIL]\"}".as_bytes());
+}
+
+#[test]
+fn the_header_of_a_table_names_its_columns() {
+    assert_eq!(text("{}", "name,phone\nMia,2025550143\n", "text/csv"), "name,phone\nMia,[PHONE]\n");
+    assert_eq!(
+        text("{}", "id;e-mail\r\n\"1\";\"a@b.de\"\r\n", "text/csv; charset=utf-8"),
+        "id;e-mail\r\n\"1\";[EMAIL]\r\n"
+    );
+    let always = r#"{"always":["/name"]}"#;
+    assert_eq!(text(always, "name\tn\nMia\t1\n", "text/tab-separated-values"), "name\tn\n[FIELD]\t1\n");
+}
+
+#[test]
+fn each_line_of_json_lines_is_json() {
+    let lines = "{\"phone\":\"2025550143\"}\n\n{\"n\":1}\r\n[\"a@b.de\"]";
+    let clean = "{\"phone\":\"[PHONE]\"}\n\n{\"n\":1}\r\n[\"[EMAIL]\"]";
+    for media_type in ["application/x-ndjson", "application/jsonl", "application/json-lines"] {
+        assert_eq!(text("{}", lines, media_type), clean);
+    }
+    let Outcome::Reject(failure) = process("{}", "{}\n{", Some("application/jsonl")) else { panic!("accepted") };
+    assert!(failure.code == "invalid-json" && failure.message.contains("line 2"), "{}", failure.message);
+}
+
+#[test]
+fn fields_can_be_replaced_whatever_they_hold() {
+    let json = r#"{"customer":{"name":"Mia","age":7,"vip":true,"none":null,"tags":["x"]},"name":"Mia"}"#;
+    assert_eq!(
+        text(r#"{"always":["/customer"]}"#, json, "application/json"),
+        r#"{"customer":{"name":"[FIELD]","age":"[FIELD]","vip":"[FIELD]","none":null,"tags":["[FIELD]"]},"name":"Mia"}"#
+    );
+    let config = format!(r#"{{"always":["/customer/name"],"pii":{{"field":"hash"}},"key":"{KEYED}"}}"#);
+    let once = text(&config, json, "application/json");
+    assert_ne!(once, json);
+    assert_eq!(text(&config, &once, "application/json"), once);
+}
+
+#[test]
+fn patterns_of_ones_own_have_a_name_and_an_action() {
+    let config = r#"{"patterns":[{"name":"customer","regex":"KD-\\d{6}"},{"name":"case","regex":"case (\\w+)","action":"token"}]}"#;
+    let output = output(config, "KD-123456 and case Ab7", Some("text/plain"));
+    let clean = String::from_utf8(output.payload).unwrap();
+    assert!(clean.starts_with("[CUSTOMER] and case [CASE_") && !clean.contains("Ab7"), "{clean}");
+    assert!(output.attributes.iter().any(|attribute| attribute.name == "sanitize.customer" && attribute.value == "1"));
+    for (patterns, pointer) in [
+        (r#"[{"name":"email","regex":"x"}]"#, "/patterns/0/name"),
+        (r#"[{"name":"x","regex":"("}]"#, "/patterns/0/regex"),
+        (r#"[{"name":"x","regex":"x*"}]"#, "/patterns/0/regex"),
+    ] {
+        let faults = configure::<Sanitize>(&format!(r#"{{"patterns":{patterns}}}"#)).err().unwrap();
+        assert_eq!(faults[0].pointer, pointer);
+    }
+}
+
+#[test]
+fn values_can_be_allowed_and_texts_denied() {
+    let config = r#"{"allow":["+49 30 901820","@example.com","INFO@b.de"],"deny":["Project Falcon","Ärger"]}"#;
+    assert_eq!(
+        text(
+            config,
+            "0049 30 901820, a@example.com, info@b.de, x@b.de, project falcon, Project Falcons, ÄRGER",
+            "text/plain"
+        ),
+        "0049 30 901820, a@example.com, info@b.de, [EMAIL], [DENIED], Project Falcons, [DENIED]"
+    );
+}
+
+#[test]
+fn a_country_that_is_named_adds_what_is_dialled_there() {
+    let numbers = "612 345 678, 9876543210";
+    assert_eq!(text("{}", numbers, "text/plain"), numbers);
+    assert_eq!(text(r#"{"countries":["ES","IN"]}"#, numbers, "text/plain"), "[PHONE], [PHONE]");
+    assert_eq!(text(r#"{"countries":["FR"]}"#, "12345678Z 185057800608491", "text/plain"), "12345678Z [NATIONAL_ID]");
+    assert_eq!(configure::<Sanitize>(r#"{"countries":["Spain"]}"#).err().unwrap()[0].pointer, "/countries/0");
+}
+
+#[test]
+fn a_partial_mask_shows_the_last_four() {
+    let config = r#"{"pii":{"default":"partial"}}"#;
+    let clean = "[CARD ****1111], [EMAIL ****@b.de]";
+    assert_eq!(text(config, "4111-1111-1111-1111, a@b.de", "text/plain"), clean);
+    assert_eq!(text(config, clean, "text/plain"), clean);
+}
+
+#[test]
+fn notations_of_one_value_get_one_token() {
+    for pair in
+        ["+49 30 901820, 0049 30 901820", "2001:db8:0:0::1, 2001:DB8::1", "mia [at] example [dot] com, Mia@Example.com"]
+    {
+        let clean = text(r#"{"pii":{"default":"token"}}"#, pair, "text/plain");
+        let (one, other) = clean.split_once(", ").unwrap();
+        assert_eq!(one, other);
+    }
+}
+
+#[test]
+fn hashing_twice_changes_nothing_more() {
+    let config = format!(r#"{{"pii":{{"default":"hash"}},"key":"{KEYED}"}}"#);
+    for once in ["https://joe:s3cret@example.com/x a@b.de", "password=hunter2 4111111111111111"] {
+        let once = text(&config, once, "text/plain");
+        assert_eq!(text(&config, &once, "text/plain"), once);
+    }
+}
+
+#[test]
+fn key_and_headers_are_cleaned_if_they_are_named() {
+    let mut item = Item::sample("x", Some("text/plain"));
+    item.key = Some(b"a@b.de".to_vec());
+    let header = |name: &str, value: &[u8]| Header { name: name.into(), value: Some(value.to_vec()) };
+    item.headers =
+        vec![header("phone", b"2025550143"), header("other", b"c@d.de"), header("json", br#"{"ssn":"219099998"}"#)];
+    let clean = |config: &str| {
+        let stage: Sanitize = configure(config).unwrap();
+        let Outcome::Emit(mut outputs) = stage.process(item.clone()).unwrap() else { panic!("no output") };
+        outputs.remove(0)
+    };
+    let output = clean(r#"{"record":{"key":true,"headers":["phone","json"]}}"#);
+    assert_eq!(output.key.as_deref(), Some(&b"[EMAIL]"[..]));
+    assert_eq!(
+        output.headers,
+        [header("phone", b"[PHONE]"), header("other", b"c@d.de"), header("json", br#"{"ssn":"[SSN]"}"#)]
+    );
+    let output = clean("{}");
+    assert_eq!((output.key, output.headers), (None, item.headers.clone()));
+}
+
+#[test]
+fn a_report_says_where_and_changes_nothing() {
+    let findings = |payload: &str, media_type: &str| {
+        let output = output(r#"{"mode":"report"}"#, payload, Some(media_type));
+        assert_eq!(output.payload, payload.as_bytes());
+        output.attributes.iter().find(|attribute| attribute.name == "sanitize.findings").unwrap().value.clone()
+    };
+    assert_eq!(
+        findings("é a@b.de, +49 30 901820", "text/plain"),
+        r#"[{"end":9,"kind":"email","start":3},{"end":24,"kind":"phone","start":11}]"#
+    );
+    assert_eq!(
+        findings(r#"{"m":[{"a/b":"x a@b.de"}]}"#, "application/json"),
+        r#"[{"at":"/m/0/a~1b","end":8,"kind":"email","start":2}]"#
+    );
+    assert_eq!(
+        findings("n,phone\n1,2025550143\n", "text/csv"),
+        r#"[{"at":"/1/phone","end":10,"kind":"phone","start":0}]"#
+    );
 }

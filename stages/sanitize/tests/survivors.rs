@@ -200,10 +200,5 @@ fn code_and_paths_survive() {
 
 #[test]
 fn names_and_postal_addresses_are_not_recognised() {
-    all_survive(&[
-        "Ms Jane Doe, 12 Example Street, 10115 Berlin",
-        "born 01.02.1970",
-        "AB 123456 C",
-        "passport C01X00T47",
-    ]);
+    all_survive(&["Ms Jane Doe, 12 Example Street, 10115 Berlin", "born 01.02.1970", "AB 123456 C"]);
 }

@@ -1,4 +1,4 @@
-//! What may come directly before and after a match, and which words announce it.
+//! What may come directly before and after a match.
 
 /// Letters, digits and "_" of alphabets with spaces between words. An ideograph, for example, ends a number.
 pub(super) fn is_word(c: char) -> bool {
@@ -32,34 +32,6 @@ pub(super) fn closes(text: &str, end: usize) -> bool {
     }
 }
 
-/// How far back to look for an announcing phrase, in bytes.
-const REACH: usize = 48;
-
-/// Words between the announcing phrase and the match, as in "phone number is".
-const FILLERS: [&str; 8] = ["number", "numbers", "nummer", "no", "nr", "num", "is", "are"];
-
-/// Whether one of `phrases` (in lower case) comes directly before `at`, as in `Tel. no.: ` or `"phone": "`.
-pub(super) fn announced(text: &str, at: usize, phrases: &[&str]) -> bool {
-    let start = (at.saturating_sub(REACH)..=at).find(|start| text.is_char_boundary(*start)).unwrap_or(at);
-    let window = text[start..at].to_lowercase();
-    let mut before = window.as_str();
-    loop {
-        before = before.trim_end_matches([' ', '\t', '\u{a0}', ':', '.', '#', '=', '(', '"', '\'']);
-        if phrases.iter().any(|phrase| ends_with_word(before, phrase)) {
-            return true;
-        }
-        match FILLERS.iter().find(|filler| ends_with_word(before, filler)) {
-            Some(filler) => before = &before[..before.len() - filler.len()],
-            None => return false,
-        }
-    }
-}
-
-fn ends_with_word(text: &str, word: &str) -> bool {
-    // "_" joins the parts of a field name, as in `home_phone`.
-    text.strip_suffix(word).is_some_and(|rest| !rest.ends_with(|c| is_word(c) && c != '_'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,24 +50,5 @@ mod tests {
         for text in ["7", "7 ", "7. ", "7,1", "7号", "7-", "7)"] {
             assert!(closes(text, 1), "{text}");
         }
-    }
-
-    #[test]
-    fn an_announcement_comes_directly_before() {
-        let phrases = ["phone", "social security"];
-        for text in
-            ["Phone: ", "\"home_phone\": \"", "phone number is ", "PHONE NO. ", "Social Security Number: ", "(phone "]
-        {
-            assert!(announced(text, text.len(), &phrases), "{text}");
-        }
-        for text in ["", "telephones ", "phone call about ", "megaphone ", "phone] ", "security "] {
-            assert!(!announced(text, text.len(), &phrases), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_reach_of_an_announcement_may_begin_within_a_character() {
-        let text = "€".repeat(40) + " phone ";
-        assert!(announced(&text, text.len(), &["phone"]));
     }
 }

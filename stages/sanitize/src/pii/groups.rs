@@ -71,11 +71,6 @@ pub(super) fn digit_count(groups: &[Group<'_>]) -> usize {
     groups.iter().map(|group| group.digits.len()).sum()
 }
 
-/// The digits of the groups as values from 0 to 9.
-pub(super) fn digits<'g>(groups: &'g [Group<'_>]) -> impl DoubleEndedIterator<Item = u32> + 'g {
-    groups.iter().flat_map(|group| group.digits.bytes()).map(|byte| u32::from(byte - b'0'))
-}
-
 /// Whether the groups have these lengths.
 pub(super) fn has_lengths(groups: &[Group<'_>], lengths: &[usize]) -> bool {
     groups.iter().map(|group| group.digits.len()).eq(lengths.iter().copied())
@@ -108,9 +103,9 @@ fn read_group(text: &str, at: usize, separator: Separator) -> Option<Group<'_>> 
 /// The separator at `at`, and where the next group begins: a sign with or without spaces around it, or one space.
 fn read_separator(text: &str, at: usize) -> Option<(Separator, usize)> {
     let rest = &text[at..];
-    let bare = rest.strip_prefix([' ', '\u{a0}', '\u{202f}']).unwrap_or(rest);
+    let bare = rest.strip_prefix(' ').unwrap_or(rest);
     let (separator, after) = match bare.chars().next() {
-        Some('-' | '\u{2010}' | '\u{2011}' | '\u{2013}') => (Separator::Dash, after_sign(rest, bare)),
+        Some('-') => (Separator::Dash, after_sign(rest, bare)),
         Some('/') => (Separator::Slash, after_sign(rest, bare)),
         Some('.') if bare.len() == rest.len() => (Separator::Dot, &bare[1..]),
         _ if bare.len() < rest.len() => (Separator::Space, bare),
@@ -160,7 +155,7 @@ mod tests {
             [("030", Tight, Around), ("12", Tight, Without), ("3", Space, Around), ("4", Space, Without),]
         );
         assert_eq!(
-            shape("030 / 12 - 3\u{a0}4"),
+            shape("030 / 12 - 3 4"),
             [("030", Tight, Without), ("12", Slash, Without), ("3", Dash, Without), ("4", Space, Without),]
         );
     }

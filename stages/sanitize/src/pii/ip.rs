@@ -2,33 +2,24 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::boundary::{announced, is_word};
+use super::boundary::is_word;
+use super::label::Found;
+use super::words::Label;
 
-/// Words that announce four numbers that are not an address.
-const OTHER_PHRASES: [&str; 16] = [
-    "version",
-    "versions",
-    "ver",
-    "v",
-    "release",
-    "build",
-    "firmware",
-    "section",
-    "sections",
-    "clause",
-    "chapter",
-    "figure",
-    "table",
-    "kapitel",
-    "abschnitt",
-    "oid",
+/// Words before a "/" that are the owner of an address, not the name of a program.
+const OWNERS: [&str; 22] = [
+    "host", "ip", "client", "peer", "addr", "address", "src", "dst", "source", "dest", "from", "to", "inet", "server",
+    "node", "remote", "gateway", "proxy", "http", "https", "tcp", "udp",
 ];
+
+/// Words after four numbers that are a version.
+const VERSION_ENDS: [&str; 7] = ["release", "version", "build", "beta", "alpha", "update", "patch"];
 
 /// One character more than the longest address.
 const TOO_LONG: usize = 46;
 
 /// The end of the address that begins at `at`.
-pub(super) fn end(text: &str, at: usize) -> Option<usize> {
+pub(super) fn end(text: &str, at: usize, label: impl Fn() -> Option<Found>) -> Option<usize> {
     let rest = &text.as_bytes()[at..];
     let mut length = 0;
     let mut colons = 0;
@@ -46,33 +37,99 @@ pub(super) fn end(text: &str, at: usize) -> Option<usize> {
         return None;
     }
     let run = &text[at..at + length];
-    if colons < 2 { v4_end(text, at, run) } else { v6_end(text, at, run) }
+    if colons < 2 { v4_end(text, at, run, label) } else { v6_end(text, at, run) }
 }
 
-fn v4_end(text: &str, at: usize, run: &str) -> Option<usize> {
+fn v4_end(text: &str, at: usize, run: &str, label: impl Fn() -> Option<Found>) -> Option<usize> {
     // A port or a full stop may follow.
     let run = run.split(':').next().unwrap_or(run).trim_end_matches('.');
-    let [first, rest @ ..] = run.parse::<Ipv4Addr>().ok()?.octets();
+    let octets = run.parse::<Ipv4Addr>().ok()?.octets();
     let end = at + run.len();
-    // Loopback addresses and whole networks identify nobody; `120.0.0.0` is mostly a browser version.
-    if first == 127 || rest == [0, 0, 0] || text[end..].starts_with(is_word) {
+    if identifies_nobody(octets) || text[end..].starts_with(is_word) {
         return None;
     }
-    let mut before = text[..at].chars().rev();
-    let opens = match before.next() {
-        // The end of a range of addresses, not `name-1.2.3.4`.
-        Some('-') => !before.next().is_some_and(char::is_alphabetic),
-        Some('.') => !before.next().is_some_and(is_word),
+    let before = &text[..at];
+    let mut chars = before.chars().rev();
+    let opens = match chars.next() {
+        // The end of a range of addresses, not `name-1.2.3.4` or the path of a USB device.
+        Some('-') => {
+            let first = before
+                .trim_end_matches('-')
+                .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+                .next()
+                .unwrap_or_default();
+            first.is_empty() || first.parse::<Ipv4Addr>().is_ok()
+        }
+        Some('.') => !chars.next().is_some_and(is_word),
+        // `peer_10.0.0.5`, but not `lib_1.2.3.4.so`.
+        Some('_') => !text[end..].starts_with('.') || !text[end + 1..].starts_with(char::is_alphanumeric),
+        // `^1.2.3.4`, `~> 1.2.3.4`.
+        Some('^' | '~' | '§') => false,
         Some(c) => !is_word(c),
         None => true,
     };
-    (opens && !announced(text, at, &OTHER_PHRASES)).then_some(end)
+    (opens && !is_version(before, &text[end..], octets, label)).then_some(end)
+}
+
+/// Loopback addresses, whole networks and masks; `120.0.0.0` is mostly a browser version.
+fn identifies_nobody(octets: [u8; 4]) -> bool {
+    let [first, rest @ ..] = octets;
+    let bits = u32::from_be_bytes(octets);
+    let is_mask = first == 255 && bits.leading_ones() + bits.trailing_zeros() == 32 && bits != u32::MAX;
+    // The root of most object identifiers.
+    first == 127 || rest == [0, 0, 0] || is_mask || octets == [1, 3, 6, 1]
+}
+
+/// Whether the text around it says that it is a version or a section.
+fn is_version(before: &str, after: &str, octets: [u8; 4], label: impl Fn() -> Option<Found>) -> bool {
+    let next = after.trim_start_matches(' ');
+    if next.len() < after.len()
+        && VERSION_ENDS.iter().any(|word| next.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
+    {
+        return true;
+    }
+    let is_private = matches!(
+        octets,
+        [10, ..] | [192, 168, ..] | [172, 16..=31, ..] | [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _]
+    );
+    let closest = before.trim_end_matches(' ');
+    // A requirement on a version, as `>= 1.2.3.4`.
+    if ["==", ">=", "<=", "~>", "!=", "=>", "~=", "^", "§", "§§"].iter().any(|sign| closest.ends_with(sign))
+        && !is_private
+    {
+        return true;
+    }
+    if let Some(program) = before.strip_suffix('/') {
+        let name = program
+            .rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+')))
+            .next()
+            .unwrap_or_default();
+        let in_path = program[..program.len() - name.len()].ends_with(['/', '.']);
+        let is_owner = OWNERS.iter().any(|owner| name.eq_ignore_ascii_case(owner));
+        return name.starts_with(|c: char| c.is_ascii_alphabetic()) && !in_path && !is_owner;
+    }
+    match label() {
+        Some(Found { label: Label::Version, .. }) => true,
+        Some(Found { label: Label::Product, direct }) => direct && !is_private && octets[0] < 160,
+        Some(Found { label: Label::Section, .. }) => octets.iter().all(|octet| *octet < 100),
+        Some(Found { label: Label::MayBeSection | Label::Order, direct }) => {
+            direct && octets.iter().all(|octet| *octet < 60)
+        }
+        _ => false,
+    }
 }
 
 fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
     let mut before = text[..at].chars().rev();
     let opens = match before.next() {
-        Some('-' | ':' | '.') => !before.next().is_some_and(is_word),
+        Some('-' | '.') => !before.next().is_some_and(is_word),
+        // `ip:2001:db8::1`: a label, not a group before the first.
+        Some(':') => {
+            let word = text[..at - 1].rsplit(|c: char| !is_word(c)).next().unwrap_or_default();
+            !text[..at - 1].ends_with(':')
+                && (word.is_empty() || word.len() > 4 || !word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        }
+        Some('_') => true,
         Some(c) => !is_word(c),
         None => true,
     };
@@ -82,7 +139,7 @@ fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
     let run = run.trim_end_matches('.');
     let run = if run.ends_with("::") { run } else { run.strip_suffix(':').unwrap_or(run) };
     let address: Ipv6Addr = run.parse().ok()?;
-    if address.is_loopback() || address.is_unspecified() || !is_distinctive(run) {
+    if address.is_loopback() || address.is_unspecified() || !is_distinctive(run) || !is_assigned(&address, run) {
         return None;
     }
     let end = at + run.len() + zone_length(&text[at + run.len()..]);
@@ -100,6 +157,12 @@ fn is_distinctive(run: &str) -> bool {
     enough && run.bytes().any(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a short form is in a range that is in use: `face::b00c` is a path in a program.
+fn is_assigned(address: &Ipv6Addr, run: &str) -> bool {
+    let first = address.segments()[0];
+    !run.contains("::") || first == 0 || first == 0x64 || (0x2000..=0x3fff).contains(&first) || first >= 0xfc00
+}
+
 /// The length of a zone such as "%eth0".
 fn zone_length(rest: &str) -> usize {
     let Some(zone) = rest.strip_prefix('%') else { return 0 };
@@ -111,11 +174,12 @@ fn zone_length(rest: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::label;
     use super::*;
 
     fn found(text: &str) -> Option<&str> {
         let at = text.find('>').map_or(0, |mark| mark + 1);
-        end(text, at).map(|end| &text[at..end])
+        end(text, at, || label::before(text, at)).map(|end| &text[at..end])
     }
 
     #[test]
@@ -137,20 +201,42 @@ mod tests {
 
     #[test]
     fn addresses_that_identify_nobody_are_not_found() {
-        for text in ["127.0.0.1", "0.0.0.0", "10.0.0.0/8", "120.0.0.0", "::1", "::", "2001:db8::"] {
+        for text in
+            ["127.0.0.1", "0.0.0.0", "10.0.0.0/8", "120.0.0.0", "::1", "::", "2001:db8::", "255.255.255.0", "1.3.6.1"]
+        {
             assert_eq!(found(text), None, "{text}");
         }
     }
 
     #[test]
     fn the_text_before_distinguishes_versions_from_addresses() {
-        for before in ["Version ", "v. ", "see section ", "lib-", "1."] {
+        for before in [
+            "Version ",
+            "v. ",
+            "see section ",
+            "lib-",
+            "1.",
+            "AssemblyVersion(\"",
+            "Firefox/",
+            "openssl==",
+            ">= ",
+            "~> ",
+            "^",
+            "§ ",
+            "usb 1-",
+            "Fig. ",
+            "step ",
+            "item ",
+            "android ",
+            "Appendix ",
+            "Punkt ",
+        ] {
             let text = format!("{before}3.1.2.4");
-            assert_eq!(end(&text, before.len()), None, "{text}");
+            assert_eq!(end(&text, before.len(), || label::before(&text, before.len())), None, "{text}");
         }
-        for before in ["10.0.0.1-", "host/", "ip=", "from ", "://", "("] {
+        for before in ["10.0.0.1-", "host/", "ip=", "from ", "://", "(", "peer_", "table: ", "a/b/"] {
             let text = format!("{before}3.1.2.4");
-            assert_eq!(end(&text, before.len()), Some(text.len()), "{text}");
+            assert_eq!(end(&text, before.len(), || label::before(&text, before.len())), Some(text.len()), "{text}");
         }
     }
 
@@ -173,6 +259,7 @@ mod tests {
             }
         }
         assert_eq!(found("2001:db8::1: up"), Some("2001:db8::1"));
+        assert_eq!(found("ip:>2001:db8::1"), Some("2001:db8::1"));
     }
 
     #[test]
@@ -185,6 +272,7 @@ mod tests {
             "a::b1",
             "::2",
             "dead::beef",
+            "face::b00c",
             "fe80::1text",
             "12345:db8::1",
             "2001::db8::1",

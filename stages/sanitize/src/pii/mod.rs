@@ -1,77 +1,187 @@
-//! Finds personal data in a text with hand-written linear scans: there is nothing to compile when an instance starts.
+//! Finds personal data and secrets in a text: linear scans by hand, one automaton for secrets, and the configured patterns.
 
 mod boundary;
+mod calling_codes;
 mod card;
 mod email;
 mod groups;
 mod iban;
+mod ids;
 mod ip;
+mod label;
 mod mac;
+mod matches;
+mod national;
 mod numbers;
+mod own;
 mod phone;
+mod secrets;
 mod ssn;
 mod starts;
 mod url;
+mod words;
 
 use std::ops::Range;
 
+use crate::fold::Folded;
 use crate::kind::Kind;
+use crate::recognise::Quotes;
+pub(crate) use label::of_name;
+use matches::Match;
+pub(crate) use national::Countries;
+pub(crate) use own::{Deny, Pattern};
+use secrets::Secrets;
+pub(crate) use secrets::is_secret_value;
+pub(crate) use words::Label;
 
-/// A piece of personal data: its kind and its bytes in the text.
+/// A piece of data: its kind, its bytes in the text, and its text with all digits and signs in ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) kind: Kind,
     pub(crate) range: Range<usize>,
+    pub(crate) folded: String,
 }
-
-/// Reports its matches in a text, from left to right.
-type Scan = fn(&str, &mut dyn FnMut(Kind, Range<usize>));
 
 /// A match can separate its neighbour from what it was attached to, so numbers are scanned again before each match. More
 /// rounds than this are not worth their time.
 const NUMBER_ROUNDS: usize = 4;
 
-/// All matches, in order and without overlaps. Kinds with a distinctive sign come first: in `4111@example.com` the
-/// address counts, not the digits.
-pub(crate) fn find(text: &str) -> Vec<Found> {
-    let mut found = scan_gaps(text, Vec::new(), url::scan);
-    found = scan_gaps(text, found, email::scan);
-    scan_gaps(text, found, |gap, report| scan_numbers(gap, NUMBER_ROUNDS, report))
+/// How far before a match to scan again, in bytes.
+const TAIL: usize = 160;
+/// How close to a match something ends that was attached to it.
+const ATTACHED: usize = 4;
+
+/// Everything that is looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Finder {
+    pub(crate) countries: Countries,
+    pub(crate) deny: Option<Deny>,
+    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) secrets: Option<Secrets>,
 }
 
-/// Reports the numbers in a text, from left to right. What is after the last one was scanned up to its end already.
-fn scan_numbers(text: &str, rounds: usize, report: &mut dyn FnMut(Kind, Range<usize>)) {
-    if rounds == 0 {
-        return;
+impl Finder {
+    /// A finder that knows the built-in kinds only.
+    pub(crate) fn new() -> Self {
+        Self { secrets: Secrets::new(), ..Self::default() }
     }
-    let mut from = 0;
-    numbers::scan(text, &mut |kind, range| {
-        let offset = from;
-        scan_numbers(&text[from..range.start], rounds - 1, &mut |kind, earlier| {
-            report(kind, earlier.start + offset..earlier.end + offset);
+
+    /// Whether the configuration adds nothing.
+    pub(crate) fn has_only_built_in(&self) -> bool {
+        self.deny.is_none() && self.patterns.is_empty()
+    }
+
+    /// All matches, in order and without overlaps. What the configuration asks for comes first, then kinds with a
+    /// distinctive sign: in `4111@example.com` the address counts, not the digits. `context` is the name of the field that
+    /// the text is the value of; `written` tells the replacements of this stage.
+    pub(crate) fn find(
+        &self,
+        text: &str,
+        context: &str,
+        quotes: Option<&Quotes>,
+        written: &dyn Fn(&str) -> bool,
+    ) -> Vec<Found> {
+        let folded = Folded::new(text);
+        if context.is_empty() {
+            return self
+                .matches(folded.text(), quotes, written)
+                .into_iter()
+                .filter_map(|found| original(&folded, 0, found))
+                .collect();
+        }
+        let joined = format!("{context}: {}", folded.text());
+        let offset = joined.len() - folded.text().len();
+        let found = self.matches(&joined, quotes, written);
+        if found.iter().any(|found| found.range.start < offset && found.range.end > offset) {
+            return self.find(text, "", quotes, written);
+        }
+        found.into_iter().filter_map(|found| original(&folded, offset, found)).collect()
+    }
+
+    fn matches(&self, text: &str, quotes: Option<&Quotes>, written: &dyn Fn(&str) -> bool) -> Vec<Match> {
+        let mut found = own::written(text, written);
+        if let Some(deny) = &self.deny {
+            found = scan_gaps(text, found, |gap, report| deny.scan(gap, report));
+        }
+        for (place, pattern) in self.patterns.iter().enumerate() {
+            found =
+                scan_gaps(text, found, |gap, report| pattern.scan(gap, &mut |range| report(Kind::Own(place), range)));
+        }
+        found = scan_gaps(text, found, url::scan);
+        if let Some(secrets) = &self.secrets {
+            found = scan_gaps(text, found, |gap, report| secrets.scan(gap, report));
+        }
+        found = scan_gaps(text, found, email::scan);
+        if let Some(quotes) = quotes {
+            let scan = |gap: &str, report: &mut dyn FnMut(Kind, Range<usize>)| {
+                quotes.find(gap).for_each(|(kind, range)| report(kind, range));
+            };
+            found = scan_gaps(text, found, scan);
+        }
+        found = scan_gaps(text, found, |gap, report| self.scan_numbers(gap, NUMBER_ROUNDS, report));
+        // A number can have hidden the end of an address: `a@b.comIBANDE89…`.
+        match memchr::memchr(b'@', text.as_bytes()) {
+            Some(_) => scan_gaps(text, found, email::scan),
+            None => found,
+        }
+    }
+
+    /// Reports the numbers in a text, from left to right. What is after the last one was scanned up to its end already.
+    fn scan_numbers(&self, text: &str, rounds: usize, report: &mut dyn FnMut(Kind, Range<usize>)) {
+        if rounds == 0 {
+            return;
+        }
+        let mut from = 0;
+        numbers::scan(text, &self.countries, &mut |kind, range| {
+            let gap = &text[from..range.start];
+            let near = gap.len() - tail(gap).len();
+            self.scan_numbers(&gap[near..], rounds - 1, &mut |kind, earlier| {
+                // Only what ends at the match was attached to it.
+                if near + earlier.end + ATTACHED >= gap.len() {
+                    report(kind, from + near + earlier.start..from + near + earlier.end);
+                }
+            });
+            from = range.end;
+            report(kind, range);
         });
-        from = range.end;
-        report(kind, range);
-    });
+    }
+}
+
+/// The last words of a gap: enough for any number and the words before it.
+fn tail(gap: &str) -> &str {
+    let cut = gap.floor_char_boundary(gap.len().saturating_sub(TAIL));
+    match gap[..cut].rfind(char::is_whitespace) {
+        Some(space) if cut - space < TAIL => &gap[space..],
+        _ => gap,
+    }
+}
+
+/// A match in terms of the original text, unless it is in the context before it or was written by this stage.
+fn original(folded: &Folded<'_>, offset: usize, found: Match) -> Option<Found> {
+    let kind = found.kind?;
+    let start = found.range.start.checked_sub(offset)?;
+    let range = start..found.range.end - offset;
+    Some(Found { kind, range: folded.original(&range), folded: folded.text()[range].to_owned() })
 }
 
 /// Adds what a scan finds between the known matches. Each gap is a text of its own, because the matches around it will
 /// be replaced.
-fn scan_gaps(text: &str, known: Vec<Found>, scan: Scan) -> Vec<Found> {
+fn scan_gaps(text: &str, known: Vec<Match>, scan: impl Fn(&str, &mut dyn FnMut(Kind, Range<usize>))) -> Vec<Match> {
     let mut all = Vec::with_capacity(known.len());
     let mut from = 0;
+    let scan_gap = |gap: Range<usize>, all: &mut Vec<Match>| {
+        let offset = gap.start;
+        scan(&text[gap], &mut |kind, range| {
+            all.push(Match { kind: Some(kind), range: range.start + offset..range.end + offset });
+        });
+    };
     for found in known {
-        scan_gap(text, from..found.range.start, scan, &mut all);
+        scan_gap(from..found.range.start, &mut all);
         from = found.range.end;
         all.push(found);
     }
-    scan_gap(text, from..text.len(), scan, &mut all);
+    scan_gap(from..text.len(), &mut all);
     all
-}
-
-fn scan_gap(text: &str, gap: Range<usize>, scan: Scan, all: &mut Vec<Found>) {
-    let offset = gap.start;
-    scan(&text[gap], &mut |kind, range| all.push(Found { kind, range: range.start + offset..range.end + offset }));
 }
 
 #[cfg(test)]
@@ -79,7 +189,33 @@ mod tests {
     use super::*;
 
     fn matches(text: &str) -> Vec<(Kind, &str)> {
-        find(text).into_iter().map(|found| (found.kind, &text[found.range])).collect()
+        Finder::new()
+            .find(text, "", None, &|_| false)
+            .into_iter()
+            .map(|found| (found.kind, &text[found.range]))
+            .collect()
+    }
+
+    #[test]
+    fn digits_of_other_scripts_are_found_where_they_stand() {
+        assert_eq!(matches("電話番号：０９０－１２３４－５６７８。"), [(Kind::Phone, "０９０－１２３４－５６７８")]);
+        assert_eq!(
+            matches("é 4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111 x"),
+            [(Kind::Card, "4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111")]
+        );
+    }
+
+    #[test]
+    fn the_name_of_a_field_is_context() {
+        let finder = Finder::new();
+        let found = |context| finder.find("6123456789", context, None, &|_| false).len();
+        assert_eq!((found("mobile"), found("phone_number"), found("id"), found("")), (1, 1, 0, 0));
+    }
+
+    #[test]
+    fn what_was_written_is_left_alone() {
+        let text = "Tel [PHONE] 12345678 card [EMAIL_4111111111111111]";
+        assert!(matches(text).is_empty());
     }
 
     #[test]

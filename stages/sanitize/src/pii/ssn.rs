@@ -1,13 +1,12 @@
 //! Social security numbers of the United States.
 
-use super::boundary::{announced, closes};
+use super::boundary::closes;
 use super::groups::{Bracket, Group, Separator, all_separated_by, has_lengths};
-
-const PHRASES: [&str; 2] = ["ssn", "social security"];
+use super::words::Label;
 
 /// The end of the number that begins at `at` with these groups. Three groups with dashes are enough; any other notation
 /// must be announced.
-pub(super) fn end(text: &str, at: usize, groups: &[Group<'_>]) -> Option<usize> {
+pub(super) fn end(text: &str, groups: &[Group<'_>], label: Option<Label>) -> Option<usize> {
     let (count, digits) = match groups {
         [a, b, c, ..] if has_lengths(&groups[..3], &[3, 2, 4]) => (3, [a.digits, b.digits, c.digits]),
         [all, ..] if all.digits.len() == 9 => (1, [&all.digits[..3], &all.digits[3..5], &all.digits[5..]]),
@@ -21,7 +20,7 @@ pub(super) fn end(text: &str, at: usize, groups: &[Group<'_>]) -> Option<usize> 
     }
     let dashed = count == 3 && all_separated_by(number, Separator::Dash);
     let even = [Separator::Space, Separator::Dot].iter().any(|separator| all_separated_by(number, *separator));
-    (dashed || (even && announced(text, at, &PHRASES))).then_some(end)
+    (dashed || (even && label == Some(Label::Ssn))).then_some(end)
 }
 
 /// Whether such a number can exist: none has the area 000, 666 or 9xx, the group 00 or the serial 0000.
@@ -32,11 +31,13 @@ fn is_assignable([area, group, serial]: [&str; 3]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::groups::Groups;
+    use super::super::label;
     use super::*;
 
     fn found<'a>(before: &str, number: &'a str) -> Option<&'a str> {
         let text = format!("{before}{number}");
-        end(&text, before.len(), Groups::read(&text, before.len()).as_slice()).map(|end| &number[..end - before.len()])
+        let label = label::before(&text, before.len()).map(|found| found.label);
+        end(&text, Groups::read(&text, before.len()).as_slice(), label).map(|end| &number[..end - before.len()])
     }
 
     #[test]

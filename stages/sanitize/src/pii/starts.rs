@@ -10,7 +10,7 @@ const LONGEST_GROUP: usize = 4;
 pub(super) fn each(bytes: &[u8], mut visit: impl FnMut(usize)) {
     let mut next = 0;
     let mut visit = |start: usize| {
-        if start >= next && is_word_start(bytes, start) {
+        if start >= next {
             next = start + 1;
             visit(start);
         }
@@ -39,10 +39,23 @@ fn digits_and_separators(eight: Eight) -> Mask {
     eight.within(b'-', b':')
 }
 
+/// The most letters before the first digit of an identity number.
+const MOST_LETTERS: usize = 6;
+
 fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
     match bytes[..at] {
         [.., b'0'..=b'9'] => {}
-        [.., b'+', b'('] => {
+        [.., b'%'] if matches!(bytes[at..], [b'2', b'B' | b'b', ..]) => {
+            visit(at - 1);
+            visit(at);
+        }
+        [.., b'%', b'B'] => visit(at),
+        [.., b'(' | b'[', b'+'] => {
+            visit(at - 2);
+            visit(at - 1);
+            visit(at);
+        }
+        [.., b'+', b'(' | b' '] => {
             visit(at - 2);
             visit(at - 1);
             visit(at);
@@ -51,8 +64,28 @@ fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
             visit(at - 1);
             visit(at);
         }
-        // The country and the check digits of an account number.
-        [.., a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => visit(at - 2),
+        // The country of an account number, or the first letters of an identity number, may be apart.
+        [.., a, b, b' '] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+            visit(at - 3);
+            visit(at);
+        }
+        [.., a, b'-' | b'.'] if a.is_ascii_uppercase() => {
+            visit(at - 2);
+            visit(at);
+        }
+        [.., letter] if letter.is_ascii_alphabetic() => {
+            let letters = bytes[..at].iter().rev().take(12).take_while(|byte| byte.is_ascii_alphabetic()).count();
+            // No word begins within one of digits and letters, such as a digest.
+            let within = bytes[..at - letters].last().is_some_and(u8::is_ascii_digit);
+            if letters <= MOST_LETTERS && !within {
+                visit(at - letters);
+            }
+            // `IBANDE89`, `SSN219`: what follows a word directly, if a detector knows the word.
+            if letters > 2 {
+                visit(at - 2);
+                visit(at);
+            }
+        }
         _ => visit(at),
     }
 }
@@ -61,10 +94,6 @@ fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
 fn group_start(bytes: &[u8], at: usize) -> Option<usize> {
     let digits = bytes[..at].iter().rev().take(LONGEST_GROUP).take_while(|byte| byte.is_ascii_hexdigit()).count();
     bytes[at - digits].is_ascii_alphabetic().then_some(at - digits)
-}
-
-fn is_word_start(bytes: &[u8], at: usize) -> bool {
-    at == 0 || !bytes[at - 1].is_ascii_alphanumeric()
 }
 
 #[cfg(test)]
@@ -85,12 +114,12 @@ mod tests {
     #[test]
     fn a_number_begins_with_its_first_sign() {
         assert_eq!(starts("a 12, +49 (30) +(1)"), [2, 6, 7, 10, 11, 15, 16, 17]);
-        assert_eq!(starts("a12 (b3) x(4 ::1 a::b"), [11, 13, 15, 17]);
+        assert_eq!(starts("a12 (b3) x(4 ::1 a::b"), [0, 5, 10, 11, 13, 15, 17, 18]);
     }
 
     #[test]
-    fn a_word_with_a_number_in_it_begins_at_most_once() {
-        assert_eq!(starts("DE89 abc12 ab12:"), [0, 11]);
-        assert_eq!(starts("aa:bb:: aa-bb a1b2.c3 abcde:1"), [0, 3, 8, 14, 28]);
+    fn a_word_with_a_number_in_it_may_begin_at_the_number_too() {
+        assert_eq!(starts("DE89 abc12 x1 IBANDE89"), [0, 5, 6, 8, 11, 14, 18, 20]);
+        assert_eq!(starts("+ 49 %2B49 DE 89"), [0, 1, 2, 5, 6, 11, 14]);
     }
 }
