@@ -101,10 +101,7 @@ impl Markdown {
 
     /// Writes a list item, nested `depth` lists deep in the outermost one.
     pub(crate) fn item(&mut self, depth: usize, marker: Marker, text: &str) {
-        match marker {
-            Marker::Bullet => self.labelled(depth, "-", text),
-            Marker::Number(number) => self.labelled(depth, &format!("{number}."), text),
-        }
+        self.labelled(depth, &marker.text(), text);
     }
 
     /// Writes a list item whose number is written out: "1.1", "(a)", "§ 1".
