@@ -16,7 +16,8 @@ fn load(config: &str) -> Result<Pipeline, String> {
 
 #[test]
 fn a_table_that_names_a_json_file_stands_for_what_it_holds() {
-    let pipeline = load(r#"{ schema = { json_file = "status.json" }, list = [{ json_file = "status.json" }] }"#).unwrap();
+    let pipeline =
+        load(r#"{ schema = { json_file = "status.json" }, list = [{ json_file = "status.json" }] }"#).unwrap();
     let status = json!({"enum": ["open", null]});
     assert_eq!(pipeline.stages[0].config, json!({"schema": status, "list": [status]}));
 }
