@@ -53,13 +53,13 @@ fn english(word: &str) -> Option<When> {
     Some(match word {
         "mr" | "mrs" | "messrs" | "dr" | "prof" | "st" | "ste" | "vs" | "etc" | "approx" | "dept" | "esp" | "incl"
         | "excl" | "viz" | "cf" | "resp" | "assn" | "intl" | "natl" | "govt" | "attn" | "univ" => Always,
-        "ms" | "mx" | "rev" | "hon" | "gen" | "col" | "capt" | "lt" | "sgt" | "cpl" | "maj" | "cmdr" | "adm" | "gov"
-        | "sen" | "rep" | "pres" | "supt" | "inc" | "ltd" | "co" | "corp" | "bros" | "llc" | "plc" | "jr" | "sr"
-        | "mt" | "ft" | "ave" | "blvd" | "rd" | "hwy" | "pvt" => Capital,
+        "ms" | "mx" | "rev" | "hon" | "gen" | "col" | "capt" | "lt" | "sgt" | "cpl" | "maj" | "cmdr" | "adm"
+        | "gov" | "sen" | "rep" | "pres" | "supt" | "inc" | "ltd" | "co" | "corp" | "bros" | "llc" | "plc" | "jr"
+        | "sr" | "mt" | "ft" | "ave" | "blvd" | "rd" | "hwy" | "pvt" => Capital,
         "no" | "nos" | "fig" | "figs" | "eq" | "eqs" | "sec" | "secs" | "sect" | "ch" | "chap" | "vol" | "vols"
         | "pp" | "pg" | "pt" | "ref" | "refs" | "ex" | "exh" | "app" | "para" | "paras" | "art" | "arts" | "tab"
-        | "tbl" | "ver" | "ed" | "eds" | "cl" | "reg" | "ext" | "tel" | "est" | "max" | "min" | "jan" | "feb" | "mar"
-        | "apr" | "jun" | "jul" | "aug" | "sep" | "sept" | "oct" | "nov" | "dec" | "op" | "cit" => Numbered,
+        | "tbl" | "ver" | "ed" | "eds" | "cl" | "reg" | "ext" | "tel" | "est" | "max" | "min" | "jan" | "feb"
+        | "mar" | "apr" | "jun" | "jul" | "aug" | "sep" | "sept" | "oct" | "nov" | "dec" | "op" | "cit" => Numbered,
         _ => return None,
     })
 }
@@ -68,10 +68,9 @@ fn german(word: &str) -> Option<When> {
     Some(match word {
         "bzw" | "ca" | "vgl" | "evtl" | "ggf" | "ggfs" | "inkl" | "exkl" | "zzgl" | "abzgl" | "insb" | "insbes"
         | "bspw" | "sog" | "usw" | "usf" | "geb" | "gest" | "verh" | "hrsg" | "mio" | "mrd" | "tsd" | "jh" | "jhd"
-        | "chr" | "dgl" | "allg" | "entspr" | "einschl" | "gegr" | "urspr" | "verf" | "zit" | "zw" | "dipl" | "phil"
-        | "rer" | "habil" | "univ" | "frhr" | "bsp" | "aufl" | "ausg" | "anm" | "rspr" | "iur" | "ehem" | "aktg" => {
-            Always
-        }
+        | "chr" | "dgl" | "allg" | "entspr" | "einschl" | "gegr" | "urspr" | "verf" | "zit" | "zw" | "dipl"
+        | "phil" | "rer" | "habil" | "univ" | "frhr" | "bsp" | "aufl" | "ausg" | "anm" | "rspr" | "iur" | "ehem"
+        | "aktg" => Always,
         "hr" | "hrn" | "fr" | "frl" | "mag" | "ing" => Capital,
         "nr" | "nrn" | "abb" | "abs" | "kap" | "bd" | "bde" | "rn" | "rdnr" | "rz" | "ziff" | "lit" | "anh" | "anl"
         | "gem" | "okt" | "dez" | "pos" | "str" | "fax" | "std" | "az" | "bl" | "sp" | "hs" => Numbered,
@@ -95,7 +94,9 @@ fn spanish(word: &str) -> Option<When> {
         "sra" | "srta" | "sres" | "sras" | "dra" | "dña" | "ud" | "uds" | "vd" | "vds" | "aprox" | "ej" | "lic"
         | "arq" | "excmo" | "excma" | "ilmo" | "ilma" | "ee" | "uu" => Always,
         "avda" | "prov" | "cía" | "ing" => Capital,
-        "pág" | "págs" | "núm" | "núms" | "cap" | "fig" | "párr" | "apdo" | "tel" | "dic" | "ago" | "ene" => Numbered,
+        "pág" | "págs" | "núm" | "núms" | "cap" | "fig" | "párr" | "apdo" | "tel" | "dic" | "ago" | "ene" => {
+            Numbered
+        }
         _ => return None,
     })
 }
@@ -130,8 +131,8 @@ fn dutch(word: &str) -> Option<When> {
 /// Swedish, Danish, Norwegian and Finnish.
 fn nordic(word: &str) -> Option<When> {
     Some(match word {
-        "osv" | "mfl" | "mv" | "pga" | "iht" | "ift" | "jf" | "jfr" | "dvs" | "feks" | "eks" | "tlf" | "maks" | "ekskl"
-        | "bla" | "etc" | "esim" | "jne" | "yms" | "ks" => Always,
+        "osv" | "mfl" | "mv" | "pga" | "iht" | "ift" | "jf" | "jfr" | "dvs" | "feks" | "eks" | "tlf" | "maks"
+        | "ekskl" | "bla" | "etc" | "esim" | "jne" | "yms" | "ks" => Always,
         "kl" | "nr" | "kap" | "kpl" | "fig" | "s" | "stk" => Numbered,
         _ => return None,
     })
@@ -152,9 +153,11 @@ fn slavic(word: &str) -> Option<When> {
 /// Russian, Ukrainian, Bulgarian and Serbian.
 fn cyrillic(word: &str) -> Option<When> {
     Some(match word {
-        "ул" | "им" | "тыс" | "млн" | "млрд" | "руб" | "коп" | "гг" | "вв" | "напр" | "проф" | "акад" | "просп" | "пр"
-        | "обл" | "см" | "ср" | "тис" | "вул" | "грн" | "др" | "св" | "гр" => Always,
-        "стр" | "рис" | "табл" | "гл" | "ст" | "пп" | "мал" | "ч" | "п" | "тел" | "бр" => Numbered,
+        "ул" | "им" | "тыс" | "млн" | "млрд" | "руб" | "коп" | "гг" | "вв" | "напр" | "проф" | "акад" | "просп"
+        | "пр" | "обл" | "см" | "ср" | "тис" | "вул" | "грн" | "др" | "св" | "гр" => Always,
+        "стр" | "рис" | "табл" | "гл" | "ст" | "пп" | "мал" | "ч" | "п" | "тел" | "бр" => {
+            Numbered
+        }
         _ => return None,
     })
 }
@@ -175,7 +178,8 @@ mod tests {
 
     #[test]
     fn titles_and_companies_are_abbreviated_before_any_word() {
-        for word in ["Dr", "Prof", "Mrs", "Inc", "Ltd", "Hr", "Mme", "Sra", "Dott", "Exmo", "dhr", "bzw", "напр", "ul"] {
+        for word in ["Dr", "Prof", "Mrs", "Inc", "Ltd", "Hr", "Mme", "Sra", "Dott", "Exmo", "dhr", "bzw", "напр", "ul"]
+        {
             assert!(is_abbreviation(word, "Smith"), "{word}");
         }
     }
@@ -183,7 +187,10 @@ mod tests {
     #[test]
     fn what_counts_is_abbreviated_before_a_number() {
         for next in ["3 shows", "IV of", "A shows", "(12)", "§ 5", "S2 shows"] {
-            assert!(is_abbreviation("Fig", next) && is_abbreviation("Nr", next) && is_abbreviation("no", next), "{next}");
+            assert!(
+                is_abbreviation("Fig", next) && is_abbreviation("Nr", next) && is_abbreviation("no", next),
+                "{next}"
+            );
         }
         for next in ["Then", "He", ""] {
             assert!(!is_abbreviation("fig", next) && !is_abbreviation("no", next), "{next}");

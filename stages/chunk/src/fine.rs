@@ -51,7 +51,9 @@ impl<'a> Stretch<'a> {
             inside.section_end = inside.section_end.min(head.last_cut());
         }
         let by_structure = match outline.content_at(self.content) {
-            Content::Prose => inside.after_sentence().or_else(|| inside.before_newline()).or_else(|| inside.after_line()),
+            Content::Prose => {
+                inside.after_sentence().or_else(|| inside.before_newline()).or_else(|| inside.after_line())
+            }
             // A line keeps its end: at the start of the next chunk it would be an empty line.
             Content::Code => inside.after_line(),
         };

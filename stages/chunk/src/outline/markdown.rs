@@ -102,12 +102,9 @@ impl<'a> Reading<'a> {
                 self.rows += 1;
             }
             Tag::MetadataBlock(_) => self.mark(start, Content::Code),
-            Tag::Paragraph
-            | Tag::Heading { .. }
-            | Tag::BlockQuote(_)
-            | Tag::HtmlBlock
-            | Tag::List(_)
-            | Tag::Item => self.mark(start, Content::Prose),
+            Tag::Paragraph | Tag::Heading { .. } | Tag::BlockQuote(_) | Tag::HtmlBlock | Tag::List(_) | Tag::Item => {
+                self.mark(start, Content::Prose)
+            }
             _ => {}
         }
         self.depth += 1;

@@ -95,9 +95,7 @@ fn continues(last: &[u16], next: &[u16]) -> bool {
         (None, [first, child]) if last.is_empty() => *first <= 1 && *child <= 1,
         (None, _) => false,
         (Some(last), [sibling]) => (last + 1..=last.saturating_add(STEP_MAX)).contains(sibling),
-        (Some(last), [sibling, child]) => {
-            (last + 1..=last.saturating_add(STEP_MAX)).contains(sibling) && *child <= 1
-        }
+        (Some(last), [sibling, child]) => (last + 1..=last.saturating_add(STEP_MAX)).contains(sibling) && *child <= 1,
         (Some(_), _) => false,
     }
 }
@@ -220,10 +218,42 @@ impl Numbered {
 /// The level of a heading that begins with this word.
 fn level_of(word: &str) -> Option<u8> {
     Some(match word {
-        "Part" | "PART" | "Chapter" | "CHAPTER" | "Appendix" | "APPENDIX" | "Annex" | "ANNEX" | "Teil" | "Kapitel"
-        | "KAPITEL" | "Anhang" | "Anlage" | "Partie" | "Chapitre" | "CHAPITRE" | "Annexe" | "ANNEXE" | "Parte"
-        | "Capítulo" | "CAPÍTULO" | "Anexo" | "ANEXO" | "Capitolo" | "CAPITOLO" | "Allegato" | "Hoofdstuk" | "Deel"
-        | "Bijlage" | "Rozdział" | "Kapitola" | "Глава" | "ГЛАВА" | "Часть" | "Приложение" | "Розділ" => 1,
+        "Part"
+        | "PART"
+        | "Chapter"
+        | "CHAPTER"
+        | "Appendix"
+        | "APPENDIX"
+        | "Annex"
+        | "ANNEX"
+        | "Teil"
+        | "Kapitel"
+        | "KAPITEL"
+        | "Anhang"
+        | "Anlage"
+        | "Partie"
+        | "Chapitre"
+        | "CHAPITRE"
+        | "Annexe"
+        | "ANNEXE"
+        | "Parte"
+        | "Capítulo"
+        | "CAPÍTULO"
+        | "Anexo"
+        | "ANEXO"
+        | "Capitolo"
+        | "CAPITOLO"
+        | "Allegato"
+        | "Hoofdstuk"
+        | "Deel"
+        | "Bijlage"
+        | "Rozdział"
+        | "Kapitola"
+        | "Глава"
+        | "ГЛАВА"
+        | "Часть"
+        | "Приложение"
+        | "Розділ" => 1,
         "Section" | "SECTION" | "Article" | "ARTICLE" | "§" | "Artikel" | "ARTIKEL" | "Abschnitt" | "Sección"
         | "Artículo" | "ARTÍCULO" | "Sezione" | "Articolo" | "Seção" | "Artigo" | "Sectie" | "Artykuł" | "Раздел"
         | "Статья" | "Стаття" => 2,
