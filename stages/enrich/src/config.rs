@@ -35,6 +35,8 @@ pub struct Config {
     pub max_input_chars: usize,
     /// What to do with a longer value.
     pub on_too_long: OnTooLong,
+    /// What to do with an item without text to ask about.
+    pub on_missing: OnMissing,
     /// Key of a JSON item under which the answers go.
     pub merge_under: String,
     /// Whether the result of a text item includes the text.
@@ -57,6 +59,7 @@ impl Default for Config {
             max_output_tokens: None,
             max_input_chars: 100_000,
             on_too_long: OnTooLong::Reject,
+            on_missing: OnMissing::Skip,
             merge_under: "ai_enrichment".into(),
             include_text: false,
             include_attributes: true,
@@ -84,6 +87,16 @@ pub enum OnTooLong {
     Reject,
     /// Show the model only the beginning.
     Truncate,
+}
+
+/// What to do with an item without text to ask about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissing {
+    /// Pass it on as it came.
+    Skip,
+    /// Reject it.
+    Reject,
 }
 
 /// Keys of a text item's result that are not answers.

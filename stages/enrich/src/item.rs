@@ -23,7 +23,7 @@ impl<'a> Body<'a> {
     /// The reason to reject the item.
     pub(crate) fn read(item: &'a Item) -> Result<Self, Failure> {
         let media_type = item.media_type().unwrap_or_else(|| "text/plain".into());
-        let is_json = media_type == "application/json" || media_type.ends_with("+json");
+        let is_json = matches!(media_type.as_str(), "application/json" | "text/json") || media_type.ends_with("+json");
         if !is_json && !media_type.starts_with("text/") {
             let message = format!("enrich reads text and JSON, not {media_type}: put `extract` before this stage");
             return Err(Failure::new("unsupported-type", message));
@@ -90,11 +90,23 @@ pub(crate) struct Datum<'p> {
     pub value: String,
 }
 
+/// Why there is nothing to send to a model.
+#[derive(Debug, PartialEq)]
+pub(crate) enum NoData {
+    /// The item has no text to ask about.
+    Missing(Failure),
+    /// The item is to be rejected.
+    Bad(Failure),
+}
+
+/// The code for an item without text.
+pub(crate) const EMPTY_TEXT: &str = "empty-text";
+
 /// Every value that the prompts refer to, once each, in the order of the prompts.
 ///
 /// # Errors
-/// The reason to reject the item.
-pub(crate) fn collect<'p>(plan: &'p Plan, item: &Item, body: &Body) -> Result<(Vec<Datum<'p>>, Extent), Failure> {
+/// Why the model cannot be asked.
+pub(crate) fn collect<'p>(plan: &'p Plan, item: &Item, body: &Body) -> Result<(Vec<Datum<'p>>, Extent), NoData> {
     let limit = plan.settings.max_input_chars;
     let mut data: Vec<Datum> = Vec::new();
     let mut extent = Extent::Whole;
@@ -106,18 +118,19 @@ pub(crate) fn collect<'p>(plan: &'p Plan, item: &Item, body: &Body) -> Result<(V
         let mut value = body.value(item, placeholder, &plan.fields);
         if let Some((cut, _)) = value.char_indices().nth(limit) {
             match plan.settings.on_too_long {
-                OnTooLong::Reject => return Err(too_long(placeholder, value.chars().count(), limit)),
+                OnTooLong::Reject => return Err(NoData::Bad(too_long(placeholder, value.chars().count(), limit))),
                 OnTooLong::Truncate => value.truncate(cut),
             }
             extent = Extent::Truncated;
         }
         if *placeholder == Placeholder::Text && value.trim().is_empty() {
-            return Err(Failure::new("empty-text", "the item has no text to ask about"));
+            return Err(NoData::Missing(Failure::new(EMPTY_TEXT, "the item has no text to ask about")));
         }
         data.push(Datum { placeholder, value });
     }
     if data.iter().all(|datum| datum.value.trim().is_empty()) {
-        return Err(Failure::new("empty-text", "every part of the item that the prompts refer to is empty"));
+        let message = "every part of the item that the prompts refer to is empty";
+        return Err(NoData::Missing(Failure::new(EMPTY_TEXT, message)));
     }
     Ok((data, extent))
 }
@@ -154,7 +167,10 @@ mod tests {
     fn rejection(config: serde_json::Value, payload: &[u8], media_type: &str) -> String {
         let item = Item::sample(payload, Some(media_type));
         let plan = plan(config);
-        Body::read(&item).and_then(|body| collect(&plan, &item, &body)).unwrap_err().code
+        let collected = Body::read(&item).map_err(NoData::Bad).and_then(|body| collect(&plan, &item, &body));
+        match collected.unwrap_err() {
+            NoData::Missing(failure) | NoData::Bad(failure) => failure.code,
+        }
     }
 
     #[test]
@@ -167,6 +183,7 @@ mod tests {
         assert_eq!(kind(None), "text");
         assert_eq!(kind(Some("text/markdown; charset=utf-8")), "text");
         assert_eq!(kind(Some("Application/JSON")), "json");
+        assert_eq!(kind(Some("text/json; charset=utf-8")), "json");
         assert_eq!(kind(Some("application/cloudevents+json")), "json");
         assert_eq!(kind(Some("application/pdf")), "unsupported-type");
     }

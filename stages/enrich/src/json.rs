@@ -97,18 +97,18 @@ impl Default for Object<'_> {
 }
 
 impl<'a> Object<'a> {
-    /// Parses an object.
+    /// Parses an object, which may begin with a byte order mark.
     ///
     /// # Errors
     /// The text is not JSON, or (category "data") not an object.
     pub(crate) fn parse(text: &'a str) -> serde_json::Result<Self> {
-        let members = serde_json::from_str(text)?;
+        let members = serde_json::from_str(without_mark(text))?;
         Ok(Self { text, members, end: text.trim_end().len() - 1 })
     }
 
-    /// The text it was parsed from.
+    /// The text it was parsed from, without a byte order mark.
     pub(crate) fn text(&self) -> &'a str {
-        self.text
+        without_mark(self.text)
     }
 
     /// The JSON text of a member.
@@ -145,6 +145,10 @@ impl<'a> Object<'a> {
         result.push_str(&self.text[last..]);
         result
     }
+}
+
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn readable(value: &str) -> String {
@@ -224,6 +228,7 @@ mod tests {
             (r#"{"z": 1E5, "a": 0.10, "a": "\u00e4"}"#, r#"{"z": 1E5, "a": 0.10, "a": "\u00e4","k":1}"#),
             ("{\n  \"a\": {}\n}\n", "{\n  \"a\": {},\"k\":1\n}\n"),
             (r#" {"a": "}"} "#, r#" {"a": "}","k":1} "#),
+            ("\u{feff}{\"a\": 0}", "\u{feff}{\"a\": 0,\"k\":1}"),
         ];
         for (object, expected) in cases {
             assert_eq!(with(object, &[("k", "1")]), expected);
@@ -233,6 +238,7 @@ mod tests {
     #[test]
     fn an_old_member_is_replaced_in_its_place() {
         assert_eq!(with(r#" {"k" : [0] , "b": 2}"#, &[("k", "1")]), r#" {"k" : 1 , "b": 2}"#);
+        assert_eq!(with("\u{feff}{\"k\": 0}", &[("k", "1")]), "\u{feff}{\"k\": 1}");
         assert_eq!(with(r#"{"\u006b": 0}"#, &[("k", "1")]), r#"{"\u006b": 1}"#);
     }
 

@@ -17,8 +17,8 @@ use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Stage, StageError};
 use answer::Totals;
 pub use builtin::BuiltIn;
 use config::Plan;
-pub use config::{Config, Custom, OnTooLong};
-use item::Body;
+pub use config::{Config, Custom, OnMissing, OnTooLong};
+use item::{Body, NoData};
 use output::Target;
 
 /// The `enrich` stage.
@@ -56,10 +56,16 @@ impl Enrich {
             Ok(body) => body,
             Err(rejection) => return Ok(Outcome::Reject(rejection)),
         };
-        let read = Target::of(&body, &plan.settings).and_then(|target| Ok((target, item::collect(plan, item, &body)?)));
-        let (target, (data, extent)) = match read {
-            Ok(read) => read,
+        let target = match Target::of(&body, &plan.settings) {
+            Ok(target) => target,
             Err(rejection) => return Ok(Outcome::Reject(rejection)),
+        };
+        let (data, extent) = match item::collect(plan, item, &body) {
+            Ok(collected) => collected,
+            Err(NoData::Missing(reason)) if plan.settings.on_missing == OnMissing::Skip => {
+                return Ok(Outcome::one(output::skipped(item, &reason.code)));
+            }
+            Err(NoData::Missing(rejection) | NoData::Bad(rejection)) => return Ok(Outcome::Reject(rejection)),
         };
         let calls: Vec<_> = match plan.settings.one_call {
             true => vec![plan.tasks.as_slice()],

@@ -73,6 +73,11 @@ fn source(item: &Item) -> Option<String> {
     (!object.is_empty()).then(|| Value::Object(object).to_string())
 }
 
+/// The item as it came, with the reason why no model was asked.
+pub(crate) fn skipped(item: &Item, reason: &str) -> Output {
+    Output::from(item).attribute("enrich.skipped", reason)
+}
+
 /// The output with attributes about the model calls.
 pub(crate) fn annotated(output: Output, totals: &Totals, extent: Extent) -> Output {
     let mut output =

@@ -9,36 +9,61 @@ pub(crate) fn object_of<'a>(members: impl Iterator<Item = (&'a str, &'a Map<Stri
         let mut schema = schema.clone();
         // These two belong to a standalone schema: inside another one they change how references resolve.
         schema.shift_remove("$schema");
-        schema.shift_remove("$id");
+        let id = schema.shift_remove("$id");
+        let move_to = Move { id: id.as_ref().and_then(Value::as_str), root: &format!("#/properties/{name}") };
         let mut schema = Value::Object(schema);
-        rebase(&mut schema, &format!("#/properties/{name}"));
+        move_to.rebase(&mut schema);
         properties.insert(name.into(), schema);
     }
     let required: Vec<_> = properties.keys().cloned().collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
-/// Rewrites references to the root of a schema (`#`, `#/$defs/x`) to the schema's new place.
-fn rebase(schema: &mut Value, root: &str) {
-    match schema {
-        Value::Object(keywords) => {
-            for (keyword, value) in keywords {
-                match value {
-                    Value::String(target) if keyword == "$ref" && (target == "#" || target.starts_with("#/")) => {
-                        *target = format!("{root}{}", &target[1..]);
+/// A schema that becomes part of another one.
+struct Move<'a> {
+    /// Its identifier, by which references may name it.
+    id: Option<&'a str>,
+    /// Where it will be.
+    root: &'a str,
+}
+
+impl Move<'_> {
+    /// Rewrites references to the root of the schema (`#`, `#/$defs/x`) to its new place.
+    fn rebase(&self, schema: &mut Value) {
+        match schema {
+            Value::Object(keywords) => {
+                // References below an identifier start there.
+                if keywords.get("$id").is_some_and(Value::is_string) {
+                    return;
+                }
+                for (keyword, value) in keywords {
+                    match (keyword.as_str(), value) {
+                        ("$ref" | "$dynamicRef", Value::String(target)) => self.rebase_target(target),
+                        // These hold data, not schemas.
+                        ("const" | "enum" | "default" | "examples", _) => {}
+                        // The names in these are no keywords.
+                        (
+                            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
+                            | "dependencies",
+                            Value::Object(schemas),
+                        ) => schemas.values_mut().for_each(|schema| self.rebase(schema)),
+                        (_, value) => self.rebase(value),
                     }
-                    // These hold data, not schemas.
-                    _ if matches!(keyword.as_str(), "const" | "enum" | "default" | "examples") => {}
-                    _ => rebase(value, root),
                 }
             }
+            Value::Array(schemas) => schemas.iter_mut().for_each(|schema| self.rebase(schema)),
+            _ => {}
         }
-        Value::Array(schemas) => {
-            for schema in schemas {
-                rebase(schema, root);
-            }
-        }
-        _ => {}
+    }
+
+    fn rebase_target(&self, target: &mut String) {
+        let own = self.id.and_then(|id| target.strip_prefix(id.trim_end_matches('#')));
+        let inside = match own.unwrap_or(target) {
+            "" | "#" => "",
+            inside if inside.starts_with("#/") => &inside[1..],
+            _ => return,
+        };
+        *target = format!("{}{inside}", self.root);
     }
 }
 
@@ -71,6 +96,39 @@ mod tests {
         let combined = object_of([("tree", &tree)].into_iter());
         assert!(jsonschema::is_valid(&combined, &json!({"tree": [1, [2, [3]]]})));
         assert!(!jsonschema::is_valid(&combined, &json!({"tree": [1, ["x"]]})));
+    }
+
+    #[test]
+    fn a_property_may_be_called_like_a_keyword() {
+        let schema = map(json!({
+            "properties": {
+                "default": { "$ref": "#/$defs/v" }, "enum": { "$ref": "#/$defs/v" }, "$ref": { "$ref": "#/$defs/v" },
+                "properties": { "properties": { "const": { "$ref": "#/$defs/v" } } },
+            },
+            "$defs": { "v": { "type": "integer" }, "examples": { "$ref": "#/$defs/v" } },
+        }));
+        let combined = object_of([("t", &schema)].into_iter());
+        for (task, fits) in [
+            (json!({"default": 1, "enum": 1, "$ref": 1, "properties": {"const": 1}}), true),
+            (json!({"default": "x"}), false),
+            (json!({"enum": "x"}), false),
+            (json!({"$ref": "x"}), false),
+            (json!({"properties": {"const": "x"}}), false),
+        ] {
+            assert_eq!(jsonschema::is_valid(&combined, &json!({ "t": task })), fits, "{task}");
+        }
+    }
+
+    #[test]
+    fn a_reference_may_name_the_schema_by_its_identifier() {
+        let schema = map(json!({
+            "$id": "https://example.org/v", "$ref": "https://example.org/v#/$defs/v",
+            "$defs": { "v": { "type": "integer" } },
+        }));
+        let combined = object_of([("t", &schema)].into_iter());
+        assert!(
+            jsonschema::is_valid(&combined, &json!({"t": 1})) && !jsonschema::is_valid(&combined, &json!({"t": "x"}))
+        );
     }
 
     #[test]

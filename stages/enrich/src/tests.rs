@@ -132,6 +132,28 @@ fn answers_replace_a_null_and_any_other_value_rejects_the_item_before_a_model_is
 }
 
 #[test]
+fn an_item_without_its_text_passes_as_it_came_or_is_rejected() {
+    let script = Script::new(&[]);
+    for document in [r#"{"id": 1}"#, r#"{"id": 2, "text": null}"#, r#"{"id": 3, "text": "  "}"#] {
+        let item = Item::sample(document, Some("application/json"));
+        let output = emitted(stage(json!({"tasks": ["summary"], "fields": ["/text"]})).enrich(&item, &script));
+        assert_eq!((payload(&output), attribute(&output, "enrich.skipped")), (document, Some("empty-text")));
+        let strict = json!({"tasks": ["summary"], "fields": ["/text"], "on_missing": "reject"});
+        assert_eq!(rejection(stage(strict).enrich(&item, &script)), "empty-text");
+    }
+    assert!(script.requests.borrow().is_empty());
+}
+
+#[test]
+fn a_json_object_keeps_its_byte_order_mark_and_the_model_does_not_see_it() {
+    let item = Item::sample("\u{feff}{\"a\": \"x\"}", Some("text/json"));
+    let script = Script::new(&[r#"{"summary": "S"}"#]);
+    let output = emitted(stage(json!({"tasks": ["summary"]})).enrich(&item, &script));
+    assert_eq!(payload(&output), "\u{feff}{\"a\": \"x\",\"ai_enrichment\":{\"summary\":\"S\"}}");
+    assert!(!script.messages().1.contains('\u{feff}'));
+}
+
+#[test]
 fn answers_replace_a_text_item() {
     let mut item = Item::sample("Hello \"you\"", Some("text/markdown"));
     for (name, value) in [("chunk.ordinal", "3"), ("extract.title", "T"), ("sanitize.removed", "1"), ("extracted", "1")]

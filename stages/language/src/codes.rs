@@ -20,6 +20,11 @@ impl Language {
     pub(crate) fn of(lang: Lang) -> Option<&'static Self> {
         ALL.iter().find(|language| language.lang == lang)
     }
+
+    /// The language with this code.
+    pub(crate) fn named(code: &str) -> Option<&'static Self> {
+        ALL.binary_search_by_key(&code, |language| language.code).ok().map(|at| &ALL[at])
+    }
 }
 
 const fn language(code: &'static str, name: &'static str, lang: Lang) -> Language {

@@ -2,20 +2,27 @@
 
 mod codes;
 mod config;
+mod words;
 
 use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context};
 
 use crate::codes::{ALL, Language, UNDETERMINED};
 pub use crate::config::Config;
+use crate::words::Words;
 
 /// How many characters are examined. That is far more than detection needs, and bounds the cost of a huge document: the
 /// work grows with the text.
 const SAMPLE: usize = 10_000;
 
+/// Up to this many characters, words and rare letters help to detect the language; in longer texts the statistics of
+/// letters are sure enough.
+const SHORT: usize = 200;
+
 /// The `language` stage.
 #[derive(Debug)]
 pub struct Detect {
     min_confidence: f64,
+    words: Words,
 }
 
 /// The result of detection.
@@ -43,7 +50,7 @@ impl Stage for Detect {
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
-        Ok(Self { min_confidence: config.min_confidence })
+        Ok(Self { min_confidence: config.min_confidence, words: Words::new() })
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
@@ -69,13 +76,54 @@ impl Detect {
 
     fn find(&self, text: &str) -> Finding {
         let end = text.char_indices().nth(SAMPLE).map_or(text.len(), |(end, _)| end);
-        let Some(guess) = whatlang::detect(&text[..end]) else {
+        let text = &text[..end];
+        let Some(guess) = whatlang::detect(text) else {
             return Finding { language: None, confidence: 0.0 };
         };
+        let guess = Guess { language: Language::of(guess.lang()), confidence: guess.confidence() };
+        let guess = match text.char_indices().nth(SHORT) {
+            None if guess.confidence < SURE => guess.corrected(&self.words.scores(text)),
+            _ => guess,
+        };
         // Rounded down first, so that the attribute and the decision always agree.
-        let confidence = (guess.confidence() * 100.0).floor() / 100.0;
+        let confidence = (guess.confidence * 100.0).floor() / 100.0;
         let sure = confidence >= self.min_confidence;
-        Finding { language: Language::of(guess.lang()).filter(|_| sure), confidence }
+        Finding { language: guess.language.filter(|_| sure), confidence }
+    }
+}
+
+/// What the statistics of letters say.
+#[derive(Debug, Clone, Copy)]
+struct Guess {
+    language: Option<&'static Language>,
+    confidence: f64,
+}
+
+/// The confidence of a guess that needs no help.
+const SURE: f64 = 0.9;
+
+/// How many words of a language a guess of full confidence is worth.
+const SURE_GUESS: f64 = 2.0;
+
+impl Guess {
+    /// The same with what words and letters say. The confidence follows the lead over the second-best language, and is less
+    /// if little was found at all; the root makes half of it the bar at which few guesses are wrong.
+    fn corrected(self, scores: &[(&'static Language, f64)]) -> Self {
+        let mut scores = scores.to_vec();
+        if let Some(language) = self.language {
+            let weight = self.confidence * SURE_GUESS;
+            match scores.iter_mut().find(|(known, _)| *known == language) {
+                Some((_, score)) => *score += weight,
+                None => scores.push((language, weight)),
+            }
+        }
+        scores.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        let Some((language, best)) = scores.first().copied() else {
+            return self;
+        };
+        let second = scores.get(1).map_or(0.0, |(_, score)| *score);
+        let lead = if best > 0.0 { (best - second) / best } else { 0.0 };
+        Self { language: Some(language), confidence: (lead * best.min(1.0)).sqrt() }
     }
 }
 

@@ -50,6 +50,28 @@ fn common_languages_are_detected() {
     assert_eq!(language("Постачальник зобов'язаний доставити товар на склад замовника протягом десяти днів."), "uk");
 }
 
+/// Short sentences, each with its language; written for this test.
+const CORPUS: &str = include_str!("corpus.tsv");
+
+/// The figures of the README.
+const RIGHT: usize = 184;
+const WRONG: usize = 5;
+
+#[test]
+fn short_sentences_are_detected() {
+    let (mut right, mut wrong, mut open) = (0, Vec::new(), Vec::new());
+    for line in CORPUS.lines() {
+        let (code, sentence) = line.split_once('\t').unwrap();
+        match language(sentence).as_str() {
+            "und" => open.push(format!("{code}: {sentence}")),
+            found if found == code => right += 1,
+            found => wrong.push(format!("{found} for {code}: {sentence}")),
+        }
+    }
+    let shown = format!("right {right}\nwrong {}: {wrong:#?}\nund {}: {open:#?}", wrong.len(), open.len());
+    assert!(right >= RIGHT && wrong.len() <= WRONG, "{shown}");
+}
+
 #[test]
 fn only_languages_with_a_route_take_their_branch() {
     let branch = |text| output("{}", text).branch;

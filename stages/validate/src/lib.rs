@@ -2,12 +2,12 @@
 
 mod config;
 mod fault;
+mod json;
 mod rules;
 mod schema;
 mod seeds;
 
 use gristmill_sdk::{ConfigFault, Descriptor, Failure, Item, Outcome, Output, Stage, StageError};
-use serde_json::Value;
 
 use config::Checks;
 pub use config::Config;
@@ -48,7 +48,7 @@ impl Validate {
         let mut faults = Faults::default();
         match self.kind(item)? {
             Kind::Json => {
-                let item = parsed(text)?;
+                let item = json::read(text, &mut faults)?;
                 if let Some(schema) = &self.checks.schema {
                     schema.check(&item, &mut faults);
                 }
@@ -69,7 +69,8 @@ impl Validate {
         match item.media_type().as_deref() {
             None if needs_json => Ok(Kind::Json),
             None => Ok(Kind::Text),
-            Some(json) if json == "application/json" || json.ends_with("+json") => Ok(Kind::Json),
+            Some("application/json" | "text/json") => Ok(Kind::Json),
+            Some(json) if json.ends_with("+json") => Ok(Kind::Json),
             Some(text) if text.starts_with("text/") && needs_json => {
                 let message = format!("the checks need JSON but the item is {text}: send it as application/json");
                 Err(Failure::new("not-json", message))
@@ -86,12 +87,6 @@ impl Validate {
 enum Kind {
     Text,
     Json,
-}
-
-fn parsed(text: &str) -> Result<Value, Failure> {
-    // Of a syntax error serde reports the kind and the position, never a piece of the data.
-    serde_json::from_str(text)
-        .map_err(|error| Failure::new("invalid-json", format!("the payload is not JSON: {error}")))
 }
 
 gristmill_sdk::stage!(Validate);

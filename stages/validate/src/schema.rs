@@ -23,15 +23,18 @@ pub(crate) struct Schema(Validator);
 impl Schema {
     /// Compiles a schema that fits the meta-schema.
     ///
-    /// The host has already checked that by the config schema. The crate would check it again in every instance, which
+    /// The host has already checked that by the config schema, unless it is of an older draft. The crate would check it again in every instance, which
     /// takes longer than everything else, so it gets a root that is only a reference to the schema: the crate checks
     /// nothing but that root, and as draft 4, whose meta-schema is the fastest to load.
     ///
     /// # Errors
     /// What the meta-schema cannot find, and where: bad references and patterns.
     pub(crate) fn compile(schema: &Value, formats: Formats) -> Result<Self, ConfigFault> {
-        let uri = schema.get("$id").and_then(Value::as_str).unwrap_or("json-schema:///item");
-        let registry = Registry::new().draft(Draft::Draft202012).add(uri, schema);
+        if draft_of(schema) != Draft::Draft202012 {
+            jsonschema::meta::validate(schema).map_err(|error| config_fault(&error))?;
+        }
+        let uri = schema.get(id_keyword(schema)).and_then(Value::as_str).unwrap_or("json-schema:///item");
+        let registry = Registry::new().draft(draft_of(schema)).add(uri, schema);
         let registry = registry.and_then(RegistryBuilder::prepare).map_err(|reason| reference_fault(&reason))?;
         let options = jsonschema::options()
             .offline()
@@ -48,6 +51,22 @@ impl Schema {
             faults.add(error.instance_path().as_str(), || without_values(&error));
         }
     }
+}
+
+/// The draft that `$schema` names; the config schema allows only these.
+fn draft_of(schema: &Value) -> Draft {
+    let name = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
+    match name.trim_end_matches('#') {
+        "http://json-schema.org/draft-04/schema" => Draft::Draft4,
+        "http://json-schema.org/draft-06/schema" => Draft::Draft6,
+        "http://json-schema.org/draft-07/schema" => Draft::Draft7,
+        "https://json-schema.org/draft/2019-09/schema" => Draft::Draft201909,
+        _ => Draft::Draft202012,
+    }
+}
+
+fn id_keyword(schema: &Value) -> &'static str {
+    if draft_of(schema) == Draft::Draft4 { "id" } else { "$id" }
 }
 
 fn config_fault(error: &ValidationError) -> ConfigFault {

@@ -30,7 +30,8 @@ const JSON: Option<&str> = Some("application/json");
 
 #[test]
 fn a_valid_item_passes_unchanged() {
-    let mut item = Item::sample(" {\"id\": 1E5,\t\"id\": 1.10} \n", Some("application/vnd.x+json; charset=utf-8"));
+    let mut item =
+        Item::sample("\u{feff} {\"id\": 1E5,\t\"n\": 1.10} \n", Some("application/vnd.x+json; charset=utf-8"));
     item.headers.push(Header { name: "h".into(), value: None });
     item.attributes.push(Attribute { name: "chunk.ordinal".into(), value: "1".into() });
     let config = json!({"schema": {"required": ["id"]}, "require": ["/id"]});
@@ -83,6 +84,19 @@ fn an_item_that_cannot_be_read_is_rejected() {
     let item = Item::sample(*b"\xff", JSON);
     let Outcome::Reject(failure) = create(config).unwrap().process(item).unwrap() else { panic!("not rejected") };
     assert_eq!(failure.code, "not-utf8");
+}
+
+#[test]
+fn text_json_is_json() {
+    assert_eq!(code(json!({"require": ["/a"]}), r#"{"a": 1}"#, Some("text/json; charset=utf-8")), "");
+    assert_eq!(code(json!({"max_text_length": 1}), r#"{"a": 1}"#, Some("text/json")), "");
+}
+
+#[test]
+fn a_member_given_twice_is_reported_with_the_other_faults() {
+    let config = json!({"schema": {"properties": {"n": {"type": "number"}}}, "require": ["/b"]});
+    let Outcome::Reject(failure) = outcome(config, r#"{"n": "x", "n": 1}"#, JSON) else { panic!("not rejected") };
+    assert_eq!(failure.message, "2 faults: /n: is given more than once; /b: is required");
 }
 
 #[test]

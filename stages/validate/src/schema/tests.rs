@@ -143,7 +143,7 @@ fn a_bad_schema_is_found_by_the_config_schema() {
         (json!({"$defs": {"unused": {"multipleOf": 0}}}), "/schema/$defs/unused/multipleOf"),
         (json!({"required": "a"}), "/schema/required"),
         (json!("text"), "/schema"),
-        (json!({"$schema": "http://json-schema.org/draft-07/schema#"}), "/schema/$schema"),
+        (json!({"$schema": "http://json-schema.org/draft-03/schema#"}), "/schema/$schema"),
     ];
     for (schema, pointer) in cases {
         let faults = host_faults(schema);
@@ -160,6 +160,8 @@ fn faults_that_the_config_schema_cannot_express_are_found_when_compiling() {
         (json!({"properties": {"a": {"pattern": "("}}}), "/schema/properties/a/pattern"),
         (json!({"$ref": "#/$defs/none"}), "/schema"),
         (json!({"$ref": "#none"}), "/schema"),
+        (json!({"$schema": "http://json-schema.org/draft-07/schema#", "items": {"type": "text"}}), "/schema/items"),
+        (json!({"$schema": "http://json-schema.org/draft-04/schema#", "required": []}), "/schema/required"),
     ];
     for (schema, pointer) in cases {
         assert_eq!(host_faults(schema.clone()), [""; 0]);
@@ -197,4 +199,47 @@ fn a_pattern_may_look_ahead_but_not_run_forever() {
     assert!(faults(json!({"pattern": "^(?!test)"}), json!("live")).is_empty());
     let endless = json!({"pattern": "^(?:(a+)+)\\1$"});
     assert_eq!(faults(endless, json!("a".repeat(40) + "!")).len(), 1);
+}
+
+#[test]
+fn a_schema_is_read_by_the_draft_that_it_names() {
+    let drafts = [
+        ("http://json-schema.org/draft-04/schema#", 1),
+        ("http://json-schema.org/draft-06/schema", 1),
+        ("http://json-schema.org/draft-07/schema#", 1),
+        ("https://json-schema.org/draft/2019-09/schema", 1),
+        ("https://json-schema.org/draft/2020-12/schema", 0),
+    ];
+    for (draft, expected) in drafts {
+        let tuple = json!({"$schema": draft, "additionalItems": false, "properties": {"a": {"type": "null"}}});
+        let mut old = tuple.clone();
+        old["items"] = json!([{"type": "integer"}]);
+        let schema = if expected == 1 { old } else { tuple };
+        assert_eq!(host_faults(schema.clone()), [""; 0], "{draft}");
+        assert_eq!(faults(schema.clone(), json!([1, 2])).len(), expected, "{draft}");
+        assert_eq!(faults(schema, json!({"a": 1})).len(), 1, "{draft}");
+    }
+}
+
+#[test]
+fn keywords_of_draft_7_work() {
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "https://example.org/order",
+        "definitions": { "status": { "enum": ["open", null] } },
+        "properties": { "status": { "$ref": "#/definitions/status", "type": "integer" }, "other": { "$ref": "order#/definitions/status" } },
+        "dependencies": { "a": ["b"] },
+        "if": { "required": ["a"] }, "then": { "required": ["c"] },
+    });
+    assert_eq!(faults(schema.clone(), json!({"status": null, "other": "open"})), []);
+    assert_eq!(faults(schema.clone(), json!({"status": "shut", "other": 1})).len(), 2);
+    assert_eq!(faults(schema, json!({"a": 1})).len(), 2);
+}
+
+#[test]
+fn numbers_beyond_64_bits_and_null_are_values_of_a_schema() {
+    let schema: Value = serde_json::from_str(r#"{"enum": [null, 1], "maximum": 18446744073709551616}"#).unwrap();
+    assert_eq!(host_faults(schema.clone()), [""; 0]);
+    assert_eq!(faults(schema.clone(), json!(null)), []);
+    assert_eq!(faults(schema, json!(1e30)).len(), 2);
 }
