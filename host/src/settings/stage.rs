@@ -31,7 +31,8 @@ pub struct StageSettings {
     /// because there are no embedding models yet.
     #[serde(default)]
     pub grants: Grants,
-    /// A table, passed to the stage as JSON after validation against the stage's own schema. Dates become strings.
+    /// A table, passed to the stage as JSON after validation against the stage's own schema. Dates become strings. A table
+    /// `{ json_file = "order.schema.json" }`, anywhere in it, stands for what that file holds, at most 1 MiB.
     #[serde(default = "empty")]
     #[schemars(with = "Map<String, Value>")]
     pub config: Value,
