@@ -22,14 +22,14 @@ pub(super) struct Placed {
     pub(super) zone: Zone,
 }
 
-/// The blocks of the main content: `<main>` if it has half of the text, or else an `<article>` with two thirds. If neither
+/// The blocks of the main content: `<main>` if it has a third of the text, or else an `<article>` with two thirds. If neither
 /// is there, these are all blocks: pages that mark something else as their main content lose nothing.
 pub(super) fn main(mut blocks: Vec<Placed>, articles: usize) -> Vec<Placed> {
     let bytes =
         |zone| blocks.iter().filter(|placed| placed.zone == zone).map(|placed| placed.block.len()).sum::<usize>();
     let (main, article, page) = (bytes(Zone::Main), bytes(Zone::Article), bytes(Zone::Page));
     let zone = match articles {
-        _ if main > 0 && main >= article + page => Zone::Main,
+        _ if main > 0 && main * 2 >= article + page => Zone::Main,
         1 if main == 0 && article > 0 && article >= 2 * page => Zone::Article,
         _ => return blocks,
     };

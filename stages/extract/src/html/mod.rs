@@ -10,6 +10,7 @@ mod meaning;
 mod names;
 mod note;
 mod open;
+mod page;
 mod reader;
 mod source;
 mod surroundings;
@@ -23,7 +24,8 @@ use crate::document::Document;
 use crate::kind::Kind;
 use crate::markdown::Markdown;
 use crate::reject::Reject;
-use reader::{Options, Page, Reader};
+use page::{Options, Page};
+use reader::Reader;
 
 /// How many elements may be shown because their end tag is missing. Each takes another reading of the page.
 const MOST_UNENDED: usize = 3;

@@ -2,19 +2,18 @@
 
 use html5gum::{DefaultEmitter, State, Token, Tokenizer};
 
-use super::content::Placed;
 use super::control;
 use super::math;
 use super::meaning::{self, Meaning};
 use super::names;
 use super::note::Note;
 use super::open::{End, Open};
+use super::page::{Options, Page};
 use super::source::{RAW, Source};
 use super::surroundings::{Part, Surroundings};
 use super::tag::Tag;
 use super::visible::{self, Place};
 use super::writer::Writer;
-use crate::content::Content;
 use crate::reject::Reject;
 
 /// Formulas nested deeper are read as text: each part may take a copy of its text.
@@ -37,32 +36,6 @@ pub(super) struct Reader<'a> {
     /// Where the text of the last link or change ended.
     link_end: Option<usize>,
     last_alt: String,
-}
-
-/// How to read a page.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Options<'a> {
-    /// What of it is text.
-    pub(super) content: Content,
-    /// Whether "/>" ends any element.
-    pub(super) is_xml: bool,
-    /// The start tags of elements that are shown, because their end tag is missing.
-    pub(super) unended: &'a [usize],
-    /// Most bytes of text.
-    pub(super) limit: usize,
-}
-
-/// A page that was read.
-#[derive(Debug)]
-pub(super) struct Page {
-    /// Its blocks.
-    pub(super) blocks: Vec<Placed>,
-    /// Its title, or nothing.
-    pub(super) title: String,
-    /// How many articles are in it that are not in another.
-    pub(super) articles: usize,
-    /// The start tag of an element that was left out and has no end, so that the rest of the page was left out with it.
-    pub(super) unended: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -120,7 +93,6 @@ impl<'a> Reader<'a> {
     fn start(&mut self, tag: Tag) -> Option<State> {
         self.tags += 1;
         let name = tag.name();
-        // Whatever these say of themselves, the page is in them.
         if matches!(name, b"html" | b"head" | b"body" | b"frameset" | b"frame") {
             return None;
         }
@@ -195,7 +167,12 @@ impl<'a> Reader<'a> {
         if control::is_tex(tag) || self.options.unended.contains(&self.tags) {
             return false;
         }
-        visible::is_left_out(tag, self.options.content, self.around.place(), &self.source)
+        let place = match self.around.place() {
+            // A button behind the text of a heading is no part of it.
+            Place::Heading if !self.writer.inline.is_empty() => Place::Content,
+            place => place,
+        };
+        visible::is_left_out(tag, self.options.content, place, &self.source)
     }
 
     /// An element without content.

@@ -10,7 +10,7 @@ use crate::content::Content;
 pub(super) enum Place {
     /// In the main content, or a section of the page.
     Content,
-    /// In a heading, a term or a summary.
+    /// At the start of a heading, a term or a summary.
     Heading,
     /// Elsewhere.
     Page,
