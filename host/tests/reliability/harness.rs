@@ -184,10 +184,17 @@ impl Harness {
         }
     }
 
-    /// Deletes the topic of a role.
+    /// Deletes the topic of a role, and waits until the broker is without it: it is told of the deletion later than we are,
+    /// and takes records until then.
     pub(crate) async fn delete(&self, role: &str) {
-        let deleted = self.admin().delete_topics(&[&self.topic(role)], &AdminOptions::new()).await.unwrap();
+        let topic = self.topic(role);
+        let deleted = self.admin().delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
         deleted[0].as_ref().unwrap();
+        let begun = Instant::now();
+        while self.offsets.ends(&topic, 1).is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "{topic} was deleted and is still there");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Starts a host with this pipeline.
