@@ -2,7 +2,6 @@
 //! they cannot creep back. A program of its own, because it replaces the allocator. Instructions are counted by valgrind;
 //! `callgrind_annotate` on the file of `--callgrind-out-file` tells where they go.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-#![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::process::Command;
