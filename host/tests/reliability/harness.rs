@@ -191,7 +191,7 @@ impl Harness {
         let deleted = self.admin().delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
         deleted[0].as_ref().unwrap();
         let begun = Instant::now();
-        while self.offsets.ends(&topic, 1).is_ok() {
+        while Offsets::new(&self.settings.brokers, &self.name).ends(&topic, 1).is_ok() {
             assert!(begun.elapsed() < PATIENCE, "{topic} was deleted and is still there");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
