@@ -1,5 +1,6 @@
 //! How long an event takes from the source topic to the sink topic at half load: `just bench latency`.
 
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::rows::{Input, Subject};
 use super::{Events, PARTITIONS, create, fill, flow, load, measure as throughput, plain};
 
-/// Events at the beginning that do not count: the group is joined and the code is warm after them.
-const WARM_UP: usize = 5_000;
+/// What is sent at the beginning does not count: the group is joined, and what waited for it is worked off after that.
+const WARM_UP: Duration = Duration::from_secs(6);
 /// How long events are sent at the chosen rate.
 const LONG: Duration = Duration::from_secs(15);
 /// How often a share of them is sent.
@@ -59,7 +60,8 @@ async fn run_at(
     let source = create(settings, source).await;
     let sink = create(settings, &format!("{source}.out")).await;
     let dead = create(settings, &format!("{source}.dead")).await;
-    let count = WARM_UP + (rate * LONG.as_secs_f64()) as usize;
+    let warm_up = (rate * WARM_UP.as_secs_f64()) as usize;
+    let count = warm_up + (rate * LONG.as_secs_f64()) as usize;
     let begun = Instant::now();
     let feed = {
         let (settings, source, text) = (settings.clone(), source.clone(), events.input.payload(0));
@@ -67,7 +69,7 @@ async fn run_at(
     };
     let reader = {
         let (settings, sink) = (settings.clone(), sink.clone());
-        thread::spawn(move || read(&settings, &sink, count, begun))
+        thread::spawn(move || read(&settings, &sink, warm_up..count, begun))
     };
     match steps {
         Some(steps) => {
@@ -110,8 +112,8 @@ fn feed(settings: &Settings, topic: &str, text: &str, count: usize, rate: f64, b
     producer.flush(LONGEST_SILENCE).unwrap();
 }
 
-/// Reads them from the sink topic.
-fn read(settings: &Settings, topic: &str, count: usize, begun: Instant) -> Vec<Duration> {
+/// Reads all of them from the sink topic; those with these numbers count.
+fn read(settings: &Settings, topic: &str, counted: Range<usize>, begun: Instant) -> Vec<Duration> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &settings.brokers)
         .set("group.id", "latency")
@@ -123,8 +125,8 @@ fn read(settings: &Settings, topic: &str, count: usize, begun: Instant) -> Vec<D
         partitions.add_partition_offset(topic, partition.into(), Offset::Beginning).unwrap();
     }
     consumer.assign(&partitions).unwrap();
-    let (mut latencies, mut heard) = (Vec::with_capacity(count), Instant::now());
-    for _ in 0..count {
+    let (mut latencies, mut heard) = (Vec::with_capacity(counted.len()), Instant::now());
+    for _ in 0..counted.end {
         let message = loop {
             if let Some(message) = consumer.poll(Duration::from_secs(1)) {
                 break message.unwrap();
@@ -135,7 +137,7 @@ fn read(settings: &Settings, topic: &str, count: usize, begun: Instant) -> Vec<D
         let text = std::str::from_utf8(message.payload().unwrap()).unwrap();
         let mut words = text.split(' ');
         let (number, sent) = (words.next().unwrap(), words.next().unwrap());
-        if number.parse::<usize>().unwrap() >= WARM_UP {
+        if counted.contains(&number.parse().unwrap()) {
             latencies.push(begun.elapsed() - Duration::from_nanos(sent.parse().unwrap()));
         }
     }
