@@ -156,7 +156,6 @@ fn the_corpus_is_found_and_other_texts_are_left_alone() {
     assert!(hits <= MOST_HIT, "hit {hits:.3}: {hit:#?}");
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
