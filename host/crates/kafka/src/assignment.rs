@@ -7,6 +7,7 @@ use rdkafka::TopicPartitionList;
 
 use super::fence::Fence;
 use super::offsets;
+use super::reports::Member;
 use gristmill_core::model::{Generation, Next, Partition};
 
 /// What the polling thread owns, and the fence that shows it to transactions.
@@ -60,6 +61,11 @@ impl Assignment {
         for partition in partitions {
             self.owned.remove(partition);
         }
+    }
+
+    /// Lookups of transactions use this consumer from now on. Every generation must have ended.
+    pub(super) fn replace(&self, consumer: Arc<Member>) {
+        self.fence.replace(consumer);
     }
 
     /// Ends all of them for transactions. No new lookup can use the consumer.

@@ -70,6 +70,11 @@ impl Fence {
         }
     }
 
+    /// Lookups use this consumer from now on. Nothing may be ours at the moment.
+    pub(super) fn replace(&self, consumer: Arc<Member>) {
+        self.state().consumer = Some(consumer);
+    }
+
     /// Nothing is ours any more, and no new lookup can use the consumer.
     pub(super) fn close(&self) {
         let mut state = self.state();
@@ -89,7 +94,7 @@ impl Fence {
     /// Returns what proves to the broker that these settlements are ours to make; else why they are not.
     pub(super) fn proof(&self, settled: &[Settlement]) -> Result<ConsumerGroupMetadata, String> {
         const OUT: &str = "this host is not in the group at the moment";
-        let consumer = self.state().consumer.clone().ok_or("the source has ended")?;
+        let consumer = self.consumer().ok_or("the source has ended")?;
         // The broker accepts offsets without a generation from anyone, and a member that was removed from the group has
         // none. The metadata does not show it, so the generation is read before and after.
         let before = generation(&consumer);
@@ -105,7 +110,7 @@ impl Fence {
     /// offsets show it: a transaction changes all of its offsets or none, and nobody else changes those of our
     /// partitions.
     pub(super) fn outcome(&self, settled: &[Settlement], longest: Duration) -> anyhow::Result<Outcome> {
-        let consumer = self.state().consumer.clone().context("the source has ended")?;
+        let consumer = self.consumer().context("the source has ended")?;
         let committed =
             consumer.committed_offsets(list(settled)?, longest).context("cannot look up the committed offsets")?;
         let state = self.state();
@@ -138,6 +143,11 @@ impl Fence {
     /// Up to where transactions have settled a partition since it was assigned.
     pub(super) fn settled(&self, partition: &Partition) -> Option<Next> {
         self.state().owned.get(partition)?.settled
+    }
+
+    /// The consumer that lookups use; `None` once the source closes.
+    pub(super) fn consumer(&self) -> Option<Arc<Member>> {
+        self.state().consumer.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -23,6 +23,9 @@ mod fence;
 mod fit;
 mod groups;
 mod guard;
+mod join;
+#[cfg(test)]
+mod join_tests;
 mod lag;
 mod leave;
 mod letters;

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::assignment::Assignment;
 use super::backlog::{Backlog, Backpressure, Flow};
 use super::commit::{self, Committer};
+use super::join::{Group, Standing};
 use super::lag::Lag;
 use super::leave::{self, Membership};
 use super::reports::{self, Member, Notice, is_final};
@@ -65,6 +66,8 @@ enum Stop {
 /// Everything the thread owns.
 pub(super) struct Poller {
     pub(super) name: String,
+    pub(super) group: Group,
+    pub(super) standing: Standing,
     /// A transaction holds it for the length of a lookup, see [`Fence`](super::fence::Fence).
     pub(super) consumer: Arc<Member>,
     pub(super) notices: mpsc::Receiver<Notice>,
@@ -104,14 +107,7 @@ impl Poller {
         let _ = committed.send(self.commit_last());
         // One that failed before it joined need not join in order to leave.
         leave::leave(&self.consumer, self.membership, asked, deadline);
-        // A transaction may be using the consumer right now, and this thread must be the one that drops it.
-        let deadline = Instant::now() + LAST_LOOKUP;
-        while Arc::strong_count(&self.consumer) > 1 && Instant::now() < deadline {
-            thread::sleep(LOOK);
-        }
-        // Dropping the consumer waits until the group knows. The rebalances this involves are accepted, see
-        // `Reports::leave`.
-        drop(self.consumer);
+        dismiss(self.consumer);
     }
 
     fn turn(&mut self) -> Result<(), Stop> {
@@ -151,7 +147,10 @@ impl Poller {
             }
             match polled {
                 Some(Ok(())) => {}
-                Some(Err(error)) => self.handle_error(&error, reason.unwrap_or_default())?,
+                Some(Err(error)) => {
+                    self.hand_out(together.take())?;
+                    self.handle_error(&error, reason.unwrap_or_default())?;
+                }
                 None => break,
             }
         }
@@ -226,6 +225,7 @@ impl Poller {
         if self.flow == Flow::Paused {
             self.consumer.pause(&list).context("cannot pause new partitions").map_err(Stop::Failed)?;
         }
+        self.standing = Standing::Accepted;
         let partitions = self.partitions(&list);
         let generation = self.assignment.begin(&partitions);
         start::commit(&self.consumer, &mut self.committer, found.ends).map_err(Stop::Failed)?;
@@ -259,11 +259,7 @@ impl Poller {
                 }
             }
         }
-        self.assignment.end(&partitions);
-        for partition in &partitions {
-            self.committer.forget(partition);
-            self.lag.forget(partition);
-        }
+        self.release(&partitions);
         if self.flow == Flow::Paused {
             // A pause outlives the assignment in librdkafka: without this they would come back paused.
             self.consumer.resume(list).context("cannot resume revoked partitions").map_err(Stop::Failed)?;
@@ -271,6 +267,34 @@ impl Poller {
         reports::unassign(&self.consumer, list).context("cannot release partitions").map_err(Stop::Failed)?;
         tracing::info!(source = %self.name, partitions = partitions.len(), lost, "revoked");
         stop
+    }
+
+    /// Ends the generation of these partitions.
+    fn release(&mut self, partitions: &[Partition]) {
+        self.assignment.end(partitions);
+        for partition in partitions {
+            self.committer.forget(partition);
+            self.lag.forget(partition);
+        }
+    }
+
+    /// Joins the group with a new consumer. The old one is out of the group, so what it had is lost, not drained.
+    fn rejoin(&mut self) -> Result<(), Stop> {
+        let partitions: Vec<Partition> = self.assignment.partitions().cloned().collect();
+        if !partitions.is_empty() {
+            let (ack, _) = oneshot::channel();
+            self.send(Control::Revoked { partitions: partitions.clone(), ack })?;
+        }
+        self.release(&partitions);
+        let (consumer, notices) = self.group.join().context("cannot join the group again").map_err(Stop::Failed)?;
+        self.assignment.replace(Arc::clone(&consumer));
+        self.consumer.context().leave();
+        dismiss(std::mem::replace(&mut self.consumer, consumer));
+        self.notices = notices;
+        self.standing = Standing::Joining;
+        self.committer = Committer::new(self.name.clone(), Instant::now());
+        self.flow = Flow::Running;
+        Ok(())
     }
 
     /// Waits until the flow is done with the revoked partitions, has ended, or the timeout passes; handles its
@@ -330,7 +354,7 @@ impl Poller {
     }
 
     /// Most errors are transient and librdkafka retries by itself. Some are final.
-    fn handle_error(&self, error: &KafkaError, reason: String) -> Result<(), Stop> {
+    fn handle_error(&mut self, error: &KafkaError, reason: String) -> Result<(), Stop> {
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
@@ -344,6 +368,10 @@ impl Poller {
                     "another member of the group has the same group.instance.id; give each host its own",
                 )))
             }
+            Some(_) if self.standing.allows_rejoin(error) => {
+                tracing::warn!(source = %self.name, %error, reason, "the group rejected the Kafka consumer; joining anew");
+                self.rejoin()
+            }
             Some(code) if fatal || is_final(code) => Err(Stop::Failed(anyhow!(reason).context(error.clone()))),
             _ => {
                 tracing::warn!(source = %self.name, %error, reason, "the Kafka consumer reports an error");
@@ -351,4 +379,14 @@ impl Poller {
             }
         }
     }
+}
+
+/// Drops a consumer, which waits until the group knows. It must be accepting every rebalance, because that involves some.
+fn dismiss(consumer: Arc<Member>) {
+    // A transaction may be using it right now, and this thread must be the one that drops it.
+    let deadline = Instant::now() + LAST_LOOKUP;
+    while Arc::strong_count(&consumer) > 1 && Instant::now() < deadline {
+        thread::sleep(LOOK);
+    }
+    drop(consumer);
 }

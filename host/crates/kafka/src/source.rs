@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use rdkafka::consumer::Consumer;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -17,11 +16,11 @@ use super::assignment::Assignment;
 use super::backlog::{Backlog, Flow};
 use super::commit::Committer;
 use super::fence::Fence;
+use super::join::{Group, Standing};
 use super::lag::Lag;
 use super::leave::Membership;
 use super::poll::{Command, Control, Poller};
-use super::reports::{Member, Reports};
-use super::settings::{Settings, SettingsError, SourceSettings, client_error};
+use super::settings::{Settings, SettingsError, SourceSettings};
 use gristmill_core::model::{Event, Generation, Next, Partition, Position};
 use gristmill_core::ports::{Demand, Signal, Source, SourceError};
 
@@ -65,15 +64,12 @@ impl KafkaSource {
     /// may be an error or never arrive.
     pub fn open(settings: &Settings, source: SourceSettings) -> Result<Self, SettingsError> {
         let config = settings.member(&source)?;
-        let (notice_sender, notices) = mpsc::channel();
-        let consumer: Member = config.create_with_context(Reports::new(notice_sender)).map_err(client_error)?;
-        let consumer = Arc::new(consumer);
+        let name = format!("{} (group {})", source.topics.join(", "), source.group);
+        let topics = source.topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
+        let group = Group { config, topics: source.topics };
+        let (consumer, notices) = group.join()?;
         let fence = Arc::new(Fence::new(&source.group, Arc::clone(&consumer)));
-        let topics: Vec<&str> = source.topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(SettingsError::Client)?;
 
-        let name = format!("{} (group {})", topics.join(", "), source.group);
-        let topics = topics.iter().map(|topic| Arc::from(*topic)).collect();
         let (control_sender, control) = unbounded_channel();
         let (event_sender, events) = unbounded_channel();
         let (commands, command_receiver) = mpsc::channel();
@@ -82,6 +78,8 @@ impl KafkaSource {
         let backlog = Arc::new(Backlog::default());
         let poller = Poller {
             name: name.clone(),
+            group,
+            standing: Standing::Joining,
             consumer,
             notices,
             commands: command_receiver,

@@ -72,7 +72,8 @@ impl Harness {
     }
 }
 
-fn record(topic: &str) -> Record {
+/// An empty record.
+pub(super) fn record(topic: &str) -> Record {
     Record {
         topic: topic.into(),
         partition: None,

@@ -137,6 +137,16 @@ fn numbers_and_dates_of_a_config_become_json() {
     assert_eq!(with(config).unwrap().stages[0].config, json);
 }
 
+/// A model answers in the order of its schema, and a reason before the verdict is worth more than one after it.
+#[test]
+fn a_schema_keeps_the_order_of_its_properties() {
+    let config =
+        "config = { schema = { properties = { reason = { type = \"string\" }, is_spam = { type = \"boolean\" } } } }";
+    let pipeline = with(config).unwrap();
+    let text = pipeline.stages[0].config.to_string();
+    assert!(text.find("reason") < text.find("is_spam"), "{text}");
+}
+
 #[test]
 fn a_file_is_loaded_and_its_folder_is_where_paths_start() {
     let folder = tempfile::tempdir().unwrap();

@@ -53,7 +53,7 @@ error: unknown key "stack" in limits of stage "extract"
   --> pipes/p.toml:13:43
    |
 13 | limits = { memory = "2GiB", cpu = "soon", stack = 1 }
-   |                                           ^^^^^ keys here are: cpu, memory, output, wall
+   |                                           ^^^^^ keys here are: memory, cpu, wall, output
 "#;
     assert_eq!(shown(with("limits = { memory = \"2GiB\", cpu = \"soon\", stack = 1 }\n")), expected);
 }

@@ -8,7 +8,7 @@ use gristmill_config::{ConfigError, Fault, Style};
 
 /// The keys of the file as a whole.
 const KEYS: &str =
-    "dead_letter, delivery, kafka, limits, models, name, order, retry, sink, source, stage, store, transactions";
+    "name, kafka, source, sink, dead_letter, order, delivery, transactions, limits, retry, store, stage, models";
 
 #[test]
 fn all_that_is_not_toml_is_shown_at_once() {
@@ -61,13 +61,13 @@ error: unknown key "topics" in [source]
  --> pipes/p.toml:5:1
   |
 5 | topics = "documents"
-  | ^^^^^^ did you mean "topic"? keys here are: content_type, document, group, start, tombstones, topic
+  | ^^^^^^ did you mean "topic"? keys here are: topic, group, start, content_type, document, tombstones
 
 error: unknown key "x" in [source]
  --> pipes/p.toml:6:1
   |
 6 | x = 1
-  | ^ keys here are: content_type, document, group, start, tombstones, topic
+  | ^ keys here are: topic, group, start, content_type, document, tombstones
 "#;
     assert_eq!(shown(replaced("topic = \"documents\"", "topics = \"documents\"\nx = 1")), expected);
 }

@@ -158,6 +158,13 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_keeps_the_order_of_its_properties() {
+        let schema = r#"{"type":"object","properties":{"reason":{"type":"string"},"is_spam":{"type":"boolean"}}}"#;
+        let body = field(Structured::JsonSchema, &fixtures::schema(schema)).unwrap().to_string();
+        assert!(body.find("reason") < body.find("is_spam"), "{body}");
+    }
+
+    #[test]
     fn any_json_is_asked_for_in_words_in_every_dialect() {
         for (dialect, has_field) in [
             (Structured::JsonSchema, true),
