@@ -6,6 +6,8 @@ use std::{env, fs};
 
 /// The standard stages, in the order of a document's way.
 const STAGES: [&str; 6] = ["extract", "chunk", "language", "sanitize", "enrich", "validate"];
+/// Those that are there a second time, with an import of `llm`.
+const ASKING: [&str; 1] = ["sanitize"];
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
@@ -21,9 +23,12 @@ fn embed(out: &Path) -> Result<(), String> {
     };
     let mut table = String::from("/// The standard stages.\npub const BUILTIN: &[Builtin] = &[\n");
     for stage in STAGES {
-        let path = component(&stages, stage);
-        println!("cargo::rerun-if-changed={}", path.display());
-        let _ = writeln!(table, "    ({stage:?}, include_bytes!({:?})),", path.display().to_string());
+        let asking = match ASKING.contains(&stage) {
+            true => format!("Some({})", included(&stages, &format!("{stage}.llm"))),
+            false => "None".to_owned(),
+        };
+        let component = included(&stages, stage);
+        let _ = writeln!(table, "    Builtin {{ name: {stage:?}, component: {component}, asking: {asking} }},");
     }
     table.push_str("];\n");
     fs::write(out.join("builtin.rs"), table).map_err(|error| format!("builtin.rs cannot be written: {error}"))
@@ -33,9 +38,20 @@ fn embed(out: &Path) -> Result<(), String> {
 /// which machine.
 fn stages(out: &Path) -> Option<PathBuf> {
     let mut folders = out.ancestors().map(|folder| folder.join("stages"));
-    folders.find(|stages| STAGES.iter().all(|stage| component(stages, stage).is_file()))
+    let is_there = |stages: &Path, name: &str| component(stages, name).is_file();
+    folders.find(|stages| {
+        let asking = ASKING.iter().all(|stage| is_there(stages, &format!("{stage}.llm")));
+        asking && STAGES.iter().all(|stage| is_there(stages, stage))
+    })
 }
 
-fn component(stages: &Path, stage: &str) -> PathBuf {
-    stages.join(stage).with_extension("wasm")
+/// The expression that stands for a component's bytes.
+fn included(stages: &Path, name: &str) -> String {
+    let path = component(stages, name);
+    println!("cargo::rerun-if-changed={}", path.display());
+    format!("include_bytes!({:?})", path.display().to_string())
+}
+
+fn component(stages: &Path, name: &str) -> PathBuf {
+    stages.join(format!("{name}.wasm"))
 }

@@ -8,29 +8,54 @@ use anyhow::{Context, Result};
 use crate::setup::{WASM, own_rustc};
 use crate::workspace::{Workspace, run};
 
-/// Builds the stages in `stages/` into `target/stages/<name>.wasm`.
+/// The standard stages that can ask models but need not. A component that imports `llm` needs the grant, so each is also
+/// built with its feature `models`, for those who grant it.
+const ASKING: [&str; 1] = ["sanitize"];
+
+/// Builds the stages in `stages/` into `target/stages/<name>.wasm`, and those that can ask models into `<name>.llm.wasm`.
 pub(crate) fn standard(workspace: &Workspace) -> Result<()> {
-    build(workspace, "stages", "gristmill-stage", "stages")
+    let names = crates_in(&workspace.root.join("stages"))?;
+    // First, so that cargo leaves the other ones where people look for them.
+    let asking = ASKING.map(str::to_owned);
+    build(
+        workspace,
+        &asking,
+        &Group { prefix: "gristmill-stage", features: &["models"], to: "stages", suffix: ".llm" },
+    )?;
+    build(workspace, &names, &Group { prefix: "gristmill-stage", features: &[], to: "stages", suffix: "" })
 }
 
 /// Builds the guests in `host/tests/guests/` into `target/guests/<name>.wasm`.
 pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
-    build(workspace, "host/tests/guests", "gristmill-guest", "guests")
+    let names = crates_in(&workspace.root.join("host/tests/guests"))?;
+    build(workspace, &names, &Group { prefix: "gristmill-guest", features: &[], to: "guests", suffix: "" })
 }
 
-/// Builds the crates in the folder `from`, called `<prefix>-<folder>`, and copies their components to `target/<to>`.
-///
-/// Each group is built by one cargo call of its own: cargo unifies the features of everything it builds together, so a
-/// stage's bytes would depend on what it was built with, and the host, which embeds them, would be rebuilt.
-fn build(workspace: &Workspace, from: &str, prefix: &str, to: &str) -> Result<()> {
-    let names = crates_in(&workspace.root.join(from))?;
+/// What is built by one cargo call: cargo unifies the features of everything it builds together, so a stage's bytes would
+/// depend on what it was built with, and the host, which embeds them, would be rebuilt.
+struct Group<'a> {
+    /// Crates are called `<prefix>-<folder>`.
+    prefix: &'a str,
+    features: &'a [&'a str],
+    /// The folder in `target` for the components.
+    to: &'a str,
+    /// What their names end in, before `.wasm`.
+    suffix: &'a str,
+}
+
+/// Builds these crates and copies their components to `target/<to>/<name><suffix>.wasm`.
+fn build(workspace: &Workspace, names: &[String], group: &Group<'_>) -> Result<()> {
+    let Group { prefix, features, to, suffix } = group;
     if names.is_empty() {
         return Ok(());
     }
 
     let mut cargo = workspace.cargo(["build", "--target", WASM, "--profile", "stage"]);
-    for name in &names {
+    for name in names {
         cargo.arg("--package").arg(format!("{prefix}-{name}"));
+    }
+    for feature in *features {
+        cargo.arg("--features").arg(feature);
     }
     let mut built = workspace.target.clone();
     if let Some(rustc) = own_rustc() {
@@ -43,10 +68,10 @@ fn build(workspace: &Workspace, from: &str, prefix: &str, to: &str) -> Result<()
     let built = built.join(WASM).join("stage");
     let folder = workspace.target.join(to);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    for name in &names {
+    for name in names {
         let component = format!("{prefix}-{name}").replace('-', "_");
         let component = built.join(component).with_extension("wasm");
-        copy_if_changed(&component, &folder.join(name).with_extension("wasm"))?;
+        copy_if_changed(&component, &folder.join(format!("{name}{suffix}.wasm")))?;
     }
     Ok(())
 }

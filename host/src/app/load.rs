@@ -131,18 +131,19 @@ impl Loader<'_> {
     /// The stages in their order, or why they cannot be loaded. Those of one module are loaded together, so that it is read
     /// and compiled once.
     async fn stages(&self, pipeline: &Pipeline, model: Option<&Arc<dyn Model>>) -> Vec<Result<WasmStage, LoadError>> {
-        let mut by_module: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        // A standard stage with a grant can be another component than the one without.
+        let mut by_module: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
         for (index, stage) in pipeline.stages.iter().enumerate() {
-            by_module.entry(named(&stage.module)).or_default().push(index);
+            by_module.entry((named(&stage.module), stage.grants.llm)).or_default().push(index);
         }
         let mut loaded = Vec::new();
-        for (module, indices) in by_module {
+        for ((module, _), indices) in by_module {
             let mut wasm: Option<Module> = None;
             for index in indices {
                 let stage = &pipeline.stages[index];
                 let bytes = match wasm.take() {
                     Some(bytes) => Ok(bytes),
-                    None => bytes_of(&stage.module).await,
+                    None => bytes_of(&stage.module, stage.grants).await,
                 };
                 let result = match bytes {
                     Ok(bytes) => {
@@ -201,11 +202,11 @@ fn named(module: &settings::Module) -> String {
     }
 }
 
-async fn bytes_of(module: &settings::Module) -> Result<Module, Reason> {
+async fn bytes_of(module: &settings::Module, grants: Grants) -> Result<Module, Reason> {
     match module {
-        settings::Module::Builtin(name) => match BUILTIN.iter().find(|(builtin, _)| builtin == name) {
-            Some((_, wasm)) => Ok(Module::new(*wasm)),
-            None => Err(Reason::NoSuchBuiltin(BUILTIN.iter().map(|(builtin, _)| (*builtin).to_owned()).collect())),
+        settings::Module::Builtin(name) => match BUILTIN.iter().find(|builtin| builtin.name == name) {
+            Some(builtin) => Ok(Module::new(builtin.component(grants))),
+            None => Err(Reason::NoSuchBuiltin(BUILTIN.iter().map(|builtin| builtin.name.to_owned()).collect())),
         },
         settings::Module::File(path) => {
             let path = path.clone();

@@ -90,6 +90,21 @@ async fn ten_thousand_events_end_in_the_sink_or_the_dead_letters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sanitize_with_a_model_masks_the_names_that_it_quotes_and_nothing_it_makes_up() {
+    let quotes = r#"{"found": [{"kind": "person", "quote": "Mia Muster"}, {"kind": "person", "quote": "Nobody"}]}"#;
+    let server = ModelServer::start(Script::new().when("", [Behaviour::answer(quotes)])).await;
+    let stage = "[[stage]]\nname = \"sanitize\"\nmodule = \"builtin:sanitize\"\ngrants = [\"llm\"]\n\
+                 config = { recognise = { model = \"m\" } }\n";
+    let harness = Harness::new(&format!("{stage}{}", model(&server, "60s")), 1).await;
+    harness.send([("text/plain", Some("Mia Muster wrote to mia@example.com".to_owned()))]).await;
+    let mut host = harness.start();
+    harness.until_all_settled(&mut host).await;
+    let out = harness.records("out").await;
+    assert_eq!(out.iter().map(text).collect::<Vec<_>>(), ["[PERSON] wrote to [EMAIL]"]);
+    assert_eq!(host.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_terminated_host_finishes_its_jobs_and_the_next_one_resumes() {
     let server = ModelServer::start(summaries()).await;
     let harness = Harness::new(&enriching(&server), 6).await;

@@ -53,7 +53,7 @@ impl Stage for Sanitize {
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
         if config.recognise.is_some() && !cfg!(feature = "models") {
-            let message = "this component cannot ask models: build the stage with its feature `models`";
+            let message = "this needs a model: add `grants = [\"llm\"]` to the stage";
             return Err(vec![ConfigFault::new("/recognise", message)]);
         }
         Self::with_model(config)
