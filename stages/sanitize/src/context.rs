@@ -36,6 +36,10 @@ impl Names {
 }
 
 impl Context {
+    pub(crate) fn is_secret(&self) -> bool {
+        self.label == Some(Label::Secret)
+    }
+
     /// The context of a field with this name that is in no other.
     pub(crate) fn of_field(name: &str) -> Self {
         Self::default().of(name, &mut Names::default())

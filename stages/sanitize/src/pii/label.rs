@@ -1,5 +1,7 @@
 //! The words before a value that say what it is: `Tel. no.: `, `"mobilePhone": "`, `手机:`.
 
+use std::borrow::Cow;
+
 use super::words::{self, Label, Meaning};
 
 /// How far back to look, in bytes.
@@ -63,7 +65,7 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
 }
 
 /// The word before the one that starts at `start`, without its number.
-fn word_before(text: &str, start: usize) -> String {
+fn word_before(text: &str, start: usize) -> Cow<'_, str> {
     let before = text[..start].trim_end_matches([' ', '\t', '.', '-', '_', '\'', '’']);
     words::normal(&before[last_word(before)..])
 }
@@ -94,7 +96,7 @@ fn hump(text: &str, start: usize) -> Option<Label> {
         return None;
     }
     let before = text[..start].trim_end_matches(words::is_letter_or_digit).len();
-    match words::meaning(&words::normal(&text[before..]), String::new) {
+    match words::meaning(&words::normal(&text[before..]), Cow::default) {
         Meaning::Label(label) => Some(label),
         Meaning::Filler | Meaning::Unknown => None,
     }
