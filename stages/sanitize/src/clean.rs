@@ -97,7 +97,7 @@ impl Cleaner {
             "" => self.digester.is_keyed(),
             value => self.digester.wrote(value),
         };
-        self.finder.find(text, survey, &context.name, report.quotes.as_ref(), &written)
+        self.finder.find(text, survey, context.name(), report.quotes.as_ref(), &written)
     }
 
     fn replace_found(

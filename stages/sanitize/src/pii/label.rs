@@ -66,7 +66,7 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
 
 /// The word before the one that starts at `start`, without its number.
 fn word_before(text: &str, start: usize) -> Cow<'_, str> {
-    let before = text[..start].trim_end_matches([' ', '\t', '.', '-', '_', '\'', '’']);
+    let before = text[..start].trim_end_matches([' ', '\t', '.', '-', '_', '/', ';', '\'', '’']);
     words::normal(&before[last_word(before)..])
 }
 
@@ -135,6 +135,7 @@ fn is_joint(c: char) -> bool {
             | '_'
             | '*'
             | '>'
+            | '<'
             | '\\'
             | '['
             | '{'
@@ -186,6 +187,13 @@ mod tests {
             "| phone | ",
             "Phone\n",
             "Phone number:\n",
+            "<td>Phone</td><td>",
+            "<phone type=\"home\">",
+            "TEL;TYPE=HOME,VOICE:",
+            "Numer telefonu: ",
+            "휴대폰 번호: ",
+            "मोबाइल नंबर: ",
+            "{\"callerId\":\"",
         ] {
             assert_eq!(label(text), Some(Label::Phone), "{text}");
         }
@@ -196,6 +204,10 @@ mod tests {
             assert_eq!(label(text), Some(Label::Version), "{text}");
         }
         assert_eq!(label("§ "), Some(Label::Section));
+        for text in ["P/N ", "S/N: ", "Bestell-Nr.: ", "Modell "] {
+            assert_eq!(label(text), Some(Label::Order), "{text}");
+        }
+        assert_eq!((label("fixed in "), label("look in ")), (Some(Label::Version), None));
     }
 
     #[test]

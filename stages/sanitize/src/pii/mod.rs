@@ -9,6 +9,7 @@ mod iban;
 mod ids;
 mod ip;
 mod label;
+mod list;
 mod mac;
 mod matches;
 mod national;
@@ -34,7 +35,7 @@ pub(crate) use own::{Deny, Pattern};
 use secrets::Secrets;
 pub(crate) use secrets::is_secret_value;
 pub(crate) use survey::{Class, Survey};
-pub(crate) use words::Label;
+pub(crate) use words::{Label, normal};
 
 /// A piece of data: its kind, its bytes in the text, and its text with all digits and signs in ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +203,11 @@ fn original(folded: &Folded<'_>, offset: usize, found: Match) -> Option<Found> {
 
 /// Adds what a scan finds between the known matches. Each gap is a text of its own, because the matches around it will
 /// be replaced.
-fn scan_gaps(text: &str, known: Vec<Match>, scan: impl Fn(Range<usize>, &mut dyn FnMut(Kind, Range<usize>))) -> Vec<Match> {
+fn scan_gaps(
+    text: &str,
+    known: Vec<Match>,
+    scan: impl Fn(Range<usize>, &mut dyn FnMut(Kind, Range<usize>)),
+) -> Vec<Match> {
     let mut all = Vec::with_capacity(known.len());
     let mut from = 0;
     let scan_gap = |gap: Range<usize>, all: &mut Vec<Match>| {
@@ -239,6 +244,27 @@ mod tests {
             matches("é 4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111 x"),
             [(Kind::Card, "4111\u{fe0f}1111\u{fe0f}1111\u{fe0f}1111")]
         );
+    }
+
+    #[test]
+    fn what_is_said_before_a_list_holds_for_all_of_it() {
+        let phone = |number| (Kind::Phone, number);
+        assert_eq!(
+            matches("Phones: 2025550142, 2025550143 and 2025550144"),
+            [phone("2025550142"), phone("2025550143"), phone("2025550144")]
+        );
+        assert_eq!(matches("Móvil 612345678 / 623456789"), [phone("612345678"), phone("623456789")]);
+        assert_eq!(matches("Tel. 5550142, 10115 Berlin"), [phone("5550142")]);
+        for text in [
+            "sections 4.1.2.3, 4.1.2.4 and 4.1.2.5 apply",
+            "clauses 3.4.1.2-3.4.1.5",
+            "see §§ 4.1.2.3, 4.1.2.4",
+            "upgrade from 1.2.3.4 to 1.2.3.5",
+            "orders 030-1234567, 030-1234568",
+        ] {
+            assert!(matches(text).is_empty(), "{text}: {:?}", matches(text));
+        }
+        assert_eq!(matches("version 4.1.2.3, 192.168.100.7"), [(Kind::Ip, "192.168.100.7")]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One pass over a text that says which detectors have anything to look for, and where a secret can begin: most texts hold
 //! nothing that most detectors begin with.
 
-use super::secrets::starts::{BUCKETS, MISFITS, STAGES, SPELLED_DOT};
+use super::secrets::starts::{BUCKETS, MISFITS, SPELLED_DOT, STAGES};
 
 /// Bytes of one class, as a bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn prose_is_barren() {
-        assert!(Survey::of("The agreement which began as planned").is_barren());
+        assert!(Survey::of("The fox").is_barren());
         for text in ["a1", "a-b", "a@b", "(at)", "mia at example dot com", "pwd is x", "mia&commat;b", "a::b"] {
             assert!(!Survey::of(text).is_barren(), "{text}");
         }

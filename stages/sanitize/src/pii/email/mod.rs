@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::kind::Kind;
 use super::survey::{Class, Survey};
+use crate::kind::Kind;
 use crate::sweep::Sweep;
 use signs::{At, COMMON, Style};
 
@@ -118,6 +118,9 @@ mod tests {
             "customer/department=shipping@example.com",
             "mia.@example.com",
             "mia\\u0040example.com",
+            "mia\\x40example.com",
+            "mia&#0064;example.com",
+            "mia(a)example.de",
             "mia@exa_mple.com",
         ] {
             assert_eq!(found(address), [address]);
@@ -168,6 +171,8 @@ mod tests {
             "pkg@1.0.0-beta.rc",
             "deploy@host.example:/var/www",
             "${user}@example.com",
+            "getty@tty1.service",
+            "f(a)value.next",
         ] {
             assert!(found(text).is_empty(), "{text}: {:?}", found(text));
         }

@@ -17,9 +17,8 @@ use crate::kind::Kind;
 const MAX_LENGTH: usize = 20;
 
 /// The forms by how many digits they begin with.
-static FORMS_BY_LEADS: LazyLock<[Vec<&Form>; MAX_LENGTH + 1]> = LazyLock::new(|| {
-    std::array::from_fn(|leads| FORMS.iter().filter(|form| form.leading_digits == leads).collect())
-});
+static FORMS_BY_LEADS: LazyLock<[Vec<&Form>; MAX_LENGTH + 1]> =
+    LazyLock::new(|| std::array::from_fn(|leads| FORMS.iter().filter(|form| form.leading_digits == leads).collect()));
 
 /// The kind and the end of the number that begins at `at`, told by its form.
 pub(super) fn by_form(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usize)> {

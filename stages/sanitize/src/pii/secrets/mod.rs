@@ -106,6 +106,12 @@ mod tests {
             ("https://x.example/?access_token=a1b2c3d4e5f6g7h8i9&x=1", "a1b2c3d4e5f6g7h8i9"),
             ("api_key = \"9f8e7d6c5b4a\"", "9f8e7d6c5b4a"),
             ("Passwort lautet Gummib4er!", "Gummib4er!"),
+            ("Authorization: Token a1b2c3d4e5f6g7h8i9j0", "a1b2c3d4e5f6g7h8i9j0"),
+            ("authorization: ApiKey 9f8e7d6c5b4a", "9f8e7d6c5b4a"),
+            ("hasło: Gummib4er", "Gummib4er"),
+            ("şifre: Gummib4er", "Gummib4er"),
+            ("рассылка, κωδικός: Gummib4er", "Gummib4er"),
+            ("passcode: 849201", "849201"),
         ] {
             assert_eq!(found(text), [value], "{text}");
         }

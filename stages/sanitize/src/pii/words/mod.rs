@@ -119,7 +119,7 @@ pub(super) fn is_mark(c: char) -> bool {
 }
 
 /// A word in lower case and without accents.
-pub(super) fn normal(word: &str) -> Cow<'_, str> {
+pub(crate) fn normal(word: &str) -> Cow<'_, str> {
     if word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
         return Cow::Borrowed(word);
     }
