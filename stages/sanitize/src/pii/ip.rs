@@ -32,7 +32,12 @@ pub(super) fn end(text: &str, at: usize, label: impl Fn() -> Option<Found>) -> O
     let mut dots = 0;
     for byte in rest.iter().take(TOO_LONG) {
         match byte {
-            b':' => colons += 1,
+            b':' => {
+                colons += 1;
+                if colons == 2 && !v6_opens(text, at) {
+                    return None;
+                }
+            }
             b'.' => dots += 1,
             _ if byte.is_ascii_hexdigit() => {}
             _ => break,
@@ -180,9 +185,10 @@ fn is_heading(before: &str, after: &str, octets: [u8; 4]) -> bool {
 /// How far to look for the start of the next or the last line, in bytes.
 const LONGEST_LINE: usize = 200;
 
-fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
+/// Whether an address of version 6 can begin at `at`.
+fn v6_opens(text: &str, at: usize) -> bool {
     let mut before = text[..at].chars().rev();
-    let opens = match before.next() {
+    match before.next() {
         Some('-' | '.') => !before.next().is_some_and(is_word),
         // `ip:2001:db8::1`: a label, not a group before the first.
         Some(':') => {
@@ -193,10 +199,11 @@ fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
         Some('_') => true,
         Some(c) => !is_word(c),
         None => true,
-    };
-    if !opens {
-        return None;
     }
+}
+
+/// The end of the address in a run of digits, colons and dots, if one can begin there.
+fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
     let run = run.trim_end_matches('.');
     let run = if run.ends_with("::") { run } else { run.strip_suffix(':').unwrap_or(run) };
     let address: Ipv6Addr = run.parse().ok()?;

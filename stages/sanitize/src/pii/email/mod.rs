@@ -41,8 +41,15 @@ fn candidates(text: &str, survey: &Survey) -> Vec<At> {
         let signs = eight.within(b'%', b'(').or(eight.within(b'<', b'@'));
         signs.or(eight.within(b'[', b'\\')).or(eight.equal(b'{'))
     };
+    // No name and no host begins or ends with an "@", so none of a row of them counts.
+    let in_row = |place: usize| {
+        bytes[place] == b'@' && (bytes.get(place + 1) == Some(&b'@') || bytes[..place].last() == Some(&b'@'))
+    };
     let mut all: Vec<At> = match survey.has(Class::SIGN) {
-        true => Sweep::new(bytes, class).filter_map(|place| signs::at(text, place)).collect(),
+        true => {
+            let places = Sweep::new(bytes, class).filter(|place| !in_row(*place));
+            places.filter_map(|place| signs::at(text, place)).collect()
+        }
         false => memchr::memchr3_iter(b'(', b'[', b'{', bytes).filter_map(|place| signs::at(text, place)).collect(),
     };
     // Spelled with words only, both of them must be there.
