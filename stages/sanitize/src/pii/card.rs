@@ -78,9 +78,20 @@ fn opens(text: &str, at: usize, separator: Option<Separator>) -> bool {
     }
 }
 
+/// What may follow a card without a space.
+const GLUED: [&str; 10] =
+    ["exp", "expiry", "expires", "expiration", "expdate", "valid", "validthru", "cvv", "cvc", "cvn"];
+
+/// Whether it is a word for what is printed beside the number: `exp12/27`.
+pub(super) fn starts_detail(rest: &str) -> bool {
+    let word = &rest[..rest.bytes().take(12).take_while(u8::is_ascii_alphabetic).count()];
+    GLUED.iter().any(|glued| glued.eq_ignore_ascii_case(word))
+}
+
 /// Whether a card can end here; an expiry date may follow a dash.
 fn closes(text: &str, end: usize) -> bool {
     match text.as_bytes()[end..] {
+        [b'A'..=b'Z' | b'a'..=b'z', ..] => starts_detail(&text[end..]),
         [b'-', a, b, b'/', ..] if a.is_ascii_digit() && b.is_ascii_digit() => true,
         _ => super::boundary::closes(text, end),
     }
@@ -284,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_card_is_not_part_of_it() {
-        for after in [" 12/27", "-12/26", " 123", ",12", "; 4012", ".", ":737"] {
+        for after in [" 12/27", "-12/26", " 123", ",12", "; 4012", ".", ":737", "exp12/27", "CVV 123"] {
             assert_eq!(found(&format!("4012 8888 8888 1881{after}")), Some("4012 8888 8888 1881"), "{after}");
         }
     }
@@ -302,7 +313,8 @@ mod tests {
             "4012888888881881-77", // continues
             "4012888888881881.5",  // a fraction
             "4012888888881881a",   // within a word
-            "4006381333931",       // article number
+            "4012888888881881expo",
+            "4006381333931", // article number
             "36168002586008",
         ] {
             assert_eq!(found(text), None, "{text}");

@@ -35,6 +35,14 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
             1 if !crossed => crossed = true,
             _ => return None,
         }
+        let announced = |start: usize, label: Label| {
+            let line = trimmed[..start].rsplit('\n').next().unwrap_or_default();
+            let alone = !crossed || line.len() <= SHORT_LINE;
+            (alone && label != Label::Nothing).then_some(Found { label, direct })
+        };
+        if let Some((start, label)) = abbreviation(trimmed) {
+            return announced(start, label);
+        }
         let start = last_word(trimmed);
         let word = words::normal(&trimmed[start..]);
         // The label may be numbered, as in `phone2`.
@@ -51,17 +59,44 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
             None => words::meaning(bare, || word_before(trimmed, start)),
         };
         match meaning {
-            Meaning::Label(label) => {
-                let line = trimmed[..start].rsplit('\n').next().unwrap_or_default();
-                let alone = !crossed || line.len() <= SHORT_LINE;
-                return (alone && label != Label::Nothing).then_some(Found { label, direct });
-            }
+            Meaning::Label(label) => return announced(start, label),
             Meaning::Unknown if !bare.is_empty() => return None,
             Meaning::Unknown | Meaning::Filler => {}
         }
         rest = &trimmed[..start];
     }
     None
+}
+
+/// The fewest letters of an abbreviation with dots.
+const FEWEST_LETTERS: usize = 3;
+
+/// The start and the label of letters with dots between them, as in `S.S.N`.
+fn abbreviation(text: &str) -> Option<(usize, Label)> {
+    let bytes = text.as_bytes();
+    let mut start = bytes.len();
+    let mut letters = 0;
+    while let Some((at, byte)) = start.checked_sub(1).map(|at| (at, bytes[at]))
+        && byte.is_ascii_alphabetic()
+    {
+        letters += 1;
+        start = at;
+        match bytes[..at] {
+            [.., b'.'] if at > 1 && letters < 8 => start = at - 1,
+            _ => break,
+        }
+    }
+    // A dot before the first letter is not part of it.
+    start += usize::from(bytes.get(start) == Some(&b'.'));
+    let is_whole = !text[..start].ends_with(words::is_letter_or_digit);
+    if letters < FEWEST_LETTERS || !is_whole {
+        return None;
+    }
+    let word: String = text[start..].chars().filter(|c| *c != '.').map(|c| c.to_ascii_lowercase()).collect();
+    match words::meaning(&word, Cow::default) {
+        Meaning::Label(label) => Some((start, label)),
+        Meaning::Filler | Meaning::Unknown => None,
+    }
 }
 
 /// The word before the one that starts at `start`, without its number.
@@ -197,7 +232,9 @@ mod tests {
         ] {
             assert_eq!(label(text), Some(Label::Phone), "{text}");
         }
-        for text in ["SSN: ", "social_security_number: ", "Social Security Number: ", "SSN — ", "SS# ", "| ssn | "] {
+        for text in
+            ["SSN: ", "social_security_number: ", "Social Security Number: ", "SSN — ", "SS# ", "| ssn | ", "S.S.N.: "]
+        {
             assert_eq!(label(text), Some(Label::Ssn), "{text}");
         }
         for text in ["AssemblyVersion(\"", "version ", "v. "] {
@@ -220,6 +257,7 @@ mod tests {
             "phone] ",
             "security ",
             "iPhone ",
+            "the S.S.N ship ",
             "we spoke at length about the phone\n",
             "phone\n\n",
         ] {

@@ -3,6 +3,7 @@
 mod boundary;
 mod calling_codes;
 mod card;
+mod contact;
 mod email;
 mod groups;
 mod iban;
@@ -20,6 +21,7 @@ mod secrets;
 mod ssn;
 mod starts;
 mod survey;
+mod tables;
 mod url;
 mod words;
 
@@ -31,10 +33,12 @@ use crate::recognise::Quotes;
 pub(crate) use label::of_name;
 use matches::Match;
 pub(crate) use national::Countries;
+use numbers::Around;
 pub(crate) use own::{Deny, Pattern};
 use secrets::Secrets;
 pub(crate) use secrets::is_secret_value;
 pub(crate) use survey::{Class, Survey};
+use tables::Tables;
 pub(crate) use words::{Label, normal};
 
 /// A piece of data: its kind, its bytes in the text, and its text with all digits and signs in ASCII.
@@ -144,6 +148,16 @@ impl Scan<'_> {
                 self.finder.secrets.scan(&text[gap], candidates.take_while(|start| *start < length), report);
             });
         }
+        let tables = match survey.has(Class::PIPE) {
+            true => Tables::of(text),
+            false => Tables::default(),
+        };
+        found = scan_gaps(text, found, |gap, report| {
+            let from = gap.start;
+            for cell in tables.secrets(gap).filter(|cell| is_secret_cell(&text[cell.clone()])) {
+                report(Kind::Secret, cell.start - from..cell.end - from);
+            }
+        });
         let may_have_address = survey.has(Class::SIGN.or(Class::OPENING)) || survey.spells_dot();
         if may_have_address {
             found = scan_gaps(text, found, |gap, report| email::scan(&text[gap], survey, report));
@@ -154,7 +168,14 @@ impl Scan<'_> {
             });
         }
         if survey.has(Class::DIGIT.or(Class::SEPARATOR)) {
-            found = scan_gaps(text, found, |gap, report| self.scan_numbers(&text[gap], NUMBER_ROUNDS, report));
+            found = scan_gaps(text, found, |gap, report| {
+                let countries = &self.finder.countries;
+                let around = Around { countries, text, tables: &tables, offset: gap.start };
+                scan_numbers(&text[gap], around, NUMBER_ROUNDS, report);
+            });
+        }
+        if survey.has(Class::COLON) && survey.has(Class::DIGIT) {
+            found = scan_gaps(text, found, |gap, report| contact::scan(text, gap, &self.finder.countries, report));
         }
         // A number can have hidden the end of an address: `a@b.comIBANDE89…`.
         match survey.has(Class::AT) {
@@ -162,26 +183,34 @@ impl Scan<'_> {
             false => found,
         }
     }
+}
 
-    /// Reports the numbers in a text, from left to right. What is after the last one was scanned up to its end already.
-    fn scan_numbers(&self, text: &str, rounds: usize, report: &mut dyn FnMut(Kind, Range<usize>)) {
-        if rounds == 0 {
-            return;
-        }
-        let mut from = 0;
-        numbers::scan(text, &self.finder.countries, &mut |kind, range| {
-            let gap = &text[from..range.start];
-            let near = gap.len() - tail(gap).len();
-            self.scan_numbers(&gap[near..], rounds - 1, &mut |kind, earlier| {
-                // Only what ends at the match was attached to it.
-                if near + earlier.end + ATTACHED >= gap.len() {
-                    report(kind, from + near + earlier.start..from + near + earlier.end);
-                }
-            });
-            from = range.end;
-            report(kind, range);
-        });
+/// Reports the numbers in a text, from left to right. What is after the last one was scanned up to its end already.
+fn scan_numbers(text: &str, around: Around<'_>, rounds: usize, report: &mut dyn FnMut(Kind, Range<usize>)) {
+    if rounds == 0 {
+        return;
     }
+    let mut from = 0;
+    numbers::scan(text, around, &mut |kind, range| {
+        let gap = &text[from..range.start];
+        let near = gap.len() - tail(gap).len();
+        let start = from + near;
+        let inner = Around { offset: around.offset + start, ..around };
+        scan_numbers(&gap[near..], inner, rounds - 1, &mut |kind, earlier| {
+            // Only what ends at the match was attached to it.
+            if near + earlier.end + ATTACHED >= gap.len() {
+                report(kind, start + earlier.start..start + earlier.end);
+            }
+        });
+        from = range.end;
+        report(kind, range);
+    });
+}
+
+/// Whether the whole of a cell is a secret and no text about one.
+fn is_secret_cell(cell: &str) -> bool {
+    let is_word = cell.contains(char::is_whitespace) || cell.chars().all(char::is_alphabetic);
+    !is_word && is_secret_value(cell)
 }
 
 /// The last words of a gap: enough for any number and the words before it.
@@ -265,6 +294,35 @@ mod tests {
             assert!(matches(text).is_empty(), "{text}: {:?}", matches(text));
         }
         assert_eq!(matches("version 4.1.2.3, 192.168.100.7"), [(Kind::Ip, "192.168.100.7")]);
+    }
+
+    #[test]
+    fn the_header_of_a_table_is_said_before_its_cells() {
+        let table =
+            "| Phone | Version | Password |\n|---|---|---|\n| 612345678 | 4.1.2.3 | hunter2 |\n| +34 1 | 4 | reset |\n";
+        assert_eq!(matches(table), [(Kind::Phone, "612345678"), (Kind::Secret, "hunter2")]);
+        assert!(matches("| Order | n |\n|---|---|\n| 030 1234567 | 4 |").is_empty());
+    }
+
+    #[test]
+    fn a_letter_says_what_a_number_is_on_a_card_of_contacts() {
+        let card = "T: +34 912 345 678\nM: 612345678\nE: mia@example.com\nF: 623456789";
+        assert_eq!(
+            matches(card).into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+            ["+34 912 345 678", "612345678", "mia@example.com", "623456789"]
+        );
+    }
+
+    #[test]
+    fn values_are_found_in_unusual_spellings() {
+        for (text, kind, value) in [
+            ("S.S.N.: 219099998", Kind::Ssn, "219099998"),
+            ("cf rssmra85t10a562s", Kind::NationalId, "rssmra85t10a562s"),
+            ("dev aa_bb_cc_dd_e0_ff up", Kind::Mac, "aa_bb_cc_dd_e0_ff"),
+            ("4012888888881881exp12/27", Kind::Card, "4012888888881881"),
+        ] {
+            assert_eq!(matches(text), [(kind, value)], "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One pass over a text that says which detectors have anything to look for, and where a secret can begin: most texts hold
 //! nothing that most detectors begin with.
 
+use super::secrets::PRIVATE_KEY;
 use super::secrets::starts::{BUCKETS, MISFITS, SPELLED_DOT, STAGES};
 
 /// Bytes of one class, as a bit.
@@ -25,6 +26,8 @@ impl Class {
     /// What separates the groups of a hardware address, which may have no digit.
     pub(crate) const SEPARATOR: Self = Self(1 << 9);
     pub(crate) const AT: Self = Self(1 << 10);
+    /// "|", which separates the columns of a table.
+    pub(crate) const PIPE: Self = Self(1 << 11);
 
     pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -47,6 +50,7 @@ impl Class {
             b'@' => class = Self::AT.or(Self::SIGN),
             b'%' | b'=' | b'&' | b'<' | b'\\' => class = Self::SIGN,
             b'0'..=b'9' => class = Self::DIGIT,
+            b'|' => class = Self::PIPE,
             _ => {}
         }
         class
@@ -99,10 +103,14 @@ impl Survey {
     /// Adds what can begin at `start`, in these groups.
     #[cold]
     fn candidate(&mut self, bytes: &[u8], start: usize, groups: u64) {
-        if groups & !(1 << SPELLED_DOT) != 0 {
+        let rest = &bytes[start..];
+        // A row of dashes fits everywhere, but only one beginning has any.
+        let is_row = rest.starts_with(b"-")
+            && !rest.get(..PRIVATE_KEY.len()).is_some_and(|start| start.eq_ignore_ascii_case(PRIVATE_KEY.as_bytes()));
+        if groups & !(1 << SPELLED_DOT) != 0 && !is_row {
             self.secrets.push(start);
         }
-        if matches!(bytes[start..], [b' ', b'd', b'o', b't', b' ', ..] | [b' ', b'D', b'O', b'T', b' ', ..]) {
+        if matches!(rest, [b' ', b'd', b'o', b't', b' ', ..] | [b' ', b'D', b'O', b'T', b' ', ..]) {
             self.spells_dot = true;
         }
     }
@@ -141,6 +149,13 @@ mod tests {
                 assert!(Survey::of(&text).secrets().contains(&3), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn in_a_row_of_dashes_only_the_five_before_the_word_count() {
+        let row = "-".repeat(1000);
+        assert!(Survey::of(&row).secrets().is_empty());
+        assert_eq!(Survey::of(&format!("{row}BEGIN PRIVATE KEY")).secrets()[0], 995);
     }
 
     #[test]

@@ -59,6 +59,22 @@ fn matched(text: &str, at: usize, form: &Form) -> Option<usize> {
     ((form.check)(&plain[..count]) && closes(text, end)).then_some(end)
 }
 
+/// The end of an Italian tax code that is not all in capitals: its letters and digits take turns as in hardly anything else.
+pub(super) fn italian_end(text: &str, at: usize, countries: &Countries) -> Option<usize> {
+    const SHAPE: [u8; 16] = *b"LLLLLLddLddLdddL";
+    let mut code: [u8; SHAPE.len()] = *text.as_bytes()[at..].first_chunk()?;
+    let fits = code.iter().zip(SHAPE).all(|(byte, class)| match class {
+        b'd' => byte.is_ascii_digit(),
+        _ => byte.is_ascii_alphabetic(),
+    });
+    if !fits || !countries.include("IT") {
+        return None;
+    }
+    code.make_ascii_uppercase();
+    let end = at + SHAPE.len();
+    (checks::italy(&code) && opens(text, at) && closes(text, end)).then_some(end)
+}
+
 /// The kind and the end of the number that begins at `at`, which a word announces.
 pub(super) fn announced(text: &str, at: usize, label: impl Fn() -> Option<Label>) -> Option<(Kind, usize)> {
     if text[..at].ends_with(|c| is_word(c) && c != '_') {
@@ -192,6 +208,15 @@ mod tests {
             "12.345.678-6",
             "AB 123456 C",
         ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_italian_tax_code_may_be_in_lower_case() {
+        let found = |text| italian_end(text, 0, &Countries::default());
+        assert_eq!((found("rssmra85t10a562s"), found("Rssmra85T10a562s.")), (Some(16), Some(16)));
+        for text in ["rssmra85t10a562t", "rssmra85t10a562sx", "rssmra85t10a56", "rssmr185t10a562s"] {
             assert_eq!(found(text), None, "{text}");
         }
     }

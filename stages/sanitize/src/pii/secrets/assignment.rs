@@ -206,7 +206,9 @@ fn starts_option(text: &str, at: usize) -> bool {
         .take(32)
         .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-')
         .count();
-    text.as_bytes()[at - name..].starts_with(b"--")
+    let name = &text.as_bytes()[at - name..];
+    // Some have one dash: `-password x`.
+    name.starts_with(b"--") || text[..at].ends_with(" -")
 }
 
 fn strip_any<'t>(text: &'t str, prefixes: &[&str]) -> Option<&'t str> {
@@ -229,15 +231,9 @@ fn bare_length(value: &str, evidence: Evidence) -> usize {
 
 /// Whether it is a value and not talk about one.
 pub(in crate::pii) fn is_value(value: &str, evidence: Evidence) -> bool {
-    let lower = value.to_lowercase();
     let first = value.chars().next().unwrap_or(' ');
-    if value.chars().count() < 4
-        || PLACEHOLDERS.contains(&lower.as_str())
-        || matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•')
-    {
-        return false;
-    }
-    if value.chars().all(|c| c == first) {
+    let is_sign = matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•');
+    if value.chars().count() < 4 || is_sign || is_placeholder(value) {
         return false;
     }
     let only_letters = value.chars().all(|c| c.is_alphabetic() || matches!(c, '_' | '-' | '\'' | ' '));
@@ -246,6 +242,13 @@ pub(in crate::pii) fn is_value(value: &str, evidence: Evidence) -> bool {
         Evidence::Assigned => !is_code(value),
         Evidence::Said => !only_letters && !is_code(value) && value.chars().count() >= 6,
     }
+}
+
+/// Whether the whole value stands for one that is not written.
+pub(super) fn is_placeholder(value: &str) -> bool {
+    let lower = value.to_lowercase();
+    let first = value.chars().next();
+    PLACEHOLDERS.contains(&lower.as_str()) || lower == "pass" || value.chars().all(|c| Some(c) == first)
 }
 
 /// `config.secret`, `getPassword()`, `os.environ["X"]`.

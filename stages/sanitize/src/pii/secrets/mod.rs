@@ -1,13 +1,15 @@
 //! Secrets: keys with the prefix of a known provider, JSON Web Tokens, private keys, and what is assigned to a password.
 
 mod assignment;
+mod command;
 mod keys;
 pub(super) mod starts;
 
 use std::ops::Range;
 
 use crate::kind::Kind;
-use starts::{BEGINNINGS, Starts};
+pub(super) use keys::PRIVATE_KEY;
+use starts::{BEGINNINGS, Beginning, Starts};
 
 /// Knows what secrets begin with; the detectors look only there.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ impl Secrets {
         candidates: impl Iterator<Item = usize>,
         report: &mut dyn FnMut(Kind, Range<usize>),
     ) {
+        let mut found: Vec<Range<usize>> = Vec::new();
         // What was found ends, and what was read as a beginning.
         let (mut from, mut read) = (0, 0);
         for start in candidates {
@@ -38,19 +41,26 @@ impl Secrets {
             if start < from {
                 continue;
             }
-            let range = match keys::PREFIXES.get(place) {
-                Some(key) => {
-                    if !key.opens(&text[..start]) {
-                        continue;
-                    }
-                    key.end(text, start).map(|end| start..end)
-                }
-                None => {
-                    assignment::WORDS.get(place - keys::PREFIXES.len()).and_then(|word| word.value(text, start..read))
+            let range = match Beginning::at(place) {
+                Beginning::Key(key) if key.opens(&text[..start]) => key.end(text, start).map(|end| start..end),
+                Beginning::Key(_) => continue,
+                Beginning::Word(word) => word.value(text, start..read),
+                Beginning::Command(command) => {
+                    // Its arguments may hold more.
+                    command.values(text, start..read, &mut |range| found.push(range));
+                    None
                 }
             };
             if let Some(range) = range.filter(|range| range.start >= from) {
                 from = range.end;
+                found.push(range);
+            }
+        }
+        found.sort_by_key(|range| range.start);
+        let mut end = 0;
+        for range in found {
+            if range.start >= end {
+                end = range.end;
                 report(Kind::Secret, range);
             }
         }

@@ -1,7 +1,8 @@
 //! What secrets begin with, as tables: which of them can begin at a place, and which one does.
 
-use super::assignment::WORDS;
-use super::keys::PREFIXES;
+use super::assignment::{WORDS, Word};
+use super::command::{COMMANDS, Command};
+use super::keys::{Key, PREFIXES};
 
 /// How many bytes of a beginning are looked at, and into how many groups the beginnings are put.
 pub(in crate::pii) const STAGES: usize = 4;
@@ -9,16 +10,40 @@ pub(in crate::pii) const BUCKETS: usize = 16;
 /// The group of " dot ", which is no secret but found in the same pass.
 pub(in crate::pii) const SPELLED_DOT: usize = 15;
 
-const COUNT: usize = PREFIXES.len() + WORDS.len();
+const COUNT: usize = PREFIXES.len() + WORDS.len() + COMMANDS.len();
 
-/// All beginnings: the prefixes of keys and then the words.
+/// All beginnings: the prefixes of keys, then the words, then the commands.
 pub(in crate::pii) const BEGINNINGS: [&str; COUNT] = beginnings();
+
+/// What a beginning announces.
+pub(super) enum Beginning {
+    Key(&'static Key),
+    Word(&'static Word),
+    Command(&'static Command),
+}
+
+impl Beginning {
+    /// The one at a place of [`BEGINNINGS`].
+    pub(super) const fn at(place: usize) -> Self {
+        let words = PREFIXES.len();
+        let commands = words + WORDS.len();
+        match place {
+            _ if place < words => Self::Key(&PREFIXES[place]),
+            _ if place < commands => Self::Word(&WORDS[place - words]),
+            _ => Self::Command(&COMMANDS[place - commands]),
+        }
+    }
+}
 
 const fn beginnings() -> [&'static str; COUNT] {
     let mut all = [""; COUNT];
     let mut at = 0;
     while at < COUNT {
-        all[at] = if at < PREFIXES.len() { PREFIXES[at].prefix } else { WORDS[at - PREFIXES.len()].word };
+        all[at] = match Beginning::at(at) {
+            Beginning::Key(key) => key.prefix,
+            Beginning::Word(word) => word.word,
+            Beginning::Command(command) => command.name,
+        };
         at += 1;
     }
     all
