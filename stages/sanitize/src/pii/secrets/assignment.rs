@@ -233,7 +233,8 @@ fn bare_length(value: &str, evidence: Evidence) -> usize {
 pub(in crate::pii) fn is_value(value: &str, evidence: Evidence) -> bool {
     let first = value.chars().next().unwrap_or(' ');
     let is_sign = matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•');
-    if value.chars().count() < 4 || is_sign || is_placeholder(value) {
+    let is_placeholder = PLACEHOLDERS.contains(&value.to_lowercase().as_str());
+    if value.chars().count() < 4 || is_sign || is_placeholder || value.chars().all(|c| c == first) {
         return false;
     }
     let only_letters = value.chars().all(|c| c.is_alphabetic() || matches!(c, '_' | '-' | '\'' | ' '));
@@ -242,13 +243,6 @@ pub(in crate::pii) fn is_value(value: &str, evidence: Evidence) -> bool {
         Evidence::Assigned => !is_code(value),
         Evidence::Said => !only_letters && !is_code(value) && value.chars().count() >= 6,
     }
-}
-
-/// Whether the whole value stands for one that is not written.
-pub(super) fn is_placeholder(value: &str) -> bool {
-    let lower = value.to_lowercase();
-    let first = value.chars().next();
-    PLACEHOLDERS.contains(&lower.as_str()) || lower == "pass" || value.chars().all(|c| Some(c) == first)
 }
 
 /// `config.secret`, `getPassword()`, `os.environ["X"]`.

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::super::boundary::is_word;
-use super::assignment::is_placeholder;
 
 /// How an option writes its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,11 +189,16 @@ fn secret(text: &str, range: Range<usize>, value: Value) -> Option<Range<usize>>
     (is_password(password) && !is_path).then_some(start..start + inner.len())
 }
 
+/// What manuals write in place of a password. Words such as "secret" are in use as passwords themselves.
+const NAMES: [&str; 6] = ["password", "passwd", "pass", "your_password", "your-password", "yourpassword"];
+
 /// Whether it is not a variable, a mask or a name for what is to be written.
 fn is_password(value: &str) -> bool {
     let first = value.chars().next().unwrap_or('$');
     let is_sign = matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•');
-    !(is_sign || (value.len() > 2 && is_placeholder(value)))
+    let is_row = value.len() > 2 && value.chars().all(|c| c == first);
+    let is_name = NAMES.iter().any(|name| name.eq_ignore_ascii_case(value));
+    !(is_sign || is_row || is_name)
 }
 
 #[cfg(test)]
@@ -216,6 +220,7 @@ mod tests {
             ("/usr/bin/curl -X POST \\\n  --proxy-user deploy:s3cr3t x", "deploy:s3cr3t"),
             ("run `curl -udeploy:s3cr3t`.", "deploy:s3cr3t"),
             ("mysql -u root -pGummib4er shop", "Gummib4er"),
+            ("docker exec -it db mysql -uroot -psecret", "secret"),
             ("mysqldump -h db -p'two words' shop > shop.sql", "two words"),
             ("sshpass -p Gummib4er ssh host", "Gummib4er"),
             ("redis-cli -h cache -a Gummib4er ping", "Gummib4er"),
@@ -238,6 +243,7 @@ mod tests {
             "curl -u user:password x",
             "curl -U x; ls -u a:b1c2",
             "mysql -u root -p shop",
+            "mysql -uroot -ppassword -p*****",
             "mysql -P3306 -h db",
             "docker run -p 8080:80 nginx",
             "mkdir -p a/b/c",
