@@ -18,6 +18,8 @@ enum Separator {
     Dot,
     /// A space in a URL.
     Encoded,
+    /// "_", "/" or a dot in the middle of the line.
+    Rare,
 }
 
 /// The end of the card number that begins at the digit at `at`.
@@ -76,9 +78,20 @@ fn opens(text: &str, at: usize, separator: Option<Separator>) -> bool {
     }
 }
 
+/// What may follow a card without a space.
+const GLUED: [&str; 10] =
+    ["exp", "expiry", "expires", "expiration", "expdate", "valid", "validthru", "cvv", "cvc", "cvn"];
+
+/// Whether it is a word for what is printed beside the number: `exp12/27`.
+pub(super) fn starts_detail(rest: &str) -> bool {
+    let word = &rest[..rest.bytes().take(12).take_while(u8::is_ascii_alphabetic).count()];
+    GLUED.iter().any(|glued| glued.eq_ignore_ascii_case(word))
+}
+
 /// Whether a card can end here; an expiry date may follow a dash.
 fn closes(text: &str, end: usize) -> bool {
     match text.as_bytes()[end..] {
+        [b'A'..=b'Z' | b'a'..=b'z', ..] => starts_detail(&text[end..]),
         [b'-', a, b, b'/', ..] if a.is_ascii_digit() && b.is_ascii_digit() => true,
         _ => super::boundary::closes(text, end),
     }
@@ -98,6 +111,9 @@ fn read_separator(rest: &str) -> Option<(Separator, usize)> {
     let (separator, length) = match bytes.get(before) {
         Some(b'-') if before <= 1 => (Separator::Dash, before + 1 + blanks(before + 1)),
         Some(b'.') if before == 0 => (Separator::Dot, 1),
+        Some(b'_' | b'/') if before == 0 => (Separator::Rare, 1),
+        Some(0xc2) if rest.starts_with('·') => (Separator::Rare, '·'.len_utf8()),
+        Some(0xe2) if before == 0 && rest.starts_with(['—', '―']) => (Separator::Dash, '—'.len_utf8()),
         Some(b'+') if before == 0 => (Separator::Encoded, 1),
         Some(b'%') if before == 0 && rest.starts_with("%20") => (Separator::Encoded, 3),
         _ if before > 0 => (Separator::Space, before),
@@ -268,6 +284,10 @@ mod tests {
             "4111-1111-\n1111-1111",
             "4111 1111\n1111 1111",
             "4111+1111+1111+1111",
+            "4111_1111_1111_1111",
+            "4111/1111/1111/1111",
+            "4111·1111·1111·1111",
+            "4111—1111—1111—1111",
         ] {
             assert_eq!(found(number), Some(number));
         }
@@ -275,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_card_is_not_part_of_it() {
-        for after in [" 12/27", "-12/26", " 123", ",12", "; 4012", ".", ":737"] {
+        for after in [" 12/27", "-12/26", " 123", ",12", "; 4012", ".", ":737", "exp12/27", "CVV 123"] {
             assert_eq!(found(&format!("4012 8888 8888 1881{after}")), Some("4012 8888 8888 1881"), "{after}");
         }
     }
@@ -293,7 +313,8 @@ mod tests {
             "4012888888881881-77", // continues
             "4012888888881881.5",  // a fraction
             "4012888888881881a",   // within a word
-            "4006381333931",       // article number
+            "4012888888881881expo",
+            "4006381333931", // article number
             "36168002586008",
         ] {
             assert_eq!(found(text), None, "{text}");

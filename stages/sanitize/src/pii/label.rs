@@ -1,5 +1,7 @@
 //! The words before a value that say what it is: `Tel. no.: `, `"mobilePhone": "`, `手机:`.
 
+use std::borrow::Cow;
+
 use super::words::{self, Label, Meaning};
 
 /// How far back to look, in bytes.
@@ -33,6 +35,14 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
             1 if !crossed => crossed = true,
             _ => return None,
         }
+        let announced = |start: usize, label: Label| {
+            let line = trimmed[..start].rsplit('\n').next().unwrap_or_default();
+            let alone = !crossed || line.len() <= SHORT_LINE;
+            (alone && label != Label::Nothing).then_some(Found { label, direct })
+        };
+        if let Some((start, label)) = abbreviation(trimmed) {
+            return announced(start, label);
+        }
         let start = last_word(trimmed);
         let word = words::normal(&trimmed[start..]);
         // The label may be numbered, as in `phone2`.
@@ -49,11 +59,7 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
             None => words::meaning(bare, || word_before(trimmed, start)),
         };
         match meaning {
-            Meaning::Label(label) => {
-                let line = trimmed[..start].rsplit('\n').next().unwrap_or_default();
-                let alone = !crossed || line.len() <= SHORT_LINE;
-                return (alone && label != Label::Nothing).then_some(Found { label, direct });
-            }
+            Meaning::Label(label) => return announced(start, label),
             Meaning::Unknown if !bare.is_empty() => return None,
             Meaning::Unknown | Meaning::Filler => {}
         }
@@ -62,9 +68,40 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
     None
 }
 
+/// The fewest letters of an abbreviation with dots.
+const FEWEST_LETTERS: usize = 3;
+
+/// The start and the label of letters with dots between them, as in `S.S.N`.
+fn abbreviation(text: &str) -> Option<(usize, Label)> {
+    let bytes = text.as_bytes();
+    let mut start = bytes.len();
+    let mut letters = 0;
+    while let Some((at, byte)) = start.checked_sub(1).map(|at| (at, bytes[at]))
+        && byte.is_ascii_alphabetic()
+    {
+        letters += 1;
+        start = at;
+        match bytes[..at] {
+            [.., b'.'] if at > 1 && letters < 8 => start = at - 1,
+            _ => break,
+        }
+    }
+    // A dot before the first letter is not part of it.
+    start += usize::from(bytes.get(start) == Some(&b'.'));
+    let is_whole = !text[..start].ends_with(words::is_letter_or_digit);
+    if letters < FEWEST_LETTERS || !is_whole {
+        return None;
+    }
+    let word: String = text[start..].chars().filter(|c| *c != '.').map(|c| c.to_ascii_lowercase()).collect();
+    match words::meaning(&word, Cow::default) {
+        Meaning::Label(label) => Some((start, label)),
+        Meaning::Filler | Meaning::Unknown => None,
+    }
+}
+
 /// The word before the one that starts at `start`, without its number.
-fn word_before(text: &str, start: usize) -> String {
-    let before = text[..start].trim_end_matches([' ', '\t', '.', '-', '_', '\'', '’']);
+fn word_before(text: &str, start: usize) -> Cow<'_, str> {
+    let before = text[..start].trim_end_matches([' ', '\t', '.', '-', '_', '/', ';', '\'', '’']);
     words::normal(&before[last_word(before)..])
 }
 
@@ -94,7 +131,7 @@ fn hump(text: &str, start: usize) -> Option<Label> {
         return None;
     }
     let before = text[..start].trim_end_matches(words::is_letter_or_digit).len();
-    match words::meaning(&words::normal(&text[before..]), String::new) {
+    match words::meaning(&words::normal(&text[before..]), Cow::default) {
         Meaning::Label(label) => Some(label),
         Meaning::Filler | Meaning::Unknown => None,
     }
@@ -133,6 +170,7 @@ fn is_joint(c: char) -> bool {
             | '_'
             | '*'
             | '>'
+            | '<'
             | '\\'
             | '['
             | '{'
@@ -184,16 +222,29 @@ mod tests {
             "| phone | ",
             "Phone\n",
             "Phone number:\n",
+            "<td>Phone</td><td>",
+            "<phone type=\"home\">",
+            "TEL;TYPE=HOME,VOICE:",
+            "Numer telefonu: ",
+            "휴대폰 번호: ",
+            "मोबाइल नंबर: ",
+            "{\"callerId\":\"",
         ] {
             assert_eq!(label(text), Some(Label::Phone), "{text}");
         }
-        for text in ["SSN: ", "social_security_number: ", "Social Security Number: ", "SSN — ", "SS# ", "| ssn | "] {
+        for text in
+            ["SSN: ", "social_security_number: ", "Social Security Number: ", "SSN — ", "SS# ", "| ssn | ", "S.S.N.: "]
+        {
             assert_eq!(label(text), Some(Label::Ssn), "{text}");
         }
         for text in ["AssemblyVersion(\"", "version ", "v. "] {
             assert_eq!(label(text), Some(Label::Version), "{text}");
         }
         assert_eq!(label("§ "), Some(Label::Section));
+        for text in ["P/N ", "S/N: ", "Bestell-Nr.: ", "Modell "] {
+            assert_eq!(label(text), Some(Label::Order), "{text}");
+        }
+        assert_eq!((label("fixed in "), label("look in ")), (Some(Label::Version), None));
     }
 
     #[test]
@@ -206,6 +257,7 @@ mod tests {
             "phone] ",
             "security ",
             "iPhone ",
+            "the S.S.N ship ",
             "we spoke at length about the phone\n",
             "phone\n\n",
         ] {

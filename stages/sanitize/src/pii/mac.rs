@@ -1,4 +1,4 @@
-//! Hardware addresses: six pairs of hexadecimal digits separated by ":" or "-", three groups of four by ".", and, after
+//! Hardware addresses: six pairs of hexadecimal digits separated by ":", "-" or "_", three groups of four by ".", and, after
 //! a word such as "MAC", other notations.
 
 use super::boundary::is_word;
@@ -9,12 +9,21 @@ pub(super) fn end(text: &str, at: usize, label: impl Fn() -> Option<Label>) -> O
     let bytes = &text.as_bytes()[at..];
     let run = bytes.iter().take(13).take_while(|byte| byte.is_ascii_hexdigit()).count();
     let separator = bytes.get(run).copied().unwrap_or(b' ');
+    // Within a longer row, nothing needs to be counted.
+    let is_pair = run <= 2 && separator == b':' && has_letter_before(bytes, run);
+    if is_pair && continues(text[..at].chars().rev(), ':') && !text[..at].ends_with('_') {
+        return None;
+    }
     let (length, distinctive) = match (run, separator) {
         (1 | 2, b':') => {
             let length = pairs_length(bytes);
             // `1:2:3:4:5:6` is a ratio, not an address.
             let has_letter = bytes[..length].iter().any(u8::is_ascii_alphabetic);
             (length, has_letter || length == 17)
+        }
+        (2, b'_') => {
+            let has_digit = bytes.iter().take(17).any(u8::is_ascii_digit);
+            (spaced_length(bytes, 2, 6)?, has_digit && has_letter_before(bytes, 17))
         }
         (2, b'-') => (spaced_length(bytes, 2, 6)?, has_letter_before(bytes, 17)),
         (4, b'.') => (spaced_length(bytes, 4, 3)?, has_letter_before(bytes, 14)),
@@ -28,7 +37,9 @@ pub(super) fn end(text: &str, at: usize, label: impl Fn() -> Option<Label>) -> O
         return None;
     }
     let separator = char::from(separator);
-    let opens = !continues(text[..at].chars().rev(), separator);
+    // `eth0_00:1a:2b:3c:4d:5e`: with colons, no word goes on after a "_".
+    let named = separator == ':' && text[..at].ends_with('_');
+    let opens = named || !continues(text[..at].chars().rev(), separator);
     if !opens {
         return None;
     }
@@ -99,9 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn the_three_notations_are_found() {
-        for text in ["00:1A:2b:3c:4d:5e", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e", "00:11:22:33:44:55", "0:0:5e:0:53:af"]
-        {
+    fn the_usual_notations_are_found() {
+        for text in [
+            "00:1A:2b:3c:4d:5e",
+            "00-1a-2b-3c-4d-5e",
+            "00_1a_2b_3c_4d_5e",
+            "001a.2b3c.4d5e",
+            "00:11:22:33:44:55",
+            "0:0:5e:0:53:af",
+        ] {
             assert_eq!(found(text), Some(text));
             assert_eq!(found(&format!("{text}. ")), Some(text));
         }
@@ -116,6 +133,9 @@ mod tests {
             "00:1a-2b:3c:4d:5e",
             "00:1a:2b:3c:4d:5e7",
             "20-24-01-02-10-30",
+            "20_24_01_02_10_30",
+            "00_1a_2b_3c_4d_5e_6f",
+            "ad_be_ef_fa_ce_ed",
             "1234.5678.9012",
             "12:30",
             "1:2:3:4:5:6",
@@ -125,6 +145,7 @@ mod tests {
             assert_eq!(found(text), None, "{text}");
         }
         assert_eq!(end("ff:00:1a:2b:3c:4d:5e", 3, || None), None);
+        assert_eq!(end("eth0_00:1a:2b:3c:4d:5e", 5, || None), Some(22));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use super::groups::Groups;
 use super::label::{self, Found};
+use super::list::List;
 use super::national::Countries;
+use super::tables::Tables;
 use super::words::Label;
 use super::{boundary, card, iban, ids, ip, mac, phone, ssn, starts};
 use crate::kind::Kind;
@@ -29,9 +31,19 @@ const GLUED: [&str; 15] = [
     "call",
 ];
 
+/// What is known beside a part of a text.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) countries: &'a Countries,
+    /// The whole text, in which the part begins at `offset`, and the tables in it.
+    pub(super) text: &'a str,
+    pub(super) tables: &'a Tables,
+    pub(super) offset: usize,
+}
+
 /// Reports the numbers. Only word starts are examined, so the cost does not depend on the content of the words.
-pub(super) fn scan(text: &str, countries: &Countries, report: &mut dyn FnMut(Kind, Range<usize>)) {
-    let mut search = Search { text, countries, fresh: 0, report };
+pub(super) fn scan(text: &str, around: Around<'_>, report: &mut dyn FnMut(Kind, Range<usize>)) {
+    let mut search = Search { text, around, fresh: 0, list: List::default(), report };
     search.examine(0);
     starts::each(text.as_bytes(), |start| {
         if start > search.fresh {
@@ -42,9 +54,10 @@ pub(super) fn scan(text: &str, countries: &Countries, report: &mut dyn FnMut(Kin
 
 struct Search<'t, 'r> {
     text: &'t str,
-    countries: &'t Countries,
+    around: Around<'t>,
     /// The end of the last match, which will be replaced and is therefore not context for the next one.
     fresh: usize,
+    list: List,
     report: &'r mut dyn FnMut(Kind, Range<usize>),
 }
 
@@ -52,8 +65,18 @@ impl Search<'_, '_> {
     /// Reports the match that begins at `at`, and those that follow directly: a match can end within a word.
     fn examine(&mut self, at: usize) {
         let mut at = at;
-        while let Some((kind, end)) = recognise(&self.text[self.fresh..], at - self.fresh, self.countries) {
-            let end = self.fresh + end;
+        loop {
+            let place = Place {
+                text: &self.text[self.fresh..],
+                at: at - self.fresh,
+                column: self.around.tables.label(self.around.text, self.around.offset + at),
+                listed: self.list.label(self.text, at),
+            };
+            let label = OnceCell::new();
+            let found = recognise(&place, &label, self.around.countries);
+            let end = found.map(|(_, end)| self.fresh + end);
+            self.list.add(self.text, at, end, label.into_inner().flatten());
+            let (Some((kind, _)), Some(end)) = (found, end) else { return };
             (self.report)(kind, at..end);
             self.fresh = end;
             at = end;
@@ -61,11 +84,21 @@ impl Search<'_, '_> {
     }
 }
 
-/// The kind and the end of the match that begins at `at`; stricter kinds are tried first.
-fn recognise(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usize)> {
+/// Where a number may begin.
+struct Place<'t> {
+    text: &'t str,
+    at: usize,
+    /// What the header of its column says.
+    column: Option<Found>,
+    /// The label of the list that it would go on with.
+    listed: Option<Found>,
+}
+
+/// The kind and the end of the match that begins at a place; stricter kinds are tried first.
+fn recognise(place: &Place<'_>, found: &OnceCell<Option<Found>>, countries: &Countries) -> Option<(Kind, usize)> {
+    let Place { text, at, column, listed } = *place;
     let first = *text.as_bytes().get(at)?;
-    let found: OnceCell<Option<Found>> = OnceCell::new();
-    let found = || *found.get_or_init(|| label::before(text, at));
+    let found = || *found.get_or_init(|| column.or_else(|| label::before(text, at)).or(listed));
     let label = || found().map(|found| found.label);
     if first.is_ascii_hexdigit() || first == b':' {
         if let Some(end) = mac::end(text, at, label) {
@@ -75,10 +108,12 @@ fn recognise(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usiz
             return Some((Kind::Ip, end));
         }
     }
+    let italian = || ids::italian_end(text, at, countries).map(|end| (Kind::NationalId, end));
     match first {
-        b'a'..=b'z' => iban::end(text, at).map(|end| (Kind::Iban, end)),
+        b'a'..=b'z' => iban::end(text, at).map(|end| (Kind::Iban, end)).or_else(italian),
         b'A'..=b'Z' => iban::end(text, at)
             .map(|end| (Kind::Iban, end))
+            .or_else(italian)
             .or_else(|| ids::by_form(text, at, countries))
             .or_else(|| ids::announced(text, at, label)),
         b'+' | b'[' | b'%' => phone::international_end(text, at, label()).map(|end| (Kind::Phone, end)),
@@ -96,6 +131,11 @@ fn number(text: &str, at: usize, countries: &Countries, label: impl Fn() -> Opti
     }
     let run = text.as_bytes()[at..].iter().take(24).take_while(|byte| byte.is_ascii_digit()).count();
     if text.as_bytes().get(at + run).is_some_and(|byte| byte.is_ascii_alphabetic() && *byte != b'x') {
+        if card::starts_detail(&text[at + run..])
+            && let Some(end) = card::end(text, at, &label)
+        {
+            return Some((Kind::Card, end));
+        }
         // Only an identity number has letters within; after "x" an extension may follow.
         let opens = boundary::opens(text, at);
         let id = ids::by_form(text, at, countries).or_else(|| ids::announced(text, at, &label));
@@ -162,7 +202,8 @@ mod tests {
         let mut fresh = 0;
         let mut at = 0;
         while at < text.len() {
-            match recognise(&text[fresh..], at - fresh, &Countries::default()) {
+            let place = Place { text: &text[fresh..], at: at - fresh, column: None, listed: None };
+            match recognise(&place, &OnceCell::new(), &Countries::default()) {
                 Some((kind, end)) => {
                     all.push((kind, at..fresh + end));
                     fresh += end;
@@ -187,6 +228,8 @@ mod tests {
             "::ffff:192.0.2.1",
             "aa:bb:cc:dd:ee:f0",
             "aa-bb-cc-dd-ee-ff",
+            "aa_bb_cc_dd_e0_ff",
+            "rssmra85t10a562s",
             "a1b2.c3d4.e5f6",
             "078-05-1123",
             "Tel. ",
@@ -203,6 +246,7 @@ mod tests {
             "MAC ",
             "%B",
             "card_",
+            "exp12/27",
             "é",
         ]);
         let part = prop_oneof![2 => known.prop_map(str::to_owned), 3 => "[0-9a-fx:.+( )/-]{1,6}"];
@@ -215,7 +259,9 @@ mod tests {
         #[test]
         fn nothing_begins_where_the_scan_does_not_look(text in numbers()) {
             let mut found = Vec::new();
-            scan(&text, &Countries::default(), &mut |kind, range| found.push((kind, range)));
+            let (countries, tables) = (Countries::default(), Tables::default());
+            let around = Around { countries: &countries, text: &text, tables: &tables, offset: 0 };
+            scan(&text, around, &mut |kind, range| found.push((kind, range)));
             prop_assert_eq!(found, everywhere(&text));
         }
     }

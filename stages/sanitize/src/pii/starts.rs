@@ -17,7 +17,12 @@ pub(super) fn each(bytes: &[u8], mut visit: impl FnMut(usize)) {
     };
     for at in Sweep::new(bytes, digits_and_separators) {
         match bytes[at] {
-            b'0'..=b'9' => before_digit(bytes, at, &mut visit),
+            b'0'..=b'9' => {
+                if let Some(start) = underlined_start(bytes, at) {
+                    visit(start);
+                }
+                before_digit(bytes, at, &mut visit);
+            }
             b':' => {
                 if let Some(start) = group_start(bytes, at) {
                     visit(start);
@@ -88,6 +93,24 @@ fn before_digit(bytes: &[u8], at: usize, visit: &mut impl FnMut(usize)) {
         }
         _ => visit(at),
     }
+}
+
+/// Where a hardware address with "_" between its pairs begins if the digit at `at` is its first one.
+fn underlined_start(bytes: &[u8], at: usize) -> Option<usize> {
+    let is_letter = |at: usize| bytes.get(at).is_some_and(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_digit());
+    let mut start = match bytes[..at] {
+        [.., b'_'] => at,
+        [.., b'_', _] | [_] if is_letter(at - 1) => at - 1,
+        _ => return None,
+    };
+    // As many pairs as an address has before its last one.
+    for _ in 0..5 {
+        match start.checked_sub(3) {
+            Some(pair) if bytes[start - 1] == b'_' && is_letter(pair) && is_letter(pair + 1) => start = pair,
+            _ => break,
+        }
+    }
+    Some(start)
 }
 
 /// Where a group of hexadecimal digits before `at` begins if its first one is a letter.

@@ -40,6 +40,27 @@ pub(super) const WORDS: &[Word] = &[
     word("senha"),
     word("mot de passe"),
     word("wachtwoord"),
+    word("passcode"),
+    word("passord"),
+    word("lösenord"),
+    word("losenord"),
+    word("adgangskode"),
+    word("salasana"),
+    word("heslo"),
+    word("hasło"),
+    word("haslo"),
+    word("jelszó"),
+    word("şifre"),
+    word("sifre"),
+    word("parola"),
+    word("lozinka"),
+    word("κωδικός"),
+    word("palavra-passe"),
+    word("mật khẩu"),
+    word("סיסמה"),
+    word("كلمة المرور"),
+    word("पासवर्ड"),
+    word("รหัสผ่าน"),
     word("пароль"),
     word("密码"),
     word("密碼"),
@@ -148,7 +169,7 @@ impl Word {
             strip_any(spaced, &["is ", "lautet ", "ist ", "es ", "est "]).filter(|_| spaced.len() < closed.len())
         {
             (Evidence::Said, value)
-        } else if is_option || matches!(self.word, "bearer" | "basic") {
+        } else if is_option || matches!(self.word, "bearer" | "basic") || follows_authorization(&text[..word.start]) {
             (Evidence::Said, spaced)
         } else {
             return None;
@@ -169,6 +190,14 @@ impl Word {
     }
 }
 
+/// Whether a scheme stands here that is not one of the usual ones: `Authorization: Token …`.
+fn follows_authorization(before: &str) -> bool {
+    const HEADER: &str = "authorization";
+    let name = before.trim_end_matches([' ', ':', '"', '\'']);
+    let start = name.len().saturating_sub(HEADER.len());
+    name.len() < before.len() && name.get(start..).is_some_and(|name| name.eq_ignore_ascii_case(HEADER))
+}
+
 /// Whether the name at `at` is an option of a command: `--password x`.
 fn starts_option(text: &str, at: usize) -> bool {
     let name = text.as_bytes()[..at]
@@ -177,7 +206,9 @@ fn starts_option(text: &str, at: usize) -> bool {
         .take(32)
         .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-')
         .count();
-    text.as_bytes()[at - name..].starts_with(b"--")
+    let name = &text.as_bytes()[at - name..];
+    // Some have one dash: `-password x`.
+    name.starts_with(b"--") || text[..at].ends_with(" -")
 }
 
 fn strip_any<'t>(text: &'t str, prefixes: &[&str]) -> Option<&'t str> {
@@ -200,15 +231,10 @@ fn bare_length(value: &str, evidence: Evidence) -> usize {
 
 /// Whether it is a value and not talk about one.
 pub(in crate::pii) fn is_value(value: &str, evidence: Evidence) -> bool {
-    let lower = value.to_lowercase();
     let first = value.chars().next().unwrap_or(' ');
-    if value.chars().count() < 4
-        || PLACEHOLDERS.contains(&lower.as_str())
-        || matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•')
-    {
-        return false;
-    }
-    if value.chars().all(|c| c == first) {
+    let is_sign = matches!(first, '$' | '{' | '<' | '[' | '%' | '*' | '•');
+    let is_placeholder = PLACEHOLDERS.contains(&value.to_lowercase().as_str());
+    if value.chars().count() < 4 || is_sign || is_placeholder || value.chars().all(|c| c == first) {
         return false;
     }
     let only_letters = value.chars().all(|c| c.is_alphabetic() || matches!(c, '_' | '-' | '\'' | ' '));

@@ -25,6 +25,8 @@ pub(super) struct Key {
     fewest: usize,
 }
 
+/// What a private key in PEM begins with.
+pub(in crate::pii) const PRIVATE_KEY: &str = "-----BEGIN ";
 /// A private key is looked for no further than this.
 const LONGEST_BLOCK: usize = 16 * 1024;
 
@@ -111,7 +113,7 @@ pub(super) const PREFIXES: &[Key] = &[
     key("key-", Hex, 32),
     key("SK", Hex, 32),
     key("eyJ", JsonWebToken, 8),
-    key("-----BEGIN ", PrivateKey, 0),
+    key(PRIVATE_KEY, PrivateKey, 0),
 ];
 
 impl Key {
