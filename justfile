@@ -56,7 +56,7 @@ compare-pii *args:
     target/presidio/bin/pip install --quiet presidio-analyzer
     target/presidio/bin/python stages/sanitize/corpus/compare.py {{args}}
 
-# Compare the words of PDFs with those of `pdftotext` (package poppler-utils), on PDFs that Debian packages ship
+# Compare the words of PDFs with those of `pdftotext`, on PDFs of Debian packages; downloads what is missing into target/compare-pdf
 compare-pdf *args:
     cargo build --quiet --package gristmill-stage-extract --example text
     python3 stages/extract/compare/pdf.py {{args}}

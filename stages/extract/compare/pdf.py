@@ -2,10 +2,12 @@
 
 The files are those of the Debian packages below: of installed packages, and of packages that apt downloads into
 target/compare-pdf, where they are unpacked and not installed. Words count as often as they occur in both. Names of
-folders or files as arguments replace the packages.
+folders or files as arguments replace the packages. `pdftotext` is that of the package poppler-utils; if it is not installed,
+apt downloads it and the libraries that it needs to the same place.
 """
 
 import gzip
+import os
 import re
 import shutil
 import subprocess
@@ -43,20 +45,42 @@ WORST = 10
 TIMEOUT = 120
 
 
+def unpack(package, folder):
+    """Downloads a package and unpacks it; whether that worked."""
+    downloads = FOLDER / "downloads"
+    downloads.mkdir(parents=True, exist_ok=True)
+    if subprocess.run(["apt-get", "download", package], cwd=downloads, capture_output=True).returncode:
+        print(f"{package}: apt-get cannot download it, left out", file=sys.stderr)
+        return False
+    archive = next(downloads.glob(f"{package}_*.deb"))
+    return subprocess.run(["dpkg", "-x", str(archive), str(folder)]).returncode == 0
+
+
 def of_package(package):
     listed = subprocess.run(["dpkg", "-L", package], capture_output=True, text=True)
     if listed.returncode == 0:
         return [Path(line) for line in listed.stdout.splitlines()]
     folder = FOLDER / "packages" / package
-    if not folder.exists():
-        downloads = FOLDER / "downloads"
-        downloads.mkdir(parents=True, exist_ok=True)
-        if subprocess.run(["apt-get", "download", package], cwd=downloads, capture_output=True).returncode:
-            print(f"{package}: apt-get cannot download it, left out", file=sys.stderr)
-            return []
-        archive = next(downloads.glob(f"{package}_*.deb"))
-        subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
+    if not folder.exists() and not unpack(package, folder):
+        return []
     return list(folder.rglob("*"))
+
+
+def pdftotext():
+    """The environment in which `pdftotext` runs."""
+    if shutil.which("pdftotext"):
+        return os.environ
+    tools = FOLDER / "tools"
+    if not (tools / "usr/bin/pdftotext").exists():
+        plan = subprocess.run(
+            ["apt-get", "--simulate", "--no-install-recommends", "install", "poppler-utils"], capture_output=True, text=True
+        )
+        for package in re.findall(r"^Inst (\S+)", plan.stdout, re.MULTILINE):
+            unpack(package, tools)
+    if not (tools / "usr/bin/pdftotext").exists():
+        sys.exit("pdftotext is missing and apt-get cannot download it: install the package poppler-utils")
+    libraries = ":".join(map(str, [tools / "usr/lib", *(tools / "usr/lib").glob("*/")]))
+    return os.environ | {"PATH": f"{tools / 'usr/bin'}:{os.environ['PATH']}", "LD_LIBRARY_PATH": libraries}
 
 
 def plain(path):
@@ -88,22 +112,21 @@ def words(text):
     return Counter(re.findall(r"[^\W_]+", text.lower()))
 
 
-def output(command):
+def output(command, environment=None):
     """What a command prints, or nothing if it fails or takes too long."""
     try:
-        result = subprocess.run(command, capture_output=True, timeout=TIMEOUT)
+        result = subprocess.run(command, capture_output=True, timeout=TIMEOUT, env=environment)
     except subprocess.TimeoutExpired:
         return None
     return result.stdout.decode("utf8", "replace") if result.returncode == 0 else None
 
 
 def main(arguments):
-    if shutil.which("pdftotext") is None:
-        sys.exit("pdftotext is not installed: install the package poppler-utils")
+    environment = pdftotext()
     reader = ROOT / "target/debug/examples/text"
     theirs_in_all, both_in_all, recalls, failed = 0, 0, [], []
     for path in files(arguments):
-        theirs = output(["pdftotext", "-q", str(path), "-"])
+        theirs = output(["pdftotext", "-q", str(path), "-"], environment)
         if theirs is None or not words(theirs):
             continue
         ours = output([str(reader), str(path)])
