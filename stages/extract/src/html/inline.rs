@@ -41,7 +41,9 @@ impl Inline {
 
     /// Adds text.
     pub(super) fn push(&mut self, text: &str, space: Space) {
-        for letter in text.chars() {
+        let mut rest = text;
+        while let Some(letter) = rest.chars().next() {
+            rest = &rest[letter.len_utf8()..];
             match letter {
                 // Operators of formulas that are not seen.
                 '\u{2061}'..='\u{2064}' => {}
@@ -54,6 +56,13 @@ impl Inline {
                     }
                 }
                 _ => self.plain_letter(letter),
+            }
+            // Nothing comes between this letter and those behind it, so they need not be looked at one by one.
+            if letter.is_ascii_graphic() {
+                let end = rest.bytes().position(|byte| !byte.is_ascii_graphic()).unwrap_or(rest.len());
+                let (letters, after) = rest.split_at(end);
+                self.text.push_str(letters);
+                rest = after;
             }
         }
     }

@@ -2,6 +2,10 @@
 
 /// The name without a prefix that stands for HTML or MathML. Others, as in "o:p", are names of their own.
 pub(super) fn local(name: &[u8]) -> &[u8] {
+    // All tags come by here, and hardly any has a prefix.
+    if !matches!(name.first(), Some(b'm' | b'h' | b'x')) {
+        return name;
+    }
     match name.iter().position(|byte| *byte == b':') {
         Some(colon) if matches!(&name[..colon], b"m" | b"mml" | b"math" | b"h" | b"html" | b"xhtml") => {
             &name[colon + 1..]

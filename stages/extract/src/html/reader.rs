@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
         while let Some(Ok(token)) = tokens.next() {
             match &token {
                 Token::StartTag(tag) => {
-                    if let Some(state) = reader.start(Tag(tag)) {
+                    if let Some(state) = reader.start(Tag::new(tag)) {
                         tokens.set_state(state);
                     }
                 }
@@ -150,10 +150,9 @@ impl<'a> Reader<'a> {
             (_, false) => Note::Unseen,
         };
         self.open.push(name, note);
-        let has_end = self.source.ends_after(name, tag.position());
         match name {
             _ if !is_raw => (name == b"plaintext").then_some(State::PlainText),
-            b"title" | b"style" if !has_end => None,
+            b"title" | b"style" if !self.source.ends_after(name, tag.position()) => None,
             b"title" | b"textarea" => Some(State::RcData),
             b"script" => Some(State::ScriptData),
             _ => Some(State::RawText),

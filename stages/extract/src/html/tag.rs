@@ -8,37 +8,45 @@ use super::names;
 
 /// A start tag.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tag<'a>(pub(super) &'a StartTag<usize>);
+pub(super) struct Tag<'a> {
+    start: &'a StartTag<usize>,
+    name: &'a [u8],
+}
 
 impl<'a> Tag<'a> {
+    /// The tag of a token.
+    pub(super) fn new(start: &'a StartTag<usize>) -> Self {
+        Self { start, name: names::local(start.name.as_slice()) }
+    }
+
     /// The name in lower case, without the prefix of a formula or a page in XML.
     pub(super) fn name(self) -> &'a [u8] {
-        names::local(self.0.name.as_slice())
+        self.name
     }
 
     /// Whether it ends with "/>".
     pub(super) fn is_self_closing(self) -> bool {
-        self.0.self_closing
+        self.start.self_closing
     }
 
     /// Where it begins in the page, in bytes.
     pub(super) fn position(self) -> usize {
-        self.0.span.start
+        self.start.span.start
     }
 
     /// Whether it has any attribute.
     pub(super) fn has_attributes(self) -> bool {
-        !self.0.attributes.is_empty()
+        !self.start.attributes.is_empty()
     }
 
     /// Whether it has an attribute, with or without a value.
     pub(super) fn has(self, attribute: &str) -> bool {
-        self.0.attributes.contains_key(attribute.as_bytes())
+        self.start.attributes.contains_key(attribute.as_bytes())
     }
 
     /// The value of an attribute.
     pub(super) fn value(self, attribute: &str) -> Option<Cow<'a, str>> {
-        let value = self.0.attributes.get(attribute.as_bytes())?;
+        let value = self.start.attributes.get(attribute.as_bytes())?;
         Some(String::from_utf8_lossy(value.value.as_slice()))
     }
 
@@ -54,8 +62,12 @@ impl<'a> Tag<'a> {
 
     /// Whether one of the words of an attribute, such as the classes, is accepted by `matches`, which gets it in lower case.
     pub(super) fn any_word(self, attribute: &str, matches: impl Fn(&str) -> bool) -> bool {
-        self.value(attribute)
-            .is_some_and(|value| value.split_ascii_whitespace().any(|word| matches(&word.to_ascii_lowercase())))
+        let Some(value) = self.value(attribute) else { return false };
+        let value = match value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(value.to_ascii_lowercase()),
+            false => value,
+        };
+        value.split_ascii_whitespace().any(matches)
     }
 
     /// Whether the `style` attribute gives `property` one of `values`.

@@ -126,10 +126,11 @@ fn is_hidden(tag: Tag) -> bool {
     let hidden = tag.has("hidden") && !tag.is("hidden", "until-found");
     // A page or a wrapper may be hidden from screen readers while a dialog is open; what is decoration is inline.
     let decoration = tag.is("aria-hidden", "true") && !names::is_block(tag.name()) && tag.name() != b"img";
-    hidden
-        || decoration
-        || tag.has("popover")
-        || tag.is_styled("display", &["none"])
+    hidden || decoration || tag.has("popover") || (tag.has("style") && is_hidden_by_style(tag))
+}
+
+fn is_hidden_by_style(tag: Tag) -> bool {
+    tag.is_styled("display", &["none"])
         || tag.is_styled("visibility", &["hidden", "collapse"])
         || tag.is_styled("content-visibility", &["hidden"])
         || tag.is_styled("mso-hide", &["all"])
