@@ -150,7 +150,15 @@ mod tests {
             let page = format!("<h1>Head</h1>{unended}<p>Text</p><h2>More</h2>");
             assert_eq!(text(&page), "# Head\n\nText\n\n## More", "{unended}");
         }
+        assert_eq!(text("<h2 hidden>a<p>Text</p><h2>More</h2>"), "## a\n\nText\n\n## More");
+        assert_eq!(text("<section><h2 hidden>a<p>Text</section><h2 hidden>b</h2><p>c"), "## a\n\nText\n\nc");
+    }
+
+    #[test]
+    fn a_program_or_a_quote_that_never_ends_takes_the_rest_as_in_browsers() {
         assert_eq!(text("a<script>b = '<p>c</p>'"), "a");
+        assert_eq!(text("a<p title='b>c</p><p title='d'>e<p>f"), "a\n\ne\n\nf");
+        assert_eq!(text("a<p title='b>c</p>d"), "a");
     }
 
     #[test]
@@ -235,8 +243,10 @@ mod tests {
     fn letters_that_a_style_or_a_class_raises_are_marked() {
         let page = "10<span style='vertical-align: 4px; font-size: 70%'>6</span> x<span style='vertical-align:-0.3em'>i</span> \
                     10<span class=superscript>9</span> 10<span style='position:relative;top:-0.5em;font-size:80%'>3</span> \
-                    10<span style='vertical-align:baseline'>5</span>";
-        assert_eq!(text(page), "10^6 x_i 10^9 10^3 105");
+                    10<span style='vertical-align:baseline'>5</span> 10<span style='vertical-align:40%'>2</span> \
+                    10<span style='font-variant-position: super'>4</span> x<span style='baseline-shift:sub'>j</span> \
+                    10<span style='baseline-shift:30%'>7</span>";
+        assert_eq!(text(page), "10^6 x_i 10^9 10^3 105 10^2 10^4 x_j 10^7");
     }
 
     #[test]
