@@ -112,7 +112,11 @@ impl Letters {
             "r" => drop(self.runs.pop()),
             "t" => self.in_text = self.in_text.saturating_sub(1),
             "instrText" => self.in_code = false,
-            "fldSimple" => self.fields.end_simple(),
+            "fldSimple" => {
+                if let Some(value) = self.fields.end_simple() {
+                    self.push(&value);
+                }
+            }
             "sdt" => drop(self.controls.pop()),
             "sdtContent" => {
                 let is_unfilled = self.controls.last().is_some_and(|control| control.is_unfilled);
