@@ -176,10 +176,17 @@ impl Place {
             && gap > -size * BACK
             && gap <= size * APART
             && size <= span.size.min(self.size) * SAME_SIZE
-            && (span.spacing - self.spacing).abs() <= 0.01 * size
+            && ((span.spacing - self.spacing).abs() <= 0.01 * size || self.is_within_a_word(span, gap))
             && span.weight == self.weight
             && span.ink == self.ink
             && span.ending == Ending::Whole
+    }
+
+    /// Whether only the letter space changes within a word: Ghostscript writes a space as that of two letters.
+    fn is_within_a_word(&self, span: &Span, gap: f64) -> bool {
+        span.spacing.abs() <= 0.05 * span.size
+            && gap <= self.spacing.max(0.0) + 0.02 * span.size
+            && span.text.ends_with(char::is_alphabetic)
     }
 }
 
