@@ -13,6 +13,8 @@ const BACK: f64 = 0.5;
 const TWICE: f64 = 0.1;
 /// How far a baseline may drift from one glyph to the next, in font sizes.
 const DRIFT: f64 = 0.1;
+/// How many glyphs are drawn together to have a space between two of them.
+const MOST_AROUND_A_SPACE: usize = 4;
 /// How much larger the next glyph of a span may be.
 const SAME_SIZE: f64 = 1.1;
 /// The cosine of the largest angle between the baselines of adjacent glyphs of a span.
@@ -132,6 +134,9 @@ impl Span {
         let right = (place.to - self.origin).dot(self.along);
         let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
         self.glyphs.push(Glyph { left: left.min(right) as f32, right: right.max(left) as f32, end });
+        if place.spacing.abs() < self.spacing.abs() {
+            self.spacing = place.spacing;
+        }
     }
 
     /// Removes the last glyph.
@@ -184,9 +189,10 @@ impl Place {
 
     /// Whether only the letter space changes within a word: Ghostscript writes a space as that of two letters.
     fn is_within_a_word(&self, span: &Span, gap: f64) -> bool {
-        span.spacing.abs() <= 0.05 * span.size
-            && gap <= self.spacing.max(0.0) + 0.02 * span.size
-            && span.text.ends_with(char::is_alphabetic)
+        let near = 0.02 * span.size;
+        let begins = span.spacing.abs() <= 0.05 * span.size && gap <= self.spacing.max(0.0) + near;
+        let ends = self.spacing.abs() <= near && gap.abs() <= near && span.glyphs.len() <= MOST_AROUND_A_SPACE;
+        (begins || ends) && span.text.ends_with(char::is_alphabetic)
     }
 }
 
