@@ -224,7 +224,9 @@ fn is_mail(text: &str) -> bool {
     const TECHNICAL: &[&str] =
         &["message-id", "mime-version", "received", "content-type", "dkim-signature", "x-mailer"];
     let (mut fields, mut technical) = (0, 0);
-    for line in text.lines().take_while(|line| !line.is_empty()) {
+    // Mailboxes put a line before each mail.
+    let envelope = usize::from(text.starts_with("From "));
+    for line in text.lines().skip(envelope).take_while(|line| !line.is_empty()) {
         if line.starts_with([' ', '\t']) {
             continue;
         }
@@ -300,6 +302,10 @@ mod tests {
         assert_eq!(kind(b"<order xmlns=\"u:x\"/>"), Ok(Kind::Xml));
         assert_eq!(kind(b"{\"a\": 1}\n"), Ok(Kind::Json));
         assert_eq!(kind(b"From: a@b.example\nTo: c@d.example\nMIME-Version: 1.0\n\nhi"), Ok(Kind::Mail));
+        assert_eq!(
+            kind(b"From a Mon Jun 2\nFrom: a@b.example\nTo: c@d.example\nMIME-Version: 1.0\n\nhi"),
+            Ok(Kind::Mail)
+        );
     }
 
     #[test]

@@ -93,6 +93,14 @@ fn page(content: &[u8], stream_entries: &str) -> Vec<u8> {
 }
 
 #[test]
+fn letter_space_within_a_word_is_a_space_and_that_of_a_whole_word_is_not() {
+    let content = b"BT /F 10 Tf 50 700 Td (a vie) Tj 3 Tc 21.12 0 Td (wo) Tj 0 Tc 15.78 0 Td (f it) Tj ET \
+                    BT /F 10 Tf 50 650 Td (das ) Tj 2.5 Tc 18.9 0 Td (Wort) Tj 0 Tc 31.11 0 Td ( ist) Tj ET \
+                    BT /F 10 Tf 50 600 Td 2.78 Tc [(i) 278 (ft)] TJ 0 Tc 10.56 0 Td (he end) Tj ET";
+    assert_eq!(text(page(content, "")), "a view of it\ndas Wort ist\nif the end");
+}
+
+#[test]
 fn two_columns_are_read_one_after_the_other() {
     let text = text(file("two-columns.pdf"));
     let order =

@@ -64,9 +64,9 @@ impl Fields {
         self.0.push(Field { in_result: true, code: attribute(tag, "instr").unwrap_or_default(), ..Field::default() });
     }
 
-    /// A field without marks ends.
-    pub(super) fn end_simple(&mut self) {
-        self.0.pop();
+    /// A field without marks ends; returns the text of a formula that has no result.
+    pub(super) fn end_simple(&mut self) -> Option<String> {
+        self.0.pop().and_then(Field::value)
     }
 
     /// A mark of a field; returns the text of a form field or formula that ends here.
@@ -144,4 +144,23 @@ impl Field {
 fn is_of_page(code: &str) -> bool {
     let name = code.split_whitespace().next().unwrap_or_default();
     ["PAGE", "NUMPAGES", "SECTIONPAGES", "STYLEREF"].iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_formula_in_a_field_without_marks_is_read_unless_it_has_a_result() {
+        let begun = || {
+            let tag = BytesStart::from_content("w:fldSimple w:instr=' EQ \\f(3,4) '", 11);
+            let mut fields = Fields::default();
+            fields.begin_simple(&tag);
+            fields
+        };
+        assert_eq!(begun().end_simple().as_deref(), Some("3/4"));
+        let mut fields = begun();
+        fields.note_text();
+        assert_eq!(fields.end_simple(), None);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::surroundings::Part;
 use super::tag::Tag;
-use crate::levels::Level;
+use crate::words::levels::Level;
 
 /// What an element means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +29,13 @@ pub(super) enum Meaning {
 
 /// What an element of HTML means.
 pub(super) fn of(tag: Tag) -> Meaning {
+    let role = tag.value("role").map(|role| role.trim().to_ascii_lowercase());
+    let role = role.as_deref();
     match tag.name() {
         b"main" => Meaning::Part(Part::Main),
         b"article" => Meaning::Part(Part::Article),
-        _ if tag.is("role", "main") => Meaning::Part(Part::Main),
-        _ if tag.is("role", "article") => Meaning::Part(Part::Article),
+        _ if role == Some("main") => Meaning::Part(Part::Main),
+        _ if role == Some("article") => Meaning::Part(Part::Article),
         b"section" | b"blockquote" => Meaning::Part(Part::Section),
         b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"dt" | b"summary" | b"legend" | b"th" => {
             Meaning::Part(Part::Heading)
@@ -45,23 +47,61 @@ pub(super) fn of(tag: Tag) -> Meaning {
         b"rt" => Meaning::Reading,
         b"textarea" => Meaning::Lines,
         b"button" | b"label" | b"meter" | b"option" | b"output" | b"progress" | b"select" => Meaning::Apart,
-        name if tag.has_attributes() => by_style(tag).unwrap_or(if_custom(name)),
+        name if tag.has_attributes() => by_style(tag).or_else(|| by_name(tag, role)).unwrap_or(if_custom(name)),
         name => if_custom(name),
     }
 }
 
 fn by_style(tag: Tag) -> Option<Meaning> {
+    if !tag.has("style") {
+        return None;
+    }
     let is = |property: &str, values: &[&str]| tag.is_styled(property, values);
     if is("display", &["block", "flex", "grid", "list-item", "table", "table-row"]) {
         Some(Meaning::Block)
     } else if is("white-space", &["pre", "pre-wrap", "pre-line", "break-spaces"]) {
         Some(Meaning::Lines)
-    } else if is("vertical-align", &["super"]) {
+    } else if is_moved(tag, "super", |length| length > 0.0) || is_lifted(tag) {
         Some(Meaning::Level(Level::Raised))
-    } else if is("vertical-align", &["sub"]) {
+    } else if is_moved(tag, "sub", |length| length < 0.0) {
         Some(Meaning::Level(Level::Lowered))
     } else if is("display", &["inline-block", "inline-flex", "table-cell"]) {
         Some(Meaning::Apart)
+    } else {
+        None
+    }
+}
+
+/// Letters that are moved by this word or by such a length.
+fn is_moved(tag: Tag, word: &str, is_such: fn(f64) -> bool) -> bool {
+    tag.is_styled("font-variant-position", &[word])
+        || ["vertical-align", "baseline-shift"]
+            .iter()
+            .any(|property| tag.is_styled(property, &[word]) || tag.measures(property, is_such))
+}
+
+/// Smaller letters above their place.
+fn is_lifted(tag: Tag) -> bool {
+    tag.is_styled("position", &["relative"])
+        && tag.measures("top", |length| length < 0.0)
+        && tag.style("font-size", |size| !size.is_empty())
+}
+
+/// What an element is by its role or class.
+fn by_name(tag: Tag, role: Option<&str>) -> Option<Meaning> {
+    match role {
+        Some("row" | "listitem") => return Some(Meaning::Block),
+        Some("cell" | "gridcell" | "columnheader" | "rowheader") => return Some(Meaning::Apart),
+        _ => {}
+    }
+    match tag.name() {
+        b"span" | b"font" => {}
+        _ => return None,
+    }
+    if tag.any_word("class", |class| matches!(class, "sup" | "super" | "superscript")) {
+        Some(Meaning::Level(Level::Raised))
+    } else if tag.any_word("class", |class| matches!(class, "sub" | "subscript")) {
+        Some(Meaning::Level(Level::Lowered))
     } else {
         None
     }

@@ -80,7 +80,7 @@ impl<T> Open<T> {
     }
 
     /// The notes of the open elements, outermost first.
-    pub(super) fn notes(&self) -> impl Iterator<Item = (&[u8], &T)> {
+    pub(super) fn notes(&self) -> impl DoubleEndedIterator<Item = (&[u8], &T)> {
         self.elements.iter().map(|element| (&*element.name, &element.note))
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Reader<'a> {
     /// Where the text of the last link or change ended.
     link_end: Option<usize>,
     last_alt: String,
+    /// The first heading that is left out and has no end tag, by the number of its tag.
+    unended: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -49,11 +51,11 @@ impl<'a> Reader<'a> {
         while let Some(Ok(token)) = tokens.next() {
             match &token {
                 Token::StartTag(tag) => {
-                    if let Some(state) = reader.start(Tag(tag)) {
+                    if let Some(state) = reader.start(Tag::new(tag)) {
                         tokens.set_state(state);
                     }
                 }
-                Token::EndTag(tag) => reader.end(tag.name.as_slice()),
+                Token::EndTag(tag) => reader.end(names::local(tag.name.as_slice())),
                 Token::String(text) => reader.text(&String::from_utf8_lossy(text.value.as_slice())),
                 Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
             }
@@ -77,16 +79,18 @@ impl<'a> Reader<'a> {
             around: Surroundings::default(),
             link_end: None,
             last_alt: String::new(),
+            unended: None,
         }
     }
 
     fn finish(mut self) -> Page {
-        let unended = self.open.notes().find_map(|(name, note)| match note {
+        let open = self.open.notes().find_map(|(name, note)| match note {
             Note::LeftOut(tag) if !names::may_lack_its_end(name) && !matches!(name, b"script" | b"style") => Some(*tag),
             _ => None,
         });
         self.close_to(0);
-        Page { blocks: self.writer.finish(), title: self.title, articles: self.around.outer_articles(), unended }
+        let (blocks, articles) = (self.writer.finish(), self.around.outer_articles());
+        Page { blocks, title: self.title, articles, unended: self.unended.or(open) }
     }
 
     /// Processes a start tag; the answer is how to read what follows, if not as markup.
@@ -101,10 +105,12 @@ impl<'a> Reader<'a> {
         {
             self.close_to(depth);
         }
-        self.close_to(match self.foreign {
+        let kept = match self.foreign {
             0 => self.open.kept_at_start(name),
             _ => self.open.kept(),
-        });
+        };
+        self.note_unended(kept);
+        self.close_to(kept);
         let is_empty =
             tag.is_self_closing() && (self.options.is_xml || self.foreign > 0 || matches!(name, b"svg" | b"math"));
         // Without an end tag, these end at the next tag.
@@ -150,10 +156,9 @@ impl<'a> Reader<'a> {
             (_, false) => Note::Unseen,
         };
         self.open.push(name, note);
-        let has_end = self.source.ends_after(name, tag.position());
         match name {
             _ if !is_raw => (name == b"plaintext").then_some(State::PlainText),
-            b"title" | b"style" if !has_end => None,
+            b"title" | b"style" if !self.source.ends_after(name, tag.position()) => None,
             b"title" | b"textarea" => Some(State::RcData),
             b"script" => Some(State::ScriptData),
             _ => Some(State::RawText),
@@ -178,6 +183,11 @@ impl<'a> Reader<'a> {
     /// An element without content.
     fn empty(&mut self, tag: Tag) {
         match tag.name() {
+            name if self.foreign > 0 => {
+                if let Note::Formula(part) = self.begin_formula(name) {
+                    part.end(&mut self.writer);
+                }
+            }
             b"br" => self.writer.inline.break_line(),
             b"input" => {
                 if let Some(value) = control::value(tag) {
@@ -287,7 +297,10 @@ impl<'a> Reader<'a> {
     /// Processes an end tag.
     fn end(&mut self, name: &[u8]) {
         match self.open.end(name) {
-            End::To(depth) => self.close_to(depth),
+            End::To(depth) => {
+                self.note_unended(depth + 1);
+                self.close_to(depth);
+            }
             End::Only(depth) => {
                 if let Some((name, note)) = self.open.remove(depth) {
                     self.close(&name, note);
@@ -300,6 +313,18 @@ impl<'a> Reader<'a> {
             End::Nothing if name == b"p" && self.left_out == 0 => self.writer.boundary(),
             End::Nothing => {}
         }
+    }
+
+    /// A heading that something else than its end tag ends has taken what follows with it, if it is left out.
+    fn note_unended(&mut self, depth: usize) {
+        if self.left_out == 0 || self.unended.is_some() {
+            return;
+        }
+        let mut ended = self.open.notes().rev().take(self.open.len().saturating_sub(depth));
+        self.unended = ended.find_map(|(name, note)| match note {
+            Note::LeftOut(tag) if names::heading_level(name).is_some() => Some(*tag),
+            _ => None,
+        });
     }
 
     fn close_to(&mut self, depth: usize) {

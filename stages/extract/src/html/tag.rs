@@ -4,39 +4,49 @@ use std::borrow::Cow;
 
 use html5gum::StartTag;
 
+use super::names;
+
 /// A start tag.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tag<'a>(pub(super) &'a StartTag<usize>);
+pub(super) struct Tag<'a> {
+    start: &'a StartTag<usize>,
+    name: &'a [u8],
+}
 
 impl<'a> Tag<'a> {
-    /// The name in lower case.
+    /// The tag of a token.
+    pub(super) fn new(start: &'a StartTag<usize>) -> Self {
+        Self { start, name: names::local(start.name.as_slice()) }
+    }
+
+    /// The name in lower case, without the prefix of a formula or a page in XML.
     pub(super) fn name(self) -> &'a [u8] {
-        self.0.name.as_slice()
+        self.name
     }
 
     /// Whether it ends with "/>".
     pub(super) fn is_self_closing(self) -> bool {
-        self.0.self_closing
+        self.start.self_closing
     }
 
     /// Where it begins in the page, in bytes.
     pub(super) fn position(self) -> usize {
-        self.0.span.start
+        self.start.span.start
     }
 
     /// Whether it has any attribute.
     pub(super) fn has_attributes(self) -> bool {
-        !self.0.attributes.is_empty()
+        !self.start.attributes.is_empty()
     }
 
     /// Whether it has an attribute, with or without a value.
     pub(super) fn has(self, attribute: &str) -> bool {
-        self.0.attributes.contains_key(attribute.as_bytes())
+        self.start.attributes.contains_key(attribute.as_bytes())
     }
 
     /// The value of an attribute.
     pub(super) fn value(self, attribute: &str) -> Option<Cow<'a, str>> {
-        let value = self.0.attributes.get(attribute.as_bytes())?;
+        let value = self.start.attributes.get(attribute.as_bytes())?;
         Some(String::from_utf8_lossy(value.value.as_slice()))
     }
 
@@ -52,19 +62,36 @@ impl<'a> Tag<'a> {
 
     /// Whether one of the words of an attribute, such as the classes, is accepted by `matches`, which gets it in lower case.
     pub(super) fn any_word(self, attribute: &str, matches: impl Fn(&str) -> bool) -> bool {
-        self.value(attribute)
-            .is_some_and(|value| value.split_ascii_whitespace().any(|word| matches(&word.to_ascii_lowercase())))
+        let Some(value) = self.value(attribute) else { return false };
+        let value = match value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(value.to_ascii_lowercase()),
+            false => value,
+        };
+        value.split_ascii_whitespace().any(matches)
     }
 
     /// Whether the `style` attribute gives `property` one of `values`.
     pub(super) fn is_styled(self, property: &str, values: &[&str]) -> bool {
+        self.style(property, |value| values.iter().any(|known| value.eq_ignore_ascii_case(known)))
+    }
+
+    /// Whether the `style` attribute gives `property` a value that `accepts`. Of several values the last one counts.
+    pub(super) fn style(self, property: &str, accepts: impl Fn(&str) -> bool) -> bool {
         let Some(style) = self.value("style") else { return false };
-        style.split(';').any(|declaration| {
-            declaration.split_once(':').is_some_and(|(name, value)| {
-                let value = value.split('!').next().unwrap_or_default().trim();
-                name.trim().eq_ignore_ascii_case(property)
-                    && values.iter().any(|known| value.eq_ignore_ascii_case(known))
-            })
+        let of_property = |declaration: &'_ str| match declaration.split_once(':') {
+            Some((name, _)) => name.trim().eq_ignore_ascii_case(property),
+            None => false,
+        };
+        let last = style.rsplit(';').find(|declaration| of_property(declaration));
+        let value = last.and_then(|declaration| declaration.split_once(':')).map_or("", |(_, value)| value);
+        accepts(value.split('!').next().unwrap_or_default().trim())
+    }
+
+    /// Whether the `style` attribute gives `property` a length or share that `accepts`, in the unit it is stated in.
+    pub(super) fn measures(self, property: &str, accepts: impl Fn(f64) -> bool) -> bool {
+        self.style(property, |value| {
+            let number = value.trim_end_matches(|letter: char| letter.is_ascii_alphabetic() || letter == '%');
+            number.parse().is_ok_and(&accepts)
         })
     }
 }

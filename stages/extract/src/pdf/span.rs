@@ -3,6 +3,7 @@
 use hayro_font::kurbo::{Point, Vec2};
 
 use super::accents;
+use crate::words::levels::Level;
 
 /// A gap of more font sizes than this ends a span: what follows may be another column or cell.
 const APART: f64 = 0.5;
@@ -12,6 +13,8 @@ const BACK: f64 = 0.5;
 const TWICE: f64 = 0.1;
 /// How far a baseline may drift from one glyph to the next, in font sizes.
 const DRIFT: f64 = 0.1;
+/// How many glyphs are drawn together to have a space between two of them.
+const MOST_AROUND_A_SPACE: usize = 4;
 /// How much larger the next glyph of a span may be.
 const SAME_SIZE: f64 = 1.1;
 /// The cosine of the largest angle between the baselines of adjacent glyphs of a span.
@@ -22,17 +25,6 @@ const SAME_DIRECTION: f64 = 0.9995;
 pub(super) enum Weight {
     Regular,
     Bold,
-}
-
-/// Where a span stands in its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Script {
-    /// On the baseline.
-    None,
-    /// A superscript.
-    Above,
-    /// A subscript.
-    Below,
 }
 
 /// Whether glyphs are painted.
@@ -83,7 +75,7 @@ pub(super) struct Span {
     /// Letter space, in units of the page.
     pub(super) spacing: f64,
     pub(super) weight: Weight,
-    pub(super) script: Script,
+    pub(super) level: Level,
     pub(super) ink: Ink,
     pub(super) ending: Ending,
     /// How many spans were drawn before it.
@@ -142,6 +134,9 @@ impl Span {
         let right = (place.to - self.origin).dot(self.along);
         let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
         self.glyphs.push(Glyph { left: left.min(right) as f32, right: right.max(left) as f32, end });
+        if place.spacing.abs() < self.spacing.abs() {
+            self.spacing = place.spacing;
+        }
     }
 
     /// Removes the last glyph.
@@ -186,10 +181,18 @@ impl Place {
             && gap > -size * BACK
             && gap <= size * APART
             && size <= span.size.min(self.size) * SAME_SIZE
-            && (span.spacing - self.spacing).abs() <= 0.01 * size
+            && ((span.spacing - self.spacing).abs() <= 0.01 * size || self.is_within_a_word(span, gap))
             && span.weight == self.weight
             && span.ink == self.ink
             && span.ending == Ending::Whole
+    }
+
+    /// Whether only the letter space changes within a word: Ghostscript writes a space as that of two letters.
+    fn is_within_a_word(&self, span: &Span, gap: f64) -> bool {
+        let near = 0.02 * span.size;
+        let begins = span.spacing.abs() <= 0.05 * span.size && gap <= self.spacing.max(0.0) + near;
+        let ends = self.spacing.abs() <= near && gap.abs() <= near && span.glyphs.len() <= MOST_AROUND_A_SPACE;
+        (begins || ends) && span.text.ends_with(char::is_alphabetic)
     }
 }
 
@@ -270,7 +273,7 @@ impl Spans {
             size: place.size,
             spacing: place.spacing,
             weight: place.weight,
-            script: Script::None,
+            level: Level::Line,
             ink: place.ink,
             ending: Ending::Whole,
             order: self.spans.len(),

@@ -249,10 +249,47 @@ impl<'a> Tokens<'a> {
         digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect()
     }
 
+    /// A string in parentheses. Those in it are in pairs or escaped; if they are not, the first one ends it.
     fn literal(&mut self, rest: &'a [u8]) -> Vec<u8> {
+        let (mut bytes, mut depth, mut behind) = (Vec::new(), 1_usize, rest);
+        while let Some((byte, after)) = behind.split_first() {
+            behind = after;
+            match byte {
+                b'\\' => bytes.extend(escaped(&mut behind)),
+                b')' if depth == 1 => {
+                    self.data = behind;
+                    return bytes;
+                }
+                _ => {
+                    depth = depth + usize::from(*byte == b'(') - usize::from(*byte == b')');
+                    bytes.push(*byte);
+                }
+            }
+        }
         let end = rest.iter().position(|byte| *byte == b')').unwrap_or(rest.len());
         self.data = rest.get(end + 1..).unwrap_or_default();
         rest[..end].to_vec()
+    }
+}
+
+/// The byte that what is behind a backslash stands for; none for a line break.
+fn escaped(behind: &mut &[u8]) -> Option<u8> {
+    let octal = behind.iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+    let (written, after) = behind.split_at(octal.max(1).min(behind.len()));
+    *behind = after;
+    match *written.first()? {
+        b'0'..=b'7' => Some(written.iter().fold(0, |code, digit| code << 3 | (digit - b'0'))),
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        b'b' => Some(8),
+        b'f' => Some(12),
+        b'\n' => None,
+        b'\r' => {
+            *behind = behind.strip_prefix(b"\n").unwrap_or(behind);
+            None
+        }
+        other => Some(other),
     }
 }
 
@@ -292,6 +329,13 @@ mod tests {
                      <20> <21> [<0078><00660066>] endbfrange";
         assert_eq!(letters(table, &[1, 0x12, 0x20, 0x21]), some(&["F", "c", "x", "ff"]));
         assert_eq!(letters(table, &[2, 0x14]), [None, None]);
+    }
+
+    #[test]
+    fn codes_and_characters_may_be_strings_in_parentheses() {
+        let table = r"beginbfchar (\001) (\000A) (\)) <0042> (a\(b) (c) (()) (\000D) endbfchar";
+        assert_eq!(letters(table, &[1, 0x29, 0x61_28_62, 0x28_29]), some(&["A", "B", "c", "D"]));
+        assert_eq!(letters("(( ) beginbfchar (\\5) <0045> (", &[5]), some(&["E"]));
     }
 
     #[test]
