@@ -9,7 +9,7 @@ use crate::canonical::canonical;
 use crate::config::{Mode, Switches};
 use crate::context::Context;
 use crate::kind::Kind;
-use crate::pii::{self, Finder, Label};
+use crate::pii::{self, Finder, Label, Survey};
 use crate::replacement::Digester;
 use crate::report::Report;
 use crate::rewrite::Rewrite;
@@ -31,18 +31,22 @@ pub(crate) struct Cleaner {
 impl Cleaner {
     /// The clean text; borrowed if there was nothing to do.
     pub(crate) fn clean<'t>(&self, text: &'t str, context: &Context, report: &mut Report) -> Cow<'t, str> {
+        if is_plain(text) && self.finder.has_only_built_in() && report.quotes.is_none() && !context.is_secret() {
+            return Cow::Borrowed(text);
+        }
+        let mut survey = Survey::of(text);
         let text = match &self.switches {
-            Some(switches) if self.mode == Mode::Replace => artifacts::remove(text, switches, report),
+            Some(switches) if self.mode == Mode::Replace => artifacts::remove(text, &survey, switches, report),
             _ => Cow::Borrowed(text),
         };
-        let is_secret = context.label == Some(Label::Secret) && pii::is_secret_value(&text);
+        if matches!(text, Cow::Owned(_)) {
+            survey = Survey::of(&text);
+        }
+        let is_secret = context.is_secret() && pii::is_secret_value(&text);
         if let Some(new) = is_secret.then(|| self.replace_whole(Kind::Secret, &text, report)).flatten() {
             return Cow::Owned(new);
         }
-        if is_plain(&text) && self.finder.has_only_built_in() && report.quotes.is_none() {
-            return text;
-        }
-        match self.replace_pii(&text, context, report) {
+        match self.replace_pii(&text, &survey, context, report) {
             Cow::Borrowed(_) => text,
             Cow::Owned(changed) => Cow::Owned(changed),
         }
@@ -53,7 +57,7 @@ impl Cleaner {
         if !(6..=19).contains(&digits.len()) || self.idle() {
             return None;
         }
-        let found = self.find(digits, context, report);
+        let found = self.find(digits, &Survey::of(digits), context, report);
         let [only] = found.as_slice() else { return None };
         // Without a name that says so, only a card of the usual length is told from any other number.
         let named = context.label.is_some_and(Label::is_personal);
@@ -73,12 +77,12 @@ impl Cleaner {
     }
 
     /// Kinds that are kept are searched for as well, so that a kept card number is not taken for a telephone number.
-    fn replace_pii<'t>(&self, text: &'t str, context: &Context, report: &mut Report) -> Cow<'t, str> {
+    fn replace_pii<'t>(&self, text: &'t str, survey: &Survey, context: &Context, report: &mut Report) -> Cow<'t, str> {
         if self.idle() {
             return Cow::Borrowed(text);
         }
         let mut rewrite = Rewrite::new(text);
-        for found in self.find(text, context, report) {
+        for found in self.find(text, survey, context, report) {
             let value = &text[found.range.clone()];
             if let Some(with) = self.replace_found(found.kind, value, &found.folded, found.range.clone(), report) {
                 rewrite.replace(found.range, &with);
@@ -87,13 +91,13 @@ impl Cleaner {
         rewrite.finish()
     }
 
-    fn find(&self, text: &str, context: &Context, report: &Report) -> Vec<pii::Found> {
+    fn find(&self, text: &str, survey: &Survey, context: &Context, report: &Report) -> Vec<pii::Found> {
         // An empty text asks whether there can be hashes at all.
         let written = |value: &str| match value {
             "" => self.digester.is_keyed(),
             value => self.digester.wrote(value),
         };
-        self.finder.find(text, &context.name, report.quotes.as_ref(), &written)
+        self.finder.find(text, survey, context.name(), report.quotes.as_ref(), &written)
     }
 
     fn replace_found(

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::context::Context;
 use crate::pointer::{Pointer, Scope, Step};
 use crate::rewrite::Rewrite;
+use crate::siblings;
 
 /// One cell, and what is around it.
 pub(crate) struct Cell<'c> {
@@ -25,6 +26,8 @@ struct Column {
     context: Context,
     inside: bool,
     always: bool,
+    /// Whether another column says what it holds.
+    told: bool,
 }
 
 /// Rewrites the cells of the selected columns; in the header, names that are data themselves.
@@ -39,8 +42,16 @@ pub(crate) fn rewrite<'t>(
     let mut columns: Vec<Column> = Vec::new();
     let nothing = Context::default();
     let (mut row, mut place) = (0, 0);
+    let (mut telling, mut any_told) = (None, false);
+    let mut told = None;
     let mut at = 0;
     while at < text.len() {
+        // Where a column says what another one holds, each row has its own context.
+        if let (0, 1.., Some(telling)) = (place, row, telling)
+            && any_told
+        {
+            told = nth_cell(text, at, delimiter, telling).map(|cell| siblings::told_by(&cell));
+        }
         let (range, end) = cell(text, at, delimiter);
         let value = unquoted(&text[range.clone()]);
         let new = if row == 0 {
@@ -54,14 +65,24 @@ pub(crate) fn rewrite<'t>(
                 context: Context::of_field(value.trim()),
                 inside: selected(fields),
                 always: !always.is_empty() && selected(always),
+                told: siblings::is_told(value.trim()),
             };
+            any_told |= column.told;
+            if telling.is_none() && siblings::is_telling(value.trim()) {
+                telling = Some(place);
+            }
             columns.push(column);
             rewritten(Cell { text: &value, context: &nothing, always: false, row, column: &place.to_string() })
         } else {
             match columns.get(place) {
                 Some(column) if column.inside || column.always => rewritten(Cell {
                     text: &value,
-                    context: &column.context,
+                    context: match &told {
+                        Some(told) if column.told && siblings::fits(told, &value) && column.context.label.is_none() => {
+                            told
+                        }
+                        _ => &column.context,
+                    },
                     always: column.always,
                     row,
                     column: &column.name,
@@ -110,6 +131,20 @@ fn cell(text: &str, start: usize, delimiter: u8) -> (Range<usize>, usize) {
     let end =
         memchr::memchr3(delimiter, b'\n', b'\r', &bytes[at.min(bytes.len())..]).map_or(bytes.len(), |found| at + found);
     (start..end, end)
+}
+
+/// The text of a cell of the row at `start`, by its place.
+fn nth_cell(text: &str, start: usize, delimiter: u8, place: usize) -> Option<Cow<'_, str>> {
+    let mut at = start;
+    for _ in 0..place {
+        let (_, end) = cell(text, at, delimiter);
+        if text.as_bytes().get(end) != Some(&delimiter) {
+            return None;
+        }
+        at = end + 1;
+    }
+    let (range, _) = cell(text, at, delimiter);
+    Some(unquoted(&text[range]))
 }
 
 fn unquoted(cell: &str) -> Cow<'_, str> {

@@ -19,6 +19,15 @@ pub(crate) struct Folded<'t> {
 }
 
 impl<'t> Folded<'t> {
+    /// A text in which nothing is to fold.
+    pub(crate) fn of_plain(original: &'t str) -> Self {
+        Self { text: Cow::Borrowed(original), jumps: Vec::new() }
+    }
+
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.jumps.is_empty()
+    }
+
     pub(crate) fn new(original: &'t str) -> Self {
         let mut text = String::new();
         let mut jumps: Vec<(usize, usize)> = Vec::new();

@@ -3,13 +3,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use crate::context::{Context, Names};
+use crate::context::Context;
+use crate::literal::{decoded, string_end};
+use crate::names::Names;
 use crate::pointer::{Scope, Step};
 use crate::rewrite::Rewrite;
 use crate::selection::{Scopes, Selection};
+use crate::siblings::{self, Sibling};
 
 /// The text is not JSON, or a string that must be read contains half of a surrogate pair.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,6 +63,8 @@ struct Open {
     place: Place,
     /// The names in it that were changed, and how often: two must not become one.
     renamed: BTreeMap<String, u32>,
+    /// What a member of it says about another one; `None` as long as nobody asked.
+    told: Option<Context>,
 }
 
 /// The current place in a container.
@@ -70,14 +76,18 @@ enum Place {
     Member {
         scopes: Scopes,
         context: Context,
-        name: String,
+        /// Where its literal stands.
+        name: Range<usize>,
+        sibling: Sibling,
     },
 }
 
-/// Rewrites the values that are selected: `rewritten` gets each and answers with the text of a string in its place.
+/// Rewrites the values that are selected: `rewritten` gets each and answers with the text of a string in its place. Several
+/// documents may have their `names` in common.
 pub(crate) fn rewrite<'t>(
     text: &'t str,
     selection: Selection<'_>,
+    names: &mut Names,
     mut rewritten: impl FnMut(Value<'_>) -> Option<String>,
 ) -> Result<Cow<'t, str>, Invalid> {
     // Checked as a whole first, so that the loop below can rely on the grammar.
@@ -86,14 +96,13 @@ pub(crate) fn rewrite<'t>(
     let bytes = text.as_bytes();
     let mut rewrite = Rewrite::new(text);
     let mut open: Vec<Open> = Vec::new();
-    let mut names = Names::default();
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
             bracket @ (b'{' | b'[') => {
                 let (scopes, context) = here(&open, selection);
                 let place = if bracket == b'{' { Place::Name } else { Place::Element(0) };
-                open.push(Open { scopes, context, place, renamed: BTreeMap::new() });
+                open.push(Open { scopes, context, place, renamed: BTreeMap::new(), told: None });
             }
             b'}' | b']' => {
                 open.pop();
@@ -108,17 +117,19 @@ pub(crate) fn rewrite<'t>(
             }
             b'"' => {
                 let end = string_end(bytes, at);
-                let literal = &text[at..end];
                 if open.last().is_some_and(|container| matches!(container.place, Place::Name)) {
-                    if let Some(new) = name(&mut open, selection, literal, &mut names, &mut rewritten)? {
+                    if let Some(new) = name(text, &mut open, selection, at..end, names, &mut rewritten)? {
                         rewrite.replace(at..end, &new);
                     }
                 } else {
-                    let (scopes, context) = here(&open, selection);
+                    let (scopes, mut context) = here(&open, selection);
                     if scopes.is_inside() {
-                        let value = decoded(literal).ok_or_else(|| half_a_pair(at))?;
+                        let value = decoded(&text[at..end]).ok_or_else(|| half_a_pair(at))?;
+                        if let Some(told) = told(text, &mut open, &value, end) {
+                            context = told;
+                        }
                         let always = scopes.always == Scope::Inside;
-                        let pointer = || pointer(&open);
+                        let pointer = || pointer(text, &open);
                         let value =
                             Value { text: &value, form: Form::String, context: &context, always, pointer: &pointer };
                         if let Some(new) = rewritten(value) {
@@ -135,12 +146,15 @@ pub(crate) fn rewrite<'t>(
                     .iter()
                     .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
                     .count();
-                let (scopes, context) = here(&open, selection);
+                let (scopes, mut context) = here(&open, selection);
                 if scopes.is_inside() {
                     let literal = &text[at..at + length];
+                    if let Some(told) = told(text, &mut open, literal, at + length) {
+                        context = told;
+                    }
                     let form = if rest[..length].iter().all(u8::is_ascii_digit) { Form::Number } else { Form::Other };
                     let always = scopes.always == Scope::Inside;
-                    let pointer = || pointer(&open);
+                    let pointer = || pointer(text, &open);
                     let value = Value { text: literal, form, context: &context, always, pointer: &pointer };
                     if let Some(new) = rewritten(value) {
                         rewrite.replace(at..at + length, &serde_json::to_string(&new)?);
@@ -164,14 +178,15 @@ pub(crate) fn rewrite<'t>(
 
 /// Reads the name of a member, and returns what to write in its place.
 fn name(
+    text: &str,
     open: &mut [Open],
     selection: Selection<'_>,
-    literal: &str,
+    literal: Range<usize>,
     names: &mut Names,
     rewritten: &mut impl FnMut(Value<'_>) -> Option<String>,
 ) -> Result<Option<String>, serde_json::Error> {
-    let decoded = decoded(literal);
-    let pointer = || pointer(open);
+    let decoded = decoded(&text[literal.clone()]);
+    let pointer = || pointer(text, open);
     let (new, place) = {
         let Some(container) = open.last() else { return Ok(None) };
         // Half of a surrogate pair: no pointer can name it, but "*" matches it.
@@ -183,8 +198,11 @@ fn name(
         let value =
             Value { text: name, form: Form::Name, context: &Context::default(), always: false, pointer: &pointer };
         let new = if container.scopes.fields == Scope::Inside { rewritten(value) } else { None };
-        let context = if scopes.is_inside() { container.context.of(name, names) } else { Context::default() };
-        (new, Place::Member { scopes, context, name: name.to_owned() })
+        let (context, sibling) = match scopes.is_inside() {
+            true => names.of(name, &container.context),
+            false => (Context::default(), Sibling::of_name(name)),
+        };
+        (new, Place::Member { scopes, context, name: literal, sibling })
     };
     let Some(container) = open.last_mut() else { return Ok(None) };
     container.place = place;
@@ -197,6 +215,27 @@ fn name(
     }
     container.renamed.insert(unique.clone(), 1);
     serde_json::to_string(&unique).map(Some)
+}
+
+/// What another member says about the value at the current position, which ends at `end`. If the value tells something
+/// itself, that is remembered.
+fn told(text: &str, open: &mut [Open], value: &str, end: usize) -> Option<Context> {
+    let container = open.last_mut()?;
+    let Place::Member { sibling, .. } = &container.place else { return None };
+    match sibling {
+        Sibling::Plain => None,
+        Sibling::Telling => {
+            let told = siblings::told_by(value);
+            if told.label.is_some() && container.told.as_ref().is_none_or(|told| told.label.is_none()) {
+                container.told = Some(told);
+            }
+            None
+        }
+        Sibling::Told => {
+            let told = container.told.get_or_insert_with(|| siblings::after(text, end));
+            (told.label.is_some() && siblings::fits(told, value)).then(|| told.clone())
+        }
+    }
 }
 
 /// The scopes and the context of a value that begins at the current position.
@@ -213,13 +252,14 @@ fn here(open: &[Open], selection: Selection<'_>) -> (Scopes, Context) {
 }
 
 /// The JSON Pointer to the current position.
-fn pointer(open: &[Open]) -> String {
+fn pointer(text: &str, open: &[Open]) -> String {
     let mut pointer = String::new();
     for container in open {
         match &container.place {
             Place::Element(index) => pointer.push_str(&format!("/{index}")),
             Place::Member { name, .. } => {
                 pointer.push('/');
+                let name = decoded(&text[name.clone()]).unwrap_or(Cow::Borrowed("\u{fffd}"));
                 pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
             }
             Place::Name => {}
@@ -232,31 +272,18 @@ fn half_a_pair(at: usize) -> Invalid {
     Invalid { reason: format!("the string at byte {at} is not Unicode: half of a surrogate pair") }
 }
 
-/// The content of a string literal.
-fn decoded(literal: &str) -> Option<Cow<'_, str>> {
-    if memchr::memchr(b'\\', literal.as_bytes()).is_none() {
-        return literal.get(1..literal.len() - 1).map(Cow::Borrowed);
-    }
-    serde_json::from_str(literal).ok().map(Cow::Owned)
-}
-
-/// The end of the string literal that begins at `start`, after its closing quote.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    bytes.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pointer::Pointer;
+
+    fn rewrite<'t>(
+        text: &'t str,
+        selection: Selection<'_>,
+        rewritten: impl FnMut(Value<'_>) -> Option<String>,
+    ) -> Result<Cow<'t, str>, Invalid> {
+        super::rewrite(text, selection, &mut Names::default(), rewritten)
+    }
 
     const ALL: Selection<'_> = Selection { fields: &[], always: &[] };
 

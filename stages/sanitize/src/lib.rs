@@ -10,6 +10,8 @@ mod csv;
 mod fold;
 mod json;
 mod kind;
+mod literal;
+mod names;
 mod payload;
 mod pii;
 mod pointer;
@@ -18,6 +20,7 @@ mod replacement;
 mod report;
 mod rewrite;
 mod selection;
+mod siblings;
 mod sweep;
 
 use gristmill_sdk::llm::Model;

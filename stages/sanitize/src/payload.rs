@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::csv;
 use crate::json::{self, Invalid};
 use crate::kind::Kind;
+use crate::names::Names;
 use crate::pointer::Pointer;
 use crate::report::Report;
 use crate::selection::Selection;
@@ -64,8 +65,8 @@ impl Payloads {
         // JSON and tables begin after a byte order mark; for a text it is one of the invisible characters.
         let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let clean = match form {
-            Form::Json => self.json(body, "", report)?,
-            Form::Unstated if json::is_container(body) => self.json(body, "", report)?,
+            Form::Json => self.json(body, "", &mut Names::default(), report)?,
+            Form::Unstated if json::is_container(body) => self.json(body, "", &mut Names::default(), report)?,
             Form::JsonLines => self.json_lines(body, report)?,
             Form::Csv => self.csv(body, report),
             Form::Text | Form::Unstated => {
@@ -88,9 +89,15 @@ impl Payloads {
     }
 
     /// `at` is where the JSON text stands in the payload.
-    fn json<'t>(&self, text: &'t str, at: &str, report: &mut Report) -> Result<Cow<'t, str>, Invalid> {
+    fn json<'t>(
+        &self,
+        text: &'t str,
+        at: &str,
+        names: &mut Names,
+        report: &mut Report,
+    ) -> Result<Cow<'t, str>, Invalid> {
         let selection = Selection { fields: &self.fields, always: &self.always };
-        let clean = json::rewrite(text, selection, |value| {
+        let clean = json::rewrite(text, selection, names, |value| {
             if self.cleaner.mode == Mode::Report {
                 report.at(Some(format!("{at}{}", (value.pointer)())));
             }
@@ -110,6 +117,7 @@ impl Payloads {
     fn json_lines<'t>(&self, text: &'t str, report: &mut Report) -> Result<Cow<'t, str>, Invalid> {
         let mut clean = String::new();
         let mut changed = false;
+        let mut names = Names::default();
         for (number, line) in text.split_inclusive('\n').enumerate() {
             if line.trim().is_empty() {
                 clean.push_str(line);
@@ -117,7 +125,7 @@ impl Payloads {
             }
             let place = format!("/{number}");
             let new = self
-                .json(line, &place, report)
+                .json(line, &place, &mut names, report)
                 .map_err(|invalid| Invalid { reason: format!("line {}: {}", number + 1, invalid.reason) })?;
             changed |= matches!(new, Cow::Owned(_));
             clean.push_str(&new);

@@ -1,4 +1,4 @@
-//! How long texts take, printed: `cargo test -p gristmill-stage-sanitize --test speed -- --ignored --nocapture`.
+//! How long texts take, printed: `cargo test --release -p gristmill-stage-sanitize --test speed -- --ignored --nocapture`.
 
 // Clippy allows unwrap only inside test functions, not in their helpers.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
@@ -16,26 +16,60 @@ const LOG: &str = "2026-11-27T10:30:00.123Z INFO [worker-7] request id=550e8400-
     status=200 ms=12.5 bytes=10412 peer=10.1.2.3:51234 trace=4bf92f3577b34da6a3ce929d0e0e4736\n";
 const JSON: &str = r#"{"id":"550e8400-e29b-41d4-a716-446655440000","created_at":"2026-11-27T10:30:00Z","customer":{"name":"Mia Lund","email":"mia@example.com","phone":"2025550147","address":{"street":"Example 5","zip":"10115"}},"items":[{"sku":"4711-0815","qty":2,"price":10.5}],"total":21.0},"#;
 
-fn time(text: &str, media_type: &str) -> Duration {
+/// What makes every place of a line a candidate.
+const HOSTILE: [(&str, &str); 9] = [
+    ("digits", "7"),
+    ("@", "@"),
+    ("a.", "a."),
+    ("a1:", "a1:"),
+    ("{\"a\":", "{\"a\":"),
+    ("dashes", "-"),
+    ("base64", "TWFuIGlzIGRpc3Rpbmd1aXNoZWQsIG5vdCBvbmx5IGJ5IGhpcyByZWFzb24/"),
+    ("Bearer", "Bearer a1b2C3d4 "),
+    ("words", "password token mobile "),
+];
+
+fn median(text: &str, media_type: &str, rounds: usize) -> Duration {
     let stage: Sanitize = configure("{}").unwrap();
-    let rounds = 40 + 40_000_000 / (text.len() + 1000) / 10;
-    let mut best = Duration::MAX;
-    for _ in 0..rounds {
-        let item = Item::sample(text, Some(media_type));
-        let start = Instant::now();
-        let _ = stage.process(item).unwrap();
-        best = best.min(start.elapsed());
-    }
-    best
+    let mut all: Vec<Duration> = (0..rounds)
+        .map(|_| {
+            let item = Item::sample(text, Some(media_type));
+            let start = Instant::now();
+            let _ = stage.process(item).unwrap();
+            start.elapsed()
+        })
+        .collect();
+    all.sort();
+    all[rounds / 2]
+}
+
+fn of_size(part: &str, size: usize) -> String {
+    part.repeat(size / part.len() + 1)
 }
 
 #[test]
 #[ignore = "prints figures, holds nothing"]
 fn four_kilobytes_of_each_kind() {
     for (name, part) in [("prose", PROSE), ("mail", MAIL), ("log", LOG)] {
-        let text = part.repeat(4096 / part.len() + 1);
-        println!("{name}: {:?} for {} bytes", time(&text, "text/plain"), text.len());
+        let text = of_size(part, 4096);
+        println!("{name}: {:?} for {} bytes", median(&text, "text/plain", 4001), text.len());
     }
-    let json = format!("[{}0]", JSON.repeat(4096 / JSON.len() + 1));
-    println!("json: {:?} for {} bytes", time(&json, "application/json"), json.len());
+    let json = format!("[{}0]", of_size(JSON, 4096));
+    println!("json: {:?} for {} bytes", median(&json, "application/json", 4001), json.len());
+}
+
+#[test]
+#[ignore = "prints figures, holds nothing"]
+fn a_megabyte_of_each_hostile_part() {
+    for (name, part) in HOSTILE {
+        let quarter = median(&of_size(part, 1 << 18), "text/plain", 11);
+        let whole = median(&of_size(part, 1 << 20), "text/plain", 11);
+        println!("{name}: {whole:?} for 1 MB, {:.1} times 256 KB", whole.as_secs_f64() / quarter.as_secs_f64());
+    }
+    for name in ["{\"a\":1},", "{\"phone\":\"2025550147\"},"] {
+        let json = |size| format!("[{}0]", of_size(name, size));
+        let quarter = median(&json(1 << 18), "application/json", 11);
+        let whole = median(&json(1 << 20), "application/json", 11);
+        println!("{name}: {whole:?} for 1 MB of JSON, {:.1} times 256 KB", whole.as_secs_f64() / quarter.as_secs_f64());
+    }
 }

@@ -384,3 +384,35 @@ fn a_report_says_where_and_changes_nothing() {
         json!([{ "kind": "phone", "at": "/1/phone", "start": 0, "end": 10 }])
     );
 }
+
+#[test]
+fn a_member_says_what_the_one_next_to_it_is() {
+    for (json, clean) in [
+        (r#"{"type":"mobile","value":"612345678"}"#, r#"{"type":"mobile","value":"[PHONE]"}"#),
+        (r#"{"value":6123456789,"n":[{}],"type":"mobile"}"#, r#"{"value":"[PHONE]","n":[{}],"type":"mobile"}"#),
+        (r#"[{"key":"ssn","text":"219099998"}]"#, r#"[{"key":"ssn","text":"[SSN]"}]"#),
+        (r#"{"name":"password","value":"hunter2"}"#, r#"{"name":"password","value":"[SECRET]"}"#),
+        (
+            r#"{"documentType":"PASSPORT","number":"XK123456"}"#,
+            r#"{"documentType":"PASSPORT","number":"[NATIONAL_ID]"}"#,
+        ),
+    ] {
+        assert_eq!(text("{}", json, "application/json"), clean);
+    }
+    for json in [
+        r#"{"type":"order","value":"612345678"}"#,
+        r#"{"type":"version","value":"1.2.3.4"}"#,
+        r#"{"type":"mobile","model":"612345678"}"#,
+        r#"{"value":"612345678","inner":{"type":"mobile"}}"#,
+        r#"[{"type":"mobile"},{"value":"612345678"}]"#,
+        r#"{"title":"Password","text":"Choose a new one, please."}"#,
+    ] {
+        assert_eq!(text("{}", json, "application/json"), json);
+    }
+}
+
+#[test]
+fn a_column_says_what_the_one_next_to_it_is() {
+    let table = "value,kind,n\n612345678,mobile,1\n612345678,order,1\n";
+    assert_eq!(text("{}", table, "text/csv"), "value,kind,n\n[PHONE],mobile,1\n612345678,order,1\n");
+}

@@ -8,6 +8,7 @@ mod scripts;
 use std::borrow::Cow;
 
 use crate::config::Switches;
+use crate::pii::{Class, Survey};
 use crate::report::Report;
 
 /// One kind of artifact.
@@ -56,9 +57,12 @@ impl Artifact {
 
 /// The text without the enabled artifacts. Characters are removed first, because they hide words and lines from the
 /// other steps.
-pub(crate) fn remove<'t>(text: &'t str, switches: &Switches, report: &mut Report) -> Cow<'t, str> {
-    let mut clean = characters::remove(text, switches, report);
-    if switches.removes(Artifact::RunningLines) {
+pub(crate) fn remove<'t>(text: &'t str, survey: &Survey, switches: &Switches, report: &mut Report) -> Cow<'t, str> {
+    let mut clean = Cow::Borrowed(text);
+    if survey.has(Class::ARTIFACT) {
+        clean = characters::remove(text, switches, report);
+    }
+    if switches.removes(Artifact::RunningLines) && survey.has(Class::FORM_FEED) {
         clean = then(clean, |text| running_lines::remove(text, report));
     }
     if switches.removes(Artifact::Hyphenation) {

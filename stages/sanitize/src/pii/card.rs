@@ -18,6 +18,8 @@ enum Separator {
     Dot,
     /// A space in a URL.
     Encoded,
+    /// "_", "/" or a dot in the middle of the line.
+    Rare,
 }
 
 /// The end of the card number that begins at the digit at `at`.
@@ -98,6 +100,9 @@ fn read_separator(rest: &str) -> Option<(Separator, usize)> {
     let (separator, length) = match bytes.get(before) {
         Some(b'-') if before <= 1 => (Separator::Dash, before + 1 + blanks(before + 1)),
         Some(b'.') if before == 0 => (Separator::Dot, 1),
+        Some(b'_' | b'/') if before == 0 => (Separator::Rare, 1),
+        Some(0xc2) if rest.starts_with('·') => (Separator::Rare, '·'.len_utf8()),
+        Some(0xe2) if before == 0 && rest.starts_with(['—', '―']) => (Separator::Dash, '—'.len_utf8()),
         Some(b'+') if before == 0 => (Separator::Encoded, 1),
         Some(b'%') if before == 0 && rest.starts_with("%20") => (Separator::Encoded, 3),
         _ if before > 0 => (Separator::Space, before),
@@ -268,6 +273,10 @@ mod tests {
             "4111-1111-\n1111-1111",
             "4111 1111\n1111 1111",
             "4111+1111+1111+1111",
+            "4111_1111_1111_1111",
+            "4111/1111/1111/1111",
+            "4111·1111·1111·1111",
+            "4111—1111—1111—1111",
         ] {
             assert_eq!(found(number), Some(number));
         }

@@ -15,6 +15,12 @@ const OWNERS: [&str; 22] = [
 /// Words after four numbers that are a version.
 const VERSION_ENDS: [&str; 7] = ["release", "version", "build", "beta", "alpha", "update", "patch"];
 
+/// What a version may have behind it, and the endings of files.
+const VERSION_MARKS: [&str; 24] = [
+    "beta", "alpha", "rc", "snapshot", "release", "final", "ga", "dev", "preview", "hotfix", "tar", "tgz", "zip", "gz",
+    "jar", "war", "exe", "msi", "dll", "so", "deb", "rpm", "whl", "apk",
+];
+
 /// One character more than the longest address.
 const TOO_LONG: usize = 46;
 
@@ -33,11 +39,33 @@ pub(super) fn end(text: &str, at: usize, label: impl Fn() -> Option<Found>) -> O
         }
         length += 1;
     }
+    if (colons, dots) == (0, 0) && matches!(rest.get(length), Some(b'[' | b'(')) {
+        return defanged_end(text, at);
+    }
     if length == TOO_LONG || (colons < 2 && dots < 3) {
         return None;
     }
     let run = &text[at..at + length];
     if colons < 2 { v4_end(text, at, run, label) } else { v6_end(text, at, run) }
+}
+
+/// The end of an address that nobody shall follow: `192[.]0[.]2[.]7`.
+fn defanged_end(text: &str, at: usize) -> Option<usize> {
+    let mut plain = String::new();
+    let mut rest = &text[at..];
+    loop {
+        let digits = rest.bytes().take(3).take_while(u8::is_ascii_digit).count();
+        plain.push_str(&rest[..digits]);
+        rest = &rest[digits..];
+        if plain.bytes().filter(|byte| *byte == b'.').count() == 3 {
+            break;
+        }
+        rest = ["[.]", "(.)", "[dot]", "."].iter().find_map(|dot| rest.strip_prefix(dot))?;
+        plain.push('.');
+    }
+    let octets = plain.parse::<Ipv4Addr>().ok()?.octets();
+    let bounded = !text[..at].ends_with(is_word) && !rest.starts_with(is_word);
+    (bounded && !identifies_nobody(octets)).then_some(text.len() - rest.len())
 }
 
 fn v4_end(text: &str, at: usize, run: &str, label: impl Fn() -> Option<Found>) -> Option<usize> {
@@ -82,10 +110,16 @@ fn identifies_nobody(octets: [u8; 4]) -> bool {
 
 /// Whether the text around it says that it is a version or a section.
 fn is_version(before: &str, after: &str, octets: [u8; 4], label: impl Fn() -> Option<Found>) -> bool {
-    let next = after.trim_start_matches(' ');
+    let next = after.trim_start_matches([' ', '(']);
     if next.len() < after.len()
         && VERSION_ENDS.iter().any(|word| next.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
     {
+        return true;
+    }
+    // `1.2.3.4-beta`, `1.2.3.4.tar.gz`.
+    let mark = after.strip_prefix(['-', '.', '_']).unwrap_or_default();
+    let mark = &mark[..mark.bytes().take_while(u8::is_ascii_alphabetic).count()];
+    if VERSION_MARKS.iter().any(|known| mark.eq_ignore_ascii_case(known)) {
         return true;
     }
     let is_private = matches!(
@@ -94,9 +128,7 @@ fn is_version(before: &str, after: &str, octets: [u8; 4], label: impl Fn() -> Op
     );
     let closest = before.trim_end_matches(' ');
     // A requirement on a version, as `>= 1.2.3.4`.
-    if ["==", ">=", "<=", "~>", "!=", "=>", "~=", "^", "§", "§§"].iter().any(|sign| closest.ends_with(sign))
-        && !is_private
-    {
+    if ["==", ">=", "<=", "~>", "!=", "=>", "~=", "^"].iter().any(|sign| closest.ends_with(sign)) && !is_private {
         return true;
     }
     if let Some(program) = before.strip_suffix('/') {
@@ -108,6 +140,17 @@ fn is_version(before: &str, after: &str, octets: [u8; 4], label: impl Fn() -> Op
         let is_owner = OWNERS.iter().any(|owner| name.eq_ignore_ascii_case(owner));
         return name.starts_with(|c: char| c.is_ascii_alphabetic()) && !in_path && !is_owner;
     }
+    if !is_private && is_heading(before, after, octets) {
+        return true;
+    }
+    // The tag of an image: `registry.example/app:1.2.3.4`.
+    if let Some(name) = before.strip_suffix(':').filter(|_| !is_private) {
+        let name = &name[name.floor_char_boundary(name.len().saturating_sub(LONGEST_LINE))..];
+        let name = name.rsplit(|c: char| c.is_whitespace() || c == '"').next().unwrap_or_default();
+        if name.contains('/') && !name.contains("//") && !name.ends_with('/') {
+            return true;
+        }
+    }
     match label() {
         Some(Found { label: Label::Version, .. }) => true,
         Some(Found { label: Label::Product, direct }) => direct && !is_private && octets[0] < 160,
@@ -118,6 +161,24 @@ fn is_version(before: &str, after: &str, octets: [u8; 4], label: impl Fn() -> Op
         _ => false,
     }
 }
+
+/// Whether it numbers a heading: at the start of a line, before a word with a capital, and so does a line next to it.
+fn is_heading(before: &str, after: &str, octets: [u8; 4]) -> bool {
+    let titled = after.trim_start_matches([' ', '\t']);
+    let starts_line = before.is_empty() || before.ends_with('\n');
+    if !starts_line || titled.len() == after.len() || !titled.starts_with(char::is_uppercase) {
+        return false;
+    }
+    let part = format!("{}.{}.", octets[0], octets[1]);
+    let next = &after[..after.floor_char_boundary(LONGEST_LINE)];
+    let last = &before[before.floor_char_boundary(before.len().saturating_sub(LONGEST_LINE))..];
+    let next = next.split_once('\n').is_some_and(|(_, line)| line.starts_with(&part));
+    let last = last.trim_end_matches('\n').rsplit('\n').next().is_some_and(|line| line.starts_with(&part));
+    octets.iter().all(|octet| *octet < 30) && (next || last)
+}
+
+/// How far to look for the start of the next or the last line, in bytes.
+const LONGEST_LINE: usize = 200;
 
 fn v6_end(text: &str, at: usize, run: &str) -> Option<usize> {
     let mut before = text[..at].chars().rev();
@@ -180,6 +241,29 @@ mod tests {
     fn found(text: &str) -> Option<&str> {
         let at = text.find('>').map_or(0, |mark| mark + 1);
         end(text, at, || label::before(text, at)).map(|end| &text[at..end])
+    }
+
+    #[test]
+    fn an_address_that_nobody_shall_follow_is_found() {
+        for text in ["192[.]0[.]2[.]7", "192(.)0(.)2(.)7", "192[.]0.2.7"] {
+            assert_eq!(found(text), Some(text));
+        }
+        for text in ["192[.]0[.]2", "300[.]0[.]2[.]7", "127[.]0[.]0[.]1", "192[.]0[.]2[.]7x"] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_behind_a_version_or_a_heading_tells_it() {
+        for text in ["4.1.2.3-beta", "4.1.2.3.tar.gz", "4.1.2.3 (released today)", "4.1.2.3 Aims\n4.1.2.4 Means\n"] {
+            assert_eq!(found(text), None, "{text}");
+        }
+        for text in ["4.1.2.3 Aims", "4.1.2.3 Aims\n9.8.7.6 Means\n"] {
+            assert_eq!(found(text), Some("4.1.2.3"), "{text}");
+        }
+        assert_eq!(found("image: shop.example/app:>4.1.2.3"), Some("4.1.2.3"));
+        let text = "shop.example/app:4.1.2.3";
+        assert_eq!(end(text, 17, || None), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The words before a value that say what it is: `Tel. no.: `, `"mobilePhone": "`, `手机:`.
 
+use std::borrow::Cow;
+
 use super::words::{self, Label, Meaning};
 
 /// How far back to look, in bytes.
@@ -63,8 +65,8 @@ pub(super) fn before(text: &str, at: usize) -> Option<Found> {
 }
 
 /// The word before the one that starts at `start`, without its number.
-fn word_before(text: &str, start: usize) -> String {
-    let before = text[..start].trim_end_matches([' ', '\t', '.', '-', '_', '\'', '’']);
+fn word_before(text: &str, start: usize) -> Cow<'_, str> {
+    let before = text[..start].trim_end_matches([' ', '\t', '.', '-', '_', '/', ';', '\'', '’']);
     words::normal(&before[last_word(before)..])
 }
 
@@ -94,7 +96,7 @@ fn hump(text: &str, start: usize) -> Option<Label> {
         return None;
     }
     let before = text[..start].trim_end_matches(words::is_letter_or_digit).len();
-    match words::meaning(&words::normal(&text[before..]), String::new) {
+    match words::meaning(&words::normal(&text[before..]), Cow::default) {
         Meaning::Label(label) => Some(label),
         Meaning::Filler | Meaning::Unknown => None,
     }
@@ -133,6 +135,7 @@ fn is_joint(c: char) -> bool {
             | '_'
             | '*'
             | '>'
+            | '<'
             | '\\'
             | '['
             | '{'
@@ -184,6 +187,13 @@ mod tests {
             "| phone | ",
             "Phone\n",
             "Phone number:\n",
+            "<td>Phone</td><td>",
+            "<phone type=\"home\">",
+            "TEL;TYPE=HOME,VOICE:",
+            "Numer telefonu: ",
+            "휴대폰 번호: ",
+            "मोबाइल नंबर: ",
+            "{\"callerId\":\"",
         ] {
             assert_eq!(label(text), Some(Label::Phone), "{text}");
         }
@@ -194,6 +204,10 @@ mod tests {
             assert_eq!(label(text), Some(Label::Version), "{text}");
         }
         assert_eq!(label("§ "), Some(Label::Section));
+        for text in ["P/N ", "S/N: ", "Bestell-Nr.: ", "Modell "] {
+            assert_eq!(label(text), Some(Label::Order), "{text}");
+        }
+        assert_eq!((label("fixed in "), label("look in ")), (Some(Label::Version), None));
     }
 
     #[test]

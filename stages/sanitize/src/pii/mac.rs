@@ -28,7 +28,9 @@ pub(super) fn end(text: &str, at: usize, label: impl Fn() -> Option<Label>) -> O
         return None;
     }
     let separator = char::from(separator);
-    let opens = !continues(text[..at].chars().rev(), separator);
+    // `eth0_00:1a:2b:3c:4d:5e`: with colons, no word goes on after a "_".
+    let named = separator == ':' && text[..at].ends_with('_');
+    let opens = named || !continues(text[..at].chars().rev(), separator);
     if !opens {
         return None;
     }
@@ -125,6 +127,7 @@ mod tests {
             assert_eq!(found(text), None, "{text}");
         }
         assert_eq!(end("ff:00:1a:2b:3c:4d:5e", 3, || None), None);
+        assert_eq!(end("eth0_00:1a:2b:3c:4d:5e", 5, || None), Some(22));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Finds personal data and secrets in a text: linear scans by hand, one automaton for secrets, and the configured patterns.
+//! Finds personal data and secrets in a text: one pass says which detectors have anything to look for, and these scan for it.
 
 mod boundary;
 mod calling_codes;
@@ -9,6 +9,7 @@ mod iban;
 mod ids;
 mod ip;
 mod label;
+mod list;
 mod mac;
 mod matches;
 mod national;
@@ -18,6 +19,7 @@ mod phone;
 mod secrets;
 mod ssn;
 mod starts;
+mod survey;
 mod url;
 mod words;
 
@@ -32,7 +34,8 @@ pub(crate) use national::Countries;
 pub(crate) use own::{Deny, Pattern};
 use secrets::Secrets;
 pub(crate) use secrets::is_secret_value;
-pub(crate) use words::Label;
+pub(crate) use survey::{Class, Survey};
+pub(crate) use words::{Label, normal};
 
 /// A piece of data: its kind, its bytes in the text, and its text with all digits and signs in ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,18 +55,18 @@ const TAIL: usize = 160;
 const ATTACHED: usize = 4;
 
 /// Everything that is looked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Finder {
     pub(crate) countries: Countries,
     pub(crate) deny: Option<Deny>,
     pub(crate) patterns: Vec<Pattern>,
-    pub(crate) secrets: Option<Secrets>,
+    pub(crate) secrets: Secrets,
 }
 
 impl Finder {
     /// A finder that knows the built-in kinds only.
     pub(crate) fn new() -> Self {
-        Self { secrets: Secrets::new(), ..Self::default() }
+        Self { countries: Countries::default(), deny: None, patterns: Vec::new(), secrets: Secrets::new() }
     }
 
     /// Whether the configuration adds nothing.
@@ -77,52 +80,86 @@ impl Finder {
     pub(crate) fn find(
         &self,
         text: &str,
+        survey: &Survey,
         context: &str,
         quotes: Option<&Quotes>,
         written: &dyn Fn(&str) -> bool,
     ) -> Vec<Found> {
-        let folded = Folded::new(text);
-        if context.is_empty() {
-            return self
-                .matches(folded.text(), quotes, written)
-                .into_iter()
-                .filter_map(|found| original(&folded, 0, found))
-                .collect();
+        let scan = Scan { finder: self, quotes, written };
+        let folded = match survey.has(Class::FOLDS) {
+            true => Folded::new(text),
+            false => Folded::of_plain(text),
+        };
+        let again = folded.is_changed().then(|| Survey::of(folded.text()));
+        let survey = again.as_ref().unwrap_or(survey);
+        if self.has_only_built_in() && quotes.is_none() && survey.is_barren() {
+            return Vec::new();
         }
-        let joined = format!("{context}: {}", folded.text());
+        if context.is_empty() {
+            let found = scan.matches(folded.text(), survey);
+            return found.into_iter().filter_map(|found| original(&folded, 0, found)).collect();
+        }
+        let joined = [context, ": ", folded.text()].concat();
         let offset = joined.len() - folded.text().len();
-        let found = self.matches(&joined, quotes, written);
+        let found = scan.matches(&joined, &Survey::of(&joined));
         if found.iter().any(|found| found.range.start < offset && found.range.end > offset) {
-            return self.find(text, "", quotes, written);
+            let found = scan.matches(folded.text(), survey);
+            return found.into_iter().filter_map(|found| original(&folded, 0, found)).collect();
         }
         found.into_iter().filter_map(|found| original(&folded, offset, found)).collect()
     }
+}
 
-    fn matches(&self, text: &str, quotes: Option<&Quotes>, written: &dyn Fn(&str) -> bool) -> Vec<Match> {
-        let mut found = own::written(text, written);
-        if let Some(deny) = &self.deny {
-            found = scan_gaps(text, found, |gap, report| deny.scan(gap, report));
+/// What is the same for all texts of an item.
+struct Scan<'f> {
+    finder: &'f Finder,
+    quotes: Option<&'f Quotes>,
+    written: &'f dyn Fn(&str) -> bool,
+}
+
+impl Scan<'_> {
+    fn matches(&self, text: &str, survey: &Survey) -> Vec<Match> {
+        let mut found = Vec::new();
+        // Whoever knows no hash need not look for one.
+        if survey.has(Class::BRACKET) || (self.written)("") {
+            found = own::written(text, self.written);
         }
-        for (place, pattern) in self.patterns.iter().enumerate() {
-            found =
-                scan_gaps(text, found, |gap, report| pattern.scan(gap, &mut |range| report(Kind::Own(place), range)));
+        if let Some(deny) = &self.finder.deny {
+            found = scan_gaps(text, found, |gap, report| deny.scan(&text[gap], report));
         }
-        found = scan_gaps(text, found, url::scan);
-        if let Some(secrets) = &self.secrets {
-            found = scan_gaps(text, found, |gap, report| secrets.scan(gap, report));
+        for (place, pattern) in self.finder.patterns.iter().enumerate() {
+            found = scan_gaps(text, found, |gap, report| {
+                pattern.scan(&text[gap], &mut |range| report(Kind::Own(place), range));
+            });
         }
-        found = scan_gaps(text, found, email::scan);
-        if let Some(quotes) = quotes {
-            let scan = |gap: &str, report: &mut dyn FnMut(Kind, Range<usize>)| {
-                quotes.find(gap).for_each(|(kind, range)| report(kind, range));
-            };
-            found = scan_gaps(text, found, scan);
+        if survey.has(Class::COLON) && survey.has(Class::SLASH) && survey.has(Class::AT) {
+            found = scan_gaps(text, found, |gap, report| url::scan(&text[gap], report));
         }
-        found = scan_gaps(text, found, |gap, report| self.scan_numbers(gap, NUMBER_ROUNDS, report));
+        if !survey.secrets().is_empty() {
+            found = scan_gaps(text, found, |gap, report| {
+                let from = gap.start;
+                let first = survey.secrets().partition_point(|start| *start < from);
+                let candidates = survey.secrets()[first..].iter().map(|start| start - from);
+                let length = gap.len();
+                self.finder.secrets.scan(&text[gap], candidates.take_while(|start| *start < length), report);
+            });
+        }
+        let may_have_address = survey.has(Class::SIGN.or(Class::OPENING)) || survey.spells_dot();
+        if may_have_address {
+            found = scan_gaps(text, found, |gap, report| email::scan(&text[gap], survey, report));
+        }
+        if let Some(quotes) = self.quotes {
+            found = scan_gaps(text, found, |gap, report| {
+                quotes.find(&text[gap]).for_each(|(kind, range)| report(kind, range));
+            });
+        }
+        if survey.has(Class::DIGIT.or(Class::SEPARATOR)) {
+            found = scan_gaps(text, found, |gap, report| self.scan_numbers(&text[gap], NUMBER_ROUNDS, report));
+        }
         // A number can have hidden the end of an address: `a@b.comIBANDE89…`.
-        match memchr::memchr(b'@', text.as_bytes()) {
-            Some(_) => scan_gaps(text, found, email::scan),
-            None => found,
+        match survey.has(Class::AT) {
+            true => scan_gaps(text, found, |gap, report| email::scan(&text[gap], survey, report)),
+            false => found,
         }
     }
 
@@ -132,7 +169,7 @@ impl Finder {
             return;
         }
         let mut from = 0;
-        numbers::scan(text, &self.countries, &mut |kind, range| {
+        numbers::scan(text, &self.finder.countries, &mut |kind, range| {
             let gap = &text[from..range.start];
             let near = gap.len() - tail(gap).len();
             self.scan_numbers(&gap[near..], rounds - 1, &mut |kind, earlier| {
@@ -166,12 +203,16 @@ fn original(folded: &Folded<'_>, offset: usize, found: Match) -> Option<Found> {
 
 /// Adds what a scan finds between the known matches. Each gap is a text of its own, because the matches around it will
 /// be replaced.
-fn scan_gaps(text: &str, known: Vec<Match>, scan: impl Fn(&str, &mut dyn FnMut(Kind, Range<usize>))) -> Vec<Match> {
+fn scan_gaps(
+    text: &str,
+    known: Vec<Match>,
+    scan: impl Fn(Range<usize>, &mut dyn FnMut(Kind, Range<usize>)),
+) -> Vec<Match> {
     let mut all = Vec::with_capacity(known.len());
     let mut from = 0;
     let scan_gap = |gap: Range<usize>, all: &mut Vec<Match>| {
         let offset = gap.start;
-        scan(&text[gap], &mut |kind, range| {
+        scan(gap, &mut |kind, range| {
             all.push(Match { kind: Some(kind), range: range.start + offset..range.end + offset });
         });
     };
@@ -190,7 +231,7 @@ mod tests {
 
     fn matches(text: &str) -> Vec<(Kind, &str)> {
         Finder::new()
-            .find(text, "", None, &|_| false)
+            .find(text, &Survey::of(text), "", None, &|_| false)
             .into_iter()
             .map(|found| (found.kind, &text[found.range]))
             .collect()
@@ -206,9 +247,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_before_a_list_holds_for_all_of_it() {
+        let phone = |number| (Kind::Phone, number);
+        assert_eq!(
+            matches("Phones: 2025550142, 2025550143 and 2025550144"),
+            [phone("2025550142"), phone("2025550143"), phone("2025550144")]
+        );
+        assert_eq!(matches("Móvil 612345678 / 623456789"), [phone("612345678"), phone("623456789")]);
+        assert_eq!(matches("Tel. 5550142, 10115 Berlin"), [phone("5550142")]);
+        for text in [
+            "sections 4.1.2.3, 4.1.2.4 and 4.1.2.5 apply",
+            "clauses 3.4.1.2-3.4.1.5",
+            "see §§ 4.1.2.3, 4.1.2.4",
+            "upgrade from 1.2.3.4 to 1.2.3.5",
+            "orders 030-1234567, 030-1234568",
+        ] {
+            assert!(matches(text).is_empty(), "{text}: {:?}", matches(text));
+        }
+        assert_eq!(matches("version 4.1.2.3, 192.168.100.7"), [(Kind::Ip, "192.168.100.7")]);
+    }
+
+    #[test]
     fn the_name_of_a_field_is_context() {
         let finder = Finder::new();
-        let found = |context| finder.find("6123456789", context, None, &|_| false).len();
+        let found = |context| finder.find("6123456789", &Survey::of("6123456789"), context, None, &|_| false).len();
         assert_eq!((found("mobile"), found("phone_number"), found("id"), found("")), (1, 1, 0, 0));
     }
 

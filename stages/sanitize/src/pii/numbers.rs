@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::groups::Groups;
 use super::label::{self, Found};
+use super::list::List;
 use super::national::Countries;
 use super::words::Label;
 use super::{boundary, card, iban, ids, ip, mac, phone, ssn, starts};
@@ -31,7 +32,7 @@ const GLUED: [&str; 15] = [
 
 /// Reports the numbers. Only word starts are examined, so the cost does not depend on the content of the words.
 pub(super) fn scan(text: &str, countries: &Countries, report: &mut dyn FnMut(Kind, Range<usize>)) {
-    let mut search = Search { text, countries, fresh: 0, report };
+    let mut search = Search { text, countries, fresh: 0, list: List::default(), report };
     search.examine(0);
     starts::each(text.as_bytes(), |start| {
         if start > search.fresh {
@@ -45,6 +46,7 @@ struct Search<'t, 'r> {
     countries: &'t Countries,
     /// The end of the last match, which will be replaced and is therefore not context for the next one.
     fresh: usize,
+    list: List,
     report: &'r mut dyn FnMut(Kind, Range<usize>),
 }
 
@@ -52,8 +54,14 @@ impl Search<'_, '_> {
     /// Reports the match that begins at `at`, and those that follow directly: a match can end within a word.
     fn examine(&mut self, at: usize) {
         let mut at = at;
-        while let Some((kind, end)) = recognise(&self.text[self.fresh..], at - self.fresh, self.countries) {
-            let end = self.fresh + end;
+        loop {
+            let place =
+                Place { text: &self.text[self.fresh..], at: at - self.fresh, listed: self.list.label(self.text, at) };
+            let label = OnceCell::new();
+            let found = recognise(&place, &label, self.countries);
+            let end = found.map(|(_, end)| self.fresh + end);
+            self.list.add(self.text, at, end, label.into_inner().flatten());
+            let (Some((kind, _)), Some(end)) = (found, end) else { return };
             (self.report)(kind, at..end);
             self.fresh = end;
             at = end;
@@ -61,11 +69,19 @@ impl Search<'_, '_> {
     }
 }
 
-/// The kind and the end of the match that begins at `at`; stricter kinds are tried first.
-fn recognise(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usize)> {
+/// Where a number may begin.
+struct Place<'t> {
+    text: &'t str,
+    at: usize,
+    /// The label of the list that it would go on with.
+    listed: Option<Found>,
+}
+
+/// The kind and the end of the match that begins at a place; stricter kinds are tried first.
+fn recognise(place: &Place<'_>, found: &OnceCell<Option<Found>>, countries: &Countries) -> Option<(Kind, usize)> {
+    let Place { text, at, listed } = *place;
     let first = *text.as_bytes().get(at)?;
-    let found: OnceCell<Option<Found>> = OnceCell::new();
-    let found = || *found.get_or_init(|| label::before(text, at));
+    let found = || *found.get_or_init(|| label::before(text, at).or(listed));
     let label = || found().map(|found| found.label);
     if first.is_ascii_hexdigit() || first == b':' {
         if let Some(end) = mac::end(text, at, label) {
@@ -162,7 +178,8 @@ mod tests {
         let mut fresh = 0;
         let mut at = 0;
         while at < text.len() {
-            match recognise(&text[fresh..], at - fresh, &Countries::default()) {
+            let place = Place { text: &text[fresh..], at: at - fresh, listed: None };
+            match recognise(&place, &OnceCell::new(), &Countries::default()) {
                 Some((kind, end)) => {
                     all.push((kind, at..fresh + end));
                     fresh += end;

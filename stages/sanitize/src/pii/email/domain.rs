@@ -26,7 +26,7 @@ const UNSPACED: [&str; 14] = [
 const FILE_TYPES: &str = " png jpg jpeg gif webp avif svg ico bmp tif tiff css scss sass less js mjs cjs jsx tsx ts json html htm xhtml xml \
     yml yaml toml pdf txt csv tsv doc docx xls xlsx ppt pptx odt gz tgz bz2 xz whl jar war exe dll bin log sql lock map woff woff2 \
     ttf otf mp3 mp4 avi mkv wav ogg deb rpm apk ipa iso dmg img bak tmp cfg ini conf php asp aspx jsp cpp hpp java class go rb \
-    swift kt vue svelte proto parquet avro ";
+    swift kt vue svelte proto parquet avro service socket timer ";
 
 /// The end of the longest domain name that begins at `start`: labels separated by dots, the last one all letters.
 pub(super) fn end(text: &str, start: usize, style: Style) -> Option<usize> {

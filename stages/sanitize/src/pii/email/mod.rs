@@ -8,14 +8,15 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use super::survey::{Class, Survey};
 use crate::kind::Kind;
 use crate::sweep::Sweep;
 use signs::{At, COMMON, Style};
 
 /// Reports the addresses. Every sign is a candidate: the text to its left and right is read as far as it fits.
-pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
+pub(super) fn scan(text: &str, survey: &Survey, report: &mut dyn FnMut(Kind, Range<usize>)) {
     let mut from = 0;
-    for at in candidates(text) {
+    for at in candidates(text, survey) {
         let local_end = at.range.start;
         if local_end < from {
             continue;
@@ -33,21 +34,19 @@ pub(super) fn scan(text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
     }
 }
 
-/// The length of `a at b dot com`, less one.
-const SHORTEST_SPELLED: usize = 13;
-
 /// Everything that may stand for an "@", in order.
-fn candidates(text: &str) -> Vec<At> {
+fn candidates(text: &str, survey: &Survey) -> Vec<At> {
     let bytes = text.as_bytes();
     let class = |eight: crate::sweep::Eight| {
         let signs = eight.within(b'%', b'(').or(eight.within(b'<', b'@'));
         signs.or(eight.within(b'[', b'\\')).or(eight.equal(b'{'))
     };
-    let mut all: Vec<At> = Sweep::new(bytes, class).filter_map(|place| signs::at(text, place)).collect();
+    let mut all: Vec<At> = match survey.has(Class::SIGN) {
+        true => Sweep::new(bytes, class).filter_map(|place| signs::at(text, place)).collect(),
+        false => memchr::memchr3_iter(b'(', b'[', b'{', bytes).filter_map(|place| signs::at(text, place)).collect(),
+    };
     // Spelled with words only, both of them must be there.
-    if bytes.len() > SHORTEST_SPELLED
-        && (memmem::find(bytes, b" dot ").is_some() || memmem::find(bytes, b" DOT ").is_some())
-    {
+    if survey.spells_dot() {
         for word in [" at ", " AT "] {
             all.extend(
                 memmem::find_iter(bytes, word.as_bytes())
@@ -83,7 +82,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         let mut all = Vec::new();
-        scan(text, &mut |_, range| all.push(&text[range]));
+        scan(text, &Survey::of(text), &mut |_, range| all.push(&text[range]));
         all
     }
 
@@ -119,6 +118,9 @@ mod tests {
             "customer/department=shipping@example.com",
             "mia.@example.com",
             "mia\\u0040example.com",
+            "mia\\x40example.com",
+            "mia&#0064;example.com",
+            "mia(a)example.de",
             "mia@exa_mple.com",
         ] {
             assert_eq!(found(address), [address]);
@@ -169,6 +171,8 @@ mod tests {
             "pkg@1.0.0-beta.rc",
             "deploy@host.example:/var/www",
             "${user}@example.com",
+            "getty@tty1.service",
+            "f(a)value.next",
         ] {
             assert!(found(text).is_empty(), "{text}: {:?}", found(text));
         }

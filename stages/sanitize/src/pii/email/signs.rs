@@ -19,7 +19,8 @@ pub(super) struct At {
     pub(super) style: Style,
 }
 
-const ENCODED_AT: [&str; 9] = ["%40", "%2540", "=40", "&commat;", "&#64;", "&#x40;", "&#X40;", "&#064;", "\\u0040"];
+const ENCODED_AT: [&str; 11] =
+    ["%40", "%2540", "=40", "&commat;", "&#64;", "&#x40;", "&#X40;", "&#064;", "&#0064;", "\\u0040", "\\x40"];
 const ENCODED_DOT: [&str; 7] = [".", "%2E", "%2e", "&period;", "&#46;", "&#x2e;", "&#x2E;"];
 const AT_WORDS: [&str; 6] = ["@", "at", "ät", "arroba", "aet", "собака"];
 const DOT_WORDS: [&str; 7] = [".", "dot", "punkt", "point", "punto", "ponto", "точка"];
@@ -40,11 +41,16 @@ pub(super) fn at(text: &str, place: usize) -> Option<At> {
     if let Some(sign) = ENCODED_AT.iter().find(|sign| rest.starts_with(**sign)) {
         return Some(At { range: place..place + sign.len(), style: Style::Plain });
     }
-    let length = bracketed(rest, &AT_WORDS)?;
+    let (length, style) = match bracketed(rest, &AT_WORDS) {
+        Some(length) => (length, Style::Brackets),
+        // So short that the rest must be beyond doubt.
+        None if rest.starts_with("(a)") && text[..place].ends_with(char::is_alphanumeric) => (3, Style::Words),
+        None => return None,
+    };
     let before = text[..place].len() - text[..place].trim_end_matches(' ').len();
     let after = rest[length..].len() - rest[length..].trim_start_matches(' ').len();
     let range = place - before.min(2)..place + length + after.min(2);
-    Some(At { range, style: Style::Brackets })
+    Some(At { range, style })
 }
 
 /// The length of the dot at the start of `rest`.

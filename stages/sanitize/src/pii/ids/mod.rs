@@ -4,6 +4,8 @@
 mod checks;
 mod forms;
 
+use std::sync::LazyLock;
+
 use forms::{FORMS, Form};
 
 use super::boundary::{closes, is_word, opens};
@@ -14,6 +16,10 @@ use crate::kind::Kind;
 /// The most letters and digits of a number that is announced.
 const MAX_LENGTH: usize = 20;
 
+/// The forms by how many digits they begin with.
+static FORMS_BY_LEADS: LazyLock<[Vec<&Form>; MAX_LENGTH + 1]> =
+    LazyLock::new(|| std::array::from_fn(|leads| FORMS.iter().filter(|form| form.leading_digits == leads).collect()));
+
 /// The kind and the end of the number that begins at `at`, told by its form.
 pub(super) fn by_form(text: &str, at: usize, countries: &Countries) -> Option<(Kind, usize)> {
     let bytes = text.as_bytes();
@@ -21,9 +27,10 @@ pub(super) fn by_form(text: &str, at: usize, countries: &Countries) -> Option<(K
         return None;
     }
     let leads = bytes[at..].iter().take(MAX_LENGTH).take_while(|byte| byte.is_ascii_digit()).count();
-    FORMS
+    FORMS_BY_LEADS
+        .get(leads)?
         .iter()
-        .filter(|form| form.leading_digits == leads && countries.include(form.country))
+        .filter(|form| countries.include(form.country))
         .find_map(|form| matched(text, at, form).map(|end| (form.kind, end)))
 }
 
@@ -64,27 +71,51 @@ pub(super) fn announced(text: &str, at: usize, label: impl Fn() -> Option<Label>
         Label::TaxId => Kind::TaxId,
         _ => return None,
     };
-    (label != Label::MayBeId || checks::is_ambiguous_but_valid(plain.as_bytes())).then_some((kind, end))
+    (label != Label::MayBeId || checks::is_ambiguous_but_valid(plain.as_slice())).then_some((kind, end))
+}
+
+/// The letters and digits of a number.
+#[derive(Default)]
+struct Plain {
+    bytes: [u8; MAX_LENGTH],
+    length: usize,
+}
+
+impl Plain {
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Adds a group; false if there is no room for it.
+    fn push(&mut self, group: &[u8]) -> bool {
+        let Some(places) = self.bytes.get_mut(self.length..self.length + group.len()) else { return false };
+        places.copy_from_slice(group);
+        self.length += group.len();
+        true
+    }
+
+    fn is_number(&self) -> bool {
+        self.length >= 6 && self.as_slice().iter().filter(|byte| byte.is_ascii_digit()).count() >= 4
+    }
 }
 
 /// The end of the groups of letters and digits at `at` that can be a number, and what they hold.
-fn token(text: &str, at: usize) -> Option<(usize, String)> {
+fn token(text: &str, at: usize) -> Option<(usize, Plain)> {
     let bytes = text.as_bytes();
-    let mut plain = String::new();
+    let mut plain = Plain::default();
     let mut end = at;
     let mut next = at;
     loop {
         let run = bytes[next..].iter().take(MAX_LENGTH + 1).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        let group = &text[next..next + run];
-        let has_digit = group.bytes().any(|byte| byte.is_ascii_digit());
-        let is_letters = run > 0 && run <= 3 && group.bytes().all(|byte| byte.is_ascii_uppercase());
-        if plain.len() + run > MAX_LENGTH || !(has_digit || is_letters) || text[next + run..].starts_with(is_word) {
+        let group = &bytes[next..next + run];
+        let has_digit = group.iter().any(u8::is_ascii_digit);
+        let is_letters = run > 0 && run <= 3 && group.iter().all(u8::is_ascii_uppercase);
+        if !(has_digit || is_letters) || text[next + run..].starts_with(is_word) || !plain.push(group) {
             break;
         }
-        plain.push_str(group);
         end = next + run;
         // A long group is the whole number; short ones are parts of it.
-        let enough = is_number(&plain) && (run > 5 || plain.len() == run);
+        let enough = plain.is_number() && (run > 5 || plain.length == run);
         match bytes.get(end..end + 2) {
             Some([b'-' | b'.' | b'/', after]) if after.is_ascii_alphanumeric() => next = end + 1,
             Some([b' ', after]) if after.is_ascii_alphanumeric() && (!enough || is_last_letter(&text[end + 1..])) => {
@@ -97,11 +128,7 @@ fn token(text: &str, at: usize) -> Option<(usize, String)> {
     if let Some([b'(', check, b')']) = bytes.get(end..end + 3) {
         end += if check.is_ascii_alphanumeric() { 3 } else { 0 };
     }
-    is_number(&plain).then_some((end, plain))
-}
-
-fn is_number(plain: &str) -> bool {
-    (6..=MAX_LENGTH).contains(&plain.len()) && plain.bytes().filter(u8::is_ascii_digit).count() >= 4
+    plain.is_number().then_some((end, plain))
 }
 
 /// Whether one capital stands alone, as at the end of `AB 12 34 56 C`.

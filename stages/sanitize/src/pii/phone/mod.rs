@@ -290,6 +290,8 @@ mod tests {
             "98765 43210",
             "512-345-678",
             "0 532 123 45 67",
+            "0 (532) 123 45 67",
+            "415/555-0132",
         ] {
             assert_eq!(found(number), Some(number));
             assert_eq!(found(&format!("{number}, ")), Some(number));

@@ -82,14 +82,16 @@ pub(super) fn is_north_american(text: &str, number: &[Group<'_>]) -> bool {
             let after = &text[line.end..];
             line.separator != Separator::Dot && !after.trim_start_matches(' ').starts_with(|c: char| c.is_ascii_digit())
         }
+        (Bracket::Without, Separator::Slash) => line.separator == Separator::Dash,
         (Bracket::Without, separator) => line.separator == separator,
     }
 }
 
-/// An area in brackets, as in much of South America and Asia: `(11) 96123-4567`, `(601) 2345678`; in Russia after an 8.
+/// An area in brackets, as in much of South America and Asia: `(11) 96123-4567`, `(601) 2345678`; in Russia
+/// after an 8, in Türkiye after a 0.
 pub(super) fn is_bracketed(number: &[Group<'_>]) -> bool {
     let (number, lengths) = match number {
-        [eight, rest @ ..] if eight.digits == "8" && eight.bracket == Bracket::Without => (rest, 10..=10),
+        [trunk, rest @ ..] if matches!(trunk.digits, "8" | "0") && trunk.bracket == Bracket::Without => (rest, 10..=10),
         _ => (number, 9..=11),
     };
     let [area, rest @ ..] = number else { return false };

@@ -40,6 +40,27 @@ pub(super) const WORDS: &[Word] = &[
     word("senha"),
     word("mot de passe"),
     word("wachtwoord"),
+    word("passcode"),
+    word("passord"),
+    word("lösenord"),
+    word("losenord"),
+    word("adgangskode"),
+    word("salasana"),
+    word("heslo"),
+    word("hasło"),
+    word("haslo"),
+    word("jelszó"),
+    word("şifre"),
+    word("sifre"),
+    word("parola"),
+    word("lozinka"),
+    word("κωδικός"),
+    word("palavra-passe"),
+    word("mật khẩu"),
+    word("סיסמה"),
+    word("كلمة المرور"),
+    word("पासवर्ड"),
+    word("รหัสผ่าน"),
     word("пароль"),
     word("密码"),
     word("密碼"),
@@ -148,7 +169,7 @@ impl Word {
             strip_any(spaced, &["is ", "lautet ", "ist ", "es ", "est "]).filter(|_| spaced.len() < closed.len())
         {
             (Evidence::Said, value)
-        } else if is_option || matches!(self.word, "bearer" | "basic") {
+        } else if is_option || matches!(self.word, "bearer" | "basic") || follows_authorization(&text[..word.start]) {
             (Evidence::Said, spaced)
         } else {
             return None;
@@ -167,6 +188,14 @@ impl Word {
         let fits = if self.random { is_random(value) } else { is_value(value, evidence) };
         fits.then_some(range)
     }
+}
+
+/// Whether a scheme stands here that is not one of the usual ones: `Authorization: Token …`.
+fn follows_authorization(before: &str) -> bool {
+    const HEADER: &str = "authorization";
+    let name = before.trim_end_matches([' ', ':', '"', '\'']);
+    let start = name.len().saturating_sub(HEADER.len());
+    name.len() < before.len() && name.get(start..).is_some_and(|name| name.eq_ignore_ascii_case(HEADER))
 }
 
 /// Whether the name at `at` is an option of a command: `--password x`.

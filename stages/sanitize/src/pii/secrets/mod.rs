@@ -2,50 +2,52 @@
 
 mod assignment;
 mod keys;
+pub(super) mod starts;
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use crate::kind::Kind;
+use starts::{BEGINNINGS, Starts};
 
-/// One automaton finds everything that a secret can begin with; the detectors look only there.
+/// Knows what secrets begin with; the detectors look only there.
 #[derive(Debug)]
 pub(crate) struct Secrets {
-    starts: AhoCorasick,
+    starts: Starts,
 }
 
 impl Secrets {
-    /// `None` if the automaton cannot be built, which the fixed words rule out.
-    pub(crate) fn new() -> Option<Self> {
-        let words = keys::PREFIXES.iter().map(|key| key.prefix).chain(assignment::WORDS.iter().map(|word| word.word));
-        let starts = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .match_kind(MatchKind::LeftmostLongest)
-            .ascii_case_insensitive(true)
-            .build(words)
-            .ok()?;
-        Some(Self { starts })
+    pub(crate) fn new() -> Self {
+        Self { starts: Starts::new() }
     }
 
-    pub(super) fn scan(&self, text: &str, report: &mut dyn FnMut(Kind, Range<usize>)) {
-        let mut from = 0;
-        for found in self.starts.find_iter(text) {
-            let start = found.start();
+    /// Reports the secrets in a text; `candidates` are the places where one can begin, ascending.
+    pub(super) fn scan(
+        &self,
+        text: &str,
+        candidates: impl Iterator<Item = usize>,
+        report: &mut dyn FnMut(Kind, Range<usize>),
+    ) {
+        // What was found ends, and what was read as a beginning.
+        let (mut from, mut read) = (0, 0);
+        for start in candidates {
+            if start < read {
+                continue;
+            }
+            let Some(place) = text.as_bytes().get(start..).and_then(|rest| self.starts.find(rest)) else { continue };
+            read = start + BEGINNINGS[place].len();
             if start < from {
                 continue;
             }
-            let index = found.pattern().as_usize();
-            let range = match keys::PREFIXES.get(index) {
+            let range = match keys::PREFIXES.get(place) {
                 Some(key) => {
                     if !key.opens(&text[..start]) {
                         continue;
                     }
                     key.end(text, start).map(|end| start..end)
                 }
-                None => assignment::WORDS
-                    .get(index - keys::PREFIXES.len())
-                    .and_then(|word| word.value(text, start..found.end())),
+                None => {
+                    assignment::WORDS.get(place - keys::PREFIXES.len()).and_then(|word| word.value(text, start..read))
+                }
             };
             if let Some(range) = range.filter(|range| range.start >= from) {
                 from = range.end;
@@ -66,7 +68,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         let mut all = Vec::new();
-        Secrets::new().unwrap().scan(text, &mut |_, range| all.push(&text[range]));
+        Secrets::new().scan(text, 0..text.len(), &mut |_, range| all.push(&text[range]));
         all
     }
 
@@ -104,6 +106,12 @@ mod tests {
             ("https://x.example/?access_token=a1b2c3d4e5f6g7h8i9&x=1", "a1b2c3d4e5f6g7h8i9"),
             ("api_key = \"9f8e7d6c5b4a\"", "9f8e7d6c5b4a"),
             ("Passwort lautet Gummib4er!", "Gummib4er!"),
+            ("Authorization: Token a1b2c3d4e5f6g7h8i9j0", "a1b2c3d4e5f6g7h8i9j0"),
+            ("authorization: ApiKey 9f8e7d6c5b4a", "9f8e7d6c5b4a"),
+            ("hasło: Gummib4er", "Gummib4er"),
+            ("şifre: Gummib4er", "Gummib4er"),
+            ("рассылка, κωδικός: Gummib4er", "Gummib4er"),
+            ("passcode: 849201", "849201"),
         ] {
             assert_eq!(found(text), [value], "{text}");
         }

@@ -11,9 +11,16 @@ const PHONE: &str = "tel telephone telefon telefono telefone telf tlf phone phon
     τηλ τηλεφωνο κιν κινητο тел телефон телефона моб мобильный мобильныи мобилен мобильний факс телефони \
     טלפון נייד טל הטלפון هاتف الهاتف جوال الجوال موبايل تلفن فون फोन मोबाइल टेलीफोन ফোন মোবাইল தொலைபேசி โทร โทรศัพท์ เบอร์โทร \
     sdt đt sđt dt thoai 전화 전화번호 휴대폰 휴대전화 연락처 핸드폰 hp nohp telp telepon whatsappnumber \
-    wa pager contactno contactnumber reachable";
+    telefonu telefonni telefonniho telefony telefonnummeret telefonszama mobilszam telefonos telefonica телефону wa pager contactno contactnumber reachable";
 
-const PHONE_PHRASES: [(&str, &str); 24] = [
+const PHONE_PHRASES: [(&str, &str); 31] = [
+    ("phone", "type"),
+    ("telephone", "type"),
+    ("tel", "type"),
+    ("caller", "id"),
+    ("from", "number"),
+    ("to", "number"),
+    ("caller", "number"),
     ("contact", "number"),
     ("contact", "no"),
     ("wa", "me"),
@@ -56,7 +63,13 @@ const NATIONAL: &str = "dni nif cpf curp aadhaar aadhar adhaar nino bsn pesel pe
     dlnumber licencenumber fuhrerschein fuhrerscheinnummer permis licencia identitynumber idnumber healthcard nhs medicare \
     jmbag taj tajszam hkid cnic иин contribuinte idnr identnummer identifikationsnummer fødselsnummer ид egn егн умкн curpnumber nationalinsurance citizenid idno pps";
 
-const NATIONAL_PHRASES: [(&str, &str); 42] = [
+const NATIONAL_PHRASES: [(&str, &str); 48] = [
+    ("dl", "number"),
+    ("dl", "no"),
+    ("s", "license"),
+    ("s", "licence"),
+    ("license", "number"),
+    ("licence", "number"),
     ("ת", "ז"),
     ("r", "c"),
     ("c", "i"),
@@ -167,7 +180,8 @@ const PRODUCT: &str = "android ios ipados macos windows win linux ubuntu debian 
     solr lucene rails angular react vue webpack typescript kotlin scala swift cuda nvidia mesa qt gtk gnome kde update updated \
     upgrade upgraded tag driver bios uefi kernel sdk jdk jre runtime plugin";
 
-const SECTION: &str = "section sections sec sect clause clauses chapter chapters figure figures fig kapitel kap abschnitt abschn \
+const SECTION: &str = "abschnitte abschnitten kapiteln chapitres capitulos secciones apartados articulos clausula clausulas \
+    clausola статья статьи ст разделы разделе разделов пункты пункта пункте пунктов odstavec oddil rozdzialu ustep sekce bolum madde section sections sec sect clause clauses chapter chapters figure figures fig kapitel kap abschnitt abschn \
     absatz ziffer ziff punkt abb abbildung anhang annex appendix appendices schritt paragraph para artikel article oid oids seccion sezione \
     chapitre capitulo capitolo etape paso раздел глава рис рисунок пункт hoofdstuk paragraaf rozdzial kapitola requirement req \
     subsection subclause subsec bijlage bilaga avsnitt kohta bod afsnit heading toc lid numeral apartado";
@@ -175,7 +189,9 @@ const SECTION_ENDINGS: [&str; 5] = ["章", "节", "節", "第", "图"];
 const MAY_BE_SECTION: &str = "table tables tab tabelle tabla tableau item items step steps task tasks point points rule rules part \
     teil bild exercise example beispiel ex question aufgabe note level таблица п art objective milestone wbs goal control topic usb port bus slot line row lesson unit test case story phase";
 
-const ORDER: &str = "id ids order orders orderno ordernumber orderid bestellung bestellnummer bestellnr auftrag auftragsnummer auftragsnr lot \
+const ORDER: &str = "bestell auftrags kunden rechnungs vertrags serien vorgangs liefer mitglieds mitgliedsnummer matrikelnummer \
+    score room suite raum zimmer modell modele modelo modello page pages seite drawing zeichnung pn nsn grant patent amount total betrag summe \
+    price preis quantity qty menge balance saldo montant importe rating grade id ids order orders orderno ordernumber orderid bestellung bestellnummer bestellnr auftrag auftragsnummer auftragsnr lot \
     charge charges chargennummer batch art artnr article artikel artikelnummer artikelnr sku ean ean13 upc gtin isbn issn imei serial \
     sn seriennummer seriennr invoice invoices rechnung rechnungsnummer rechnungsnr ref reference referenz refnr ticket tickets case \
     tracking trackingnumber sendung sendungsnummer parcel paket paketnummer po rma model part partno partnumber item itemno vorgang \
@@ -186,13 +202,28 @@ const ORDER: &str = "id ids order orders orderno ordernumber orderid bestellung 
     account accountno confirmation confirmationnumber заказ заказа артикул счет накладная номенклатура claim docket asset assettag vin \
     cas cve doi pmid orcid bestelnummer ordernr ordrenummer objednavka protocol protokoll session sessionid request requestid \
     trace traceid span uuid guid offset partition sequence seq checksum crc timestamp epoch";
+const ORDER_PHRASES: [(&str, &str); 3] = [("p", "n"), ("s", "n"), ("m", "n")];
+const VERSION_PHRASES: [(&str, &str); 12] = [
+    ("fixed", "in"),
+    ("introduced", "in"),
+    ("patched", "in"),
+    ("resolved", "in"),
+    ("upgrade", "to"),
+    ("upgrade", "from"),
+    ("upgraded", "to"),
+    ("upgraded", "from"),
+    ("update", "to"),
+    ("updated", "to"),
+    ("downgrade", "to"),
+    ("downgraded", "to"),
+];
 const ORDER_ENDINGS: [&str; 6] = ["订单", "訂單", "订单号", "注文", "单号", "品番"];
 
 const SECRET: &str = "password passwords passwd pwd passphrase passwort kennwort secret secrets apikey apitoken accesskey secretkey \
     clientsecret authtoken accesstoken refreshtoken privatekey sharedkey accountkey signingkey encryptionkey secretaccesskey \
     contrasena senha motdepasse mdp пароль haslo wachtwoord losenord parola bearer authorization xapikey apisecret passw pswd \
     dbpassword userpassword sessiontoken idtoken bottoken webhooksecret consumersecret appsecret masterkey pgpassword credential \
-    credentials sharedaccesskey";
+    credentials sharedaccesskey passcode heslo sifre salasana adgangskode passord jelszo κωδικος lozinka geslo";
 const SECRET_PHRASES: [(&str, &str); 22] = [
     ("api", "key"),
     ("api", "token"),
@@ -226,15 +257,18 @@ pub(super) const FILLERS: &str = "number numbers nummer nummern no nr num n is a
     primary secondary business emergency personal direct day evening night kom value text de del la le the und and or oder et y e u \
     ist est es lautet unter auf номер numero numeros numer nro numara numarasi cislo broj szam nom kontakt contact customer user \
     owner new old alt alternate alternative other second first raw full local international intl e164 line geschaftlich fest der die \
-    address addresse adresse data id key";
+    address addresse adresse data id key hat has voice td th tr dt dd li span strong 번호 번호는 नंबर नम्बर nomor numeru \
+    nummeret numret رقم номера";
 
 /// Two words that say more together than each.
-pub(super) const PHRASES: [(&[(&str, &str)], Label); 5] = [
+pub(super) const PHRASES: [(&[(&str, &str)], Label); 7] = [
     (&SSN_PHRASES, Label::Ssn),
     (&PHONE_PHRASES, Label::Phone),
     (&NATIONAL_PHRASES, Label::NationalId),
     (&TAX_PHRASES, Label::TaxId),
     (&SECRET_PHRASES, Label::Secret),
+    (&ORDER_PHRASES, Label::Order),
+    (&VERSION_PHRASES, Label::Version),
 ];
 
 /// Ordered: the first list that has a word decides.

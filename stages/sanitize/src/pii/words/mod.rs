@@ -3,6 +3,7 @@
 mod kinds;
 mod lists;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
@@ -46,15 +47,15 @@ static WORDS: LazyLock<HashMap<String, Entry, BuildHasherDefault<Fnv>>> = LazyLo
     let mut all: HashMap<String, Entry, BuildHasherDefault<Fnv>> = HashMap::default();
     for (words, label) in LISTS {
         for word in words.split_ascii_whitespace() {
-            all.entry(normal(word)).or_default().label.get_or_insert(label);
+            all.entry(normal(word).into_owned()).or_default().label.get_or_insert(label);
         }
     }
     for word in FILLERS.split_ascii_whitespace() {
-        all.entry(normal(word)).or_default().filler = true;
+        all.entry(normal(word).into_owned()).or_default().filler = true;
     }
     for (phrases, label) in PHRASES {
         for (first, second) in phrases {
-            all.entry(normal(second)).or_default().phrases.push((normal(first), label));
+            all.entry(normal(second).into_owned()).or_default().phrases.push((normal(first).into_owned(), label));
         }
     }
     all
@@ -69,7 +70,7 @@ pub(super) enum Meaning {
 }
 
 /// What a word says, as [`normal`] spells it; `before` is the word before it, if that is needed.
-pub(super) fn meaning(word: &str, before: impl FnOnce() -> String) -> Meaning {
+pub(super) fn meaning<'t>(word: &str, before: impl FnOnce() -> Cow<'t, str>) -> Meaning {
     let Some(entry) = WORDS.get(word) else {
         return ending(word).map_or(Meaning::Unknown, Meaning::Label);
     };
@@ -118,7 +119,10 @@ pub(super) fn is_mark(c: char) -> bool {
 }
 
 /// A word in lower case and without accents.
-pub(super) fn normal(word: &str) -> String {
+pub(crate) fn normal(word: &str) -> Cow<'_, str> {
+    if word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        return Cow::Borrowed(word);
+    }
     let mut normal = String::with_capacity(word.len());
     for c in word.chars() {
         match c {
@@ -132,7 +136,7 @@ pub(super) fn normal(word: &str) -> String {
             }),
         }
     }
-    normal
+    Cow::Owned(normal)
 }
 
 fn without_accent(c: char) -> char {
@@ -181,8 +185,8 @@ mod tests {
     #[test]
     fn a_phrase_says_more_than_its_words() {
         assert_eq!(meaning("number", || "contact".into()), Meaning::Label(Label::Phone));
-        assert_eq!(meaning("number", String::new), Meaning::Filler);
-        assert_eq!(meaning("我的手机号码", String::new), Meaning::Label(Label::Phone));
-        assert_eq!(meaning("电视", String::new), Meaning::Unknown);
+        assert_eq!(meaning("number", Cow::default), Meaning::Filler);
+        assert_eq!(meaning("我的手机号码", Cow::default), Meaning::Label(Label::Phone));
+        assert_eq!(meaning("电视", Cow::default), Meaning::Unknown);
     }
 }
