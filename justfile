@@ -55,3 +55,8 @@ compare-pii *args:
     test -d target/presidio || python3 -m venv target/presidio
     target/presidio/bin/pip install --quiet presidio-analyzer
     target/presidio/bin/python stages/sanitize/corpus/compare.py {{args}}
+
+# Compare the words of PDFs with those of `pdftotext` (package poppler-utils), on PDFs that Debian packages ship
+compare-pdf *args:
+    cargo build --quiet --package gristmill-stage-extract --example text
+    python3 stages/extract/compare/pdf.py {{args}}

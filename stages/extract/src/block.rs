@@ -30,7 +30,7 @@ impl Block {
         match self {
             Self::Heading(level, text) => markdown.heading(*level, text),
             Self::Paragraph(text) => markdown.paragraph(text),
-            Self::Item { depth, label, text } => markdown.labelled(*depth, label, text),
+            Self::Item { depth, label, text } => markdown.item(*depth, label, text),
             Self::Code(text) => markdown.code(text),
             Self::Table(rows) => markdown.table(rows),
         }

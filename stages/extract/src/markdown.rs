@@ -3,47 +3,6 @@
 //! Characters that Markdown could read as markup are not escaped: later stages need the words as they were written, and
 //! "first\_last@example.com" is not a mail address.
 
-use crate::numerals;
-
-/// The marker before the text of a list item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Marker {
-    /// "-".
-    Bullet,
-    /// "1.", "2." and so on.
-    Number(u64),
-    /// "a." or "A.", "b." or "B." and so on.
-    Letter(u64, Case),
-    /// "i." or "I.", "ii." or "II." and so on.
-    Roman(u64, Case),
-}
-
-/// The case of letters that stand for a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Case {
-    /// As in "iv".
-    Lower,
-    /// As in "IV".
-    Upper,
-}
-
-impl Marker {
-    /// The marker as it is written.
-    pub(crate) fn text(self) -> String {
-        let (number, letters, case) = match self {
-            Self::Bullet => return "-".to_owned(),
-            Self::Number(number) => return format!("{number}."),
-            Self::Letter(number, case) => (number, numerals::letters(number), case),
-            Self::Roman(number, case) => (number, numerals::roman(number), case),
-        };
-        match case {
-            _ if letters.is_empty() => format!("{number}."),
-            Case::Lower => format!("{letters}."),
-            Case::Upper => format!("{}.", letters.to_uppercase()),
-        }
-    }
-}
-
 /// Rows of wider tables are not filled up with empty cells: one wide row would multiply the others.
 const PADDED: usize = 64;
 
@@ -99,13 +58,9 @@ impl Markdown {
         }
     }
 
-    /// Writes a list item, nested `depth` lists deep in the outermost one.
-    pub(crate) fn item(&mut self, depth: usize, marker: Marker, text: &str) {
-        self.labelled(depth, &marker.text(), text);
-    }
-
-    /// Writes a list item whose number is written out: "1.1", "(a)", "§ 1".
-    pub(crate) fn labelled(&mut self, depth: usize, label: &str, text: &str) {
+    /// Writes a list item, nested `depth` lists deep in the outermost one; the label is "-", or its number as it is
+    /// written: "1.", "1.1", "(a)", "§ 1".
+    pub(crate) fn item(&mut self, depth: usize, label: &str, text: &str) {
         let text = text.trim();
         if text.is_empty() {
             return;
@@ -210,8 +165,8 @@ mod tests {
     fn blocks_are_separated_by_a_blank_line_and_items_by_a_line_break() {
         let mut markdown = Markdown::default();
         markdown.heading(2, "Con\ntents");
-        markdown.item(0, Marker::Number(1), "one");
-        markdown.item(1, Marker::Bullet, "deep\nbroken");
+        markdown.item(0, "1.", "one");
+        markdown.item(1, "-", "deep\nbroken");
         markdown.item_paragraph(0, "more");
         markdown.paragraph("  end ");
         assert_eq!(markdown.finish(), "## Con tents\n\n1. one\n   - deep\n     broken\n\n  more\n\nend");
@@ -243,7 +198,7 @@ mod tests {
         let mut markdown = Markdown::default();
         markdown.heading(1, " ");
         markdown.paragraph("\n");
-        markdown.item(0, Marker::Bullet, "");
+        markdown.item(0, "-", "");
         markdown.table(&[vec![" ".into(), String::new()]]);
         assert_eq!(markdown.len(), 0);
     }

@@ -77,7 +77,7 @@ fn label(numbering: &Numbering, place: Place, level: &Level, numbers: &[u64]) ->
     while let Some(letter) = letters.next() {
         let digit = letters.peek().and_then(|digit| digit.to_digit(10)).filter(|digit| letter == '%' && *digit > 0);
         let Some(digit) = digit else {
-            text.push(crate::whitespace::plain(letter));
+            text.extend(crate::whitespace::plain(letter));
             continue;
         };
         letters.next();

@@ -8,8 +8,8 @@ use super::run::Looks;
 use super::styles::Styles;
 use crate::package::attribute;
 use crate::whitespace;
+use crate::words::levels::Level;
 use crate::words::math::Formula;
-use crate::words::script::Script;
 use crate::words::symbols::{self, Font};
 
 /// Stands for a number of the page in a header.
@@ -182,7 +182,7 @@ impl Letters {
             return;
         }
         if self.in_header && self.fields.is_of_page() {
-            self.push_letters(PAGE_NUMBER.encode_utf8(&mut [0; 4]), Script::Line);
+            self.push_letters(PAGE_NUMBER.encode_utf8(&mut [0; 4]), Level::Line);
             return;
         }
         let looks = self.looks();
@@ -192,7 +192,7 @@ impl Letters {
         let script = looks.script.unwrap_or_default();
         let font = looks.font.flatten();
         let letter = |letter: char| whitespace::plain(symbols::shown(font, letter));
-        self.push_letters(&text.chars().map(letter).collect::<String>(), script);
+        self.push_letters(&text.chars().filter_map(letter).collect::<String>(), script);
     }
 
     /// Adds what is written about a picture.
@@ -212,12 +212,12 @@ impl Letters {
             return false;
         }
         if let Some(paragraph) = self.paragraphs.last_mut() {
-            paragraph.push(&format!("[^{label}]"), Script::Line);
+            paragraph.push(&format!("[^{label}]"), Level::Line);
         }
         true
     }
 
-    fn push_letters(&mut self, text: &str, script: Script) {
+    fn push_letters(&mut self, text: &str, script: Level) {
         if let Some(paragraph) = self.paragraphs.last_mut() {
             paragraph.push(text, script);
             self.fields.note_text();

@@ -4,7 +4,8 @@ use quick_xml::events::BytesStart;
 
 use super::styles::{Stated, outline_level};
 use crate::package::{attribute, number};
-use crate::words::script::{Script, Scripted};
+use crate::words::levels::Level;
+use crate::words::scripted::Scripted;
 
 /// A paragraph being read: its text, and what it states of itself.
 #[derive(Debug, Default)]
@@ -43,9 +44,9 @@ impl Paragraph {
     }
 
     /// Adds letters.
-    pub(super) fn push(&mut self, text: &str, script: Script) {
+    pub(super) fn push(&mut self, text: &str, script: Level) {
         if std::mem::take(&mut self.after_formula) && text.starts_with(char::is_alphanumeric) {
-            self.text.push(" ", Script::Line);
+            self.text.push(" ", Level::Line);
         }
         self.text.push(text, script);
     }
@@ -54,18 +55,18 @@ impl Paragraph {
     pub(super) fn push_formula(&mut self, text: &str) {
         let joins = |letter: char| letter.is_ascii_digit();
         if self.text.last().is_some_and(joins) && text.starts_with(joins) {
-            self.text.push(" ", Script::Line);
+            self.text.push(" ", Level::Line);
         }
-        self.text.push(text, Script::Line);
+        self.text.push(text, Level::Line);
         self.after_formula = true;
     }
 
     /// Adds a text apart from what is around it, such as that of a picture.
     pub(super) fn push_apart(&mut self, text: &str) {
         if self.text.last().is_some_and(|last| !last.is_whitespace()) {
-            self.text.push(" ", Script::Line);
+            self.text.push(" ", Level::Line);
         }
-        self.text.push(text, Script::Line);
-        self.text.push(" ", Script::Line);
+        self.text.push(text, Level::Line);
+        self.text.push(" ", Level::Line);
     }
 }

@@ -3,7 +3,7 @@
 use quick_xml::events::BytesStart;
 
 use crate::package::{attribute, is_on};
-use crate::words::script::Script;
+use crate::words::levels::Level;
 use crate::words::symbols::Font;
 
 /// What a style or a run states of its letters.
@@ -14,7 +14,7 @@ pub(super) struct Looks {
     /// Whether they are hidden on the web; such are the page numbers in a table of contents.
     pub(super) web_hidden: Option<bool>,
     /// Where they stand.
-    pub(super) script: Option<Script>,
+    pub(super) script: Option<Level>,
     /// The symbol font, or `Some(None)` for another.
     pub(super) font: Option<Option<Font>>,
     /// The character style.
@@ -29,17 +29,17 @@ impl Looks {
             "webHidden" => self.web_hidden = Some(is_on(tag)),
             "vertAlign" => {
                 self.script = Some(match attribute(tag, "val").as_deref() {
-                    Some("superscript") => Script::Super,
-                    Some("subscript") => Script::Sub,
-                    _ => Script::Line,
+                    Some("superscript") => Level::Raised,
+                    Some("subscript") => Level::Lowered,
+                    _ => Level::Line,
                 });
             }
             // Raised by hand, by half points; less is only an adjustment.
             "position" if self.script.is_none() => {
                 let height = attribute(tag, "val").and_then(|height| height.trim().parse::<i64>().ok()).unwrap_or(0);
                 self.script = match height {
-                    3.. => Some(Script::Super),
-                    ..=-3 => Some(Script::Sub),
+                    3.. => Some(Level::Raised),
+                    ..=-3 => Some(Level::Lowered),
                     _ => None,
                 };
             }

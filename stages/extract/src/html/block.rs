@@ -1,6 +1,6 @@
 //! A block of text, as it is written in Markdown.
 
-use crate::markdown::{self, Markdown, Marker};
+use crate::markdown::{self, Markdown};
 
 /// A block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum Block {
         /// The number of lists around its list.
         depth: usize,
         /// Its bullet or number.
-        marker: Marker,
+        label: String,
         /// Its text.
         text: String,
     },
@@ -50,7 +50,7 @@ impl Block {
             Self::Paragraph(text) | Self::Heading(_, text) | Self::Code(text) | Self::InItem { text, .. } => {
                 text.clone()
             }
-            Self::Item { marker, text, .. } => format!("{} {text}", marker.text()),
+            Self::Item { label, text, .. } => format!("{label} {text}"),
             Self::Table(rows) => rows.concat().join(" "),
         }
     }
@@ -60,7 +60,7 @@ impl Block {
         match self {
             Self::Paragraph(text) => markdown.paragraph(text),
             Self::Heading(level, text) => markdown.heading(*level, text),
-            Self::Item { depth, marker, text } => markdown.item(*depth, *marker, text),
+            Self::Item { depth, label, text } => markdown.item(*depth, label, text),
             Self::InItem { depth, text } => markdown.item_paragraph(*depth, text),
             Self::Code(text) => markdown.code(text),
             Self::Table(rows) => markdown.table(rows),

@@ -5,20 +5,13 @@ use super::tag::Tag;
 /// What an input field shows.
 pub(super) fn value(tag: Tag) -> Option<String> {
     let kind = tag.value("type").unwrap_or_default().trim().to_ascii_lowercase();
+    if matches!(kind.as_str(), "checkbox" | "radio") {
+        return tag.has("checked").then(|| "☑".to_owned());
+    }
     // Any unknown type is text.
     let is_other = matches!(
         kind.as_str(),
-        "hidden"
-            | "submit"
-            | "button"
-            | "reset"
-            | "image"
-            | "password"
-            | "checkbox"
-            | "radio"
-            | "file"
-            | "color"
-            | "range"
+        "hidden" | "submit" | "button" | "reset" | "image" | "password" | "file" | "color" | "range"
     );
     let value = tag.value("value").filter(|_| !is_other)?;
     let value = value.trim();

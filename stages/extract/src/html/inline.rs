@@ -1,7 +1,7 @@
 //! The text of one block while it is read: white space, the gaps between elements, raised and lowered text.
 
-use crate::levels::{self, Level};
 use crate::whitespace;
+use crate::words::levels::{Level, Levels};
 
 /// Levels nested deeper are ignored: each takes a copy of its text.
 const DEEPEST_LEVEL: usize = 16;
@@ -17,14 +17,6 @@ pub(super) enum Space {
     IsKept,
 }
 
-/// A piece of raised text that was just written, and may be the numerator of a fraction.
-#[derive(Debug)]
-struct Numerator {
-    from: usize,
-    to: usize,
-    digits: String,
-}
-
 /// The text of the open block.
 #[derive(Debug, Default)]
 pub(super) struct Inline {
@@ -32,10 +24,8 @@ pub(super) struct Inline {
     /// What comes next is another word, although no white space is between.
     gap: bool,
     /// Where the open raised and lowered texts begin.
-    levels: Vec<(Level, usize)>,
-    numerator: Option<Numerator>,
-    /// The text ends with the last digit of a number.
-    number_ended: bool,
+    open: Vec<(Level, usize)>,
+    levels: Levels,
 }
 
 impl Inline {
@@ -55,7 +45,7 @@ impl Inline {
             match letter {
                 // Operators of formulas that are not seen.
                 '\u{2061}'..='\u{2064}' => {}
-                _ if space == Space::IsKept => self.letter(whitespace::plain(letter)),
+                _ if space == Space::IsKept => self.plain_letter(letter),
                 '\n' if space == Space::KeepsLines => self.break_line(),
                 ' ' | '\t' | '\n' | '\r' | '\x0C' => {
                     self.gap = false;
@@ -63,7 +53,7 @@ impl Inline {
                         self.text.push(' ');
                     }
                 }
-                _ => self.letter(whitespace::plain(letter)),
+                _ => self.plain_letter(letter),
             }
         }
     }
@@ -87,40 +77,32 @@ impl Inline {
 
     /// Digits that follow belong to another number.
     pub(super) fn end_number(&mut self) {
-        self.number_ended = self.text.ends_with(|letter: char| letter.is_ascii_digit());
+        self.levels.end_number(&self.text);
     }
 
     /// Begins text at another level.
     pub(super) fn open_level(&mut self, level: Level) {
-        self.levels.push((level, self.text.len()));
+        self.open.push((level, self.text.len()));
     }
 
     /// The innermost text at another level is a reference to a note.
     pub(super) fn mark_note(&mut self) {
-        if let Some((level @ Level::Raised, _)) = self.levels.last_mut() {
+        if let Some((level @ Level::Raised, _)) = self.open.last_mut() {
             *level = Level::Note;
         }
     }
 
     /// Ends the innermost text at another level.
     pub(super) fn close_level(&mut self) {
-        let Some((level, from)) = self.levels.pop() else { return };
-        if self.levels.len() >= DEEPEST_LEVEL || from > self.text.len() || !self.text.is_char_boundary(from) {
+        let Some((level, from)) = self.open.pop() else { return };
+        if self.open.len() >= DEEPEST_LEVEL || from > self.text.len() || !self.text.is_char_boundary(from) {
             return;
         }
         let part = self.text.split_off(from);
-        if self.is_denominator(level, &part) {
-            return;
-        }
-        levels::append(&mut self.text, level, &part);
-        let digits = part.trim();
-        self.number_ended = digits.ends_with(|letter: char| letter.is_ascii_digit());
-        self.numerator = match level == Level::Raised && levels::is_number(digits) {
-            true => Some(Numerator { from, to: self.text.len(), digits: digits.to_owned() }),
-            false => None,
-        };
         // What is raised before a word, such as the number of a note, is a word of its own.
-        if self.text[..from].ends_with(char::is_whitespace) || from == 0 {
+        let is_apart = self.text.is_empty() || self.text.ends_with(char::is_whitespace);
+        self.levels.append(&mut self.text, level, &part);
+        if is_apart {
             self.gap();
         }
     }
@@ -150,38 +132,25 @@ impl Inline {
     /// Takes the text of the block; the next one begins.
     pub(super) fn take(&mut self) -> String {
         self.gap = false;
-        self.levels.clear();
-        self.numerator = None;
-        self.number_ended = false;
+        self.open.clear();
+        self.levels = Levels::default();
         std::mem::take(&mut self.text)
     }
 
-    /// A raised number, a stroke and a lowered number are a fraction: it is written as one, behind a whole number if
-    /// there is one.
-    fn is_denominator(&mut self, level: Level, part: &str) -> bool {
-        let part = part.trim();
-        let Some(numerator) = self.numerator.take() else { return false };
-        let stroke = self.text.get(numerator.to..).unwrap_or_default().trim();
-        if level != Level::Lowered || !levels::is_number(part) || !matches!(stroke, "/" | "\u{2044}") {
-            return false;
+    fn plain_letter(&mut self, letter: char) {
+        if let Some(letter) = whitespace::plain(letter) {
+            self.letter(letter);
         }
-        self.text.truncate(numerator.from);
-        if self.text.ends_with(char::is_alphanumeric) {
-            self.text.push(' ');
-        }
-        self.text.push_str(&format!("{}/{part}", numerator.digits));
-        self.number_ended = true;
-        true
     }
 
     fn letter(&mut self, letter: char) {
+        let number_ended = self.levels.take_number_ended();
         let is_word = letter.is_alphanumeric() || "([{“‘«\"#@$€£¥".contains(letter);
-        let apart = (self.gap && is_word) || (self.number_ended && letter.is_ascii_digit());
+        let apart = (self.gap && is_word) || (number_ended && letter.is_ascii_digit());
         if apart && !self.text.is_empty() && !self.text.ends_with([' ', '\n', '(', '[', '{', '“', '‘', '«', '/']) {
             self.text.push(' ');
         }
         self.gap = false;
-        self.number_ended = false;
         self.text.push(letter);
     }
 }
@@ -205,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_no_larger_numbers() {
+    fn a_fraction_may_take_the_place_of_longer_text() {
         let (raised, lowered) = (Some(Level::Raised), Some(Level::Lowered));
-        assert_eq!(written(&[("1", None), ("2", raised), ("/", None), ("5", lowered), ("cm", None)]), "1 2/5cm");
-        assert_eq!(written(&[("2", raised), ("\u{2044}", None), ("5", lowered)]), "2/5");
+        assert_eq!(written(&[("3", None), ("5", raised), ("\u{2044}", None), ("8", lowered), ("x", None)]), "3 5/8x");
+        assert_eq!(written(&[("1", raised), ("/", None), ("4", lowered)]), "1/4");
     }
 
     #[test]

@@ -1,15 +1,22 @@
 //! The numbers of the items of a list.
 
 use super::tag::Tag;
-use crate::markdown::{Case, Marker};
+use crate::words::numerals;
 
 /// How the items of a list are marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     Bullets,
-    Numbers,
+    /// Numbers as office formats write them, by that name.
+    Named(&'static str),
+    /// "a" to "z", then "aa", "ab" and so on.
     Letters(Case),
-    Roman(Case),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Lower,
+    Upper,
 }
 
 /// An open list.
@@ -30,7 +37,7 @@ impl List {
         let is_reversed = tag.has("reversed");
         let start = tag.number("start");
         Self {
-            style: style(tag),
+            style: stated(tag).unwrap_or(if tag.name() == b"ol" { Style::Named("decimal") } else { Style::Bullets }),
             next: start.unwrap_or(1),
             step: if is_reversed { -1 } else { 1 },
             countdown: (is_reversed && start.is_none()).then(Vec::new),
@@ -38,16 +45,16 @@ impl List {
         }
     }
 
-    /// The marker of the next item, which may have a number of its own.
-    pub(super) fn item(&mut self, value: Option<i64>) -> Marker {
-        if let Some(value) = value {
+    /// The label of the next item, which may have a number and a style of its own.
+    pub(super) fn item(&mut self, tag: Tag) -> String {
+        if let Some(value) = tag.number("value") {
             self.next = value;
             self.countdown = None;
         }
         let number = self.next;
         self.next = self.next.saturating_add(self.step);
         self.count += 1;
-        self.marker(number)
+        label(stated(tag).unwrap_or(self.style), number)
     }
 
     /// The current item is written as the block at `position`.
@@ -57,36 +64,79 @@ impl List {
         }
     }
 
-    /// The positions of the items of a list that counts down, and their markers, now that there are no more.
-    pub(super) fn countdown(&self) -> impl Iterator<Item = (usize, Marker)> {
-        self.countdown.iter().flatten().map(|(position, item)| (*position, self.marker(self.count - item + 1)))
+    /// The positions of the items of a list that counts down, and their labels, now that there are no more.
+    pub(super) fn countdown(&self) -> impl Iterator<Item = (usize, String)> {
+        self.countdown.iter().flatten().map(|(position, item)| (*position, self.label(self.count - item + 1)))
     }
 
-    fn marker(&self, number: i64) -> Marker {
-        let number = u64::try_from(number).unwrap_or_default();
-        match self.style {
-            Style::Bullets => Marker::Bullet,
-            Style::Numbers => Marker::Number(number),
-            Style::Letters(case) => Marker::Letter(number, case),
-            Style::Roman(case) => Marker::Roman(number, case),
-        }
+    fn label(&self, number: i64) -> String {
+        label(self.style, number)
     }
 }
 
-fn style(tag: Tag) -> Style {
-    if tag.name() != b"ol" {
-        return Style::Bullets;
+fn label(style: Style, number: i64) -> String {
+    let Ok(count) = u64::try_from(number) else {
+        return match style {
+            Style::Bullets => "-".to_owned(),
+            _ => format!("{number}."),
+        };
+    };
+    match style {
+        Style::Bullets => "-".to_owned(),
+        Style::Named(format) => format!("{}.", numerals::written(format, count)),
+        Style::Letters(Case::Lower) => format!("{}.", numerals::counted(count)),
+        Style::Letters(Case::Upper) => format!("{}.", numerals::counted(count).to_uppercase()),
     }
-    let is_styled = |values: &[&str]| tag.is_styled("list-style-type", values) || tag.is_styled("list-style", values);
+}
+
+/// How the `type` or the `style` of a list or an item says it is marked, if it does.
+fn stated(tag: Tag) -> Option<Style> {
     match tag.value("type").as_deref() {
-        Some("a") => Style::Letters(Case::Lower),
-        Some("A") => Style::Letters(Case::Upper),
-        Some("i") => Style::Roman(Case::Lower),
-        Some("I") => Style::Roman(Case::Upper),
-        _ if is_styled(&["lower-alpha", "lower-latin"]) => Style::Letters(Case::Lower),
-        _ if is_styled(&["upper-alpha", "upper-latin"]) => Style::Letters(Case::Upper),
-        _ if is_styled(&["lower-roman"]) => Style::Roman(Case::Lower),
-        _ if is_styled(&["upper-roman"]) => Style::Roman(Case::Upper),
-        _ => Style::Numbers,
+        Some("1") => return Some(Style::Named("decimal")),
+        Some("a") => return Some(Style::Letters(Case::Lower)),
+        Some("A") => return Some(Style::Letters(Case::Upper)),
+        Some("i") => return Some(Style::Named("lowerRoman")),
+        Some("I") => return Some(Style::Named("upperRoman")),
+        _ => {}
+    }
+    let is_styled = |wanted: &str| {
+        let is_wanted = |value: &str| value.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(wanted));
+        tag.style("list-style-type", is_wanted) || tag.style("list-style", is_wanted)
+    };
+    if !tag.has("style") {
+        return None;
+    }
+    STYLES.iter().find(|(name, _)| is_styled(name)).map(|(_, style)| *style)
+}
+
+/// The values of `list-style-type`.
+const STYLES: &[(&str, Style)] = &[
+    ("none", Style::Bullets),
+    ("disc", Style::Bullets),
+    ("circle", Style::Bullets),
+    ("square", Style::Bullets),
+    ("decimal", Style::Named("decimal")),
+    ("decimal-leading-zero", Style::Named("decimalZero")),
+    ("lower-alpha", Style::Letters(Case::Lower)),
+    ("lower-latin", Style::Letters(Case::Lower)),
+    ("upper-alpha", Style::Letters(Case::Upper)),
+    ("upper-latin", Style::Letters(Case::Upper)),
+    ("lower-roman", Style::Named("lowerRoman")),
+    ("upper-roman", Style::Named("upperRoman")),
+    ("lower-greek", Style::Named("lowerGreek")),
+    ("hebrew", Style::Named("hebrew1")),
+    ("cjk-ideographic", Style::Named("chineseCounting")),
+    ("thai", Style::Named("thaiNumbers")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_below_one_are_decimal_and_letters_go_on_after_z() {
+        let letters = Style::Letters(Case::Upper);
+        assert_eq!([-2, 0, 1, 28].map(|number| label(letters, number)), ["-2.", "0.", "A.", "AB."]);
+        assert_eq!([-2, 7].map(|number| label(Style::Named("decimalZero"), number)), ["-2.", "07."]);
     }
 }

@@ -1,7 +1,7 @@
-//! Formulas in MathML, in one line: "x^2" and "a/b".
+//! Formulas in MathML, in one line as those of office files: "x^2" and "a/b".
 
 use super::writer::Writer;
-use crate::levels::Level;
+use crate::words::math::group;
 
 /// An open part of a formula.
 #[derive(Debug)]
@@ -12,26 +12,27 @@ pub(super) struct Part {
     joint: Joint,
     /// Where its text begins.
     from: usize,
+    /// A base whose scripts before it are being read.
+    base: Option<String>,
 }
 
 impl Part {
     /// Begins the part of a formula that an element is; it may be in another part.
     pub(super) fn begin(name: &[u8], around: Option<&mut Self>, writer: &mut Writer) -> Self {
         let joint = match around {
+            Some(around) if name == b"mprescripts" && around.layout == Layout::Scripts => {
+                around.base = Some(writer.inline.take_from(around.from));
+                around.parts = 1;
+                Joint::Next
+            }
             Some(around) => {
                 around.parts += 1;
                 around.layout.joint(around.parts - 1)
             }
             None => Joint::Next,
         };
-        match joint {
-            Joint::Level(level) => writer.inline.open_level(level),
-            Joint::Index => {
-                writer.inline.open_level(Level::Raised);
-                writer.text("1/");
-            }
-            Joint::Group(text) | Joint::After(text) => writer.text(text),
-            Joint::Next => {}
+        if let Joint::Group(text) | Joint::After(text) = joint {
+            writer.text(text);
         }
         let layout = Layout::of(name);
         match layout {
@@ -40,7 +41,7 @@ impl Part {
             Layout::Fenced => writer.text("("),
             _ => {}
         }
-        Self { layout, parts: 0, joint, from: writer.inline.len() }
+        Self { layout, parts: 0, joint, from: writer.inline.len(), base: None }
     }
 
     /// Adds text. Space between the parts of a formula only serves its source.
@@ -53,19 +54,29 @@ impl Part {
 
     /// Ends the part.
     pub(super) fn end(&self, writer: &mut Writer) {
-        if self.layout == Layout::Root || matches!(self.joint, Joint::Group(_)) {
-            let part = writer.inline.take_from(self.from);
-            if part.starts_with(' ') {
-                writer.inline.gap();
-            }
-            writer.text(&grouped(&part));
+        if let Some(base) = &self.base {
+            writer.text(base.trim());
         }
         if self.layout == Layout::Fenced {
             writer.text(")");
         }
-        if matches!(self.joint, Joint::Level(_) | Joint::Index) {
-            writer.inline.close_level();
-        } else if self.layout.is_apart() {
+        let mark = match self.joint {
+            Joint::Script(mark) => mark,
+            Joint::Index => "^(1/",
+            _ => "",
+        };
+        if self.layout == Layout::Root || self.joint.is_one_thing() {
+            let part = writer.inline.take_from(self.from);
+            if part.starts_with(' ') && mark.is_empty() {
+                writer.inline.gap();
+            }
+            if !part.trim().is_empty() {
+                writer.text(mark);
+                writer.text(&group(part.trim()));
+                writer.text(if self.joint == Joint::Index { ")" } else { "" });
+            }
+        }
+        if mark.is_empty() && self.layout.is_apart() {
             writer.inline.gap();
         }
     }
@@ -82,6 +93,8 @@ enum Layout {
     Lowered,
     /// A base, what is lowered and what is raised.
     Both,
+    /// A base, and what is lowered and raised behind it and before it.
+    Scripts,
     /// A numerator and a denominator.
     Fraction,
     /// What the root is taken of.
@@ -103,14 +116,21 @@ enum Layout {
 enum Joint {
     /// Nothing.
     Next,
-    /// It stands at another level.
-    Level(Level),
+    /// It is raised or lowered, which this mark says.
+    Script(&'static str),
     /// It is the index of a root.
     Index,
     /// It is in parentheses if it has an operator, after this text.
     Group(&'static str),
     /// It follows this text.
     After(&'static str),
+}
+
+impl Joint {
+    /// Whether the part is in parentheses if it is more than a number or a name.
+    fn is_one_thing(self) -> bool {
+        matches!(self, Self::Group(_) | Self::Script(_) | Self::Index)
+    }
 }
 
 impl Layout {
@@ -120,6 +140,7 @@ impl Layout {
             b"msup" | b"mover" => Self::Raised,
             b"msub" | b"munder" => Self::Lowered,
             b"msubsup" | b"munderover" => Self::Both,
+            b"mmultiscripts" => Self::Scripts,
             b"mfrac" => Self::Fraction,
             b"msqrt" => Self::Root,
             b"mroot" => Self::RootOf,
@@ -133,15 +154,16 @@ impl Layout {
 
     /// Whether the next letter is another factor.
     fn is_apart(self) -> bool {
-        matches!(self, Self::Raised | Self::Lowered | Self::Both | Self::Fraction)
+        matches!(self, Self::Raised | Self::Lowered | Self::Both | Self::Scripts | Self::Fraction)
     }
 
     /// How the part with this number, from 0, is joined.
     fn joint(self, part: u32) -> Joint {
         match (self, part) {
-            (Self::Raised, 1) | (Self::Both, 2) => Joint::Level(Level::Raised),
-            (Self::Lowered | Self::Both, 1) => Joint::Level(Level::Lowered),
-            (Self::Fraction | Self::Raised | Self::Lowered | Self::Both, 0) => Joint::Group(""),
+            (Self::Raised, 1) | (Self::Both, 2) => Joint::Script("^"),
+            (Self::Lowered | Self::Both, 1) => Joint::Script("_"),
+            (Self::Scripts, 1..) => Joint::Script(if part % 2 == 1 { "_" } else { "^" }),
+            (Self::Fraction | Self::Raised | Self::Lowered | Self::Both | Self::Scripts, 0) => Joint::Group(""),
             (Self::Fraction, 1) => Joint::Group("/"),
             (Self::RootOf, 0) => Joint::Group(""),
             (Self::RootOf, 1) => Joint::Index,
@@ -150,42 +172,5 @@ impl Layout {
             (Self::Cells, 1..) => Joint::After(" "),
             _ => Joint::Next,
         }
-    }
-}
-
-/// A part as it is written if it stands for one thing.
-fn grouped(part: &str) -> String {
-    let part = part.trim();
-    let has_operator = part.chars().skip(1).any(|letter| " +-−–*/=±·×".contains(letter));
-    match has_operator && !is_grouped(part) {
-        true => format!("({part})"),
-        false => part.to_owned(),
-    }
-}
-
-/// Whether one pair of parentheses is around all of it.
-fn is_grouped(part: &str) -> bool {
-    let mut open = 0_usize;
-    for (at, letter) in part.char_indices() {
-        match letter {
-            '(' => open += 1,
-            ')' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        if open == 0 {
-            return at > 0 && at + letter.len_utf8() == part.len();
-        }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_with_an_operator_is_in_parentheses() {
-        assert_eq!(["a+b", "ab", "−1", " 12 "].map(grouped), ["(a+b)", "ab", "−1", "12"]);
-        assert_eq!(["(a+b)", "(a+b)(c+d)", "(a"].map(grouped), ["(a+b)", "((a+b)(c+d))", "(a"]);
     }
 }

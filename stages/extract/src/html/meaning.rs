@@ -2,7 +2,7 @@
 
 use super::surroundings::Part;
 use super::tag::Tag;
-use crate::levels::Level;
+use crate::words::levels::Level;
 
 /// What an element means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) fn of(tag: Tag) -> Meaning {
         b"rt" => Meaning::Reading,
         b"textarea" => Meaning::Lines,
         b"button" | b"label" | b"meter" | b"option" | b"output" | b"progress" | b"select" => Meaning::Apart,
-        name if tag.has_attributes() => by_style(tag).unwrap_or(if_custom(name)),
+        name if tag.has_attributes() => by_style(tag).or_else(|| by_name(tag)).unwrap_or(if_custom(name)),
         name => if_custom(name),
     }
 }
@@ -56,12 +56,44 @@ fn by_style(tag: Tag) -> Option<Meaning> {
         Some(Meaning::Block)
     } else if is("white-space", &["pre", "pre-wrap", "pre-line", "break-spaces"]) {
         Some(Meaning::Lines)
-    } else if is("vertical-align", &["super"]) {
+    } else if is("vertical-align", &["super"])
+        || tag.measures("vertical-align", |length| length > 0.0)
+        || is_lifted(tag)
+    {
         Some(Meaning::Level(Level::Raised))
-    } else if is("vertical-align", &["sub"]) {
+    } else if is("vertical-align", &["sub"]) || tag.measures("vertical-align", |length| length < 0.0) {
         Some(Meaning::Level(Level::Lowered))
     } else if is("display", &["inline-block", "inline-flex", "table-cell"]) {
         Some(Meaning::Apart)
+    } else {
+        None
+    }
+}
+
+/// Smaller letters above their place.
+fn is_lifted(tag: Tag) -> bool {
+    tag.is_styled("position", &["relative"])
+        && tag.measures("top", |length| length < 0.0)
+        && tag.style("font-size", |size| !size.is_empty())
+}
+
+/// What an element is by its role or class.
+fn by_name(tag: Tag) -> Option<Meaning> {
+    let is_role = |roles: &[&str]| roles.iter().any(|role| tag.is("role", role));
+    if is_role(&["row", "listitem"]) {
+        return Some(Meaning::Block);
+    }
+    if is_role(&["cell", "gridcell", "columnheader", "rowheader"]) {
+        return Some(Meaning::Apart);
+    }
+    match tag.name() {
+        b"span" | b"font" => {}
+        _ => return None,
+    }
+    if tag.any_word("class", |class| matches!(class, "sup" | "super" | "superscript")) {
+        Some(Meaning::Level(Level::Raised))
+    } else if tag.any_word("class", |class| matches!(class, "sub" | "subscript")) {
+        Some(Meaning::Level(Level::Lowered))
     } else {
         None
     }

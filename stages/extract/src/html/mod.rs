@@ -214,10 +214,50 @@ mod tests {
             ),
             "∑_(i=1)^n i"
         );
+        assert_eq!(
+            formula("<mmultiscripts><mi>C</mi><mn>6</mn><none/><mprescripts/><none/><mn>14</mn></mmultiscripts>"),
+            "^14C_6"
+        );
+        assert_eq!(
+            formula(
+                "<msub><mi>x</mi><mn>1</mn></msub><mo>+</mo><msup><mi>e</mi><mrow><mi>n</mi><mo>+</mo><mn>1</mn></mrow></msup>"
+            ),
+            "x_1+e^(n+1)"
+        );
+        assert_eq!(text("<m:math><m:msup><m:mn>10</m:mn><m:mn>6</m:mn></m:msup></m:math>"), "10^6");
         let drawn = "<mjx-container class=MathJax><mjx-math aria-hidden=true>x2</mjx-math><math><mi>x</mi></math></mjx-container>";
         assert_eq!(text(drawn), "x");
         let both = "<span class=MathJax>x2</span><script type=math/tex>x^2</script>";
         assert_eq!(text(both), "$x^2$");
+    }
+
+    #[test]
+    fn letters_that_a_style_or_a_class_raises_are_marked() {
+        let page = "10<span style='vertical-align: 4px; font-size: 70%'>6</span> x<span style='vertical-align:-0.3em'>i</span> \
+                    10<span class=superscript>9</span> 10<span style='position:relative;top:-0.5em;font-size:80%'>3</span> \
+                    10<span style='vertical-align:baseline'>5</span>";
+        assert_eq!(text(page), "10^6 x_i 10^9 10^3 105");
+    }
+
+    #[test]
+    fn the_last_of_several_styles_counts_and_what_is_off_the_page_is_hidden() {
+        let page = "<p style='display:none;display:block'>a<p style='display:block;display:none'>b\
+                    <p style='position:absolute;left:-9999px'>c<p style='position:absolute;left:-20px'>d";
+        assert_eq!(text(page), "a\n\nd");
+    }
+
+    #[test]
+    fn lists_have_the_numbers_that_their_style_says() {
+        let page = "<ol start=-1><li>a<li>b</ol><ol style='list-style:none'><li>(i) c</ol><ul style='list-style-type:decimal'><li>d\
+                    <li type=A>e<li style='list-style-type:lower-greek'>f</ul><ol type=a start=28><li>g</ol>";
+        assert_eq!(text(page), "-1. a\n0. b\n- (i) c\n1. d\nB. e\nγ. f\nab. g");
+    }
+
+    #[test]
+    fn cells_and_rows_by_their_role_are_apart_and_boxes_say_that_they_are_checked() {
+        let page = "<div role=table><div role=row><span role=cell>Ann</span><span role=cell>31</span></div></div>\
+                    <input type=checkbox checked>Yes<input type=radio>No";
+        assert_eq!(text(page), "Ann 31\n\n☑ YesNo");
     }
 
     #[test]

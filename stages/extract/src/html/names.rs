@@ -1,5 +1,15 @@
 //! What the HTML standard says of elements by their name.
 
+/// The name without a prefix that stands for HTML or MathML. Others, as in "o:p", are names of their own.
+pub(super) fn local(name: &[u8]) -> &[u8] {
+    match name.iter().position(|byte| *byte == b':') {
+        Some(colon) if matches!(&name[..colon], b"m" | b"mml" | b"math" | b"h" | b"html" | b"xhtml") => {
+            &name[colon + 1..]
+        }
+        _ => name,
+    }
+}
+
 /// The element with this content ends an open paragraph.
 pub(super) fn ends_paragraph(name: &[u8]) -> bool {
     heading_level(name).is_some()

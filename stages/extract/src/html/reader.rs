@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
                         tokens.set_state(state);
                     }
                 }
-                Token::EndTag(tag) => reader.end(tag.name.as_slice()),
+                Token::EndTag(tag) => reader.end(names::local(tag.name.as_slice())),
                 Token::String(text) => reader.text(&String::from_utf8_lossy(text.value.as_slice())),
                 Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
             }
@@ -178,6 +178,11 @@ impl<'a> Reader<'a> {
     /// An element without content.
     fn empty(&mut self, tag: Tag) {
         match tag.name() {
+            name if self.foreign > 0 => {
+                if let Note::Formula(part) = self.begin_formula(name) {
+                    part.end(&mut self.writer);
+                }
+            }
             b"br" => self.writer.inline.break_line(),
             b"input" => {
                 if let Some(value) = control::value(tag) {

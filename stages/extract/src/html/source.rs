@@ -101,11 +101,12 @@ fn starts_with(tag: &[u8], name: &[u8]) -> bool {
 /// An XML page in which sections of character data are written as text, so that it can be read as HTML.
 pub(super) fn without_cdata(page: &str) -> Cow<'_, str> {
     const BEGIN: &str = "<![CDATA[";
-    if !page.contains(BEGIN) {
+    let (before, mut rest) = around_declarations(page);
+    if before.is_empty() && !page.contains(BEGIN) {
         return Cow::Borrowed(page);
     }
     let mut text = String::with_capacity(page.len());
-    let mut rest = page;
+    text.push_str(before);
     while let Some((before, section)) = rest.split_once(BEGIN) {
         let (data, after) = section.split_once("]]>").unwrap_or((section, ""));
         text.push_str(before);
@@ -114,6 +115,16 @@ pub(super) fn without_cdata(page: &str) -> Cow<'_, str> {
     }
     text.push_str(rest);
     Cow::Owned(text)
+}
+
+/// What is before and after the declarations in the document type, if there are any: HTML has none.
+fn around_declarations(page: &str) -> (&str, &str) {
+    let start = page.get(..page.len().min(AHEAD)).and_then(|start| start.find("<!DOCTYPE"));
+    let declarations = start.and_then(|start| {
+        let open = start + page[start..].find(['[', '>']).filter(|at| page[start + at..].starts_with('['))?;
+        Some((open, open + page[open..].find("]>")? + 1))
+    });
+    declarations.map_or(("", page), |(open, close)| (&page[..open], &page[close..]))
 }
 
 /// Whether a page is XML: then "/>" ends an element.
@@ -125,6 +136,12 @@ pub(super) fn is_xml(page: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn declarations_of_a_document_type_are_no_text() {
+        assert_eq!(without_cdata("<!DOCTYPE html [<!ENTITY a \"b\">]><p>c"), "<!DOCTYPE html ><p>c");
+        assert_eq!(without_cdata("<!DOCTYPE html><p>[c]>"), "<!DOCTYPE html><p>[c]>");
+    }
 
     #[test]
     fn character_data_becomes_text() {

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use html5gum::StartTag;
 
+use super::names;
+
 /// A start tag.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tag<'a>(pub(super) &'a StartTag<usize>);
 
 impl<'a> Tag<'a> {
-    /// The name in lower case.
+    /// The name in lower case, without the prefix of a formula or a page in XML.
     pub(super) fn name(self) -> &'a [u8] {
-        self.0.name.as_slice()
+        names::local(self.0.name.as_slice())
     }
 
     /// Whether it ends with "/>".
@@ -58,13 +60,26 @@ impl<'a> Tag<'a> {
 
     /// Whether the `style` attribute gives `property` one of `values`.
     pub(super) fn is_styled(self, property: &str, values: &[&str]) -> bool {
+        self.style(property, |value| values.iter().any(|known| value.eq_ignore_ascii_case(known)))
+    }
+
+    /// Whether the `style` attribute gives `property` a value that `accepts`. Of several values the last one counts.
+    pub(super) fn style(self, property: &str, accepts: impl Fn(&str) -> bool) -> bool {
         let Some(style) = self.value("style") else { return false };
-        style.split(';').any(|declaration| {
-            declaration.split_once(':').is_some_and(|(name, value)| {
-                let value = value.split('!').next().unwrap_or_default().trim();
-                name.trim().eq_ignore_ascii_case(property)
-                    && values.iter().any(|known| value.eq_ignore_ascii_case(known))
-            })
+        let of_property = |declaration: &'_ str| match declaration.split_once(':') {
+            Some((name, _)) => name.trim().eq_ignore_ascii_case(property),
+            None => false,
+        };
+        let last = style.rsplit(';').find(|declaration| of_property(declaration));
+        let value = last.and_then(|declaration| declaration.split_once(':')).map_or("", |(_, value)| value);
+        accepts(value.split('!').next().unwrap_or_default().trim())
+    }
+
+    /// Whether the `style` attribute gives `property` a length or share that `accepts`, in the unit it is stated in.
+    pub(super) fn measures(self, property: &str, accepts: impl Fn(f64) -> bool) -> bool {
+        self.style(property, |value| {
+            let number = value.trim_end_matches(|letter: char| letter.is_ascii_alphabetic() || letter == '%');
+            number.parse().is_ok_and(&accepts)
         })
     }
 }

@@ -69,6 +69,9 @@ const AROUND: &[&str] = &[
     "usercentrics-root",
 ];
 
+/// What is moved further than this, in any unit, is not seen: usually 9999 pixels.
+const MOST_MOVED: f64 = 900.0;
+
 /// The longest text that asks for scripts, in bytes.
 const MOST_ASKING: usize = 400;
 
@@ -130,6 +133,13 @@ fn is_hidden(tag: Tag) -> bool {
         || tag.is_styled("visibility", &["hidden", "collapse"])
         || tag.is_styled("content-visibility", &["hidden"])
         || tag.is_styled("mso-hide", &["all"])
+        || is_off_the_page(tag)
+}
+
+/// Whether the element is moved so far that it is never seen.
+fn is_off_the_page(tag: Tag) -> bool {
+    tag.is_styled("position", &["absolute", "fixed"])
+        && ["left", "top", "right"].iter().any(|side| tag.measures(side, |length| length <= -MOST_MOVED))
 }
 
 /// Navigation, the footer of the page, banners about cookies.

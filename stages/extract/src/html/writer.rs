@@ -7,18 +7,17 @@ use super::list::List;
 use super::names;
 use super::table::{CellKind, Span, Table};
 use super::tag::Tag;
-use crate::markdown::Marker;
 
 /// Tables nested deeper are read as text.
 const DEEPEST_TABLE: usize = 32;
 
 /// What the current text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Paragraph,
     Heading(u8),
-    /// The first paragraph of a list item.
-    Item(Marker),
+    /// The first paragraph of a list item, with this label.
+    Item(String),
     /// A later paragraph of a list item.
     InItem,
     Code,
@@ -116,8 +115,8 @@ impl Writer {
             }
             b"li" => {
                 self.flush();
-                let marker = self.lists.last_mut().map_or(Marker::Bullet, |list| list.item(tag.number("value")));
-                self.kind = Kind::Item(marker);
+                let label = self.lists.last_mut().map_or_else(|| "-".to_owned(), |list| list.item(tag));
+                self.kind = Kind::Item(label);
             }
             _ => match names::heading_level(name) {
                 Some(level) => {
@@ -227,8 +226,8 @@ impl Writer {
     fn end_list(&mut self) {
         if let Some(list) = self.lists.pop() {
             for (position, number) in list.countdown() {
-                if let Some(Block::Item { marker, .. }) = self.written_at(position) {
-                    *marker = number;
+                if let Some(Block::Item { label, .. }) = self.written_at(position) {
+                    *label = number;
                 }
             }
         }
@@ -259,10 +258,10 @@ impl Writer {
         let is_empty = text.trim().is_empty();
         if !is_empty {
             let depth = self.lists.len().saturating_sub(self.lists_around() + 1);
-            let block = match self.kind {
+            let block = match &self.kind {
                 Kind::Paragraph => Block::Paragraph(lines(text)),
-                Kind::Heading(level) => Block::Heading(level, text.to_owned()),
-                Kind::Item(marker) => Block::Item { depth, marker, text: lines(text) },
+                Kind::Heading(level) => Block::Heading(*level, text.to_owned()),
+                Kind::Item(label) => Block::Item { depth, label: label.clone(), text: lines(text) },
                 Kind::InItem => Block::InItem { depth, text: lines(text) },
                 Kind::Code => Block::Code(text.to_owned()),
             };

@@ -14,7 +14,7 @@ use crate::markdown::Markdown;
 use crate::package::{Package, Xml, attribute, number, reference, spare, text_of};
 use crate::reject::Reject;
 use crate::whitespace;
-use crate::words::script::Script;
+use crate::words::levels::Level;
 use crate::words::symbols;
 
 /// A row or a cell that is repeated more often only fills a page.
@@ -31,7 +31,7 @@ pub(super) struct Body<'p, 'a> {
     /// Open paragraphs; those of a frame are inside the paragraph that it is anchored in.
     paragraphs: Vec<Paragraph>,
     /// How the letters of open spans stand, and whether they are hidden.
-    spans: Vec<(Script, bool)>,
+    spans: Vec<(Level, bool)>,
     lists: Lists,
     /// The note being read, and the lines of those that are complete.
     note: Option<(String, Vec<String>)>,
@@ -279,7 +279,7 @@ impl<'p, 'a> Body<'p, 'a> {
             return;
         };
         self.size = self.size.saturating_add(text.len());
-        let text: String = text.chars().map(|letter| whitespace::plain(symbols::guess(letter))).collect();
+        let text: String = text.chars().filter_map(|letter| whitespace::plain(symbols::guess(letter))).collect();
         paragraph.push_collapsed(&text, script);
     }
 
@@ -287,7 +287,7 @@ impl<'p, 'a> Body<'p, 'a> {
         let hidden = self.spans.last().is_some_and(|(_, hidden)| *hidden);
         if let Some(paragraph) = self.paragraphs.last_mut().filter(|_| !hidden) {
             self.size = self.size.saturating_add(text.len());
-            paragraph.push(text, Script::Line);
+            paragraph.push(text, Level::Line);
         }
     }
 

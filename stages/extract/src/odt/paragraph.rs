@@ -1,6 +1,7 @@
 //! A paragraph of an open document being read.
 
-use crate::words::script::{Script, Scripted};
+use crate::words::levels::Level;
+use crate::words::scripted::Scripted;
 
 /// What a paragraph is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Paragraph {
     }
 
     /// Adds letters as they stand in the XML, where white space collapses.
-    pub(super) fn push_collapsed(&mut self, text: &str, script: Script) {
+    pub(super) fn push_collapsed(&mut self, text: &str, script: Level) {
         let mut out = String::with_capacity(text.len());
         for letter in text.chars() {
             match letter {
@@ -36,7 +37,7 @@ impl Paragraph {
                 letter => {
                     match (std::mem::take(&mut self.space), out.is_empty()) {
                         // A space before raised letters is not raised.
-                        (true, true) => self.text.push(" ", Script::Line),
+                        (true, true) => self.text.push(" ", Level::Line),
                         (true, false) => out.push(' '),
                         (false, _) => {}
                     }
@@ -51,9 +52,9 @@ impl Paragraph {
     }
 
     /// Adds letters as they are.
-    pub(super) fn push(&mut self, text: &str, script: Script) {
+    pub(super) fn push(&mut self, text: &str, script: Level) {
         if std::mem::take(&mut self.space) {
-            self.text.push(" ", Script::Line);
+            self.text.push(" ", Level::Line);
         }
         self.is_empty = false;
         self.text.push(text, script);
@@ -72,11 +73,11 @@ mod tests {
     #[test]
     fn white_space_of_the_file_collapses_and_that_of_the_text_stays() {
         let mut paragraph = Paragraph::new(Role::Text, String::new());
-        paragraph.push_collapsed("\n  a \n b ", Script::Line);
-        paragraph.push_collapsed("c10", Script::Line);
-        paragraph.push_collapsed("6", Script::Super);
-        paragraph.push("   ", Script::Line);
-        paragraph.push_collapsed("d", Script::Line);
+        paragraph.push_collapsed("\n  a \n b ", Level::Line);
+        paragraph.push_collapsed("c10", Level::Line);
+        paragraph.push_collapsed("6", Level::Raised);
+        paragraph.push("   ", Level::Line);
+        paragraph.push_collapsed("d", Level::Line);
         assert_eq!(paragraph.finish(), "a b c10^6   d");
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use quick_xml::events::{BytesStart, Event};
 
-use super::numbers::Level;
+use super::numbers;
 use crate::package::{Xml, attribute, number};
 use crate::reject::Reject;
-use crate::words::script::Script;
+use crate::words::levels::Level;
 
 /// Styles inherit from one another; a longer chain is a loop.
 const LONGEST_CHAIN: usize = 16;
@@ -18,7 +18,7 @@ struct Style {
     parent: Option<String>,
     display_name: String,
     hidden: Option<bool>,
-    script: Option<Script>,
+    script: Option<Level>,
     list: Option<String>,
 }
 
@@ -27,9 +27,9 @@ struct Style {
 pub(super) struct Styles {
     styles: BTreeMap<String, Style>,
     /// The levels of each list style, from one.
-    lists: BTreeMap<String, BTreeMap<usize, Level>>,
+    lists: BTreeMap<String, BTreeMap<usize, numbers::Level>>,
     /// The levels of headings.
-    outline: BTreeMap<usize, Level>,
+    outline: BTreeMap<usize, numbers::Level>,
 }
 
 /// The list style that stands for the numbers of headings.
@@ -84,7 +84,7 @@ impl Styles {
                                 OUTLINE => &mut self.outline,
                                 _ => self.lists.entry(list.clone()).or_default(),
                             };
-                            levels.insert(level, Level::of(&tag));
+                            levels.insert(level, numbers::Level::of(&tag));
                         }
                     }
                     _ => {}
@@ -106,7 +106,7 @@ impl Styles {
     }
 
     /// Where the letters of a style stand.
-    pub(super) fn script(&self, name: &str) -> Option<Script> {
+    pub(super) fn script(&self, name: &str) -> Option<Level> {
         self.ancestry(name).find_map(|style| style.script)
     }
 
@@ -128,12 +128,12 @@ impl Styles {
     }
 
     /// How a level of a list style is numbered.
-    pub(super) fn level(&self, list: &str, level: usize) -> Option<&Level> {
+    pub(super) fn level(&self, list: &str, level: usize) -> Option<&numbers::Level> {
         self.lists.get(list)?.get(&level)
     }
 
     /// How a level of headings is numbered.
-    pub(super) fn outline(&self, level: usize) -> Option<&Level> {
+    pub(super) fn outline(&self, level: usize) -> Option<&numbers::Level> {
         self.outline.get(&level)
     }
 
@@ -151,11 +151,11 @@ impl Style {
         // "super 58%", "-33% 58%".
         if let Some(position) = attribute(tag, "text-position") {
             self.script = Some(match position.split_whitespace().next().unwrap_or_default() {
-                "super" => Script::Super,
-                "sub" => Script::Sub,
-                height if height.starts_with('-') => Script::Sub,
-                height if height.trim_end_matches('%').parse::<f64>().is_ok_and(|height| height > 0.0) => Script::Super,
-                _ => Script::Line,
+                "super" => Level::Raised,
+                "sub" => Level::Lowered,
+                height if height.starts_with('-') => Level::Lowered,
+                height if height.trim_end_matches('%').parse::<f64>().is_ok_and(|height| height > 0.0) => Level::Raised,
+                _ => Level::Line,
             });
         }
     }

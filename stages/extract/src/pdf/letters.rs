@@ -20,9 +20,11 @@ pub(super) fn push(letter: char, text: &mut String) {
         '\u{300}'..='\u{36F}' => push_accent(letter, text),
         '\u{F0A0}'..='\u{F0FF}' => text.push(bullet(letter)),
         '\t' | '\n' | '\r' => text.push(' '),
-        '\u{200B}' | '\u{FEFF}' => {}
+        // At the end of a line it says that the word goes on.
+        '\u{AD}' => text.push(letter),
+        '\u{200B}' => {}
         _ if letter.is_control() => {}
-        _ => text.push(whitespace::plain(letter)),
+        _ => text.extend(whitespace::plain(letter)),
     }
 }
 

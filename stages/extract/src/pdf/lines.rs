@@ -5,9 +5,9 @@ use unicode_normalization::char::is_combining_mark;
 use super::bidi;
 use super::gaps::Gaps;
 use super::rows::Row;
-use super::scripts;
-use super::span::{Ending, Script, Span, Weight};
+use super::span::{Ending, Span, Weight};
 use super::stretch::{self, Cells, TAB};
+use crate::words::levels::{Level, Levels};
 
 /// How many rows above and below are looked at to tell cells from words.
 const NEAR: usize = 3;
@@ -79,7 +79,7 @@ pub(super) fn line(rows: &[Row<'_>], number: usize, page: &[Row<'_>], lie: Lie) 
         }
         length += part.text.len();
         bold += if part.weight == Weight::Bold { part.text.len() } else { 0 };
-        pieces.push((separator, Piece { script: part.script, letters: spaced(part), edges: (part.left, part.right) }));
+        pieces.push((separator, Piece { level: part.level, letters: spaced(part), edges: (part.left, part.right) }));
     }
     let mut text = String::new();
     match pieces.iter().any(|(_, piece)| piece.letters.iter().any(|letters| bidi::is_needed(letters))) {
@@ -102,40 +102,41 @@ fn nearby<'r, 'a>(row: &Row<'a>, page: &'r [Row<'a>]) -> Vec<&'r Row<'a>> {
 
 /// A part of a line: the text of a span with its spaces, glyph by glyph if it has any to turn around.
 struct Piece {
-    script: Script,
+    level: Level,
     letters: Vec<String>,
     edges: (f64, f64),
 }
 
 fn write(pieces: &[(Separator, Piece)], line: &mut String) {
-    let mut number = 0;
-    while let Some((separator, piece)) = pieces.get(number) {
+    let mut levels = Levels::default();
+    let mut rest = pieces;
+    while let Some(((separator, piece), _)) = rest.split_first() {
         push_separator(*separator, piece.letters.first(), line);
-        if let Some((parts, below)) = fraction(&pieces[number..]) {
-            scripts::push_fraction(piece.letters.concat().trim(), &below, line);
-            number += parts;
-            continue;
+        let mut part = piece.letters.concat();
+        let mut count = 1;
+        // What stands at one level may be drawn in several pieces: "−" and "6".
+        while piece.level != Level::Line
+            && let Some((separator @ (Separator::None | Separator::Space), next)) = rest.get(count)
+            && next.level == piece.level
+        {
+            push_separator(*separator, next.letters.first(), &mut part);
+            part.push_str(&next.letters.concat());
+            count += 1;
         }
-        match piece.script {
-            Script::None => piece.letters.iter().for_each(|letters| line.push_str(letters)),
-            script => scripts::push(script, &piece.letters.concat(), line),
+        // Under the numerator, without a stroke that is text.
+        if is_under(pieces, pieces.len() - rest.len()) && levels.awaits_denominator(line, &part) {
+            line.push('/');
         }
-        number += 1;
+        levels.append(line, piece.level, &part);
+        rest = &rest[count..];
     }
 }
 
-/// How many pieces from the first one are a fraction of scripts, and what is below its bar.
-fn fraction(pieces: &[(Separator, Piece)]) -> Option<(usize, String)> {
-    let above = pieces.first().filter(|(_, piece)| piece.script == Script::Above)?;
-    let (_, next) = pieces.get(1)?;
-    let (parts, below) = match next.script {
-        Script::Below if next.edges.0 < above.1.edges.1 => (2, next),
-        Script::None if matches!(next.letters.concat().trim(), "/" | "⁄") => (3, &pieces.get(2)?.1),
-        _ => return None,
-    };
-    let text = below.letters.concat().trim().to_owned();
-    let is_below = below.script == Script::Below && scripts::is_fraction(above.1.letters.concat().trim(), &text);
-    is_below.then_some((parts, text))
+/// Whether a lowered piece stands under the raised one before it.
+fn is_under(pieces: &[(Separator, Piece)], number: usize) -> bool {
+    let Some((_, above)) = number.checked_sub(1).and_then(|number| pieces.get(number)) else { return false };
+    let below = &pieces[number].1;
+    above.level == Level::Raised && below.level == Level::Lowered && below.edges.0 < above.edges.1
 }
 
 /// A line with letters of right-to-left scripts, in reading order.
@@ -166,12 +167,12 @@ fn push_separator(separator: Separator, next: Option<&String>, line: &mut String
 
 /// What divides two parts of a row.
 fn separator(a: &Span, b: &Span) -> Separator {
-    let size = if b.script == Script::None && a.script == Script::None { a.size.min(b.size) } else { b.size };
+    let size = if b.level == Level::Line && a.level == Level::Line { a.size.min(b.size) } else { b.size };
     let gap = b.left - a.right;
     if gap > TAB * size || a.ending == Ending::Cut {
         return Separator::Tab;
     }
-    if a.script != Script::None || b.script != Script::None {
+    if a.level != Level::Line || b.level != Level::Line {
         let is_apart = gap > SPACE_BESIDE_SCRIPT * a.size.max(b.size);
         return if is_apart { Separator::Space } else { Separator::None };
     }

@@ -3,6 +3,7 @@
 use hayro_font::kurbo::{Point, Vec2};
 
 use super::accents;
+use crate::words::levels::Level;
 
 /// A gap of more font sizes than this ends a span: what follows may be another column or cell.
 const APART: f64 = 0.5;
@@ -22,17 +23,6 @@ const SAME_DIRECTION: f64 = 0.9995;
 pub(super) enum Weight {
     Regular,
     Bold,
-}
-
-/// Where a span stands in its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Script {
-    /// On the baseline.
-    None,
-    /// A superscript.
-    Above,
-    /// A subscript.
-    Below,
 }
 
 /// Whether glyphs are painted.
@@ -83,7 +73,7 @@ pub(super) struct Span {
     /// Letter space, in units of the page.
     pub(super) spacing: f64,
     pub(super) weight: Weight,
-    pub(super) script: Script,
+    pub(super) level: Level,
     pub(super) ink: Ink,
     pub(super) ending: Ending,
     /// How many spans were drawn before it.
@@ -270,7 +260,7 @@ impl Spans {
             size: place.size,
             spacing: place.spacing,
             weight: place.weight,
-            script: Script::None,
+            level: Level::Line,
             ink: place.ink,
             ending: Ending::Whole,
             order: self.spans.len(),

@@ -9,8 +9,9 @@ use crate::package::{Relations, Skipped, Xml, attribute, number, reference};
 use crate::reject::Reject;
 use crate::shapes::Picture;
 use crate::whitespace;
+use crate::words::levels::Level;
 use crate::words::math::Formula;
-use crate::words::script::{Script, Scripted};
+use crate::words::scripted::Scripted;
 use crate::words::symbols::{self, Font};
 
 /// What is being read.
@@ -60,7 +61,7 @@ struct Reading<'r> {
     shapes: Vec<Shape>,
     tables: Tables,
     paragraph: Option<Paragraph>,
-    script: Script,
+    script: Level,
     font: Option<Font>,
     formula: Option<Formula>,
     skipped: Skipped,
@@ -81,7 +82,7 @@ impl Slide {
             shapes: Vec::new(),
             tables: Tables::new(limit),
             paragraph: None,
-            script: Script::Line,
+            script: Level::Line,
             font: None,
             formula: None,
             skipped: Skipped::default(),
@@ -156,14 +157,14 @@ impl Reading<'_> {
                 let format = attribute(tag, "type").unwrap_or_default();
                 self.mark(Bullet::Number { format, start: number(tag, "startAt").map_or(1, u64::from) });
             }
-            "r" => (self.script, self.font) = (Script::Line, None),
+            "r" => (self.script, self.font) = (Level::Line, None),
             "rPr" => {
                 let baseline =
                     attribute(tag, "baseline").and_then(|baseline| baseline.trim_end_matches('%').parse::<i64>().ok());
                 self.script = match baseline {
-                    Some(1..) => Script::Super,
-                    Some(..=-1) => Script::Sub,
-                    _ => Script::Line,
+                    Some(1..) => Level::Raised,
+                    Some(..=-1) => Level::Lowered,
+                    _ => Level::Line,
                 };
             }
             "latin" | "sym" if self.paragraph.is_some() => {
@@ -200,7 +201,7 @@ impl Reading<'_> {
             "oMath" => {
                 let text = self.formula.take().map(Formula::finish).unwrap_or_default();
                 if let Some(paragraph) = &mut self.paragraph {
-                    paragraph.text.push(&text, Script::Line);
+                    paragraph.text.push(&text, Level::Line);
                 }
             }
             _ if self.formula.is_some() => {
@@ -208,7 +209,7 @@ impl Reading<'_> {
                     formula.end(name);
                 }
             }
-            "r" => (self.script, self.font) = (Script::Line, None),
+            "r" => (self.script, self.font) = (Level::Line, None),
             "p" => self.end_paragraph(),
             "tbl" => {
                 let blocks = self.tables.close()?;
@@ -237,9 +238,9 @@ impl Reading<'_> {
         let letter = |letter: char| {
             let letter = symbols::shown(self.font, letter);
             // PowerPoint's own mark of a line break within a paragraph.
-            if letter == '\u{B}' { '\n' } else { whitespace::plain(letter) }
+            if letter == '\u{B}' { Some('\n') } else { whitespace::plain(letter) }
         };
-        let text: String = text.chars().map(letter).collect();
+        let text: String = text.chars().filter_map(letter).collect();
         if let Some(paragraph) = &mut self.paragraph {
             paragraph.text.push(&text, self.script);
         }

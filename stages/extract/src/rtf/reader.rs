@@ -14,7 +14,8 @@ use crate::block::Block;
 use crate::markdown::Markdown;
 use crate::reject::Reject;
 use crate::whitespace;
-use crate::words::script::{Script, Scripted};
+use crate::words::levels::Level;
+use crate::words::scripted::Scripted;
 use crate::words::symbols;
 
 /// Deeper groups share a state.
@@ -236,15 +237,15 @@ impl Reader {
                     _ => {}
                 }
             }
-            "plain" => (self.state.script, self.state.is_hidden, self.state.is_deleted) = (Script::Line, false, false),
+            "plain" => (self.state.script, self.state.is_hidden, self.state.is_deleted) = (Level::Line, false, false),
             "v" => self.state.is_hidden = is_on,
             "webhidden" => self.state.is_hidden = is_on,
             "deleted" => self.state.is_deleted = is_on,
-            "super" => self.state.script = if is_on { Script::Super } else { Script::Line },
-            "sub" => self.state.script = if is_on { Script::Sub } else { Script::Line },
-            "up" if number.unwrap_or(6) > 2 => self.state.script = Script::Super,
-            "dn" if number.unwrap_or(6) > 2 => self.state.script = Script::Sub,
-            "up" | "dn" | "nosupersub" => self.state.script = Script::Line,
+            "super" => self.state.script = if is_on { Level::Raised } else { Level::Line },
+            "sub" => self.state.script = if is_on { Level::Lowered } else { Level::Line },
+            "up" if number.unwrap_or(6) > 2 => self.state.script = Level::Raised,
+            "dn" if number.unwrap_or(6) > 2 => self.state.script = Level::Lowered,
+            "up" | "dn" | "nosupersub" => self.state.script = Level::Line,
             // What is in a label or a note says nothing of the paragraph around it.
             "s" | "ilvl" | "pard" | "intbl" if self.state.destination != Destination::Text => {}
             "s" => self.layout.style = number.unwrap_or(0),
@@ -290,9 +291,9 @@ impl Reader {
             Destination::Label => self.label.clear(),
             Destination::Note => {
                 let label = format!("[^{}]", self.notes.len() + 1);
-                self.text.push(&label, Script::Line);
+                self.text.push(&label, Level::Line);
                 self.around = Some(std::mem::take(&mut self.text));
-                self.state.script = Script::Line;
+                self.state.script = Level::Line;
             }
             _ => {}
         }
@@ -336,7 +337,7 @@ impl Reader {
             Destination::Text | Destination::Note => {
                 let font = self.symbol_font();
                 let letter = |letter: char| whitespace::plain(symbols::shown(font, letter));
-                let text: String = text.chars().map(letter).collect();
+                let text: String = text.chars().filter_map(letter).collect();
                 self.text.push(&text, self.state.script);
             }
         }
@@ -352,7 +353,7 @@ impl Reader {
         match self.state.destination {
             Destination::Text => {}
             Destination::Note => {
-                self.text.push("\n", Script::Line);
+                self.text.push("\n", Level::Line);
                 return Ok(());
             }
             _ => return Ok(()),

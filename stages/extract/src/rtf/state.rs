@@ -1,6 +1,6 @@
 //! What the control words before a letter say of it.
 
-use crate::words::script::Script;
+use crate::words::levels::Level;
 
 use super::destination::Destination;
 
@@ -8,7 +8,7 @@ use super::destination::Destination;
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     pub(super) destination: Destination,
-    pub(super) script: Script,
+    pub(super) script: Level,
     pub(super) is_hidden: bool,
     pub(super) is_deleted: bool,
     pub(super) font: i32,

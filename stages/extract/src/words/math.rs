@@ -260,10 +260,12 @@ fn node(name: &str) -> Option<Node> {
     })
 }
 
-/// Text in brackets, unless it is a single number or name, or has brackets around all of it.
-fn group(text: &str) -> String {
+/// Text in brackets, unless it is a single sign, number or name, or has brackets around all of it.
+pub(crate) fn group(text: &str) -> String {
     let simple = text.strip_prefix(['-', '−', '+']).unwrap_or(text);
-    match simple.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | ',' | '\'' | '′' | '∞' | '*'))
+    let is_letter = simple.chars().nth(1).is_none();
+    match is_letter
+        || simple.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | ',' | '\'' | '′' | '∞' | '*'))
         || is_bracketed(text)
     {
         true => text.to_owned(),

@@ -6,6 +6,7 @@
 pub(crate) fn written(format: &str, number: u64) -> String {
     match format {
         "none" | "bullet" => String::new(),
+        "lowerGreek" => cycle(number, "αβγδεζηθικλμνξοπρστυφχψω"),
         "upperRoman" => roman(number),
         "lowerRoman" => roman(number).to_lowercase(),
         "upperLetter" => letters(number, 'A'),
@@ -87,6 +88,20 @@ fn roman(number: u64) -> String {
         }
     }
     roman
+}
+
+/// "a" to "z", then "aa", "ab" and so on, as pages count.
+pub(crate) fn counted(mut number: u64) -> String {
+    if number == 0 {
+        return number.to_string();
+    }
+    let mut letters = Vec::new();
+    while number > 0 {
+        number -= 1;
+        letters.push(b'a' + u8::try_from(number % 26).unwrap_or_default());
+        number /= 26;
+    }
+    letters.iter().rev().map(|letter| char::from(*letter)).collect()
 }
 
 /// "a" to "z", then "aa", "bb" and so on.

@@ -4,7 +4,8 @@ use quick_xml::events::Event;
 
 use crate::package::{Xml, attribute, reference};
 use crate::reject::Reject;
-use crate::words::script::{Script, Scripted};
+use crate::words::levels::Level;
+use crate::words::scripted::Scripted;
 
 /// The strings, one after another in a single text: there may be millions.
 #[derive(Debug, Default)]
@@ -26,18 +27,18 @@ impl Strings {
         // Readings of Japanese words stand beside the string.
         let (mut in_text, mut in_reading) = (false, false);
         let mut string = Scripted::default();
-        let mut script = Script::Line;
+        let mut script = Level::Line;
         while let Some(event) = xml.next()? {
             match event {
                 Event::Start(tag) => match tag.local_name().as_ref() {
                     "t" => in_text = !in_reading,
                     "rPh" => in_reading = true,
-                    "r" => script = Script::Line,
+                    "r" => script = Level::Line,
                     "vertAlign" => {
                         script = match attribute(&tag, "val").as_deref() {
-                            Some("superscript") => Script::Super,
-                            Some("subscript") => Script::Sub,
-                            _ => Script::Line,
+                            Some("superscript") => Level::Raised,
+                            Some("subscript") => Level::Lowered,
+                            _ => Level::Line,
                         };
                     }
                     _ => {}
@@ -45,7 +46,7 @@ impl Strings {
                 Event::End(tag) => match tag.local_name().as_ref() {
                     "t" => in_text = false,
                     "rPh" => in_reading = false,
-                    "r" => script = Script::Line,
+                    "r" => script = Level::Line,
                     "si" => {
                         strings.text.push_str(&std::mem::take(&mut string).finish());
                         strings.ends.push(u32::try_from(strings.text.len()).map_err(|_| Reject::TooLarge(limit))?);
