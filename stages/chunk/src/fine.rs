@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::grapheme::{is_grapheme_boundary, last_whole_grapheme};
 use crate::outline::{Content, Outline};
-use crate::sentence::{is_abbreviated, sentence_end};
+use crate::sentence::{is_abbreviated, is_likely_abbreviated, sentence_end};
 use crate::words;
 
 /// The stretch of text in which to find a cut: after its first word, and with something left for the next chunk.
@@ -75,9 +75,14 @@ impl<'a> Stretch<'a> {
         if gap_has_begun { self.accept(self.room.end) } else { None }
     }
 
-    /// A position after white space that does not divide an abbreviation from its word.
-    fn accept_between_words(&self, at: usize) -> Option<usize> {
+    /// The start of a line that does not divide an abbreviation from its word.
+    fn accept_line(&self, at: usize) -> Option<usize> {
         self.accept(at).filter(|at| !is_abbreviated(self.text, *at))
+    }
+
+    /// A position after white space, where no sentence ends, that does not divide an abbreviation from its word.
+    fn accept_between_words(&self, at: usize) -> Option<usize> {
+        self.accept(at).filter(|at| !is_likely_abbreviated(self.text, *at))
     }
 
     fn after_sentence(&self) -> Option<usize> {
@@ -90,12 +95,12 @@ impl<'a> Stretch<'a> {
 
     fn before_newline(&self) -> Option<usize> {
         let ends_line = self.text[self.room.end..].starts_with(['\n', '\r']);
-        if ends_line { self.accept_between_words(self.room.end) } else { None }
+        if ends_line { self.accept_line(self.room.end) } else { None }
     }
 
     fn after_line(&self) -> Option<usize> {
         let mut newlines = self.text[self.content..self.room.end].rmatch_indices(['\n', '\r']);
-        newlines.find_map(|(offset, _)| self.accept_between_words(self.content + offset + 1))
+        newlines.find_map(|(offset, _)| self.accept_line(self.content + offset + 1))
     }
 
     /// After white space, but not so early that half of the room is wasted: even scripts without spaces have a few. An
@@ -136,8 +141,14 @@ impl<'a> Stretch<'a> {
         self.content + word.map_or(content.len(), |(offset, _)| offset)
     }
 
-    /// At a word boundary, in text without white space.
+    /// At a word boundary, in text without white space; after a comma of Chinese or Japanese, if that is not too early.
     fn after_segment(&self) -> Option<usize> {
-        words::last_boundary(self.text, self.last_word(), self.room.end, |at| self.accept(at))
+        let start = self.last_word();
+        let half = start.max(self.room.start + self.room.len() / 2);
+        let late = self.text.get(self.text.ceil_char_boundary(half)..self.room.end).unwrap_or_default();
+        let mut commas = late.char_indices().rev().filter(|(_, c)| matches!(c, '，' | '、' | '；' | '：'));
+        let clause =
+            commas.find_map(|(offset, comma)| self.accept(self.room.end - late.len() + offset + comma.len_utf8()));
+        clause.or_else(|| words::last_boundary(self.text, start, self.room.end, |at| self.accept(at)))
     }
 }

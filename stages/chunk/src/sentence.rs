@@ -1,6 +1,6 @@
 //! Where sentences end.
 
-use crate::abbreviations::{self, is_abbreviation};
+use crate::abbreviations::{self, is_abbreviation, is_known, is_second_part};
 
 /// How many characters may close a sentence: enough for what people write, and a bound for a line of a million dots.
 const CLOSING_MAX: usize = 8;
@@ -57,8 +57,7 @@ const GAP_MAX: usize = 4;
 
 /// Whether the place after a gap divides an abbreviation, an initial or an ordinal from what it belongs to.
 pub(crate) fn is_abbreviated(text: &str, at: usize) -> bool {
-    let mut before = text[..at].char_indices().rev().take(GAP_MAX).skip_while(|(_, c)| c.is_whitespace());
-    let Some((stop, '.')) = before.next() else {
+    let Some(stop) = full_stop_before(text, at) else {
         return false;
     };
     let mut after = text[at..].char_indices().take(GAP_MAX).skip_while(|(_, c)| c.is_whitespace());
@@ -66,23 +65,48 @@ pub(crate) fn is_abbreviated(text: &str, at: usize) -> bool {
     abbreviates(&text[..stop], next)
 }
 
-/// Whether a full stop after `before` abbreviates its last word: one letter or up to two digits, which is an initial or
-/// an ordinal as in "3. Mai", or a known abbreviation.
-fn abbreviates(before: &str, next: &str) -> bool {
-    let mut letters = before.char_indices().rev().take_while(|(_, c)| c.is_alphanumeric());
-    let (mut start, mut length) = (before.len(), 0);
-    for (at, _) in letters.by_ref().take(abbreviations::LONGEST + 1) {
+/// Whether the place after a gap follows what is, or looks like, an abbreviation, where no sentence ends: then a full stop
+/// abbreviates whatever is not much longer than an abbreviation, and any word that can be one.
+pub(crate) fn is_likely_abbreviated(text: &str, at: usize) -> bool {
+    let Some(stop) = full_stop_before(text, at) else {
+        return false;
+    };
+    let (_, word, length) = last_word(&text[..stop]);
+    (1..=LIKELY_MAX).contains(&length)
+        || (length <= abbreviations::LONGEST && is_known(word))
+        || is_street(&text[..stop])
+}
+
+/// Letters of a word that is likely an abbreviation if it has a full stop and the sentence goes on.
+const LIKELY_MAX: usize = 4;
+
+/// Where the full stop is before the gap that ends at `at`.
+fn full_stop_before(text: &str, at: usize) -> Option<usize> {
+    let mut before = text[..at].char_indices().rev().take(GAP_MAX).skip_while(|(_, c)| c.is_whitespace());
+    before.next().filter(|(_, character)| *character == '.').map(|(stop, _)| stop)
+}
+
+/// What stands before the last word of a text, the word, and its letters; of a word that is longer than any abbreviation,
+/// its end.
+fn last_word(text: &str) -> (&str, &str, usize) {
+    let letters = text.char_indices().rev().take_while(|(_, c)| c.is_alphanumeric());
+    let (mut start, mut length) = (text.len(), 0);
+    for (at, _) in letters.take(abbreviations::LONGEST + 1) {
         start = at;
         length += 1;
     }
-    let word = &before[start..];
+    (&text[..start], &text[start..], length)
+}
+
+/// Whether a full stop after `before` abbreviates its last word: one letter or up to two digits, which is an initial or
+/// an ordinal as in "3. Mai", or a known abbreviation.
+fn abbreviates(before: &str, next: &str) -> bool {
+    let (first, word, length) = last_word(before);
     match length {
         0 => false,
         1 => true,
         2 if word.bytes().all(|byte| byte.is_ascii_digit()) => true,
-        // "et al." in any case; "al" alone is a word in several languages.
-        2 if word.eq_ignore_ascii_case("al") => before[..start].trim_end().ends_with("et"),
-        2..=abbreviations::LONGEST => is_abbreviation(word, next),
+        2..=abbreviations::LONGEST => is_abbreviation(word, next) || is_second_part(first, word),
         _ => is_street(before) && next.starts_with(|c: char| c.is_ascii_digit()),
     }
 }
@@ -135,8 +159,29 @@ mod tests {
             "As Hansen et al. (2019) show in Fig. 3 of Vol. II.",
             "Example Inc. Delaware",
             "Prof. Dr. Müller, Schillerstr. 5, Nr. 12",
+            "Zie o.a. De Vries, p. ex. Dupont, m.in. Nowak, p.ej. López, hr. Hansen",
         ] {
             assert_eq!(sentences(text), [text]);
+        }
+    }
+
+    #[test]
+    fn words_that_abbreviate_in_one_language_end_sentences_in_others() {
+        for (first, second) in
+            [("Han gik ud. ", "Så kom han."), ("La macchina è mio. ", "Poi."), ("He was ill. ", "Then not.")]
+        {
+            assert_eq!(sentences(&format!("{first}{second}")), [first, second]);
+        }
+        assert_eq!(sentences("Visit host.com. Then go."), ["Visit host.com. ", "Then go."]);
+    }
+
+    #[test]
+    fn a_full_stop_inside_a_sentence_looks_like_an_abbreviation() {
+        for text in ["the cf. ", "the enl. ", "the Schillerstr. ", "the 12. ", "the approx. "] {
+            assert!(is_likely_abbreviated(text, text.len()), "{text}");
+        }
+        for text in ["the house. ", "the cf ", "wait... ", ". . . "] {
+            assert!(!is_likely_abbreviated(text, text.len()), "{text}");
         }
     }
 

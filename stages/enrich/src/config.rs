@@ -210,6 +210,7 @@ mod tests {
                 {"name": "text", "prompt": "{{text}}", "schema": {}},
                 {"name": "risk", "prompt": "{{texts}}", "schema": {}},
                 {"name": "blind", "prompt": "Rate it", "schema": {}},
+                {"name": "lost", "prompt": "{{text}}", "schema": {"$ref": "#/$defs/none"}},
             ],
             "fields": ["/subject", "body"],
             "system": "{{",
@@ -220,6 +221,7 @@ mod tests {
             "/custom/1/name",
             "/custom/2/prompt",
             "/custom/3/prompt",
+            "/custom/4/schema",
             "/fields/1",
             "/system",
         ];

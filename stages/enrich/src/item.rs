@@ -4,7 +4,7 @@ use gristmill_sdk::{Failure, Item};
 use serde_json::error::Category;
 
 use crate::config::{OnTooLong, Plan};
-use crate::json::{Object, Pointer};
+use crate::json::{Object, Pointer, is_empty, without_mark};
 use crate::template::Placeholder;
 
 /// The payload of an item, by its media type.
@@ -30,7 +30,7 @@ impl<'a> Body<'a> {
         }
         let text = item.text().ok_or_else(|| Failure::new("not-utf8", "the payload is not UTF-8 text"))?;
         if !is_json {
-            return Ok(Self::Text(text));
+            return Ok(Self::Text(without_mark(text)));
         }
         Object::parse(text).map(Self::Json).map_err(|error| match error.classify() {
             Category::Data => {
@@ -48,7 +48,7 @@ impl<'a> Body<'a> {
             Self::Json(object) => object.text(),
         };
         match fields {
-            [] => document.into(),
+            [] => whole(document),
             [only] => only.read(document),
             _ => {
                 let values = fields.iter().map(|pointer| (pointer.label(), pointer.read(document)));
@@ -70,6 +70,11 @@ impl<'a> Body<'a> {
         };
         found.unwrap_or_default()
     }
+}
+
+/// A document as text; one without members has none.
+fn whole(document: &str) -> String {
+    if is_empty(document.trim()) { String::new() } else { document.into() }
 }
 
 /// Whether the model sees the whole values.
@@ -195,6 +200,7 @@ mod tests {
         assert_eq!(rejection(json!({}), b"[1]", "application/json"), "not-an-object");
         assert_eq!(rejection(json!({}), b"\xff", "text/plain"), "not-utf8");
         assert_eq!(rejection(json!({}), b" \n", "text/plain"), "empty-text");
+        assert_eq!(rejection(json!({}), "\u{feff}".as_bytes(), "text/plain"), "empty-text");
     }
 
     #[test]
@@ -224,6 +230,11 @@ mod tests {
     #[test]
     fn fields_that_are_all_empty_reject_the_item() {
         assert_eq!(rejection(json!({"fields": ["/a", "/b"]}), br#"{"a": " "}"#, "application/json"), "empty-text");
+        assert_eq!(
+            rejection(json!({"fields": ["/a", "/b"]}), br#"{"a": [], "b": {}}"#, "application/json"),
+            "empty-text"
+        );
+        assert_eq!(rejection(json!({}), b" { } ", "application/json"), "empty-text");
         let custom = json!([{"name": "risk", "prompt": "{{json:/a}}{{header:b}}", "schema": {}}]);
         assert_eq!(rejection(json!({"custom": custom}), b"{}", "application/json"), "empty-text");
         let custom = json!([{"name": "risk", "prompt": "{{json:/b}}{{text}}", "schema": {}}]);

@@ -32,8 +32,8 @@ impl Pointer {
         self.names().collect::<Vec<_>>().join("/")
     }
 
-    /// The value at the pointer in readable form: a string without quotes and escapes, nothing for null, JSON text for
-    /// anything else. Several values are separated by an empty line; blank ones are left out.
+    /// The value at the pointer in readable form: a string without quotes and escapes, nothing for null and for an empty list
+    /// or object, JSON text for anything else. Several values are separated by an empty line; blank ones are left out.
     pub(crate) fn read(&self, document: &str) -> String {
         let values = self.find(document).into_iter().map(readable);
         values.filter(|value| !value.trim().is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -147,13 +147,21 @@ impl<'a> Object<'a> {
     }
 }
 
-fn without_mark(text: &str) -> &str {
+/// Whether a value is a list or an object without anything in it.
+pub(crate) fn is_empty(value: &str) -> bool {
+    let inside = [('[', ']'), ('{', '}')].map(|(open, close)| value.strip_prefix(open)?.strip_suffix(close));
+    inside.into_iter().flatten().any(|inside| inside.trim_ascii().is_empty())
+}
+
+/// A text without a byte order mark.
+pub(crate) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn readable(value: &str) -> String {
     match value {
         "null" => String::new(),
+        empty if is_empty(empty) => String::new(),
         _ => serde_json::from_str(value).unwrap_or_else(|_| value.into()),
     }
 }
@@ -212,7 +220,9 @@ mod tests {
     fn strings_are_readable_and_other_values_stay_json() {
         assert_eq!(readable(r#""x\ny""#), "x\ny");
         assert_eq!(readable("1E400"), "1E400");
-        assert_eq!(readable("null"), "");
+        for nothing in ["null", "[]", "{}", "[ \n]", "{\t}"] {
+            assert_eq!(readable(nothing), "", "{nothing}");
+        }
         assert_eq!(readable(r#""\ud800""#), r#""\ud800""#, "half a surrogate pair cannot be text");
     }
 

@@ -7,6 +7,7 @@ mod item;
 mod json;
 mod output;
 mod prompt;
+mod references;
 mod schema;
 mod task;
 mod template;

@@ -19,6 +19,19 @@ pub(crate) fn object_of<'a>(members: impl Iterator<Item = (&'a str, &'a Map<Stri
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
+/// Whether the value of a keyword is data, not a schema.
+pub(crate) fn holds_data(keyword: &str) -> bool {
+    matches!(keyword, "const" | "enum" | "default" | "examples")
+}
+
+/// Whether the members of a keyword's object have names that are no keywords.
+pub(crate) fn holds_names(keyword: &str) -> bool {
+    matches!(
+        keyword,
+        "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies"
+    )
+}
+
 /// A schema that becomes part of another one.
 struct Move<'a> {
     /// Its identifier, by which references may name it.
@@ -39,14 +52,10 @@ impl Move<'_> {
                 for (keyword, value) in keywords {
                     match (keyword.as_str(), value) {
                         ("$ref" | "$dynamicRef", Value::String(target)) => self.rebase_target(target),
-                        // These hold data, not schemas.
-                        ("const" | "enum" | "default" | "examples", _) => {}
-                        // The names in these are no keywords.
-                        (
-                            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
-                            | "dependencies",
-                            Value::Object(schemas),
-                        ) => schemas.values_mut().for_each(|schema| self.rebase(schema)),
+                        (keyword, _) if holds_data(keyword) => {}
+                        (keyword, Value::Object(schemas)) if holds_names(keyword) => {
+                            schemas.values_mut().for_each(|schema| self.rebase(schema));
+                        }
                         (_, value) => self.rebase(value),
                     }
                 }

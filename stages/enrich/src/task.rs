@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::builtin::BuiltIn;
 use crate::config::Custom;
+use crate::references::unresolved;
 use crate::template::Template;
 
 /// A task, ready to be sent to a model.
@@ -32,12 +33,17 @@ impl Task {
     /// A task of the operator.
     ///
     /// # Errors
-    /// The name cannot be a key, or the prompt has a fault.
+    /// The name cannot be a key, the prompt has a fault, or a reference of the schema leads nowhere.
     pub(crate) fn custom(custom: Custom) -> Result<Self, ConfigFault> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if custom.name.is_empty() || custom.name.len() > 64 || !custom.name.chars().all(plain) {
             let message = format!("`{}` is not a valid name: use 1 to 64 letters, digits, `_` and `-`", custom.name);
             return Err(ConfigFault::new("/name", message));
+        }
+        if let Some(target) = unresolved(&custom.schema) {
+            let message =
+                format!("`{target}` leads nowhere: a `$ref` can only point into its own schema, as in `#/$defs/name`");
+            return Err(ConfigFault::new("/schema", message));
         }
         Self::new(custom.name, &custom.prompt, custom.schema)
     }

@@ -4,6 +4,8 @@ mod codes;
 mod config;
 mod words;
 
+use std::borrow::Cow;
+
 use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context};
 
 use crate::codes::{ALL, Language, UNDETERMINED};
@@ -76,13 +78,17 @@ impl Detect {
 
     fn find(&self, text: &str) -> Finding {
         let end = text.char_indices().nth(SAMPLE).map_or(text.len(), |(end, _)| end);
-        let text = &text[..end];
-        let Some(guess) = whatlang::detect(text) else {
+        let text = &*without_addresses(&text[..end]);
+        let Some(found) = whatlang::detect(text) else {
             return Finding { language: None, confidence: 0.0 };
         };
-        let guess = Guess { language: Language::of(guess.lang()), confidence: guess.confidence() };
-        let guess = match text.char_indices().nth(SHORT) {
-            None if guess.confidence < SURE => guess.corrected(&self.words.scores(text)),
+        let guess = Guess { language: Language::of(found.lang()), confidence: found.confidence() };
+        let is_short = text.char_indices().nth(SHORT).is_none();
+        let evidence = if found.script().langs().len() > 1 { evidence(text) } else { 1.0 };
+        let guess = match guess.confidence * evidence {
+            confidence if is_short && confidence < SURE => {
+                Guess { confidence, ..guess }.corrected(&self.words.scores(text))
+            }
             _ => guess,
         };
         // Rounded down first, so that the attribute and the decision always agree.
@@ -90,6 +96,25 @@ impl Detect {
         let sure = confidence >= self.min_confidence;
         Finding { language: guess.language.filter(|_| sure), confidence }
     }
+}
+
+/// How many letters the statistics need to be taken at their word.
+const ENOUGH: usize = 16;
+
+/// How much the statistics of letters are worth, from 0 to 1: of a word or two they are a guess, however sure it looks.
+fn evidence(text: &str) -> f64 {
+    let letters = text.chars().filter(|character| character.is_alphabetic()).take(ENOUGH).count();
+    letters as f64 / ENOUGH as f64
+}
+
+/// The text without web and mail addresses, whose words are often of another language, or of none.
+fn without_addresses(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") && !text.contains("www.") && !text.contains('@') {
+        return text.into();
+    }
+    let is_address = |word: &&str| word.contains("://") || word.starts_with("www.") || word.contains('@');
+    let words: Vec<&str> = text.split_whitespace().filter(|word| !is_address(word)).collect();
+    words.join(" ").into()
 }
 
 /// What the statistics of letters say.

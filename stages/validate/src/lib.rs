@@ -55,7 +55,8 @@ impl Validate {
                 self.checks.rules.check(&item, &mut faults);
             }
             Kind::Text => {
-                if !self.checks.text.contain(&text.chars().count()) {
+                let length = text.strip_prefix('\u{feff}').unwrap_or(text).chars().count();
+                if !self.checks.text.contain(&length) {
                     faults.add("", || format!("must have {} characters", self.checks.text));
                 }
             }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use gristmill_sdk::ConfigFault;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::fault::Faults;
 
@@ -150,12 +150,25 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Equality of JSON values, where 1 and 1.0 are the same number.
+/// Equality of JSON values, where 1 and 1.0 are the same number, in lists and objects too.
 fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Number(one), Value::Number(other)) => same_number(one, other),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let is_same = |(name, one)| other.get(name).is_some_and(|other| equal(one, other));
+            one.len() == other.len() && one.iter().all(is_same)
+        }
         _ => one == other,
     }
+}
+
+/// Two integers are compared as such: as doubles, large ones that differ would be equal.
+fn same_number(one: &Number, other: &Number) -> bool {
+    let are_integers = !one.is_f64() && !other.is_f64();
+    one == other || (!are_integers && one.as_f64() == other.as_f64())
 }
 
 fn length(value: &Value) -> Option<usize> {

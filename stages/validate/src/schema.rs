@@ -33,7 +33,9 @@ impl Schema {
         if draft_of(schema) != Draft::Draft202012 {
             jsonschema::meta::validate(schema).map_err(|error| config_fault(&error))?;
         }
-        let uri = schema.get(id_keyword(schema)).and_then(Value::as_str).unwrap_or("json-schema:///item");
+        let id = schema.get(id_keyword(schema)).and_then(Value::as_str);
+        // In older drafts an identifier may be only a fragment, which names no document.
+        let uri = id.filter(|id| !id.is_empty() && !id.starts_with('#')).unwrap_or("json-schema:///item");
         let registry = Registry::new().draft(draft_of(schema)).add(uri, schema);
         let registry = registry.and_then(RegistryBuilder::prepare).map_err(|reason| reference_fault(&reason))?;
         let options = jsonschema::options()

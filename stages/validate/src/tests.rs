@@ -56,6 +56,7 @@ fn text_has_a_length_in_characters() {
     assert_eq!(code(config.clone(), "äöü", Some("text/plain")), "");
     assert_eq!(code(config.clone(), "äö", None), "");
     assert_eq!(code(config.clone(), "äöüß", Some("text/plain")), "validation-failed");
+    assert_eq!(code(config.clone(), "\u{feff}äöü", None), "", "a byte order mark is no character of the text");
     let Outcome::Reject(failure) = outcome(config, "ä", None) else { panic!("not rejected") };
     assert_eq!(failure.message, "1 fault: the item: must have 2 to 3 characters");
 }

@@ -30,7 +30,8 @@ impl Head {
         let header = line_end(text, block.start);
         let delimiter = line_end(text, header);
         let block_end = trimmed_end(text, &block);
-        (delimiter < block_end).then_some(Self { lines: line_start..delimiter, kind: HeadKind::Table, block_end })
+        let lines = first_header(text, line_start, header)..delimiter;
+        (delimiter < block_end).then_some(Self { lines, kind: HeadKind::Table, block_end })
     }
 
     /// Fenced code whose opening line starts at `line_start`.
@@ -118,6 +119,29 @@ fn line_end(text: &str, from: usize) -> usize {
         Some(end) => end + 1,
         None => text.len(),
     }
+}
+
+/// How many lines a header may have before the one that Markdown takes for it.
+const MORE_HEADERS: usize = 3;
+
+/// Where the first of the lines starts that head a table together: to Markdown those before the last are a paragraph, but
+/// they have its columns.
+fn first_header(text: &str, line_start: usize, line_end: usize) -> usize {
+    let cells = |line: &str| line.matches('|').count();
+    let columns = cells(&text[line_start..line_end]);
+    let mut first = line_start;
+    for _ in 0..MORE_HEADERS {
+        let before = text[..first].trim_end_matches(['\r', '\n']);
+        let start = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
+        let is_row =
+            before[start..].trim_start_matches([' ', '>']).starts_with('|') && cells(&before[start..]) == columns;
+        let is_next_to_it = text[before.len()..first].trim_start_matches('\r').len() <= 1;
+        if !is_row || !is_next_to_it {
+            break;
+        }
+        first = start;
+    }
+    first
 }
 
 fn trimmed_end(text: &str, block: &Range<usize>) -> usize {

@@ -110,6 +110,13 @@ fn candidates(text: &str) -> Vec<Candidate> {
     let mut start = 0;
     for end in ends {
         let line = &text[start..end];
+        let is_written = line.as_bytes().first().is_some_and(u8::is_ascii_graphic);
+        if is_written && !after_gap && open.is_none() {
+            // Most lines: neither a heading nor under one.
+            (after_gap, gap_under) = (text.as_bytes().get(end) == Some(&b'\x0c'), false);
+            start = end + 1;
+            continue;
+        }
         let content = line.trim();
         if content.is_empty() {
             (after_gap, gap_under) = (true, true);

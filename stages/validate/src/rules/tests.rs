@@ -48,6 +48,16 @@ fn only_an_allowed_value_passes() {
 }
 
 #[test]
+fn numbers_are_equal_by_value_at_any_depth_and_integers_exactly() {
+    let allowed = json!({"allowed": {"/n": [[1, {"a": 2}], 9007199254740993_i64]}});
+    assert!(passes(allowed.clone(), json!({"n": [1.0, {"a": 2.0}]})));
+    assert!(passes(allowed.clone(), json!({"n": 9007199254740993_i64})));
+    for other in [json!([1, {"a": 2, "b": 1}]), json!([1, {"b": 2}]), json!([1]), json!(9007199254740992_i64)] {
+        assert!(!passes(allowed.clone(), json!({ "n": other })), "{other}");
+    }
+}
+
+#[test]
 fn a_range_includes_its_bounds() {
     let range = json!({"range": {"/score": {"min": 0, "max": 1}}});
     for score in [json!(0), json!(0.5), json!(1), json!(1.0)] {

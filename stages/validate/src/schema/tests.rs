@@ -181,6 +181,20 @@ fn a_schema_may_have_an_id_and_parts_with_ids() {
 }
 
 #[test]
+fn an_id_may_be_only_a_fragment_in_older_drafts() {
+    for (draft, keyword) in [("04", "id"), ("06", "$id"), ("07", "$id")] {
+        for id in ["#", "", "#order"] {
+            let schema = json!({
+                "$schema": format!("http://json-schema.org/draft-{draft}/schema#"), keyword: id,
+                "properties": { "n": { "$ref": "#/definitions/n" } }, "definitions": { "n": { "type": "integer" } },
+            });
+            assert_eq!(host_faults(schema.clone()), [""; 0]);
+            assert_eq!(faults(schema, json!({"n": "x"}))[0].0, "/n", "{draft} {id}");
+        }
+    }
+}
+
+#[test]
 fn keywords_of_2020_12_work() {
     let schema = json!({
         "prefixItems": [{"type": "integer"}],
