@@ -118,24 +118,15 @@ impl Alias {
         Self { targets, turning_away }
     }
 
-    /// Notes what the target at this index did, and warns when it begins to turn calls away that a fallback gets.
-    fn note(&self, name: &str, index: usize, answer: &Result<ChatResponse, Failed>) {
-        let (Some(target), Some(noted)) = (self.targets.get(index), self.turning_away.get(index)) else { return };
+    /// The failure with which the target at this index begins to turn calls away, if another one is left to ask.
+    fn begins_to_turn_away<'a>(
+        &self,
+        index: usize,
+        answer: &'a Result<ChatResponse, Failed>,
+    ) -> Option<&'a ChatFailure> {
         let failure = answer.as_ref().err().map(|failed| &failed.failure).filter(|failure| turns_away(failure));
-        let before = noted.swap(failure.is_some(), Ordering::Relaxed);
-        if let Some(failure) = failure
-            && !before
-            && index + 1 < self.targets.len()
-        {
-            let (target, kind, reason) = (target.name.as_str(), failure.kind(), reason(failure));
-            tracing::warn!(
-                alias = name,
-                target,
-                failure = kind,
-                reason,
-                "a target turns calls away; the next one is asked"
-            );
-        }
+        let before = self.turning_away.get(index)?.swap(failure.is_some(), Ordering::Relaxed);
+        failure.filter(|_| !before && index + 1 < self.targets.len())
     }
 
     /// The time for one call: what the request asks for, at most the sum of the targets' timeouts.
@@ -211,7 +202,15 @@ impl Model for Aliases {
             let begun = Instant::now();
             let answer = target.ask(caller, &asked, left).await;
             self.observe(caller, name, target, begun.elapsed(), &answer);
-            alias.note(name, index, &answer);
+            if let Some(failure) = alias.begins_to_turn_away(index, &answer) {
+                let (target, reason) = (target.name.as_str(), reason(failure));
+                tracing::warn!(
+                    alias = name,
+                    target,
+                    reason,
+                    "a target turns calls away: the next one is asked instead"
+                );
+            }
             let now = match answer {
                 Ok(response) => return Ok(form.check(response)?),
                 Err(now) => now,

@@ -140,6 +140,18 @@ async fn no_fallback_is_asked_for_what_is_wrong_with_the_request_or_refused() {
     }
 }
 
+#[test]
+fn a_target_that_turns_calls_away_is_told_once_until_it_answers_again() {
+    let (alias, _) = alias(vec![Err(away()), Err(away())]);
+    let told = |index, failure| alias.begins_to_turn_away(index, &Err(Failed { failure, blame: None })).is_some();
+    assert!(told(0, wrong_key()));
+    assert!(!told(0, wrong_key()) && !told(0, no_money()));
+    assert!(alias.begins_to_turn_away(0, &Ok(response("hello"))).is_none());
+    assert!(told(0, no_money()));
+    assert!(!told(0, away()), "that passes by itself");
+    assert!(!told(1, wrong_key()), "the last one holds the pipeline, which is told elsewhere");
+}
+
 #[tokio::test]
 async fn without_any_answer_the_first_failure_is_told_unless_another_passes_sooner() {
     for (answers, expected) in [
