@@ -1,6 +1,7 @@
 //! Aliases: which targets answer for a name, and in what order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::{Instant, timeout};
 
-use crate::failure::passes;
+use crate::failure::{passes, turns_away};
 use crate::forms::Forms;
 use crate::limits::{Results, Share};
 use crate::provider::{Provider, Unanswered};
@@ -85,27 +86,47 @@ struct Failed {
 impl Failed {
     /// This failure of an earlier target beside that of a later one: the failure that is reported, and whose fault both
     /// are together. It is the request's only if each target says so; and if one may have been paid without an answer,
-    /// nobody's, because then the attempts must have an end.
+    /// nobody's, because then the attempts must have an end. So they must for a request that is too long for the one while
+    /// the other is down: the one that is down must not hold those that fit.
     fn beside(self, later: Self) -> Self {
         let gave_up = |failed: &Self| matches!(failed.failure, ChatFailure::Timeout(_));
-        let blame = match gave_up(&self) || gave_up(&later) {
+        let limited = |failed: &Self| matches!(failed.failure, ChatFailure::RateLimited { .. });
+        let too_long = matches!(self.failure, ChatFailure::ContextLengthExceeded { .. });
+        let takes_over = match &later.failure {
+            ChatFailure::RateLimited { .. } => !limited(&self),
+            ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_) => too_long,
+            _ => false,
+        };
+        let blame = match gave_up(&self) || gave_up(&later) || too_long && !limited(&later) {
             true => None,
             false => self.blame.max(later.blame),
         };
-        let limited = |failed: &Self| matches!(failed.failure, ChatFailure::RateLimited { .. });
-        let failure = if limited(&later) && !limited(&self) { later.failure } else { self.failure };
-        Self { failure, blame }
+        Self { failure: if takes_over { later.failure } else { self.failure }, blame }
     }
 }
 
 /// One alias.
 pub(crate) struct Alias {
     targets: Vec<Target>,
+    /// Which targets turned the last call away that they ended: told once, because their fallbacks keep the pipeline going.
+    turning_away: Vec<AtomicBool>,
 }
 
 impl Alias {
     pub(crate) fn new(targets: Vec<Target>) -> Self {
-        Self { targets }
+        let turning_away = targets.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { targets, turning_away }
+    }
+
+    /// The failure with which the target at this index begins to turn calls away, if another one is left to ask.
+    fn begins_to_turn_away<'a>(
+        &self,
+        index: usize,
+        answer: &'a Result<ChatResponse, Failed>,
+    ) -> Option<&'a ChatFailure> {
+        let failure = answer.as_ref().err().map(|failed| &failed.failure).filter(|failure| turns_away(failure));
+        let before = self.turning_away.get(index)?.swap(failure.is_some(), Ordering::Relaxed);
+        failure.filter(|_| !before && index + 1 < self.targets.len())
     }
 
     /// The time for one call: what the request asks for, at most the sum of the targets' timeouts.
@@ -163,16 +184,17 @@ impl Aliases {
 
 #[async_trait]
 impl Model for Aliases {
-    /// Asks the first target, and each further one only if those before it are busy or down. If none answers, returns
-    /// the first target's failure, or a rate limit if any target reported one: a fallback that is too small or has a
-    /// wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns its permit.
+    /// Asks the first target, and each further one only if the first is busy, down, out of money, misconfigured or too
+    /// small. If none answers, returns the first target's failure, or a rate limit if any target reported one: a fallback
+    /// that is too small or has a wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns
+    /// its permit.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let (name, alias) = self.find(request.model.as_deref())?;
         let form = self.forms.of(&request.format)?;
         let deadline = Instant::now() + alias.time(request.timeout);
         let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
         let mut failed: Option<Failed> = None;
-        for target in &alias.targets {
+        for (index, target) in alias.targets.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now()).min(target.timeout);
             if left.is_zero() {
                 break;
@@ -180,6 +202,15 @@ impl Model for Aliases {
             let begun = Instant::now();
             let answer = target.ask(caller, &asked, left).await;
             self.observe(caller, name, target, begun.elapsed(), &answer);
+            if let Some(failure) = alias.begins_to_turn_away(index, &answer) {
+                let (target, reason) = (target.name.as_str(), reason(failure));
+                tracing::warn!(
+                    alias = name,
+                    target,
+                    reason,
+                    "a target turns calls away: the next one is asked instead"
+                );
+            }
             let now = match answer {
                 Ok(response) => return Ok(form.check(response)?),
                 Err(now) => now,

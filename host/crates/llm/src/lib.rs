@@ -6,11 +6,13 @@
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
-//! - `journal` over `memory`; `aliases` over `forms` and `failure`
-//! - `openai` over the pure `encode` (with `dialect`) and `decode` (with `retry_after`), and `quote`
+//! - `journal` over `memory`; `aliases` over `failure` and `forms`; `form` over the pure `answer`
+//! - `openai` over the pure `encode` (with `dialect`) and `decode` (`stream`, `content`; `fault` with `retry_after` and
+//!   `delay`), and `quote`
 //! - [`scripted`] over `script`, its file format, and `made_up`
 
 mod aliases;
+mod answer;
 mod failure;
 #[cfg(test)]
 mod fixtures;

@@ -43,7 +43,8 @@ impl Default for Settings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AliasSettings {
-    /// In order of preference: the next one is asked when those before it are rate-limited, unreachable or too slow.
+    /// In order of preference: the next one is asked when those before it are rate-limited, unreachable, too slow or too
+    /// small, have no money, or do not accept their key.
     #[schemars(length(min = 1), extend(
         "x-add" = r#"targets = [{ provider = "openai", model = "…", key = { env = "…" } }]"#,
         "x-form" = r#"for example [{ provider = "openai", model = "…" }]"#

@@ -37,6 +37,8 @@ pub(super) fn encode(
         body.insert(name.clone(), option(target, name, value)?);
     }
     body.insert("model".into(), json!(target.model));
+    // Some gateways stream unless told not to.
+    body.insert("stream".into(), json!(false));
     body.insert("messages".into(), Value::Array(messages(&request.messages, instruction)?));
     if let Some(format) = response_format {
         body.insert("response_format".into(), format);
@@ -181,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn the_least_request_has_model_and_messages_only() {
+    fn the_least_request_has_model_and_messages_and_wants_no_stream() {
         let body = encoded(&OpenAiSettings::new("m"), &fixtures::request("hello"));
-        assert_eq!(body, json!({"model": "m", "messages": [{"role": "user", "content": "hello"}]}));
+        assert_eq!(body, json!({"model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": false}));
     }
 
     #[test]
@@ -200,7 +202,7 @@ mod tests {
         let target = OpenAiSettings { allowed_options: vec!["reasoning_effort".into()], ..OpenAiSettings::new("m") };
         let expected = json!({
             "model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.7, "top_p": 0.9,
-            "max_tokens": 100, "stop": ["END"], "seed": 7, "reasoning_effort": "low",
+            "max_tokens": 100, "stop": ["END"], "seed": 7, "reasoning_effort": "low", "stream": false,
         });
         assert_eq!(encoded(&target, &request), expected);
         let body = encode(&target, OutputLimit::MaxCompletionTokens, &request).unwrap();

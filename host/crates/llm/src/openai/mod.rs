@@ -1,9 +1,13 @@
 //! A target that speaks OpenAI's chat completions over HTTP.
 
+mod content;
 mod decode;
+mod delay;
 mod dialect;
 mod encode;
+mod fault;
 mod retry_after;
+mod stream;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -129,7 +133,7 @@ impl Provider for OpenAi {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read(response, limit).await?;
         let reply = Reply { status, headers: &headers, body: &body };
-        Ok(decode(&self.name, &reply, SystemTime::now(), &Quote { key: self.key.as_ref(), request })?)
+        decode(&self.name, &reply, SystemTime::now(), &Quote { key: self.key.as_ref(), request })
     }
 }
 
