@@ -2,23 +2,15 @@
 
 use std::time::SystemTime;
 
-use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 
-use super::fault::Fault;
+use super::fault::{Fault, Reply};
 use super::{content, stream};
 use crate::provider::Unanswered;
 use crate::quote::Quote;
-
-/// An answer as received.
-pub(super) struct Reply<'a> {
-    pub(super) status: StatusCode,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a [u8],
-}
 
 /// Decodes a reply received at `now`; `target` names its sender in messages and in the response.
 pub(super) fn decode(

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::retry_after::LONGEST;
+/// Longer waits are cut to this: asking too early costs one refused call, but believing a wrong date stops the
+/// pipeline.
+pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
 /// A delay and nothing else. A bare number has this many seconds to its unit.
 pub(super) fn read(text: &str, unit: f64) -> Option<Duration> {

@@ -2,15 +2,22 @@
 
 use std::time::SystemTime;
 
+use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use gristmill_core::model::{BudgetScope, ChatFailure};
 
-use super::decode::Reply;
 use super::retry_after::Refusal;
 use crate::provider::Unanswered;
 use crate::quote::Quote;
+
+/// An answer as received.
+pub(super) struct Reply<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
 
 /// How servers without a code for it say "too long". A last resort, tried only on a 400.
 const TOO_LONG_WORDS: [&str; 5] = [

@@ -29,8 +29,9 @@ use crate::provider::{Provider, Unanswered};
 use crate::keys;
 use crate::quote::{Quote, clean};
 use crate::settings::OpenAiSettings;
-use decode::{Reply, decode};
+use decode::decode;
 use encode::{OWN_FIELDS, OutputLimit, encode};
+use fault::Reply;
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,11 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::delay;
-
-/// Longer waits are cut to this: asking too early costs one refused call, but believing a wrong date stops the
-/// pipeline.
-pub(super) const LONGEST: Duration = Duration::from_secs(300);
+use super::delay::{self, LONGEST};
 
 /// Words before a delay.
 const WORDS: [&str; 7] = [

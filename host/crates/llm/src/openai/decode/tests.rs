@@ -1,8 +1,9 @@
 //! Server replies as recorded or documented, and what each decodes to.
 
-use serde_json::json;
-
 use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::json;
 
 use super::*;
 use crate::fixtures;
