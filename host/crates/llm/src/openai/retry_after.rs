@@ -10,7 +10,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
 /// Reads `retry-after-ms`, or else `Retry-After` as seconds (possibly fractional) or as an HTTP date relative to `now`.
 /// A time in the past is zero; an unreadable value is `None`.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let exact = text("retry-after-ms").and_then(|value| seconds(value, 1e-3));
     let wait = match (exact, text("retry-after")) {
