@@ -1,32 +1,42 @@
 //! Adapter: language models.
 //!
 //! A call passes through three layers: [`Journaled`] remembers what an unfinished job has paid for, an alias chooses
-//! the targets and checks the form of the answer (`aliases`), and a target asks its provider (`openai`) or a file of
-//! prepared answers (`scripted`). None of them retries: that is up to the flow.
+//! the targets and checks the form of the answer (`aliases`), and a target asks its provider (`openai`, `anthropic`,
+//! `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of them retries: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
 //! - `journal` over `memory`; `aliases` over `failure` and `forms`; `form` over the pure `answer`
 //! - `openai` over the pure `encode` (with `dialect`) and `decode` (`stream`, `content`; `fault` with `retry_after` and
 //!   `delay`), and `quote`
+//! - `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over `server`, `headers`, `status`,
+//!   `parameters` and `narrow`, which rewrites schemas
 //! - [`scripted`] over `script`, its file format, and `made_up`
 
 mod aliases;
 mod answer;
+mod anthropic;
 mod failure;
 #[cfg(test)]
 mod fixtures;
 mod form;
 mod forms;
+mod gemini;
+mod headers;
 mod journal;
 mod keys;
 mod limits;
 mod memory;
+mod narrow;
+mod ollama;
 mod openai;
+mod parameters;
 mod provider;
 mod quote;
 pub mod scripted;
+mod server;
 pub mod settings;
+mod status;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,12 +46,16 @@ use anyhow::{Context, bail};
 use gristmill_core::ports::{Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
+use anthropic::Anthropic;
+use gemini::Gemini;
 pub use journal::Journaled;
 pub use limits::Limits;
 use limits::{Account, Endpoint, Share};
+use ollama::Ollama;
 use openai::OpenAi;
+use provider::Provider;
 use scripted::{Scripted, script};
-use settings::{AliasSettings, Settings, TargetSettings};
+use settings::{AliasSettings, SecretRef, Settings, TargetSettings};
 
 /// What the models of a pipeline need from the host.
 pub struct Surroundings {
@@ -81,26 +95,80 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
     Ok(Alias::new(targets))
 }
 
+/// Where a target asks.
+struct Place {
+    /// The target, as "provider/model".
+    name: String,
+    base_url: String,
+    model: String,
+    key: Option<SecretRef>,
+    timeout: Duration,
+}
+
 fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
-    Ok(match settings {
+    let (place, key, provider): (Place, Option<[u8; 32]>, Box<dyn Provider>) = match settings {
         TargetSettings::OpenAi(settings) => {
-            let (name, timeout) = (format!("openai/{}", settings.model), settings.timeout);
-            if timeout == Duration::ZERO {
-                bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
-            }
-            let account = Account { base_url: settings.base_url.clone(), key: settings.key.clone() };
-            let (base_url, model) = (settings.base_url.clone(), settings.model.clone());
-            let provider = Box::new(OpenAi::new(settings)?);
-            let results = limits.results(Endpoint { base_url, model, key: provider.key_digest() });
-            Target { name, timeout, limit: limits.of(account, max_concurrent), results, provider }
+            let place = Place {
+                name: format!("openai/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = OpenAi::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
+        }
+        TargetSettings::Anthropic(settings) => {
+            let place = Place {
+                name: format!("anthropic/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = Anthropic::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
+        }
+        TargetSettings::Gemini(settings) => {
+            let place = Place {
+                name: format!("gemini/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = Gemini::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
+        }
+        TargetSettings::Ollama(settings) => {
+            let place = Place {
+                name: format!("ollama/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = Ollama::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
         }
         TargetSettings::Scripted(settings) => {
             let scripted = Scripted::new(script::read(&settings.script)?);
             let (name, timeout) = (scripted.name().to_owned(), settings::DEFAULT_TIMEOUT);
             let (limit, results) = (Share::new(max_concurrent), Arc::default());
-            Target { name, timeout, limit, results, provider: Box::new(scripted) }
+            return Ok(Target { name, timeout, limit, results, provider: Box::new(scripted) });
         }
-    })
+    };
+    let Place { name, base_url, model, key: origin, timeout } = place;
+    let limit = limits.of(Account { base_url: base_url.clone(), key: origin }, max_concurrent);
+    let results = limits.results(Endpoint { base_url, model, key });
+    Ok(Target { name, timeout, limit, results, provider })
+}
+
+fn checked(timeout: Duration) -> anyhow::Result<Duration> {
+    if timeout == Duration::ZERO {
+        bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
+    }
+    Ok(timeout)
 }
 
 #[cfg(test)]

@@ -1,5 +1,11 @@
 //! What the operator configures about models.
 
+mod address;
+mod anthropic;
+mod gemini;
+mod headers;
+mod ollama;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,7 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
+pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
+pub use headers::{HeaderText, Headers};
+pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructured, Think};
 
 /// OpenAI's own address: the base URL of a target that names none.
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -79,11 +89,37 @@ fn default_max_concurrent() -> NonZeroUsize {
 pub enum TargetSettings {
     /// Anything that speaks OpenAI's chat completions.
     OpenAi(OpenAiSettings),
+    /// Anything that speaks Anthropic's Messages.
+    Anthropic(AnthropicSettings),
+    /// Anything that speaks Gemini's generateContent.
+    Gemini(GeminiSettings),
+    /// Ollama's own API.
+    Ollama(OllamaSettings),
     /// A file of prepared answers.
     Scripted(ScriptedSettings),
 }
 
-/// A server that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, llama.cpp and many others.
+impl TargetSettings {
+    /// The secrets that this target sends, each with its JSON Pointer below the target.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
+        let (key, headers) = match self {
+            Self::OpenAi(target) => (&target.key, &target.headers),
+            Self::Anthropic(target) => (&target.key, &target.headers),
+            Self::Gemini(target) => (&target.key, &target.headers),
+            Self::Ollama(target) => (&target.key, &target.headers),
+            Self::Scripted(_) => return Vec::new(),
+        };
+        let key = key.iter().map(|key| ("/key".to_owned(), key));
+        let headers = headers.iter().filter_map(|(name, value)| match value {
+            HeaderText::Secret(secret) => Some((format!("/headers/{}", name.replace('~', "~0")), secret)),
+            HeaderText::Plain(_) => None,
+        });
+        key.chain(headers).collect()
+    }
+}
+
+/// A server that speaks OpenAI's chat completions: OpenAI, Azure, vLLM, llama.cpp and many others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenAiSettings {
@@ -105,10 +141,25 @@ pub struct OpenAiSettings {
         }
     ]))]
     pub base_url: String,
-    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is
-    /// sent, as local servers want it.
+    /// Sent as a bearer token or as `key_header` says; one line of visible ASCII, at most 16 KiB. Read once, at startup.
+    /// Without it no key is sent, as local servers want it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretRef>,
+    /// The header of the key.
+    #[serde(default)]
+    pub key_header: KeyHeader,
+    /// Sent as the query `api-version`, which Azure requires for addresses of deployments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend(
+        "pattern" = "^[A-Za-z0-9.-]+$",
+        "x-fault" = "is not a version",
+        "x-form" = "for example \"2024-10-21\""
+    ))]
+    pub api_version: Option<String>,
+    /// Further headers of each request; each a string or a secret.
+    #[serde(default)]
+    #[schemars(schema_with = "headers::schema")]
+    pub headers: Headers,
     /// Of one request, to the last byte; never more than what is left of the stage's `wall`.
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
@@ -162,6 +213,9 @@ impl OpenAiSettings {
             model: model.into(),
             base_url: OPENAI_BASE_URL.into(),
             key: None,
+            key_header: KeyHeader::Authorization,
+            api_version: None,
+            headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
             structured: Structured::JsonSchema,
             max_output_tokens: None,
@@ -171,6 +225,18 @@ impl OpenAiSettings {
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
+}
+
+/// How a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline, extend("x-noun" = "header"))]
+pub enum KeyHeader {
+    /// `authorization: Bearer KEY`.
+    #[default]
+    Authorization,
+    /// `api-key: KEY`, as Azure wants it.
+    ApiKey,
 }
 
 /// Prepared answers, for demonstrations and tests.

@@ -15,23 +15,22 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url, redirect, retry};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Sign, TRACEPARENT};
 use gristmill_core::ports::Caller;
 
 use crate::provider::{Provider, Unanswered};
 
-use crate::keys;
+use crate::headers::{Dialect, KeyPlace, Sent};
 use crate::quote::{Quote, clean};
-use crate::settings::OpenAiSettings;
+use crate::settings::{KeyHeader, OpenAiSettings};
 use decode::decode;
 use encode::{OWN_FIELDS, OutputLimit, encode};
 use fault::Reply;
+pub(crate) use retry_after::retry_after;
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +40,7 @@ pub(crate) struct OpenAi {
     name: String,
     client: Client,
     url: Url,
-    key: Option<SecretString>,
+    sent: Sent,
     limit: OutputLimit,
     settings: OpenAiSettings,
 }
@@ -54,8 +53,15 @@ impl OpenAi {
                 bail!("the option {name:?} cannot be set freely: Gristmill sets it; remove it from the options");
             }
         }
-        let url = completions_url(&settings.base_url)?;
-        let key = settings.key.as_ref().map(keys::read).transpose()?;
+        let mut url = completions_url(&settings.base_url)?;
+        if let Some(version) = &settings.api_version {
+            url.query_pairs_mut().append_pair("api-version", version);
+        }
+        let key = match settings.key_header {
+            KeyHeader::Authorization => KeyPlace::Bearer,
+            KeyHeader::ApiKey => KeyPlace::Named("api-key"),
+        };
+        let sent = Sent::read(&Dialect { key, fixed: &[] }, settings.key.as_ref(), &settings.headers)?;
         // Within the target's time, so that no connection is told apart from no answer.
         let connect = CONNECT_TIMEOUT.min(settings.timeout / 2);
         let mut client = Client::builder()
@@ -69,12 +75,12 @@ impl OpenAi {
         }
         let client = client.build().context("the HTTP client cannot be created")?;
         let limit = output_limit(&url);
-        Ok(Self { name: format!("openai/{}", settings.model), client, url, key, limit, settings })
+        Ok(Self { name: format!("openai/{}", settings.model), client, url, sent, limit, settings })
     }
 
-    /// SHA-256 of the key.
+    /// SHA-256 of the secrets that are sent.
     pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
-        self.key.as_ref().map(|key| Sha256::digest(key.expose_secret()).into())
+        self.sent.digest()
     }
 
     async fn read(&self, mut response: Response, limit: Duration) -> Result<Bytes, Unanswered> {
@@ -125,24 +131,14 @@ impl Provider for OpenAi {
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
         let limit = request.timeout.map_or(self.settings.timeout, |asked| asked.min(self.settings.timeout));
         let body = Value::Object(encode(&self.settings, self.limit, request)?).to_string();
-        let mut call = self.client.post(self.url.clone()).timeout(limit).header(CONTENT_TYPE, "application/json");
-        call = call.header(TRACEPARENT, caller.trace.to_string());
-        if let Some(key) = &self.key {
-            call = call.header(AUTHORIZATION, bearer(key)?);
-        }
+        let call = self.client.post(self.url.clone()).timeout(limit).headers(self.sent.headers.clone());
+        let call = call.header(CONTENT_TYPE, "application/json").header(TRACEPARENT, caller.trace.to_string());
         let response = call.body(body).send().await.map_err(|error| self.lost(error, limit))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read(response, limit).await?;
         let reply = Reply { status, headers: &headers, body: &body };
-        decode(&self.name, &reply, SystemTime::now(), &Quote { key: self.key.as_ref(), request })
+        decode(&self.name, &reply, SystemTime::now(), &Quote { key: self.sent.secrets.as_ref(), request })
     }
-}
-
-fn bearer(key: &SecretString) -> Result<HeaderValue, ChatFailure> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-        .map_err(|_| ChatFailure::Misconfigured("the target's key cannot be sent in a header".into()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn completions_url(base: &str) -> anyhow::Result<Url> {

@@ -45,7 +45,7 @@ impl Refusal<'_> {
 /// Reads `retry-after-ms`, `x-ms-retry-after-ms`, or else `Retry-After` as seconds (possibly fractional, or with a unit)
 /// or as an HTTP date relative to `now`. The first one above zero counts. A time in the past is zero; an unreadable value
 /// is `None`.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let exact = |name| delay::bounded(text(headers, name)?.parse().ok()?, 1e-3);
     let usual = text(headers, "retry-after")
         .and_then(|value| delay::read(value, 1.0).or_else(|| Some(until(httpdate::parse_http_date(value).ok()?, now))));
