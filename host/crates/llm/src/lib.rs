@@ -7,15 +7,15 @@
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
 //! - `journal` over `memory`; `aliases` over `failure` and `forms`; `form` over the pure `answer`
-//! - `openai` over the pure `encode` (with `dialect`) and `decode` (`stream`, `content`; `fault` with `retry_after` and
-//!   `delay`), and `quote`
-//! - `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over `server`, `headers`, `status`,
-//!   `parameters` and `narrow`, which rewrites schemas
+//! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
+//!   common: `server` (HTTP) with `headers` and `quote`, `parameters` of requests, `status` and `retry_after` (over `delay`)
+//!   of refusals, and `narrow`, which rewrites schemas
 //! - [`scripted`] over `script`, its file format, and `made_up`
 
 mod aliases;
 mod answer;
 mod anthropic;
+mod delay;
 mod failure;
 #[cfg(test)]
 mod fixtures;
@@ -33,6 +33,7 @@ mod openai;
 mod parameters;
 mod provider;
 mod quote;
+mod retry_after;
 pub mod scripted;
 mod server;
 pub mod settings;

@@ -110,6 +110,28 @@ pub(crate) fn no_such_media(media_type: &str, taken: &str) -> ChatFailure {
     ChatFailure::InvalidRequest(format!("media of type {media_type:?} cannot be sent to this model; it takes {taken}"))
 }
 
+/// The messages of a request, at least one.
+pub(crate) fn some_messages(request: &ChatRequest) -> Result<&[ChatMessage], ChatFailure> {
+    match request.messages.as_slice() {
+        [] => Err(ChatFailure::InvalidRequest("the request has no messages; give at least one".into())),
+        messages => Ok(messages),
+    }
+}
+
+/// Encoded messages, each with its `role` and `content`, with an instruction for all of them. It goes into the leading system
+/// message, which is added if missing: many chat templates take only one, and only at the start.
+pub(crate) fn instructed(mut messages: Vec<Value>, instruction: Option<String>) -> Vec<Value> {
+    let Some(instruction) = instruction else { return messages };
+    match messages.first_mut().filter(|first| first["role"] == "system") {
+        Some(first) => {
+            let text = first["content"].as_str().unwrap_or_default();
+            first["content"] = json!(format!("{text}\n\n{instruction}"));
+        }
+        None => messages.insert(0, json!({"role": "system", "content": instruction})),
+    }
+    messages
+}
+
 /// The system messages in one, with an instruction behind them, and the other messages. For dialects that keep the two
 /// apart.
 pub(crate) fn split_system(

@@ -9,11 +9,12 @@ use gristmill_core::model::{ChatFailure, ChatRequest, Sign, TRACEPARENT};
 use gristmill_core::ports::Caller;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
+use serde_json::Value;
 
 use crate::headers::Sent;
-use crate::openai::retry_after;
 use crate::provider::Unanswered;
 use crate::quote::{Quote, clean};
+use crate::retry_after::Refusal;
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,9 +47,21 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// How long the headers ask to wait.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        retry_after(&self.headers, self.at)
+    /// The body as text without the byte order mark that it may begin with; empty if it is no UTF-8.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default().trim_start_matches('\u{feff}')
+    }
+
+    /// The body as JSON; null if it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+
+    /// What is said about how long to wait: by the headers, by the error that the body holds, and by its words for people.
+    /// A body that is no JSON is taken for such words.
+    pub(crate) fn refusal<'a>(&'a self, error: &'a Value, words: Option<&'a str>) -> Refusal<'a> {
+        let words = words.unwrap_or_else(|| if error.is_null() { self.text() } else { "" });
+        Refusal { headers: &self.headers, error, words, at: self.at }
     }
 
     /// A header's text.
@@ -87,6 +100,11 @@ impl Server {
     /// The target, as "provider/model".
     pub(crate) fn name(&self) -> &str {
         &self.reach.name
+    }
+
+    #[cfg(test)]
+    pub(crate) fn url(&self) -> &Url {
+        &self.reach.url
     }
 
     /// SHA-256 of the secrets that are sent.
@@ -197,6 +215,7 @@ mod tests {
     fn the_path_is_added_to_the_base_url() {
         for (base, path, expected) in [
             ("https://api.anthropic.com/v1", &["messages"][..], "https://api.anthropic.com/v1/messages"),
+            ("https://api.openai.com/v1/", &["chat", "completions"], "https://api.openai.com/v1/chat/completions"),
             (" http://[::1]:8080/ ", &["api", "chat"], "http://[::1]:8080/api/chat"),
             ("https://h/v1beta", &["models", "m-1.5:generateContent"], "https://h/v1beta/models/m-1.5:generateContent"),
         ] {
@@ -210,6 +229,7 @@ mod tests {
             ("api.anthropic.com/v1", "is not an address"),
             ("ftp://host/v1", "http or https"),
             ("https://user:canary@host/v1", "give secrets as `key`"),
+            ("https://canary@host/v1", "give secrets as `key`"),
             ("https://host/v1#canary", "fragment"),
         ] {
             let fault = url(base, &["messages"]).unwrap_err().to_string();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use gristmill_core::settings::{Span, span};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
@@ -127,19 +127,8 @@ pub struct OpenAiSettings {
     #[schemars(length(min = 1), extend("x-add" = "model = \"…\", the model's name at the provider"))]
     pub model: String,
     /// `http` or `https`, no query, no user; `/chat/completions` is appended.
-    #[serde(default = "default_base_url", deserialize_with = "base_url")]
-    #[schemars(extend("allOf" = [
-        {
-            "pattern": "^(?!https?://[^/]*@)",
-            "x-fault": "has a user name or password in it",
-            "x-form": "take it out: keys are given as key = { env = \"NAME\" }"
-        },
-        {
-            "pattern": "^https?://[^/?#\\s][^?#\\s]*$",
-            "x-fault": "is not the address of an API",
-            "x-form": "for example \"https://api.openai.com/v1\", without a query"
-        }
-    ]))]
+    #[serde(default = "default_base_url", deserialize_with = "address::read")]
+    #[schemars(schema_with = "address::schema")]
     pub base_url: String,
     /// Sent as a bearer token or as `key_header` says; one line of visible ASCII, at most 16 KiB. Read once, at startup.
     /// Without it no key is sent, as local servers want it.
@@ -190,11 +179,6 @@ pub struct OpenAiSettings {
 
 fn default_base_url() -> String {
     OPENAI_BASE_URL.to_owned()
-}
-
-/// Removes trailing slashes, because a path is appended.
-fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(String::deserialize(deserializer)?.trim_end_matches('/').to_owned())
 }
 
 fn default_timeout() -> Duration {

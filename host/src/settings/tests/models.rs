@@ -76,7 +76,7 @@ error: "base_url" in target 1 of [models.smart] is not the address of an API
   --> pipes/p.toml:18:12
    |
 18 | base_url = "localhost:8080"
-   |            ^^^^^^^^^^^^^^^^ for example "https://api.openai.com/v1", without a query
+   |            ^^^^^^^^^^^^^^^^ for example "https://models.example.com/v1", without a query
 
 error: unknown structured form "json" for target 1 of [models.smart]
   --> pipes/p.toml:19:14

@@ -1,11 +1,10 @@
 //! Decodes an answer of Anthropic's Messages: a response, or a failure that tells the caller what to do. Pure.
 
-use std::time::{Duration, SystemTime};
-
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 use serde_json::Value;
 
 use crate::quote::Quote;
+use crate::retry_after::Refusal;
 use crate::server::Reply;
 use crate::status::{self, numbers};
 
@@ -14,26 +13,15 @@ const TOO_LONG_WORDS: [&str; 3] =
     ["prompt is too long", "exceed context limit", "input length and `max_tokens` exceed"];
 const NO_MONEY_WORDS: [&str; 2] = ["credit balance is too low", "specified api usage limits"];
 
-/// The kinds of limits that headers report.
-const LIMITS: [&str; 4] = ["requests", "tokens", "input-tokens", "output-tokens"];
-
-/// A limit that resets later than this is asked again before.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
-
 /// Decodes a reply; `target` names its sender in messages and in the response.
 pub(super) fn decode(target: &str, reply: &Reply, quote: &Quote<'_>) -> Result<ChatResponse, ChatFailure> {
-    let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    let fault = Fault::read(target, reply, body.as_ref(), quote);
-    if !reply.status.is_success() {
-        return Err(refusal(reply, fault));
+    let body = reply.json();
+    if !reply.status.is_success() || body["type"] == "error" {
+        return Err(Fault::read(target, reply, &body["error"], quote).decide());
     }
-    match body {
-        Some(body) if body["type"] == "error" => Err(match fault.kind.as_str() {
-            "rate_limit_error" => limited(reply, fault),
-            _ => ChatFailure::Unavailable { message: fault.text, after: reply.retry_after() },
-        }),
-        Some(body) if body["content"].is_array() => answer(target, reply, &body, quote),
-        _ => Err(reply.no_answer(target, quote)),
+    match body["content"].is_array() {
+        true => answer(target, reply, &body, quote),
+        false => Err(reply.no_answer(target, quote)),
     }
 }
 
@@ -85,7 +73,10 @@ fn usage(usage: &Value) -> Usage {
 }
 
 /// An error as the server reports it: `{"type": "error", "error": {"type", "message", "details"}}`.
-struct Fault {
+struct Fault<'a> {
+    status: u16,
+    /// What is said about how long to wait.
+    refusal: Refusal<'a>,
     /// The type of error, for example "overloaded_error".
     kind: String,
     /// The more precise code of some errors.
@@ -96,68 +87,54 @@ struct Fault {
     text: String,
 }
 
-impl Fault {
-    fn read(target: &str, reply: &Reply, body: Option<&Value>, quote: &Quote<'_>) -> Self {
-        let error = body.map_or(&Value::Null, |body| &body["error"]);
+impl<'a> Fault<'a> {
+    fn read(target: &str, reply: &'a Reply, error: &'a Value, quote: &Quote<'_>) -> Self {
         let word = |value: &Value| value.as_str().and_then(|word| quote.word(word)).unwrap_or_default();
         let (kind, code) = (word(&error["type"]), word(&error["details"]["error_code"]));
-        let message = error["message"].as_str().and_then(|said| quote.message(said)).unwrap_or_default();
-        let mut text = format!("{target} answered {}", reply.status.as_u16());
+        let said = error["message"].as_str();
+        let message = said.and_then(|said| quote.message(said)).unwrap_or_default();
+        let status = reply.status.as_u16();
+        let mut text = format!("{target} answered {status}");
         if let Some(name) = [&code, &kind].into_iter().find(|name| !name.is_empty()) {
             text = format!("{text} ({name})");
         }
         if !message.is_empty() {
             text = format!("{text}: {message}");
         }
-        Self { kind, code, message: message.to_lowercase(), text }
+        Self { status, refusal: reply.refusal(error, said), kind, code, message: message.to_lowercase(), text }
     }
 
     fn says(&self, words: &[&str]) -> bool {
         words.iter().any(|words| self.message.contains(words))
     }
-}
 
-fn refusal(reply: &Reply, fault: Fault) -> ChatFailure {
-    let status = reply.status.as_u16();
-    match (status, fault.kind.as_str()) {
-        (_, "billing_error") => status::no_money(fault.text),
-        (429, _) => limited(reply, fault),
-        (_, "overloaded_error" | "api_error" | "timeout_error") => {
-            ChatFailure::Unavailable { message: fault.text, after: reply.retry_after() }
+    fn decide(self) -> ChatFailure {
+        match (self.status, self.kind.as_str()) {
+            (_, "billing_error") => status::no_money(self.text),
+            (429, _) | (200..=299, "rate_limit_error") => self.limited(),
+            (200..=299, _) | (_, "overloaded_error" | "api_error" | "timeout_error") => {
+                ChatFailure::Unavailable { message: self.text, after: self.refusal.wait() }
+            }
+            (400, _) if self.says(&NO_MONEY_WORDS) => status::no_money(self.text),
+            (413, _) | (_, "request_too_large") => too_long(self),
+            (400, _) if self.says(&TOO_LONG_WORDS) => too_long(self),
+            (_, "authentication_error" | "permission_error") => status::no_access(self.text),
+            (_, "not_found_error") => status::no_such_model(self.text),
+            (status, _) => status::failure(status, self.text, self.refusal.wait()),
         }
-        (400, _) if fault.says(&NO_MONEY_WORDS) => status::no_money(fault.text),
-        (413, _) | (_, "request_too_large") => too_long(fault),
-        (400, _) if fault.says(&TOO_LONG_WORDS) => too_long(fault),
-        (_, "authentication_error" | "permission_error") => status::no_access(fault.text),
-        (_, "not_found_error") => status::no_such_model(fault.text),
-        _ => status::failure(reply.status, fault.text, reply.retry_after()),
     }
-}
 
-/// A limit on requests or tokens, or one on money, which the code alone tells: waiting does not help against that.
-fn limited(reply: &Reply, fault: Fault) -> ChatFailure {
-    if fault.code.ends_with("spend_limit_reached") {
-        return status::no_money(fault.text);
-    }
-    let after = reply.retry_after().or_else(|| reset(reply));
-    ChatFailure::RateLimited { message: fault.text, after }
-}
-
-/// When the last of the limits that are used up is reset.
-fn reset(reply: &Reply) -> Option<Duration> {
-    let wait = |limit: &&str| {
-        let header = |what: &str| reply.header(&format!("anthropic-ratelimit-{limit}-{what}"));
-        if header("remaining")?.trim() != "0" {
-            return None;
+    /// A limit on requests or tokens, or one on money, which the code alone tells: waiting does not help against that.
+    fn limited(self) -> ChatFailure {
+        if self.code.ends_with("spend_limit_reached") {
+            return status::no_money(self.text);
         }
-        let reset: SystemTime = humantime::parse_rfc3339(header("reset")?.trim()).ok()?;
-        Some(reset.duration_since(reply.at).unwrap_or(Duration::ZERO).min(LONGEST_WAIT))
-    };
-    LIMITS.iter().filter_map(wait).max()
+        ChatFailure::RateLimited { message: self.text, after: self.refusal.wait_for_limit() }
+    }
 }
 
 /// "prompt is too long: 210000 tokens > 200000 maximum", or "…: 190000 + 20000 > 200000".
-fn too_long(fault: Fault) -> ChatFailure {
+fn too_long(fault: Fault<'_>) -> ChatFailure {
     let (actual, limit) = match fault.message.split_once('>') {
         Some((before, behind)) => (numbers(before).into_iter().reduce(u64::saturating_add), numbers(behind)),
         None => (None, Vec::new()),

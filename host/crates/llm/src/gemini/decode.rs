@@ -1,7 +1,5 @@
 //! Decodes an answer of Gemini's generateContent: a response, or a failure that tells the caller what to do. Pure.
 
-use std::time::Duration;
-
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 use serde_json::Value;
 
@@ -12,29 +10,27 @@ use crate::status::{self, numbers};
 /// What the API says for an input that is too long: it has no code for it. A last resort, tried only on a 400.
 const TOO_LONG_WORDS: &str = "exceeds the maximum number of tokens";
 
-/// A longer wait is asked again before.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
-
 /// Decodes a reply; `target` names its sender in messages and in the response.
 pub(super) fn decode(target: &str, reply: &Reply, quote: &Quote<'_>) -> Result<ChatResponse, ChatFailure> {
-    let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
+    let body = reply.json();
     // Some errors come as a list of one.
-    let body = match body {
-        Some(Value::Array(mut list)) if list.len() == 1 => list.pop(),
-        body => body,
+    let body = match body.as_array().map(Vec::as_slice) {
+        Some([only]) => only,
+        _ => &body,
     };
-    let error = body.as_ref().map_or(&Value::Null, |body| &body["error"]);
+    let error = &body["error"];
     if !reply.status.is_success() || error.is_object() {
-        return Err(refusal(reply, Fault::read(target, reply, error, quote)));
+        return Err(refusal(reply, error, Fault::read(target, reply, error, quote)));
     }
-    match body {
-        Some(body) if body["candidates"][0].is_object() => answer(target, &body, quote),
-        Some(body) if body["promptFeedback"]["blockReason"].is_string() => {
-            let reason = body["promptFeedback"]["blockReason"].as_str().and_then(|reason| quote.word(reason));
-            let reason = reason.unwrap_or_else(|| "unreadable".into());
+    if body["candidates"][0].is_object() {
+        return answer(target, body, quote);
+    }
+    match body["promptFeedback"]["blockReason"].as_str() {
+        Some(reason) => {
+            let reason = quote.word(reason).unwrap_or_else(|| "unreadable".into());
             Err(ChatFailure::ContentFiltered(format!("the content filter of {target} refused the prompt ({reason})")))
         }
-        _ => Err(reply.no_answer(target, quote)),
+        None => Err(reply.no_answer(target, quote)),
     }
 }
 
@@ -100,8 +96,6 @@ struct Fault {
     reason: String,
     /// The quota that is used up for long: one of a day, or one of nothing.
     quota: Option<String>,
-    /// The wait of a `google.rpc.RetryInfo`.
-    after: Option<Duration>,
     /// The server's message, if it may be repeated, in lower case.
     message: String,
     /// All of the above in one sentence, with the sender.
@@ -116,7 +110,6 @@ impl Fault {
             let kind = detail["@type"].as_str().and_then(|kind| kind.rsplit('.').next());
             match kind {
                 Some("ErrorInfo") => fault.reason = word(&detail["reason"]),
-                Some("RetryInfo") => fault.after = detail["retryDelay"].as_str().and_then(seconds),
                 Some("QuotaFailure") => {
                     let violations = detail["violations"].as_array().into_iter().flatten();
                     let lasting = violations.filter(|violation| is_lasting(violation)).map(|violation| {
@@ -148,15 +141,9 @@ fn is_lasting(violation: &Value) -> bool {
     per_day || none
 }
 
-/// "36s" or "36.5s".
-fn seconds(text: &str) -> Option<Duration> {
-    let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
-    seconds.is_finite().then(|| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_WAIT.as_secs_f64())))
-}
-
-fn refusal(reply: &Reply, fault: Fault) -> ChatFailure {
-    let Fault { status, reason, quota, after, message, text } = fault;
-    let after = after.or_else(|| reply.retry_after());
+fn refusal(reply: &Reply, error: &Value, fault: Fault) -> ChatFailure {
+    let Fault { status, reason, quota, message, text } = fault;
+    let hints = reply.refusal(error, error["message"].as_str());
     match (reply.status.as_u16(), status.as_str(), reason.as_str()) {
         (_, _, "BILLING_DISABLED") => status::no_money(text),
         (429, ..) | (_, "RESOURCE_EXHAUSTED", _) => match quota {
@@ -164,7 +151,7 @@ fn refusal(reply: &Reply, fault: Fault) -> ChatFailure {
             Some(quota) => status::no_money(format!(
                 "{text}; the quota {quota} is used up until it is reset; raise it or use another model"
             )),
-            None => ChatFailure::RateLimited { message: text, after },
+            None => ChatFailure::RateLimited { message: text, after: hints.wait_for_limit() },
         },
         // A wrong key is a 400 here.
         (_, _, "API_KEY_INVALID" | "API_KEY_EXPIRED" | "API_KEY_SERVICE_BLOCKED" | "SERVICE_DISABLED")
@@ -172,7 +159,7 @@ fn refusal(reply: &Reply, fault: Fault) -> ChatFailure {
         // The account may not use the API from where it is, or not without paying.
         (400, "FAILED_PRECONDITION", _) => status::no_access(text),
         (_, "UNAVAILABLE" | "INTERNAL" | "DEADLINE_EXCEEDED" | "CANCELLED" | "ABORTED", _) => {
-            ChatFailure::Unavailable { message: text, after }
+            ChatFailure::Unavailable { message: text, after: hints.wait() }
         }
         (400, ..) if message.contains(TOO_LONG_WORDS) => {
             // "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
@@ -182,8 +169,8 @@ fn refusal(reply: &Reply, fault: Fault) -> ChatFailure {
             };
             ChatFailure::ContextLengthExceeded { message: text, limit, actual }
         }
-        (200..=299, ..) => ChatFailure::Unavailable { message: text, after },
-        _ => status::failure(reply.status, text, after),
+        (200..=299, ..) => ChatFailure::Unavailable { message: text, after: hints.wait() },
+        (status, ..) => status::failure(status, text, hints.wait()),
     }
 }
 

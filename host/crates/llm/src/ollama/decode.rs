@@ -37,14 +37,14 @@ const NO_THINKING_WORDS: &str = "does not support thinking";
 
 /// Decodes a reply.
 pub(super) fn decode(asked: &Asked<'_>, reply: &Reply, quote: &Quote<'_>) -> Result<Answer, ChatFailure> {
-    let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    let error = body.as_ref().and_then(|body| body["error"].as_str());
-    if !reply.status.is_success() || error.is_some() {
+    let body = reply.json();
+    let error = &body["error"];
+    if !reply.status.is_success() || error.is_string() {
         return Err(refusal(asked, reply, error, quote));
     }
-    let Some(body) = body.filter(|body| body["message"].is_object()) else {
+    if !body["message"].is_object() {
         return Err(reply.no_answer(asked.target, quote));
-    };
+    }
     if body["done"] != true {
         let message = format!("{} broke off its answer", asked.target);
         return Err(ChatFailure::Unavailable { message, after: None });
@@ -95,7 +95,9 @@ fn check_context(asked: &Asked<'_>, usage: Usage, finish: &FinishReason) -> Resu
     Err(ChatFailure::ContextLengthExceeded { message, limit: Some(context), actual: None })
 }
 
-fn refusal(asked: &Asked<'_>, reply: &Reply, error: Option<&str>, quote: &Quote<'_>) -> ChatFailure {
+fn refusal(asked: &Asked<'_>, reply: &Reply, error: &Value, quote: &Quote<'_>) -> ChatFailure {
+    let hints = reply.refusal(error, error.as_str());
+    let error = error.as_str();
     let said = error.and_then(|said| quote.message(said)).unwrap_or_default();
     let mut message = format!("{} answered {}", asked.target, reply.status.as_u16());
     if !said.is_empty() {
@@ -114,8 +116,9 @@ fn refusal(asked: &Asked<'_>, reply: &Reply, error: Option<&str>, quote: &Quote<
             "{message}; fetch the model on that server with \"ollama pull {}\", or check the target's `model`",
             asked.model
         )),
-        200..=299 => ChatFailure::Unavailable { message, after: reply.retry_after() },
-        _ => status::failure(reply.status, message, reply.retry_after()),
+        429 => ChatFailure::RateLimited { message, after: hints.wait_for_limit() },
+        200..=299 => ChatFailure::Unavailable { message, after: hints.wait() },
+        status => status::failure(status, message, hints.wait()),
     }
 }
 

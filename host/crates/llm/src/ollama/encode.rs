@@ -6,7 +6,8 @@ use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role
 use serde_json::{Map, Value, json};
 
 use crate::parameters::{
-    Wanted, add_options, any_json_in_words, least, no_such_media, number, plain_text, schema_in_words,
+    Wanted, add_options, any_json_in_words, instructed, least, no_such_media, number, plain_text, schema_in_words,
+    some_messages,
 };
 use crate::settings::{OllamaSettings, OllamaStructured, Think};
 
@@ -36,9 +37,7 @@ impl Size {
 
 /// Returns the body for this target, and the size of its prompt. A prompt that certainly does not fit is not sent.
 pub(super) fn encode(target: &OllamaSettings, request: &ChatRequest) -> Result<(Value, Size), ChatFailure> {
-    if request.messages.is_empty() {
-        return Err(ChatFailure::InvalidRequest("the request has no messages; give at least one".into()));
-    }
+    let messages = some_messages(request)?;
     let size = Size::of(request);
     if size.least > u64::from(target.context) {
         let message = format!(
@@ -51,7 +50,8 @@ pub(super) fn encode(target: &OllamaSettings, request: &ChatRequest) -> Result<(
     let mut body = Map::new();
     let instruction = ask_for_format(&mut body, target.structured, request)?;
     body.insert("model".into(), json!(target.model));
-    body.insert("messages".into(), Value::Array(messages(&request.messages, instruction)?));
+    let messages = messages.iter().map(message).collect::<Result<Vec<Value>, ChatFailure>>()?;
+    body.insert("messages".into(), Value::Array(instructed(messages, instruction)));
     body.insert("stream".into(), json!(false));
     // Servers that know these refuse a prompt or end an answer that does not fit, instead of cutting the prompt.
     body.insert("truncate".into(), json!(false));
@@ -118,22 +118,6 @@ fn ask_for_format(
         body.insert("format".into(), format);
     }
     Ok(words)
-}
-
-/// The instruction goes into the leading system message, which is added if missing: many chat templates take only one,
-/// and only at the start.
-fn messages(all: &[ChatMessage], instruction: Option<String>) -> Result<Vec<Value>, ChatFailure> {
-    let mut encoded = all.iter().map(message).collect::<Result<Vec<Value>, ChatFailure>>()?;
-    if let Some(instruction) = instruction {
-        match encoded.first_mut().filter(|first| first["role"] == "system") {
-            Some(first) => {
-                let text = first["content"].as_str().unwrap_or_default();
-                first["content"] = json!(format!("{text}\n\n{instruction}"));
-            }
-            None => encoded.insert(0, json!({"role": "system", "content": instruction})),
-        }
-    }
-    Ok(encoded)
 }
 
 fn message(message: &ChatMessage) -> Result<Value, ChatFailure> {

@@ -1,43 +1,32 @@
 //! Decodes a chat completions server's answer: a response, or a failure that tells the caller what to do. Pure.
 
-use std::time::SystemTime;
-
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 
-use super::fault::{Fault, Reply};
+use super::fault::Fault;
 use super::{content, stream};
 use crate::provider::Unanswered;
 use crate::quote::Quote;
+use crate::server::Reply;
 
-/// Decodes a reply received at `now`; `target` names its sender in messages and in the response.
-pub(super) fn decode(
-    target: &str,
-    reply: &Reply<'_>,
-    now: SystemTime,
-    quote: &Quote<'_>,
-) -> Result<ChatResponse, Unanswered> {
+/// Decodes a reply; `target` names its sender in messages and in the response.
+pub(super) fn decode(target: &str, reply: &Reply, quote: &Quote<'_>) -> Result<ChatResponse, Unanswered> {
     let body = body(target, reply)?;
     if let Some(fault) = Fault::find(target, reply, &body, quote) {
-        return Err(fault.decide(now));
+        return Err(fault.decide());
     }
     if !body.is_object() {
-        let kind = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = kind.and_then(|kind| quote.message(kind)).unwrap_or_else(|| "no content type".into());
-        let message = format!("{target} answered {}, but no JSON object ({kind}); check `base_url`", reply.status);
-        return Err(ChatFailure::Unavailable { message, after: None }.into());
+        return Err(reply.no_answer(target, quote).into());
     }
-    Ok(completion(target, reply.headers, &body, quote)?)
+    Ok(completion(target, reply, &body, quote)?)
 }
 
-/// The body as JSON, also if it begins with a byte order mark or comes as an event stream. Null if it is anything else.
-fn body(target: &str, reply: &Reply<'_>) -> Result<Value, Unanswered> {
-    let Ok(text) = std::str::from_utf8(reply.body) else { return Ok(Value::Null) };
-    let text = text.trim_start_matches('\u{feff}');
+/// The body as JSON, also if it comes as an event stream. Null if it is anything else.
+fn body(target: &str, reply: &Reply) -> Result<Value, Unanswered> {
+    let text = reply.text();
     if !stream::is_stream(text) {
-        return Ok(serde_json::from_str(text).unwrap_or_default());
+        return Ok(reply.json());
     }
     match stream::gather(text) {
         Some(body) => Ok(body),
@@ -50,7 +39,7 @@ fn body(target: &str, reply: &Reply<'_>) -> Result<Value, Unanswered> {
     }
 }
 
-fn completion(target: &str, headers: &HeaderMap, body: &Value, quote: &Quote<'_>) -> Result<ChatResponse, ChatFailure> {
+fn completion(target: &str, reply: &Reply, body: &Value, quote: &Quote<'_>) -> Result<ChatResponse, ChatFailure> {
     let choice = &body["choices"][0];
     let message = &choice["message"];
     if !message.is_object() {
@@ -73,7 +62,7 @@ fn completion(target: &str, headers: &HeaderMap, body: &Value, quote: &Quote<'_>
     if content::is_refused(message) {
         return Err(ChatFailure::ContentFiltered(format!("{target} refused to answer")));
     }
-    let id = headers.get("x-request-id").and_then(|value| value.to_str().ok()).or(body["id"].as_str());
+    let id = reply.header("x-request-id").or(body["id"].as_str());
     Ok(ChatResponse {
         text: content::text(message, &quote.request.format),
         finish_reason,

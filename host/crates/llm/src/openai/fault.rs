@@ -1,23 +1,13 @@
 //! Reads what a server says about an error, and decides what becomes of the call. Pure.
 
-use std::time::SystemTime;
-
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use gristmill_core::model::ChatFailure;
 use serde_json::Value;
 
-use gristmill_core::model::{BudgetScope, ChatFailure};
-
-use super::retry_after::Refusal;
 use crate::provider::Unanswered;
 use crate::quote::Quote;
-
-/// An answer as received.
-pub(super) struct Reply<'a> {
-    pub(super) status: StatusCode,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a [u8],
-}
+use crate::retry_after::Refusal;
+use crate::server::Reply;
+use crate::status;
 
 /// How servers without a code for it say "too long". A last resort, tried only on a 400.
 const TOO_LONG_WORDS: [&str; 5] = [
@@ -45,13 +35,12 @@ enum Meaning {
 
 /// An error as the server reports it.
 pub(super) struct Fault<'a> {
-    headers: &'a HeaderMap,
+    /// What is said about how long to wait.
+    refusal: Refusal<'a>,
     /// The status of the reply, or the one that the error names if the reply itself claims success.
     status: u16,
     /// What the server says, as JSON.
     error: &'a Value,
-    /// What it says to people. Not to be repeated: see `message`.
-    words: &'a str,
     /// The code and type in lower case, as far as they are given.
     codes: Vec<String>,
     /// The server's message, if it may be repeated.
@@ -64,7 +53,7 @@ impl<'a> Fault<'a> {
     /// The error of a reply, if it is one. OpenAI says `{"error": {"message", "type", "code"}}`, Ollama
     /// `{"error": "…"}`, older vLLM puts the three at the top level, FastAPI says `{"detail": "…"}`, Google's servers put
     /// it into a list, OpenRouter also into the choice. Gateways like to send any of these with 200.
-    pub(super) fn find(target: &str, reply: &Reply<'a>, body: &'a Value, quote: &Quote<'_>) -> Option<Self> {
+    pub(super) fn find(target: &str, reply: &'a Reply, body: &'a Value, quote: &Quote<'_>) -> Option<Self> {
         let body = if body.is_array() { &body[0] } else { body };
         let told = [&body["error"], &body["choices"][0]["error"]].into_iter().find(|error| is_told(error));
         let error = match (told, reply.status.is_success()) {
@@ -75,14 +64,9 @@ impl<'a> Fault<'a> {
         Some(Self::read(target, reply, error, quote))
     }
 
-    fn read(target: &str, reply: &Reply<'a>, error: &'a Value, quote: &Quote<'_>) -> Self {
+    fn read(target: &str, reply: &'a Reply, error: &'a Value, quote: &Quote<'_>) -> Self {
         let said = error.as_str().or(error["message"].as_str()).or(error["detail"].as_str());
         let message = said.and_then(|said| quote.message(said));
-        // A body that is no JSON is searched for a delay, but never quoted.
-        let words = said.unwrap_or_else(|| match error {
-            Value::Null => std::str::from_utf8(reply.body).unwrap_or_default(),
-            _ => "",
-        });
         let mut codes = Vec::new();
         for name in ["code", "type"] {
             codes.extend(error[name].as_str().and_then(|code| quote.word(code)));
@@ -105,44 +89,33 @@ impl<'a> Fault<'a> {
             true => named.or_else(|| status_of(&codes)).unwrap_or(502),
             false => reply.status.as_u16(),
         };
-        Self { headers: reply.headers, status, error, words, codes, message, text }
+        Self { refusal: reply.refusal(error, said), status, error, codes, message, text }
     }
 
-    /// What becomes of the call.
-    pub(super) fn decide(self, now: SystemTime) -> Unanswered {
+    /// What becomes of the call: what the status means, unless the error says it more precisely.
+    pub(super) fn decide(self) -> Unanswered {
         let meaning = self.meaning();
-        let speaks_of_length = self.speaks_of_length();
+        let speaks_of_length = self.status == 400 && self.speaks_of_length();
         let one_too_large = matches!(meaning, Some(Meaning::TooLong)) || self.speaks_of_one_too_large();
-        let refusal = Refusal { headers: self.headers, error: self.error, words: self.words };
-        let after = if self.status == 429 { refusal.wait_for_limit(now) } else { refusal.wait(now) };
+        let after = if self.status == 429 { self.refusal.wait_for_limit() } else { self.refusal.wait() };
         // llama.cpp's names; others put the numbers into their message only.
         let (limit, actual) = (self.error["n_ctx"].as_u64(), self.error["n_prompt_tokens"].as_u64());
-        let message = self.text;
-        let failure = match (self.status, meaning) {
-            // It was paid for, so it is not repeated without end.
-            (400 | 422, Some(Meaning::BadAnswer)) => {
+        let too_long = |message| ChatFailure::ContextLengthExceeded { message, limit, actual };
+        if matches!(meaning, Some(Meaning::NoMoney)) {
+            return status::no_money(self.text).into();
+        }
+        let failure = match (status::failure(self.status, self.text, after), meaning) {
+            (ChatFailure::InvalidRequest(message), Some(Meaning::BadAnswer)) => {
+                // It was paid for, so it is not repeated without end.
                 return Unanswered { failure: ChatFailure::Unavailable { message, after }, sign: None };
             }
-            // The money is the account's: the host has no budgets of its own yet.
-            (_, Some(Meaning::NoMoney)) | (402, _) => {
-                ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message }
-            }
-            (429, _) if one_too_large => ChatFailure::ContextLengthExceeded { message, limit, actual },
-            (429, _) => ChatFailure::RateLimited { message, after },
-            // 499 is what proxies say when they gave up before the server answered.
-            (408 | 409 | 425 | 499 | 500.., _) => ChatFailure::Unavailable { message, after },
-            (401 | 403, _) => ChatFailure::Misconfigured(format!("{message}; check the target's `key` and its access")),
-            (404 | 405 | 410, _) | (_, Some(Meaning::NoSuchModel)) => {
-                ChatFailure::Misconfigured(format!("{message}; check the target's `base_url` and `model`"))
-            }
-            (300..=399, _) => ChatFailure::Misconfigured(format!(
-                "{message}, a redirect, which is not followed because it could take the key elsewhere; set the target's \
-                 `base_url` to the final address"
-            )),
-            (413, _) | (_, Some(Meaning::TooLong)) => ChatFailure::ContextLengthExceeded { message, limit, actual },
-            (_, Some(Meaning::Filtered)) => ChatFailure::ContentFiltered(message),
-            (400, None) if speaks_of_length => ChatFailure::ContextLengthExceeded { message, limit, actual },
-            (_, Some(Meaning::BadAnswer) | None) => ChatFailure::InvalidRequest(message),
+            (ChatFailure::RateLimited { message, .. }, _) if one_too_large => too_long(message),
+            (ChatFailure::ContextLengthExceeded { message, .. }, _)
+            | (ChatFailure::InvalidRequest(message), Some(Meaning::TooLong)) => too_long(message),
+            (ChatFailure::InvalidRequest(message), Some(Meaning::NoSuchModel)) => status::no_such_model(message),
+            (ChatFailure::InvalidRequest(message), Some(Meaning::Filtered)) => ChatFailure::ContentFiltered(message),
+            (ChatFailure::InvalidRequest(message), None) if speaks_of_length => too_long(message),
+            (failure, _) => failure,
         };
         failure.into()
     }

@@ -21,7 +21,7 @@ pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
             {
                 "pattern": r"^https?://[^/?#\s][^?#\s]*$",
                 "x-fault": "is not the address of an API",
-                "x-form": "for example \"http://127.0.0.1:11434\", without a query",
+                "x-form": "for example \"https://models.example.com/v1\", without a query",
             },
         ],
     })

@@ -1,6 +1,6 @@
 //! Replies in the form of Gemini's generateContent, and what each decodes to.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use gristmill_core::model::BudgetScope;
@@ -9,6 +9,7 @@ use reqwest::header::HeaderMap;
 use serde_json::json;
 
 use super::*;
+use crate::delay::LONGEST;
 use crate::fixtures;
 
 const TARGET: &str = "gemini/m";
@@ -97,7 +98,7 @@ fn the_wait_is_in_the_body() {
     };
     assert_eq!(wait("36s"), Some(Duration::from_secs(36)));
     assert_eq!(wait("0.250s"), Some(Duration::from_millis(250)));
-    assert_eq!(wait("86400s"), Some(LONGEST_WAIT));
+    assert_eq!(wait("86400s"), Some(LONGEST));
     assert_eq!(wait("soon"), None);
     assert_eq!(wait("NaNs"), None);
 }

@@ -1,8 +1,10 @@
 //! Server replies as recorded or documented, and what each decodes to.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde_json::json;
 
 use super::*;
@@ -17,8 +19,12 @@ fn decoded(status: u16, headers: &[(&'static str, &'static str)], body: &str) ->
     }
     let request = fixtures::request("Write to Jane.Roe@example.com about her knee.");
     let quote = Quote { key: None, request: &request };
-    let reply = Reply { status: StatusCode::from_u16(status).unwrap(), headers: &map, body: body.as_bytes() };
-    decode(TARGET, &reply, SystemTime::UNIX_EPOCH, &quote).map_err(|unanswered| unanswered.failure)
+    decode(TARGET, &reply(status, map, body), &quote).map_err(|unanswered| unanswered.failure)
+}
+
+fn reply(status: u16, headers: HeaderMap, body: &str) -> Reply {
+    let (status, body) = (StatusCode::from_u16(status).unwrap(), Bytes::copy_from_slice(body.as_bytes()));
+    Reply { status, headers, body, at: SystemTime::UNIX_EPOCH }
 }
 
 fn kind(result: &Result<ChatResponse, ChatFailure>) -> &'static str {
@@ -302,11 +308,8 @@ fn the_wait_is_read_from_all_that_a_server_says() {
 fn what_may_have_been_paid_for_has_no_sign() {
     let request = fixtures::request("hello");
     let quote = Quote { key: None, request: &request };
-    let sign = |status: u16, body: &str| {
-        let headers = HeaderMap::new();
-        let reply = Reply { status: StatusCode::from_u16(status).unwrap(), headers: &headers, body: body.as_bytes() };
-        decode(TARGET, &reply, SystemTime::UNIX_EPOCH, &quote).unwrap_err().sign
-    };
+    let sign =
+        |status: u16, body: &str| decode(TARGET, &reply(status, HeaderMap::new(), body), &quote).unwrap_err().sign;
     assert_eq!(sign(400, &error("json_validate_failed", "no")), None, "a model that failed to write JSON");
     assert_eq!(sign(200, "data: {\"choices\": []}\n\n"), None, "half a stream");
     assert!(sign(503, "data: {\"choices\": []}\n\n").is_some());

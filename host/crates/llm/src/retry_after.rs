@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::delay::{self, LONGEST};
+use crate::delay::{self, LONGEST};
 
 /// Words before a delay.
 const WORDS: [&str; 7] = [
@@ -21,31 +21,33 @@ const WORDS: [&str; 7] = [
 const MOST_WORDS: usize = 4 << 10;
 
 /// What a server says about a refusal.
-pub(super) struct Refusal<'a> {
-    pub(super) headers: &'a HeaderMap,
+pub(crate) struct Refusal<'a> {
+    pub(crate) headers: &'a HeaderMap,
     /// The error, if it is JSON.
-    pub(super) error: &'a Value,
+    pub(crate) error: &'a Value,
     /// Its words for people.
-    pub(super) words: &'a str,
+    pub(crate) words: &'a str,
+    /// When it was received.
+    pub(crate) at: SystemTime,
 }
 
 impl Refusal<'_> {
-    /// The wait at `now`: what the headers for it, fields of the error and its words say, in that order. The first one
+    /// How long to wait: what the headers for it, fields of the error and its words say, in that order. The first one
     /// above zero counts.
-    pub(super) fn wait(&self, now: SystemTime) -> Option<Duration> {
-        first([retry_after(self.headers, now), in_error(self.error), in_words(self.words)])
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        first([retry_after(self.headers, self.at), in_error(self.error), in_words(self.words)])
     }
 
     /// The same where a limit was met: then also the reset times of limits, which some servers send with every answer.
-    pub(super) fn wait_for_limit(&self, now: SystemTime) -> Option<Duration> {
-        first([self.wait(now), reset(self.headers, now)])
+    pub(crate) fn wait_for_limit(&self) -> Option<Duration> {
+        first([self.wait(), reset(self.headers, self.at)])
     }
 }
 
 /// Reads `retry-after-ms`, `x-ms-retry-after-ms`, or else `Retry-After` as seconds (possibly fractional, or with a unit)
 /// or as an HTTP date relative to `now`. The first one above zero counts. A time in the past is zero; an unreadable value
 /// is `None`.
-pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let exact = |name| delay::bounded(text(headers, name)?.parse().ok()?, 1e-3);
     let usual = text(headers, "retry-after")
         .and_then(|value| delay::read(value, 1.0).or_else(|| Some(until(httpdate::parse_http_date(value).ok()?, now))));
@@ -155,8 +157,8 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        let now = httpdate::parse_http_date("Wed, 21 Oct 2026 07:28:00 GMT").unwrap();
-        Refusal { headers: &map, error, words }.wait_for_limit(now)
+        let at = httpdate::parse_http_date("Wed, 21 Oct 2026 07:28:00 GMT").unwrap();
+        Refusal { headers: &map, error, words, at }.wait_for_limit()
     }
 
     const fn ms(milliseconds: u64) -> Option<Duration> {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 /// Longer waits are cut to this: asking too early costs one refused call, but believing a wrong date stops the
 /// pipeline.
-pub(super) const LONGEST: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 
 /// A delay and nothing else. A bare number has this many seconds to its unit.
-pub(super) fn read(text: &str, unit: f64) -> Option<Duration> {
+pub(crate) fn read(text: &str, unit: f64) -> Option<Duration> {
     let text = text.trim();
     if let Ok(number) = text.parse() {
         return bounded(number, unit);
@@ -17,7 +17,7 @@ pub(super) fn read(text: &str, unit: f64) -> Option<Duration> {
 }
 
 /// The delay that a text begins with, in numbers with units, and what follows it.
-pub(super) fn leading(text: &str) -> Option<(Duration, &str)> {
+pub(crate) fn leading(text: &str) -> Option<(Duration, &str)> {
     let mut sum: Option<Duration> = None;
     let mut rest = text;
     loop {
@@ -47,7 +47,7 @@ fn unit(word: &str) -> Option<f64> {
 }
 
 /// At least zero and at most [`LONGEST`].
-pub(super) fn bounded(number: f64, unit: f64) -> Option<Duration> {
+pub(crate) fn bounded(number: f64, unit: f64) -> Option<Duration> {
     let seconds = number * unit;
     (!seconds.is_nan()).then(|| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())))
 }
