@@ -6,17 +6,15 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign, printable};
+use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign};
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::{Instant, timeout};
 
 use crate::failure::{passes, turns_away};
-use crate::forms::Forms;
 use crate::limits::{Results, Share};
+use crate::names;
 use crate::provider::{Provider, Unanswered};
 
-/// The alias of a request that names none, if there are several.
-const DEFAULT_ALIAS: &str = "default";
 /// The longest a call may take, whatever a stage or the settings say.
 const LONGEST_CALL: Duration = Duration::from_secs(3_600);
 
@@ -130,7 +128,7 @@ impl Alias {
     }
 
     /// The time for one call: what the request asks for, at most the sum of the targets' timeouts.
-    fn time(&self, asked: Option<Duration>) -> Duration {
+    pub(crate) fn time(&self, asked: Option<Duration>) -> Duration {
         let most = self.targets.iter().fold(Duration::ZERO, |sum, target| sum.saturating_add(target.timeout));
         asked.unwrap_or(most).min(most).min(LONGEST_CALL)
     }
@@ -139,32 +137,12 @@ impl Alias {
 /// All aliases of a pipeline.
 pub(crate) struct Aliases {
     by_name: BTreeMap<String, Alias>,
-    forms: Forms,
     observer: Arc<dyn Observer>,
 }
 
 impl Aliases {
     pub(crate) fn new(by_name: BTreeMap<String, Alias>, observer: Arc<dyn Observer>) -> Self {
-        Self { by_name, forms: Forms::default(), observer }
-    }
-
-    fn find(&self, asked: Option<&str>) -> Result<(&str, &Alias), ChatFailure> {
-        let found = match asked {
-            Some(name) => self.by_name.get_key_value(name),
-            None if self.by_name.len() == 1 => self.by_name.first_key_value(),
-            None => self.by_name.get_key_value(DEFAULT_ALIAS),
-        };
-        if let Some((name, alias)) = found {
-            return Ok((name, alias));
-        }
-        let known = match self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ") {
-            none if none.is_empty() => "none is configured; add one as [models.NAME]".to_owned(),
-            names => format!("configured: {names}"),
-        };
-        Err(ChatFailure::Denied(match asked {
-            Some(name) => format!("there is no model {:?}; {known}", printable(name)),
-            None => format!("the request names no model, and none is called {DEFAULT_ALIAS:?}; {known}"),
-        }))
+        Self { by_name, observer }
     }
 
     fn observe(
@@ -189,8 +167,7 @@ impl Model for Aliases {
     /// that is too small or has a wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns
     /// its permit.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
-        let (name, alias) = self.find(request.model.as_deref())?;
-        let form = self.forms.of(&request.format)?;
+        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
         let deadline = Instant::now() + alias.time(request.timeout);
         let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
         let mut failed: Option<Failed> = None;
@@ -212,7 +189,7 @@ impl Model for Aliases {
                 );
             }
             let now = match answer {
-                Ok(response) => return Ok(form.check(response)?),
+                Ok(response) => return Ok(response),
                 Err(now) => now,
             };
             let helps = failed.is_some() || passes(&now.failure);

@@ -1,12 +1,13 @@
 //! Adapter: language models.
 //!
-//! A call passes through three layers: [`Journaled`] remembers what an unfinished job has paid for, an alias chooses
-//! the targets and checks the form of the answer (`aliases`), and a target asks its provider (`openai`, `anthropic`,
-//! `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of them retries: that is up to the flow.
+//! A call passes through four layers: the form of the answer is checked, and the model asked again if it is wrong
+//! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, an alias chooses the targets (`aliases`), and a
+//! target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
+//! them retries a call that failed: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
-//! - `journal` over `memory`; `aliases` over `failure` and `forms`; `form` over the pure `answer`
+//! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `headers` and `quote`, `parameters` of requests, `status` and `retry_after` (over `delay`)
 //!   of refusals, and `narrow`, which rewrites schemas
@@ -15,6 +16,7 @@
 mod aliases;
 mod answer;
 mod anthropic;
+mod checked;
 mod delay;
 mod failure;
 #[cfg(test)]
@@ -27,6 +29,7 @@ mod journal;
 mod keys;
 mod limits;
 mod memory;
+mod names;
 mod narrow;
 mod ollama;
 mod openai;
@@ -48,6 +51,7 @@ use gristmill_core::ports::{Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
 use anthropic::Anthropic;
+use checked::{Checked, Rule};
 use gemini::Gemini;
 pub use journal::Journaled;
 pub use limits::Limits;
@@ -75,13 +79,17 @@ pub struct Surroundings {
 /// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
-    let mut aliases = BTreeMap::new();
+    let (mut aliases, mut rules) = (BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
+        let reask = alias.reask;
         let built = build_alias(alias, &surroundings.limits);
-        aliases.insert(name.clone(), built.with_context(|| format!("the model {name:?} cannot be used"))?);
+        let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
+        rules.insert(name.clone(), Rule { reask, time: built.time(None) });
+        aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
-    Ok(Arc::new(Journaled::new(aliases, settings.journal_bytes, surroundings.store)))
+    let journaled = Journaled::new(aliases, settings.journal_bytes, surroundings.store);
+    Ok(Arc::new(Checked::new(journaled, rules)))
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {

@@ -26,6 +26,8 @@ pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructur
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
 /// Default limit of concurrent calls to each target of an alias.
 pub const DEFAULT_MAX_CONCURRENT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+/// Default of how often the model is asked again for an answer of the wrong form.
+pub const DEFAULT_REASK: u32 = 2;
 /// Default time a target may take for an answer.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Default size limit of an answer's body, in bytes.
@@ -65,14 +67,23 @@ pub struct AliasSettings {
     #[serde(default = "default_max_concurrent")]
     #[schemars(range(max = 1_000))]
     pub max_concurrent: NonZeroUsize,
+    /// How often the model is asked again when its answer does not have the JSON form that was asked for, with the faults
+    /// named. Each time is paid like any other call.
+    #[serde(default = "default_reask")]
+    #[schemars(range(max = 5))]
+    pub reask: u32,
 }
 
 impl AliasSettings {
-    /// Creates an alias of these targets with the default concurrency.
+    /// Creates an alias of these targets with defaults for everything else.
     #[must_use]
     pub fn new(targets: Vec<TargetSettings>) -> Self {
-        Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT }
+        Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT, reask: DEFAULT_REASK }
     }
+}
+
+fn default_reask() -> u32 {
+    DEFAULT_REASK
 }
 
 fn default_max_concurrent() -> NonZeroUsize {

@@ -61,7 +61,7 @@ fn a_stage_has_what_it_says_and_else_what_the_pipeline_says() {
 fn models_have_their_targets_in_order() {
     let models = parse(EXAMPLE).unwrap().models.clone();
     let (smart, test) = (&models[&Name::new("smart").unwrap()], &models[&Name::new("test").unwrap()]);
-    assert_eq!(smart.max_concurrent.get(), 2);
+    assert_eq!((smart.max_concurrent.get(), smart.reask), (2, 1));
     let [TargetSettings::OpenAi(first), TargetSettings::OpenAi(second)] = smart.targets.as_slice() else {
         panic!("{models:?}");
     };
@@ -83,7 +83,7 @@ fn models_have_their_targets_in_order() {
         test.targets,
         [TargetSettings::Scripted(ScriptedSettings { script: PathBuf::from("pipes/answers.toml") })]
     );
-    assert_eq!(test.max_concurrent.get(), 8);
+    assert_eq!((test.max_concurrent.get(), test.reask), (8, 2));
 }
 
 #[test]

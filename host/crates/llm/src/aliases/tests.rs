@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::fixtures::{caller, request, response, schema};
+use crate::fixtures::{caller, request, response};
 use gristmill_core::model::BudgetScope;
 use gristmill_core::ports::Observers;
 
@@ -180,23 +180,6 @@ async fn a_bad_fallback_does_not_make_a_pause_permanent() {
         let (alias, _) = alias(answers);
         assert_eq!(chat(&only(alias), &request("hello")).await, Err(expected));
     }
-}
-
-#[tokio::test]
-async fn an_answer_of_the_wrong_form_is_no_answer() {
-    let (alias, calls) = alias(vec![Ok(response("not json")), Ok(response("{}"))]);
-    let asked = ChatRequest { format: schema("{}"), ..request("hello") };
-    let failure = chat(&only(alias), &asked).await.unwrap_err();
-    assert!(matches!(failure, ChatFailure::InvalidOutput { .. }), "{failure:?}");
-    assert_eq!(calls[1].load(Ordering::Relaxed), 0, "it was paid: asking elsewhere is for a later layer");
-}
-
-#[tokio::test]
-async fn a_bad_schema_reaches_no_target() {
-    let (alias, calls) = alias(vec![Ok(response("{}"))]);
-    let asked = ChatRequest { format: schema("{nope"), ..request("hello") };
-    assert!(matches!(chat(&only(alias), &asked).await, Err(ChatFailure::InvalidRequest(_))));
-    assert_eq!(calls[0].load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]

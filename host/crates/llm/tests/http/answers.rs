@@ -1,10 +1,10 @@
 //! Calls that succeed.
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, FinishReason, Format, Usage};
-use gristmill_llm::settings::{OpenAiSettings, Structured};
+use gristmill_llm::settings::{AliasSettings, OpenAiSettings, Structured, TargetSettings};
 use serde_json::{Value, json};
 
-use super::{caller, key_file, model, request, target};
+use super::{alias, caller, key_file, model, request, target};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 
 #[tokio::test]
@@ -58,6 +58,30 @@ async fn a_schema_is_asked_for_in_the_servers_dialect_and_the_answer_is_checked(
     assert_eq!(server.seen().remove(0).body["response_format"], json!({"type": "json_object", "schema": schema}));
     let bad = ChatRequest { format, ..request("bad") };
     assert_eq!(model.chat(&caller(1), &bad).await.unwrap_err().kind(), "invalid-output");
+}
+
+#[tokio::test]
+async fn an_answer_of_the_wrong_form_is_asked_for_again_with_its_faults() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]});
+    let format = Format::Schema { name: "count".into(), description: None, schema: schema.to_string() };
+    let asked = ChatRequest { format, ..request("count") };
+    let script = Script::new().when("", [Behaviour::answer("{\"n\": \"uno\"}"), Behaviour::answer("{\"n\": 1}")]);
+    let server = ModelServer::start(script).await;
+    let model = model(vec![target(&server)]);
+    let answer = model.chat(&caller(1), &asked).await.unwrap();
+    assert_eq!((answer.text.as_str(), server.paid()), ("{\"n\": 1}", 2));
+    assert_eq!((answer.usage.input_tokens, answer.usage.output_tokens), (Some(20), Some(10)), "both were paid");
+    let question = server.seen()[1].body["messages"].to_string();
+    assert!(question.contains("could not be used: /n:") && !question.contains("uno"), "{question}");
+    assert!(model.chat(&caller(1), &asked).await.unwrap().cached);
+    assert_eq!(server.paid(), 2, "both are in the journal");
+    let bad = ModelServer::start(Script::new().when("", [Behaviour::answer("{}")])).await;
+    let alias =
+        |reask| alias(AliasSettings { reask, ..AliasSettings::new(vec![TargetSettings::OpenAi(target(&bad))]) });
+    for (reask, calls) in [(0, 1), (2, 4)] {
+        assert_eq!(alias(reask).chat(&caller(1), &asked).await.unwrap_err().kind(), "invalid-output");
+        assert_eq!(bad.paid(), calls);
+    }
 }
 
 /// The answer to a request for an object with a number `n`, in a choice with this message and end.

@@ -178,6 +178,46 @@ async fn the_time_to_wait_comes_through() {
 }
 
 #[tokio::test]
+async fn the_time_to_wait_is_read_from_limits_and_words_too() {
+    let limits = || vec![("x-ratelimit-remaining-tokens", "0".into()), ("x-ratelimit-reset-tokens", "6s".into())];
+    for dialect in ALL {
+        let Behaviour::Raw { body, .. } = dialect.error(429, "bad", "Please try again in 4s.") else {
+            panic!("not raw")
+        };
+        for (headers, body, seconds) in [
+            (vec![("x-ms-retry-after-ms", "2000".into())], body.clone(), 2),
+            (limits(), body, 4),
+            (limits(), "<html>busy</html>".into(), 6),
+            (Vec::new(), "Busy, retry after 9 seconds".into(), 9),
+        ] {
+            match failure(dialect, Behaviour::Raw { status: 429, headers, body }).await {
+                ChatFailure::RateLimited { after, .. } => {
+                    assert_eq!(after, Some(Duration::from_secs(seconds)), "{dialect:?}")
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_document_is_found_behind_a_mark_and_thinking_and_in_a_fence() {
+    let said = "<think>{}?</think>\n```json\n{\"n\": 1,}\n```";
+    let body = |dialect| match dialect {
+        Anthropic => json!({"type": "message", "content": [{"type": "text", "text": said}]}),
+        Gemini => json!({"candidates": [{"content": {"parts": [{"text": said}]}}]}),
+        Ollama => json!({"message": {"content": said}, "done": true}),
+    };
+    for dialect in ALL {
+        let marked = Behaviour::ok("application/json", format!("\u{feff}{}", body(dialect)));
+        let server = ModelServer::start(Script::new().when("", [marked])).await;
+        let asked = ChatRequest { format: Format::Json, ..request("count") };
+        let answer = ask(dialect.target(&server, None, Headers::new()), &asked).await.unwrap();
+        assert_eq!(answer.text, "{\"n\": 1}", "{dialect:?}");
+    }
+}
+
+#[tokio::test]
 async fn neither_key_nor_secret_header_nor_document_is_in_an_error() {
     const KEY: &str = "sk-canary-7f3a9c51d2e8";
     const TENANT: &str = "tenant-canary-11d07b";
