@@ -5,7 +5,6 @@ use std::path::Path;
 use gristmill_config::Fault;
 use gristmill_core::settings::{SecretRef, is_open_to_others};
 use gristmill_kafka::Property;
-use gristmill_llm::settings::TargetSettings;
 
 use crate::settings::Pipeline;
 
@@ -50,10 +49,10 @@ fn key_files(pipeline: &Pipeline) -> Vec<(String, &Path)> {
     }
     for (alias, model) in &pipeline.models {
         for (index, target) in model.targets.iter().enumerate() {
-            if let TargetSettings::OpenAi(target) = target
-                && let Some(SecretRef::File(file)) = &target.key
-            {
-                files.push((format!("/models/{}/targets/{index}/key", &**alias), file));
+            for (pointer, secret) in target.secrets() {
+                if let SecretRef::File(file) = secret {
+                    files.push((format!("/models/{}/targets/{index}{pointer}", &**alias), file));
+                }
             }
         }
     }
@@ -91,12 +90,13 @@ targets = [
   {{ provider = "openai", model = "x", key = {{ file = "{closed}" }} }},
   {{ provider = "openai", model = "y", key = {{ file = "{open}" }} }},
   {{ provider = "openai", model = "z", key = {{ env = "KEY" }} }},
+  {{ provider = "gemini", model = "g", headers = {{ x-tenant = {{ file = "{open}" }} }} }},
 ]
 "#
         );
         let pipeline = Pipeline::parse(&text, Path::new("p.toml")).unwrap();
         let told: Vec<String> = warnings(&pipeline).iter().map(ToString::to_string).collect();
-        let expected = [("p.toml:2:", &open), ("p.toml:2:", &tls), ("p.toml:13:", &open)];
+        let expected = [("p.toml:2:", &open), ("p.toml:2:", &tls), ("p.toml:13:", &open), ("p.toml:15:", &open)];
         assert_eq!(told.len(), expected.len(), "{told:#?}");
         for (told, (place, file)) in told.iter().zip(expected) {
             assert!(told.starts_with("warning: ") && told.contains(place) && told.contains(file.as_str()), "{told}");

@@ -71,7 +71,10 @@ fn read(
 fn scripts(pipeline: &Pipeline) -> impl Iterator<Item = PathBuf> {
     pipeline.models.values().flat_map(|alias| &alias.targets).filter_map(|target| match target {
         TargetSettings::Scripted(scripted) => scripted.script.canonicalize().ok(),
-        TargetSettings::OpenAi(_) => None,
+        TargetSettings::OpenAi(_)
+        | TargetSettings::Anthropic(_)
+        | TargetSettings::Gemini(_)
+        | TargetSettings::Ollama(_) => None,
     })
 }
 

@@ -1,21 +1,20 @@
 //! Aliases: which targets answer for a name, and in what order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign, printable};
+use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign};
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::{Instant, timeout};
 
-use crate::failure::passes;
-use crate::forms::Forms;
+use crate::failure::{passes, turns_away};
 use crate::limits::{Results, Share};
+use crate::names;
 use crate::provider::{Provider, Unanswered};
 
-/// The alias of a request that names none, if there are several.
-const DEFAULT_ALIAS: &str = "default";
 /// The longest a call may take, whatever a stage or the settings say.
 const LONGEST_CALL: Duration = Duration::from_secs(3_600);
 
@@ -85,31 +84,51 @@ struct Failed {
 impl Failed {
     /// This failure of an earlier target beside that of a later one: the failure that is reported, and whose fault both
     /// are together. It is the request's only if each target says so; and if one may have been paid without an answer,
-    /// nobody's, because then the attempts must have an end.
+    /// nobody's, because then the attempts must have an end. So they must for a request that is too long for the one while
+    /// the other is down: the one that is down must not hold those that fit.
     fn beside(self, later: Self) -> Self {
         let gave_up = |failed: &Self| matches!(failed.failure, ChatFailure::Timeout(_));
-        let blame = match gave_up(&self) || gave_up(&later) {
+        let limited = |failed: &Self| matches!(failed.failure, ChatFailure::RateLimited { .. });
+        let too_long = matches!(self.failure, ChatFailure::ContextLengthExceeded { .. });
+        let takes_over = match &later.failure {
+            ChatFailure::RateLimited { .. } => !limited(&self),
+            ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_) => too_long,
+            _ => false,
+        };
+        let blame = match gave_up(&self) || gave_up(&later) || too_long && !limited(&later) {
             true => None,
             false => self.blame.max(later.blame),
         };
-        let limited = |failed: &Self| matches!(failed.failure, ChatFailure::RateLimited { .. });
-        let failure = if limited(&later) && !limited(&self) { later.failure } else { self.failure };
-        Self { failure, blame }
+        Self { failure: if takes_over { later.failure } else { self.failure }, blame }
     }
 }
 
 /// One alias.
 pub(crate) struct Alias {
     targets: Vec<Target>,
+    /// Which targets turned the last call away that they ended: told once, because their fallbacks keep the pipeline going.
+    turning_away: Vec<AtomicBool>,
 }
 
 impl Alias {
     pub(crate) fn new(targets: Vec<Target>) -> Self {
-        Self { targets }
+        let turning_away = targets.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { targets, turning_away }
+    }
+
+    /// The failure with which the target at this index begins to turn calls away, if another one is left to ask.
+    fn begins_to_turn_away<'a>(
+        &self,
+        index: usize,
+        answer: &'a Result<ChatResponse, Failed>,
+    ) -> Option<&'a ChatFailure> {
+        let failure = answer.as_ref().err().map(|failed| &failed.failure).filter(|failure| turns_away(failure));
+        let before = self.turning_away.get(index)?.swap(failure.is_some(), Ordering::Relaxed);
+        failure.filter(|_| !before && index + 1 < self.targets.len())
     }
 
     /// The time for one call: what the request asks for, at most the sum of the targets' timeouts.
-    fn time(&self, asked: Option<Duration>) -> Duration {
+    pub(crate) fn time(&self, asked: Option<Duration>) -> Duration {
         let most = self.targets.iter().fold(Duration::ZERO, |sum, target| sum.saturating_add(target.timeout));
         asked.unwrap_or(most).min(most).min(LONGEST_CALL)
     }
@@ -118,32 +137,12 @@ impl Alias {
 /// All aliases of a pipeline.
 pub(crate) struct Aliases {
     by_name: BTreeMap<String, Alias>,
-    forms: Forms,
     observer: Arc<dyn Observer>,
 }
 
 impl Aliases {
     pub(crate) fn new(by_name: BTreeMap<String, Alias>, observer: Arc<dyn Observer>) -> Self {
-        Self { by_name, forms: Forms::default(), observer }
-    }
-
-    fn find(&self, asked: Option<&str>) -> Result<(&str, &Alias), ChatFailure> {
-        let found = match asked {
-            Some(name) => self.by_name.get_key_value(name),
-            None if self.by_name.len() == 1 => self.by_name.first_key_value(),
-            None => self.by_name.get_key_value(DEFAULT_ALIAS),
-        };
-        if let Some((name, alias)) = found {
-            return Ok((name, alias));
-        }
-        let known = match self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ") {
-            none if none.is_empty() => "none is configured; add one as [models.NAME]".to_owned(),
-            names => format!("configured: {names}"),
-        };
-        Err(ChatFailure::Denied(match asked {
-            Some(name) => format!("there is no model {:?}; {known}", printable(name)),
-            None => format!("the request names no model, and none is called {DEFAULT_ALIAS:?}; {known}"),
-        }))
+        Self { by_name, observer }
     }
 
     fn observe(
@@ -163,16 +162,16 @@ impl Aliases {
 
 #[async_trait]
 impl Model for Aliases {
-    /// Asks the first target, and each further one only if those before it are busy or down. If none answers, returns
-    /// the first target's failure, or a rate limit if any target reported one: a fallback that is too small or has a
-    /// wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns its permit.
+    /// Asks the first target, and each further one only if the first is busy, down, out of money, misconfigured or too
+    /// small. If none answers, returns the first target's failure, or a rate limit if any target reported one: a fallback
+    /// that is too small or has a wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns
+    /// its permit.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
-        let (name, alias) = self.find(request.model.as_deref())?;
-        let form = self.forms.of(&request.format)?;
+        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
         let deadline = Instant::now() + alias.time(request.timeout);
         let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
         let mut failed: Option<Failed> = None;
-        for target in &alias.targets {
+        for (index, target) in alias.targets.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now()).min(target.timeout);
             if left.is_zero() {
                 break;
@@ -180,8 +179,17 @@ impl Model for Aliases {
             let begun = Instant::now();
             let answer = target.ask(caller, &asked, left).await;
             self.observe(caller, name, target, begun.elapsed(), &answer);
+            if let Some(failure) = alias.begins_to_turn_away(index, &answer) {
+                let (target, reason) = (target.name.as_str(), reason(failure));
+                tracing::warn!(
+                    alias = name,
+                    target,
+                    reason,
+                    "a target turns calls away: the next one is asked instead"
+                );
+            }
             let now = match answer {
-                Ok(response) => return Ok(form.check(response)?),
+                Ok(response) => return Ok(response),
                 Err(now) => now,
             };
             let helps = failed.is_some() || passes(&now.failure);

@@ -6,6 +6,7 @@ use serde_json::Value;
 use gristmill_core::model::schema::is_affordable;
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Format};
 
+use super::answer;
 use super::quote::clean;
 
 /// How many problems are reported for one answer.
@@ -65,37 +66,56 @@ impl Form {
         Ok(Self::Schema(Box::new(validator)))
     }
 
-    /// Returns an answer of this form: for the JSON forms just the document, without the code fence that models like to
-    /// put around it. Anything else is invalid output, including a JSON answer cut off at the output limit.
+    /// Returns an answer of this form. For the JSON forms that is just the document, without the thinking, explanations and
+    /// fences that models like to put around it. Anything else is invalid output, including a document that was cut off
+    /// at the output limit.
     pub(super) fn check(&self, mut response: ChatResponse) -> Result<ChatResponse, ChatFailure> {
-        let validator = match self {
-            Self::Text => return Ok(response),
-            Self::Json => None,
-            Self::Schema(validator) => Some(validator),
+        let checked = match self {
+            Self::Text => Ok(answer::without_thinking(&response.text).to_owned()),
+            Self::Json => document(None, &response),
+            Self::Schema(validator) => document(Some(validator), &response),
         };
-        let invalid = |text: String, problems| Err(ChatFailure::InvalidOutput { text, problems });
-        if response.finish_reason == FinishReason::Length {
-            let problem = "the answer was cut off at the output limit; raise max-output-tokens or ask for less";
-            return invalid(response.text, vec![problem.into()]);
+        match checked {
+            Ok(text) => response.text = text,
+            Err(problems) => return Err(ChatFailure::InvalidOutput { text: response.text, problems }),
         }
-        let document = without_fence(&response.text);
-        let value: Value = match serde_json::from_str(document) {
-            Ok(value) => value,
-            Err(error) => {
-                return invalid(response.text, vec![format!("the answer is not one JSON document: {error}")]);
-            }
-        };
-        let problems = match validator {
-            Some(validator) if document.len() <= LARGEST_EXPLAINED => problems(validator.iter_errors(&value)),
-            Some(validator) => problems(validator.validate(&value).err().into_iter()),
-            None => Vec::new(),
-        };
-        if !problems.is_empty() {
-            return invalid(response.text, problems);
-        }
-        response.text = document.to_owned();
         Ok(response)
     }
+}
+
+/// The document of an answer, or what is wrong with it.
+fn document(validator: Option<&Validator>, response: &ChatResponse) -> Result<String, Vec<String>> {
+    let mut documents = match response.finish_reason {
+        FinishReason::Length => vec![answer::complete(&response.text).ok_or_else(|| {
+            vec!["the answer was cut off at the output limit; raise max-output-tokens or ask for less".to_owned()]
+        })?],
+        FinishReason::Stop | FinishReason::Other(_) => {
+            answer::documents(&response.text).map_err(|problem| vec![problem])?
+        }
+    };
+    if documents.len() > 1 {
+        let count = documents.len();
+        documents.retain(|document| validator.is_some_and(|validator| validator.is_valid(&document.value)));
+        if documents.len() != 1 {
+            return Err(vec![format!("the answer holds {count} JSON documents instead of one")]);
+        }
+    }
+    let Some(document) = documents.pop() else { return Err(vec!["the answer holds no JSON document".into()]) };
+    let Some(validator) = validator else { return Ok(document.text.into_owned()) };
+    let problems = match document.text.len() <= LARGEST_EXPLAINED {
+        true => problems(validator.iter_errors(&document.value)),
+        false => problems(validator.validate(&document.value).err().into_iter()),
+    };
+    if problems.is_empty() {
+        return Ok(document.text.into_owned());
+    }
+    if let Value::String(inside) = &document.value
+        && let Some(inside) = answer::complete(inside)
+        && validator.is_valid(&inside.value)
+    {
+        return Ok(inside.text.into_owned());
+    }
+    Err(problems)
 }
 
 /// Says where each problem is and what it is, but leaves out the values: they come from the document.
@@ -109,14 +129,6 @@ fn problems<'e>(errors: impl Iterator<Item = ValidationError<'e>>) -> Vec<String
         problems.push(format!("{place}: {}", clean(&error.masked().to_string())));
     }
     problems
-}
-
-fn without_fence(text: &str) -> &str {
-    let text = text.trim();
-    let Some(inside) = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else {
-        return text;
-    };
-    inside.strip_prefix("json").or_else(|| inside.strip_prefix("JSON")).unwrap_or(inside).trim()
 }
 
 #[cfg(test)]
@@ -144,8 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn text_is_any_text() {
+    fn text_is_any_text_without_the_thinking_before_it() {
         assert_eq!(checked(&Format::Text, "```json"), Ok("```json".into()));
+        assert_eq!(checked(&Format::Text, "<think>hm</think> hello"), Ok("hello".into()));
     }
 
     #[test]
@@ -155,7 +168,7 @@ mod tests {
             (" [1]\n", Some("[1]")),
             ("```json\n{\"a\":1}\n```\n", Some("{\"a\":1}")),
             ("```\n{\"a\":1}\n```", Some("{\"a\":1}")),
-            ("Here it is: {}", None),
+            ("Here it is: {}", Some("{}")),
             ("{} {}", None),
             ("", None),
         ] {
@@ -175,11 +188,34 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_off_is_no_json_even_if_it_parses() {
-        let cut = ChatResponse { finish_reason: FinishReason::Length, ..response("{}") };
-        let failure = Form::Json.check(cut.clone()).unwrap_err();
-        assert!(matches!(failure, ChatFailure::InvalidOutput { .. }), "{failure:?}");
-        assert!(Form::Text.check(cut).is_ok(), "a text may end early");
+    fn of_several_documents_the_only_one_that_fits_is_meant() {
+        let person = schema(PERSON);
+        let answer = r#"By the schema {"type": "object"} it is {"name": "Jane"}."#;
+        assert_eq!(checked(&person, answer), Ok(r#"{"name": "Jane"}"#.into()));
+        for answer in [r#"{"name": "Jane"} or {"name": "John"}"#, r#"{"age": 1} or {"age": 2}"#] {
+            assert_eq!(checked(&person, answer), Err(vec!["the answer holds 2 JSON documents instead of one".into()]));
+        }
+    }
+
+    #[test]
+    fn a_document_in_a_string_is_taken_out_only_where_no_string_was_asked_for() {
+        let packed = r#""{\"name\": \"Jane\"}""#;
+        assert_eq!(checked(&schema(PERSON), packed), Ok(r#"{"name": "Jane"}"#.into()));
+        assert_eq!(checked(&schema(r#"{"type": "string"}"#), packed), Ok(packed.into()));
+        assert_eq!(checked(&Format::Json, packed), Ok(packed.into()));
+        assert!(checked(&schema(PERSON), r#""{\"age\": 1}""#).is_err());
+    }
+
+    #[test]
+    fn an_answer_cut_off_is_no_json_unless_the_document_was_complete() {
+        let cut = |text: &str| ChatResponse { finish_reason: FinishReason::Length, ..response(text) };
+        assert_eq!(Form::Json.check(cut("{}\n")).unwrap().text, "{}");
+        for text in ["{\"a\": 1", "12", "{\"a\": 1,}", "Here: {} and"] {
+            let failure = Form::Json.check(cut(text)).unwrap_err();
+            let ChatFailure::InvalidOutput { problems, .. } = failure else { panic!("{failure:?}") };
+            assert!(problems[0].contains("cut off at the output limit"), "{problems:?}");
+        }
+        assert!(Form::Text.check(cut("half of")).is_ok(), "a text may end early");
     }
 
     #[test]

@@ -1,30 +1,46 @@
 //! Adapter: language models.
 //!
-//! A call passes through three layers: [`Journaled`] remembers what an unfinished job has paid for, an alias chooses
-//! the targets and checks the form of the answer (`aliases`), and a target asks its provider (`openai`) or a file of
-//! prepared answers (`scripted`). None of them retries: that is up to the flow.
+//! A call passes through four layers: the form of the answer is checked, and the model asked again if it is wrong
+//! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, an alias chooses the targets (`aliases`), and a
+//! target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
+//! them retries a call that failed: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
-//! - `journal` over `memory`; `aliases` over `forms` and `failure`
-//! - `openai` over the pure `encode` (with `dialect`) and `decode` (with `retry_after`), and `quote`
+//! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
+//! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
+//!   common: `server` (HTTP) with `headers` and `quote`, `parameters` of requests, `status` and `retry_after` (over `delay`)
+//!   of refusals, and `narrow`, which rewrites schemas
 //! - [`scripted`] over `script`, its file format, and `made_up`
 
 mod aliases;
+mod answer;
+mod anthropic;
+mod checked;
+mod delay;
 mod failure;
 #[cfg(test)]
 mod fixtures;
 mod form;
 mod forms;
+mod gemini;
+mod headers;
 mod journal;
 mod keys;
 mod limits;
 mod memory;
+mod names;
+mod narrow;
+mod ollama;
 mod openai;
+mod parameters;
 mod provider;
 mod quote;
+mod retry_after;
 pub mod scripted;
+mod server;
 pub mod settings;
+mod status;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,12 +50,17 @@ use anyhow::{Context, bail};
 use gristmill_core::ports::{Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
+use anthropic::Anthropic;
+use checked::{Checked, Rule};
+use gemini::Gemini;
 pub use journal::Journaled;
 pub use limits::Limits;
 use limits::{Account, Endpoint, Share};
+use ollama::Ollama;
 use openai::OpenAi;
+use provider::Provider;
 use scripted::{Scripted, script};
-use settings::{AliasSettings, Settings, TargetSettings};
+use settings::{AliasSettings, SecretRef, Settings, TargetSettings};
 
 /// What the models of a pipeline need from the host.
 pub struct Surroundings {
@@ -58,13 +79,17 @@ pub struct Surroundings {
 /// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
-    let mut aliases = BTreeMap::new();
+    let (mut aliases, mut rules) = (BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
+        let reask = alias.reask;
         let built = build_alias(alias, &surroundings.limits);
-        aliases.insert(name.clone(), built.with_context(|| format!("the model {name:?} cannot be used"))?);
+        let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
+        rules.insert(name.clone(), Rule { reask, time: built.time(None) });
+        aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
-    Ok(Arc::new(Journaled::new(aliases, settings.journal_bytes, surroundings.store)))
+    let journaled = Journaled::new(aliases, settings.journal_bytes, surroundings.store);
+    Ok(Arc::new(Checked::new(journaled, rules)))
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {
@@ -79,26 +104,80 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
     Ok(Alias::new(targets))
 }
 
+/// Where a target asks.
+struct Place {
+    /// The target, as "provider/model".
+    name: String,
+    base_url: String,
+    model: String,
+    key: Option<SecretRef>,
+    timeout: Duration,
+}
+
 fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
-    Ok(match settings {
+    let (place, key, provider): (Place, Option<[u8; 32]>, Box<dyn Provider>) = match settings {
         TargetSettings::OpenAi(settings) => {
-            let (name, timeout) = (format!("openai/{}", settings.model), settings.timeout);
-            if timeout == Duration::ZERO {
-                bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
-            }
-            let account = Account { base_url: settings.base_url.clone(), key: settings.key.clone() };
-            let (base_url, model) = (settings.base_url.clone(), settings.model.clone());
-            let provider = Box::new(OpenAi::new(settings)?);
-            let results = limits.results(Endpoint { base_url, model, key: provider.key_digest() });
-            Target { name, timeout, limit: limits.of(account, max_concurrent), results, provider }
+            let place = Place {
+                name: format!("openai/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = OpenAi::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
+        }
+        TargetSettings::Anthropic(settings) => {
+            let place = Place {
+                name: format!("anthropic/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = Anthropic::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
+        }
+        TargetSettings::Gemini(settings) => {
+            let place = Place {
+                name: format!("gemini/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = Gemini::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
+        }
+        TargetSettings::Ollama(settings) => {
+            let place = Place {
+                name: format!("ollama/{}", settings.model),
+                base_url: settings.base_url.clone(),
+                model: settings.model.clone(),
+                key: settings.key.clone(),
+                timeout: checked(settings.timeout)?,
+            };
+            let provider = Ollama::new(settings)?;
+            (place, provider.key_digest(), Box::new(provider))
         }
         TargetSettings::Scripted(settings) => {
             let scripted = Scripted::new(script::read(&settings.script)?);
             let (name, timeout) = (scripted.name().to_owned(), settings::DEFAULT_TIMEOUT);
             let (limit, results) = (Share::new(max_concurrent), Arc::default());
-            Target { name, timeout, limit, results, provider: Box::new(scripted) }
+            return Ok(Target { name, timeout, limit, results, provider: Box::new(scripted) });
         }
-    })
+    };
+    let Place { name, base_url, model, key: origin, timeout } = place;
+    let limit = limits.of(Account { base_url: base_url.clone(), key: origin }, max_concurrent);
+    let results = limits.results(Endpoint { base_url, model, key });
+    Ok(Target { name, timeout, limit, results, provider })
+}
+
+fn checked(timeout: Duration) -> anyhow::Result<Duration> {
+    if timeout == Duration::ZERO {
+        bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
+    }
+    Ok(timeout)
 }
 
 #[cfg(test)]

@@ -1,5 +1,11 @@
 //! What the operator configures about models.
 
+mod address;
+mod anthropic;
+mod gemini;
+mod headers;
+mod ollama;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,15 +13,21 @@ use std::time::Duration;
 
 use gristmill_core::settings::{Span, span};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
+pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
+pub use headers::{HeaderText, Headers};
+pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructured, Think};
 
 /// OpenAI's own address: the base URL of a target that names none.
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
 /// Default limit of concurrent calls to each target of an alias.
 pub const DEFAULT_MAX_CONCURRENT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+/// Default of how often the model is asked again for an answer of the wrong form.
+pub const DEFAULT_REASK: u32 = 2;
 /// Default time a target may take for an answer.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Default size limit of an answer's body, in bytes.
@@ -43,7 +55,8 @@ impl Default for Settings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AliasSettings {
-    /// In order of preference: the next one is asked when those before it are rate-limited, unreachable or too slow.
+    /// In order of preference: the next one is asked when those before it are rate-limited, unreachable, too slow or too
+    /// small, have no money, or do not accept their key.
     #[schemars(length(min = 1), extend(
         "x-add" = r#"targets = [{ provider = "openai", model = "…", key = { env = "…" } }]"#,
         "x-form" = r#"for example [{ provider = "openai", model = "…" }]"#
@@ -54,14 +67,23 @@ pub struct AliasSettings {
     #[serde(default = "default_max_concurrent")]
     #[schemars(range(max = 1_000))]
     pub max_concurrent: NonZeroUsize,
+    /// How often the model is asked again when its answer does not have the JSON form that was asked for, with the faults
+    /// named. Each time is paid like any other call.
+    #[serde(default = "default_reask")]
+    #[schemars(range(max = 5))]
+    pub reask: u32,
 }
 
 impl AliasSettings {
-    /// Creates an alias of these targets with the default concurrency.
+    /// Creates an alias of these targets with defaults for everything else.
     #[must_use]
     pub fn new(targets: Vec<TargetSettings>) -> Self {
-        Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT }
+        Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT, reask: DEFAULT_REASK }
     }
+}
+
+fn default_reask() -> u32 {
+    DEFAULT_REASK
 }
 
 fn default_max_concurrent() -> NonZeroUsize {
@@ -78,11 +100,37 @@ fn default_max_concurrent() -> NonZeroUsize {
 pub enum TargetSettings {
     /// Anything that speaks OpenAI's chat completions.
     OpenAi(OpenAiSettings),
+    /// Anything that speaks Anthropic's Messages.
+    Anthropic(AnthropicSettings),
+    /// Anything that speaks Gemini's generateContent.
+    Gemini(GeminiSettings),
+    /// Ollama's own API.
+    Ollama(OllamaSettings),
     /// A file of prepared answers.
     Scripted(ScriptedSettings),
 }
 
-/// A server that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, llama.cpp and many others.
+impl TargetSettings {
+    /// The secrets that this target sends, each with its JSON Pointer below the target.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
+        let (key, headers) = match self {
+            Self::OpenAi(target) => (&target.key, &target.headers),
+            Self::Anthropic(target) => (&target.key, &target.headers),
+            Self::Gemini(target) => (&target.key, &target.headers),
+            Self::Ollama(target) => (&target.key, &target.headers),
+            Self::Scripted(_) => return Vec::new(),
+        };
+        let key = key.iter().map(|key| ("/key".to_owned(), key));
+        let headers = headers.iter().filter_map(|(name, value)| match value {
+            HeaderText::Secret(secret) => Some((format!("/headers/{}", name.replace('~', "~0")), secret)),
+            HeaderText::Plain(_) => None,
+        });
+        key.chain(headers).collect()
+    }
+}
+
+/// A server that speaks OpenAI's chat completions: OpenAI, Azure, vLLM, llama.cpp and many others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenAiSettings {
@@ -90,24 +138,28 @@ pub struct OpenAiSettings {
     #[schemars(length(min = 1), extend("x-add" = "model = \"…\", the model's name at the provider"))]
     pub model: String,
     /// `http` or `https`, no query, no user; `/chat/completions` is appended.
-    #[serde(default = "default_base_url", deserialize_with = "base_url")]
-    #[schemars(extend("allOf" = [
-        {
-            "pattern": "^(?!https?://[^/]*@)",
-            "x-fault": "has a user name or password in it",
-            "x-form": "take it out: keys are given as key = { env = \"NAME\" }"
-        },
-        {
-            "pattern": "^https?://[^/?#\\s][^?#\\s]*$",
-            "x-fault": "is not the address of an API",
-            "x-form": "for example \"https://api.openai.com/v1\", without a query"
-        }
-    ]))]
+    #[serde(default = "default_base_url", deserialize_with = "address::read")]
+    #[schemars(schema_with = "address::schema")]
     pub base_url: String,
-    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is
-    /// sent, as local servers want it.
+    /// Sent as a bearer token or as `key_header` says; one line of visible ASCII, at most 16 KiB. Read once, at startup.
+    /// Without it no key is sent, as local servers want it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretRef>,
+    /// The header of the key.
+    #[serde(default)]
+    pub key_header: KeyHeader,
+    /// Sent as the query `api-version`, which Azure requires for addresses of deployments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend(
+        "pattern" = "^[A-Za-z0-9.-]+$",
+        "x-fault" = "is not a version",
+        "x-form" = "for example \"2024-10-21\""
+    ))]
+    pub api_version: Option<String>,
+    /// Further headers of each request; each a string or a secret.
+    #[serde(default)]
+    #[schemars(schema_with = "headers::schema")]
+    pub headers: Headers,
     /// Of one request, to the last byte; never more than what is left of the stage's `wall`.
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
@@ -140,11 +192,6 @@ fn default_base_url() -> String {
     OPENAI_BASE_URL.to_owned()
 }
 
-/// Removes trailing slashes, because a path is appended.
-fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(String::deserialize(deserializer)?.trim_end_matches('/').to_owned())
-}
-
 fn default_timeout() -> Duration {
     DEFAULT_TIMEOUT
 }
@@ -161,6 +208,9 @@ impl OpenAiSettings {
             model: model.into(),
             base_url: OPENAI_BASE_URL.into(),
             key: None,
+            key_header: KeyHeader::Authorization,
+            api_version: None,
+            headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
             structured: Structured::JsonSchema,
             max_output_tokens: None,
@@ -170,6 +220,18 @@ impl OpenAiSettings {
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
+}
+
+/// How a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline, extend("x-noun" = "header"))]
+pub enum KeyHeader {
+    /// `authorization: Bearer KEY`.
+    #[default]
+    Authorization,
+    /// `api-key: KEY`, as Azure wants it.
+    ApiKey,
 }
 
 /// Prepared answers, for demonstrations and tests.

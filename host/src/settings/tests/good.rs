@@ -10,7 +10,10 @@ use crate::settings::{Module, Pipeline};
 use gristmill_core::flow::settings::{RetryPolicy, Start};
 use gristmill_core::settings::{ByteSize, Name, SecretRef};
 use gristmill_kafka::{Brokers, Property};
-use gristmill_llm::settings::{OpenAiSettings, ScriptedSettings, Structured, TargetSettings};
+use gristmill_llm::settings::{
+    AnthropicSettings, AnthropicStructured, GeminiSettings, HeaderText, KeyHeader, OllamaSettings, OpenAiSettings,
+    ScriptedSettings, Structured, TargetSettings, Think,
+};
 
 const EXAMPLE: &str = include_str!("example.toml");
 
@@ -58,7 +61,7 @@ fn a_stage_has_what_it_says_and_else_what_the_pipeline_says() {
 fn models_have_their_targets_in_order() {
     let models = parse(EXAMPLE).unwrap().models.clone();
     let (smart, test) = (&models[&Name::new("smart").unwrap()], &models[&Name::new("test").unwrap()]);
-    assert_eq!(smart.max_concurrent.get(), 2);
+    assert_eq!((smart.max_concurrent.get(), smart.reask), (2, 1));
     let [TargetSettings::OpenAi(first), TargetSettings::OpenAi(second)] = smart.targets.as_slice() else {
         panic!("{models:?}");
     };
@@ -80,7 +83,56 @@ fn models_have_their_targets_in_order() {
         test.targets,
         [TargetSettings::Scripted(ScriptedSettings { script: PathBuf::from("pipes/answers.toml") })]
     );
-    assert_eq!(test.max_concurrent.get(), 8);
+    assert_eq!((test.max_concurrent.get(), test.reask), (8, 2));
+}
+
+#[test]
+fn every_provider_can_be_a_target() {
+    let models = r#"[models.smart]
+targets = [
+  { provider = "openai", model = "mini", base_url = "https://x.openai.azure.com/openai/deployments/mini", key = { env = "AZURE" }, key_header = "api-key", api_version = "2024-10-21" },
+  { provider = "anthropic", model = "claude", key = { env = "ANTHROPIC" }, structured = "tool", headers = { anthropic-beta = "b", x-tenant = { file = "tenant" } } },
+  { provider = "gemini", model = "gemini-2.5-flash", key = { env = "GEMINI" }, max_output_tokens = 500 },
+  { provider = "ollama", model = "llama3.2:3b", base_url = "http://gpu:11434/", context = 16384, think = "off" },
+  { provider = "ollama", model = "m" },
+]
+"#;
+    let pipeline = with(models).unwrap();
+    let secret = |name: &str| Some(SecretRef::Env(name.to_owned()));
+    let tenant = SecretRef::File(PathBuf::from("pipes/tenant"));
+    let headers = [
+        ("anthropic-beta".to_owned(), HeaderText::Plain("b".to_owned())),
+        ("x-tenant".to_owned(), HeaderText::Secret(tenant)),
+    ];
+    let expected = [
+        TargetSettings::OpenAi(OpenAiSettings {
+            base_url: "https://x.openai.azure.com/openai/deployments/mini".to_owned(),
+            key: secret("AZURE"),
+            key_header: KeyHeader::ApiKey,
+            api_version: Some("2024-10-21".to_owned()),
+            ..OpenAiSettings::new("mini")
+        }),
+        TargetSettings::Anthropic(AnthropicSettings {
+            key: secret("ANTHROPIC"),
+            structured: AnthropicStructured::Tool,
+            headers: headers.into(),
+            ..AnthropicSettings::new("claude")
+        }),
+        TargetSettings::Gemini(GeminiSettings {
+            key: secret("GEMINI"),
+            max_output_tokens: Some(500),
+            ..GeminiSettings::new("gemini-2.5-flash")
+        }),
+        TargetSettings::Ollama(OllamaSettings {
+            base_url: "http://gpu:11434".to_owned(),
+            context: 16_384,
+            think: Some(Think::Off),
+            ..OllamaSettings::new("llama3.2:3b")
+        }),
+        TargetSettings::Ollama(OllamaSettings::new("m")),
+    ];
+    assert_eq!(pipeline.models[&Name::new("smart").unwrap()].targets, expected);
+    assert!(!format!("{pipeline:?}").contains("\"b\""), "plain headers are not shown");
 }
 
 #[test]
@@ -174,6 +226,28 @@ fn the_readmes_example_parses() {
     for block in blocks {
         if let Err(error) = parse(block) {
             panic!("a pipeline in README.md:\n{error}");
+        }
+    }
+}
+
+/// Nor must the page of the models: its configurations are some, those in the table of the providers too.
+#[test]
+fn the_configurations_of_providers_parse() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/models.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned);
+    let rows = text.lines().filter_map(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [_, provider, keys] = cells.as_slice() else { return None };
+        let (provider, keys) = (provider.strip_prefix('`')?.strip_suffix('`')?, keys.strip_prefix('`')?);
+        let keys = keys.strip_suffix("` |")?;
+        Some(format!("[models.smart]\ntargets = [{{ provider = \"{provider}\", {keys} }}]\n"))
+    });
+    let all: Vec<String> = blocks.chain(rows).collect();
+    assert!(all.len() >= 10, "{all:#?}");
+    for models in all {
+        if let Err(error) = with(&models) {
+            panic!("a configuration in docs/models.md:\n{error}");
         }
     }
 }

@@ -9,7 +9,7 @@ error: unknown provider "opnai" for target 1 of [models.smart]
   --> pipes/p.toml:14:25
    |
 14 | targets = [{ provider = "opnai", model = "x" }]
-   |                         ^^^^^^^ did you mean "openai"? providers are: openai, scripted
+   |                         ^^^^^^^ did you mean "openai"? providers are: openai, anthropic, gemini, ollama, scripted
 "#;
     assert_eq!(shown(with("[models.smart]\ntargets = [{ provider = \"opnai\", model = \"x\" }]\n")), expected);
 }
@@ -46,7 +46,7 @@ error: target 3 of [models.smart] has no "provider"
   --> pipes/p.toml:17:3
    |
 17 |   { model = "x" },
-   |   ^^^^^^^^^^^^^^^ add provider = "openai" or "scripted"
+   |   ^^^^^^^^^^^^^^^ add provider = "openai" or "anthropic" or "gemini" or "ollama" or "scripted"
 "#;
     assert_eq!(shown(with(models)), expected);
 }
@@ -76,7 +76,7 @@ error: "base_url" in target 1 of [models.smart] is not the address of an API
   --> pipes/p.toml:18:12
    |
 18 | base_url = "localhost:8080"
-   |            ^^^^^^^^^^^^^^^^ for example "https://api.openai.com/v1", without a query
+   |            ^^^^^^^^^^^^^^^^ for example "https://models.example.com/v1", without a query
 
 error: unknown structured form "json" for target 1 of [models.smart]
   --> pipes/p.toml:19:14
@@ -109,6 +109,54 @@ error: "timeout" in target 1 of [models.smart] is out of range
    |           ^^^^^ from 100ms to 30m
 "#;
     assert_eq!(shown(with(models)), expected);
+}
+
+#[test]
+fn every_provider_has_its_own_settings_and_bounds() {
+    let models = r#"[models.smart]
+targets = [
+  { provider = "anthropic", model = "a", temperature = 1.5, api_version = "1" },
+  { provider = "anthropic", model = "a", structured = "json_object" },
+  { provider = "gemini", model = "models/g", base_url = "generativelanguage.googleapis.com" },
+  { provider = "ollama", model = "o", context = 100, think = "maybe" },
+  { provider = "openai", model = "m", context = 8192, api_version = "a b" },
+]
+"#;
+    let expected = r#"
+error: unknown key "api_version" in target 1 of [models.smart]
+  --> pipes/p.toml:15:61
+   |
+15 |   { provider = "anthropic", model = "a", temperature = 1.5, api_version = "1" },
+   |                                                             ^^^^^^^^^^^ keys here are: provider, model, base_url, key, headers, timeout, structured, max_output_tokens, temperature, options
+"#;
+    let shown = shown(with(models));
+    assert!(shown.contains(expected), "{shown}");
+    for (fault, form) in [
+        ("\"temperature\" in target 1 of [models.smart] is out of range", "from 0 to 1"),
+        ("unknown structured form \"json_object\" for target 2", "structured forms are: json_schema, tool, prompt"),
+        ("\"model\" in target 3 of [models.smart] is not the name of a model", "without \"models/\""),
+        ("\"base_url\" in target 3 of [models.smart] is not the address of an API", "without a query"),
+        ("\"context\" in target 4 of [models.smart] is out of range", "from 256 to 10000000"),
+        ("unknown thinking level \"maybe\" for target 4", "off, on, low, medium, high"),
+        (
+            "unknown key \"context\" in target 5 of [models.smart]",
+            "keys here are: provider, model, base_url, key, key_header",
+        ),
+        ("\"api_version\" in target 5 of [models.smart] is not a version", "\"2024-10-21\""),
+    ] {
+        assert!(shown.contains(fault) && shown.contains(form), "{fault}: {shown}");
+    }
+}
+
+#[test]
+fn headers_are_texts_or_secrets_and_are_not_shown() {
+    let target =
+        r#"targets = [{ provider = "openai", model = "m", headers = { x-a = "canary", x-b = 1, "x c" = "canary" } }]"#;
+    let shown = shown(with(&format!("[models.smart]\n{target}\n")));
+    let value = "error: \"x-b\" in headers of target 1 of [models.smart] is not the value of a header";
+    assert!(shown.contains(value) && shown.contains(r#"or { env = "NAME" } or { file = "path" }"#), "{shown}");
+    assert!(shown.contains("\"x c\" in headers of target 1 of [models.smart] is not a name"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
 }
 
 #[test]
@@ -162,6 +210,7 @@ fn no_message_shows_a_secret_that_stands_beside_its_place() {
         with("[models.a]\ntargets = [{ provider = \"openai\", key = '''\ncanary''', x = 1 }]"),
         with("[models.a]\ntargets = [{ provider = \"openai\", key = \"ä\\\"canary\", x = 1 }]"),
         with("[models.a]\ntargets = [{ provider = \"openai\", key = \"canary\" }"),
+        with("[models.a]\ntargets = [{ provider = \"ollama\", model = \"m\", headers = { a = \"canary\" }, x = 1 }]"),
         replaced("[source]", "properties = { \"sasl.password\" = \"canary\", x = [1] }\n[source]"),
         replaced("[source]", "properties.sasl.password = \"canary\" # \u{1b}\n[source]"),
     ];

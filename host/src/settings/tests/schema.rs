@@ -115,6 +115,11 @@ fn an_editor_sees_the_faults_of_single_keys() {
         ("[source]", "[models.smart]\ntargets = [{ provider = \"opnai\", model = \"x\" }]\n[source]"),
         ("[source]", "[models.smart]\ntargets = [{ provider = \"openai\", model = \"x\", key = \"k\" }]\n[source]"),
         ("[source]", "[models.smart]\ntargets = [{ provider = \"scripted\", model = \"x\" }]\n[source]"),
+        ("[source]", "[models.smart]\ntargets = [{ provider = \"gemini\", model = \"models/x\" }]\n[source]"),
+        (
+            "[source]",
+            "[models.smart]\ntargets = [{ provider = \"ollama\", model = \"x\", headers = { a = 1 } }]\n[source]",
+        ),
     ];
     for (from, to) in faulty {
         assert!(LEAST.contains(from), "{from}");

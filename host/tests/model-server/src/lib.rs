@@ -1,4 +1,4 @@
-//! A server with OpenAI's chat completions API that misbehaves on request. It listens on a free local port, counts
+//! A server with OpenAI's chat completions API, Anthropic's, Gemini's and Ollama's that misbehaves on request. It listens on a free local port, counts
 //! requests and the answers that would have to be paid for, and stops when it is dropped.
 //!
 //! ```ignore
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -111,7 +111,20 @@ pub struct Seen {
     pub authorization: Option<String>,
     /// The `traceparent` header.
     pub traceparent: Option<String>,
+    /// Path and query.
+    pub path: String,
+    /// All headers.
+    pub headers: HeaderMap,
 }
+
+/// Where the APIs are: OpenAI's, the same as Azure has it, Anthropic's, Gemini's and Ollama's.
+const PATHS: [&str; 5] = [
+    "/v1/chat/completions",
+    "/openai/deployments/{name}/chat/completions",
+    "/v1/messages",
+    "/v1beta/models/{method}",
+    "/api/chat",
+];
 
 /// The server.
 pub struct ModelServer {
@@ -151,14 +164,23 @@ impl ModelServer {
         });
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(Arc::clone(&state));
+        let mut router = Router::new();
+        for path in PATHS {
+            router = router.route(path, post(complete));
+        }
+        let router = router.with_state(Arc::clone(&state));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, state, task }
     }
 
-    /// The base URL for clients.
+    /// The base URL for clients of OpenAI's and Anthropic's APIs.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        self.url("/v1")
+    }
+
+    /// The address with this path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
     }
 
     /// The address it listens on.
@@ -241,21 +263,27 @@ impl Drop for InFlight {
     }
 }
 
-async fn complete(State(state): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response<Body> {
+async fn complete(
+    State(state): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response<Body> {
     if state.stopped.load(Ordering::SeqCst) {
         let response = Response::builder().status(StatusCode::BAD_GATEWAY).header("connection", "close");
         return response.body(Body::empty()).unwrap();
     }
     let in_flight = InFlight::begin(&state);
-    let prompt = body["messages"].to_string();
+    let prompt = body.get("messages").unwrap_or(&body["contents"]).to_string();
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let (authorization, traceparent) = (text("authorization"), text("traceparent"));
-    state.seen.lock().unwrap().push(Seen { body, authorization, traceparent });
+    let path = uri.path_and_query().unwrap().to_string();
+    state.seen.lock().unwrap().push(Seen { body, authorization, traceparent, path, headers });
     match state.behaviour(&prompt) {
-        Behaviour::Answer(text) => state.answer(&text),
+        Behaviour::Answer(text) => state.answer(uri.path(), &text),
         Behaviour::Held(text) => {
             state.held.acquire().await.unwrap().forget();
-            state.answer(&text)
+            state.answer(uri.path(), &text)
         }
         Behaviour::Raw { status, headers, body } => {
             let mut response = Response::builder().status(status);
@@ -289,16 +317,35 @@ impl Shared {
         Behaviour::answer("ok")
     }
 
-    fn answer(&self, text: &str) -> Response<Body> {
+    fn answer(&self, path: &str, text: &str) -> Response<Body> {
         let number = self.paid.fetch_add(1, Ordering::SeqCst) + 1;
-        let message = json!({"role": "assistant", "content": text});
-        let body = json!({
-            "id": format!("chatcmpl-{number}"), "object": "chat.completion", "model": "served",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-        });
         let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
-        response.body(body.to_string().into()).unwrap()
+        response.body(whole_answer(path, number, text).to_string().into()).unwrap()
+    }
+}
+
+/// An answer as the API at this path gives it.
+fn whole_answer(path: &str, number: usize, text: &str) -> Value {
+    match path {
+        "/v1/messages" => json!({
+            "id": format!("msg_{number}"), "type": "message", "role": "assistant", "model": "served",
+            "content": [{"type": "text", "text": text}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 5},
+        }),
+        "/api/chat" => json!({
+            "model": "served", "message": {"role": "assistant", "content": text}, "done": true, "done_reason": "stop",
+            "prompt_eval_count": 10, "eval_count": 5,
+        }),
+        path if path.starts_with("/v1beta") => json!({
+            "responseId": format!("response-{number}"),
+            "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 3, "thoughtsTokenCount": 2},
+        }),
+        _ => json!({
+            "id": format!("chatcmpl-{number}"), "object": "chat.completion", "model": "served",
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+        }),
     }
 }
 

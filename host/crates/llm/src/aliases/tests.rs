@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::fixtures::{caller, request, response, schema};
+use crate::fixtures::{caller, request, response};
 use gristmill_core::model::BudgetScope;
 use gristmill_core::ports::Observers;
 
@@ -82,6 +82,18 @@ fn limited(seconds: u64) -> ChatFailure {
     ChatFailure::RateLimited { message: "limited".into(), after: Some(Duration::from_secs(seconds)) }
 }
 
+fn too_long() -> ChatFailure {
+    ChatFailure::ContextLengthExceeded { message: "long".into(), limit: None, actual: None }
+}
+
+fn no_money() -> ChatFailure {
+    ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message: "pay".into() }
+}
+
+fn wrong_key() -> ChatFailure {
+    ChatFailure::Misconfigured("wrong key".into())
+}
+
 fn away() -> ChatFailure {
     ChatFailure::Unavailable { message: "away".into(), after: None }
 }
@@ -106,26 +118,52 @@ async fn a_request_without_a_model_goes_to_the_only_one_or_the_default() {
 }
 
 #[tokio::test]
-async fn a_fallback_stands_in_for_a_target_that_is_busy_or_away() {
-    for failure in [limited(9), away(), ChatFailure::Timeout("slow".into())] {
+async fn a_fallback_stands_in_for_a_target_that_cannot_answer() {
+    for failure in [limited(9), away(), ChatFailure::Timeout("slow".into()), too_long(), no_money(), wrong_key()] {
+        let name = failure.kind();
         let (alias, calls) = alias(vec![Err(failure), Ok(response("second"))]);
-        assert_eq!(chat(&only(alias), &request("hello")).await.unwrap().text, "second");
+        assert_eq!(chat(&only(alias), &request("hello")).await.unwrap().text, "second", "{name}");
         assert_eq!(calls[0].load(Ordering::Relaxed), 1, "no target is asked twice");
     }
 }
 
 #[tokio::test]
-async fn no_fallback_is_asked_for_what_is_wrong_with_the_request() {
+async fn no_fallback_is_asked_for_what_is_wrong_with_the_request_or_refused() {
     for failure in [
-        ChatFailure::ContextLengthExceeded { message: "long".into(), limit: None, actual: None },
         ChatFailure::ContentFiltered("no".into()),
         ChatFailure::InvalidRequest("no".into()),
-        ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message: "no".into() },
-        ChatFailure::Misconfigured("no".into()),
+        ChatFailure::BudgetExhausted { scope: BudgetScope::Job, message: "no".into() },
     ] {
         let (alias, calls) = alias(vec![Err(failure.clone()), Ok(response("second"))]);
         assert_eq!(chat(&only(alias), &request("hello")).await, Err(failure));
         assert_eq!(calls[1].load(Ordering::Relaxed), 0);
+    }
+}
+
+#[test]
+fn a_target_that_turns_calls_away_is_told_once_until_it_answers_again() {
+    let (alias, _) = alias(vec![Err(away()), Err(away())]);
+    let told = |index, failure| alias.begins_to_turn_away(index, &Err(Failed { failure, blame: None })).is_some();
+    assert!(told(0, wrong_key()));
+    assert!(!told(0, wrong_key()) && !told(0, no_money()));
+    assert!(alias.begins_to_turn_away(0, &Ok(response("hello"))).is_none());
+    assert!(told(0, no_money()));
+    assert!(!told(0, away()), "that passes by itself");
+    assert!(!told(1, wrong_key()), "the last one holds the pipeline, which is told elsewhere");
+}
+
+#[tokio::test]
+async fn without_any_answer_the_first_failure_is_told_unless_another_passes_sooner() {
+    for (answers, expected) in [
+        (vec![Err(no_money()), Err(away())], no_money()),
+        (vec![Err(wrong_key()), Err(limited(5))], limited(5)),
+        (vec![Err(too_long()), Err(too_long())], too_long()),
+        (vec![Err(too_long()), Err(wrong_key())], too_long()),
+        (vec![Err(too_long()), Err(away())], away()),
+        (vec![Err(too_long()), Err(limited(5))], limited(5)),
+    ] {
+        let (alias, _) = alias(answers);
+        assert_eq!(chat(&only(alias), &request("hello")).await, Err(expected));
     }
 }
 
@@ -142,23 +180,6 @@ async fn a_bad_fallback_does_not_make_a_pause_permanent() {
         let (alias, _) = alias(answers);
         assert_eq!(chat(&only(alias), &request("hello")).await, Err(expected));
     }
-}
-
-#[tokio::test]
-async fn an_answer_of_the_wrong_form_is_no_answer() {
-    let (alias, calls) = alias(vec![Ok(response("not json")), Ok(response("{}"))]);
-    let asked = ChatRequest { format: schema("{}"), ..request("hello") };
-    let failure = chat(&only(alias), &asked).await.unwrap_err();
-    assert!(matches!(failure, ChatFailure::InvalidOutput { .. }), "{failure:?}");
-    assert_eq!(calls[1].load(Ordering::Relaxed), 0, "it was paid: asking elsewhere is for a later layer");
-}
-
-#[tokio::test]
-async fn a_bad_schema_reaches_no_target() {
-    let (alias, calls) = alias(vec![Ok(response("{}"))]);
-    let asked = ChatRequest { format: schema("{nope"), ..request("hello") };
-    assert!(matches!(chat(&only(alias), &asked).await, Err(ChatFailure::InvalidRequest(_))));
-    assert_eq!(calls[0].load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -307,13 +328,15 @@ async fn targets_that_share_their_results_are_evidence_for_each_other() {
 #[test]
 fn of_several_targets_each_must_find_the_request_at_fault() {
     let slow = || ChatFailure::Timeout("slow".into());
-    let small = || ChatFailure::ContextLengthExceeded { message: "small".into(), limit: None, actual: None };
     let table = [
         ((away(), Some(Blame::Request)), (away(), Some(Blame::Request)), Some(Blame::Request)),
         ((away(), Some(Blame::Request)), (away(), Some(Blame::Dependency)), Some(Blame::Dependency)),
         ((away(), Some(Blame::Dependency)), (limited(1), Some(Blame::UnevenLimit)), Some(Blame::Dependency)),
         ((limited(1), Some(Blame::Limit)), (away(), Some(Blame::Request)), Some(Blame::Limit)),
-        ((away(), Some(Blame::Dependency)), (small(), None), Some(Blame::Dependency)),
+        ((away(), Some(Blame::Dependency)), (too_long(), None), Some(Blame::Dependency)),
+        ((too_long(), None), (away(), Some(Blame::Dependency)), None),
+        ((too_long(), None), (limited(1), Some(Blame::Limit)), Some(Blame::Limit)),
+        ((no_money(), Some(Blame::Dependency)), (wrong_key(), Some(Blame::Request)), Some(Blame::Dependency)),
         ((slow(), None), (away(), Some(Blame::Dependency)), None),
         ((away(), Some(Blame::Dependency)), (slow(), None), None),
     ];

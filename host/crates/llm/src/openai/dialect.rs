@@ -4,31 +4,25 @@ use serde_json::{Map, Value, json};
 
 use gristmill_core::model::{ChatFailure, Format};
 
+use crate::parameters::{Wanted, any_json_in_words, schema_in_words};
 use crate::settings::Structured;
 
 /// What a format adds to a request.
 #[derive(Debug, PartialEq)]
-pub(super) struct Wanted {
+pub(super) struct Told {
     /// The `response_format` field.
     pub(super) response_format: Option<Value>,
     /// Text to append to the system message.
     pub(super) instruction: Option<String>,
 }
 
-const JSON_ONLY: &str = "Answer with one JSON document and nothing else.";
-
 /// Expresses a format as fields and instructions. A schema that is not JSON is an invalid request.
-pub(super) fn wanted(dialect: Structured, format: &Format) -> Result<Wanted, ChatFailure> {
-    let (name, description, text) = match format {
-        Format::Text => {
-            return Ok(Wanted { response_format: None, instruction: None });
-        }
-        Format::Json => return Ok(any_json(dialect)),
-        Format::Schema { name, description, schema } => (name, description, schema),
+pub(super) fn told(dialect: Structured, format: &Format) -> Result<Told, ChatFailure> {
+    let (name, description, schema) = match Wanted::of(format)? {
+        Wanted::Text => return Ok(Told { response_format: None, instruction: None }),
+        Wanted::Json => return Ok(any_json(dialect)),
+        Wanted::Schema { name, description, schema } => (name, description, schema),
     };
-    let schema: Value = serde_json::from_str(text)
-        .map_err(|error| ChatFailure::InvalidRequest(format!("the schema {name:?} is not JSON: {error}")))?;
-    let in_words = || Some(format!("{JSON_ONLY} It must fit this JSON Schema: {schema}"));
     Ok(match dialect {
         Structured::JsonSchema => {
             let mut named = Map::new();
@@ -39,27 +33,27 @@ pub(super) fn wanted(dialect: Structured, format: &Format) -> Result<Wanted, Cha
             named.insert("strict".into(), json!(is_strict(&schema)));
             named.insert("schema".into(), schema);
             let response_format = json!({"type": "json_schema", "json_schema": named});
-            Wanted { response_format: Some(response_format), instruction: None }
+            Told { response_format: Some(response_format), instruction: None }
         }
         Structured::JsonObjectSchema => {
-            Wanted { response_format: Some(json!({"type": "json_object", "schema": schema})), instruction: None }
+            Told { response_format: Some(json!({"type": "json_object", "schema": schema})), instruction: None }
         }
         Structured::JsonObject => {
-            Wanted { response_format: Some(json!({"type": "json_object"})), instruction: in_words() }
+            Told { response_format: Some(json!({"type": "json_object"})), instruction: Some(schema_in_words(&schema)) }
         }
-        Structured::Prompt => Wanted { response_format: None, instruction: in_words() },
+        Structured::Prompt => Told { response_format: None, instruction: Some(schema_in_words(&schema)) },
     })
 }
 
 /// OpenAI refuses `json_object` unless the messages mention JSON, hence the instruction in every dialect.
-fn any_json(dialect: Structured) -> Wanted {
+fn any_json(dialect: Structured) -> Told {
     let response_format = match dialect {
         Structured::Prompt => None,
         Structured::JsonSchema | Structured::JsonObjectSchema | Structured::JsonObject => {
             Some(json!({"type": "json_object"}))
         }
     };
-    Wanted { response_format, instruction: Some(JSON_ONLY.into()) }
+    Told { response_format, instruction: Some(any_json_in_words()) }
 }
 
 /// Keywords that OpenAI's strict mode accepts.
@@ -127,7 +121,7 @@ mod tests {
         r#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}"#;
 
     fn field(dialect: Structured, format: &Format) -> Option<Value> {
-        wanted(dialect, format).unwrap().response_format
+        told(dialect, format).unwrap().response_format
     }
 
     #[test]
@@ -146,14 +140,14 @@ mod tests {
     #[test]
     fn a_schema_goes_into_the_instructions_where_there_is_no_field_for_it() {
         let format = fixtures::schema(CLOSED);
-        for (dialect, told) in [
+        for (dialect, in_words) in [
             (Structured::JsonSchema, false),
             (Structured::JsonObjectSchema, false),
             (Structured::JsonObject, true),
             (Structured::Prompt, true),
         ] {
-            let instruction = wanted(dialect, &format).unwrap().instruction;
-            assert_eq!(instruction.is_some_and(|text| text.contains("additionalProperties")), told, "{dialect:?}");
+            let instruction = told(dialect, &format).unwrap().instruction;
+            assert_eq!(instruction.is_some_and(|text| text.contains("additionalProperties")), in_words, "{dialect:?}");
         }
     }
 
@@ -172,9 +166,9 @@ mod tests {
             (Structured::JsonObject, true),
             (Structured::Prompt, false),
         ] {
-            let wanted = wanted(dialect, &Format::Json).unwrap();
-            assert_eq!(wanted.response_format.is_some(), has_field, "{dialect:?}");
-            assert!(wanted.instruction.unwrap().contains("JSON"));
+            let told = told(dialect, &Format::Json).unwrap();
+            assert_eq!(told.response_format.is_some(), has_field, "{dialect:?}");
+            assert!(told.instruction.unwrap().contains("JSON"));
         }
     }
 
@@ -201,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_schema_that_is_not_json_is_an_invalid_request() {
-        let failure = wanted(Structured::JsonSchema, &fixtures::schema("{nope")).unwrap_err();
+        let failure = told(Structured::JsonSchema, &fixtures::schema("{nope")).unwrap_err();
         assert!(matches!(failure, ChatFailure::InvalidRequest(_)), "{failure:?}");
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role};
 
-use super::dialect::{self, Wanted};
+use super::dialect::{self, Told};
+use crate::parameters::{add_options, instructed, least, no_such_media, number, plain_text, some_messages};
 use crate::settings::OpenAiSettings;
 
 /// Fields that have their own setting or that this adapter relies on, and so cannot be options.
@@ -28,16 +29,14 @@ pub(super) fn encode(
     limit: OutputLimit,
     request: &ChatRequest,
 ) -> Result<Map<String, Value>, ChatFailure> {
-    if request.messages.is_empty() {
-        return Err(ChatFailure::InvalidRequest("the request has no messages; give at least one".into()));
-    }
-    let Wanted { response_format, instruction } = dialect::wanted(target.structured, &request.format)?;
+    let messages = some_messages(request)?.iter().map(message).collect::<Result<Vec<Value>, ChatFailure>>()?;
+    let Told { response_format, instruction } = dialect::told(target.structured, &request.format)?;
     let mut body = target.options.clone();
-    for (name, value) in &request.options {
-        body.insert(name.clone(), option(target, name, value)?);
-    }
+    add_options(&mut body, &target.allowed_options, request)?;
     body.insert("model".into(), json!(target.model));
-    body.insert("messages".into(), Value::Array(messages(&request.messages, instruction)?));
+    // Some gateways stream unless told not to.
+    body.insert("stream".into(), json!(false));
+    body.insert("messages".into(), Value::Array(instructed(messages, instruction)));
     if let Some(format) = response_format {
         body.insert("response_format".into(), format);
     }
@@ -63,60 +62,7 @@ pub(super) fn encode(
     Ok(body)
 }
 
-fn option(target: &OpenAiSettings, name: &str, value: &str) -> Result<Value, ChatFailure> {
-    if !target.allowed_options.iter().any(|allowed| allowed == name) {
-        let allowed = match target.allowed_options.as_slice() {
-            [] => "none".to_owned(),
-            names => names.join(", "),
-        };
-        return Err(ChatFailure::InvalidRequest(format!(
-            "the option {name:?} may not be set by a stage (allowed here: {allowed}); the operator can allow it in \
-             `options` of the target"
-        )));
-    }
-    serde_json::from_str(value).map_err(|_| {
-        let reason = format!("the value of the option {name:?} is not JSON; a string needs quotation marks");
-        ChatFailure::InvalidRequest(reason)
-    })
-}
-
-fn number(name: &str, value: f64) -> Result<Value, ChatFailure> {
-    if value.is_finite() {
-        return Ok(json!(value));
-    }
-    Err(ChatFailure::InvalidRequest(format!("{name} is {value}; give a finite number")))
-}
-
-fn least(asked: Option<u32>, most: Option<u32>) -> Option<u32> {
-    match (asked, most) {
-        (Some(asked), Some(most)) => Some(asked.min(most)),
-        (asked, most) => asked.or(most),
-    }
-}
-
-/// The instruction goes into the leading system message, which is added if missing: many chat templates take only one,
-/// and only at the start.
-fn messages(all: &[ChatMessage], instruction: Option<String>) -> Result<Vec<Value>, ChatFailure> {
-    let mut encoded = Vec::with_capacity(all.len() + 1);
-    let mut rest = all;
-    if let Some(instruction) = instruction {
-        let mut text = match all.split_first() {
-            Some((first, behind)) if first.role == Role::System => {
-                rest = behind;
-                plain_text(first)? + "\n\n"
-            }
-            _ => String::new(),
-        };
-        text.push_str(&instruction);
-        encoded.push(json!({"role": "system", "content": text}));
-    }
-    for message in rest {
-        encoded.push(encode_message(message)?);
-    }
-    Ok(encoded)
-}
-
-fn encode_message(message: &ChatMessage) -> Result<Value, ChatFailure> {
+fn message(message: &ChatMessage) -> Result<Value, ChatFailure> {
     let role = match message.role {
         Role::System => "system",
         Role::Assistant => "assistant",
@@ -130,20 +76,6 @@ fn encode_message(message: &ChatMessage) -> Result<Value, ChatFailure> {
 }
 
 /// One string instead of a list of parts: every server accepts that.
-fn plain_text(message: &ChatMessage) -> Result<String, ChatFailure> {
-    let mut whole = String::new();
-    for part in &message.content {
-        match part {
-            Content::Text(text) => whole.push_str(text),
-            Content::Media { .. } => {
-                let reason = "only a user message can carry media; move them into one";
-                return Err(ChatFailure::InvalidRequest(reason.into()));
-            }
-        }
-    }
-    Ok(whole)
-}
-
 fn part(content: &Content) -> Result<Value, ChatFailure> {
     let (media_type, data) = match content {
         Content::Text(text) => return Ok(json!({"type": "text", "text": text})),
@@ -154,10 +86,7 @@ fn part(content: &Content) -> Result<Value, ChatFailure> {
             let url = format!("data:{media_type};base64,{}", BASE64.encode(data));
             Ok(json!({"type": "image_url", "image_url": {"url": url}}))
         }
-        other => Err(ChatFailure::InvalidRequest(format!(
-            "media of type {:?} cannot be sent to this model; it takes image/png, image/jpeg, image/gif and image/webp",
-            crate::quote::clean(other)
-        ))),
+        other => Err(no_such_media(other, "image/png, image/jpeg, image/gif and image/webp")),
     }
 }
 
@@ -181,9 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn the_least_request_has_model_and_messages_only() {
+    fn the_least_request_has_model_and_messages_and_wants_no_stream() {
         let body = encoded(&OpenAiSettings::new("m"), &fixtures::request("hello"));
-        assert_eq!(body, json!({"model": "m", "messages": [{"role": "user", "content": "hello"}]}));
+        assert_eq!(body, json!({"model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": false}));
     }
 
     #[test]
@@ -200,7 +129,7 @@ mod tests {
         let target = OpenAiSettings { allowed_options: vec!["reasoning_effort".into()], ..OpenAiSettings::new("m") };
         let expected = json!({
             "model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.7, "top_p": 0.9,
-            "max_tokens": 100, "stop": ["END"], "seed": 7, "reasoning_effort": "low",
+            "max_tokens": 100, "stop": ["END"], "seed": 7, "reasoning_effort": "low", "stream": false,
         });
         assert_eq!(encoded(&target, &request), expected);
         let body = encode(&target, OutputLimit::MaxCompletionTokens, &request).unwrap();

@@ -34,6 +34,16 @@ async fn every_kind_of_fault_has_its_failure() {
         (Behaviour::error(400, "context_length_exceeded", "long"), "context-length-exceeded"),
         (Behaviour::error(401, "invalid_api_key", "no"), "misconfigured"),
         (Behaviour::error(404, "model_not_found", "no"), "misconfigured"),
+        (Behaviour::error(408, "x", "no"), "unavailable"),
+        (Behaviour::error(409, "x", "no"), "unavailable"),
+        (Behaviour::error(413, "x", "no"), "context-length-exceeded"),
+        (Behaviour::error(422, "x", "no"), "invalid-request"),
+        (Behaviour::error(499, "x", "no"), "unavailable"),
+        (Behaviour::error(529, "overloaded_error", "no"), "unavailable"),
+        (Behaviour::error(400, "json_validate_failed", "no"), "unavailable"),
+        (Behaviour::error(200, "rate_limit_exceeded", "no"), "rate-limited"),
+        (Behaviour::ok("application/json", "{\"error\": {\"message\": \"no\", \"code\": 429}}"), "rate-limited"),
+        (Behaviour::ok("application/json", "{\"choices\": []}"), "unavailable"),
         (Behaviour::ok("application/json", "{\"choices\": ["), "unavailable"),
         (Behaviour::ok("application/json", "\u{0}\u{1}garbage"), "unavailable"),
         (Behaviour::ok("text/html", "<html>log in</html>"), "unavailable"),
@@ -58,6 +68,22 @@ async fn the_time_to_wait_comes_through() {
     };
     let after = after.unwrap().as_secs();
     assert!((80..=100).contains(&after), "{after}");
+}
+
+#[tokio::test]
+async fn the_time_to_wait_is_read_from_limits_and_words() {
+    let body = "{\"error\": {\"message\": \"Rate limit reached. Please try again in 4s.\"}}";
+    let said = |headers| Behaviour::Raw { status: 429, headers, body: body.into() };
+    let reset = ("x-ratelimit-reset-tokens", "6s".to_owned());
+    let none_left = ("x-ratelimit-remaining-tokens", "0".to_owned());
+    let silent = Behaviour::Raw { status: 429, headers: vec![reset.clone(), none_left], body: String::new() };
+    let exact = ("x-ms-retry-after-ms", "2500".to_owned());
+    for (behaviour, milliseconds) in [(said(vec![]), 4_000), (silent, 6_000), (said(vec![reset, exact]), 2_500)] {
+        match failure(behaviour, |target| target).await {
+            ChatFailure::RateLimited { after, .. } => assert_eq!(after, Some(Duration::from_millis(milliseconds))),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

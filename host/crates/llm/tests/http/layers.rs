@@ -23,6 +23,25 @@ async fn a_fallback_stands_in_while_the_first_server_is_limited() {
 }
 
 #[tokio::test]
+async fn a_fallback_answers_for_a_server_without_money_key_model_or_room_but_not_for_a_refusal() {
+    let spare = ModelServer::start(Script::new().when("", [Behaviour::answer("second")])).await;
+    for (behaviour, answers) in [
+        (Behaviour::error(429, "insufficient_quota", "pay"), true),
+        (Behaviour::error(401, "invalid_api_key", "no"), true),
+        (Behaviour::error(404, "model_not_found", "no"), true),
+        (Behaviour::error(400, "context_length_exceeded", "long"), true),
+        (Behaviour::error(400, "content_filter", "no"), false),
+        (Behaviour::error(400, "unknown_parameter", "no"), false),
+    ] {
+        let name = format!("{behaviour:?}");
+        let first = ModelServer::start(Script::new().when("", [behaviour])).await;
+        let answer = model(vec![target(&first), target(&spare)]).chat(&caller(1), &request("x")).await;
+        assert_eq!(answer.is_ok_and(|answer| answer.text == "second"), answers, "{name}");
+    }
+    assert_eq!(spare.calls(), 4);
+}
+
+#[tokio::test]
 async fn a_retried_job_pays_once_and_a_forgotten_one_again() {
     let server =
         ModelServer::start(Script::new().when("", [Behaviour::error(500, "x", "x"), Behaviour::answer("ok")])).await;

@@ -5,6 +5,7 @@
 
 mod answers;
 mod canary;
+mod dialects;
 mod failures;
 mod layers;
 

@@ -1,5 +1,10 @@
 //! Server replies as recorded or documented, and what each decodes to.
 
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde_json::json;
 
 use super::*;
@@ -14,8 +19,12 @@ fn decoded(status: u16, headers: &[(&'static str, &'static str)], body: &str) ->
     }
     let request = fixtures::request("Write to Jane.Roe@example.com about her knee.");
     let quote = Quote { key: None, request: &request };
-    let reply = Reply { status: StatusCode::from_u16(status).unwrap(), headers: &map, body: body.as_bytes() };
-    decode(TARGET, &reply, SystemTime::UNIX_EPOCH, &quote)
+    decode(TARGET, &reply(status, map, body), &quote).map_err(|unanswered| unanswered.failure)
+}
+
+fn reply(status: u16, headers: HeaderMap, body: &str) -> Reply {
+    let (status, body) = (StatusCode::from_u16(status).unwrap(), Bytes::copy_from_slice(body.as_bytes()));
+    Reply { status, headers, body, at: SystemTime::UNIX_EPOCH }
 }
 
 fn kind(result: &Result<ChatResponse, ChatFailure>) -> &'static str {
@@ -54,6 +63,7 @@ fn every_status_has_its_meaning() {
         (418, "invalid-request"),
         (422, "invalid-request"),
         (425, "unavailable"),
+        (499, "unavailable"),
         (429, "rate-limited"),
         (500, "unavailable"),
         (502, "unavailable"),
@@ -81,6 +91,12 @@ fn a_code_says_more_than_the_status() {
         (400, "content_filter", "content-filtered"),
         (400, "model_not_found", "misconfigured"),
         (400, "unknown_parameter", "invalid-request"),
+        (400, "json_validate_failed", "unavailable"),
+        (200, "rate_limit_exceeded", "rate-limited"),
+        (200, "invalid_api_key", "misconfigured"),
+        (200, "context_length_exceeded", "context-length-exceeded"),
+        (200, "content_filter", "content-filtered"),
+        (200, "whatever", "unavailable"),
         (503, "context_length_exceeded", "unavailable"),
     ] {
         assert_eq!(kind(&decoded(status, &[], &error(code, "no"))), expected, "{status} {code}");
@@ -233,4 +249,88 @@ fn messages_are_bounded_and_repeat_neither_prompt_nor_control_characters() {
     assert!(reason.chars().count() < 350, "{}", reason.len());
     assert!(!reason.chars().any(char::is_control), "{reason}");
     assert!(reason.starts_with("openai/m answered 400 (some_type): very [31m long"), "{reason}");
+}
+
+#[test]
+fn an_error_that_claims_success_is_decided_by_what_it_names() {
+    for (body, expected) in [
+        (json!({"error": {"message": "slow down", "code": 429}}), "rate-limited"),
+        (json!({"error": {"message": "slow down", "code": "429"}}), "rate-limited"),
+        (json!({"error": {"message": "no", "code": 401}}), "misconfigured"),
+        (json!({"error": {"message": "no", "code": 402}}), "budget-exhausted"),
+        (json!({"error": {"message": "no", "code": 400}}), "invalid-request"),
+        (json!({"error": {"message": "no", "type": "rate_limit_error"}}), "rate-limited"),
+        (json!({"error": {"message": "no", "type": "overloaded_error"}}), "unavailable"),
+        (json!({"code": 429, "message": "slow down"}), "rate-limited"),
+        (json!({"object": "error", "message": "no", "type": "x", "code": 503}), "unavailable"),
+        (json!([{"error": {"message": "slow down", "code": 429}}]), "rate-limited"),
+        (json!({"choices": [{"error": {"message": "slow", "code": 429}, "finish_reason": "error"}]}), "rate-limited"),
+        (json!({"error": true}), "unavailable"),
+    ] {
+        assert_eq!(kind(&decoded(200, &[], &body.to_string())), expected, "{body}");
+    }
+    for empty in [Value::Null, json!(""), json!({}), json!(false), json!(0)] {
+        let body = json!({"error": empty, "code": 0, "choices": [{"message": {"content": "hello"}}]});
+        assert_eq!(decoded(200, &[], &body.to_string()).unwrap().text, "hello", "{body}");
+    }
+    let failure = decoded(200, &[], &json!({"error": {"message": "slow down", "code": 429}}).to_string()).unwrap_err();
+    let message = "openai/m answered 200 with an error 429: slow down".to_owned();
+    assert_eq!(failure, ChatFailure::RateLimited { message, after: None });
+}
+
+#[test]
+fn the_wait_is_read_from_all_that_a_server_says() {
+    let google = json!({"error": {"code": 429, "message": "Resource exhausted.", "status": "RESOURCE_EXHAUSTED",
+        "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36s"}]}});
+    for (status, headers, body, seconds) in [
+        (429, &[("x-ratelimit-reset-tokens", "4s")][..], String::new(), 4),
+        (429, &[("x-ms-retry-after-ms", "5000")], String::new(), 5),
+        (429, &[], error("rate_limit_exceeded", "Please try again in 6s."), 6),
+        (429, &[], "Too many requests. Try again in 7 seconds.".into(), 7),
+        (429, &[], google.to_string(), 36),
+        (429, &[], json!([google]).to_string(), 36),
+        (200, &[], google.to_string(), 36),
+    ] {
+        match decoded(status, headers, &body) {
+            Err(ChatFailure::RateLimited { after, .. }) => {
+                assert_eq!(after, Some(Duration::from_secs(seconds)), "{body}")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    match decoded(503, &[], "busy, retry in 8s") {
+        Err(ChatFailure::Unavailable { after, .. }) => assert_eq!(after, Some(Duration::from_secs(8))),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_may_have_been_paid_for_has_no_sign() {
+    let request = fixtures::request("hello");
+    let quote = Quote { key: None, request: &request };
+    let sign =
+        |status: u16, body: &str| decode(TARGET, &reply(status, HeaderMap::new(), body), &quote).unwrap_err().sign;
+    assert_eq!(sign(400, &error("json_validate_failed", "no")), None, "a model that failed to write JSON");
+    assert_eq!(sign(200, "data: {\"choices\": []}\n\n"), None, "half a stream");
+    assert!(sign(503, "data: {\"choices\": []}\n\n").is_some());
+    assert!(sign(499, "").is_some());
+}
+
+#[test]
+fn an_event_stream_is_an_answer_too() {
+    let chunk = |text: &str, finish: Value| {
+        format!("data: {}\n\n", answer(&json!({"index": 0, "delta": {"content": text}, "finish_reason": finish})))
+    };
+    let body = chunk("hel", Value::Null) + &chunk("lo", json!("stop")) + "data: [DONE]\n\n";
+    let response = decoded(200, &[("content-type", "text/event-stream")], &body).unwrap();
+    assert_eq!((response.text.as_str(), response.finish_reason), ("hello", FinishReason::Stop));
+    assert_eq!(response.provider_request_id.as_deref(), Some("chatcmpl-1"));
+    assert_eq!(kind(&decoded(200, &[], &chunk("hel", Value::Null))), "unavailable");
+    let failed = format!("{}data: {}\n\n", chunk("hel", Value::Null), json!({"error": {"message": "x", "code": 429}}));
+    assert_eq!(kind(&decoded(200, &[], &failed)), "rate-limited");
+}
+
+#[test]
+fn a_byte_order_mark_before_the_body_is_skipped() {
+    assert_eq!(decoded(200, &[], &format!("\u{feff}{}", said("hello", "stop"))).unwrap().text, "hello");
 }

@@ -1,0 +1,246 @@
+//! One model server over HTTP: asks once, reads a bounded answer, and says what was lost.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use bytes::{Bytes, BytesMut};
+use gristmill_core::model::{ChatFailure, ChatRequest, Sign, TRACEPARENT};
+use gristmill_core::ports::Caller;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
+use serde_json::Value;
+
+use crate::headers::Sent;
+use crate::provider::Unanswered;
+use crate::quote::{Quote, clean};
+use crate::retry_after::Refusal;
+
+/// A server that does not accept the connection within this time is unavailable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a server is reached.
+pub(crate) struct Reach {
+    /// The target, as "provider/model".
+    pub(crate) name: String,
+    pub(crate) url: Url,
+    pub(crate) sent: Sent,
+    /// Of one request, to the last byte.
+    pub(crate) timeout: Duration,
+    /// The largest body of an answer, in bytes.
+    pub(crate) max_answer_bytes: usize,
+}
+
+/// One server.
+pub(crate) struct Server {
+    client: Client,
+    reach: Reach,
+}
+
+/// An answer as received.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// When it was received.
+    pub(crate) at: SystemTime,
+}
+
+impl Reply {
+    /// The body as text without the byte order mark that it may begin with; empty if it is no UTF-8.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default().trim_start_matches('\u{feff}')
+    }
+
+    /// The body as JSON; null if it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+
+    /// What is said about how long to wait: by the headers, by the error that the body holds, and by its words for people.
+    /// A body that is no JSON is taken for such words.
+    pub(crate) fn refusal<'a>(&'a self, error: &'a Value, words: Option<&'a str>) -> Refusal<'a> {
+        let words = words.unwrap_or_else(|| if error.is_null() { self.text() } else { "" });
+        Refusal { headers: &self.headers, error, words, at: self.at }
+    }
+
+    /// A header's text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The failure of an answer with a good status that holds no answer.
+    pub(crate) fn no_answer(&self, target: &str, quote: &Quote<'_>) -> ChatFailure {
+        let kind = self.header(CONTENT_TYPE.as_str()).and_then(|kind| quote.message(kind));
+        let kind = kind.unwrap_or_else(|| "no content type".into());
+        let message =
+            format!("{target} answered {}, but nothing that is an answer ({kind}); check `base_url`", self.status);
+        ChatFailure::Unavailable { message, after: None }
+    }
+}
+
+impl Server {
+    /// Does not connect yet.
+    pub(crate) fn new(reach: Reach) -> anyhow::Result<Self> {
+        // Within the target's time, so that no connection is told apart from no answer.
+        let connect = CONNECT_TIMEOUT.min(reach.timeout / 2);
+        let mut client = Client::builder()
+            .connect_timeout(connect)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .user_agent(concat!("gristmill/", env!("CARGO_PKG_VERSION")));
+        if is_this_machine(&reach.url) {
+            client = client.no_proxy();
+        }
+        let client = client.build().context("the HTTP client cannot be created")?;
+        Ok(Self { client, reach })
+    }
+
+    /// The target, as "provider/model".
+    pub(crate) fn name(&self) -> &str {
+        &self.reach.name
+    }
+
+    #[cfg(test)]
+    pub(crate) fn url(&self) -> &Url {
+        &self.reach.url
+    }
+
+    /// SHA-256 of the secrets that are sent.
+    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
+        self.reach.sent.digest()
+    }
+
+    /// What of the server's words may be repeated after this request.
+    pub(crate) fn quote<'a>(&'a self, request: &'a ChatRequest) -> Quote<'a> {
+        Quote { key: self.reach.sent.secrets.as_ref(), request }
+    }
+
+    /// Sends one body, and takes at most the shorter of the request's and the target's timeout for the answer.
+    pub(crate) async fn ask(
+        &self,
+        caller: &Caller,
+        asked: Option<Duration>,
+        body: String,
+    ) -> Result<Reply, Unanswered> {
+        let limit = asked.map_or(self.reach.timeout, |asked| asked.min(self.reach.timeout));
+        let call = self.client.post(self.reach.url.clone()).timeout(limit).headers(self.reach.sent.headers.clone());
+        let call = call.header(CONTENT_TYPE, "application/json").header(TRACEPARENT, caller.trace.to_string());
+        let response = call.body(body).send().await.map_err(|error| self.lost(error, limit))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read(response, limit).await?;
+        Ok(Reply { status, headers, body, at: SystemTime::now() })
+    }
+
+    async fn read(&self, mut response: Response, limit: Duration) -> Result<Bytes, Unanswered> {
+        let most = self.reach.max_answer_bytes;
+        let too_large = || {
+            let message = format!("{} answered with more than {most} bytes", self.reach.name);
+            // It may have been paid for, so it is not repeated without end.
+            Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None }
+        };
+        if response.content_length().is_some_and(|length| length > most as u64) {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > most => return Err(too_large()),
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => return Err(self.lost(error, limit)),
+            }
+        }
+    }
+
+    /// The failure for a missing or incomplete answer.
+    fn lost(&self, error: reqwest::Error, limit: Duration) -> Unanswered {
+        let name = &self.reach.name;
+        if error.is_timeout() && !error.is_connect() {
+            return ChatFailure::Timeout(format!("{name} gave no complete answer within {limit:?}")).into();
+        }
+        let (what, sign) = match error.is_connect() {
+            true => ("cannot be reached", Sign::Unreached),
+            false => ("dropped the connection", Sign::Broken),
+        };
+        // The innermost cause is the helpful one: "connection refused". The URL is left out: its path could be secret.
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let host = self.reach.url.host_str().unwrap_or_default();
+        let message = format!("{name} at {host} {what}: {}", clean(&cause.to_string()));
+        Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: Some(sign) }
+    }
+}
+
+/// A base URL with these path segments behind it.
+///
+/// # Errors
+/// The text is not the address of an API. The error does not repeat it: it may contain a password.
+pub(crate) fn url(base: &str, path: &[&str]) -> anyhow::Result<Url> {
+    let mut url = match Url::parse(base.trim()) {
+        Ok(url) => url,
+        Err(error) => bail!("`base_url` is not an address: {error}; write it like https://host/v1"),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        bail!("`base_url` contains a user name or password; give secrets as `key`");
+    }
+    if !matches!(url.scheme(), "http" | "https") {
+        bail!("`base_url` begins with {:?}; it can be http or https", url.scheme());
+    }
+    if url.fragment().is_some() {
+        bail!("`base_url` has a fragment (#…), which is never sent; remove it");
+    }
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    Ok(url)
+}
+
+/// Whether the address is on this machine: such servers are never asked through a proxy.
+pub(crate) fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_added_to_the_base_url() {
+        for (base, path, expected) in [
+            ("https://api.anthropic.com/v1", &["messages"][..], "https://api.anthropic.com/v1/messages"),
+            ("https://api.openai.com/v1/", &["chat", "completions"], "https://api.openai.com/v1/chat/completions"),
+            (" http://[::1]:8080/ ", &["api", "chat"], "http://[::1]:8080/api/chat"),
+            ("https://h/v1beta", &["models", "m-1.5:generateContent"], "https://h/v1beta/models/m-1.5:generateContent"),
+        ] {
+            assert_eq!(url(base, path).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_base_url_that_cannot_be_used_is_told_without_its_secrets() {
+        for (base, expected) in [
+            ("api.anthropic.com/v1", "is not an address"),
+            ("ftp://host/v1", "http or https"),
+            ("https://user:canary@host/v1", "give secrets as `key`"),
+            ("https://canary@host/v1", "give secrets as `key`"),
+            ("https://host/v1#canary", "fragment"),
+        ] {
+            let fault = url(base, &["messages"]).unwrap_err().to_string();
+            assert!(fault.contains(expected) && !fault.contains("canary"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_asked_around_the_proxy() {
+        let here = |base: &str| is_this_machine(&url(base, &[]).unwrap());
+        assert!(here("http://localhost:1/v1") && here("http://127.0.0.1:1/v1") && here("http://[::1]:1/v1"));
+        assert!(!here("http://10.0.0.1/v1") && !here("https://api.openai.com/v1"));
+    }
+}

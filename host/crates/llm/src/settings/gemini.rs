@@ -1,0 +1,99 @@
+//! What the operator decides about a target that speaks Gemini's generateContent.
+
+use std::time::Duration;
+
+use gristmill_core::settings::{SecretRef, Span, span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::headers::Headers;
+use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
+
+/// The address of the Gemini API.
+pub const GEMINI_BASE_URL: &str = "https://generativelanguage.googleapis.com/v1beta";
+
+/// A server that speaks Gemini's generateContent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GeminiSettings {
+    /// The model's name at Google, without `models/`.
+    #[schemars(length(min = 1), extend(
+        "pattern" = "^[A-Za-z0-9._-]+$",
+        "x-fault" = "is not the name of a model",
+        "x-form" = "for example \"gemini-2.5-flash\", without \"models/\"",
+        "x-add" = "model = \"…\", the model's name at the provider"
+    ))]
+    pub model: String,
+    /// `http` or `https`, no query, no user; `/models/MODEL:generateContent` is appended.
+    #[serde(default = "default_base_url", deserialize_with = "address::read")]
+    #[schemars(schema_with = "address::schema")]
+    pub base_url: String,
+    /// Sent as `x-goog-api-key`; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is
+    /// sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretRef>,
+    /// Further headers of each request; each a string or a secret.
+    #[serde(default)]
+    #[schemars(schema_with = "headers::schema")]
+    pub headers: Headers,
+    /// Of one request, to the last byte; never more than what is left of the stage's `wall`.
+    #[serde(default = "default_timeout", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub timeout: Duration,
+    /// How JSON is requested.
+    #[serde(default)]
+    pub structured: GeminiStructured,
+    /// Default of a request, and the most it may set. What the model thinks counts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_output_tokens: Option<u32>,
+    /// Default of a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 2.0))]
+    pub temperature: Option<f64>,
+    /// Names of further fields of `generationConfig` that a stage may set, for example `thinkingConfig`; not those that
+    /// Gristmill sets itself.
+    #[serde(default, rename = "options")]
+    #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["thinkingConfig"]"#))]
+    pub allowed_options: Vec<String>,
+    /// The largest body of an answer, in bytes.
+    #[serde(skip, default = "default_max_answer_bytes")]
+    pub max_answer_bytes: usize,
+}
+
+fn default_base_url() -> String {
+    GEMINI_BASE_URL.to_owned()
+}
+
+impl GeminiSettings {
+    /// This model at Google, without a key and with defaults for everything else.
+    #[must_use]
+    pub fn new(model: impl Into<String>) -> Self {
+        Self {
+            model: model.into(),
+            base_url: default_base_url(),
+            key: None,
+            headers: Headers::new(),
+            timeout: DEFAULT_TIMEOUT,
+            structured: GeminiStructured::JsonSchema,
+            max_output_tokens: None,
+            temperature: None,
+            allowed_options: Vec::new(),
+            max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
+        }
+    }
+}
+
+/// How Gemini is told to answer in JSON. Whatever it is, the answer is checked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline, extend("x-noun" = "structured form"))]
+pub enum GeminiStructured {
+    /// `responseJsonSchema`.
+    #[default]
+    JsonSchema,
+    /// `responseMimeType` alone; a schema goes into the instructions.
+    JsonObject,
+    /// Nothing: form and schema go into the instructions.
+    Prompt,
+}

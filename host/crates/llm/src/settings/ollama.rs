@@ -1,0 +1,126 @@
+//! What the operator decides about a target that speaks Ollama's own API.
+
+use std::time::Duration;
+
+use gristmill_core::settings::{SecretRef, Span, span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::headers::Headers;
+use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
+
+/// Where Ollama listens if nobody told it otherwise.
+pub const OLLAMA_BASE_URL: &str = "http://127.0.0.1:11434";
+/// Default context of a request, in tokens.
+pub const OLLAMA_CONTEXT: u32 = 8_192;
+
+/// A server that speaks Ollama's own API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OllamaSettings {
+    /// The model's name, as `ollama list` shows it.
+    #[schemars(length(min = 1), extend("x-add" = "model = \"…\", the model's name at the provider"))]
+    pub model: String,
+    /// `http` or `https`, no query, no user; `/api/chat` is appended.
+    #[serde(default = "default_base_url", deserialize_with = "address::read")]
+    #[schemars(schema_with = "address::schema")]
+    pub base_url: String,
+    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is
+    /// sent, as a local Ollama wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretRef>,
+    /// Further headers of each request; each a string or a secret.
+    #[serde(default)]
+    #[schemars(schema_with = "headers::schema")]
+    pub headers: Headers,
+    /// Of one request, to the last byte, loading the model included; never more than what is left of the stage's `wall`.
+    #[serde(default = "default_timeout", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub timeout: Duration,
+    /// Tokens of prompt and answer together, sent as `num_ctx`. Larger ones take more memory. A prompt that does not fit is
+    /// an error; Ollama itself would cut it.
+    #[serde(default = "default_context")]
+    #[schemars(range(min = 256, max = 10_000_000))]
+    pub context: u32,
+    /// Whether the model thinks before it answers. Without it the model's own default counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub think: Option<Think>,
+    /// How JSON is requested.
+    #[serde(default)]
+    pub structured: OllamaStructured,
+    /// Default of a request, and the most it may set. What the model thinks counts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_output_tokens: Option<u32>,
+    /// Default of a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 2.0))]
+    pub temperature: Option<f64>,
+    /// Names of further fields of `options` that a stage may set, for example `top_k`; not those that Gristmill sets itself.
+    #[serde(default, rename = "options")]
+    #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["top_k"]"#))]
+    pub allowed_options: Vec<String>,
+    /// The largest body of an answer, in bytes.
+    #[serde(skip, default = "default_max_answer_bytes")]
+    pub max_answer_bytes: usize,
+}
+
+fn default_base_url() -> String {
+    OLLAMA_BASE_URL.to_owned()
+}
+
+fn default_context() -> u32 {
+    OLLAMA_CONTEXT
+}
+
+impl OllamaSettings {
+    /// This model on this machine, with defaults for everything else.
+    #[must_use]
+    pub fn new(model: impl Into<String>) -> Self {
+        Self {
+            model: model.into(),
+            base_url: default_base_url(),
+            key: None,
+            headers: Headers::new(),
+            timeout: DEFAULT_TIMEOUT,
+            context: OLLAMA_CONTEXT,
+            think: None,
+            structured: OllamaStructured::JsonSchema,
+            max_output_tokens: None,
+            temperature: None,
+            allowed_options: Vec::new(),
+            max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
+        }
+    }
+}
+
+/// How much a model thinks before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline, extend("x-noun" = "thinking level"))]
+pub enum Think {
+    /// Not at all.
+    Off,
+    /// As the model does.
+    On,
+    /// Little, for models that know levels.
+    Low,
+    /// More.
+    Medium,
+    /// Most.
+    High,
+}
+
+/// How Ollama is told to answer in JSON. Whatever it is, the answer is checked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline, extend("x-noun" = "structured form"))]
+pub enum OllamaStructured {
+    /// `format` with the schema.
+    #[default]
+    JsonSchema,
+    /// `format = "json"`; the schema goes into the instructions.
+    JsonObject,
+    /// Nothing: form and schema go into the instructions.
+    Prompt,
+}
