@@ -46,7 +46,7 @@ fn a_pointer_from_the_root_is_found_too() {
     let place = |pointer| pipeline.place(pointer).line_and_column();
     assert_eq!(place("/stage/1/module"), Some((37, 10)));
     assert_eq!(place("/kafka/properties/sasl.password"), Some((5, 68)));
-    assert_eq!(place("/models/test/targets/0/script"), Some((55, 46)));
+    assert_eq!(place("/models/test/targets/0/script"), Some((56, 46)));
     assert_eq!(place("/nothing"), None);
     assert_eq!(pipeline.place("").to_string(), "pipes/p.toml");
 }
