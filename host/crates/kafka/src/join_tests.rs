@@ -79,7 +79,7 @@ async fn a_member_that_the_group_rejects_joins_again_and_gets_what_it_had_not_se
             break partitions;
         }
     };
-    assert_eq!(revoked, [first.id.partition.clone()]);
+    assert_eq!(revoked, std::slice::from_ref(&first.id.partition));
     let (after, again) = event(&mut source).await;
     assert_eq!(again.id, first.id);
     assert!(after > before && again.generation == after, "{before:?} {after:?} {:?}", again.generation);
