@@ -58,11 +58,15 @@ fn build(workspace: &Workspace, names: &[String], group: &Group<'_>) -> Result<(
         cargo.arg("--features").arg(feature);
     }
     let mut built = workspace.target.clone();
+    // A folder of its own for each compiler and each set of features: in the same one they would discard each other's output.
     if let Some(rustc) = own_rustc() {
-        // A folder of its own: two compilers in the same folder would discard each other's output.
         built.push("wasm-rustc");
-        cargo.env("RUSTC", rustc).env("CARGO_TARGET_DIR", &built);
+        cargo.env("RUSTC", rustc);
     }
+    if !features.is_empty() {
+        built.push("wasm-features");
+    }
+    cargo.env("CARGO_TARGET_DIR", &built);
     run(&mut cargo)?;
 
     let built = built.join(WASM).join("stage");
