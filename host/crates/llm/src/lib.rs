@@ -44,7 +44,6 @@ mod status;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gristmill_core::ports::{Model, Observer, Store};
@@ -55,12 +54,13 @@ use checked::{Checked, Rule};
 use gemini::Gemini;
 pub use journal::Journaled;
 pub use limits::Limits;
-use limits::{Account, Endpoint, Share};
+use limits::{Endpoint, Share};
 use ollama::Ollama;
 use openai::OpenAi;
-use provider::Provider;
+use provider::{Api, Http};
 use scripted::{Scripted, script};
-use settings::{AliasSettings, SecretRef, Settings, TargetSettings};
+use server::Reach;
+use settings::{AliasSettings, Settings, TargetSettings};
 
 /// What the models of a pipeline need from the host.
 pub struct Surroundings {
@@ -104,82 +104,36 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
     Ok(Alias::new(targets))
 }
 
-/// Where a target asks.
-struct Place {
-    /// The target, as "provider/model".
-    name: String,
-    base_url: String,
-    model: String,
-    key: Option<SecretRef>,
-    timeout: Duration,
-}
-
 fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
-    let (place, key, provider): (Place, Option<[u8; 32]>, Box<dyn Provider>) = match settings {
-        TargetSettings::OpenAi(settings) => {
-            let place = Place {
-                name: format!("openai/{}", settings.model),
-                base_url: settings.base_url.clone(),
-                model: settings.model.clone(),
-                key: settings.key.clone(),
-                timeout: checked(settings.timeout)?,
-            };
-            let provider = OpenAi::new(settings)?;
-            (place, provider.key_digest(), Box::new(provider))
-        }
-        TargetSettings::Anthropic(settings) => {
-            let place = Place {
-                name: format!("anthropic/{}", settings.model),
-                base_url: settings.base_url.clone(),
-                model: settings.model.clone(),
-                key: settings.key.clone(),
-                timeout: checked(settings.timeout)?,
-            };
-            let provider = Anthropic::new(settings)?;
-            (place, provider.key_digest(), Box::new(provider))
-        }
-        TargetSettings::Gemini(settings) => {
-            let place = Place {
-                name: format!("gemini/{}", settings.model),
-                base_url: settings.base_url.clone(),
-                model: settings.model.clone(),
-                key: settings.key.clone(),
-                timeout: checked(settings.timeout)?,
-            };
-            let provider = Gemini::new(settings)?;
-            (place, provider.key_digest(), Box::new(provider))
-        }
-        TargetSettings::Ollama(settings) => {
-            let place = Place {
-                name: format!("ollama/{}", settings.model),
-                base_url: settings.base_url.clone(),
-                model: settings.model.clone(),
-                key: settings.key.clone(),
-                timeout: checked(settings.timeout)?,
-            };
-            let provider = Ollama::new(settings)?;
-            (place, provider.key_digest(), Box::new(provider))
-        }
+    Ok(match settings {
+        TargetSettings::OpenAi(settings) => over_http(OpenAi::target(settings)?, max_concurrent, limits),
+        TargetSettings::Anthropic(settings) => over_http(Anthropic::target(settings)?, max_concurrent, limits),
+        TargetSettings::Gemini(settings) => over_http(Gemini::target(settings)?, max_concurrent, limits),
+        TargetSettings::Ollama(settings) => over_http(Ollama::target(settings)?, max_concurrent, limits),
         TargetSettings::Scripted(settings) => {
-            let scripted = Scripted::new(script::read(&settings.script)?);
-            let (name, timeout) = (scripted.name().to_owned(), settings::DEFAULT_TIMEOUT);
-            let (limit, results) = (Share::new(max_concurrent), Arc::default());
-            return Ok(Target { name, timeout, limit, results, provider: Box::new(scripted) });
+            let provider = Scripted::new(script::read(&settings.script)?);
+            Target {
+                name: provider.name().to_owned(),
+                timeout: settings::DEFAULT_TIMEOUT,
+                limit: Share::new(max_concurrent),
+                results: Arc::default(),
+                provider: Box::new(provider),
+            }
         }
-    };
-    let Place { name, base_url, model, key: origin, timeout } = place;
-    let limit = limits.of(Account { base_url: base_url.clone(), key: origin }, max_concurrent);
-    let results = limits.results(Endpoint { base_url, model, key });
-    Ok(Target { name, timeout, limit, results, provider })
+    })
 }
 
-fn checked(timeout: Duration) -> anyhow::Result<Duration> {
-    if timeout == Duration::ZERO {
-        bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
+fn over_http<A: Api + 'static>(target: Http<A>, max_concurrent: usize, limits: &Limits) -> Target {
+    let Reach { name, account, model, timeout, sent, .. } = target.server.reach();
+    let endpoint = Endpoint { base_url: account.base_url.clone(), model: model.clone(), key: sent.digest() };
+    Target {
+        name: name.clone(),
+        timeout: *timeout,
+        limit: limits.of(account.clone(), max_concurrent),
+        results: limits.results(endpoint),
+        provider: Box::new(target),
     }
-    Ok(timeout)
 }
-
 #[cfg(test)]
 mod tests {
     use gristmill_core::ports::Observers;

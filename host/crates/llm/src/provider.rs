@@ -1,8 +1,12 @@
-//! What an alias asks: one target, behind its dialect.
+//! What an alias asks: one target, behind its API.
 
 use async_trait::async_trait;
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Sign};
 use gristmill_core::ports::Caller;
+use serde_json::Value;
+
+use crate::quote::Quote;
+use crate::server::{Reply, Server};
 
 /// A call without an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,4 +40,34 @@ impl From<ChatFailure> for Unanswered {
 pub(crate) trait Provider: Send + Sync {
     /// Answers a request within its `timeout` or the provider's own. A dropped call stops, but may have been paid for.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered>;
+}
+
+/// The API of a model server: how a request becomes a body, and a reply an answer. Pure.
+pub(crate) trait Api: Send + Sync {
+    /// The body of a request, or why it cannot be asked here.
+    fn encode(&self, request: &ChatRequest) -> Result<Value, ChatFailure>;
+
+    /// The answer in a reply to this request; `target` names its sender in messages and in the answer.
+    fn decode(
+        &self,
+        target: &str,
+        request: &ChatRequest,
+        reply: &Reply,
+        quote: &Quote<'_>,
+    ) -> Result<ChatResponse, Unanswered>;
+}
+
+/// A model server that is asked over HTTP. Asks once per call: retries are up to the flow.
+pub(crate) struct Http<A> {
+    pub(crate) server: Server,
+    pub(crate) api: A,
+}
+
+#[async_trait]
+impl<A: Api> Provider for Http<A> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
+        let body = self.api.encode(request)?.to_string();
+        let reply = self.server.ask(caller, request.timeout, body).await?;
+        self.api.decode(self.server.name(), request, &reply, &self.server.quote(request))
+    }
 }

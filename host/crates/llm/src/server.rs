@@ -12,6 +12,7 @@ use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
 use serde_json::Value;
 
 use crate::headers::Sent;
+use crate::limits::Account;
 use crate::provider::Unanswered;
 use crate::quote::{Quote, clean};
 use crate::retry_after::Refusal;
@@ -23,6 +24,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Reach {
     /// The target, as "provider/model".
     pub(crate) name: String,
+    /// Whose limits its calls count against.
+    pub(crate) account: Account,
+    pub(crate) model: String,
     pub(crate) url: Url,
     pub(crate) sent: Sent,
     /// Of one request, to the last byte.
@@ -82,6 +86,9 @@ impl Reply {
 impl Server {
     /// Does not connect yet.
     pub(crate) fn new(reach: Reach) -> anyhow::Result<Self> {
+        if reach.timeout == Duration::ZERO {
+            bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
+        }
         // Within the target's time, so that no connection is told apart from no answer.
         let connect = CONNECT_TIMEOUT.min(reach.timeout / 2);
         let mut client = Client::builder()
@@ -102,14 +109,9 @@ impl Server {
         &self.reach.name
     }
 
-    #[cfg(test)]
-    pub(crate) fn url(&self) -> &Url {
-        &self.reach.url
-    }
-
-    /// SHA-256 of the secrets that are sent.
-    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
-        self.reach.sent.digest()
+    /// How it is reached.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// What of the server's words may be repeated after this request.

@@ -4,14 +4,15 @@ mod decode;
 mod encode;
 mod schema;
 
-use async_trait::async_trait;
-use gristmill_core::model::{ChatRequest, ChatResponse};
-use gristmill_core::ports::Caller;
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
+use serde_json::Value;
 
 use crate::headers::{Dialect, KeyPlace, Sent};
+use crate::limits::Account;
 use crate::parameters::refuse_own;
-use crate::provider::{Provider, Unanswered};
-use crate::server::{self, Reach, Server};
+use crate::provider::{Api, Http, Unanswered};
+use crate::quote::Quote;
+use crate::server::{self, Reach, Reply, Server};
 use crate::settings::GeminiSettings;
 use decode::decode;
 use encode::{OWN_FIELDS, encode};
@@ -19,38 +20,39 @@ use encode::{OWN_FIELDS, encode};
 /// The key goes into a header and never into the address, which ends up in logs of proxies.
 const DIALECT: Dialect = Dialect { key: KeyPlace::Named("x-goog-api-key"), fixed: &[] };
 
-/// One server and model. Asks once per call: retries are up to the flow.
-pub(crate) struct Gemini {
-    server: Server,
-    settings: GeminiSettings,
-}
+/// Gemini's generateContent, as one target speaks it.
+pub(crate) struct Gemini(GeminiSettings);
 
 impl Gemini {
     /// Checks the settings and reads the key; does not connect yet.
-    pub(crate) fn new(settings: GeminiSettings) -> anyhow::Result<Self> {
+    pub(crate) fn target(settings: GeminiSettings) -> anyhow::Result<Http<Self>> {
         refuse_own(&OWN_FIELDS, &settings.allowed_options)?;
         let method = format!("{}:generateContent", settings.model);
         let server = Server::new(Reach {
             name: format!("gemini/{}", settings.model),
+            account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
+            model: settings.model.clone(),
             url: server::url(&settings.base_url, &["models", &method])?,
             sent: Sent::read(&DIALECT, settings.key.as_ref(), &settings.headers)?,
             timeout: settings.timeout,
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Self { server, settings })
-    }
-
-    /// SHA-256 of the secrets that are sent.
-    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
-        self.server.key_digest()
+        Ok(Http { server, api: Self(settings) })
     }
 }
 
-#[async_trait]
-impl Provider for Gemini {
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
-        let body = encode(&self.settings, request)?.to_string();
-        let reply = self.server.ask(caller, request.timeout, body).await?;
-        Ok(decode(self.server.name(), &reply, &self.server.quote(request))?)
+impl Api for Gemini {
+    fn encode(&self, request: &ChatRequest) -> Result<Value, ChatFailure> {
+        encode(&self.0, request)
+    }
+
+    fn decode(
+        &self,
+        target: &str,
+        _: &ChatRequest,
+        reply: &Reply,
+        quote: &Quote<'_>,
+    ) -> Result<ChatResponse, Unanswered> {
+        Ok(decode(target, reply, quote)?)
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Size {
 }
 
 impl Size {
-    fn of(request: &ChatRequest) -> Self {
+    pub(super) fn of(request: &ChatRequest) -> Self {
         let (mut words, mut characters) = (0, 0);
         for part in request.messages.iter().flat_map(|message| &message.content) {
             let Content::Text(text) = part else { continue };
@@ -35,8 +35,8 @@ impl Size {
     }
 }
 
-/// Returns the body for this target, and the size of its prompt. A prompt that certainly does not fit is not sent.
-pub(super) fn encode(target: &OllamaSettings, request: &ChatRequest) -> Result<(Value, Size), ChatFailure> {
+/// Returns the body for this target. A prompt that certainly does not fit is not sent.
+pub(super) fn encode(target: &OllamaSettings, request: &ChatRequest) -> Result<Value, ChatFailure> {
     let messages = some_messages(request)?;
     let size = Size::of(request);
     if size.least > u64::from(target.context) {
@@ -69,7 +69,7 @@ pub(super) fn encode(target: &OllamaSettings, request: &ChatRequest) -> Result<(
         );
     }
     body.insert("options".into(), Value::Object(options(target, request)?));
-    Ok((Value::Object(body), size))
+    Ok(Value::Object(body))
 }
 
 fn options(target: &OllamaSettings, request: &ChatRequest) -> Result<Map<String, Value>, ChatFailure> {
@@ -158,7 +158,7 @@ mod tests {
     const SCHEMA: &str = r#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}"#;
 
     fn encoded(target: &OllamaSettings, request: &ChatRequest) -> Value {
-        encode(target, request).unwrap().0
+        encode(target, request).unwrap()
     }
 
     fn asked(structured: OllamaStructured, format: Format) -> Value {
@@ -229,7 +229,8 @@ mod tests {
     fn a_prompt_that_cannot_fit_is_not_sent() {
         let target = OllamaSettings { context: 300, ..OllamaSettings::new("m") };
         let fits = fixtures::request(&"word - ".repeat(300));
-        assert_eq!(encode(&target, &fits).unwrap().1, Size { least: 300, about: 525 });
+        assert_eq!(Size::of(&fits), Size { least: 300, about: 525 });
+        assert!(encode(&target, &fits).is_ok());
         match encode(&target, &fixtures::request(&"word ".repeat(301))).unwrap_err() {
             ChatFailure::ContextLengthExceeded { message, limit, actual } => {
                 assert!(message.contains("raise it or send less"), "{message}");

@@ -5,32 +5,30 @@ mod encode;
 
 use std::time::Duration;
 
-use async_trait::async_trait;
-use gristmill_core::model::{ChatRequest, ChatResponse};
-use gristmill_core::ports::Caller;
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
+use serde_json::Value;
 
 use crate::headers::{Dialect, KeyPlace, Sent};
+use crate::limits::Account;
 use crate::parameters::refuse_own;
-use crate::provider::{Provider, Unanswered};
-use crate::server::{self, Reach, Server};
+use crate::provider::{Api, Http, Unanswered};
+use crate::quote::Quote;
+use crate::server::{self, Reach, Reply, Server};
 use crate::settings::OllamaSettings;
 use decode::{Answer, Asked, decode};
-use encode::{OWN_FIELDS, encode};
+use encode::{OWN_FIELDS, Size, encode};
 
 const DIALECT: Dialect = Dialect { key: KeyPlace::Bearer, fixed: &[] };
 
 /// A model that took longer than this to load was not in memory.
 const LOADED: Duration = Duration::from_secs(1);
 
-/// One server and model. Asks once per call: retries are up to the flow.
-pub(crate) struct Ollama {
-    server: Server,
-    settings: OllamaSettings,
-}
+/// Ollama's own API, as one target speaks it.
+pub(crate) struct Ollama(OllamaSettings);
 
 impl Ollama {
     /// Checks the settings and reads the key; does not connect yet.
-    pub(crate) fn new(settings: OllamaSettings) -> anyhow::Result<Self> {
+    pub(crate) fn target(settings: OllamaSettings) -> anyhow::Result<Http<Self>> {
         refuse_own(&OWN_FIELDS, &settings.allowed_options)?;
         let url = server::url(&settings.base_url, &["api", "chat"])?;
         if url.path() == "/v1/api/chat" {
@@ -38,31 +36,34 @@ impl Ollama {
         }
         let server = Server::new(Reach {
             name: format!("ollama/{}", settings.model),
+            account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
+            model: settings.model.clone(),
             url,
             sent: Sent::read(&DIALECT, settings.key.as_ref(), &settings.headers)?,
             timeout: settings.timeout,
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Self { server, settings })
-    }
-
-    /// SHA-256 of the secrets that are sent.
-    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
-        self.server.key_digest()
+        Ok(Http { server, api: Self(settings) })
     }
 }
 
-#[async_trait]
-impl Provider for Ollama {
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
-        let (body, size) = encode(&self.settings, request)?;
-        let reply = self.server.ask(caller, request.timeout, body.to_string()).await?;
-        let OllamaSettings { model, context, .. } = &self.settings;
-        let asked = Asked { target: self.server.name(), model, context: *context, size };
-        let Answer { response, load } = decode(&asked, &reply, &self.server.quote(request))?;
+impl Api for Ollama {
+    fn encode(&self, request: &ChatRequest) -> Result<Value, ChatFailure> {
+        encode(&self.0, request)
+    }
+
+    fn decode(
+        &self,
+        target: &str,
+        request: &ChatRequest,
+        reply: &Reply,
+        quote: &Quote<'_>,
+    ) -> Result<ChatResponse, Unanswered> {
+        let OllamaSettings { model, context, .. } = &self.0;
+        let asked = Asked { target, model, context: *context, size: Size::of(request) };
+        let Answer { response, load } = decode(&asked, reply, quote)?;
         if let Some(load) = load.filter(|load| *load > LOADED) {
-            let (job, load_ms) = (&caller.job, load.as_millis());
-            tracing::debug!(%job, target = self.server.name(), load_ms, "the model was loaded before it answered");
+            tracing::debug!(target, load_ms = load.as_millis(), "the model was loaded before it answered");
         }
         Ok(response)
     }
@@ -75,8 +76,8 @@ mod tests {
     #[test]
     fn the_address_of_the_other_api_is_refused() {
         let base_url = "http://127.0.0.1:11434/v1".to_owned();
-        let fault = Ollama::new(OllamaSettings { base_url, ..OllamaSettings::new("m") }).err().unwrap().to_string();
+        let fault = Ollama::target(OllamaSettings { base_url, ..OllamaSettings::new("m") }).err().unwrap().to_string();
         assert!(fault.contains("Ollama's other API"), "{fault}");
-        assert!(Ollama::new(OllamaSettings::new("m")).is_ok());
+        assert!(Ollama::target(OllamaSettings::new("m")).is_ok());
     }
 }

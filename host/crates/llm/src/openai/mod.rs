@@ -7,30 +7,29 @@ mod encode;
 mod fault;
 mod stream;
 
-use async_trait::async_trait;
-use gristmill_core::model::{ChatRequest, ChatResponse};
-use gristmill_core::ports::Caller;
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use reqwest::Url;
 use serde_json::Value;
 
 use crate::headers::{Dialect, KeyPlace, Sent};
+use crate::limits::Account;
 use crate::parameters::refuse_own;
-use crate::provider::{Provider, Unanswered};
-use crate::server::{self, Reach, Server};
+use crate::provider::{Api, Http, Unanswered};
+use crate::quote::Quote;
+use crate::server::{self, Reach, Reply, Server};
 use crate::settings::{KeyHeader, OpenAiSettings};
 use decode::decode;
 use encode::{OWN_FIELDS, OutputLimit, encode};
 
-/// One server and model. Asks once per call: retries are up to the flow.
+/// OpenAI's chat completions, as one target speaks it.
 pub(crate) struct OpenAi {
-    server: Server,
     limit: OutputLimit,
     settings: OpenAiSettings,
 }
 
 impl OpenAi {
     /// Checks the settings and reads the key; does not connect yet.
-    pub(crate) fn new(settings: OpenAiSettings) -> anyhow::Result<Self> {
+    pub(crate) fn target(settings: OpenAiSettings) -> anyhow::Result<Http<Self>> {
         refuse_own(&OWN_FIELDS, settings.options.keys().chain(&settings.allowed_options))?;
         let mut url = server::url(&settings.base_url, &["chat", "completions"])?;
         if let Some(version) = &settings.api_version {
@@ -43,26 +42,30 @@ impl OpenAi {
         let limit = output_limit(&url);
         let server = Server::new(Reach {
             name: format!("openai/{}", settings.model),
+            account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
+            model: settings.model.clone(),
             url,
             sent: Sent::read(&Dialect { key, fixed: &[] }, settings.key.as_ref(), &settings.headers)?,
             timeout: settings.timeout,
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Self { server, limit, settings })
-    }
-
-    /// SHA-256 of the secrets that are sent.
-    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
-        self.server.key_digest()
+        Ok(Http { server, api: Self { limit, settings } })
     }
 }
 
-#[async_trait]
-impl Provider for OpenAi {
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
-        let body = Value::Object(encode(&self.settings, self.limit, request)?).to_string();
-        let reply = self.server.ask(caller, request.timeout, body).await?;
-        decode(self.server.name(), &reply, &self.server.quote(request))
+impl Api for OpenAi {
+    fn encode(&self, request: &ChatRequest) -> Result<Value, ChatFailure> {
+        Ok(Value::Object(encode(&self.settings, self.limit, request)?))
+    }
+
+    fn decode(
+        &self,
+        target: &str,
+        _: &ChatRequest,
+        reply: &Reply,
+        quote: &Quote<'_>,
+    ) -> Result<ChatResponse, Unanswered> {
+        decode(target, reply, quote)
     }
 }
 
@@ -81,7 +84,7 @@ mod tests {
     use super::*;
 
     fn fault(settings: OpenAiSettings) -> String {
-        OpenAi::new(settings).err().map(|error| format!("{error:#}")).unwrap_or_default()
+        OpenAi::target(settings).err().map(|error| format!("{error:#}")).unwrap_or_default()
     }
 
     #[test]
@@ -92,8 +95,9 @@ mod tests {
             ("https://h/d/mini", Some("2024-10-21"), "https://h/d/mini/chat/completions?api-version=2024-10-21"),
         ] {
             let api_version = version.map(str::to_owned);
-            let target = OpenAi::new(OpenAiSettings { base_url: base.into(), api_version, ..OpenAiSettings::new("m") });
-            assert_eq!(target.unwrap().server.url().as_str(), expected);
+            let target =
+                OpenAi::target(OpenAiSettings { base_url: base.into(), api_version, ..OpenAiSettings::new("m") });
+            assert_eq!(target.unwrap().server.reach().url.as_str(), expected);
         }
     }
 
