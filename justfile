@@ -24,6 +24,10 @@ test *args:
 soak *args:
     cargo xtask soak {{args}}
 
+# Run the tests with a genuine small model, which is installed into target/real-model the first time; args as for the test binary
+real-model *args:
+    cargo xtask real-model {{args}}
+
 # Check formatting and run clippy, as `cargo verify` does
 lint: stages
     cargo fmt --all -- --check

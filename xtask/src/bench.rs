@@ -15,8 +15,9 @@ const CONFLUENT_KAFKA: &str = "confluent-kafka==2.16.1";
 
 /// Builds the stages and the host in the common profile, and runs the benchmarks against a broker.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
-    // Stages by themselves are measured without a broker beside them.
-    let mut broker = (args.first() != Some(&"stages")).then(|| Broker::begin(workspace));
+    // Stages and the gateway are measured without a broker beside them.
+    let alone = matches!(args.first(), Some(&"stages" | &"gateway"));
+    let mut broker = (!alone).then(|| Broker::begin(workspace));
     let mut steps = Steps::new(if broker.is_some() { 4 } else { 3 });
     steps.take("checking the build tools", "cargo xtask setup", || setup::run(workspace))?;
     steps.take("building the stages", "cargo stages", || {

@@ -5,6 +5,7 @@ mod bench;
 mod broker;
 mod host;
 mod kafka;
+mod real_model;
 mod rules;
 mod setup;
 mod stages;
@@ -30,6 +31,7 @@ cargo stages               build the stages into target/stages and the test gues
 cargo xtask host [ARGS]    build everything and run `gristmill ARGS`
 cargo xtask test [ARGS]    run the host's tests with a broker; ARGS go to `cargo test`
 cargo xtask soak [ARGS]    run the reliability tests in full size, about 50 minutes; ARGS go to the test program
+cargo xtask real-model     run the tests with a genuine small model; compiles llama.cpp the first time, some minutes
 cargo xtask bench [ARGS]   run the benchmarks with a separate broker; ARGS go to the benchmark
 cargo xtask kafka          run an Apache Kafka in the foreground until ctrl-c
 cargo xtask rules          check the house rules: small files, plain words, no loose ends, no import cycles
@@ -37,6 +39,7 @@ cargo xtask setup          check the build tools, and add the WebAssembly target
 
 GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker instead of starting one
 GRISTMILL_TEST_KAFKA_HOME=PATH   the Kafka jars for tests that start their own broker; nothing is downloaded
+GRISTMILL_TEST_MODEL=URL          a server with OpenAI's API, up to /v1, instead of starting one for `real-model`
 GRISTMILL_TEST_SEED=NUMBER       repeat a run of the reliability tests with this seed
 GRISTMILL_KILLS=NUMBER           how often the kill loop kills the host
 GRISTMILL_WASM_RUSTC=PATH        compile the stages with this rustc";
@@ -69,6 +72,7 @@ fn dispatch() -> Result<ExitCode> {
         ("host", args) => return host::run(&workspace, args),
         ("bench", args) => bench::run(&workspace, args)?,
         ("test", args) => test::run(&workspace, args)?,
+        ("real-model", args) => real_model::run(&workspace, args)?,
         ("soak", args) => test::soak(&workspace, args)?,
         ("verify", []) => verify::run(&workspace, Extent::Full)?,
         ("verify", ["quick"]) => verify::run(&workspace, Extent::Quick)?,

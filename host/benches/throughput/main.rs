@@ -4,12 +4,14 @@
 //! real broker. The ratios count; the absolute numbers depend on the machine, its load and its broker.
 //! `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` shorten it. `backlog` is another
 //! measurement: the memory in use while a large backlog is processed. So are `stages`, what an item costs in each standard
-//! stage; `latency`, how long an event takes at half load; and `start`, how long the first one takes.
+//! stage; `gateway`, what a call of a model costs beside the model; `latency`, how long an event takes at half load; and
+//! `start`, how long the first one takes.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failed unwrap ends it")]
 
 mod arguments;
 mod backlog;
 mod flow;
+mod gateway;
 mod latency;
 mod native;
 mod peer;
@@ -58,6 +60,7 @@ async fn main() {
     match arguments::read(std::env::args().skip(1)).unwrap_or_else(|fault| give_up(&fault)) {
         Wanted::Rows(arguments) => measure_rows(&broker(), arguments).await,
         Wanted::Stages => sandbox::measure(arguments::ROUNDS).await,
+        Wanted::Gateway => gateway::measure(arguments::ROUNDS).await,
         Wanted::Latency => latency::measure(&broker()).await,
         Wanted::Start => start::measure(&broker(), arguments::ROUNDS).await,
         Wanted::Backlog { gigabytes } => backlog::measure(&broker(), gigabytes).await,

@@ -3,6 +3,8 @@
 //! `GRISTMILL_UPDATE_EXAMPLES=1 cargo test --test examples` rewrites the expected files; review the diff.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod dialects;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -12,10 +14,6 @@ use serde_json::{Map, Value, json};
 
 /// The timeout of every wait; enough for a busy machine that compiles the stages first.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join(name)
-}
 
 fn gristmill() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
@@ -119,21 +117,88 @@ fn plain(record: Value) -> Value {
     json!({ "headers": headers, "value": value })
 }
 
-/// Runs an example until every input record is in a topic, and compares both topics with the expected files.
-fn run_and_compare(name: &str, topics: [&str; 3], files: &[&str], options: &[&str], inputs: usize) {
-    let folder = example(name);
-    let host = Host::start(&folder.join("pipeline.toml"));
-    let files: Vec<PathBuf> = files.iter().map(|file| folder.join("input").join(file)).collect();
-    let [source, sink, dead] = topics;
-    host.send(source, &files, options);
-    let (output, dead_letters) = until("every input record is in a topic", || {
-        let (output, dead_letters) = (host.records(sink), host.records(dead));
-        let job = |record: &Value| record["headers"]["gristmill-job-id"].to_string();
-        let jobs: BTreeSet<String> = output.iter().chain(&dead_letters).map(job).collect();
-        (jobs.len() == inputs).then_some((output, dead_letters))
-    });
-    compare(&folder.join("expected/output.jsonl"), &output);
-    compare(&folder.join("expected/dead-letters.jsonl"), &dead_letters);
+/// An example, and what its README sends.
+struct Example {
+    name: &'static str,
+    /// The aliases of its models.
+    aliases: &'static [&'static str],
+    source: &'static str,
+    sink: &'static str,
+    dead: &'static str,
+    files: &'static [&'static str],
+    options: &'static [&'static str],
+    /// How many records that are.
+    inputs: usize,
+}
+
+const DOCUMENTS: Example = Example {
+    name: "documents",
+    aliases: &["smart"],
+    source: "documents",
+    sink: "chunks",
+    dead: "documents.dead",
+    files: &["broken-scan.pdf", "incident-report.docx", "release-notes.html", "supply-agreement.pdf"],
+    options: &[],
+    inputs: 4,
+};
+
+const EVENTS: Example = Example {
+    name: "events",
+    aliases: &["small"],
+    source: "tickets",
+    sink: "tickets.enriched",
+    dead: "tickets.dead",
+    files: &["tickets.jsonl"],
+    options: &["--lines"],
+    inputs: 5,
+};
+
+const CONTRACTS: Example = Example {
+    name: "contracts",
+    aliases: &["small", "smart"],
+    source: "contracts",
+    sink: "contracts.analysed",
+    dead: "contracts.dead",
+    files: &["consulting-agreement.txt", "lizenz-licence.md", "wartungsvertrag.html"],
+    options: &[],
+    inputs: 3,
+};
+
+impl Example {
+    fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join(self.name)
+    }
+
+    /// Runs this pipeline file until every input record is in a topic; returns the outputs and the dead letters.
+    fn run(&self, pipeline: &Path) -> [Vec<Value>; 2] {
+        let host = Host::start(pipeline);
+        let files: Vec<PathBuf> = self.files.iter().map(|file| self.folder().join("input").join(file)).collect();
+        host.send(self.source, &files, self.options);
+        until("every input record is in a topic", || {
+            let (output, dead_letters) = (host.records(self.sink), host.records(self.dead));
+            let job = |record: &Value| record["headers"]["gristmill-job-id"].to_string();
+            let jobs: BTreeSet<String> = output.iter().chain(&dead_letters).map(job).collect();
+            (jobs.len() == self.inputs).then_some([output, dead_letters])
+        })
+    }
+
+    /// The files with the expected outputs and dead letters.
+    fn expected(&self) -> [PathBuf; 2] {
+        ["expected/output.jsonl", "expected/dead-letters.jsonl"].map(|file| self.folder().join(file))
+    }
+
+    fn run_and_compare(&self) {
+        let records = self.run(&self.folder().join("pipeline.toml"));
+        for (path, records) in self.expected().iter().zip(&records) {
+            compare(path, records);
+        }
+    }
+}
+
+/// The records of a file.
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn compare(path: &Path, records: &[Value]) {
@@ -142,8 +207,7 @@ fn compare(path: &Path, records: &[Value]) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, lines.concat()).unwrap();
     }
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let expected: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected = lines(path);
     for (number, (record, expected)) in records.iter().zip(&expected).enumerate() {
         assert_eq!(record, expected, "record {} of {}", number + 1, path.display());
     }
@@ -152,18 +216,15 @@ fn compare(path: &Path, records: &[Value]) {
 
 #[test]
 fn documents_become_clean_enriched_chunks_and_the_scan_a_dead_letter() {
-    let files = ["broken-scan.pdf", "incident-report.docx", "release-notes.html", "supply-agreement.pdf"];
-    run_and_compare("documents", ["documents", "chunks", "documents.dead"], &files, &[], files.len());
+    DOCUMENTS.run_and_compare();
 }
 
 #[test]
 fn events_are_enriched_in_place_and_the_bad_ones_are_dead_letters() {
-    let topics = ["tickets", "tickets.enriched", "tickets.dead"];
-    run_and_compare("events", topics, &["tickets.jsonl"], &["--lines"], 5);
+    EVENTS.run_and_compare();
 }
 
 #[test]
 fn clauses_are_summarised_by_language_and_contracts_analysed_as_a_whole() {
-    let files = ["consulting-agreement.txt", "lizenz-licence.md", "wartungsvertrag.html"];
-    run_and_compare("contracts", ["contracts", "contracts.analysed", "contracts.dead"], &files, &[], files.len());
+    CONTRACTS.run_and_compare();
 }

@@ -21,7 +21,8 @@ use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -82,10 +83,14 @@ impl Behaviour {
     }
 }
 
+/// Answers a request by looking at it.
+type Answering = Arc<dyn Fn(Seen) -> BoxFuture<'static, String> + Send + Sync>;
+
 /// Which behaviour each prompt gets.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Script {
     rules: Vec<(String, Vec<Behaviour>)>,
+    otherwise: Option<Answering>,
 }
 
 impl Script {
@@ -98,6 +103,15 @@ impl Script {
     /// applies; an empty text matches every prompt.
     pub fn when(mut self, text: &str, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         self.rules.push((text.to_owned(), behaviours.into_iter().collect()));
+        self
+    }
+
+    /// Prompts that no rule matches get what this says.
+    pub fn otherwise<F>(mut self, answer: impl Fn(Seen) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = String> + Send + 'static,
+    {
+        self.otherwise = Some(Arc::new(move |seen| answer(seen).boxed()));
         self
     }
 }
@@ -133,9 +147,9 @@ pub struct ModelServer {
     task: JoinHandle<()>,
 }
 
-#[derive(Debug)]
 struct Shared {
     rules: Vec<(String, Vec<Behaviour>, AtomicUsize)>,
+    otherwise: Option<Answering>,
     seen: Mutex<Vec<Seen>>,
     paid: AtomicUsize,
     in_flight: AtomicUsize,
@@ -155,6 +169,7 @@ impl ModelServer {
     pub async fn start_at(address: SocketAddr, script: Script) -> Self {
         let state = Arc::new(Shared {
             rules: script.rules.into_iter().map(|(text, all)| (text, all, AtomicUsize::new(0))).collect(),
+            otherwise: script.otherwise,
             seen: Mutex::default(),
             paid: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
@@ -278,8 +293,9 @@ async fn complete(
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let (authorization, traceparent) = (text("authorization"), text("traceparent"));
     let path = uri.path_and_query().unwrap().to_string();
-    state.seen.lock().unwrap().push(Seen { body, authorization, traceparent, path, headers });
-    match state.behaviour(&prompt) {
+    let seen = Seen { body, authorization, traceparent, path, headers };
+    state.seen.lock().unwrap().push(seen.clone());
+    match state.behaviour(&prompt, seen).await {
         Behaviour::Answer(text) => state.answer(uri.path(), &text),
         Behaviour::Held(text) => {
             state.held.acquire().await.unwrap().forget();
@@ -307,14 +323,17 @@ async fn complete(
 }
 
 impl Shared {
-    fn behaviour(&self, prompt: &str) -> Behaviour {
+    async fn behaviour(&self, prompt: &str, seen: Seen) -> Behaviour {
         for (text, behaviours, uses) in &self.rules {
             if prompt.contains(text.as_str()) {
                 let turn = uses.fetch_add(1, Ordering::SeqCst);
                 return behaviours[turn.min(behaviours.len() - 1)].clone();
             }
         }
-        Behaviour::answer("ok")
+        match &self.otherwise {
+            Some(answer) => Behaviour::Answer(answer(seen).await),
+            None => Behaviour::answer("ok"),
+        }
     }
 
     fn answer(&self, path: &str, text: &str) -> Response<Body> {
