@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The standard stages, in the order of a document's way.
-const STAGES: [&str; 6] = ["extract", "chunk", "language", "sanitize", "enrich", "validate"];
+/// The standard stages, in the order of a document's way; the last is for those that are lost on it.
+const STAGES: [&str; 7] = ["extract", "chunk", "language", "sanitize", "enrich", "validate", "rescue"];
 /// Those that are there a second time, with an import of `llm`.
 const ASKING: [&str; 1] = ["sanitize"];
 

@@ -23,7 +23,7 @@ pub struct StageSettings {
         "x-form": "in next and branches it means something else; name the stage otherwise"
     }]))]
     pub name: Name,
-    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, validate), or the path of a component of at most 64
+    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, validate, rescue), or the path of a component of at most 64
     /// MiB.
     #[schemars(extend("x-add" = "module = \"builtin:NAME\" or a file"))]
     pub module: Module,

@@ -225,6 +225,11 @@ fn events_are_enriched_in_place_and_the_bad_ones_are_dead_letters() {
 }
 
 #[test]
+fn orders_that_fail_their_check_are_mended_and_those_that_cannot_be_are_dead_letters() {
+    run_and_compare("rescue", ["orders", "orders.checked", "orders.dead"], &["orders.jsonl"], &["--lines"], 7);
+}
+
+#[test]
 fn clauses_are_summarised_by_language_and_contracts_analysed_as_a_whole() {
     CONTRACTS.run_and_compare();
 }

@@ -1,7 +1,7 @@
 //! The requests: instructions in the system message, the item as fenced data in the user message.
 
+use gristmill_sdk::fence;
 use gristmill_sdk::llm::{Message, Request};
-use sha2::{Digest, Sha256};
 
 use crate::config::Plan;
 use crate::item::Datum;
@@ -53,31 +53,7 @@ fn instructions(system: Option<&Template>, tasks: &[Task]) -> String {
 fn fenced(plan: &Plan, tasks: &[Task], data: &[Datum]) -> String {
     let prompts = || plan.system.iter().chain(tasks.iter().map(|task| &task.prompt));
     let named = |datum: &&Datum| prompts().any(|prompt| prompt.placeholders().any(|p| p == datum.placeholder));
-    let data: Vec<_> = data.iter().filter(named).collect();
-    let key = unused_key(&data);
-    let mut text = format!("The key is {key}.");
-    for Datum { placeholder, value } in data {
-        text.push_str(&format!("\n\n<<<{key} {placeholder}\n{value}\n{key}>>>"));
-    }
-    text
-}
-
-/// A key that no value contains. It is a hash of the values: an author cannot write the key of a text into that text,
-/// and equal data leads to an equal request, which the host can answer from its cache.
-fn unused_key(data: &[&Datum]) -> String {
-    let mut hash = Sha256::new();
-    for datum in data {
-        hash.update(datum.value.len().to_le_bytes());
-        hash.update(&datum.value);
-    }
-    loop {
-        let key = hash.clone().finalize()[..8].iter().fold(String::new(), |mut key, byte| {
-            key.push_str(&format!("{byte:02x}"));
-            key
-        });
-        if !data.iter().any(|datum| datum.value.contains(&key)) {
-            return key;
-        }
-        hash.update(&key);
-    }
+    let blocks: Vec<_> =
+        data.iter().filter(named).map(|datum| (datum.placeholder.to_string(), datum.value.as_str())).collect();
+    fence::fenced(blocks.iter().map(|(name, value)| (name.as_str(), *value)))
 }

@@ -32,6 +32,7 @@
 
 pub mod context;
 pub mod embeddings;
+pub mod fence;
 pub mod llm;
 pub mod log;
 pub mod tokens;

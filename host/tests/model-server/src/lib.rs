@@ -44,6 +44,8 @@ pub enum Behaviour {
         /// The response body.
         body: String,
     },
+    /// 200 with these bytes as JSON, whatever they are.
+    Bytes(Vec<u8>),
     /// No response, ever.
     Silence,
     /// An endless answer, one byte at a time.
@@ -307,6 +309,10 @@ async fn complete(
                 response = response.header(name, value);
             }
             response.body(body.into()).unwrap()
+        }
+        Behaviour::Bytes(bytes) => {
+            let response = Response::builder().header("content-type", "application/json");
+            response.body(bytes.into()).unwrap()
         }
         Behaviour::Silence => std::future::pending().await,
         Behaviour::Drip => streamed(in_flight, Duration::from_millis(5), usize::MAX, Bytes::from_static(b" "), Ok(())),

@@ -73,7 +73,8 @@ impl Size for Item {
     }
 }
 
-/// The prefix of the attributes that describe a failure to a rescue stage: "stage", "code" and "message" follow.
+/// The prefix of the attributes that describe a failure to a rescue stage: "stage", "code", "message" and, where the failure
+/// has them, "details" follow.
 pub(crate) const FAILURE_ATTRIBUTE: &str = "sys.failure.";
 /// Attribute names with this prefix belong to the host: a stage can neither set, change nor remove them. So all items of
 /// a job have the same, those that gather them included.

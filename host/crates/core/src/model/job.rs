@@ -372,8 +372,14 @@ fn unmapped(stage: &str, branch: &str) -> Failure {
 
 /// The item with attributes that describe its failure.
 fn with_failure(mut item: Item, stage: &str, failure: &Failure) -> Item {
-    let told = [("stage", stage), ("code", failure.code.as_str()), ("message", failure.message.as_str())];
+    let told = [
+        ("stage", Some(stage)),
+        ("code", Some(failure.code.as_str())),
+        ("message", Some(failure.message.as_str())),
+        ("details", failure.details.as_deref()),
+    ];
     for (what, value) in told {
+        let Some(value) = value else { continue };
         item.attributes.push(Attribute { name: format!("{FAILURE_ATTRIBUTE}{what}"), value: value.to_owned() });
     }
     item

@@ -7,6 +7,7 @@ mod answers;
 mod canary;
 mod dialects;
 mod failures;
+mod faults;
 mod layers;
 
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gristmill_core::model::{Outcome, Output};
+use gristmill_core::model::{Attribute, DocumentId, Item, ItemId, Outcome, Output};
 use serde_json::{Value, json};
 
 use crate::harness::{Loaded, Sandbox, always, standard};
@@ -115,6 +115,32 @@ async fn enrich_asks_the_model_and_merges_the_answer() {
     assert_eq!(value["ai_enrichment"]["summary"], "short");
     assert!(text(&outputs[0]).contains("1.50"), "numbers stay as they were written: {}", text(&outputs[0]));
     assert_eq!(attribute(&outputs[0], "enrich.model"), "test/scripted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rescue_mends_what_failed_and_leaves_the_rest() {
+    let answers = always(r#"{"say": "he said \"no\" to it"}"#);
+    let stage = Sandbox::new().model(answers).load(standard("rescue"), json!({ "mend": ["json"] })).await.unwrap();
+    let failed = |text: &str| {
+        let told = [("stage", "validate"), ("code", "invalid-json"), ("message", "why")];
+        let named = |(what, value): (&str, &str)| Attribute { name: format!("sys.failure.{what}"), value: value.into() };
+        Item {
+            id: ItemId::root(&DocumentId::named(b"d")),
+            key: None,
+            payload: text.as_bytes().to_vec().into(),
+            content_type: Some("application/json".into()),
+            headers: Vec::new(),
+            attributes: told.map(named).to_vec(),
+        }
+    };
+    let mended = async |broken: &str| match stage.run_item(failed(broken)).await.unwrap() {
+        Outcome::Emit(outputs) => text(&outputs[0]).to_owned(),
+        Outcome::Reject(failure) => failure.code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(mended("{'n': 1.50,}").await, "{\"n\": 1.50}");
+    assert_eq!(mended("{\"say\": \"he said \"no\" to it\"}").await, r#"{"say": "he said \"no\" to it"}"#);
+    assert_eq!(mended("{\"n\": [1, 2").await, "not-mended");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -270,6 +270,20 @@ fn a_rescue_sees_the_failure_and_its_item_is_tried_again() {
 }
 
 #[test]
+fn a_rescue_sees_the_details_of_the_failure() {
+    let mut plan = Plan::straight(&["check", "mend"]);
+    plan.nodes[0].on_failure = OnFailure::Rescue(1);
+    let mut job = planned(plan);
+    let check = job.next_task().unwrap();
+    let failure = Failure::new("bad", "why").with_details(Some("[1]"));
+    job.apply(check, Verdict::Decided(Outcome::Reject(failure)));
+    let mend = job.next_task().unwrap();
+    let Input::Item(item) = &mend.input else { panic!("{mend:?}") };
+    let details = item.attributes.iter().find(|told| told.name == "sys.failure.details");
+    assert_eq!(details.map(|told| told.value.as_str()), Some("[1]"));
+}
+
+#[test]
 fn an_item_is_rescued_once() {
     let mut job = rescued();
     let mend = job.next_task().unwrap();

@@ -1,0 +1,301 @@
+//! Whether JSON says exactly what the broken text says that it was made from.
+
+use std::str::Chars;
+
+use crate::lenient::{is_number, unwrapped};
+
+/// Whether a document holds what a broken text holds, no more and no less, in the same order: each name and value of the
+/// document stands in the text as it is, and what the text has besides is punctuation. What is a string stays one, and
+/// what is a number, `true`, `false` or `null` stays that. If the end of the text is missing, no document is faithful to it.
+///
+/// `document` is JSON.
+pub(crate) fn is_faithful(broken: &str, document: &str) -> bool {
+    let mut rest = unwrapped(broken);
+    let mut open = Vec::new();
+    // What is open behind the last name or value.
+    let mut last = Vec::new();
+    for token in Tokens(document) {
+        let found = match token {
+            Token::Open(close) => {
+                open.push(close);
+                continue;
+            }
+            Token::Close => {
+                open.pop();
+                continue;
+            }
+            Token::Text(text, role) => past(rest, |gap, at| text_at(&text, role, gap, at)),
+            Token::Word(word) => past(rest, |gap, at| word_at(word, gap, at)),
+        };
+        let Some(found) = found else { return false };
+        rest = found;
+        last.clone_from(&open);
+    }
+    rest.chars().all(is_punctuation) && is_closed(last, rest)
+}
+
+/// All names and values of a document, a line each, without quotes and escapes.
+///
+/// `document` is JSON.
+pub(crate) fn contents(document: &str) -> String {
+    let mut lines = String::new();
+    for token in Tokens(document) {
+        match &token {
+            Token::Text(text, _) => lines.push_str(text),
+            Token::Word(word) => lines.push_str(word),
+            Token::Open(_) | Token::Close => continue,
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+/// Whether the brackets of the text close all that is open.
+fn is_closed(mut open: Vec<char>, brackets: &str) -> bool {
+    for c in brackets.chars() {
+        match c {
+            '{' => open.push('}'),
+            '[' => open.push(']'),
+            '}' | ']' => {
+                let Some(place) = open.iter().rposition(|close| *close == c) else { continue };
+                open.truncate(place);
+            }
+            _ => {}
+        }
+    }
+    open.is_empty()
+}
+
+/// What a document consists of.
+enum Token<'a> {
+    /// A bracket, and the one that closes it.
+    Open(char),
+    Close,
+    /// A name or a string, without quotes and escapes.
+    Text(String, Role),
+    /// A number, `true`, `false` or `null`.
+    Word(&'a str),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Name,
+    Value,
+}
+
+/// The tokens of a document, in order. It ends where the text is no JSON.
+struct Tokens<'a>(&'a str);
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let text = self.0.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ',' | ':'));
+        let first = text.chars().next()?;
+        let (length, token) = match first {
+            '{' => (1, Token::Open('}')),
+            '[' => (1, Token::Open(']')),
+            '}' | ']' => (1, Token::Close),
+            '"' => {
+                let mut strings = serde_json::Deserializer::from_str(text).into_iter::<String>();
+                let string = strings.next()?.ok()?;
+                let length = strings.byte_offset();
+                let is_name = text.get(length..)?.trim_start().starts_with(':');
+                (length, Token::Text(string, if is_name { Role::Name } else { Role::Value }))
+            }
+            _ => {
+                let end = text.find(|c: char| c.is_ascii_whitespace() || matches!(c, ',' | '}' | ']'));
+                let word = text.get(..end.unwrap_or(text.len()))?;
+                (word.len(), Token::Word(word))
+            }
+        };
+        self.0 = text.get(length..)?;
+        Some(token)
+    }
+}
+
+/// What follows the first place that `matches` accepts, if only punctuation is before it. `matches` is given the
+/// punctuation and the text behind it, and returns what follows.
+fn past<'a>(text: &'a str, matches: impl Fn(&str, &'a str) -> Option<&'a str>) -> Option<&'a str> {
+    let mut begin = 0;
+    loop {
+        let (gap, at) = text.split_at(begin);
+        if let Some(rest) = matches(gap, at) {
+            return Some(rest);
+        }
+        let next = at.chars().next().filter(|c| is_punctuation(*c))?;
+        begin += next.len_utf8();
+    }
+}
+
+/// What follows a string that begins here.
+fn text_at<'a>(string: &str, role: Role, gap: &str, at: &'a str) -> Option<&'a str> {
+    if string.is_empty() {
+        return ["\"\"", "''"].iter().find_map(|empty| at.strip_prefix(empty));
+    }
+    // Without quotes it was a number, or whatever else it looks like.
+    let is_word = is_number(string) || spellings(string).is_some();
+    if role == Role::Value && is_word && !gap.ends_with(is_quote) {
+        return None;
+    }
+    let mut rest = at.chars();
+    string.chars().all(|c| takes(&mut rest, c)).then(|| rest.as_str())
+}
+
+/// Whether this character is next, as it is or escaped.
+fn takes(rest: &mut Chars<'_>, wanted: char) -> bool {
+    let mut escaped = rest.clone();
+    if escaped.next() == Some('\\') && unescaped(&mut escaped) == Some(wanted) {
+        *rest = escaped;
+        return true;
+    }
+    rest.next() == Some(wanted)
+}
+
+/// The character that an escape stands for, behind its backslash.
+fn unescaped(rest: &mut Chars<'_>) -> Option<char> {
+    Some(match rest.next()? {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'u' => {
+            let unit = hex(rest)?;
+            if !(0xd800..0xdc00).contains(&unit) {
+                return char::from_u32(unit);
+            }
+            let low = (rest.next() == Some('\\') && rest.next() == Some('u')).then(|| hex(rest))??;
+            let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+            return char::from_u32(0x1_0000 + ((unit - 0xd800) << 10) + low);
+        }
+        c @ ('"' | '\\' | '/' | '\'') => c,
+        _ => return None,
+    })
+}
+
+fn hex(rest: &mut Chars<'_>) -> Option<u32> {
+    let digits = rest.as_str().get(..4)?;
+    let number = u32::from_str_radix(digits, 16).ok()?;
+    *rest = rest.as_str().get(4..)?.chars();
+    Some(number)
+}
+
+/// What follows a number, `true`, `false` or `null` that begins here.
+fn word_at<'a>(word: &str, gap: &str, at: &'a str) -> Option<&'a str> {
+    if gap.ends_with(is_quote) {
+        return None;
+    }
+    let other = spellings(word).map(|(_, other)| other);
+    let rest = [Some(word), other].into_iter().flatten().find_map(|spelling| at.strip_prefix(spelling))?;
+    (!rest.starts_with(is_quote)).then_some(rest)
+}
+
+/// A word of JSON, and Python's.
+fn spellings(word: &str) -> Option<(&'static str, &'static str)> {
+    [("true", "True"), ("false", "False"), ("null", "None")].into_iter().find(|(json, _)| *json == word)
+}
+
+fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’')
+}
+
+fn is_punctuation(c: char) -> bool {
+    c.is_whitespace() || is_quote(c) || matches!(c, '{' | '}' | '[' | ']' | ',' | ':' | '\\' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_document_that_says_the_same_is_faithful() {
+        for (broken, document) in [
+            (r#"{"say": "he said "no, never" to it"}"#, r#"{"say": "he said \"no, never\" to it"}"#),
+            (r#"{"path": "C:\new\temp"}"#, r#"{"path": "C:\\new\\temp"}"#),
+            (r#"{"a": [1, 2}"#, r#"{"a": [1, 2]}"#),
+            ("{name: Ada, n: 1.50, x: None}", r#"{"name": "Ada", "n": 1.50, "x": null}"#),
+            (r#"{"a": "\u00e4\ud83d\ude00", "b": "", "c": {}}"#, r#"{"a": "ä😀", "b": "", "c": {}}"#),
+            ("{“a”: “b”}", r#"{"a": "b"}"#),
+        ] {
+            assert!(is_faithful(broken, document), "{broken}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_added_left_out_changed_or_moved() {
+        let broken = r#"{"price": 1,50, "ids": [7, "8"], "note": "a "b" c"}"#;
+        let good = r#"{"price": "1,50", "ids": [7, "8"], "note": "a \"b\" c"}"#;
+        assert!(is_faithful(broken, good));
+        for (part, other) in [
+            (r#""1,50""#, "150"),
+            (r#""1,50""#, "1.50"),
+            (r#""1,50""#, r#""1.50""#),
+            (r#""8""#, "8"),
+            ("[7", r#"["7""#),
+            (r#", "8""#, ""),
+            (r#""8""#, r#""8", 9"#),
+            (r#"\"b\""#, r#"\"B\""#),
+            (r#" c"#, ""),
+            ("}", r#", "more": null}"#),
+            ("}", r#", "": ""}"#),
+            (r#""price": "1,50", "ids": [7, "8"]"#, r#""ids": [7, "8"], "price": "1,50""#),
+            (good, "{}"),
+        ] {
+            let document = good.replacen(part, other, 1);
+            assert!(serde_json::from_str::<Value>(&document).is_ok_and(|_| document != good), "{document}");
+            assert!(!is_faithful(broken, &document), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_its_end_has_no_faithful_document() {
+        for broken in [
+            r#"{"id": 1, "body": "The prin"#,
+            r#"{"id": 1, "body": "The prin""#,
+            r#"{"id": 1, "items": [{"n": 1}, {"n": 2}"#,
+            r#"{"a": {"b": 1}"#,
+            r#"[1, 2"#,
+        ] {
+            let closings = ["\"}", "}", "]}", "]", "}]}"];
+            for closing in closings {
+                let document = format!("{broken}{closing}");
+                if serde_json::from_str::<Value>(&document).is_ok() {
+                    assert!(!is_faithful(broken, &document), "{document}");
+                }
+            }
+        }
+    }
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(|b| json!(b)),
+            any::<i32>().prop_map(|n| json!(n)),
+            "[a-z\"\\\\, {}\n]{0,6}".prop_map(|s| json!(s)),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::vec(("[a-c]{1,3}", inner), 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_document_is_faithful_to_itself(value in values()) {
+            let text = json!([value]).to_string();
+            prop_assert!(is_faithful(&text, &text), "{}", text);
+        }
+
+        #[test]
+        fn no_panic_and_no_words_from_nowhere(broken in "[a-c\"\\\\:,{}\\[\\] 0-9]{0,30}") {
+            prop_assert!(!is_faithful(&broken, "{\"zzz\": 1}"));
+        }
+    }
+}
