@@ -10,6 +10,7 @@ mod fingerprint;
 mod host;
 mod load;
 mod pipeline;
+mod schemas;
 mod shutdown;
 mod steps;
 mod store;

@@ -6,12 +6,15 @@ use gristmill_config::Fault;
 use gristmill_core::settings::{SecretRef, is_open_to_others};
 use gristmill_kafka::Property;
 
+use super::schemas;
 use crate::settings::Pipeline;
 
-/// What is probably not meant, each at its place: in the file, and in the permissions of the keys that it names.
+/// What is probably not meant, each at its place: in the file, in what its models can be held to, and in the permissions of
+/// the keys that it names.
 #[must_use]
 pub fn warnings(pipeline: &Pipeline) -> Vec<Fault> {
     let mut warnings = pipeline.warnings();
+    warnings.extend(schemas::warnings(pipeline));
     for (pointer, file) in key_files(pipeline) {
         if is_open_to_others(file) {
             let message = format!("others than its owner can read the secret in {}", file.display());

@@ -30,6 +30,11 @@ pub(crate) fn without_thinking(text: &str) -> &str {
     rest
 }
 
+/// Whether a model has said nothing yet: its answer is empty, or still thinking.
+pub(crate) fn is_silent(text: &str) -> bool {
+    spoken(text).is_none_or(str::is_empty)
+}
+
 /// The documents that an answer holds, at least one: the answer itself, or else all objects and arrays in it.
 ///
 /// # Errors
@@ -328,6 +333,21 @@ mod tests {
             (" ```json", " ```json"),
         ] {
             assert_eq!(without_thinking(answer), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_has_only_thought_is_silent() {
+        for (answer, silent) in [
+            ("", true),
+            (" \u{feff}\n", true),
+            ("<think>about Jane", true),
+            ("<think>hm</think>\n", true),
+            ("<think>hm</think>hello", false),
+            ("hello", false),
+            ("{\"a\": \"</think>\"", false),
+        ] {
+            assert_eq!(is_silent(answer), silent, "{answer}");
         }
     }
 

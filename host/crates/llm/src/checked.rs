@@ -13,17 +13,26 @@ use gristmill_core::model::{
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::Instant;
 
+use crate::answer;
 use crate::forms::Forms;
 use crate::names;
 
 /// How often one call may be asked again in all, whatever was answered from the journal.
 const MOST_ROUNDS: u32 = 50;
 
+/// Whether some target limits the output of a request that does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Limited,
+    Unlimited,
+}
+
 /// What counts for the calls of an alias.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     /// How many further answers may be paid for.
     pub(crate) reask: u32,
+    pub(crate) output: Output,
     /// The time for all of them, if the request does not ask for less.
     pub(crate) time: Duration,
 }
@@ -47,7 +56,7 @@ impl<M: Model> Model for Checked<M> {
     ///
     /// A replay first meets what earlier runs were answered. Those answers do not count, and behind them at least one more
     /// is asked for: the model or its settings may be others by then. An answer that was just cut off at the output limit is
-    /// not asked for again: it would be cut off again.
+    /// not asked for again: it would be cut off again. One that was cut off before it began is, once, with a raised limit.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let (_, rule) = names::find(&self.by_alias, request.model.as_deref())?;
         let form = self.forms.of(&request.format)?;
@@ -56,9 +65,32 @@ impl<M: Model> Model for Checked<M> {
         let mut asked = ChatRequest { timeout: Some(time), ..request.clone() };
         let mut so_far = SoFar { usage: None, cached: true };
         let (mut round, mut paid_again, mut most_again) = (1, 0, rule.reask);
+        let limited = request.max_output_tokens.is_some() || rule.output == Output::Limited;
+        let (mut starved, mut paid_raised) = (None, 0);
         loop {
-            let answer = self.model.chat(caller, &asked).await?;
+            let answer = match (self.model.chat(caller, &asked).await, starved.take()) {
+                // More than the model can write: what it did before says more.
+                (Err(ModelError::Chat { failure: ChatFailure::InvalidRequest(_), .. }), Some(before)) => {
+                    return Err(ChatFailure::into(before));
+                }
+                (answer, _) => answer?,
+            };
             so_far.add(&answer);
+            if is_starved(&answer) {
+                paid_raised += u32::from(asked.raised > 0 && !answer.cached);
+                let failure = starvation(&answer);
+                let left = time.saturating_sub(begun.elapsed());
+                if !limited || paid_raised > 0 || round == MOST_ROUNDS || left.is_zero() {
+                    return Err(failure.into());
+                }
+                let (job, stage, raised) = (&caller.job, &caller.stage, asked.raised + 1);
+                tracing::debug!(%job, %stage, raised, "a model only thought: it is asked again with a raised limit");
+                starved = Some(failure);
+                let idempotency_key = asked.idempotency_key.take().map(|key| format!("{key} (raised)"));
+                asked = ChatRequest { timeout: Some(left), raised, idempotency_key, ..asked };
+                round += 1;
+                continue;
+            }
             match (round, answer.cached) {
                 (1, true) => most_again = rule.reask.max(1),
                 (1, false) | (_, true) => {}
@@ -76,7 +108,7 @@ impl<M: Model> Model for Checked<M> {
             }
             let (job, stage) = (&caller.job, &caller.stage);
             tracing::debug!(%job, %stage, round, "an answer does not have the requested form: the model is asked again");
-            asked = ChatRequest { timeout: Some(left), ..again(request, round, problems) };
+            asked = ChatRequest { timeout: Some(left), raised: asked.raised, ..again(request, round, problems) };
             round += 1;
         }
     }
@@ -84,6 +116,21 @@ impl<M: Model> Model for Checked<M> {
     fn forget(&self, job: &JobId) {
         self.model.forget(job);
     }
+}
+
+/// Whether an answer was cut off before it began.
+fn is_starved(answer: &ChatResponse) -> bool {
+    answer.finish_reason == FinishReason::Length && answer::is_silent(&answer.text)
+}
+
+fn starvation(answer: &ChatResponse) -> ChatFailure {
+    let tokens = answer.usage.output_tokens.map(|tokens| format!("{tokens} ")).unwrap_or_default();
+    let problem = format!(
+        "reasoning-starved: all {tokens}output tokens were used up before {} gave an answer; give the target more \
+         `headroom` or `max_output_tokens`, or less `thinking`",
+        answer.model
+    );
+    ChatFailure::InvalidOutput { text: String::new(), problems: vec![problem] }
 }
 
 /// What the answers to one call took.

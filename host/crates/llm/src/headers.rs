@@ -43,6 +43,7 @@ impl KeyPlace {
 }
 
 /// What a dialect sends itself.
+#[derive(Clone, Copy)]
 pub(crate) struct Dialect {
     pub(crate) key: KeyPlace,
     /// Names and values that are the same in every request.

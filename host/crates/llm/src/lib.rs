@@ -9,8 +9,9 @@
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
 //! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
-//!   common: `server` (HTTP) with `headers` and `quote`, `parameters` of requests, `status` and `retry_after` (over `delay`)
-//!   of refusals, and `narrow`, which rewrites schemas
+//!   common: `server` (HTTP) with `pace`, `stream`, `secrets` (over `headers` and `keys`) and `quote`, `parameters` of
+//!   requests, `status` and `retry_after` (over `delay`) of refusals, and `narrow`, which rewrites schemas
+//! - [`unheld`]: what of a schema a target has no field for
 //! - [`scripted`] over `script`, its file format, and `made_up`
 
 mod aliases;
@@ -33,14 +34,18 @@ mod names;
 mod narrow;
 mod ollama;
 mod openai;
+mod pace;
 mod parameters;
 mod provider;
 mod quote;
 mod retry_after;
 pub mod scripted;
+mod secrets;
 mod server;
 pub mod settings;
 mod status;
+mod stream;
+mod unheld;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,7 +55,7 @@ use gristmill_core::ports::{Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
 use anthropic::Anthropic;
-use checked::{Checked, Rule};
+use checked::{Checked, Output, Rule};
 use gemini::Gemini;
 pub use journal::Journaled;
 pub use limits::Limits;
@@ -61,6 +66,7 @@ use provider::{Api, Http};
 use scripted::{Scripted, script};
 use server::Reach;
 use settings::{AliasSettings, Settings, TargetSettings};
+pub use unheld::{Unheld, unheld};
 
 /// What the models of a pipeline need from the host.
 pub struct Surroundings {
@@ -82,9 +88,13 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<A
     let (mut aliases, mut rules) = (BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
         let reask = alias.reask;
+        let output = match alias.targets.iter().any(TargetSettings::limits_output) {
+            true => Output::Limited,
+            false => Output::Unlimited,
+        };
         let built = build_alias(alias, &surroundings.limits);
         let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
-        rules.insert(name.clone(), Rule { reask, time: built.time(None) });
+        rules.insert(name.clone(), Rule { reask, output, time: built.time(None) });
         aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
@@ -125,7 +135,7 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
 
 fn over_http<A: Api + 'static>(target: Http<A>, max_concurrent: usize, limits: &Limits) -> Target {
     let Reach { name, account, model, timeout, sent, .. } = target.server.reach();
-    let endpoint = Endpoint { base_url: account.base_url.clone(), model: model.clone(), key: sent.digest() };
+    let endpoint = Endpoint { base_url: account.base_url.clone(), model: model.clone(), key: sent.last().digest() };
     Target {
         name: name.clone(),
         timeout: *timeout,

@@ -1,6 +1,7 @@
 //! Rewrites a JSON Schema to the keywords that a provider takes. What it does not take is said in the description of its
 //! place, and answers are checked against the whole schema in any case. Pure.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
@@ -21,6 +22,17 @@ pub(crate) enum Fate {
 /// The provider's form cannot hold a schema: then the whole schema has to be said in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotHeld;
+
+/// What of a schema a target has no field for. The answer is checked against the whole schema in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unheld {
+    /// The target holds the model to all of it.
+    Nothing,
+    /// These keywords are said in words.
+    Keywords(BTreeSet<String>),
+    /// The whole schema is said in words.
+    Whole,
+}
 
 /// What a provider takes.
 pub(crate) trait Keywords {
@@ -71,6 +83,38 @@ pub(crate) fn narrow(keywords: &impl Keywords, schema: &Value) -> Result<Value, 
     alone(&mut kept);
     keywords.finish(&mut kept)?;
     Ok(Value::Object(kept))
+}
+
+/// What a provider does not take of a schema.
+pub(crate) fn unheld(keywords: &impl Keywords, schema: &Value) -> Unheld {
+    let noting = Noting { keywords, said: RefCell::default() };
+    match narrow(&noting, schema) {
+        Err(NotHeld) => Unheld::Whole,
+        Ok(_) => match noting.said.into_inner() {
+            said if said.is_empty() => Unheld::Nothing,
+            said => Unheld::Keywords(said),
+        },
+    }
+}
+
+/// Notes which keywords are said.
+struct Noting<'k, K> {
+    keywords: &'k K,
+    said: RefCell<BTreeSet<String>>,
+}
+
+impl<K: Keywords> Keywords for Noting<'_, K> {
+    fn fate(&self, keyword: &str, value: &Value) -> Fate {
+        let fate = self.keywords.fate(keyword, value);
+        if fate == Fate::Said && !ABOUT.contains(&keyword) {
+            self.said.borrow_mut().insert(keyword.to_owned());
+        }
+        fate
+    }
+
+    fn finish(&self, part: &mut Map<String, Value>) -> Result<(), NotHeld> {
+        self.keywords.finish(part)
+    }
 }
 
 /// The value of a taken keyword with the schemas in it narrowed.

@@ -81,6 +81,47 @@ pub(crate) fn number(name: &str, value: f64) -> Result<Value, ChatFailure> {
     Err(ChatFailure::InvalidRequest(format!("{name} is {value}; give a finite number")))
 }
 
+/// What a dialect calls the parameters of sampling that do not have the same name everywhere.
+pub(crate) struct SamplingNames {
+    pub(crate) top_p: &'static str,
+    pub(crate) stop: &'static str,
+}
+
+/// Adds what a request says about sampling to these fields. `temperature` is that of the target.
+pub(crate) fn add_sampling(
+    fields: &mut Map<String, Value>,
+    names: &SamplingNames,
+    temperature: Option<f64>,
+    request: &ChatRequest,
+) -> Result<(), ChatFailure> {
+    if let Some(temperature) = request.temperature.or(temperature) {
+        fields.insert("temperature".into(), number("temperature", temperature)?);
+    }
+    if let Some(top_p) = request.top_p {
+        fields.insert(names.top_p.into(), number("top-p", top_p)?);
+    }
+    if !request.stop.is_empty() {
+        fields.insert(names.stop.into(), json!(request.stop));
+    }
+    Ok(())
+}
+
+/// The fewest tokens that a raised limit on output tokens is raised by.
+const RAISE: u32 = 8_192;
+
+/// The limit on output tokens to send: that of the answer, `headroom` for what the model thinks, and as much again, at
+/// least 8192, each time that it was raised. `None` if there is none to raise.
+pub(crate) fn output_limit(request: &ChatRequest, most: Option<u32>, headroom: u32) -> Option<u32> {
+    let answer = least(request.max_output_tokens, most)?;
+    let raised = headroom.max(RAISE).saturating_mul(request.raised);
+    Some(answer.saturating_add(headroom).saturating_add(raised))
+}
+
+/// The tokens that are kept free for thinking: what the target says, else what its thinking takes.
+pub(crate) fn headroom(set: Option<u32>, thinking: Option<u32>) -> u32 {
+    set.or(thinking).unwrap_or(0)
+}
+
 /// What a request asks for, at most what the target allows; what the target says if it asks for nothing.
 pub(crate) fn least(asked: Option<u32>, most: Option<u32>) -> Option<u32> {
     match (asked, most) {
@@ -185,6 +226,25 @@ mod tests {
             refuse_own(&["stream"], &["top_k".into(), "stream".into()]).unwrap_err().to_string().contains("stream")
         );
         assert!(refuse_own(&["stream"], &["top_k".into()]).is_ok());
+    }
+
+    #[test]
+    fn the_limit_has_room_for_thinking_and_more_each_time_it_is_raised() {
+        let asked = |most, raised| ChatRequest { max_output_tokens: most, raised, ..fixtures::request("hello") };
+        for (request, most, headroom, expected) in [
+            (asked(None, 0), None, 0, None),
+            (asked(None, 1), None, 4_096, None),
+            (asked(None, 0), Some(500), 0, Some(500)),
+            (asked(Some(900), 0), Some(500), 0, Some(500)),
+            (asked(Some(100), 0), Some(500), 4_096, Some(4_196)),
+            (asked(Some(100), 1), Some(500), 0, Some(8_292)),
+            (asked(Some(100), 1), Some(500), 24_576, Some(49_252)),
+            (asked(Some(100), 2), None, 0, Some(16_484)),
+            (asked(Some(u32::MAX), 9), None, 9, Some(u32::MAX)),
+        ] {
+            assert_eq!(output_limit(&request, most, headroom), expected, "{request:?}");
+        }
+        assert_eq!((headroom(None, None), headroom(None, Some(7)), headroom(Some(0), Some(7))), (0, 7, 0));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use gristmill_core::ports::Caller;
 use serde_json::Value;
 
 use crate::quote::Quote;
-use crate::server::{Reply, Server};
+use crate::server::{Question, Reply, Server};
+use crate::stream::Gathering;
 
 /// A call without an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,9 @@ pub(crate) trait Api: Send + Sync {
     /// The body of a request, or why it cannot be asked here.
     fn encode(&self, request: &ChatRequest) -> Result<Value, ChatFailure>;
 
+    /// What puts the answer together, should it come as a stream, whether or not one was asked for.
+    fn gathering(&self) -> Gathering;
+
     /// The answer in a reply to this request; `target` names its sender in messages and in the answer.
     fn decode(
         &self,
@@ -67,7 +71,10 @@ pub(crate) struct Http<A> {
 impl<A: Api> Provider for Http<A> {
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
         let body = self.api.encode(request)?.to_string();
-        let reply = self.server.ask(caller, request.timeout, body).await?;
-        self.api.decode(self.server.name(), request, &reply, &self.server.quote(request))
+        let question = Question { timeout: request.timeout, body, gathering: self.api.gathering() };
+        let sent = self.server.sent().await;
+        let reply = self.server.ask(caller, &sent, question).await?;
+        let quote = Quote { key: sent.secrets.as_ref(), request };
+        self.api.decode(self.server.name(), request, &reply, &quote)
     }
 }

@@ -1,21 +1,26 @@
-//! One model server over HTTP: asks once, reads a bounded answer, and says what was lost.
+//! One model server over HTTP: asks once, reads an answer that is bounded in size and time, and says what was lost.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
-use bytes::{Bytes, BytesMut};
-use gristmill_core::model::{ChatFailure, ChatRequest, Sign, TRACEPARENT};
+use bytes::Bytes;
+use gristmill_core::model::{ChatFailure, Sign, TRACEPARENT};
 use gristmill_core::ports::Caller;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
 use serde_json::Value;
+use tokio::time::timeout_at;
 
 use crate::headers::Sent;
 use crate::limits::Account;
+use crate::pace::{Clock, Pace, Seen};
 use crate::provider::Unanswered;
 use crate::quote::{Quote, clean};
 use crate::retry_after::Refusal;
+use crate::secrets::Secrets;
+use crate::stream::{Cut, Gathering, Incoming, Taken, TooLarge};
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,9 +33,11 @@ pub(crate) struct Reach {
     pub(crate) account: Account,
     pub(crate) model: String,
     pub(crate) url: Url,
-    pub(crate) sent: Sent,
+    pub(crate) sent: Secrets,
     /// Of one request, to the last byte.
     pub(crate) timeout: Duration,
+    /// How fast an answer must come.
+    pub(crate) pace: Pace,
     /// The largest body of an answer, in bytes.
     pub(crate) max_answer_bytes: usize,
 }
@@ -39,6 +46,14 @@ pub(crate) struct Reach {
 pub(crate) struct Server {
     client: Client,
     reach: Reach,
+}
+
+/// What is asked.
+pub(crate) struct Question {
+    /// The time that the request has. `None` leaves it to the target.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) body: String,
+    pub(crate) gathering: Gathering,
 }
 
 /// An answer as received.
@@ -90,7 +105,7 @@ impl Server {
             bail!("its `timeout` is zero, so no answer could ever arrive in time; 60s is usual");
         }
         // Within the target's time, so that no connection is told apart from no answer.
-        let connect = CONNECT_TIMEOUT.min(reach.timeout / 2);
+        let connect = CONNECT_TIMEOUT.min(reach.timeout.min(reach.pace.first_byte()) / 2);
         let mut client = Client::builder()
             .connect_timeout(connect)
             .redirect(redirect::Policy::none())
@@ -114,54 +129,79 @@ impl Server {
         &self.reach
     }
 
-    /// What of the server's words may be repeated after this request.
-    pub(crate) fn quote<'a>(&'a self, request: &'a ChatRequest) -> Quote<'a> {
-        Quote { key: self.reach.sent.secrets.as_ref(), request }
+    /// The headers to send now, with the secrets in them.
+    pub(crate) async fn sent(&self) -> Arc<Sent> {
+        self.reach.sent.current().await
     }
 
     /// Sends one body, and takes at most the shorter of the request's and the target's timeout for the answer.
-    pub(crate) async fn ask(
-        &self,
-        caller: &Caller,
-        asked: Option<Duration>,
-        body: String,
-    ) -> Result<Reply, Unanswered> {
-        let limit = asked.map_or(self.reach.timeout, |asked| asked.min(self.reach.timeout));
-        let call = self.client.post(self.reach.url.clone()).timeout(limit).headers(self.reach.sent.headers.clone());
+    pub(crate) async fn ask(&self, caller: &Caller, sent: &Sent, question: Question) -> Result<Reply, Unanswered> {
+        let Question { timeout, body, gathering } = question;
+        let total = timeout.map_or(self.reach.timeout, |asked| asked.min(self.reach.timeout));
+        let mut clock = Clock::start(total, self.reach.pace);
+        let call = self.client.post(self.reach.url.clone()).headers(sent.headers.clone());
         let call = call.header(CONTENT_TYPE, "application/json").header(TRACEPARENT, caller.trace.to_string());
-        let response = call.body(body).send().await.map_err(|error| self.lost(error, limit))?;
+        let response = match timeout_at(clock.next(Seen::Nothing), call.body(body).send()).await {
+            Ok(response) => response.map_err(|error| self.lost(error))?,
+            Err(_) => return Err(self.late(&clock)),
+        };
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.read(response, limit).await?;
+        let incoming = Incoming::new(gathering, self.reach.max_answer_bytes);
+        let body = match self.read(response, incoming, clock).await?.end() {
+            Ok(body) => body,
+            Err(Cut) if status.is_success() => return Err(self.cut("that breaks off or cannot be read")),
+            Err(Cut) => Bytes::new(),
+        };
         Ok(Reply { status, headers, body, at: SystemTime::now() })
     }
 
-    async fn read(&self, mut response: Response, limit: Duration) -> Result<Bytes, Unanswered> {
-        let most = self.reach.max_answer_bytes;
-        let too_large = || {
-            let message = format!("{} answered with more than {most} bytes", self.reach.name);
-            // It may have been paid for, so it is not repeated without end.
-            Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None }
-        };
-        if response.content_length().is_some_and(|length| length > most as u64) {
-            return Err(too_large());
-        }
-        let mut body = BytesMut::new();
+    /// The body, as far as it is needed: when a stream has had its end, no more than a moment is spent on what follows, so
+    /// that the connection can be used again.
+    async fn read(
+        &self,
+        mut response: Response,
+        mut incoming: Incoming,
+        mut clock: Clock,
+    ) -> Result<Incoming, Unanswered> {
+        let mut seen = Seen::Nothing;
         loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > most => return Err(too_large()),
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(body.freeze()),
-                Err(error) => return Err(self.lost(error, limit)),
+            match timeout_at(clock.next(seen), response.chunk()).await {
+                Ok(Ok(Some(chunk))) => incoming.take(&chunk).map_err(|TooLarge| self.too_large())?,
+                Ok(Ok(None)) => return Ok(incoming),
+                Ok(Err(_)) | Err(_) if incoming.is_whole() => return Ok(incoming),
+                // A part of the answer is there, and may have been paid for: that must have an end.
+                Ok(Err(_)) if incoming.taken().is_some() => return Err(self.cut("and dropped the connection in it")),
+                Ok(Err(error)) => return Err(self.lost(error)),
+                Err(_) => return Err(self.late(&clock)),
             }
+            seen = match incoming.taken() {
+                Some(Taken::Whole) => Seen::Answer,
+                Some(Taken::Last) => Seen::End,
+                _ => Seen::Some,
+            };
         }
     }
 
+    /// The failure of a stream without its end. What came of it may have been paid for, so it is not repeated without end.
+    fn cut(&self, how: &str) -> Unanswered {
+        let message = format!("{} sent an event stream {how}", self.reach.name);
+        Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None }
+    }
+
+    /// The failure of an answer above the bound. It may have been paid for, so it is not repeated without end.
+    fn too_large(&self) -> Unanswered {
+        let message = format!("{} answered with more than {} bytes", self.reach.name, self.reach.max_answer_bytes);
+        Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None }
+    }
+
+    /// The failure of a server that took too long.
+    fn late(&self, clock: &Clock) -> Unanswered {
+        ChatFailure::Timeout(format!("{} {}", self.reach.name, clock.missed())).into()
+    }
+
     /// The failure for a missing or incomplete answer.
-    fn lost(&self, error: reqwest::Error, limit: Duration) -> Unanswered {
+    fn lost(&self, error: reqwest::Error) -> Unanswered {
         let name = &self.reach.name;
-        if error.is_timeout() && !error.is_connect() {
-            return ChatFailure::Timeout(format!("{name} gave no complete answer within {limit:?}")).into();
-        }
         let (what, sign) = match error.is_connect() {
             true => ("cannot be reached", Sign::Unreached),
             false => ("dropped the connection", Sign::Broken),

@@ -5,6 +5,8 @@ mod anthropic;
 mod gemini;
 mod headers;
 mod ollama;
+mod streaming;
+mod thinking;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -20,7 +22,9 @@ pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSe
 pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
 pub use headers::{HeaderText, Headers};
-pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructured, Think};
+pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructured};
+pub use streaming::{DEFAULT_FIRST_BYTE, DEFAULT_IDLE, OLLAMA_FIRST_BYTE};
+pub use thinking::{Level, Thinking};
 
 /// OpenAI's own address: the base URL of a target that names none.
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -111,6 +115,18 @@ pub enum TargetSettings {
 }
 
 impl TargetSettings {
+    /// Whether this target limits the output tokens of a request that sets no limit.
+    pub(crate) fn limits_output(&self) -> bool {
+        match self {
+            Self::OpenAi(target) => target.max_output_tokens.is_some(),
+            // The API requires a limit.
+            Self::Anthropic(_) => true,
+            Self::Gemini(target) => target.max_output_tokens.is_some(),
+            Self::Ollama(target) => target.max_output_tokens.is_some(),
+            Self::Scripted(_) => false,
+        }
+    }
+
     /// The secrets that this target sends, each with its JSON Pointer below the target.
     #[must_use]
     pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
@@ -141,7 +157,7 @@ pub struct OpenAiSettings {
     #[serde(default = "default_base_url", deserialize_with = "address::read")]
     #[schemars(schema_with = "address::schema")]
     pub base_url: String,
-    /// Sent as a bearer token or as `key_header` says; one line of visible ASCII, at most 16 KiB. Read once, at startup.
+    /// Sent as a bearer token or as `key_header` says; one line of visible ASCII, at most 16 KiB.
     /// Without it no key is sent, as local servers want it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretRef>,
@@ -164,6 +180,17 @@ pub struct OpenAiSettings {
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub timeout: Duration,
+    /// Whether the server is asked to stream its answer. The stage gets the whole answer in any case.
+    #[serde(default = "streaming::default_stream")]
+    pub stream: bool,
+    /// To the first byte of a streamed answer, at most `timeout`.
+    #[serde(default = "streaming::default_first_byte", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub first_byte: Duration,
+    /// Between two parts of a streamed answer. Some servers send nothing while the model thinks.
+    #[serde(default = "streaming::default_idle", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub idle: Duration,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: Structured,
@@ -171,6 +198,15 @@ pub struct OpenAiSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_output_tokens: Option<u32>,
+    /// How much the model thinks before it answers, sent as `reasoning_effort`; without it the model's own default counts. For
+    /// reasoning models only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Level>,
+    /// Tokens that are added to the limit on output tokens for what the model thinks. Without it as many as `thinking` takes,
+    /// and none without `thinking`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub headroom: Option<u32>,
     /// Default of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 2.0))]
@@ -212,8 +248,13 @@ impl OpenAiSettings {
             api_version: None,
             headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
+            stream: true,
+            first_byte: DEFAULT_FIRST_BYTE,
+            idle: DEFAULT_IDLE,
             structured: Structured::JsonSchema,
             max_output_tokens: None,
+            thinking: None,
+            headroom: None,
             temperature: None,
             options: Map::new(),
             allowed_options: Vec::new(),

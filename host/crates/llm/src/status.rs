@@ -37,6 +37,24 @@ pub(crate) fn no_such_model(message: String) -> ChatFailure {
     ChatFailure::Misconfigured(format!("{message}; check the target's `base_url` and `model`"))
 }
 
+/// A field of requests that the operator asked for.
+pub(crate) struct Asked {
+    /// What a server that refuses it says of it.
+    pub(crate) word: &'static str,
+    /// What to do about it.
+    pub(crate) advice: &'static str,
+}
+
+/// The failure of a request that was refused for a field that the operator asked for: not the request's fault, but the
+/// target's. `said` is the body of the refusal. Any other failure as it is.
+pub(crate) fn of_settings(failure: ChatFailure, said: &str, asked: &[Asked]) -> ChatFailure {
+    let ChatFailure::InvalidRequest(message) = failure else { return failure };
+    match asked.iter().find(|asked| said.contains(asked.word)) {
+        Some(Asked { word, advice }) => ChatFailure::Misconfigured(format!("{message}; it refuses `{word}`: {advice}")),
+        None => ChatFailure::InvalidRequest(message),
+    }
+}
+
 /// The whole numbers of a message in their order, as in "210000 tokens > 200000 maximum".
 pub(crate) fn numbers(message: &str) -> Vec<u64> {
     let mut numbers = Vec::new();
@@ -73,6 +91,17 @@ mod tests {
         ] {
             assert_eq!(failure(status, "x".into(), None).kind(), expected, "{status}");
         }
+    }
+
+    #[test]
+    fn a_refusal_of_what_the_operator_asked_for_is_the_targets_fault() {
+        let asked = [Asked { word: "reasoning_effort", advice: "change `thinking`" }];
+        let failure = |said| of_settings(ChatFailure::InvalidRequest("m answered 400".into()), said, &asked);
+        let expected = "m answered 400; it refuses `reasoning_effort`: change `thinking`";
+        assert_eq!(failure("{\"param\": \"reasoning_effort\"}"), ChatFailure::Misconfigured(expected.into()));
+        assert_eq!(failure("{}").kind(), "invalid-request");
+        let busy = ChatFailure::RateLimited { message: String::new(), after: None };
+        assert_eq!(of_settings(busy.clone(), "reasoning_effort", &asked), busy);
     }
 
     #[test]

@@ -132,6 +132,7 @@ pub(super) fn request(request: llm::Request) -> ChatRequest {
         idempotency_key: request.idempotency_key,
         timeout: request.timeout.map(Duration::from_millis),
         options: request.options,
+        raised: 0,
     }
 }
 

@@ -11,8 +11,8 @@ use gristmill_core::flow::settings::{RetryPolicy, Start};
 use gristmill_core::settings::{ByteSize, Name, SecretRef};
 use gristmill_kafka::{Brokers, Property};
 use gristmill_llm::settings::{
-    AnthropicSettings, AnthropicStructured, GeminiSettings, HeaderText, KeyHeader, OllamaSettings, OpenAiSettings,
-    ScriptedSettings, Structured, TargetSettings, Think,
+    AnthropicSettings, AnthropicStructured, GeminiSettings, HeaderText, KeyHeader, Level, OllamaSettings,
+    OpenAiSettings, ScriptedSettings, Structured, TargetSettings, Thinking,
 };
 
 const EXAMPLE: &str = include_str!("example.toml");
@@ -92,8 +92,8 @@ fn every_provider_can_be_a_target() {
 targets = [
   { provider = "openai", model = "mini", base_url = "https://x.openai.azure.com/openai/deployments/mini", key = { env = "AZURE" }, key_header = "api-key", api_version = "2024-10-21" },
   { provider = "anthropic", model = "claude", key = { env = "ANTHROPIC" }, structured = "tool", headers = { anthropic-beta = "b", x-tenant = { file = "tenant" } } },
-  { provider = "gemini", model = "gemini-2.5-flash", key = { env = "GEMINI" }, max_output_tokens = 500 },
-  { provider = "ollama", model = "llama3.2:3b", base_url = "http://gpu:11434/", context = 16384, think = "off" },
+  { provider = "gemini", model = "gemini-2.5-flash", key = { env = "GEMINI" }, max_output_tokens = 500, thinking = 2048, stream = false, idle = "10s" },
+  { provider = "ollama", model = "llama3.2:3b", base_url = "http://gpu:11434/", context = 16384, thinking = "off" },
   { provider = "ollama", model = "m" },
 ]
 "#;
@@ -121,12 +121,15 @@ targets = [
         TargetSettings::Gemini(GeminiSettings {
             key: secret("GEMINI"),
             max_output_tokens: Some(500),
+            thinking: Some(Thinking::Tokens(2_048)),
+            stream: false,
+            idle: Duration::from_secs(10),
             ..GeminiSettings::new("gemini-2.5-flash")
         }),
         TargetSettings::Ollama(OllamaSettings {
             base_url: "http://gpu:11434".to_owned(),
             context: 16_384,
-            think: Some(Think::Off),
+            thinking: Some(Level::Off),
             ..OllamaSettings::new("llama3.2:3b")
         }),
         TargetSettings::Ollama(OllamaSettings::new("m")),

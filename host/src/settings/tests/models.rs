@@ -116,9 +116,9 @@ fn every_provider_has_its_own_settings_and_bounds() {
     let models = r#"[models.smart]
 targets = [
   { provider = "anthropic", model = "a", temperature = 1.5, api_version = "1" },
-  { provider = "anthropic", model = "a", structured = "json_object" },
+  { provider = "anthropic", model = "a", structured = "json_object", thinking = "on" },
   { provider = "gemini", model = "models/g", base_url = "generativelanguage.googleapis.com" },
-  { provider = "ollama", model = "o", context = 100, think = "maybe" },
+  { provider = "ollama", model = "o", context = 100, thinking = "maybe" },
   { provider = "openai", model = "m", context = 8192, api_version = "a b" },
 ]
 "#;
@@ -127,7 +127,7 @@ error: unknown key "api_version" in target 1 of [models.smart]
   --> pipes/p.toml:15:61
    |
 15 |   { provider = "anthropic", model = "a", temperature = 1.5, api_version = "1" },
-   |                                                             ^^^^^^^^^^^ keys here are: provider, model, base_url, key, headers, timeout, structured, max_output_tokens, temperature, options
+   |                                                             ^^^^^^^^^^^ keys here are: provider, model, base_url, key, headers, timeout, stream, first_byte, idle, structured, max_output_tokens, thinking, headroom, temperature, options
 "#;
     let shown = shown(with(models));
     assert!(shown.contains(expected), "{shown}");
@@ -137,7 +137,11 @@ error: unknown key "api_version" in target 1 of [models.smart]
         ("\"model\" in target 3 of [models.smart] is not the name of a model", "without \"models/\""),
         ("\"base_url\" in target 3 of [models.smart] is not the address of an API", "without a query"),
         ("\"context\" in target 4 of [models.smart] is out of range", "from 256 to 10000000"),
-        ("unknown thinking level \"maybe\" for target 4", "off, on, low, medium, high"),
+        ("unknown thinking level \"maybe\" for target 4", "off, minimal, low, medium, high"),
+        (
+            "\"thinking\" in target 2 of [models.smart] is neither a thinking level nor a number of tokens",
+            "\"minimal\"",
+        ),
         (
             "unknown key \"context\" in target 5 of [models.smart]",
             "keys here are: provider, model, base_url, key, key_header",

@@ -1,5 +1,6 @@
-//! A server with OpenAI's chat completions API, Anthropic's, Gemini's and Ollama's that misbehaves on request. It listens on a free local port, counts
-//! requests and the answers that would have to be paid for, and stops when it is dropped.
+//! A server with OpenAI's chat completions API, Anthropic's, Gemini's and Ollama's that misbehaves on request. It streams
+//! where that is asked for, listens on a free local port, counts requests and the answers that would have to be paid for,
+//! and stops when it is dropped.
 //!
 //! ```ignore
 //! let script = Script::new().when("invoice", [Behaviour::rate_limited("1"), Behaviour::answer("paid")]);
@@ -9,6 +10,8 @@
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod answers;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,6 +30,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+
+pub use answers::Fault;
+use answers::{Api, PATHS};
 
 /// How one call is answered.
 #[derive(Debug, Clone)]
@@ -54,12 +60,29 @@ pub enum Behaviour {
     Flood(usize),
     /// The start of an answer, then the connection breaks.
     BreakOff,
+    /// A stream whose first events are those of an answer with this text; after them, what goes wrong. The second event
+    /// has the first word. With more events than there are, all of the answer is sent first.
+    Cut {
+        /// The text of the answer.
+        text: String,
+        /// How many events are sent.
+        events: usize,
+        /// What then.
+        fault: Fault,
+    },
+    /// A whole answer in one piece, whatever was asked for.
+    Unstreamed(String),
 }
 
 impl Behaviour {
     /// A whole answer.
     pub fn answer(text: impl Into<String>) -> Self {
         Self::Answer(text.into())
+    }
+
+    /// A stream that goes wrong after this many events.
+    pub fn cut(text: impl Into<String>, events: usize, fault: Fault) -> Self {
+        Self::Cut { text: text.into(), events, fault }
     }
 
     /// 429 with this `retry-after`: seconds or an HTTP date.
@@ -132,15 +155,6 @@ pub struct Seen {
     /// All headers.
     pub headers: HeaderMap,
 }
-
-/// Where the APIs are: OpenAI's, the same as Azure has it, Anthropic's, Gemini's and Ollama's.
-const PATHS: [&str; 5] = [
-    "/v1/chat/completions",
-    "/openai/deployments/{name}/chat/completions",
-    "/v1/messages",
-    "/v1beta/models/{method}",
-    "/api/chat",
-];
 
 /// The server.
 pub struct ModelServer {
@@ -295,14 +309,18 @@ async fn complete(
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let (authorization, traceparent) = (text("authorization"), text("traceparent"));
     let path = uri.path_and_query().unwrap().to_string();
+    let api = Api::at(uri.path());
+    let streams = api.streams(uri.path(), &body);
     let seen = Seen { body, authorization, traceparent, path, headers };
     state.seen.lock().unwrap().push(seen.clone());
     match state.behaviour(&prompt, seen).await {
-        Behaviour::Answer(text) => state.answer(uri.path(), &text),
+        Behaviour::Answer(text) => state.answer(api, streams, &text),
         Behaviour::Held(text) => {
             state.held.acquire().await.unwrap().forget();
-            state.answer(uri.path(), &text)
+            state.answer(api, streams, &text)
         }
+        Behaviour::Unstreamed(text) => state.answer(api, false, &text),
+        Behaviour::Cut { text, events, fault } => cut(in_flight, api, &text, events, fault),
         Behaviour::Raw { status, headers, body } => {
             let mut response = Response::builder().status(status);
             for (name, value) in headers {
@@ -342,36 +360,43 @@ impl Shared {
         }
     }
 
-    fn answer(&self, path: &str, text: &str) -> Response<Body> {
+    fn answer(&self, api: Api, streams: bool, text: &str) -> Response<Body> {
         let number = self.paid.fetch_add(1, Ordering::SeqCst) + 1;
-        let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
-        response.body(whole_answer(path, number, text).to_string().into()).unwrap()
+        let (kind, body) = match streams {
+            true => (api.content_type(), api.events(number, text).concat()),
+            false => ("application/json", api.whole(number, text).to_string()),
+        };
+        Response::builder().status(StatusCode::OK).header("content-type", kind).body(body.into()).unwrap()
     }
 }
 
-/// An answer as the API at this path gives it.
-fn whole_answer(path: &str, number: usize, text: &str) -> Value {
-    match path {
-        "/v1/messages" => json!({
-            "id": format!("msg_{number}"), "type": "message", "role": "assistant", "model": "served",
-            "content": [{"type": "text", "text": text}], "stop_reason": "end_turn",
-            "usage": {"input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 5},
-        }),
-        "/api/chat" => json!({
-            "model": "served", "message": {"role": "assistant", "content": text}, "done": true, "done_reason": "stop",
-            "prompt_eval_count": 10, "eval_count": 5,
-        }),
-        path if path.starts_with("/v1beta") => json!({
-            "responseId": format!("response-{number}"),
-            "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}],
-            "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 3, "thoughtsTokenCount": 2},
-        }),
-        _ => json!({
-            "id": format!("chatcmpl-{number}"), "object": "chat.completion", "model": "served",
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-        }),
+/// The first events of an answer, each in a chunk of its own, and then a fault.
+fn cut(in_flight: InFlight, api: Api, text: &str, events: usize, fault: Fault) -> Response<Body> {
+    let mut chunks: Vec<Bytes> = api.events(1, text).into_iter().take(events).map(Bytes::from).collect();
+    match &fault {
+        Fault::Error(error) => chunks.push(api.framed(error).into()),
+        Fault::HalfAnEvent => {
+            let event = api.events(1, text).swap_remove(1);
+            chunks.push(event[..event.len() / 2].to_owned().into());
+        }
+        Fault::Bytes(bytes) => chunks.push(bytes.clone()),
+        Fault::Hang | Fault::End | Fault::Break => {}
     }
+    let body = stream::unfold((in_flight, chunks.into_iter()), move |(in_flight, mut chunks)| {
+        let fault = fault.clone();
+        async move {
+            // A chunk of its own on the wire, and none that waits for the end.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            match (chunks.next(), fault) {
+                (Some(chunk), _) => Some((Ok(chunk), (in_flight, chunks))),
+                (None, Fault::Hang) => std::future::pending().await,
+                (None, Fault::Break) => Some((Err("broken off"), (in_flight, chunks))),
+                (None, Fault::End | Fault::Error(_) | Fault::HalfAnEvent | Fault::Bytes(_)) => None,
+            }
+        }
+    });
+    let response = Response::builder().header("content-type", api.content_type());
+    response.body(Body::from_stream(body)).unwrap()
 }
 
 /// 200 with the same chunk this many times, each after a pause, then this end.

@@ -83,6 +83,9 @@ pub struct ChatRequest {
     pub timeout: Option<Duration>,
     /// Provider-specific extras: name and JSON value.
     pub options: Vec<(String, String)>,
+    /// How often the limit on output tokens was raised since a stage asked, because the answer before ended in thought.
+    /// 0 from a stage.
+    pub raised: u32,
 }
 
 impl ChatRequest {
@@ -101,6 +104,7 @@ impl ChatRequest {
             idempotency_key: None,
             timeout: None,
             options: Vec::new(),
+            raised: 0,
         }
     }
 }
@@ -125,6 +129,7 @@ impl ChatRequest {
             idempotency_key: _,
             timeout: _,
             options,
+            raised,
         } = self;
         let mut to = Canonical::digest("gristmill chat 2");
         to.optional(model.as_deref(), Canonical::text);
@@ -139,6 +144,9 @@ impl ChatRequest {
             to.text(name);
             to.text(value);
         });
+        if *raised > 0 {
+            to.number(u64::from(*raised));
+        }
         to.finish()
     }
 }

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::schema::narrowed;
 use crate::parameters::{
-    Wanted, add_options, any_json_in_words, least, no_such_media, number, plain_text, schema_in_words, split_system,
+    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, headroom, no_such_media, output_limit,
+    plain_text, schema_in_words, split_system,
 };
-use crate::settings::{ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
+use crate::settings::{ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured, Level, Thinking};
 
 /// Fields that have their own setting or that this adapter relies on, and so cannot be options.
 pub(super) const OWN_FIELDS: [&str; 11] = [
@@ -26,6 +27,10 @@ pub(super) const OWN_FIELDS: [&str; 11] = [
     "tools",
 ];
 
+const SAMPLING: SamplingNames = SamplingNames { top_p: "top_p", stop: "stop_sequences" };
+/// The smallest budget for thinking that the API takes.
+pub(super) const FEWEST_THINKING_TOKENS: u32 = 1_024;
+
 /// Returns the body for this target.
 pub(super) fn encode(target: &AnthropicSettings, request: &ChatRequest) -> Result<Value, ChatFailure> {
     let mut body = Map::new();
@@ -38,18 +43,51 @@ pub(super) fn encode(target: &AnthropicSettings, request: &ChatRequest) -> Resul
     if let Some(system) = system {
         body.insert("system".into(), json!(system));
     }
-    let tokens = least(request.max_output_tokens, target.max_output_tokens).unwrap_or(ANTHROPIC_MAX_OUTPUT_TOKENS);
-    body.insert("max_tokens".into(), json!(tokens));
-    if let Some(temperature) = request.temperature.or(target.temperature) {
-        body.insert("temperature".into(), number("temperature", temperature)?);
-    }
-    if let Some(top_p) = request.top_p {
-        body.insert("top_p".into(), number("top-p", top_p)?);
-    }
-    if !request.stop.is_empty() {
-        body.insert("stop_sequences".into(), json!(request.stop));
+    body.insert("stream".into(), json!(target.stream));
+    body.insert("max_tokens".into(), json!(max_tokens(target, request)));
+    add_sampling(&mut body, &SAMPLING, target.temperature, request)?;
+    add_thinking(&mut body, target.thinking);
+    if body.get("thinking").is_some_and(|thinking| thinking["type"] != "disabled") {
+        // The API refuses them beside thinking.
+        body.remove("temperature");
+        body.remove("top_p");
     }
     Ok(Value::Object(body))
+}
+
+/// The limit on output tokens, of which a budget for thinking is a part.
+fn max_tokens(target: &AnthropicSettings, request: &ChatRequest) -> u32 {
+    let most = match (request.max_output_tokens, target.max_output_tokens) {
+        (None, None) => Some(ANTHROPIC_MAX_OUTPUT_TOKENS),
+        (_, most) => most,
+    };
+    let headroom = headroom(target.headroom, target.thinking.map(Thinking::tokens));
+    let headroom = match target.thinking {
+        Some(Thinking::Tokens(budget)) => headroom.max(budget),
+        Some(Thinking::Level(_)) | None => headroom,
+    };
+    output_limit(request, most, headroom).unwrap_or(ANTHROPIC_MAX_OUTPUT_TOKENS)
+}
+
+/// Says how much to think, unless a stage that may set it has done so.
+fn add_thinking(body: &mut Map<String, Value>, thinking: Option<Thinking>) {
+    let Some(thinking) = thinking.filter(|_| !body.contains_key("thinking")) else { return };
+    let effort = match thinking {
+        Thinking::Level(Level::Off) | Thinking::Tokens(_) => None,
+        Thinking::Level(Level::Minimal | Level::Low) => Some("low"),
+        Thinking::Level(level @ (Level::Medium | Level::High)) => Some(level.name()),
+    };
+    let said = match thinking {
+        Thinking::Level(Level::Off) => json!({"type": "disabled"}),
+        Thinking::Level(_) => json!({"type": "adaptive"}),
+        Thinking::Tokens(budget) => json!({"type": "enabled", "budget_tokens": budget}),
+    };
+    body.insert("thinking".into(), said);
+    if let Some(effort) = effort
+        && let Value::Object(config) = body.entry("output_config").or_insert_with(|| json!({}))
+    {
+        config.insert("effort".into(), json!(effort));
+    }
 }
 
 /// Sets the fields that ask for a format; returns what has to be said in words.
@@ -130,7 +168,8 @@ mod tests {
     #[test]
     fn the_least_request_has_a_limit_because_the_api_requires_one() {
         let body = encode(&AnthropicSettings::new("m"), &fixtures::request("hello")).unwrap();
-        let expected = json!({"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": "hello"}]});
+        let messages = json!([{"role": "user", "content": "hello"}]);
+        let expected = json!({"model": "m", "max_tokens": 4096, "messages": messages, "stream": true});
         assert_eq!(body, expected);
         let greedy = ChatRequest { max_output_tokens: Some(9_000), ..fixtures::request("hello") };
         assert_eq!(encode(&AnthropicSettings::new("m"), &greedy).unwrap()["max_tokens"], 9_000);
@@ -158,13 +197,39 @@ mod tests {
         let target = AnthropicSettings { allowed_options: vec!["top_k".into()], ..AnthropicSettings::new("m") };
         let expected = json!({
             "model": "m", "system": "Be kind.", "max_tokens": 100, "temperature": 0.7, "top_p": 0.9, "top_k": 5,
-            "stop_sequences": ["END"],
+            "stop_sequences": ["END"], "stream": true,
             "messages": [
                 {"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"},
                 {"role": "user", "content": "and?"},
             ],
         });
         assert_eq!(encode(&target, &request).unwrap(), expected);
+    }
+
+    #[test]
+    fn thinking_is_said_has_room_of_its_own_and_excludes_sampling() {
+        let warm = ChatRequest {
+            temperature: Some(0.5),
+            top_p: Some(0.9),
+            max_output_tokens: Some(100),
+            format: fixtures::schema(CLOSED),
+            ..fixtures::request("hello")
+        };
+        let asked = |thinking, headroom| {
+            let target = AnthropicSettings { thinking: Some(thinking), headroom, ..AnthropicSettings::new("m") };
+            encode(&target, &warm).unwrap()
+        };
+        let body = asked(Thinking::Tokens(2_048), None);
+        assert_eq!(body["thinking"], json!({"type": "enabled", "budget_tokens": 2048}));
+        assert_eq!((&body["max_tokens"], body.get("temperature"), body.get("top_p")), (&json!(2_148), None, None));
+        assert_eq!(asked(Thinking::Tokens(2_048), Some(10))["max_tokens"], 2_148, "the API wants more than the budget");
+        let body = asked(Thinking::Level(Level::Low), Some(500));
+        assert_eq!((&body["thinking"], &body["max_tokens"]), (&json!({"type": "adaptive"}), &json!(600)));
+        let config = &body["output_config"];
+        assert_eq!((&config["effort"], &config["format"]["type"]), (&json!("low"), &json!("json_schema")));
+        let body = asked(Thinking::Level(Level::Off), None);
+        assert_eq!((&body["thinking"]["type"], &body["max_tokens"]), (&json!("disabled"), &json!(100)));
+        assert_eq!(body["temperature"], 0.5);
     }
 
     #[test]

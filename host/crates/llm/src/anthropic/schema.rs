@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::narrow::{Fate, Keywords, NotHeld, is_recursive, narrow};
+use crate::narrow::{self, Fate, Keywords, NotHeld, Unheld, is_recursive, narrow};
 
 const FORMATS: [&str; 10] =
     ["date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"];
@@ -13,6 +13,11 @@ pub(super) fn narrowed(schema: &Value) -> Result<Value, NotHeld> {
         return Err(NotHeld);
     }
     narrow(&Anthropic, schema)
+}
+
+/// What Anthropic does not take of a schema.
+pub(crate) fn unheld(schema: &Value) -> Unheld {
+    if is_recursive(schema) { Unheld::Whole } else { narrow::unheld(&Anthropic, schema) }
 }
 
 struct Anthropic;

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::schema::narrowed;
 use crate::parameters::{
-    Wanted, add_options, any_json_in_words, least, no_such_media, number, plain_text, schema_in_words, split_system,
+    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, headroom, no_such_media, output_limit,
+    plain_text, schema_in_words, split_system,
 };
-use crate::settings::{GeminiSettings, GeminiStructured};
+use crate::settings::{GeminiSettings, GeminiStructured, Level, Thinking};
 
 /// Fields of `generationConfig` that have their own setting or that this adapter relies on, and so cannot be options.
 pub(super) const OWN_FIELDS: [&str; 9] = [
@@ -24,6 +25,7 @@ pub(super) const OWN_FIELDS: [&str; 9] = [
     "topP",
 ];
 
+const SAMPLING: SamplingNames = SamplingNames { top_p: "topP", stop: "stopSequences" };
 const JSON: &str = "application/json";
 
 /// Returns the body for this target.
@@ -32,17 +34,14 @@ pub(super) fn encode(target: &GeminiSettings, request: &ChatRequest) -> Result<V
     add_options(&mut config, &target.allowed_options, request)?;
     let instruction = ask_for_format(&mut config, target.structured, request)?;
     let (system, messages) = split_system(request, instruction)?;
-    if let Some(temperature) = request.temperature.or(target.temperature) {
-        config.insert("temperature".into(), number("temperature", temperature)?);
-    }
-    if let Some(top_p) = request.top_p {
-        config.insert("topP".into(), number("top-p", top_p)?);
-    }
-    if let Some(tokens) = least(request.max_output_tokens, target.max_output_tokens) {
+    add_sampling(&mut config, &SAMPLING, target.temperature, request)?;
+    let headroom = headroom(target.headroom, target.thinking.map(Thinking::tokens));
+    if let Some(tokens) = output_limit(request, target.max_output_tokens, headroom) {
         config.insert("maxOutputTokens".into(), json!(tokens));
     }
-    if !request.stop.is_empty() {
-        config.insert("stopSequences".into(), json!(request.stop));
+    if let Some(thinking) = target.thinking {
+        // A stage that may set it knows better.
+        config.entry("thinkingConfig").or_insert_with(|| thinking_config(thinking));
     }
     if let Some(seed) = request.seed {
         // The field holds 31 bits.
@@ -58,6 +57,15 @@ pub(super) fn encode(target: &GeminiSettings, request: &ChatRequest) -> Result<V
         body.insert("generationConfig".into(), Value::Object(config));
     }
     Ok(Value::Object(body))
+}
+
+/// Gemini's words for thinking: levels since Gemini 3, budgets before; both at once are refused.
+fn thinking_config(thinking: Thinking) -> Value {
+    match thinking {
+        Thinking::Level(Level::Off) => json!({"thinkingBudget": 0}),
+        Thinking::Level(level) => json!({"thinkingLevel": level.name()}),
+        Thinking::Tokens(budget) => json!({"thinkingBudget": budget}),
+    }
 }
 
 /// Sets the fields that ask for a format; returns what has to be said in words.
@@ -166,6 +174,20 @@ mod tests {
             },
         });
         assert_eq!(encode(&target, &request).unwrap(), expected);
+    }
+
+    #[test]
+    fn thinking_is_said_and_has_room_of_its_own() {
+        for (thinking, said, tokens) in [
+            (Thinking::Level(Level::Off), json!({"thinkingBudget": 0}), 100),
+            (Thinking::Level(Level::Low), json!({"thinkingLevel": "low"}), 4_196),
+            (Thinking::Tokens(512), json!({"thinkingBudget": 512}), 612),
+        ] {
+            let settings = GeminiSettings::new("m");
+            let target = GeminiSettings { thinking: Some(thinking), max_output_tokens: Some(100), ..settings };
+            let config = encode(&target, &fixtures::request("hello")).unwrap()["generationConfig"].clone();
+            assert_eq!(config, json!({"maxOutputTokens": tokens, "thinkingConfig": said}));
+        }
     }
 
     #[test]

@@ -3,22 +3,35 @@
 mod decode;
 mod encode;
 mod schema;
+mod stream;
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use serde_json::Value;
 
-use crate::headers::{Dialect, KeyPlace, Sent};
+use crate::headers::{Dialect, KeyPlace};
 use crate::limits::Account;
+use crate::pace::Pace;
 use crate::parameters::refuse_own;
 use crate::provider::{Api, Http, Unanswered};
 use crate::quote::Quote;
+use crate::secrets::Secrets;
 use crate::server::{self, Reach, Reply, Server};
 use crate::settings::GeminiSettings;
+use crate::status::{self, Asked};
+use crate::stream::{Framing, Gathering};
 use decode::decode;
 use encode::{OWN_FIELDS, encode};
+pub(crate) use schema::unheld;
+use stream::Response;
 
 /// The key goes into a header and never into the address, which ends up in logs of proxies.
 const DIALECT: Dialect = Dialect { key: KeyPlace::Named("x-goog-api-key"), fixed: &[] };
+
+/// How models differ in what they take.
+const THINKING: Asked = Asked {
+    word: "thinking",
+    advice: "models since Gemini 3 take a level of `thinking`, those before a number of tokens, and some cannot be told `off`",
+};
 
 /// Gemini's generateContent, as one target speaks it.
 pub(crate) struct Gemini(GeminiSettings);
@@ -27,14 +40,24 @@ impl Gemini {
     /// Checks the settings and reads the key; does not connect yet.
     pub(crate) fn target(settings: GeminiSettings) -> anyhow::Result<Http<Self>> {
         refuse_own(&OWN_FIELDS, &settings.allowed_options)?;
-        let method = format!("{}:generateContent", settings.model);
+        let method = match settings.stream {
+            true => "streamGenerateContent",
+            false => "generateContent",
+        };
+        let mut url = server::url(&settings.base_url, &["models", &format!("{}:{method}", settings.model)])?;
+        if settings.stream {
+            // Otherwise the stream is one JSON array.
+            url.query_pairs_mut().append_pair("alt", "sse");
+        }
+        let name = format!("gemini/{}", settings.model);
         let server = Server::new(Reach {
-            name: format!("gemini/{}", settings.model),
+            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?,
+            name,
             account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
             model: settings.model.clone(),
-            url: server::url(&settings.base_url, &["models", &method])?,
-            sent: Sent::read(&DIALECT, settings.key.as_ref(), &settings.headers)?,
+            url,
             timeout: settings.timeout,
+            pace: Pace::of(settings.stream, settings.first_byte, settings.idle),
             max_answer_bytes: settings.max_answer_bytes,
         })?;
         Ok(Http { server, api: Self(settings) })
@@ -46,6 +69,10 @@ impl Api for Gemini {
         encode(&self.0, request)
     }
 
+    fn gathering(&self) -> Gathering {
+        Gathering { framing: Framing::Events, gather: Box::<Response>::default() }
+    }
+
     fn decode(
         &self,
         target: &str,
@@ -53,6 +80,8 @@ impl Api for Gemini {
         reply: &Reply,
         quote: &Quote<'_>,
     ) -> Result<ChatResponse, Unanswered> {
-        Ok(decode(target, reply, quote)?)
+        let asked = self.0.thinking.map(|_| THINKING);
+        Ok(decode(target, reply, quote)
+            .map_err(|failure| status::of_settings(failure, reply.text(), asked.as_slice()))?)
     }
 }

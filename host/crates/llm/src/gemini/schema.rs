@@ -2,13 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::narrow::{Fate, Keywords, NotHeld, narrow};
+use crate::narrow::{self, Fate, Keywords, NotHeld, Unheld, narrow};
 
 const FORMATS: [&str; 7] = ["date", "date-time", "double", "float", "int32", "int64", "time"];
 
 /// The schema as Gemini takes it.
 pub(super) fn narrowed(schema: &Value) -> Result<Value, NotHeld> {
     narrow(&Gemini, schema)
+}
+
+/// What Gemini does not take of a schema.
+pub(crate) fn unheld(schema: &Value) -> Unheld {
+    narrow::unheld(&Gemini, schema)
 }
 
 struct Gemini;

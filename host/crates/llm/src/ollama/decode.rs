@@ -32,7 +32,7 @@ pub(super) struct Answer {
 /// What Ollama says for a prompt that is too long, with several statuses: it has no codes.
 const TOO_LONG_WORDS: [&str; 3] =
     ["exceeds the context length", "exceeds the available context size", "exceeds maximum context length"];
-/// What it says if `think` is set for a model that does not.
+/// What it says if `think` is sent for a model that does not.
 const NO_THINKING_WORDS: &str = "does not support thinking";
 
 /// Decodes a reply.
@@ -110,7 +110,7 @@ fn refusal(asked: &Asked<'_>, reply: &Reply, error: &Value, quote: &Quote<'_>) -
             ChatFailure::ContextLengthExceeded { message, limit: Some(asked.context.into()), actual: None }
         }
         400 if words.contains(NO_THINKING_WORDS) => {
-            ChatFailure::Misconfigured(format!("{message}; remove `think` from the target"))
+            ChatFailure::Misconfigured(format!("{message}; remove `thinking` from the target"))
         }
         404 if error.is_some() => ChatFailure::Misconfigured(format!(
             "{message}; fetch the model on that server with \"ollama pull {}\", or check the target's `model`",

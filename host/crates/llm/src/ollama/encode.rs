@@ -6,13 +6,15 @@ use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role
 use serde_json::{Map, Value, json};
 
 use crate::parameters::{
-    Wanted, add_options, any_json_in_words, instructed, least, no_such_media, number, plain_text, schema_in_words,
-    some_messages,
+    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, headroom, instructed, no_such_media,
+    output_limit, plain_text, schema_in_words, some_messages,
 };
-use crate::settings::{OllamaSettings, OllamaStructured, Think};
+use crate::settings::{Level, OllamaSettings, OllamaStructured};
 
 /// Fields of `options` that have their own setting or that this adapter relies on, and so cannot be options.
 pub(super) const OWN_FIELDS: [&str; 6] = ["num_ctx", "num_predict", "seed", "stop", "temperature", "top_p"];
+
+const SAMPLING: SamplingNames = SamplingNames { top_p: "top_p", stop: "stop" };
 
 /// The size of a prompt, as far as it shows without the model's tokenizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,21 +54,17 @@ pub(super) fn encode(target: &OllamaSettings, request: &ChatRequest) -> Result<V
     body.insert("model".into(), json!(target.model));
     let messages = messages.iter().map(message).collect::<Result<Vec<Value>, ChatFailure>>()?;
     body.insert("messages".into(), Value::Array(instructed(messages, instruction)));
-    body.insert("stream".into(), json!(false));
+    body.insert("stream".into(), json!(target.stream));
     // Servers that know these refuse a prompt or end an answer that does not fit, instead of cutting the prompt.
     body.insert("truncate".into(), json!(false));
     body.insert("shift".into(), json!(false));
-    if let Some(think) = target.think {
-        body.insert(
-            "think".into(),
-            match think {
-                Think::Off => json!(false),
-                Think::On => json!(true),
-                Think::Low => json!("low"),
-                Think::Medium => json!("medium"),
-                Think::High => json!("high"),
-            },
-        );
+    if let Some(level) = target.thinking {
+        let think = match level {
+            Level::Off => json!(false),
+            Level::Minimal | Level::Low => json!("low"),
+            Level::Medium | Level::High => json!(level.name()),
+        };
+        body.insert("think".into(), think);
     }
     body.insert("options".into(), Value::Object(options(target, request)?));
     Ok(Value::Object(body))
@@ -76,18 +74,11 @@ fn options(target: &OllamaSettings, request: &ChatRequest) -> Result<Map<String,
     let mut options = Map::new();
     add_options(&mut options, &target.allowed_options, request)?;
     options.insert("num_ctx".into(), json!(target.context));
-    if let Some(tokens) = least(request.max_output_tokens, target.max_output_tokens) {
+    let headroom = headroom(target.headroom, target.thinking.map(Level::tokens));
+    if let Some(tokens) = output_limit(request, target.max_output_tokens, headroom) {
         options.insert("num_predict".into(), json!(tokens));
     }
-    if let Some(temperature) = request.temperature.or(target.temperature) {
-        options.insert("temperature".into(), number("temperature", temperature)?);
-    }
-    if let Some(top_p) = request.top_p {
-        options.insert("top_p".into(), number("top-p", top_p)?);
-    }
-    if !request.stop.is_empty() {
-        options.insert("stop".into(), json!(request.stop));
-    }
+    add_sampling(&mut options, &SAMPLING, target.temperature, request)?;
     if let Some(seed) = request.seed {
         // The field holds 31 bits.
         options.insert("seed".into(), json!(seed & 0x7fff_ffff));
@@ -169,7 +160,7 @@ mod tests {
     #[test]
     fn the_least_request_says_how_large_the_context_is_and_that_nothing_may_be_cut() {
         let expected = json!({
-            "model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": false, "truncate": false,
+            "model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": true, "truncate": false,
             "shift": false, "options": {"num_ctx": 8192},
         });
         assert_eq!(encoded(&OllamaSettings::new("m"), &fixtures::request("hello")), expected);
@@ -190,15 +181,17 @@ mod tests {
             allowed_options: vec!["top_k".into()],
             context: 4_096,
             max_output_tokens: Some(50),
-            think: Some(Think::Low),
+            thinking: Some(Level::Low),
+            headroom: Some(7),
             ..OllamaSettings::new("m")
         };
         let body = encoded(&target, &request);
         let expected = json!({
-            "num_ctx": 4096, "num_predict": 50, "temperature": 0.7, "top_p": 0.9, "stop": ["END"], "seed": 7, "top_k": 5,
+            "num_ctx": 4096, "num_predict": 57, "temperature": 0.7, "top_p": 0.9, "stop": ["END"], "seed": 7, "top_k": 5,
         });
         assert_eq!((&body["options"], &body["think"]), (&expected, &json!("low")));
-        let thoughtless = OllamaSettings { think: Some(Think::Off), ..target };
+        let thoughtless = OllamaSettings { thinking: Some(Level::Off), stream: false, ..target };
+        assert_eq!(encoded(&thoughtless, &request)["stream"], false);
         assert_eq!(encoded(&thoughtless, &request)["think"], false);
     }
 

@@ -2,21 +2,26 @@
 
 mod decode;
 mod encode;
+mod stream;
 
 use std::time::Duration;
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use serde_json::Value;
 
-use crate::headers::{Dialect, KeyPlace, Sent};
+use crate::headers::{Dialect, KeyPlace};
 use crate::limits::Account;
+use crate::pace::Pace;
 use crate::parameters::refuse_own;
 use crate::provider::{Api, Http, Unanswered};
 use crate::quote::Quote;
+use crate::secrets::Secrets;
 use crate::server::{self, Reach, Reply, Server};
 use crate::settings::OllamaSettings;
+use crate::stream::{Framing, Gathering};
 use decode::{Answer, Asked, decode};
 use encode::{OWN_FIELDS, Size, encode};
+use stream::Chat;
 
 const DIALECT: Dialect = Dialect { key: KeyPlace::Bearer, fixed: &[] };
 
@@ -34,13 +39,15 @@ impl Ollama {
         if url.path() == "/v1/api/chat" {
             anyhow::bail!("`base_url` ends in /v1, which is Ollama's other API; take that away");
         }
+        let name = format!("ollama/{}", settings.model);
         let server = Server::new(Reach {
-            name: format!("ollama/{}", settings.model),
+            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?,
+            name,
             account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
             model: settings.model.clone(),
             url,
-            sent: Sent::read(&DIALECT, settings.key.as_ref(), &settings.headers)?,
             timeout: settings.timeout,
+            pace: Pace::of(settings.stream, settings.first_byte, settings.idle),
             max_answer_bytes: settings.max_answer_bytes,
         })?;
         Ok(Http { server, api: Self(settings) })
@@ -50,6 +57,10 @@ impl Ollama {
 impl Api for Ollama {
     fn encode(&self, request: &ChatRequest) -> Result<Value, ChatFailure> {
         encode(&self.0, request)
+    }
+
+    fn gathering(&self) -> Gathering {
+        Gathering { framing: Framing::Lines, gather: Box::<Chat>::default() }
     }
 
     fn decode(

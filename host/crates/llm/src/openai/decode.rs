@@ -4,16 +4,19 @@ use serde_json::Value;
 
 use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 
+use super::content;
 use super::fault::Fault;
-use super::{content, stream};
 use crate::provider::Unanswered;
 use crate::quote::Quote;
 use crate::server::Reply;
 
 /// Decodes a reply; `target` names its sender in messages and in the response.
 pub(super) fn decode(target: &str, reply: &Reply, quote: &Quote<'_>) -> Result<ChatResponse, Unanswered> {
-    let body = body(target, reply)?;
+    let body = reply.json();
     if let Some(fault) = Fault::find(target, reply, &body, quote) {
+        if fault.ended_by_length() {
+            return Ok(starved(target));
+        }
         return Err(fault.decide());
     }
     if !body.is_object() {
@@ -22,20 +25,15 @@ pub(super) fn decode(target: &str, reply: &Reply, quote: &Quote<'_>) -> Result<C
     Ok(completion(target, reply, &body, quote)?)
 }
 
-/// The body as JSON, also if it comes as an event stream. Null if it is anything else.
-fn body(target: &str, reply: &Reply) -> Result<Value, Unanswered> {
-    let text = reply.text();
-    if !stream::is_stream(text) {
-        return Ok(reply.json());
-    }
-    match stream::gather(text) {
-        Some(body) => Ok(body),
-        None if reply.status.is_success() => {
-            let message = format!("{target} sent an event stream that breaks off or cannot be read");
-            // What came of it may have been paid for, so it is not repeated without end.
-            Err(Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None })
-        }
-        None => Ok(Value::Null),
+/// An answer that ended before there was one: its limit was used up by thinking.
+fn starved(target: &str) -> ChatResponse {
+    ChatResponse {
+        text: String::new(),
+        finish_reason: FinishReason::Length,
+        usage: Usage::default(),
+        model: target.to_owned(),
+        provider_request_id: None,
+        cached: false,
     }
 }
 

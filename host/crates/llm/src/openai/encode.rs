@@ -7,12 +7,25 @@ use serde_json::{Map, Value, json};
 use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role};
 
 use super::dialect::{self, Told};
-use crate::parameters::{add_options, instructed, least, no_such_media, number, plain_text, some_messages};
-use crate::settings::OpenAiSettings;
+use crate::parameters::{
+    SamplingNames, add_options, add_sampling, headroom, instructed, no_such_media, output_limit, plain_text,
+    some_messages,
+};
+use crate::settings::{Level, OpenAiSettings};
 
 /// Fields that have their own setting or that this adapter relies on, and so cannot be options.
-pub(super) const OWN_FIELDS: [&str; 8] =
-    ["max_completion_tokens", "max_tokens", "messages", "model", "n", "response_format", "stream", "temperature"];
+pub(super) const OWN_FIELDS: [&str; 9] = [
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "model",
+    "n",
+    "response_format",
+    "stream",
+    "stream_options",
+    "temperature",
+];
+const SAMPLING: SamplingNames = SamplingNames { top_p: "top_p", stop: "stop" };
 
 /// A server's name for the limit on output tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,31 +48,39 @@ pub(super) fn encode(
     add_options(&mut body, &target.allowed_options, request)?;
     body.insert("model".into(), json!(target.model));
     // Some gateways stream unless told not to.
-    body.insert("stream".into(), json!(false));
+    body.insert("stream".into(), json!(target.stream));
+    if target.stream {
+        body.insert("stream_options".into(), json!({"include_usage": true}));
+    }
     body.insert("messages".into(), Value::Array(instructed(messages, instruction)));
     if let Some(format) = response_format {
         body.insert("response_format".into(), format);
     }
-    if let Some(temperature) = request.temperature.or(target.temperature) {
-        body.insert("temperature".into(), number("temperature", temperature)?);
+    add_sampling(&mut body, &SAMPLING, target.temperature, request)?;
+    if let Some(level) = target.thinking {
+        // A stage that may set it knows better.
+        body.entry("reasoning_effort").or_insert_with(|| json!(effort(level)));
     }
-    if let Some(top_p) = request.top_p {
-        body.insert("top_p".into(), number("top-p", top_p)?);
-    }
-    if let Some(tokens) = least(request.max_output_tokens, target.max_output_tokens) {
+    let headroom = headroom(target.headroom, target.thinking.map(Level::tokens));
+    if let Some(tokens) = output_limit(request, target.max_output_tokens, headroom) {
         let name = match limit {
             OutputLimit::MaxTokens => "max_tokens",
             OutputLimit::MaxCompletionTokens => "max_completion_tokens",
         };
         body.insert(name.into(), json!(tokens));
     }
-    if !request.stop.is_empty() {
-        body.insert("stop".into(), json!(request.stop));
-    }
     if let Some(seed) = request.seed {
         body.insert("seed".into(), json!(seed));
     }
     Ok(body)
+}
+
+/// OpenAI's word for a level.
+fn effort(level: Level) -> &'static str {
+    match level {
+        Level::Off => "none",
+        Level::Minimal | Level::Low | Level::Medium | Level::High => level.name(),
+    }
 }
 
 fn message(message: &ChatMessage) -> Result<Value, ChatFailure> {
@@ -110,9 +131,35 @@ mod tests {
     }
 
     #[test]
-    fn the_least_request_has_model_and_messages_and_wants_no_stream() {
+    fn the_least_request_has_model_and_messages_and_says_whether_to_stream() {
+        let messages = json!([{"role": "user", "content": "hello"}]);
+        let whole = OpenAiSettings { stream: false, ..OpenAiSettings::new("m") };
+        let body = encoded(&whole, &fixtures::request("hello"));
+        assert_eq!(body, json!({"model": "m", "messages": messages, "stream": false}));
         let body = encoded(&OpenAiSettings::new("m"), &fixtures::request("hello"));
-        assert_eq!(body, json!({"model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": false}));
+        let options = json!({"include_usage": true});
+        assert_eq!(body, json!({"model": "m", "messages": messages, "stream": true, "stream_options": options}));
+    }
+
+    #[test]
+    fn thinking_is_said_and_has_room_of_its_own() {
+        let target = |thinking| OpenAiSettings {
+            thinking: Some(thinking),
+            max_output_tokens: Some(100),
+            allowed_options: vec!["reasoning_effort".into()],
+            ..OpenAiSettings::new("m")
+        };
+        for (level, effort, tokens) in
+            [(Level::Off, "none", 100), (Level::Minimal, "minimal", 1_124), (Level::High, "high", 24_676)]
+        {
+            let body = encoded(&target(level), &fixtures::request("hello"));
+            assert_eq!((&body["reasoning_effort"], &body["max_tokens"]), (&json!(effort), &json!(tokens)));
+        }
+        let own = OpenAiSettings { headroom: Some(50), ..target(Level::High) };
+        assert_eq!(encoded(&own, &fixtures::request("hello"))["max_tokens"], 150);
+        let options = vec![("reasoning_effort".into(), "\"low\"".into())];
+        let body = encoded(&own, &ChatRequest { options, ..fixtures::request("hello") });
+        assert_eq!(body["reasoning_effort"], "low", "the stage may decide");
     }
 
     #[test]
@@ -126,7 +173,8 @@ mod tests {
             options: vec![("reasoning_effort".into(), "\"low\"".into())],
             ..fixtures::request("hello")
         };
-        let target = OpenAiSettings { allowed_options: vec!["reasoning_effort".into()], ..OpenAiSettings::new("m") };
+        let allowed_options = vec!["reasoning_effort".into()];
+        let target = OpenAiSettings { allowed_options, stream: false, ..OpenAiSettings::new("m") };
         let expected = json!({
             "model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.7, "top_p": 0.9,
             "max_tokens": 100, "stop": ["END"], "seed": 7, "reasoning_effort": "low", "stream": false,

@@ -18,6 +18,9 @@ const TOO_LONG_WORDS: [&str; 5] = [
     "prompt is too long",
 ];
 
+/// How OpenAI says that a model has thought up to the limit on output tokens.
+const ENDED_BY_LENGTH_WORDS: &str = "model output limit was reached";
+
 /// How servers say, with the status of a rate limit, that a single request is above it: it would never succeed.
 const TOO_LARGE_WORDS: [&str; 2] = ["request too large", "request is too large"];
 
@@ -137,6 +140,11 @@ impl<'a> Fault<'a> {
             "json_validate_failed" => Some(Meaning::BadAnswer),
             _ => None,
         })
+    }
+
+    /// Whether it is no error but an answer that was cut off before it began.
+    pub(super) fn ended_by_length(&self) -> bool {
+        self.status == 400 && self.message.as_deref().is_some_and(|message| message.contains(ENDED_BY_LENGTH_WORDS))
     }
 
     fn speaks_of_length(&self) -> bool {

@@ -11,15 +11,20 @@ use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::headers::{Dialect, KeyPlace, Sent};
+use crate::headers::{Dialect, KeyPlace};
 use crate::limits::Account;
+use crate::pace::Pace;
 use crate::parameters::refuse_own;
 use crate::provider::{Api, Http, Unanswered};
 use crate::quote::Quote;
+use crate::secrets::Secrets;
 use crate::server::{self, Reach, Reply, Server};
 use crate::settings::{KeyHeader, OpenAiSettings};
+use crate::status::{self, Asked};
+use crate::stream::{Framing, Gathering};
 use decode::decode;
 use encode::{OWN_FIELDS, OutputLimit, encode};
+use stream::Completion;
 
 /// OpenAI's chat completions, as one target speaks it.
 pub(crate) struct OpenAi {
@@ -40,13 +45,16 @@ impl OpenAi {
             KeyHeader::ApiKey => KeyPlace::Named("api-key"),
         };
         let limit = output_limit(&url);
+        let name = format!("openai/{}", settings.model);
+        let dialect = Dialect { key, fixed: &[] };
         let server = Server::new(Reach {
-            name: format!("openai/{}", settings.model),
+            sent: Secrets::read(&name, dialect, settings.key.as_ref(), &settings.headers)?,
+            name,
             account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
             model: settings.model.clone(),
             url,
-            sent: Sent::read(&Dialect { key, fixed: &[] }, settings.key.as_ref(), &settings.headers)?,
             timeout: settings.timeout,
+            pace: Pace::of(settings.stream, settings.first_byte, settings.idle),
             max_answer_bytes: settings.max_answer_bytes,
         })?;
         Ok(Http { server, api: Self { limit, settings } })
@@ -58,6 +66,10 @@ impl Api for OpenAi {
         Ok(Value::Object(encode(&self.settings, self.limit, request)?))
     }
 
+    fn gathering(&self) -> Gathering {
+        Gathering { framing: Framing::Events, gather: Box::<Completion>::default() }
+    }
+
     fn decode(
         &self,
         target: &str,
@@ -65,7 +77,27 @@ impl Api for OpenAi {
         reply: &Reply,
         quote: &Quote<'_>,
     ) -> Result<ChatResponse, Unanswered> {
-        decode(target, reply, quote)
+        decode(target, reply, quote).map_err(|unanswered| match unanswered {
+            Unanswered { failure: failure @ ChatFailure::InvalidRequest(_), .. } => {
+                status::of_settings(failure, reply.text(), &self.asked()).into()
+            }
+            unanswered => unanswered,
+        })
+    }
+}
+
+impl OpenAi {
+    /// What not every server with this API takes.
+    fn asked(&self) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        if self.settings.stream {
+            asked.push(Asked { word: "stream_options", advice: "set `stream = false` for the target" });
+        }
+        if self.settings.thinking.is_some() {
+            let advice = "give `thinking` another level, or remove it from the target";
+            asked.push(Asked { word: "reasoning_effort", advice });
+        }
+        asked
     }
 }
 
@@ -82,6 +114,7 @@ fn output_limit(url: &Url) -> OutputLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Level;
 
     fn fault(settings: OpenAiSettings) -> String {
         OpenAi::target(settings).err().map(|error| format!("{error:#}")).unwrap_or_default()
@@ -107,6 +140,16 @@ mod tests {
         assert!(fault(OpenAiSettings { options: stream, ..OpenAiSettings::new("m") }).contains("\"stream\""));
         let allowed = OpenAiSettings { allowed_options: vec!["n".into()], ..OpenAiSettings::new("m") };
         assert!(fault(allowed).contains("\"n\""));
+    }
+
+    #[test]
+    fn only_what_the_operator_asked_for_can_be_refused_as_such() {
+        let words = |settings| -> Vec<&str> {
+            OpenAi::target(settings).unwrap().api.asked().iter().map(|asked| asked.word).collect()
+        };
+        assert_eq!(words(OpenAiSettings::new("m")), ["stream_options"]);
+        let thinks = OpenAiSettings { stream: false, thinking: Some(Level::Low), ..OpenAiSettings::new("m") };
+        assert_eq!(words(thinks), ["reasoning_effort"]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::streaming::{self, DEFAULT_FIRST_BYTE, DEFAULT_IDLE};
+use super::thinking::Thinking;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
 
 /// Anthropic's own address.
@@ -25,7 +27,7 @@ pub struct AnthropicSettings {
     #[serde(default = "default_base_url", deserialize_with = "address::read")]
     #[schemars(schema_with = "address::schema")]
     pub base_url: String,
-    /// Sent as `x-api-key`; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is sent.
+    /// Sent as `x-api-key`; one line of visible ASCII, at most 16 KiB. Without it no key is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretRef>,
     /// Further headers of each request, for example `anthropic-beta`; each a string or a secret.
@@ -36,6 +38,17 @@ pub struct AnthropicSettings {
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub timeout: Duration,
+    /// Whether the server is asked to stream its answer. The stage gets the whole answer in any case.
+    #[serde(default = "streaming::default_stream")]
+    pub stream: bool,
+    /// To the first byte of a streamed answer, at most `timeout`.
+    #[serde(default = "streaming::default_first_byte", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub first_byte: Duration,
+    /// Between two parts of a streamed answer.
+    #[serde(default = "streaming::default_idle", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub idle: Duration,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: AnthropicStructured,
@@ -44,6 +57,15 @@ pub struct AnthropicSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_output_tokens: Option<u32>,
+    /// How much the model thinks before it answers; without it the model's own default counts. A level is sent as `effort` of
+    /// adaptive thinking, for models since Claude 4.6; a number of tokens as `budget_tokens`, for those before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Thinking>,
+    /// Tokens that are added to the limit on output tokens for what the model thinks. Without it as many as `thinking` takes,
+    /// and none without `thinking`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub headroom: Option<u32>,
     /// Default of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -71,8 +93,13 @@ impl AnthropicSettings {
             key: None,
             headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
+            stream: true,
+            first_byte: DEFAULT_FIRST_BYTE,
+            idle: DEFAULT_IDLE,
             structured: AnthropicStructured::JsonSchema,
             max_output_tokens: None,
+            thinking: None,
+            headroom: None,
             temperature: None,
             allowed_options: Vec::new(),
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::streaming::{self, DEFAULT_FIRST_BYTE, DEFAULT_IDLE};
+use super::thinking::Thinking;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
 
 /// The address of the Gemini API.
@@ -28,7 +30,7 @@ pub struct GeminiSettings {
     #[serde(default = "default_base_url", deserialize_with = "address::read")]
     #[schemars(schema_with = "address::schema")]
     pub base_url: String,
-    /// Sent as `x-goog-api-key`; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is
+    /// Sent as `x-goog-api-key`; one line of visible ASCII, at most 16 KiB. Without it no key is
     /// sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretRef>,
@@ -40,6 +42,17 @@ pub struct GeminiSettings {
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub timeout: Duration,
+    /// Whether the server is asked to stream its answer. The stage gets the whole answer in any case.
+    #[serde(default = "streaming::default_stream")]
+    pub stream: bool,
+    /// To the first byte of a streamed answer, at most `timeout`.
+    #[serde(default = "streaming::default_first_byte", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub first_byte: Duration,
+    /// Between two parts of a streamed answer. Some servers send nothing while the model thinks.
+    #[serde(default = "streaming::default_idle", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub idle: Duration,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: GeminiStructured,
@@ -47,6 +60,16 @@ pub struct GeminiSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_output_tokens: Option<u32>,
+    /// How much the model thinks before it answers; without it the model's own default counts. A level is sent as
+    /// `thinkingLevel`, for models since Gemini 3; a number of tokens as `thinkingBudget`, for Gemini 2.5; `off` as a budget
+    /// of 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Thinking>,
+    /// Tokens that are added to the limit on output tokens for what the model thinks. Without it as many as `thinking` takes,
+    /// and none without `thinking`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub headroom: Option<u32>,
     /// Default of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 2.0))]
@@ -75,8 +98,13 @@ impl GeminiSettings {
             key: None,
             headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
+            stream: true,
+            first_byte: DEFAULT_FIRST_BYTE,
+            idle: DEFAULT_IDLE,
             structured: GeminiStructured::JsonSchema,
             max_output_tokens: None,
+            thinking: None,
+            headroom: None,
             temperature: None,
             allowed_options: Vec::new(),
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::streaming::{self, DEFAULT_IDLE, OLLAMA_FIRST_BYTE};
+use super::thinking::Level;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
 
 /// Where Ollama listens if nobody told it otherwise.
@@ -25,7 +27,7 @@ pub struct OllamaSettings {
     #[serde(default = "default_base_url", deserialize_with = "address::read")]
     #[schemars(schema_with = "address::schema")]
     pub base_url: String,
-    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Read once, at startup. Without it no key is
+    /// Sent as a bearer token; one line of visible ASCII, at most 16 KiB. Without it no key is
     /// sent, as a local Ollama wants it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretRef>,
@@ -37,14 +39,22 @@ pub struct OllamaSettings {
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub timeout: Duration,
+    /// Whether the server is asked to stream its answer. The stage gets the whole answer in any case.
+    #[serde(default = "streaming::default_stream")]
+    pub stream: bool,
+    /// To the first byte of a streamed answer, at most `timeout`.
+    #[serde(default = "streaming::ollama_first_byte", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub first_byte: Duration,
+    /// Between two parts of a streamed answer.
+    #[serde(default = "streaming::default_idle", with = "span")]
+    #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
+    pub idle: Duration,
     /// Tokens of prompt and answer together, sent as `num_ctx`. Larger ones take more memory. A prompt that does not fit is
     /// an error; Ollama itself would cut it.
     #[serde(default = "default_context")]
     #[schemars(range(min = 256, max = 10_000_000))]
     pub context: u32,
-    /// Whether the model thinks before it answers. Without it the model's own default counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub think: Option<Think>,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: OllamaStructured,
@@ -52,6 +62,15 @@ pub struct OllamaSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_output_tokens: Option<u32>,
+    /// How much the model thinks before it answers; without it the model's own default counts. Models that know no levels take
+    /// each one but `off` for yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Level>,
+    /// Tokens that are added to the limit on output tokens for what the model thinks. Without it as many as `thinking` takes,
+    /// and none without `thinking`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub headroom: Option<u32>,
     /// Default of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 2.0))]
@@ -83,32 +102,19 @@ impl OllamaSettings {
             key: None,
             headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
+            stream: true,
+            first_byte: OLLAMA_FIRST_BYTE,
+            idle: DEFAULT_IDLE,
             context: OLLAMA_CONTEXT,
-            think: None,
             structured: OllamaStructured::JsonSchema,
             max_output_tokens: None,
+            thinking: None,
+            headroom: None,
             temperature: None,
             allowed_options: Vec::new(),
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
-}
-
-/// How much a model thinks before it answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline, extend("x-noun" = "thinking level"))]
-pub enum Think {
-    /// Not at all.
-    Off,
-    /// As the model does.
-    On,
-    /// Little, for models that know levels.
-    Low,
-    /// More.
-    Medium,
-    /// Most.
-    High,
 }
 
 /// How Ollama is told to answer in JSON. Whatever it is, the answer is checked here.

@@ -38,6 +38,8 @@ fn whatever_shapes_the_answer_tells_requests_apart() {
         ChatRequest { stop: vec!["ab".into()], ..base() },
         ChatRequest { seed: Some(0), ..base() },
         ChatRequest { options: vec![("a".into(), "1".into())], ..base() },
+        ChatRequest { raised: 1, ..base() },
+        ChatRequest { raised: 2, ..base() },
     ];
     for (index, one) in variants.iter().enumerate() {
         for other in &variants[..index] {

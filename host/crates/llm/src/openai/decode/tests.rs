@@ -311,23 +311,14 @@ fn what_may_have_been_paid_for_has_no_sign() {
     let sign =
         |status: u16, body: &str| decode(TARGET, &reply(status, HeaderMap::new(), body), &quote).unwrap_err().sign;
     assert_eq!(sign(400, &error("json_validate_failed", "no")), None, "a model that failed to write JSON");
-    assert_eq!(sign(200, "data: {\"choices\": []}\n\n"), None, "half a stream");
-    assert!(sign(503, "data: {\"choices\": []}\n\n").is_some());
     assert!(sign(499, "").is_some());
 }
 
 #[test]
-fn an_event_stream_is_an_answer_too() {
-    let chunk = |text: &str, finish: Value| {
-        format!("data: {}\n\n", answer(&json!({"index": 0, "delta": {"content": text}, "finish_reason": finish})))
-    };
-    let body = chunk("hel", Value::Null) + &chunk("lo", json!("stop")) + "data: [DONE]\n\n";
-    let response = decoded(200, &[("content-type", "text/event-stream")], &body).unwrap();
-    assert_eq!((response.text.as_str(), response.finish_reason), ("hello", FinishReason::Stop));
-    assert_eq!(response.provider_request_id.as_deref(), Some("chatcmpl-1"));
-    assert_eq!(kind(&decoded(200, &[], &chunk("hel", Value::Null))), "unavailable");
-    let failed = format!("{}data: {}\n\n", chunk("hel", Value::Null), json!({"error": {"message": "x", "code": 429}}));
-    assert_eq!(kind(&decoded(200, &[], &failed)), "rate-limited");
+fn an_answer_that_ended_in_thought_is_empty_also_if_it_comes_as_an_error() {
+    let said = "Could not finish the message because max_tokens or model output limit was reached.";
+    let response = decoded(400, &[], &error("invalid_request_error", said)).unwrap();
+    assert_eq!((response.text.as_str(), response.finish_reason), ("", FinishReason::Length));
 }
 
 #[test]
