@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::limits::LimitSettings;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
 
 /// The address of the Gemini API.
@@ -40,6 +41,9 @@ pub struct GeminiSettings {
     #[serde(default = "default_timeout", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub timeout: Duration,
+    /// What the provider allows for this model with this key.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: GeminiStructured,
@@ -75,6 +79,7 @@ impl GeminiSettings {
             key: None,
             headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
+            limits: LimitSettings::default(),
             structured: GeminiStructured::JsonSchema,
             max_output_tokens: None,
             temperature: None,

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::limits::LimitSettings;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
 
 /// Where Ollama listens if nobody told it otherwise.
@@ -45,6 +46,9 @@ pub struct OllamaSettings {
     /// Whether the model thinks before it answers. Without it the model's own default counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub think: Option<Think>,
+    /// What the provider allows for this model with this key.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: OllamaStructured,
@@ -83,6 +87,7 @@ impl OllamaSettings {
             key: None,
             headers: Headers::new(),
             timeout: DEFAULT_TIMEOUT,
+            limits: LimitSettings::default(),
             context: OLLAMA_CONTEXT,
             think: None,
             structured: OllamaStructured::JsonSchema,
