@@ -51,10 +51,10 @@ fn key_files(pipeline: &Pipeline) -> Vec<(String, &Path)> {
         }
     }
     for (alias, model) in &pipeline.models {
-        for (index, target) in model.targets.iter().enumerate() {
+        for (place, target) in model.all_targets() {
             for (pointer, secret) in target.secrets() {
                 if let SecretRef::File(file) = secret {
-                    files.push((format!("/models/{}/targets/{index}{pointer}", &**alias), file));
+                    files.push((format!("/models/{}{place}{pointer}", &**alias), file));
                 }
             }
         }

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::app::{self, Failure};
 use gristmill_config::ConfigError;
-use gristmill_llm::settings::TargetSettings;
+use gristmill_llm::settings::{AliasSettings, TargetSettings};
 
 use crate::settings::{HostFile, Pipeline};
 
@@ -69,7 +69,7 @@ fn read(
 
 /// The real paths of the scripts that answer in place of models.
 fn scripts(pipeline: &Pipeline) -> impl Iterator<Item = PathBuf> {
-    pipeline.models.values().flat_map(|alias| &alias.targets).filter_map(|target| match target {
+    pipeline.models.values().flat_map(AliasSettings::all_targets).filter_map(|(_, target)| match target {
         TargetSettings::Scripted(scripted) => scripted.script.canonicalize().ok(),
         TargetSettings::OpenAi(_)
         | TargetSettings::Anthropic(_)

@@ -132,7 +132,7 @@ impl Source for Feed {
     async fn recv(&mut self, demand: Demand) -> Result<Signal, SourceError> {
         let Some(next) = self.next else {
             self.next = Some(0);
-            return Ok(Signal::Assigned { partitions: vec![partition()], generation: Generation(1) });
+            return Ok(Signal::Assigned { partitions: vec![partition()], generation: Generation(1), all: 1 });
         };
         let Demand::Events(most) = demand else { return std::future::pending().await };
         let until = self.events.min(next + 32.min(NonZeroUsize::get(most) as u64));

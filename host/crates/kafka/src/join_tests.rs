@@ -91,6 +91,20 @@ async fn a_member_that_the_group_rejects_joins_again_and_gets_what_it_had_not_se
 }
 
 #[tokio::test]
+async fn an_assignment_says_how_many_partitions_there_are_in_all() {
+    let harness = Harness::new().await;
+    harness.cluster.create_topic("other", 3, 1).unwrap();
+    let mut source = KafkaSource::open(&harness.settings, SourceSettings::new("group", &["in", "other"])).unwrap();
+    let all = loop {
+        if let Signal::Assigned { all, .. } = next(&mut source).await.unwrap() {
+            break all;
+        }
+    };
+    assert_eq!(all, 4);
+    source.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_member_that_was_never_accepted_does_not_try_for_ever() {
     let harness = Harness::new().await;
     harness.cluster.broker_down(-1).unwrap();

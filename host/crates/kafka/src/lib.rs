@@ -18,6 +18,7 @@ mod broker;
 mod cluster;
 mod commit;
 mod embedded;
+mod extent;
 mod faults;
 mod fence;
 mod fit;

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::assignment::Assignment;
 use super::backlog::{Backlog, Backpressure, Flow};
 use super::commit::{self, Committer};
+use super::extent::Extent;
 use super::join::{Group, Standing};
 use super::lag::Lag;
 use super::leave::{self, Membership};
@@ -43,7 +44,7 @@ const LAST_LOOKUP: Duration = Duration::from_secs(1);
 
 /// What the source receives ahead of all events.
 pub(super) enum Control {
-    Assigned { partitions: Vec<Partition>, generation: Generation },
+    Assigned { partitions: Vec<Partition>, generation: Generation, all: usize },
     Revoked { partitions: Vec<Partition>, ack: oneshot::Sender<()> },
     Lag { partition: Partition, records: u64 },
     Ended(anyhow::Error),
@@ -76,6 +77,7 @@ pub(super) struct Poller {
     pub(super) events: UnboundedSender<Vec<Event>>,
     pub(super) backlog: Arc<Backlog>,
     pub(super) topics: Vec<Arc<str>>,
+    pub(super) extent: Extent,
     pub(super) start: Start,
     pub(super) high_water: HighWater,
     pub(super) drain_timeout: Duration,
@@ -233,10 +235,11 @@ impl Poller {
             self.lag.begin(partition, committed);
         }
         tracing::info!(source = %self.name, partitions = partitions.len(), generation = generation.0, "assigned");
-        match partitions.is_empty() {
-            true => Ok(()),
-            false => self.send(Control::Assigned { partitions, generation }),
+        if partitions.is_empty() {
+            return Ok(());
         }
+        let all = self.extent.count(&self.consumer).unwrap_or(partitions.len());
+        self.send(Control::Assigned { partitions, generation, all })
     }
 
     /// Partitions are being revoked. The order matters: first the work on them ends, then what it settled is committed,

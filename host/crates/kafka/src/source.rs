@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::assignment::Assignment;
 use super::backlog::{Backlog, Flow};
 use super::commit::Committer;
+use super::extent::Extent;
 use super::fence::Fence;
 use super::join::{Group, Standing};
 use super::lag::Lag;
@@ -65,7 +66,7 @@ impl KafkaSource {
     pub fn open(settings: &Settings, source: SourceSettings) -> Result<Self, SettingsError> {
         let config = settings.member(&source)?;
         let name = format!("{} (group {})", source.topics.join(", "), source.group);
-        let topics = source.topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
+        let topics: Vec<Arc<str>> = source.topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
         let group = Group { config, topics: source.topics };
         let (consumer, notices) = group.join()?;
         let fence = Arc::new(Fence::new(&source.group, Arc::clone(&consumer)));
@@ -86,6 +87,7 @@ impl KafkaSource {
             control: control_sender,
             events: event_sender,
             backlog: Arc::clone(&backlog),
+            extent: Extent::of(&topics),
             topics,
             start: source.start,
             high_water: source.high_water,
@@ -139,12 +141,12 @@ impl KafkaSource {
     /// Handles a control message and turns it into the flow's signal.
     fn signal(&mut self, control: Option<Control>) -> Result<Signal, SourceError> {
         match control {
-            Some(Control::Assigned { partitions, generation }) => {
+            Some(Control::Assigned { partitions, generation, all }) => {
                 self.newest = generation;
                 for partition in &partitions {
                     self.owned.insert(partition.clone(), Ownership::Ours(generation));
                 }
-                Ok(Signal::Assigned { partitions, generation })
+                Ok(Signal::Assigned { partitions, generation, all })
             }
             Some(Control::Revoked { partitions, ack }) => {
                 for partition in &partitions {

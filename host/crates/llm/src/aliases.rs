@@ -6,14 +6,18 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign};
+use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Portion, Requester};
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use crate::failure::{passes, turns_away};
-use crate::limits::{Results, Share};
+use crate::failure::turns_away;
+use crate::gate::{Entry, Visit};
+use crate::limits::Results;
 use crate::names;
+use crate::permits::Share;
 use crate::provider::{Provider, Unanswered};
+use crate::route::{Lists, Route};
+use crate::standing::Turned;
 
 /// The longest a call may take, whatever a stage or the settings say.
 const LONGEST_CALL: Duration = Duration::from_secs(3_600);
@@ -26,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
     /// Limit of its concurrent calls; other aliases and pipelines may share it.
     pub(crate) limit: Share,
+    /// The way in: its limits, and whether it is asked at all for now; other aliases and pipelines may share them.
+    pub(crate) entry: Entry,
     /// What its calls got; other aliases and pipelines may share it.
     pub(crate) results: Arc<Results>,
     pub(crate) provider: Box<dyn Provider>,
@@ -36,29 +42,21 @@ impl Target {
     /// time left would be paid for and its answer lost.
     async fn ask(&self, caller: &Caller, request: &ChatRequest, left: Duration) -> Result<ChatResponse, Failed> {
         let begun = Instant::now();
-        let Ok(Some(_permit)) = timeout(left / 2, self.limit.permit()).await else {
-            let message = format!(
-                "all {} concurrent calls allowed for {} are in flight, and none ended within {:?}; \
-                 `max_concurrent` of the model sets the limit",
-                self.limit.most(),
-                self.name,
-                left / 2
-            );
-            // It was never sent.
-            let blame = Some(Blame::Limit);
-            return Err(Failed { failure: ChatFailure::RateLimited { message, after: None }, blame });
-        };
-        let left = left.saturating_sub(begun.elapsed());
         let who = requester(caller);
+        let visit = Visit { target: &self.name, who: &who, request };
+        let admitted = self.entry.admit(visit, &self.limit, left / 2).await?;
+        let left = left.saturating_sub(begun.elapsed());
         let turn = self.results(|results| results.begin(&who));
         match self.provider.chat(caller, &ChatRequest { timeout: Some(left), ..request.clone() }).await {
-            Ok(response) => {
+            Ok(answered) => {
                 self.results(|results| results.answered(&who, turn));
-                Ok(response)
+                admitted.answered(&answered);
+                Ok(answered.response)
             }
             Err(Unanswered { failure, sign }) => {
-                let judge = |sign: Sign| self.results(|results| results.failed(&who, turn, sign));
-                Err(Failed { failure, blame: sign.map(judge) })
+                let blame = sign.map(|sign| self.results(|results| results.failed(&who, turn, sign)));
+                admitted.failed(&failure, blame);
+                Err(Failed { failure, blame })
             }
         }
     }
@@ -81,50 +79,79 @@ struct Failed {
     blame: Option<Blame>,
 }
 
+impl From<Turned> for Failed {
+    fn from(Turned { failure, blame }: Turned) -> Self {
+        Self { failure, blame: Some(blame) }
+    }
+}
+
 impl Failed {
     /// This failure of an earlier target beside that of a later one: the failure that is reported, and whose fault both
     /// are together. It is the request's only if each target says so; and if one may have been paid without an answer,
-    /// nobody's, because then the attempts must have an end. So they must for a request that is too long for the one while
-    /// the other is down: the one that is down must not hold those that fit.
+    /// nobody's, because then the attempts must have an end. So they must for a request that is too long for the one, or
+    /// refused by it, while the other is down: the one that is down must not hold those that the first one answers. A limit
+    /// is waited for no longer than until the first of the targets may be asked again.
     fn beside(self, later: Self) -> Self {
         let gave_up = |failed: &Self| matches!(failed.failure, ChatFailure::Timeout(_));
         let limited = |failed: &Self| matches!(failed.failure, ChatFailure::RateLimited { .. });
-        let too_long = matches!(self.failure, ChatFailure::ContextLengthExceeded { .. });
+        let own = matches!(self.failure, ChatFailure::ContextLengthExceeded { .. } | ChatFailure::ContentFiltered(_));
         let takes_over = match &later.failure {
             ChatFailure::RateLimited { .. } => !limited(&self),
-            ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_) => too_long,
+            ChatFailure::Unavailable { .. } | ChatFailure::Timeout(_) => own,
             _ => false,
         };
-        let blame = match gave_up(&self) || gave_up(&later) || too_long && !limited(&later) {
+        let blame = match gave_up(&self) || gave_up(&later) || own && !limited(&later) {
             true => None,
             false => self.blame.max(later.blame),
         };
-        Self { failure: if takes_over { later.failure } else { self.failure }, blame }
+        let soonest = [after(&self.failure), after(&later.failure)].into_iter().flatten().min();
+        let failure = match if takes_over { later.failure } else { self.failure } {
+            ChatFailure::RateLimited { message, after: Some(_) } => {
+                ChatFailure::RateLimited { message, after: soonest }
+            }
+            failure => failure,
+        };
+        Self { failure, blame }
+    }
+}
+
+/// When a target may be asked again, if that is known.
+fn after(failure: &ChatFailure) -> Option<Duration> {
+    match failure {
+        ChatFailure::RateLimited { after, .. } | ChatFailure::Unavailable { after, .. } => *after,
+        _ => None,
     }
 }
 
 /// One alias.
 pub(crate) struct Alias {
+    /// Those of all lists.
     targets: Vec<Target>,
+    lists: Lists,
     /// Which targets turned the last call away that they ended: told once, because their fallbacks keep the pipeline going.
     turning_away: Vec<AtomicBool>,
 }
 
 impl Alias {
+    /// The usual targets.
     pub(crate) fn new(targets: Vec<Target>) -> Self {
+        let lists = Lists { usual: targets.len(), too_long: 0, filtered: 0 };
         let turning_away = targets.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { targets, turning_away }
+        Self { targets, lists, turning_away }
     }
 
-    /// The failure with which the target at this index begins to turn calls away, if another one is left to ask.
-    fn begins_to_turn_away<'a>(
-        &self,
-        index: usize,
-        answer: &'a Result<ChatResponse, Failed>,
-    ) -> Option<&'a ChatFailure> {
-        let failure = answer.as_ref().err().map(|failed| &failed.failure).filter(|failure| turns_away(failure));
-        let before = self.turning_away.get(index)?.swap(failure.is_some(), Ordering::Relaxed);
-        failure.filter(|_| !before && index + 1 < self.targets.len())
+    /// The same with targets that are asked when a request is `too_long` for one of the usual ones, and when one `filtered`
+    /// it.
+    pub(crate) fn with(self, too_long: Vec<Target>, filtered: Vec<Target>) -> Self {
+        let lists = Lists { too_long: too_long.len(), filtered: filtered.len(), ..self.lists };
+        Self { lists, ..Self::new(self.targets.into_iter().chain(too_long).chain(filtered).collect()) }
+    }
+
+    /// Whether the target at this index begins to turn calls away with this answer.
+    fn begins_to_turn_away(&self, index: usize, answer: &Result<ChatResponse, Failed>) -> bool {
+        let now = answer.as_ref().is_err_and(|failed| turns_away(&failed.failure));
+        let before = self.turning_away.get(index).is_some_and(|before| before.swap(now, Ordering::Relaxed));
+        now && !before
     }
 
     /// The time for one call: what the request asks for, at most the sum of the targets' timeouts.
@@ -163,43 +190,51 @@ impl Aliases {
 #[async_trait]
 impl Model for Aliases {
     /// Asks the first target, and each further one only if the first is busy, down, out of money, misconfigured or too
-    /// small. If none answers, returns the first target's failure, or a rate limit if any target reported one: a fallback
-    /// that is too small or has a wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns
-    /// its permit.
+    /// small; those for requests that are too long or refused only for these. One that is limited or down is not asked
+    /// before it may be again. If none answers, returns the first target's failure, or a rate limit if any target reported
+    /// one: a fallback that is too small or has a wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped
+    /// call returns its permit.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
         let deadline = Instant::now() + alias.time(request.timeout);
         let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
         let mut failed: Option<Failed> = None;
-        for (index, target) in alias.targets.iter().enumerate() {
+        let mut route = Route::new(alias.lists);
+        while let Some((index, target)) = route.next().and_then(|index| Some((index, alias.targets.get(index)?))) {
             let left = deadline.saturating_duration_since(Instant::now()).min(target.timeout);
             if left.is_zero() {
                 break;
             }
-            let begun = Instant::now();
-            let answer = target.ask(caller, &asked, left).await;
-            self.observe(caller, name, target, begun.elapsed(), &answer);
-            if let Some(failure) = alias.begins_to_turn_away(index, &answer) {
-                let (target, reason) = (target.name.as_str(), reason(failure));
-                tracing::warn!(
-                    alias = name,
-                    target,
-                    reason,
-                    "a target turns calls away: the next one is asked instead"
-                );
-            }
-            let now = match answer {
-                Ok(response) => return Ok(response),
-                Err(now) => now,
+            let now = match target.entry.turned_away(&requester(caller)) {
+                // It is not asked, so there is no call to observe.
+                Some(turned) => turned.into(),
+                None => {
+                    let begun = Instant::now();
+                    let answer = target.ask(caller, &asked, left).await;
+                    self.observe(caller, name, target, begun.elapsed(), &answer);
+                    let begins = alias.begins_to_turn_away(index, &answer);
+                    let now: Failed = match answer {
+                        Ok(response) => return Ok(response),
+                        Err(now) => now,
+                    };
+                    // The last one holds the pipeline, which is told elsewhere.
+                    if begins && route.has_more() {
+                        let (target, reason) = (target.name.as_str(), reason(&now.failure));
+                        tracing::warn!(
+                            alias = name,
+                            target,
+                            reason,
+                            "a target turns calls away: the next one is asked instead"
+                        );
+                    }
+                    now
+                }
             };
-            let helps = failed.is_some() || passes(&now.failure);
+            route.failed(&now.failure);
             failed = Some(match failed {
                 None => now,
                 Some(earlier) => earlier.beside(now),
             });
-            if !helps {
-                break;
-            }
         }
         Err(match failed {
             Some(Failed { failure, blame }) => ModelError::Chat { failure, blame },
@@ -211,6 +246,12 @@ impl Model for Aliases {
     fn forget(&self, job: &JobId) {
         for target in self.by_name.values().flat_map(|alias| &alias.targets) {
             target.results(|results| results.forget(job));
+        }
+    }
+
+    fn share(&self, portion: Portion) {
+        for target in self.by_name.values().flat_map(|alias| &alias.targets) {
+            target.entry.share(portion);
         }
     }
 }

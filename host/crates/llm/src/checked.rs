@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, JobId, Role, Usage,
+    ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, JobId, Portion, Role, Usage,
 };
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::Instant;
@@ -115,6 +115,10 @@ impl<M: Model> Model for Checked<M> {
 
     fn forget(&self, job: &JobId) {
         self.model.forget(job);
+    }
+
+    fn share(&self, portion: Portion) {
+        self.model.share(portion);
     }
 }
 

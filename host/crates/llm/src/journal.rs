@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use gristmill_core::model::{ChatRequest, ChatResponse, JobId};
+use gristmill_core::model::{ChatRequest, ChatResponse, JobId, Portion};
 use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, Store, StoreError};
 
 use super::memory::{CallKey, Memory, Slot};
@@ -123,6 +123,10 @@ impl<M: Model> Model for Journaled<M> {
     fn forget(&self, job: &JobId) {
         self.memory().forget(job);
         self.model.forget(job);
+    }
+
+    fn share(&self, portion: Portion) {
+        self.model.share(portion);
     }
 }
 

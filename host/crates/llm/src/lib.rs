@@ -6,7 +6,9 @@
 //! them retries a call that failed: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
-//! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
+//! - [`Limits`]: what the pipelines of a host share of a model server
+//! - `gate`, the way into a target: `permits` (concurrent calls), the pure `rates` over `bucket` and `load` (requests and
+//!   tokens), the pure `standing` (pauses, probes); `room`, what a provider says is left; `route`, which target is next
 //! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `pace`, `stream`, `secrets` (over `headers` and `keys`) and `quote`, `parameters` of
@@ -17,6 +19,7 @@
 mod aliases;
 mod answer;
 mod anthropic;
+mod bucket;
 mod checked;
 mod delay;
 mod failure;
@@ -24,11 +27,13 @@ mod failure;
 mod fixtures;
 mod form;
 mod forms;
+mod gate;
 mod gemini;
 mod headers;
 mod journal;
 mod keys;
 mod limits;
+mod load;
 mod memory;
 mod names;
 mod narrow;
@@ -36,13 +41,18 @@ mod ollama;
 mod openai;
 mod pace;
 mod parameters;
+mod permits;
 mod provider;
 mod quote;
+mod rates;
 mod retry_after;
+mod room;
+mod route;
 pub mod scripted;
 mod secrets;
 mod server;
 pub mod settings;
+mod standing;
 mod status;
 mod stream;
 mod unheld;
@@ -56,16 +66,18 @@ use gristmill_core::ports::{Model, Observer, Store};
 use aliases::{Alias, Aliases, Target};
 use anthropic::Anthropic;
 use checked::{Checked, Output, Rule};
+use gate::Entry;
 use gemini::Gemini;
 pub use journal::Journaled;
+use limits::Endpoint;
 pub use limits::Limits;
-use limits::{Endpoint, Share};
 use ollama::Ollama;
 use openai::OpenAi;
+use permits::Share;
 use provider::{Api, Http};
 use scripted::{Scripted, script};
 use server::Reach;
-use settings::{AliasSettings, Settings, TargetSettings};
+use settings::{AliasSettings, LimitSettings, Settings, TargetSettings};
 pub use unheld::{Unheld, unheld};
 
 /// What the models of a pipeline need from the host.
@@ -106,26 +118,41 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
     if settings.targets.is_empty() {
         bail!("it has no targets; add at least one to `targets`");
     }
-    let mut targets = Vec::new();
-    for (index, target) in settings.targets.into_iter().enumerate() {
-        let built = build_target(target, settings.max_concurrent.get(), limits);
-        targets.push(built.with_context(|| format!("its target {}", index + 1))?);
-    }
-    Ok(Alias::new(targets))
+    let build = |list: Vec<TargetSettings>, kind: &str| -> anyhow::Result<Vec<Target>> {
+        let mut targets = Vec::new();
+        for (index, target) in list.into_iter().enumerate() {
+            let built = build_target(target, settings.max_concurrent.get(), limits);
+            targets.push(built.with_context(|| format!("its {kind} {}", index + 1))?);
+        }
+        Ok(targets)
+    };
+    let usual = build(settings.targets, "target")?;
+    let too_long = build(settings.on_too_long, "target for long requests")?;
+    let filtered = build(settings.on_filtered, "target for refused requests")?;
+    Ok(Alias::new(usual).with(too_long, filtered))
 }
 
 fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
     Ok(match settings {
-        TargetSettings::OpenAi(settings) => over_http(OpenAi::target(settings)?, max_concurrent, limits),
-        TargetSettings::Anthropic(settings) => over_http(Anthropic::target(settings)?, max_concurrent, limits),
-        TargetSettings::Gemini(settings) => over_http(Gemini::target(settings)?, max_concurrent, limits),
-        TargetSettings::Ollama(settings) => over_http(Ollama::target(settings)?, max_concurrent, limits),
+        TargetSettings::OpenAi(settings) => {
+            over_http((settings.limits, OpenAi::target(settings)?), max_concurrent, limits)
+        }
+        TargetSettings::Anthropic(settings) => {
+            over_http((settings.limits, Anthropic::target(settings)?), max_concurrent, limits)
+        }
+        TargetSettings::Gemini(settings) => {
+            over_http((settings.limits, Gemini::target(settings)?), max_concurrent, limits)
+        }
+        TargetSettings::Ollama(settings) => {
+            over_http((settings.limits, Ollama::target(settings)?), max_concurrent, limits)
+        }
         TargetSettings::Scripted(settings) => {
             let provider = Scripted::new(script::read(&settings.script)?);
             Target {
                 name: provider.name().to_owned(),
                 timeout: settings::DEFAULT_TIMEOUT,
                 limit: Share::new(max_concurrent),
+                entry: Entry::new(Arc::default(), LimitSettings::default()),
                 results: Arc::default(),
                 provider: Box::new(provider),
             }
@@ -133,13 +160,19 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
     })
 }
 
-fn over_http<A: Api + 'static>(target: Http<A>, max_concurrent: usize, limits: &Limits) -> Target {
+/// A target with what it declares of its provider's limits.
+fn over_http<A: Api + 'static>(
+    (rates, target): (LimitSettings, Http<A>),
+    max_concurrent: usize,
+    limits: &Limits,
+) -> Target {
     let Reach { name, account, model, timeout, sent, .. } = target.server.reach();
     let endpoint = Endpoint { base_url: account.base_url.clone(), model: model.clone(), key: sent.last().digest() };
     Target {
         name: name.clone(),
         timeout: *timeout,
-        limit: limits.of(account.clone(), max_concurrent),
+        limit: limits.concurrent(account.clone(), max_concurrent),
+        entry: Entry::new(limits.gate(endpoint.clone()), rates),
         results: limits.results(endpoint),
         provider: Box::new(target),
     }

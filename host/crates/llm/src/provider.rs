@@ -6,6 +6,7 @@ use gristmill_core::ports::Caller;
 use serde_json::Value;
 
 use crate::quote::Quote;
+use crate::room::Room;
 use crate::server::{Question, Reply, Server};
 use crate::stream::Gathering;
 
@@ -36,11 +37,26 @@ impl From<ChatFailure> for Unanswered {
     }
 }
 
+/// An answer, and what the provider says beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answered {
+    pub(crate) response: ChatResponse,
+    /// What is left of its limits.
+    pub(crate) room: Room,
+}
+
+impl From<ChatResponse> for Answered {
+    /// The answer of a provider that says nothing beside it.
+    fn from(response: ChatResponse) -> Self {
+        Self { response, room: Room::default() }
+    }
+}
+
 /// Answers requests and remembers nothing.
 #[async_trait]
 pub(crate) trait Provider: Send + Sync {
     /// Answers a request within its `timeout` or the provider's own. A dropped call stops, but may have been paid for.
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered>;
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered>;
 }
 
 /// The API of a model server: how a request becomes a body, and a reply an answer. Pure.
@@ -69,12 +85,13 @@ pub(crate) struct Http<A> {
 
 #[async_trait]
 impl<A: Api> Provider for Http<A> {
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
         let body = self.api.encode(request)?.to_string();
         let question = Question { timeout: request.timeout, body, gathering: self.api.gathering() };
         let sent = self.server.sent().await;
         let reply = self.server.ask(caller, &sent, question).await?;
         let quote = Quote { key: sent.secrets.as_ref(), request };
-        self.api.decode(self.server.name(), request, &reply, &quote)
+        let response = self.api.decode(self.server.name(), request, &reply, &quote)?;
+        Ok(Answered { response, room: Room::read(&reply.headers) })
     }
 }

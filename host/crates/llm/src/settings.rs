@@ -4,6 +4,7 @@ mod address;
 mod anthropic;
 mod gemini;
 mod headers;
+mod limits;
 mod ollama;
 mod streaming;
 mod thinking;
@@ -22,6 +23,7 @@ pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSe
 pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
 pub use headers::{HeaderText, Headers};
+pub use limits::{LimitSettings, Sharing};
 pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructured};
 pub use streaming::{DEFAULT_FIRST_BYTE, DEFAULT_IDLE, OLLAMA_FIRST_BYTE};
 pub use thinking::{Level, Thinking};
@@ -66,6 +68,15 @@ pub struct AliasSettings {
         "x-form" = r#"for example [{ provider = "openai", model = "…" }]"#
     ))]
     pub targets: Vec<TargetSettings>,
+    /// Who is asked instead when a request is too long for one of `targets`, in order: targets that take longer ones. Without
+    /// it the remaining `targets` are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-form" = r#"for example [{ provider = "openai", model = "…" }]"#))]
+    pub on_too_long: Vec<TargetSettings>,
+    /// Who is asked when a provider's filter, or a model, refuses a request, in order. Without it nobody is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-form" = r#"for example [{ provider = "openai", model = "…" }]"#))]
+    pub on_filtered: Vec<TargetSettings>,
     /// Concurrent calls of each target. Targets with one address and key share them, also those of other pipelines in this
     /// process: the lowest number counts.
     #[serde(default = "default_max_concurrent")]
@@ -82,7 +93,17 @@ impl AliasSettings {
     /// Creates an alias of these targets with defaults for everything else.
     #[must_use]
     pub fn new(targets: Vec<TargetSettings>) -> Self {
-        Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT, reask: DEFAULT_REASK }
+        let (on_too_long, on_filtered) = (Vec::new(), Vec::new());
+        Self { targets, on_too_long, on_filtered, max_concurrent: DEFAULT_MAX_CONCURRENT, reask: DEFAULT_REASK }
+    }
+
+    /// The targets of all its lists, each with its JSON Pointer below the alias.
+    pub fn all_targets(&self) -> impl Iterator<Item = (String, &TargetSettings)> {
+        let lists =
+            [("targets", &self.targets), ("on_too_long", &self.on_too_long), ("on_filtered", &self.on_filtered)];
+        lists.into_iter().flat_map(|(list, targets)| {
+            targets.iter().enumerate().map(move |(index, target)| (format!("/{list}/{index}"), target))
+        })
     }
 }
 
@@ -191,6 +212,9 @@ pub struct OpenAiSettings {
     #[serde(default = "streaming::default_idle", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub idle: Duration,
+    /// What the provider allows for this model with this key.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: Structured,
@@ -251,6 +275,7 @@ impl OpenAiSettings {
             stream: true,
             first_byte: DEFAULT_FIRST_BYTE,
             idle: DEFAULT_IDLE,
+            limits: LimitSettings::default(),
             structured: Structured::JsonSchema,
             max_output_tokens: None,
             thinking: None,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::settings::RetryPolicy;
-use crate::model::{Intake, Plan};
+use crate::model::{Intake, Plan, Portion};
 use crate::ports::{Model, Stage};
 
 /// One version of a pipeline's plan and stages. Each job keeps the version it started with.
@@ -27,6 +27,13 @@ impl Deployment {
         match gathers || self.steps.iter().any(|step| step.waits == Waits::Maybe) {
             true => 1,
             false => most,
+        }
+    }
+
+    /// Tells the models how much of the group's work is done here.
+    pub(super) fn share(&self, portion: Portion) {
+        if let Some(model) = &self.model {
+            model.share(portion);
         }
     }
 }

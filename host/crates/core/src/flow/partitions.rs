@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::handle::PartitionStatus;
 use super::outbox::Outbox;
-use crate::model::{Generation, Partition, Progress};
+use crate::model::{Generation, Partition, Portion, Progress};
 
 /// A partition we own.
 pub(super) struct PartitionState {
@@ -42,6 +43,8 @@ struct Revocation {
 pub(super) struct Partitions {
     owned: HashMap<Partition, PartitionState>,
     revocations: Vec<Revocation>,
+    /// How many there are in all, as the source said last.
+    all: usize,
 }
 
 impl Partitions {
@@ -52,6 +55,28 @@ impl Partitions {
             revocation.partitions.retain(|leaving| *leaving != partition);
         }
         self.owned.insert(partition, PartitionState::new(generation))
+    }
+
+    /// Notes how many partitions there are in all.
+    pub(super) fn count(&mut self, all: usize) {
+        self.all = all;
+    }
+
+    /// How much of the group's work is ours. Partitions that are being taken away are ours until they are given.
+    pub(super) fn portion(&self) -> Portion {
+        Portion::new(self.owned.len(), self.all)
+    }
+
+    /// Those we own, in order.
+    pub(super) fn statuses(&self) -> Vec<PartitionStatus> {
+        let status = |(partition, state): (&Partition, &PartitionState)| PartitionStatus {
+            partition: partition.clone(),
+            generation: state.generation(),
+            settled: state.progress.settled(),
+        };
+        let mut all: Vec<PartitionStatus> = self.owned.iter().map(status).collect();
+        all.sort();
+        all
     }
 
     /// Ends the ownership.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::deployment::Deployment;
 use super::error::FlowError;
 use super::execute::Start;
-use super::handle::{Command, Intake, PartitionStatus, Status};
+use super::handle::{Command, Intake, Status};
 use super::held::HeldItems;
 use super::jobs::{Ended, Jobs};
 use super::order::{OrderQueues, Sequence};
@@ -20,7 +20,7 @@ use super::room::Room;
 use super::throttle::Throttle;
 use super::timer::sleep_until;
 use super::transactions::{self, Haste, Transactions};
-use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Position, Size};
+use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Portion, Position, Size};
 use crate::ports::{Demand, FlowEvent, PauseReason, Queues, Signal, TransactionError};
 
 /// Events of a partition that may be reported to the source as settled.
@@ -67,6 +67,8 @@ fn most_in_a_group(in_flight: usize) -> usize {
 
 impl Worker {
     pub(super) fn new(pipeline: Arc<Pipeline>, deployment: Arc<Deployment>) -> Self {
+        // Said, because other members of the group may have everything.
+        deployment.share(Portion::NONE);
         Self {
             intake: Intake::Open,
             throttle: Throttle::new(Arc::clone(&pipeline.observer)),
@@ -107,7 +109,10 @@ impl Worker {
     /// Handles a signal from the source.
     pub(super) fn handle(&mut self, signal: Signal) {
         match signal {
-            Signal::Assigned { partitions, generation } => self.open(partitions, generation),
+            Signal::Assigned { partitions, generation, all } => {
+                self.partitions.count(all);
+                self.open(partitions, generation);
+            }
             Signal::Revoked { partitions, ack } => self.revoke(partitions, ack),
             Signal::Events(events) => self.take(events),
             Signal::Lag { partition, records } => {
@@ -142,6 +147,7 @@ impl Worker {
                     "new jobs use the new deployment"
                 );
                 self.deployment = deployment;
+                self.deployment.share(self.partitions.portion());
                 let _ = done.send(());
             }
             Command::Status(asked) => {
@@ -257,6 +263,7 @@ impl Worker {
             for partition in &partitions {
                 self.close(partition);
             }
+            self.deployment.share(self.partitions.portion());
             // A source that no longer waits has already given the partitions away.
             let _ = ack.send(());
         }
@@ -291,6 +298,7 @@ impl Worker {
             self.jobs.abort(&partition);
             self.partitions.open(partition, generation);
         }
+        self.deployment.share(self.partitions.portion());
     }
 
     /// Takes events of one partition: their jobs start now, or once the jobs before them in their order have ended. What
@@ -375,23 +383,13 @@ impl Worker {
     }
 
     fn status(&self) -> Status {
-        let mut partitions: Vec<PartitionStatus> = self
-            .partitions
-            .iter()
-            .map(|(partition, state)| PartitionStatus {
-                partition: partition.clone(),
-                generation: state.generation(),
-                settled: state.progress.settled(),
-            })
-            .collect();
-        partitions.sort();
         Status {
             intake: self.intake,
             throttled: self.throttle.current().map(|pause| (pause.until - Instant::now(), pause.why)),
             held: self.held_items.jobs(),
             queues: self.queues(),
             deployment: self.deployment.version,
-            partitions,
+            partitions: self.partitions.statuses(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Edition, StoreError};
-use crate::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, TraceContext};
+use crate::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Portion, TraceContext};
 
 /// Who calls a model: for limits, logs, traces and the journal of paid answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,4 +60,8 @@ pub trait Model: Send + Sync {
 
     /// Forgets a job: its answers will not be needed again.
     fn forget(&self, _job: &JobId) {}
+
+    /// How much of its group's work this pipeline does here from now on: limits of a provider are divided by it. Without a
+    /// call the whole.
+    fn share(&self, _portion: Portion) {}
 }

@@ -25,6 +25,9 @@ pub enum Signal {
         partitions: Vec<Partition>,
         /// The span of ownership that begins, higher than all earlier ones. Its events carry it.
         generation: Generation,
+        /// How many partitions there are in all, those of other members among them: of all topics of the source, as far as
+        /// it knows. Where nothing is divided, the number of those assigned.
+        all: usize,
     },
     /// These partitions are being taken away. All their events must be settled or given up before `ack` is sent; the
     /// source waits for it for a bounded time. If the partitions are already lost, it does not wait and `ack` is closed

@@ -1,13 +1,19 @@
 //! Aliases, fallbacks and permits, over fake targets and a paused clock.
 
+mod goodput;
+mod lists;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::*;
 use crate::fixtures::{caller, request, response};
-use gristmill_core::model::BudgetScope;
+use crate::provider::Answered;
+use crate::settings::LimitSettings;
+use gristmill_core::model::{BudgetScope, Sign};
 use gristmill_core::ports::Observers;
 
 /// Gives a fixed answer and counts the calls.
@@ -19,7 +25,7 @@ struct Fixed {
 
 #[async_trait]
 impl Provider for Fixed {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let allowed = request.timeout.unwrap();
         if self.takes > allowed {
@@ -27,7 +33,7 @@ impl Provider for Fixed {
             return Err(ChatFailure::Timeout("slow".into()).into());
         }
         tokio::time::sleep(self.takes).await;
-        Ok(self.answer.clone()?)
+        Ok(self.answer.clone()?.into())
     }
 }
 
@@ -36,17 +42,23 @@ struct Held(Arc<Notify>);
 
 #[async_trait]
 impl Provider for Held {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
         match timeout(request.timeout.unwrap(), self.0.notified()).await {
-            Ok(()) => Ok(response("late")),
+            Ok(()) => Ok(response("late").into()),
             Err(_) => Err(ChatFailure::Timeout("held".into()).into()),
         }
     }
 }
 
 fn target(provider: impl Provider + 'static, max_concurrent: usize) -> Target {
-    let (limit, results) = (Share::new(max_concurrent), Arc::default());
-    Target { name: "test/model".into(), timeout: Duration::from_secs(60), limit, results, provider: Box::new(provider) }
+    Target {
+        name: "test/model".into(),
+        timeout: Duration::from_secs(60),
+        limit: Share::new(max_concurrent),
+        entry: Entry::new(Arc::default(), LimitSettings::default()),
+        results: Arc::default(),
+        provider: Box::new(provider),
+    }
 }
 
 fn alias(answers: Vec<Result<ChatResponse, ChatFailure>>) -> (Alias, Vec<Arc<AtomicU32>>) {
@@ -143,13 +155,13 @@ async fn no_fallback_is_asked_for_what_is_wrong_with_the_request_or_refused() {
 #[test]
 fn a_target_that_turns_calls_away_is_told_once_until_it_answers_again() {
     let (alias, _) = alias(vec![Err(away()), Err(away())]);
-    let told = |index, failure| alias.begins_to_turn_away(index, &Err(Failed { failure, blame: None })).is_some();
+    let told = |index, failure| alias.begins_to_turn_away(index, &Err(Failed { failure, blame: None }));
     assert!(told(0, wrong_key()));
     assert!(!told(0, wrong_key()) && !told(0, no_money()));
-    assert!(alias.begins_to_turn_away(0, &Ok(response("hello"))).is_none());
+    assert!(!alias.begins_to_turn_away(0, &Ok(response("hello"))));
     assert!(told(0, no_money()));
     assert!(!told(0, away()), "that passes by itself");
-    assert!(!told(1, wrong_key()), "the last one holds the pipeline, which is told elsewhere");
+    assert!(told(1, wrong_key()), "each target is told on its own");
 }
 
 #[tokio::test]
@@ -175,7 +187,7 @@ async fn a_bad_fallback_does_not_make_a_pause_permanent() {
         (vec![Err(limited(9)), Err(away())], limited(9)),
         (vec![Err(away()), Err(limited(5))], limited(5)),
         (vec![Err(away()), permanent()], away()),
-        (vec![Err(limited(9)), Err(limited(5))], limited(9)),
+        (vec![Err(limited(9)), Err(limited(5))], limited(5)),
     ] {
         let (alias, _) = alias(answers);
         assert_eq!(chat(&only(alias), &request("hello")).await, Err(expected));
@@ -277,9 +289,9 @@ struct Picky(Unanswered);
 
 #[async_trait]
 impl Provider for Picky {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
         match &request.messages[0].content[0] {
-            gristmill_core::model::Content::Text(text) if text.contains("good") => Ok(response("yes")),
+            gristmill_core::model::Content::Text(text) if text.contains("good") => Ok(response("yes").into()),
             _ => Err(self.0.clone()),
         }
     }
@@ -291,7 +303,7 @@ async fn blame(models: &Aliases, position: u128, text: &str) -> Option<Blame> {
     answer.err().and_then(|error| unwrapped(error).1)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failure_is_judged_by_what_others_get_from_the_same_target() {
     let misconfigured = || ChatFailure::Misconfigured("403".into()).into();
     let unreached = || Unanswered { failure: away(), sign: Some(Sign::Unreached) };
@@ -307,6 +319,8 @@ async fn a_failure_is_judged_by_what_others_get_from_the_same_target() {
         let models = only(Alias::new(vec![target(Picky(failure), 8)]));
         assert_eq!(blame(&models, 1, "bad").await, alone, "{name}");
         assert_eq!(blame(&models, 1, "bad").await, alone, "{name}");
+        // The pause after a limit is over.
+        tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(blame(&models, 2, "good").await, None);
         assert_eq!(blame(&models, 1, "bad").await, beside, "{name}");
         models.forget(&crate::fixtures::job(1));

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Content, FinishReason, Role, Usage};
 use gristmill_core::ports::Caller;
 
-use crate::provider::{Provider, Unanswered};
+use crate::provider::{Answered, Provider, Unanswered};
 
 use script::{Reply, Rule, Script};
 
@@ -68,7 +68,7 @@ impl Uses {
 impl Provider for Scripted {
     /// Chooses the rule before waiting, so that overlapping calls take the rules in the order they arrived. Usage is
     /// estimated from the characters; the prefix "scripted/" in the model's name marks it as such.
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
         let begun = Instant::now();
         let document = last_user_message(request);
         let reply = self.reply(request, &document).cloned();
@@ -95,7 +95,7 @@ impl Provider for Scripted {
             ..Usage::default()
         };
         let (finish_reason, model) = (FinishReason::Stop, self.name.clone());
-        Ok(ChatResponse { text, finish_reason, usage, model, provider_request_id: None, cached: false })
+        Ok(ChatResponse { text, finish_reason, usage, model, provider_request_id: None, cached: false }.into())
     }
 }
 

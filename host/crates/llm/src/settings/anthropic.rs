@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::limits::LimitSettings;
 use super::streaming::{self, DEFAULT_FIRST_BYTE, DEFAULT_IDLE};
 use super::thinking::Thinking;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
@@ -49,6 +50,9 @@ pub struct AnthropicSettings {
     #[serde(default = "streaming::default_idle", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub idle: Duration,
+    /// What the provider allows for this model with this key.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: AnthropicStructured,
@@ -96,6 +100,7 @@ impl AnthropicSettings {
             stream: true,
             first_byte: DEFAULT_FIRST_BYTE,
             idle: DEFAULT_IDLE,
+            limits: LimitSettings::default(),
             structured: AnthropicStructured::JsonSchema,
             max_output_tokens: None,
             thinking: None,

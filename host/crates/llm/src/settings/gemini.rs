@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::limits::LimitSettings;
 use super::streaming::{self, DEFAULT_FIRST_BYTE, DEFAULT_IDLE};
 use super::thinking::Thinking;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
@@ -53,6 +54,9 @@ pub struct GeminiSettings {
     #[serde(default = "streaming::default_idle", with = "span")]
     #[schemars(with = "Span", extend("x-min" = "100ms", "x-max" = "30m"))]
     pub idle: Duration,
+    /// What the provider allows for this model with this key.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: GeminiStructured,
@@ -101,6 +105,7 @@ impl GeminiSettings {
             stream: true,
             first_byte: DEFAULT_FIRST_BYTE,
             idle: DEFAULT_IDLE,
+            limits: LimitSettings::default(),
             structured: GeminiStructured::JsonSchema,
             max_output_tokens: None,
             thinking: None,

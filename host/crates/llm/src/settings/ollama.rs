@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::limits::LimitSettings;
 use super::streaming::{self, DEFAULT_IDLE, OLLAMA_FIRST_BYTE};
 use super::thinking::Level;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
@@ -55,6 +56,9 @@ pub struct OllamaSettings {
     #[serde(default = "default_context")]
     #[schemars(range(min = 256, max = 10_000_000))]
     pub context: u32,
+    /// What the provider allows for this model with this key.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// How JSON is requested.
     #[serde(default)]
     pub structured: OllamaStructured,
@@ -105,6 +109,7 @@ impl OllamaSettings {
             stream: true,
             first_byte: OLLAMA_FIRST_BYTE,
             idle: DEFAULT_IDLE,
+            limits: LimitSettings::default(),
             context: OLLAMA_CONTEXT,
             structured: OllamaStructured::JsonSchema,
             max_output_tokens: None,

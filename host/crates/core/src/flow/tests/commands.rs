@@ -1,6 +1,6 @@
 //! Operator commands to a running pipeline, and what its observers see.
 
-use super::play::{Arrive, Assign, Lag, PauseFor, Play, Revoke, Stop, Swap, Wait};
+use super::play::{Arrive, Assign, Lag, Lose, PauseFor, Play, Revoke, Stop, Swap, Wait};
 use super::seconds;
 
 #[tokio::test(start_paused = true)]
@@ -39,4 +39,26 @@ async fn observers_see_timed_pauses_queues_and_lag() {
     assert_eq!(effects[..3], expected);
     assert_eq!(effects.last().unwrap(), "20s closed");
     assert!(effects.iter().any(|line| line.ends_with("s 0 jobs in flight")), "{effects:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_are_told_the_portion_of_the_work_on_each_change_and_after_a_swap() {
+    let history = [
+        Assign(0),
+        Assign(1),
+        Swap,
+        Arrive(1, 1, "slow 5"),
+        Wait(seconds(1)),
+        Revoke(1),
+        Lose(0),
+        Wait(seconds(9)),
+        Stop,
+    ];
+    let effects = Play { log_portions: true, ..Play::default() }.effects(&history).await;
+    let told: Vec<&str> = effects.iter().filter(|line| line.contains("does")).map(String::as_str).collect();
+    // What is being taken away is ours until its job has ended.
+    assert_eq!(
+        told,
+        ["0s v1 does 0", "0s v1 does 0.25", "0s v1 does 0.5", "0s v2 does 0.5", "1s v2 does 0.25", "5s v2 does 0"]
+    );
 }

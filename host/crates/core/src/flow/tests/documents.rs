@@ -200,7 +200,7 @@ impl Source for Topic {
         let committed = usize::try_from(*self.world.committed.lock().unwrap()).unwrap();
         let Some(next) = self.next else {
             self.next = Some(committed);
-            return Ok(Signal::Assigned { partitions: vec![partition], generation: Generation(1) });
+            return Ok(Signal::Assigned { partitions: vec![partition], generation: Generation(1), all: 1 });
         };
         if committed == self.records.len() {
             self.handle.drain();

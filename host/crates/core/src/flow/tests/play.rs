@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
-use super::world::{KeptLetters, MemoryStore, NotingSink, NotingTransactor, Obedient};
+use super::world::{KeptLetters, MemoryStore, NotingModel, NotingSink, NotingTransactor, Obedient};
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, Waits, run};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
@@ -111,7 +111,7 @@ impl Source for ScriptedSource {
                     self.newest.0 += 1;
                     let generation = self.newest;
                     self.generations.insert(index, generation);
-                    return Ok(Signal::Assigned { partitions: vec![partition(index)], generation });
+                    return Ok(Signal::Assigned { partitions: vec![partition(index)], generation, all: 4 });
                 }
                 Some(Moment::Revoke(index)) => {
                     let (ack, acked) = oneshot::channel();
@@ -260,6 +260,8 @@ pub(super) struct Play {
     pub(super) letters: Vec<Letter>,
     /// How often the dead letters cannot be read first.
     pub(super) letters_away: u32,
+    /// Logs which portion of the work the models are told.
+    pub(super) log_portions: bool,
 }
 
 /// A dead letter: position, payload, headers.
@@ -285,6 +287,7 @@ impl Default for Play {
             waits: Waits::Never,
             letters: Vec::new(),
             letters_away: 0,
+            log_portions: false,
         }
     }
 }
@@ -313,7 +316,8 @@ impl Play {
         let plan = Arc::new(plan);
         let deployment = |version| {
             let steps = names.iter().map(|name| step(name, version)).collect();
-            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, model: None })
+            let model = self.log_portions.then(|| NotingModel::of(&effects, version));
+            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, model })
         };
         let (deployment, next) = (deployment(1), deployment(2));
         let delivery = match self.transactions {

@@ -10,10 +10,12 @@ use bytes::Bytes;
 
 use super::play::Effects;
 use super::server::Server;
-use crate::model::{Event, EventId, Failure, JobId, Outcome, Output, Sign};
+use crate::model::{
+    ChatFailure, ChatRequest, ChatResponse, Event, EventId, Failure, JobId, Outcome, Output, Portion, Sign,
+};
 use crate::ports::{
-    Batch, Batching, Call, Hold, JobState, Kept, Key, Letters, LettersError, Record, Sink, SinkError, Stage,
-    StageError, Store, StoreError, TransactionError, Transactor,
+    Batch, Batching, Call, Caller, Hold, JobState, Kept, Key, Letters, LettersError, Model, ModelError, Record, Sink,
+    SinkError, Stage, StageError, Store, StoreError, TransactionError, Transactor,
 };
 
 /// A sink that logs what it gets, and refuses what the test tells it to.
@@ -51,6 +53,26 @@ fn shown(record: &Record) -> String {
     let reason = reason.and_then(|header| header.value.clone()).unwrap_or_default();
     let separator = if reason.is_empty() { "" } else { " " };
     format!("{} {}{separator}{}", record.topic, text(record), String::from_utf8_lossy(&reason))
+}
+
+/// Models that log which portion of the work they are told, and answer nothing.
+pub(super) struct NotingModel(Effects, u64);
+
+impl NotingModel {
+    pub(super) fn of(effects: &Effects, version: u64) -> Arc<dyn Model> {
+        Arc::new(Self(effects.clone(), version))
+    }
+}
+
+#[async_trait]
+impl Model for NotingModel {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        Err(ChatFailure::Denied("there is none".into()).into())
+    }
+
+    fn share(&self, portion: Portion) {
+        self.0.note(format!("v{} does {}", self.1, portion.fraction()));
+    }
 }
 
 /// A transactor that logs what it commits, after as many aborts as the test asks for.
