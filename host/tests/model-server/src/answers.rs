@@ -119,7 +119,8 @@ impl Api {
                     let delta = json!({"type": "text_delta", "text": text});
                     json!({"type": "content_block_delta", "index": 0, "delta": delta})
                 };
-                let message = json!({"id": format!("msg_{number}"), "role": "assistant", "content": [], "usage": usage});
+                let message =
+                    json!({"id": format!("msg_{number}"), "role": "assistant", "content": [], "usage": usage});
                 vec![
                     json!({"type": "message_start", "message": message}),
                     json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
@@ -143,9 +144,7 @@ impl Api {
                 vec![part(""), part(first), last]
             }
             Self::Ollama => {
-                let part = |text: &str| {
-                    json!({"model": "served", "message": {"role": "assistant", "content": text}, "done": false})
-                };
+                let part = |text: &str| json!({"model": "served", "message": {"role": "assistant", "content": text}, "done": false});
                 vec![part(""), part(first), part(second), self.whole(number, "")]
             }
         };

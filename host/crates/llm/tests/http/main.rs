@@ -7,7 +7,10 @@ mod answers;
 mod canary;
 mod dialects;
 mod failures;
+mod keys;
 mod layers;
+mod streams;
+mod thinking;
 
 use std::path::Path;
 use std::sync::Arc;
