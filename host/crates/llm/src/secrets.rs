@@ -168,11 +168,11 @@ mod tests {
         fs::write(&file, "first").unwrap();
         let secrets = Secrets::read("t", DIALECT, Some(&SecretRef::File(file.clone())), &Headers::new()).unwrap();
         assert_eq!(key(&*secrets.current().await), "first");
-        fs::write(&file, "the second").unwrap();
+        fs::write(&file, "second-key").unwrap();
         assert_eq!(key(&*secrets.current().await), "first", "the file is not looked at before each call");
         later().await;
-        assert_eq!(key(&*secrets.current().await), "the second");
-        assert_eq!(key(&*secrets.last()), "the second");
+        assert_eq!(key(&*secrets.current().await), "second-key");
+        assert_eq!(key(&*secrets.last()), "second-key");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod answers;
+mod bodies;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,10 +23,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -33,6 +35,7 @@ use tokio::task::JoinHandle;
 
 pub use answers::Fault;
 use answers::{Api, PATHS};
+use bodies::{cut, streamed};
 
 /// How one call is answered.
 #[derive(Debug, Clone)]
@@ -168,6 +171,7 @@ struct Shared {
     otherwise: Option<Answering>,
     seen: Mutex<Vec<Seen>>,
     paid: AtomicUsize,
+    connections: AtomicUsize,
     in_flight: AtomicUsize,
     /// Connections outlive their listener: what comes on them after the end is turned away.
     stopped: AtomicBool,
@@ -188,6 +192,7 @@ impl ModelServer {
             otherwise: script.otherwise,
             seen: Mutex::default(),
             paid: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             most_in_flight: AtomicUsize::new(0),
@@ -200,6 +205,10 @@ impl ModelServer {
             router = router.route(path, post(complete));
         }
         let router = router.with_state(Arc::clone(&state));
+        let counted = Arc::clone(&state);
+        let listener = listener.tap_io(move |_| {
+            counted.connections.fetch_add(1, Ordering::SeqCst);
+        });
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, state, task }
     }
@@ -227,6 +236,11 @@ impl ModelServer {
     /// The number of whole answers so far: those that a provider would charge for.
     pub fn paid(&self) -> usize {
         self.state.paid.load(Ordering::SeqCst)
+    }
+
+    /// The number of connections so far.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
     }
 
     /// The number of requests in flight.
@@ -368,58 +382,4 @@ impl Shared {
         };
         Response::builder().status(StatusCode::OK).header("content-type", kind).body(body.into()).unwrap()
     }
-}
-
-/// The first events of an answer, each in a chunk of its own, and then a fault.
-fn cut(in_flight: InFlight, api: Api, text: &str, events: usize, fault: Fault) -> Response<Body> {
-    let mut chunks: Vec<Bytes> = api.events(1, text).into_iter().take(events).map(Bytes::from).collect();
-    match &fault {
-        Fault::Error(error) => chunks.push(api.framed(error).into()),
-        Fault::HalfAnEvent => {
-            let event = api.events(1, text).swap_remove(1);
-            chunks.push(event[..event.len() / 2].to_owned().into());
-        }
-        Fault::Bytes(bytes) => chunks.push(bytes.clone()),
-        Fault::Hang | Fault::End | Fault::Break => {}
-    }
-    let body = stream::unfold((in_flight, chunks.into_iter()), move |(in_flight, mut chunks)| {
-        let fault = fault.clone();
-        async move {
-            // A chunk of its own on the wire, and none that waits for the end.
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            match (chunks.next(), fault) {
-                (Some(chunk), _) => Some((Ok(chunk), (in_flight, chunks))),
-                (None, Fault::Hang) => std::future::pending().await,
-                (None, Fault::Break) => Some((Err("broken off"), (in_flight, chunks))),
-                (None, Fault::End | Fault::Error(_) | Fault::HalfAnEvent | Fault::Bytes(_)) => None,
-            }
-        }
-    });
-    let response = Response::builder().header("content-type", api.content_type());
-    response.body(Body::from_stream(body)).unwrap()
-}
-
-/// 200 with the same chunk this many times, each after a pause, then this end.
-fn streamed(
-    in_flight: InFlight,
-    pause: Duration,
-    chunks: usize,
-    chunk: Bytes,
-    end: Result<(), &'static str>,
-) -> Response<Body> {
-    let body = stream::unfold((in_flight, 0), move |(in_flight, sent)| {
-        let chunk = chunk.clone();
-        async move {
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-            if sent < chunks {
-                return Some((Ok(chunk), (in_flight, sent + 1)));
-            }
-            // A stream is not polled again after an error.
-            end.err().map(|reason| (Err(reason), (in_flight, sent)))
-        }
-    });
-    let response = Response::builder().header("content-type", "application/json");
-    response.body(Body::from_stream(body)).unwrap()
 }

@@ -87,7 +87,11 @@ fn checked<M: Model>(model: M) -> Checked<M> {
 }
 
 fn with_reask<M: Model>(model: M, reask: u32) -> Checked<M> {
-    Checked::new(model, [("smart".to_owned(), Rule { reask, time: Duration::from_secs(60) })].into())
+    with_rule(model, Rule { reask, output: Output::Unlimited, time: Duration::from_secs(60) })
+}
+
+fn with_rule<M: Model>(model: M, rule: Rule) -> Checked<M> {
+    Checked::new(model, [("smart".to_owned(), rule)].into())
 }
 
 async fn chat(model: &impl Model, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
@@ -224,4 +228,89 @@ fn the_faults_go_where_the_question_was() {
     let talk = vec![ChatMessage::text(Role::User, "u"), ChatMessage::text(Role::Assistant, "a")];
     let asked = again(&ChatRequest::new(talk), 1, &["no".into()]);
     assert_eq!((asked.messages.len(), asked.messages[0].content.len()), (2, 2));
+}
+
+/// An answer that was cut off at 500 tokens before it began.
+fn thought(text: &str) -> ChatResponse {
+    let usage = Usage { output_tokens: Some(500), ..Usage::default() };
+    ChatResponse { usage, finish_reason: FinishReason::Length, ..response(text) }
+}
+
+/// What a request that limits the output asks for.
+fn limited() -> ChatRequest {
+    ChatRequest { max_output_tokens: Some(500), ..request("count") }
+}
+
+fn raised(model: &Prepared) -> Vec<u32> {
+    model.asked.lock().unwrap().iter().map(|asked| asked.raised).collect()
+}
+
+fn starved(answer: Result<ChatResponse, ChatFailure>) -> String {
+    match answer {
+        Err(ChatFailure::InvalidOutput { text, problems }) if text.is_empty() => problems.concat(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_ended_in_thought_is_asked_for_again_with_a_raised_limit_once() {
+    let model = Prepared::of([thought(""), response("two")]);
+    let answer = chat(&with_reask(model, 0), &limited()).await.unwrap();
+    assert_eq!((answer.text.as_str(), answer.usage.output_tokens), ("two", None));
+    assert_eq!(raised(model), [0, 1]);
+    let model = Prepared::of([thought("<think>hm"), thought("<think>hm"), response("three")]);
+    let problem = starved(chat(&checked(model), &limited()).await);
+    assert!(problem.starts_with("reasoning-starved: all 500 output tokens were used up"), "{problem}");
+    assert_eq!(raised(model), [0, 1]);
+    let both = ChatRequest { max_output_tokens: Some(500), ..counting() };
+    let model = Prepared::of([thought(""), response("uno"), response(r#"{"n": 1}"#)]);
+    assert!(chat(&checked(model), &both).await.is_ok());
+    assert_eq!(raised(model), [0, 1, 1], "a limit that was too low stays raised");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_limit_that_was_set_can_be_raised() {
+    let unlimited = Rule { reask: 2, output: Output::Unlimited, time: Duration::from_secs(60) };
+    let by_target = Rule { output: Output::Limited, ..unlimited };
+    for (rule, request, calls) in
+        [(unlimited, request("count"), 1), (unlimited, limited(), 2), (by_target, request("count"), 2)]
+    {
+        let model = Prepared::of([thought(""), thought(""), thought("")]);
+        starved(chat(&with_rule(model, rule), &request).await);
+        assert_eq!(model.calls(), calls, "{rule:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_raises_the_limit_once_more() {
+    let model = Prepared::of([thought(""), thought(""), response("three")]);
+    let host = checked(Journaled::new(model, 1 << 20, None));
+    starved(chat(&host, &limited()).await);
+    let answer = chat(&host, &limited()).await.unwrap();
+    assert_eq!((answer.text.as_str(), answer.cached), ("three", false));
+    assert_eq!(raised(model), [0, 1, 2]);
+    let named = ChatRequest { idempotency_key: Some("once".into()), ..limited() };
+    let model = Prepared::of([thought(""), response("two")]);
+    let host = checked(Journaled::new(model, 1 << 20, None));
+    assert_eq!(chat(&host, &named).await.unwrap().text, "two", "a named call is another one when it is raised");
+}
+
+/// Thinks up to its limit, and refuses any that was raised.
+struct Small;
+
+#[async_trait]
+impl Model for Small {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        match request.raised {
+            0 => Ok(thought("")),
+            _ => Err(ChatFailure::InvalidRequest("max_tokens is too large".into()).into()),
+        }
+    }
+
+    fn forget(&self, _job: &JobId) {}
+}
+
+#[tokio::test]
+async fn a_limit_that_the_model_refuses_leaves_the_failure_from_before() {
+    assert!(starved(chat(&checked(Small), &limited()).await).contains("reasoning-starved"));
 }

@@ -154,7 +154,8 @@ mod tests {
     use crate::fixtures::{caller, message, request};
 
     async fn ask(model: &Scripted, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-        model.chat(&caller(1, "s", "a", 0), request).await.map_err(|unanswered| unanswered.failure)
+        let answered = model.chat(&caller(1, "s", "a", 0), request).await;
+        answered.map(|answered| answered.response).map_err(|unanswered| unanswered.failure)
     }
 
     fn scripted(text: &str) -> Scripted {

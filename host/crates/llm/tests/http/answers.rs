@@ -25,7 +25,8 @@ async fn a_call_goes_out_with_the_key_and_comes_back_as_an_answer() {
     assert_eq!(answer, expected);
     let seen = server.seen().remove(0);
     let messages = json!([{"role": "user", "content": "the weather?"}]);
-    assert_eq!(seen.body, json!({"model": "m", "messages": messages, "stream": false}));
+    let options = json!({"include_usage": true});
+    assert_eq!(seen.body, json!({"model": "m", "messages": messages, "stream": true, "stream_options": options}));
     assert_eq!(seen.authorization.as_deref(), Some("Bearer sk-test-key"));
     assert_eq!(seen.traceparent, Some(caller(1).trace.to_string()), "the provider can join the trace");
 }
@@ -132,6 +133,7 @@ async fn a_server_that_streams_unless_told_not_to_is_told_and_one_that_does_anyw
     let body = "data: {\"choices\": [{\"delta\": {\"content\": \"hel\"}}]}\n\n\
                 data: {\"choices\": [{\"delta\": {\"content\": \"lo\"}, \"finish_reason\": \"stop\"}]}\n\ndata: [DONE]\n\n";
     let server = ModelServer::start(Script::new().when("", [Behaviour::ok("text/event-stream", body)])).await;
-    assert_eq!(model(vec![target(&server)]).chat(&caller(1), &request("x")).await.unwrap().text, "hello");
+    let unstreamed = OpenAiSettings { stream: false, ..target(&server) };
+    assert_eq!(model(vec![unstreamed]).chat(&caller(1), &request("x")).await.unwrap().text, "hello");
     assert_eq!(server.seen().remove(0).body["stream"], json!(false));
 }

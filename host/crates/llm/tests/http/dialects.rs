@@ -62,7 +62,7 @@ impl Dialect {
     fn path(self) -> &'static str {
         match self {
             Anthropic => "/v1/messages",
-            Gemini => "/v1beta/models/m:generateContent",
+            Gemini => "/v1beta/models/m:streamGenerateContent?alt=sse",
             Ollama => "/api/chat",
         }
     }

@@ -8,7 +8,10 @@ mod canary;
 mod dialects;
 mod failures;
 mod faults;
+mod keys;
 mod layers;
+mod streams;
+mod thinking;
 
 use std::path::Path;
 use std::sync::Arc;

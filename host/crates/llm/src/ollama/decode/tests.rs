@@ -72,7 +72,7 @@ fn the_way_out_is_told() {
         other => panic!("{other:?}"),
     };
     assert!(told(404, "model 'm' not found").contains("\"ollama pull m\""));
-    assert!(told(400, "\"m\" does not support thinking").contains("remove `think`"));
+    assert!(told(400, "\"m\" does not support thinking").contains("remove `thinking`"));
     let elsewhere = decoded(404, "404 page not found").unwrap_err();
     assert!(
         matches!(elsewhere, ChatFailure::Misconfigured(reason) if reason.contains("check the target's `base_url`"))
