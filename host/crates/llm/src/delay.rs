@@ -46,10 +46,10 @@ fn unit(word: &str) -> Option<f64> {
     })
 }
 
-/// At least zero and at most [`LONGEST`].
+/// At most [`LONGEST`]. Less than zero is what some servers send for "not known".
 pub(crate) fn bounded(number: f64, unit: f64) -> Option<Duration> {
     let seconds = number * unit;
-    (!seconds.is_nan()).then(|| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())))
+    (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64())))
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
         for (text, milliseconds) in [
             ("7", Some(7_000)),
             (" 0.25 ", Some(250)),
-            ("-5", Some(0)),
+            ("-5", None),
             ("1s", Some(1_000)),
             ("36s", Some(36_000)),
             ("20.5s", Some(20_500)),

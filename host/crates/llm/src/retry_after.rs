@@ -177,7 +177,7 @@ mod tests {
             (&[("retry-after", "7s")], ms(7_000)),
             (&[("retry-after", " 0.25 ")], ms(250)),
             (&[("retry-after", "0")], ms(0)),
-            (&[("retry-after", "-5")], ms(0)),
+            (&[("retry-after", "-5")], None),
             (&[("retry-after", "Wed, 21 Oct 2026 07:28:30 GMT")], ms(30_000)),
             (&[("retry-after", "Wed, 21 Oct 2026 07:27:00 GMT")], ms(0)),
             (&[("retry-after", "Wed, 21 Oct 2099 07:28:00 GMT")], Some(LONGEST)),

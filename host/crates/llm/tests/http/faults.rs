@@ -19,6 +19,40 @@ use super::{alias, caller, request, target};
 /// - how often the server was asked, if more than once.
 const TABLE: &str = "\
 429, Retry-After in seconds     | rate-limited 7s, pause         | rate-limited 7s, pause         | rate-limited 7s, pause         | rate-limited 7s, pause
+429, Retry-After as a date      | rate-limited 100s, pause       | rate-limited 100s, pause       | rate-limited 100s, pause       | rate-limited 100s, pause
+429, retry-after-ms             | rate-limited 2.5s, pause       | rate-limited 2.5s, pause       | rate-limited 2.5s, pause       | rate-limited 2.5s, pause
+429, RetryInfo                  | rate-limited 36s, pause        | rate-limited 36s, pause        | rate-limited 36s, pause        | rate-limited, pause
+429, nothing                    | rate-limited, pause            | rate-limited, pause            | rate-limited, pause            | rate-limited, pause
+429, headers at -1              | rate-limited, pause            | rate-limited, pause            | rate-limited, pause            | rate-limited, pause
+429, a quota of the day         | budget-exhausted, pause        | budget-exhausted, pause        | budget-exhausted, pause        | rate-limited, pause
+400                             | invalid-request, fail          | invalid-request, fail          | invalid-request, fail          | invalid-request, fail
+401                             | misconfigured, pause           | misconfigured, pause           | misconfigured, pause           | misconfigured, pause
+403                             | misconfigured, pause           | misconfigured, pause           | misconfigured, pause           | misconfigured, pause
+404                             | misconfigured, pause           | misconfigured, pause           | misconfigured, pause           | misconfigured, pause
+408                             | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+409                             | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+413                             | context-length-exceeded, fail  | context-length-exceeded, fail  | context-length-exceeded, fail  | context-length-exceeded, fail
+422                             | invalid-request, fail          | invalid-request, fail          | invalid-request, fail          | invalid-request, fail
+500                             | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+502                             | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+503, Retry-After                | unavailable 7s, pause          | unavailable 7s, pause          | unavailable 7s, pause          | unavailable 7s, pause
+504                             | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+529                             | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+502, a page of a proxy          | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+200, a page of a proxy          | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+reset                           | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+JSON that breaks off            | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+an answer as text/plain         | answer                         | answer                         | answer                         | answer
+another type in the answer      | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+200, a list                     | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+200, an error                   | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+200, no UTF-8                   | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+no choices                      | unavailable, pause             | invalid-output, fail, 3 calls  | unavailable, pause             | invalid-output, fail, 3 calls
+a refusal                       | content-filtered, fail         | content-filtered, fail         | content-filtered, fail         | invalid-output, fail, 3 calls
+cut off by the output limit     | invalid-output, fail           | invalid-output, fail           | invalid-output, fail           | invalid-output, fail
+only thoughts                   | invalid-output, fail, 3 calls  | invalid-output, fail, 3 calls  | invalid-output, fail, 3 calls  | invalid-output, fail, 3 calls
+only thoughts, then the limit   | invalid-output, fail           | invalid-output, fail           | invalid-output, fail           | invalid-output, fail
+no usage                        | answer, no usage               | answer, no usage               | answer, no usage               | answer, no usage
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,11 +112,15 @@ impl Dialect {
             Gemini => ("RESOURCE_EXHAUSTED", "You exceeded your current quota."),
             Ollama => ("", "you've reached your daily usage limit"),
         };
-        let details = json!([
-            {"@type": "type.googleapis.com/google.rpc.QuotaFailure",
-                "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "50"}]},
-            {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36s"},
-        ]);
+        let details = match self {
+            Anthropic => json!({"error_code": "organization_spend_limit_reached"}),
+            // The time to wait is none.
+            OpenAi | Gemini | Ollama => json!([
+                {"@type": "type.googleapis.com/google.rpc.QuotaFailure",
+                    "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "50"}]},
+                {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36s"},
+            ]),
+        };
         Behaviour::Raw { status: 429, headers: Vec::new(), body: self.fault(429, kind, message, details).to_string() }
     }
 
