@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long to wait for the counts behind an answer that is whole.
-const FOR_COUNTS: Duration = Duration::from_secs(5);
+const FOR_COUNTS: Duration = Duration::from_secs(2);
 /// How long to wait for a connection to be done behind the last event, so that it can be used again.
 const FOR_CONNECTION: Duration = Duration::from_millis(500);
 
