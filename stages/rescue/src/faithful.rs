@@ -139,7 +139,7 @@ fn text_at<'a>(string: &str, role: Role, gap: &str, at: &'a str) -> Option<&'a s
         return None;
     }
     let mut rest = at.chars();
-    string.chars().all(|c| takes(&mut rest, c)).then(|| rest.as_str())
+    string.chars().all(|c| takes(&mut rest, c)).then_some(rest.as_str())
 }
 
 /// Whether this character is next, as it is or escaped.
