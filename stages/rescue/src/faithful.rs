@@ -4,34 +4,35 @@ use std::str::Chars;
 
 use crate::lenient::{is_number, unwrapped};
 
-/// Whether a document holds what a broken text holds, no more and no less, in the same order: each name and value of the
-/// document stands in the text as it is, and what the text has besides is punctuation. What is a string stays one, and
-/// what is a number, `true`, `false` or `null` stays that. If the end of the text is missing, no document is faithful to it.
+/// Whether a document holds what a broken text holds, no more and no less, in the same order and nesting: each name and value
+/// of the document stands in the text as it is, what the text has besides is punctuation, and the brackets are those of the
+/// text. Only a closing bracket may be added, where the next one closes something further out, and left out, where nothing
+/// is open. What is a string stays one, and what is a number, `true`, `false` or `null` stays that. If the end of the text is
+/// missing, no document is faithful to it.
 ///
 /// `document` is JSON.
 pub(crate) fn is_faithful(broken: &str, document: &str) -> bool {
     let mut rest = unwrapped(broken);
     let mut open = Vec::new();
-    // What is open behind the last name or value.
-    let mut last = Vec::new();
+    // The brackets of the document since its last name or value.
+    let mut brackets = String::new();
     for token in Tokens(document) {
         let found = match token {
-            Token::Open(close) => {
-                open.push(close);
+            Token::Bracket(bracket) => {
+                brackets.push(bracket);
                 continue;
             }
-            Token::Close => {
-                open.pop();
-                continue;
-            }
-            Token::Text(text, role) => past(rest, |gap, at| text_at(&text, role, gap, at)),
+            Token::Text(text, role) => text_in(rest, &text, role),
             Token::Word(word) => past(rest, |gap, at| word_at(word, gap, at)),
         };
-        let Some(found) = found else { return false };
-        rest = found;
-        last.clone_from(&open);
+        let Some((gap, behind)) = found else { return false };
+        if balanced(&mut open, gap) != brackets {
+            return false;
+        }
+        brackets.clear();
+        rest = behind;
     }
-    rest.chars().all(is_punctuation) && is_closed(last, rest)
+    rest.chars().all(is_punctuation) && balanced(&mut open, rest) == brackets && open.is_empty()
 }
 
 /// All names and values of a document, a line each, without quotes and escapes.
@@ -43,34 +44,37 @@ pub(crate) fn contents(document: &str) -> String {
         match &token {
             Token::Text(text, _) => lines.push_str(text),
             Token::Word(word) => lines.push_str(word),
-            Token::Open(_) | Token::Close => continue,
+            Token::Bracket(_) => continue,
         }
         lines.push('\n');
     }
     lines
 }
 
-/// Whether the brackets of the text close all that is open.
-fn is_closed(mut open: Vec<char>, brackets: &str) -> bool {
-    for c in brackets.chars() {
+/// The brackets of a part of a text, each closed that is still open where one closes that is further out, and without those
+/// that close nothing. `open` has what closes the brackets that are open, before and after the part.
+fn balanced(open: &mut Vec<char>, part: &str) -> String {
+    let mut brackets = String::new();
+    for c in part.chars() {
         match c {
             '{' => open.push('}'),
             '[' => open.push(']'),
             '}' | ']' => {
-                let Some(place) = open.iter().rposition(|close| *close == c) else { continue };
-                open.truncate(place);
+                if let Some(place) = open.iter().rposition(|close| *close == c) {
+                    brackets.extend(open.drain(place..).rev());
+                }
+                continue;
             }
-            _ => {}
+            _ => continue,
         }
+        brackets.push(c);
     }
-    open.is_empty()
+    brackets
 }
 
 /// What a document consists of.
 enum Token<'a> {
-    /// A bracket, and the one that closes it.
-    Open(char),
-    Close,
+    Bracket(char),
     /// A name or a string, without quotes and escapes.
     Text(String, Role),
     /// A number, `true`, `false` or `null`.
@@ -93,9 +97,7 @@ impl<'a> Iterator for Tokens<'a> {
         let text = self.0.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ',' | ':'));
         let first = text.chars().next()?;
         let (length, token) = match first {
-            '{' => (1, Token::Open('}')),
-            '[' => (1, Token::Open(']')),
-            '}' | ']' => (1, Token::Close),
+            '{' | '[' | '}' | ']' => (1, Token::Bracket(first)),
             '"' => {
                 let mut strings = serde_json::Deserializer::from_str(text).into_iter::<String>();
                 let string = strings.next()?.ok()?;
@@ -114,32 +116,38 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// What follows the first place that `matches` accepts, if only punctuation is before it. `matches` is given the
-/// punctuation and the text behind it, and returns what follows.
-fn past<'a>(text: &'a str, matches: impl Fn(&str, &'a str) -> Option<&'a str>) -> Option<&'a str> {
+/// The punctuation before the first place that `matches` accepts, and what follows that place; `None` if anything else is
+/// before it. `matches` is given the punctuation and the text behind it, and returns what follows.
+fn past<'a>(text: &'a str, matches: impl Fn(&str, &'a str) -> Option<&'a str>) -> Option<(&'a str, &'a str)> {
     let mut begin = 0;
     loop {
         let (gap, at) = text.split_at(begin);
         if let Some(rest) = matches(gap, at) {
-            return Some(rest);
+            return Some((gap, rest));
         }
         let next = at.chars().next().filter(|c| is_punctuation(*c))?;
         begin += next.len_utf8();
     }
 }
 
-/// What follows a string that begins here.
-fn text_at<'a>(string: &str, role: Role, gap: &str, at: &'a str) -> Option<&'a str> {
-    if string.is_empty() {
-        return ["\"\"", "''"].iter().find_map(|empty| at.strip_prefix(empty));
+/// The punctuation before a name or a string, and what follows it with its closing quote. Without quotes, a value that looks
+/// like a number or a word of JSON was that, and not a string.
+fn text_in<'a>(rest: &'a str, text: &str, role: Role) -> Option<(&'a str, &'a str)> {
+    if text.is_empty() {
+        return past(rest, |_, at| ["\"\"", "''"].iter().find_map(|empty| at.strip_prefix(empty)));
     }
-    // Without quotes it was a number, or whatever else it looks like.
-    let is_word = is_number(string) || spellings(string).is_some();
-    if role == Role::Value && is_word && !gap.ends_with(is_quote) {
-        return None;
+    let quoted = past(rest, |gap, at| gap.ends_with(is_quote).then(|| text_at(text, at))?);
+    if let Some((gap, behind)) = quoted {
+        return Some((gap, behind.strip_prefix(is_quote).unwrap_or(behind)));
     }
+    let is_word = is_number(text) || spellings(text).is_some();
+    past(rest, |_, at| text_at(text, at)).filter(|_| role == Role::Name || !is_word)
+}
+
+/// What follows a text that begins here.
+fn text_at<'a>(text: &str, at: &'a str) -> Option<&'a str> {
     let mut rest = at.chars();
-    string.chars().all(|c| takes(&mut rest, c)).then(|| rest.as_str())
+    text.chars().all(|c| takes(&mut rest, c)).then_some(rest.as_str())
 }
 
 /// Whether this character is next, as it is or escaped.
@@ -217,6 +225,7 @@ mod tests {
             (r#"{"say": "he said "no, never" to it"}"#, r#"{"say": "he said \"no, never\" to it"}"#),
             (r#"{"path": "C:\new\temp"}"#, r#"{"path": "C:\\new\\temp"}"#),
             (r#"{"a": [1, 2}"#, r#"{"a": [1, 2]}"#),
+            (r#"{"a": 1}}"#, r#"{"a": 1}"#),
             ("{name: Ada, n: 1.50, x: None}", r#"{"name": "Ada", "n": 1.50, "x": null}"#),
             (r#"{"a": "\u00e4\ud83d\ude00", "b": "", "c": {}}"#, r#"{"a": "ä😀", "b": "", "c": {}}"#),
             ("{“a”: “b”}", r#"{"a": "b"}"#),
@@ -244,10 +253,28 @@ mod tests {
             ("}", r#", "": ""}"#),
             (r#""price": "1,50", "ids": [7, "8"]"#, r#""ids": [7, "8"], "price": "1,50""#),
             (good, "{}"),
+            (r#"[7, "8"]"#, r#"{"7": "8"}"#),
+            (r#"[7, "8"]"#, r#"[7, ["8"]]"#),
         ] {
             let document = good.replacen(part, other, 1);
             assert!(serde_json::from_str::<Value>(&document).is_ok_and(|_| document != good), "{document}");
             assert!(!is_faithful(broken, &document), "{document}");
+        }
+    }
+
+    #[test]
+    fn nothing_changes_its_place_in_the_tree() {
+        let broken = r#"{"a": {"b": 1}, "c": 2, "d": "say "x""}"#;
+        assert!(is_faithful(broken, r#"{"a": {"b": 1}, "c": 2, "d": "say \"x\""}"#));
+        assert!(!is_faithful(broken, r#"{"a": {"b": 1, "c": 2}, "d": "say \"x\""}"#));
+        // Where the bracket belongs is a guess.
+        let broken = r#"{"a": {"b": 1, "c": 2, "d": "say "x""}"#;
+        for guess in [
+            r#"{"a": {"b": 1}, "c": 2, "d": "say \"x\""}"#,
+            r#"{"a": {"b": 1, "c": 2}, "d": "say \"x\""}"#,
+            r#"{"a": {"b": 1, "c": 2, "d": "say \"x\""}}"#,
+        ] {
+            assert!(!is_faithful(broken, guess), "{guess}");
         }
     }
 

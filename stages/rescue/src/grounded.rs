@@ -75,7 +75,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     let mut word = String::new();
     for c in text.chars() {
         let joins = word.chars().next_back().is_none_or(|last| last.is_numeric() == c.is_numeric());
-        if !(c.is_alphanumeric() && joins) && !word.is_empty() {
+        if !(word.is_empty() || c.is_alphanumeric() && joins) {
             words.push(std::mem::take(&mut word));
         }
         if c.is_alphanumeric() {

@@ -39,11 +39,11 @@ fn cut(text: &str, most: usize) -> &str {
     let (head, half) = (&text[..end], end / 2);
     let sentence = |head: &str| {
         let ends = head.char_indices().filter(|(_, c)| matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？' | '\n'));
-        let ends = ends.map(|(at, c)| at + c.len_utf8());
+        let mut ends = ends.map(|(at, c)| at + c.len_utf8());
         // A point in a number or an address ends nothing.
         let is_end =
             |at: &usize| text[*at..].starts_with(char::is_whitespace) || !text[..*at].ends_with(['.', '!', '?']);
-        ends.filter(is_end).next_back()
+        ends.rfind(is_end)
     };
     let places = [head.rfind("\n\n"), sentence(head), head.rfind(char::is_whitespace)];
     let place = places.into_iter().flatten().find(|place| *place > half);
