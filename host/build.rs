@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The standard stages, in the order of a document's way.
-const STAGES: [&str; 6] = ["extract", "chunk", "language", "sanitize", "enrich", "validate"];
+const STAGES: [&str; 7] = ["extract", "chunk", "language", "sanitize", "enrich", "embed", "validate"];
 /// Those that are there a second time, with an import of `llm`.
 const ASKING: [&str; 1] = ["sanitize"];
 

@@ -163,6 +163,12 @@ fn events_are_enriched_in_place_and_the_bad_ones_are_dead_letters() {
 }
 
 #[test]
+fn articles_become_chunks_with_vectors_and_one_that_does_not_fit_a_dead_letter() {
+    let files = ["holidays.txt", "minutes.txt", "pumps.md"];
+    run_and_compare("search", ["articles", "vectors", "articles.dead"], &files, &[], files.len());
+}
+
+#[test]
 fn clauses_are_summarised_by_language_and_contracts_analysed_as_a_whole() {
     let files = ["consulting-agreement.txt", "lizenz-licence.md", "wartungsvertrag.html"];
     run_and_compare("contracts", ["contracts", "contracts.analysed", "contracts.dead"], &files, &[], files.len());

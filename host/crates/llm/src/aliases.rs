@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign};
+use gristmill_core::model::{
+    Blame, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Ledger, Requester, Sign, Usage,
+    Vector,
+};
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::{Instant, timeout};
 
+use crate::embedding::no_vectors;
 use crate::failure::{passes, turns_away};
 use crate::limits::{Results, Share};
 use crate::names;
+use crate::parts::Bounds;
 use crate::provider::{Provider, Unanswered};
+use crate::question::Question;
 
 /// The longest a call may take, whatever a stage or the settings say.
 const LONGEST_CALL: Duration = Duration::from_secs(3_600);
@@ -34,7 +40,7 @@ pub(crate) struct Target {
 impl Target {
     /// Asks the target once it has room for another call. Waits at most half of the time for that: a call sent with no
     /// time left would be paid for and its answer lost.
-    async fn ask(&self, caller: &Caller, request: &ChatRequest, left: Duration) -> Result<ChatResponse, Failed> {
+    async fn ask<Q: Question>(&self, caller: &Caller, question: &Q, left: Duration) -> Result<Q::Answer, Failed> {
         let begun = Instant::now();
         let Ok(Some(_permit)) = timeout(left / 2, self.limit.permit()).await else {
             let message = format!(
@@ -51,10 +57,10 @@ impl Target {
         let left = left.saturating_sub(begun.elapsed());
         let who = requester(caller);
         let turn = self.results(|results| results.begin(&who));
-        match self.provider.chat(caller, &ChatRequest { timeout: Some(left), ..request.clone() }).await {
-            Ok(response) => {
+        match question.put(&*self.provider, caller, left).await {
+            Ok(answer) => {
                 self.results(|results| results.answered(&who, turn));
-                Ok(response)
+                Ok(answer)
             }
             Err(Unanswered { failure, sign }) => {
                 let judge = |sign: Sign| self.results(|results| results.failed(&who, turn, sign));
@@ -108,20 +114,51 @@ pub(crate) struct Alias {
     targets: Vec<Target>,
     /// Which targets turned the last call away that they ended: told once, because their fallbacks keep the pipeline going.
     turning_away: Vec<AtomicBool>,
+    /// The length of the vectors, where requests ask for none: that of the first one.
+    dimensions: OnceLock<usize>,
 }
 
 impl Alias {
     pub(crate) fn new(targets: Vec<Target>) -> Self {
         let turning_away = targets.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { targets, turning_away }
+        Self { targets, turning_away, dimensions: OnceLock::new() }
+    }
+
+    /// How much its targets take in one request for vectors.
+    ///
+    /// # Errors
+    /// The first target makes none.
+    pub(crate) fn embedding(&self) -> Result<Bounds, ChatFailure> {
+        let bounds = self.embedders().into_iter().filter_map(|index| self.targets.get(index)?.provider.embeds());
+        let name = self.targets.first().map_or("", |target| target.name.as_str());
+        bounds.map(|embeds| embeds.bounds()).reduce(Bounds::and).ok_or_else(|| no_vectors(name))
+    }
+
+    /// The targets that make vectors: the first one, and of the others those with a model of the same name. Vectors of another
+    /// model would be of no use beside them, and nothing would show it.
+    fn embedders(&self) -> Vec<usize> {
+        let model = |target: &Target| target.provider.embeds().map(|embeds| embeds.model().to_owned());
+        let Some(first) = self.targets.first().and_then(model) else { return Vec::new() };
+        let same = self.targets.iter().enumerate().filter(|(_, target)| model(target).as_ref() == Some(&first));
+        same.map(|(index, _)| index).collect()
+    }
+
+    /// Refuses vectors of another length than those before: a fallback with a model of the same name that is another one.
+    fn check_length(&self, request: &EmbedRequest, answer: &EmbedResponse) -> Result<(), ChatFailure> {
+        let length = answer.vectors.first().map(Vector::dimensions);
+        let Some(length) = length.filter(|_| request.dimensions.is_none()) else { return Ok(()) };
+        let first = *self.dimensions.get_or_init(|| length);
+        if length == first {
+            return Ok(());
+        }
+        Err(ChatFailure::Misconfigured(format!(
+            "{} made vectors of {length} dimensions, and the ones before had {first}; give the alias targets of one model only",
+            answer.model
+        )))
     }
 
     /// The failure with which the target at this index begins to turn calls away, if another one is left to ask.
-    fn begins_to_turn_away<'a>(
-        &self,
-        index: usize,
-        answer: &'a Result<ChatResponse, Failed>,
-    ) -> Option<&'a ChatFailure> {
+    fn begins_to_turn_away<'a, T>(&self, index: usize, answer: &'a Result<T, Failed>) -> Option<&'a ChatFailure> {
         let failure = answer.as_ref().err().map(|failed| &failed.failure).filter(|failure| turns_away(failure));
         let before = self.turning_away.get(index)?.swap(failure.is_some(), Ordering::Relaxed);
         failure.filter(|_| !before && index + 1 < self.targets.len())
@@ -151,34 +188,31 @@ impl Aliases {
         alias: &str,
         target: &Target,
         elapsed: Duration,
-        answer: &Result<ChatResponse, Failed>,
+        answer: Result<Usage, &Failed>,
     ) {
-        let result = answer.as_ref().map(|response| response.usage).map_err(|failed| &failed.failure);
+        let result = answer.map_err(|failed| &failed.failure);
         let target = target.name.as_str();
         self.observer.observe(&FlowEvent::ModelCall { caller, alias, target, elapsed, result });
         log(caller, alias, target, elapsed, answer);
     }
-}
 
-#[async_trait]
-impl Model for Aliases {
-    /// Asks the first target, and each further one only if the first is busy, down, out of money, misconfigured or too
+    /// Asks these targets in turn, each further one only if those before are busy, down, out of money, misconfigured or too
     /// small. If none answers, returns the first target's failure, or a rate limit if any target reported one: a fallback
     /// that is too small or has a wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped call returns
     /// its permit.
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
-        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
-        let deadline = Instant::now() + alias.time(request.timeout);
-        let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
+    async fn ask<Q: Question>(&self, call: Call<'_>, question: &Q) -> Result<Q::Answer, ModelError> {
+        let Call { caller, name, alias, targets, time } = call;
+        let deadline = Instant::now() + time;
         let mut failed: Option<Failed> = None;
-        for (index, target) in alias.targets.iter().enumerate() {
+        for index in targets {
+            let Some(target) = alias.targets.get(index) else { break };
             let left = deadline.saturating_duration_since(Instant::now()).min(target.timeout);
             if left.is_zero() {
                 break;
             }
             let begun = Instant::now();
-            let answer = target.ask(caller, &asked, left).await;
-            self.observe(caller, name, target, begun.elapsed(), &answer);
+            let answer = target.ask(caller, question, left).await;
+            self.observe(caller, name, target, begun.elapsed(), answer.as_ref().map(Q::usage));
             if let Some(failure) = alias.begins_to_turn_away(index, &answer) {
                 let (target, reason) = (target.name.as_str(), reason(failure));
                 tracing::warn!(
@@ -189,7 +223,7 @@ impl Model for Aliases {
                 );
             }
             let now = match answer {
-                Ok(response) => return Ok(response),
+                Ok(answer) => return Ok(answer),
                 Err(now) => now,
             };
             let helps = failed.is_some() || passes(&now.failure);
@@ -206,6 +240,36 @@ impl Model for Aliases {
             None => ChatFailure::Timeout(format!("no time was left to ask the model {name:?}")).into(),
         })
     }
+}
+
+/// One call of an alias.
+struct Call<'a> {
+    caller: &'a Caller,
+    name: &'a str,
+    alias: &'a Alias,
+    /// The indices of those that can answer it.
+    targets: Vec<usize>,
+    time: Duration,
+}
+
+#[async_trait]
+impl Model for Aliases {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
+        let (targets, time) = ((0..alias.targets.len()).collect(), alias.time(request.timeout));
+        let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
+        self.ask(Call { caller, name, alias, targets, time }, &asked).await
+    }
+
+    async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
+        alias.embedding()?;
+        let (targets, time) = (alias.embedders(), alias.time(request.timeout));
+        let asked = EmbedRequest { model: Some(name.to_owned()), ..request.clone() };
+        let answer = self.ask(Call { caller, name, alias, targets, time }, &asked).await?;
+        alias.check_length(request, &answer)?;
+        Ok(answer)
+    }
 
     /// Forgets what it got at each target.
     fn forget(&self, job: &JobId) {
@@ -215,14 +279,14 @@ impl Model for Aliases {
     }
 }
 
-fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &Result<ChatResponse, Failed>) {
+fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: Result<Usage, &Failed>) {
     let (job, stage) = (&caller.job, &caller.stage);
     let elapsed_ms = elapsed.as_millis();
     match answer {
-        Ok(response) => tracing::debug!(
+        Ok(usage) => tracing::debug!(
             %job, %stage, alias, target, elapsed_ms,
-            input_tokens = response.usage.input_tokens,
-            output_tokens = response.usage.output_tokens,
+            input_tokens = usage.input_tokens,
+            output_tokens = usage.output_tokens,
             "a model answered"
         ),
         Err(Failed { failure, blame }) => {

@@ -1,16 +1,16 @@
 //! Adapter: language models.
 //!
-//! A call passes through four layers: the form of the answer is checked, and the model asked again if it is wrong
+//! A call passes through five layers: a request for vectors is cut into those that fit (`parts`), the form of the answer is checked, and the model asked again if it is wrong
 //! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, an alias chooses the targets (`aliases`), and a
 //! target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
 //! them retries a call that failed: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
-//! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
+//! - `parts` over the pure `parts::plan`; `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `question` and `failure`; `names`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `headers` and `quote`, `parameters` of requests, `status` and `retry_after` (over `delay`)
-//!   of refusals, and `narrow`, which rewrites schemas
+//!   of refusals, `narrow`, which rewrites schemas, and `embedding`, for vectors
 //! - [`scripted`] over `script`, its file format, and `made_up`
 
 mod aliases;
@@ -18,6 +18,7 @@ mod answer;
 mod anthropic;
 mod checked;
 mod delay;
+mod embedding;
 mod failure;
 #[cfg(test)]
 mod fixtures;
@@ -34,7 +35,9 @@ mod narrow;
 mod ollama;
 mod openai;
 mod parameters;
+mod parts;
 mod provider;
+mod question;
 mod quote;
 mod retry_after;
 pub mod scripted;
@@ -57,6 +60,7 @@ pub use limits::Limits;
 use limits::{Endpoint, Share};
 use ollama::Ollama;
 use openai::OpenAi;
+use parts::Parted;
 use provider::{Api, Http};
 use scripted::{Scripted, script};
 use server::Reach;
@@ -79,17 +83,18 @@ pub struct Surroundings {
 /// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
-    let (mut aliases, mut rules) = (BTreeMap::new(), BTreeMap::new());
+    let (mut aliases, mut rules, mut bounds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
         let reask = alias.reask;
         let built = build_alias(alias, &surroundings.limits);
         let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
         rules.insert(name.clone(), Rule { reask, time: built.time(None) });
+        bounds.insert(name.clone(), built.embedding());
         aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
     let journaled = Journaled::new(aliases, settings.journal_bytes, surroundings.store);
-    Ok(Arc::new(Checked::new(journaled, rules)))
+    Ok(Arc::new(Parted::new(Checked::new(journaled, rules), bounds)))
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {

@@ -5,6 +5,7 @@ use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Sign};
 use gristmill_core::ports::Caller;
 use serde_json::Value;
 
+use crate::embedding::{Embedder, Embeds};
 use crate::quote::Quote;
 use crate::server::{Reply, Server};
 
@@ -40,6 +41,11 @@ impl From<ChatFailure> for Unanswered {
 pub(crate) trait Provider: Send + Sync {
     /// Answers a request within its `timeout` or the provider's own. A dropped call stops, but may have been paid for.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, Unanswered>;
+
+    /// What makes vectors here, if anything does.
+    fn embeds(&self) -> Option<&dyn Embeds> {
+        None
+    }
 }
 
 /// The API of a model server: how a request becomes a body, and a reply an answer. Pure.
@@ -61,6 +67,8 @@ pub(crate) trait Api: Send + Sync {
 pub(crate) struct Http<A> {
     pub(crate) server: Server,
     pub(crate) api: A,
+    /// What makes vectors there, if it can.
+    pub(crate) embedder: Option<Embedder>,
 }
 
 #[async_trait]
@@ -69,5 +77,9 @@ impl<A: Api> Provider for Http<A> {
         let body = self.api.encode(request)?.to_string();
         let reply = self.server.ask(caller, request.timeout, body).await?;
         self.api.decode(self.server.name(), request, &reply, &self.server.quote(request))
+    }
+
+    fn embeds(&self) -> Option<&dyn Embeds> {
+        self.embedder.as_ref().map(|embedder| embedder as &dyn Embeds)
     }
 }

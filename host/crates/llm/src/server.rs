@@ -21,6 +21,7 @@ use crate::retry_after::Refusal;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a server is reached.
+#[derive(Clone)]
 pub(crate) struct Reach {
     /// The target, as "provider/model".
     pub(crate) name: String,
@@ -102,6 +103,11 @@ impl Server {
         }
         let client = client.build().context("the HTTP client cannot be created")?;
         Ok(Self { client, reach })
+    }
+
+    /// The same server at another address, with answers of at most so many bytes. Shares its connections.
+    pub(crate) fn at(&self, url: Url, max_answer_bytes: usize) -> Self {
+        Self { client: self.client.clone(), reach: Reach { url, max_answer_bytes, ..self.reach.clone() } }
     }
 
     /// The target, as "provider/model".

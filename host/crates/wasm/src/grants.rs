@@ -13,7 +13,7 @@ use super::inspect::Interfaces;
 pub enum Grant {
     /// Language models. Then `[models]` must have an alias.
     Llm,
-    /// Embedding models. This version has none yet: it answers each call with `denied`.
+    /// Models that make vectors of texts. Then `[models]` must have an alias.
     Embeddings,
 }
 

@@ -118,12 +118,15 @@ pub struct Seen {
 }
 
 /// Where the APIs are: OpenAI's, the same as Azure has it, Anthropic's, Gemini's and Ollama's.
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 8] = [
     "/v1/chat/completions",
     "/openai/deployments/{name}/chat/completions",
     "/v1/messages",
     "/v1beta/models/{method}",
     "/api/chat",
+    "/v1/embeddings",
+    "/openai/deployments/{name}/embeddings",
+    "/api/embed",
 ];
 
 /// The server.
@@ -274,12 +277,15 @@ async fn complete(
         return response.body(Body::empty()).unwrap();
     }
     let in_flight = InFlight::begin(&state);
-    let prompt = body.get("messages").unwrap_or(&body["contents"]).to_string();
+    let said = ["messages", "contents", "input", "requests"].into_iter().find_map(|name| body.get(name));
+    let prompt = said.unwrap_or(&Value::Null).to_string();
+    let texts = texts(&body);
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let (authorization, traceparent) = (text("authorization"), text("traceparent"));
     let path = uri.path_and_query().unwrap().to_string();
     state.seen.lock().unwrap().push(Seen { body, authorization, traceparent, path, headers });
     match state.behaviour(&prompt) {
+        Behaviour::Answer(_) if !texts.is_empty() => state.vectors(uri.path(), &texts),
         Behaviour::Answer(text) => state.answer(uri.path(), &text),
         Behaviour::Held(text) => {
             state.held.acquire().await.unwrap().forget();
@@ -317,11 +323,51 @@ impl Shared {
         Behaviour::answer("ok")
     }
 
+    fn vectors(&self, path: &str, texts: &[String]) -> Response<Body> {
+        self.paid.fetch_add(1, Ordering::SeqCst);
+        let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
+        response.body(whole_vectors(path, texts).to_string().into()).unwrap()
+    }
+
     fn answer(&self, path: &str, text: &str) -> Response<Body> {
         let number = self.paid.fetch_add(1, Ordering::SeqCst) + 1;
         let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
         response.body(whole_answer(path, number, text).to_string().into()).unwrap()
     }
+}
+
+/// The texts of a request for vectors; none in any other.
+fn texts(body: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match (&body["input"], &body["requests"]) {
+        (Value::Array(inputs), _) => inputs.iter().filter_map(text).collect(),
+        (_, Value::Array(requests)) => {
+            requests.iter().filter_map(|request| text(&request["content"]["parts"][0]["text"])).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Vectors as the API at this path gives them: for each text its length in bytes, and 1.
+fn whole_vectors(path: &str, texts: &[String]) -> Value {
+    let vectors: Vec<Value> = texts.iter().map(|text| json!([text.len(), 1])).collect();
+    let tokens = texts.iter().map(|text| text.split_whitespace().count() as u64).sum::<u64>() + 1;
+    if path.starts_with("/v1beta") {
+        return json!({"embeddings": vectors.iter().map(|vector| json!({ "values": vector })).collect::<Value>()});
+    }
+    if path == "/api/embed" {
+        return json!({"model": "served", "embeddings": vectors, "prompt_eval_count": tokens});
+    }
+    // The order is the index's, not the list's.
+    let data = vectors
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(index, vector)| json!({"object": "embedding", "index": index, "embedding": vector}));
+    json!({
+        "object": "list", "model": "served", "data": data.collect::<Value>(),
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    })
 }
 
 /// An answer as the API at this path gives it.

@@ -36,7 +36,7 @@ impl Anthropic {
             timeout: settings.timeout,
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Http { server, api: Self(settings) })
+        Ok(Http { server, api: Self(settings), embedder: None })
     }
 }
 

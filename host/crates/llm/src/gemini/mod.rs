@@ -1,12 +1,14 @@
 //! A target that speaks Gemini's generateContent over HTTP.
 
 mod decode;
+mod embed;
 mod encode;
 mod schema;
 
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use serde_json::Value;
 
+use crate::embedding::{self, Embedder};
 use crate::headers::{Dialect, KeyPlace, Sent};
 use crate::limits::Account;
 use crate::parameters::refuse_own;
@@ -37,7 +39,14 @@ impl Gemini {
             timeout: settings.timeout,
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Http { server, api: Self(settings) })
+        let method = format!("{}:batchEmbedContents", settings.model);
+        let url = server::url(&settings.base_url, &["models", &method])?;
+        let embedder = Embedder {
+            server: server.at(url, embedding::MAX_BYTES),
+            bounds: embed::BOUNDS.set(settings.embeddings),
+            api: Box::new(embed::Embeddings { model: settings.model.clone() }),
+        };
+        Ok(Http { server, api: Self(settings), embedder: Some(embedder) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A target that speaks Ollama's own API over HTTP: its other one, that of OpenAI, has no field for the size of the context.
 
 mod decode;
+mod embed;
 mod encode;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use serde_json::Value;
 
+use crate::embedding::{self, Embedder};
 use crate::headers::{Dialect, KeyPlace, Sent};
 use crate::limits::Account;
 use crate::parameters::refuse_own;
@@ -43,7 +45,14 @@ impl Ollama {
             timeout: settings.timeout,
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Http { server, api: Self(settings) })
+        let url = server::url(&settings.base_url, &["api", "embed"])?;
+        let OllamaSettings { model, context, .. } = &settings;
+        let embedder = Embedder {
+            server: server.at(url, embedding::MAX_BYTES),
+            bounds: embed::BOUNDS.set(settings.embeddings),
+            api: Box::new(embed::Embeddings { model: model.clone(), context: *context }),
+        };
+        Ok(Http { server, api: Self(settings), embedder: Some(embedder) })
     }
 }
 
