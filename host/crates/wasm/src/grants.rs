@@ -28,6 +28,14 @@ pub struct Grants {
     pub embeddings: bool,
 }
 
+impl Grants {
+    /// Whether it may ask models for something, which is paid for.
+    #[must_use]
+    pub fn asks_models(self) -> bool {
+        self.llm || self.embeddings
+    }
+}
+
 impl From<Vec<Grant>> for Grants {
     fn from(grants: Vec<Grant>) -> Self {
         Self { llm: grants.contains(&Grant::Llm), embeddings: grants.contains(&Grant::Embeddings) }
