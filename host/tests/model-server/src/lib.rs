@@ -10,6 +10,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod vectors;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -279,7 +281,7 @@ async fn complete(
     let in_flight = InFlight::begin(&state);
     let said = ["messages", "contents", "input", "requests"].into_iter().find_map(|name| body.get(name));
     let prompt = said.unwrap_or(&Value::Null).to_string();
-    let texts = texts(&body);
+    let texts = vectors::texts(&body);
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let (authorization, traceparent) = (text("authorization"), text("traceparent"));
     let path = uri.path_and_query().unwrap().to_string();
@@ -326,7 +328,7 @@ impl Shared {
     fn vectors(&self, path: &str, texts: &[String]) -> Response<Body> {
         self.paid.fetch_add(1, Ordering::SeqCst);
         let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
-        response.body(whole_vectors(path, texts).to_string().into()).unwrap()
+        response.body(vectors::whole(path, texts).to_string().into()).unwrap()
     }
 
     fn answer(&self, path: &str, text: &str) -> Response<Body> {
@@ -334,40 +336,6 @@ impl Shared {
         let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
         response.body(whole_answer(path, number, text).to_string().into()).unwrap()
     }
-}
-
-/// The texts of a request for vectors; none in any other.
-fn texts(body: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    match (&body["input"], &body["requests"]) {
-        (Value::Array(inputs), _) => inputs.iter().filter_map(text).collect(),
-        (_, Value::Array(requests)) => {
-            requests.iter().filter_map(|request| text(&request["content"]["parts"][0]["text"])).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Vectors as the API at this path gives them: for each text its length in bytes, and 1.
-fn whole_vectors(path: &str, texts: &[String]) -> Value {
-    let vectors: Vec<Value> = texts.iter().map(|text| json!([text.len(), 1])).collect();
-    let tokens = texts.iter().map(|text| text.split_whitespace().count() as u64).sum::<u64>() + 1;
-    if path.starts_with("/v1beta") {
-        return json!({"embeddings": vectors.iter().map(|vector| json!({ "values": vector })).collect::<Value>()});
-    }
-    if path == "/api/embed" {
-        return json!({"model": "served", "embeddings": vectors, "prompt_eval_count": tokens});
-    }
-    // The order is the index's, not the list's.
-    let data = vectors
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(index, vector)| json!({"object": "embedding", "index": index, "embedding": vector}));
-    json!({
-        "object": "list", "model": "served", "data": data.collect::<Value>(),
-        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-    })
 }
 
 /// An answer as the API at this path gives it.
