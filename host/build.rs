@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The standard stages, in the order of a document's way; the last is for those that are lost on it.
-const STAGES: [&str; 7] = ["extract", "chunk", "language", "sanitize", "enrich", "validate", "rescue"];
+const STAGES: [&str; 8] = ["extract", "chunk", "language", "sanitize", "enrich", "embed", "validate", "rescue"];
 /// Those that are there a second time, with an import of `llm`.
 const ASKING: [&str; 1] = ["sanitize"];
 

@@ -83,7 +83,7 @@ fn cache_folder() -> Result<PathBuf, Failure> {
 /// What is paid for is worth keeping: automatically that is what a stage with models decides.
 pub(super) fn keeps_outcomes(stage: &StageSettings) -> bool {
     match stage.checkpoint {
-        Checkpoint::Auto => stage.grants.llm,
+        Checkpoint::Auto => stage.grants.asks_models(),
         Checkpoint::Always => true,
         Checkpoint::Never => false,
     }
@@ -161,7 +161,7 @@ impl Loader<'_> {
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
     fn models(&self, pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
-        if !pipeline.stages.iter().any(|stage| stage.grants.llm) {
+        if !pipeline.stages.iter().any(|stage| stage.grants.asks_models()) {
             return Ok(None);
         }
         let models = pipeline.models.iter().map(|(name, alias)| (name.to_string(), alias.clone())).collect();

@@ -92,7 +92,7 @@ pub(super) async fn open(
 
 /// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.
 pub(super) fn keeps(pipeline: &Pipeline) -> bool {
-    pipeline.stages.iter().any(|stage| stage.grants.llm || keeps_outcomes(stage))
+    pipeline.stages.iter().any(|stage| stage.grants.asks_models() || keeps_outcomes(stage))
 }
 
 /// `GRISTMILL_STATE`, else the user's folder for such things.

@@ -8,6 +8,7 @@ use gristmill_core::flow::settings::{DeliveryMode, DocumentName, Order, RetryPol
 use gristmill_core::model::Plan;
 use gristmill_core::settings::{Name, Span, TopicName};
 use gristmill_kafka::Brokers;
+use gristmill_llm::settings::{AliasSettings, TargetSettings};
 use gristmill_store::settings::StoreSettings;
 use gristmill_wasm::Grants;
 
@@ -45,6 +46,7 @@ pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
     names_once(file, stages);
     if host.is_some_and(|host| host.models.is_empty()) {
         models_for_grants(file, stages);
+        vectors_for_grants(file, stages);
     }
 
     let stages: Option<Vec<StageSettings>> = (0..stages).map(|index| file.part(&format!("/stage/{index}"))).collect();
@@ -168,10 +170,29 @@ fn models_for_grants(file: &mut File, stages: usize) {
     }
     for index in 0..stages {
         let pointer = format!("/stage/{index}/grants");
-        if file.part::<Grants>(&pointer).is_some_and(|grants| grants.llm) {
-            let message =
-                format!("{} may ask language models, but there are none", file.title(&format!("/stage/{index}")));
+        if file.part::<Grants>(&pointer).is_some_and(Grants::asks_models) {
+            let message = format!("{} may ask models, but there are none", file.title(&format!("/stage/{index}")));
             file.report(&pointer, message, "add [models.NAME] with targets, or take the grant away");
+        }
+    }
+}
+
+/// Of an alias, the first target decides whether it makes vectors.
+fn vectors_for_grants(file: &mut File, stages: usize) {
+    let models = file.written("/models").and_then(|models| models.as_object());
+    let names: Vec<String> = models.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let aliases = names.iter().map(|name| file.part::<AliasSettings>(&format!("/models/{name}")));
+    let Some(aliases) = aliases.collect::<Option<Vec<_>>>() else { return };
+    let embeds = |alias: &AliasSettings| alias.targets.first().is_some_and(TargetSettings::embeds);
+    if aliases.is_empty() || aliases.iter().any(embeds) {
+        return;
+    }
+    for index in 0..stages {
+        let pointer = format!("/stage/{index}/grants");
+        if file.part::<Grants>(&pointer).is_some_and(|grants| grants.embeddings) {
+            let title = file.title(&format!("/stage/{index}"));
+            let message = format!("{title} may ask for vectors, but no model's first target makes any");
+            file.report(&pointer, message, "add [models.NAME] with a target of openai, gemini or ollama first");
         }
     }
 }

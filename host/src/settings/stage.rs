@@ -23,12 +23,12 @@ pub struct StageSettings {
         "x-form": "in next and branches it means something else; name the stage otherwise"
     }]))]
     pub name: Name,
-    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, validate, rescue), or the path of a component of at most 64
-    /// MiB.
+    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, embed, validate, rescue), or the path of a component of
+    /// at most 64 MiB.
     #[schemars(extend("x-add" = "module = \"builtin:NAME\" or a file"))]
     pub module: Module,
-    /// What the stage may use: `"llm"`, which requires an alias in `[models]`; `"embeddings"`, where each call is denied,
-    /// because there are no embedding models yet.
+    /// What the stage may use: `"llm"` for answers of models, `"embeddings"` for vectors of texts. Both require an alias in
+    /// `[models]`.
     #[serde(default)]
     pub grants: Grants,
     /// A table, passed to the stage as JSON after validation against the stage's own schema. Dates become strings. A table

@@ -230,6 +230,12 @@ fn orders_that_fail_their_check_are_mended_and_those_that_cannot_be_are_dead_let
 }
 
 #[test]
+fn articles_become_chunks_with_vectors_and_one_that_does_not_fit_a_dead_letter() {
+    let files = ["holidays.txt", "minutes.txt", "pumps.md"];
+    run_and_compare("search", ["articles", "vectors", "articles.dead"], &files, &[], files.len());
+}
+
+#[test]
 fn clauses_are_summarised_by_language_and_contracts_analysed_as_a_whole() {
     CONTRACTS.run_and_compare();
 }

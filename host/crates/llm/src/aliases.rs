@@ -2,20 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Portion, Requester};
+use gristmill_core::model::{
+    Blame, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Ledger, Portion, Requester,
+    Usage, Vector,
+};
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::Instant;
 
+use crate::embedding::no_vectors;
 use crate::failure::turns_away;
 use crate::gate::{Entry, Visit};
 use crate::limits::Results;
 use crate::names;
+use crate::parts::Bounds;
 use crate::permits::Share;
 use crate::provider::{Provider, Unanswered};
+use crate::question::Question;
 use crate::route::{Lists, Route};
 use crate::standing::Turned;
 
@@ -40,17 +46,18 @@ pub(crate) struct Target {
 impl Target {
     /// Asks the target once it has room for another call. Waits at most half of the time for that: a call sent with no
     /// time left would be paid for and its answer lost.
-    async fn ask(&self, caller: &Caller, request: &ChatRequest, left: Duration) -> Result<ChatResponse, Failed> {
+    async fn ask<Q: Question>(&self, caller: &Caller, question: &Q, left: Duration) -> Result<Q::Answer, Failed> {
         let begun = Instant::now();
         let who = requester(caller);
-        let visit = Visit { target: &self.name, who: &who, request };
+        let (size, most_output) = (question.size(), question.most_output());
+        let visit = Visit { target: &self.name, who: &who, size, most_output };
         let admitted = self.entry.admit(visit, &self.limit, left / 2).await?;
         let left = left.saturating_sub(begun.elapsed());
         let turn = self.results(|results| results.begin(&who));
-        match self.provider.chat(caller, &ChatRequest { timeout: Some(left), ..request.clone() }).await {
+        match question.put(&*self.provider, caller, left).await {
             Ok(answered) => {
                 self.results(|results| results.answered(&who, turn));
-                admitted.answered(&answered);
+                admitted.answered(&Q::usage(&answered.response), &answered.room);
                 Ok(answered.response)
             }
             Err(Unanswered { failure, sign }) => {
@@ -130,6 +137,8 @@ pub(crate) struct Alias {
     lists: Lists,
     /// Which targets turned the last call away that they ended: told once, because their fallbacks keep the pipeline going.
     turning_away: Vec<AtomicBool>,
+    /// The length of the vectors, where requests ask for none: that of the first one.
+    dimensions: OnceLock<usize>,
 }
 
 impl Alias {
@@ -137,7 +146,7 @@ impl Alias {
     pub(crate) fn new(targets: Vec<Target>) -> Self {
         let lists = Lists { usual: targets.len(), too_long: 0, filtered: 0 };
         let turning_away = targets.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { targets, lists, turning_away }
+        Self { targets, lists, turning_away, dimensions: OnceLock::new() }
     }
 
     /// The same with targets that are asked when a request is `too_long` for one of the usual ones, and when one `filtered`
@@ -147,8 +156,41 @@ impl Alias {
         Self { lists, ..Self::new(self.targets.into_iter().chain(too_long).chain(filtered).collect()) }
     }
 
+    /// How much its targets take in one request for vectors.
+    ///
+    /// # Errors
+    /// The first target makes none.
+    pub(crate) fn embedding(&self) -> Result<Bounds, ChatFailure> {
+        let bounds = self.embedders().into_iter().filter_map(|index| self.targets.get(index)?.provider.embeds());
+        let name = self.targets.first().map_or("", |target| target.name.as_str());
+        bounds.map(|embeds| embeds.bounds()).reduce(Bounds::and).ok_or_else(|| no_vectors(name))
+    }
+
+    /// The usual targets that make vectors: the first one, and of the others those with a model of the same name. Vectors of
+    /// another model would be of no use beside them, and nothing would show it.
+    fn embedders(&self) -> Vec<usize> {
+        let model = |target: &Target| target.provider.embeds().map(|embeds| embeds.model().to_owned());
+        let Some(first) = self.targets.first().and_then(model) else { return Vec::new() };
+        let usual = self.targets.iter().enumerate().take(self.lists.usual);
+        usual.filter(|(_, target)| model(target).as_ref() == Some(&first)).map(|(index, _)| index).collect()
+    }
+
+    /// Refuses vectors of another length than those before: a fallback with a model of the same name that is another one.
+    fn check_length(&self, request: &EmbedRequest, answer: &EmbedResponse) -> Result<(), ChatFailure> {
+        let length = answer.vectors.first().map(Vector::dimensions);
+        let Some(length) = length.filter(|_| request.dimensions.is_none()) else { return Ok(()) };
+        let first = *self.dimensions.get_or_init(|| length);
+        if length == first {
+            return Ok(());
+        }
+        Err(ChatFailure::Misconfigured(format!(
+            "{} made vectors of {length} dimensions, and the ones before had {first}; give the alias targets of one model only",
+            answer.model
+        )))
+    }
+
     /// Whether the target at this index begins to turn calls away with this answer.
-    fn begins_to_turn_away(&self, index: usize, answer: &Result<ChatResponse, Failed>) -> bool {
+    fn begins_to_turn_away<A>(&self, index: usize, answer: &Result<A, Failed>) -> bool {
         let now = answer.as_ref().is_err_and(|failed| turns_away(&failed.failure));
         let before = self.turning_away.get(index).is_some_and(|before| before.swap(now, Ordering::Relaxed));
         now && !before
@@ -178,29 +220,26 @@ impl Aliases {
         alias: &str,
         target: &Target,
         elapsed: Duration,
-        answer: &Result<ChatResponse, Failed>,
+        answer: Result<Usage, &Failed>,
     ) {
-        let result = answer.as_ref().map(|response| response.usage).map_err(|failed| &failed.failure);
+        let result = answer.map_err(|failed| &failed.failure);
         let target = target.name.as_str();
         self.observer.observe(&FlowEvent::ModelCall { caller, alias, target, elapsed, result });
         log(caller, alias, target, elapsed, answer);
     }
-}
 
-#[async_trait]
-impl Model for Aliases {
-    /// Asks the first target, and each further one only if the first is busy, down, out of money, misconfigured or too
-    /// small; those for requests that are too long or refused only for these. One that is limited or down is not asked
-    /// before it may be again. If none answers, returns the first target's failure, or a rate limit if any target reported
-    /// one: a fallback that is too small or has a wrong key must not turn a pause into a dead letter. Cancel-safe: a dropped
-    /// call returns its permit.
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
-        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
-        let deadline = Instant::now() + alias.time(request.timeout);
-        let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
+    /// Asks targets in turn, each further one only if those before are busy, down, out of money, misconfigured or too
+    /// small. One that is limited or down is not asked before it may be again. If none answers, returns the first target's
+    /// failure, or a rate limit if any target reported one: a fallback that is too small or has a wrong key must not turn a
+    /// pause into a dead letter. Cancel-safe: a dropped call returns its permit.
+    async fn ask<Q: Question>(&self, call: Call<'_>, question: &Q) -> Result<Q::Answer, ModelError> {
+        let Call { caller, name, alias, mut route, able, time } = call;
+        let deadline = Instant::now() + time;
         let mut failed: Option<Failed> = None;
-        let mut route = Route::new(alias.lists);
         while let Some((index, target)) = route.next().and_then(|index| Some((index, alias.targets.get(index)?))) {
+            if able.as_ref().is_some_and(|able| !able.contains(&index)) {
+                continue;
+            }
             let left = deadline.saturating_duration_since(Instant::now()).min(target.timeout);
             if left.is_zero() {
                 break;
@@ -210,11 +249,11 @@ impl Model for Aliases {
                 Some(turned) => turned.into(),
                 None => {
                     let begun = Instant::now();
-                    let answer = target.ask(caller, &asked, left).await;
-                    self.observe(caller, name, target, begun.elapsed(), &answer);
+                    let answer = target.ask(caller, question, left).await;
+                    self.observe(caller, name, target, begun.elapsed(), answer.as_ref().map(Q::usage));
                     let begins = alias.begins_to_turn_away(index, &answer);
                     let now: Failed = match answer {
-                        Ok(response) => return Ok(response),
+                        Ok(answer) => return Ok(answer),
                         Err(now) => now,
                     };
                     // The last one holds the pipeline, which is told elsewhere.
@@ -241,6 +280,38 @@ impl Model for Aliases {
             None => ChatFailure::Timeout(format!("no time was left to ask the model {name:?}")).into(),
         })
     }
+}
+
+/// One call of an alias.
+struct Call<'a> {
+    caller: &'a Caller,
+    name: &'a str,
+    alias: &'a Alias,
+    route: Route,
+    /// The indices of those that can answer it; `None` if all can.
+    able: Option<Vec<usize>>,
+    time: Duration,
+}
+
+#[async_trait]
+impl Model for Aliases {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
+        let (route, time) = (Route::new(alias.lists), alias.time(request.timeout));
+        let asked = ChatRequest { model: Some(name.to_owned()), ..request.clone() };
+        self.ask(Call { caller, name, alias, route, able: None, time }, &asked).await
+    }
+
+    async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        let (name, alias) = names::find(&self.by_name, request.model.as_deref())?;
+        alias.embedding()?;
+        let (able, time) = (Some(alias.embedders()), alias.time(request.timeout));
+        let route = Route::new(Lists { too_long: 0, filtered: 0, ..alias.lists });
+        let asked = EmbedRequest { model: Some(name.to_owned()), ..request.clone() };
+        let answer = self.ask(Call { caller, name, alias, route, able, time }, &asked).await?;
+        alias.check_length(request, &answer)?;
+        Ok(answer)
+    }
 
     /// Forgets what it got at each target.
     fn forget(&self, job: &JobId) {
@@ -256,14 +327,14 @@ impl Model for Aliases {
     }
 }
 
-fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &Result<ChatResponse, Failed>) {
+fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: Result<Usage, &Failed>) {
     let (job, stage) = (&caller.job, &caller.stage);
     let elapsed_ms = elapsed.as_millis();
     match answer {
-        Ok(response) => tracing::debug!(
+        Ok(usage) => tracing::debug!(
             %job, %stage, alias, target, elapsed_ms,
-            input_tokens = response.usage.input_tokens,
-            output_tokens = response.usage.output_tokens,
+            input_tokens = usage.input_tokens,
+            output_tokens = usage.output_tokens,
             "a model answered"
         ),
         Err(Failed { failure, blame }) => {

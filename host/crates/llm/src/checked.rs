@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, JobId, Portion, Role, Usage,
+    ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EmbedRequest, EmbedResponse, FinishReason, JobId,
+    Portion, Role, Usage,
 };
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::Instant;
@@ -113,6 +114,10 @@ impl<M: Model> Model for Checked<M> {
         }
     }
 
+    async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        self.model.embed(caller, request).await
+    }
+
     fn forget(&self, job: &JobId) {
         self.model.forget(job);
     }
@@ -158,7 +163,7 @@ impl SoFar {
 }
 
 /// A count is not known if one of the two is not.
-fn sum(one: Usage, other: Usage) -> Usage {
+pub(crate) fn sum(one: Usage, other: Usage) -> Usage {
     let add = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
     Usage {
         input_tokens: add(one.input_tokens, other.input_tokens),

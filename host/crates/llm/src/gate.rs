@@ -5,15 +5,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, Portion, Requester};
+use gristmill_core::model::{Blame, ChatFailure, Portion, Requester, Usage};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::delay::LONGEST;
-use crate::load::{self, Expected, Load};
+use crate::load::{Expected, Load};
 use crate::permits::{Permit, Share};
-use crate::provider::Answered;
 use crate::rates::{Dimension, Rates, Seat};
+use crate::room::Room;
 use crate::settings::LimitSettings;
 use crate::standing::{Change, Standing, Turned};
 
@@ -70,7 +70,10 @@ pub(crate) struct Visit<'a> {
     /// The target, for messages.
     pub(crate) target: &'a str,
     pub(crate) who: &'a Requester,
-    pub(crate) request: &'a ChatRequest,
+    /// The text of the request, in bytes.
+    pub(crate) size: usize,
+    /// The most tokens that the answer may have, if the request says so.
+    pub(crate) most_output: Option<u32>,
 }
 
 impl Entry {
@@ -109,14 +112,13 @@ impl Entry {
         permits: &'a Share,
         longest: Duration,
     ) -> Result<Admitted<'a>, Turned> {
-        let size = load::size(visit.request);
         let until = Instant::now() + longest;
-        if let Ok(passed) = timeout(longest, self.pass(&visit, size, permits, until)).await {
+        if let Ok(passed) = timeout(longest, self.pass(&visit, permits, until)).await {
             return passed;
         }
         let waits = {
             let state = &mut *self.gate.state();
-            state.rates.wait(state.expected.load(size, visit.request.max_output_tokens), Instant::now())
+            state.rates.wait(state.expected.load(visit.size, visit.most_output), Instant::now())
         };
         Err(match waits {
             Some(waits) => used_up(visit.target, waits),
@@ -124,17 +126,11 @@ impl Entry {
         })
     }
 
-    async fn pass<'a>(
-        &'a self,
-        visit: &Visit<'a>,
-        size: usize,
-        permits: &'a Share,
-        until: Instant,
-    ) -> Result<Admitted<'a>, Turned> {
+    async fn pass<'a>(&'a self, visit: &Visit<'a>, permits: &'a Share, until: Instant) -> Result<Admitted<'a>, Turned> {
         let _turn = self.gate.turn.lock().await;
         let mut permit = None;
         loop {
-            let wait = match self.step(visit, size, permit.take()) {
+            let wait = match self.step(visit, permit.take()) {
                 Step::Admitted(admitted) => return Ok(admitted),
                 Step::Turned(turned) => return Err(turned),
                 Step::Fits => {
@@ -154,20 +150,21 @@ impl Entry {
     }
 
     /// Looks whether there is room, and takes it if there is a permit too: while that was waited for, things may have changed.
-    fn step<'a>(&'a self, visit: &Visit<'a>, size: usize, permit: Option<Permit<'a>>) -> Step<'a> {
+    fn step<'a>(&'a self, visit: &Visit<'a>, permit: Option<Permit<'a>>) -> Step<'a> {
         let state = &mut *self.gate.state();
         let now = Instant::now();
         if let Some(turned) = state.standing.turned_away(visit.who, now) {
             return Step::Turned(turned);
         }
-        let taken = state.expected.load(size, visit.request.max_output_tokens);
+        let taken = state.expected.load(visit.size, visit.most_output);
         if let Some(waits) = state.rates.wait(taken, now) {
             return Step::Waits(waits);
         }
         let Some(permit) = permit else { return Step::Fits };
         state.rates.take(taken, now);
         state.standing.sent(visit.who, now);
-        let (gate, target, who) = (&*self.gate, visit.target, visit.who);
+        let Visit { target, who, size, .. } = *visit;
+        let gate = &*self.gate;
         Step::Admitted(Admitted { gate, target, who, size, taken, began: now, _permit: permit })
     }
 }
@@ -199,11 +196,10 @@ pub(crate) struct Admitted<'a> {
 
 impl Admitted<'_> {
     /// The call was answered.
-    pub(crate) fn answered(self, answer: &Answered) {
-        let usage = &answer.response.usage;
+    pub(crate) fn answered(self, usage: &Usage, room: &Room) {
         self.end(self.taken.settled(usage), |state, now| {
             state.expected.learn(self.size, usage);
-            state.rates.lower(&answer.room.0, now);
+            state.rates.lower(&room.0, now);
             state.standing.answered(self.began)
         });
     }

@@ -51,6 +51,7 @@ pub(crate) struct Dialect {
 }
 
 /// The headers of every request of a target, and the secrets in them.
+#[derive(Clone)]
 pub(crate) struct Sent {
     pub(crate) headers: HeaderMap,
     /// All secrets in one, for the search for echoes of them.

@@ -3,11 +3,13 @@
 //! With a store, answers outlive the process: each is stored before anyone sees it, and a call asks the memory, then
 //! the store, then the model. Without a store, they last as long as this process.
 
+mod vectors;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use gristmill_core::model::{ChatRequest, ChatResponse, JobId, Portion};
+use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Portion};
 use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, Store, StoreError};
 
 use super::memory::{CallKey, Memory, Slot};
@@ -117,6 +119,11 @@ impl<M: Model> Model for Journaled<M> {
         }
         tracing::debug!(job = %caller.job, stage = %caller.stage, "an answer that was already paid for is reused");
         Ok(ChatResponse { cached: true, ..answer })
+    }
+
+    /// Vectors that the job has already cost nothing. Cancel-safe like `chat`, but concurrent calls for the same text are two.
+    async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        self.vectors(caller, request).await
     }
 
     /// Forgets it in memory only: the store decides how long it keeps answers.

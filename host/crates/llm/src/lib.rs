@@ -1,6 +1,6 @@
 //! Adapter: language models.
 //!
-//! A call passes through four layers: the form of the answer is checked, and the model asked again if it is wrong
+//! A call passes through five layers: a request for vectors is cut into those that fit (`parts`), the form of the answer is checked, and the model asked again if it is wrong
 //! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, an alias chooses the targets (`aliases`), and a
 //! target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
 //! them retries a call that failed: that is up to the flow.
@@ -9,10 +9,12 @@
 //! - [`Limits`]: what the pipelines of a host share of a model server
 //! - `gate`, the way into a target: `permits` (concurrent calls), the pure `rates` over `bucket` and `load` (requests and
 //!   tokens), the pure `standing` (pauses, probes); `room`, what a provider says is left; `route`, which target is next
-//! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
+//! - `parts` over the pure `parts::plan`; `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`;
+//!   `aliases` over `question` and `failure`; `names`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `pace`, `stream`, `secrets` (over `headers` and `keys`) and `quote`, `parameters` of
-//!   requests, `status` and `retry_after` (over `delay`) of refusals, and `narrow`, which rewrites schemas
+//!   requests, `status` and `retry_after` (over `delay`) of refusals, `narrow`, which rewrites schemas, and `embedding`,
+//!   for vectors
 //! - [`unheld`]: what of a schema a target has no field for
 //! - [`scripted`] over `script`, its file format, and `made_up`
 
@@ -22,6 +24,7 @@ mod anthropic;
 mod bucket;
 mod checked;
 mod delay;
+mod embedding;
 mod failure;
 #[cfg(test)]
 mod fixtures;
@@ -41,8 +44,10 @@ mod ollama;
 mod openai;
 mod pace;
 mod parameters;
+mod parts;
 mod permits;
 mod provider;
+mod question;
 mod quote;
 mod rates;
 mod retry_after;
@@ -73,6 +78,7 @@ use limits::Endpoint;
 pub use limits::Limits;
 use ollama::Ollama;
 use openai::OpenAi;
+use parts::Parted;
 use permits::Share;
 use provider::{Api, Http};
 use scripted::{Scripted, script};
@@ -97,7 +103,7 @@ pub struct Surroundings {
 /// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
-    let (mut aliases, mut rules) = (BTreeMap::new(), BTreeMap::new());
+    let (mut aliases, mut rules, mut bounds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
         let reask = alias.reask;
         let output = match alias.targets.iter().any(TargetSettings::limits_output) {
@@ -107,11 +113,12 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<A
         let built = build_alias(alias, &surroundings.limits);
         let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
         rules.insert(name.clone(), Rule { reask, output, time: built.time(None) });
+        bounds.insert(name.clone(), built.embedding());
         aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
     let journaled = Journaled::new(aliases, settings.journal_bytes, surroundings.store);
-    Ok(Arc::new(Checked::new(journaled, rules)))
+    Ok(Arc::new(Parted::new(Checked::new(journaled, rules), bounds)))
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use gristmill_core::model::{Canonical, ChatResponse, JobId};
+use gristmill_core::model::{Canonical, ChatResponse, Embedding, JobId};
 use gristmill_core::ports::{Edition, Key};
 
 /// Identifies a call within a job.
@@ -33,6 +33,15 @@ pub(super) enum CallKey {
         /// How often the job was restarted from some stage.
         edition: Edition,
     },
+    /// The vector of one text. It is the same for every item and at every time, so it is paid for once in a job.
+    Vector {
+        /// The stage.
+        stage: Arc<str>,
+        /// The fingerprint of the text with what shapes its vector.
+        request: [u8; 32],
+        /// How often the job was restarted from some stage.
+        edition: Edition,
+    },
 }
 
 impl CallKey {
@@ -54,31 +63,45 @@ impl CallKey {
                 to.number((*repeat).into());
                 to.number(edition.0.into());
             }
+            Self::Vector { stage, request, edition } => {
+                to.kind(2);
+                to.text(stage);
+                to.bytes(request);
+                to.number(edition.0.into());
+            }
         }
         Key(to.finish())
     }
 }
 
 /// The slot of one answer: empty until it has been paid for. Callers that ask for it in the meantime wait.
-pub(super) type Slot = Arc<Answer>;
+pub(super) type Slot = Arc<Answer<ChatResponse>>;
+/// The slot of one vector.
+pub(super) type VectorSlot = Arc<Answer<Embedding>>;
 
 /// One answer of a job.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
+#[derive(Debug)]
+pub(super) struct Answer<T> {
     /// The answer every caller gets.
-    pub(super) told: OnceCell<ChatResponse>,
+    pub(super) told: OnceCell<T>,
     /// The paid answer that could not be stored yet. Locked because the next caller must be able to take it.
-    paid: Mutex<Option<ChatResponse>>,
+    paid: Mutex<Option<T>>,
 }
 
-impl Answer {
+impl<T> Default for Answer<T> {
+    fn default() -> Self {
+        Self { told: OnceCell::new(), paid: Mutex::new(None) }
+    }
+}
+
+impl<T: Clone> Answer<T> {
     /// The paid answer that is not stored yet.
-    pub(super) fn paid(&self) -> Option<ChatResponse> {
+    pub(super) fn paid(&self) -> Option<T> {
         self.paid.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Remembers a paid answer until it is stored; `None` clears it.
-    pub(super) fn note_paid(&self, answer: Option<ChatResponse>) {
+    pub(super) fn note_paid(&self, answer: Option<T>) {
         *self.paid.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 }
@@ -102,11 +125,12 @@ struct Answers {
     age: u64,
     bytes: usize,
     slots: HashMap<CallKey, Slot>,
+    vectors: HashMap<CallKey, VectorSlot>,
 }
 
 impl Answers {
     fn wait_for_the_store(&self) -> bool {
-        self.slots.values().any(|slot| slot.paid().is_some())
+        self.slots.values().any(|slot| slot.paid().is_some()) || self.vectors.values().any(|slot| slot.paid().is_some())
     }
 }
 
@@ -117,22 +141,37 @@ impl Memory {
 
     /// Returns the slot of this call's answer and the jobs evicted to make room for it.
     pub(super) fn slot(&mut self, job: &JobId, key: CallKey) -> (Slot, Vec<JobId>) {
-        let age = self.next_age;
-        let answers = self.jobs.entry(job.clone()).or_insert_with(|| {
-            self.next_age += 1;
-            self.ages.insert(age, job.clone());
-            Answers { age, bytes: 0, slots: HashMap::new() }
-        });
+        let answers = self.answers(job);
         if let Some(slot) = answers.slots.get(&key) {
             return (Arc::clone(slot), Vec::new());
         }
         let slot = Slot::default();
         let name = match &key {
             CallKey::Named { name, .. } => name.len(),
-            CallKey::Nth { .. } => 0,
+            CallKey::Nth { .. } | CallKey::Vector { .. } => 0,
         };
         answers.slots.insert(key, Arc::clone(&slot));
         (slot, self.grow(job, SLOT_BYTES + name))
+    }
+
+    /// The same for a vector.
+    pub(super) fn vector_slot(&mut self, job: &JobId, key: CallKey) -> (VectorSlot, Vec<JobId>) {
+        let answers = self.answers(job);
+        if let Some(slot) = answers.vectors.get(&key) {
+            return (Arc::clone(slot), Vec::new());
+        }
+        let slot = VectorSlot::default();
+        answers.vectors.insert(key, Arc::clone(&slot));
+        (slot, self.grow(job, SLOT_BYTES))
+    }
+
+    fn answers(&mut self, job: &JobId) -> &mut Answers {
+        let age = self.next_age;
+        self.jobs.entry(job.clone()).or_insert_with(|| {
+            self.next_age += 1;
+            self.ages.insert(age, job.clone());
+            Answers { age, bytes: 0, slots: HashMap::new(), vectors: HashMap::new() }
+        })
     }
 
     /// Counts an answer that was put into a slot of this job. Returns the jobs evicted to make room for it.
@@ -149,7 +188,8 @@ impl Memory {
         }
     }
 
-    fn grow(&mut self, job: &JobId, bytes: usize) -> Vec<JobId> {
+    /// Counts bytes that a job holds now. Returns the jobs evicted to make room for them.
+    pub(super) fn grow(&mut self, job: &JobId, bytes: usize) -> Vec<JobId> {
         // A job that was already evicted holds nothing.
         if let Some(answers) = self.jobs.get_mut(job) {
             answers.bytes += bytes;
@@ -210,6 +250,10 @@ mod tests {
             key("l"),
             CallKey::Named { stage: "t".into(), name: "k".into(), edition: Edition(0) },
             CallKey::Named { stage: "s".into(), name: "k".into(), edition: Edition(1) },
+            CallKey::Vector { stage: "s".into(), request: [0; 32], edition: Edition(0) },
+            CallKey::Vector { stage: "t".into(), request: [0; 32], edition: Edition(0) },
+            CallKey::Vector { stage: "s".into(), request: [1; 32], edition: Edition(0) },
+            CallKey::Vector { stage: "s".into(), request: [0; 32], edition: Edition(1) },
         ];
         for (index, one) in keys.iter().enumerate() {
             for other in &keys[..index] {

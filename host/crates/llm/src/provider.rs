@@ -5,6 +5,7 @@ use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Sign};
 use gristmill_core::ports::Caller;
 use serde_json::Value;
 
+use crate::embedding::{Embedder, Embeds};
 use crate::quote::Quote;
 use crate::room::Room;
 use crate::server::{Question, Reply, Server};
@@ -39,15 +40,15 @@ impl From<ChatFailure> for Unanswered {
 
 /// An answer, and what the provider says beside it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Answered {
-    pub(crate) response: ChatResponse,
+pub(crate) struct Answered<A> {
+    pub(crate) response: A,
     /// What is left of its limits.
     pub(crate) room: Room,
 }
 
-impl From<ChatResponse> for Answered {
+impl<A> From<A> for Answered<A> {
     /// The answer of a provider that says nothing beside it.
-    fn from(response: ChatResponse) -> Self {
+    fn from(response: A) -> Self {
         Self { response, room: Room::default() }
     }
 }
@@ -56,7 +57,12 @@ impl From<ChatResponse> for Answered {
 #[async_trait]
 pub(crate) trait Provider: Send + Sync {
     /// Answers a request within its `timeout` or the provider's own. A dropped call stops, but may have been paid for.
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered>;
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered>;
+
+    /// What makes vectors here, if anything does.
+    fn embeds(&self) -> Option<&dyn Embeds> {
+        None
+    }
 }
 
 /// The API of a model server: how a request becomes a body, and a reply an answer. Pure.
@@ -81,11 +87,13 @@ pub(crate) trait Api: Send + Sync {
 pub(crate) struct Http<A> {
     pub(crate) server: Server,
     pub(crate) api: A,
+    /// What makes vectors there, if it can.
+    pub(crate) embedder: Option<Embedder>,
 }
 
 #[async_trait]
 impl<A: Api> Provider for Http<A> {
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered> {
         let body = self.api.encode(request)?.to_string();
         let question = Question { timeout: request.timeout, body, gathering: self.api.gathering() };
         let sent = self.server.sent().await;
@@ -93,5 +101,9 @@ impl<A: Api> Provider for Http<A> {
         let quote = Quote { key: sent.secrets.as_ref(), request };
         let response = self.api.decode(self.server.name(), request, &reply, &quote)?;
         Ok(Answered { response, room: Room::read(&reply.headers) })
+    }
+
+    fn embeds(&self) -> Option<&dyn Embeds> {
+        self.embedder.as_ref().map(|embedder| embedder as &dyn Embeds)
     }
 }

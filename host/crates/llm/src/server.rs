@@ -26,6 +26,7 @@ use crate::stream::{Cut, Gathering, Incoming, Taken, TooLarge};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a server is reached.
+#[derive(Clone)]
 pub(crate) struct Reach {
     /// The target, as "provider/model".
     pub(crate) name: String,
@@ -33,7 +34,7 @@ pub(crate) struct Reach {
     pub(crate) account: Account,
     pub(crate) model: String,
     pub(crate) url: Url,
-    pub(crate) sent: Secrets,
+    pub(crate) sent: Arc<Secrets>,
     /// Of one request, to the last byte.
     pub(crate) timeout: Duration,
     /// How fast an answer must come.
@@ -117,6 +118,12 @@ impl Server {
         }
         let client = client.build().context("the HTTP client cannot be created")?;
         Ok(Self { client, reach })
+    }
+
+    /// The same server at another address, with answers in one piece of at most so many bytes. Shares its connections.
+    pub(crate) fn at(&self, url: Url, max_answer_bytes: usize) -> Self {
+        let reach = Reach { url, max_answer_bytes, pace: Pace::Whole, ..self.reach.clone() };
+        Self { client: self.client.clone(), reach }
     }
 
     /// The target, as "provider/model".

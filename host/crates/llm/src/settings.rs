@@ -2,6 +2,7 @@
 
 mod address;
 mod anthropic;
+mod embedding;
 mod gemini;
 mod headers;
 mod limits;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
+pub use embedding::EmbeddingSettings;
 pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
 pub use headers::{HeaderText, Headers};
@@ -136,6 +138,12 @@ pub enum TargetSettings {
 }
 
 impl TargetSettings {
+    /// Whether it can make vectors of texts.
+    #[must_use]
+    pub fn embeds(&self) -> bool {
+        !matches!(self, Self::Anthropic(_))
+    }
+
     /// Whether this target limits the output tokens of a request that sets no limit.
     pub(crate) fn limits_output(&self) -> bool {
         match self {
@@ -243,6 +251,9 @@ pub struct OpenAiSettings {
     #[serde(default, rename = "options")]
     #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["reasoning_effort"]"#))]
     pub allowed_options: Vec<String>,
+    /// How much it takes when it makes vectors.
+    #[serde(default)]
+    pub embeddings: EmbeddingSettings,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -283,6 +294,7 @@ impl OpenAiSettings {
             temperature: None,
             options: Map::new(),
             allowed_options: Vec::new(),
+            embeddings: EmbeddingSettings::default(),
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }

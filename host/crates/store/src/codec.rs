@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 
 use gristmill_core::model::{
-    Attribute, Canonical, ChatResponse, Failure, FinishReason, Header, Outcome, Output, Size, Usage,
+    Attribute, Canonical, ChatResponse, Embedding, Failure, FinishReason, Header, Outcome, Output, Size, Usage, Vector,
 };
 use gristmill_core::ports::Kept;
 
@@ -14,6 +14,7 @@ const VERSION: u8 = 2;
 pub(super) fn weight(kept: &Kept) -> usize {
     let texts = match kept {
         Kept::Answer(answer) => answer.text.len(),
+        Kept::Embedding(embedding) => embedding.vector.as_bytes().len(),
         Kept::Outcome(Outcome::Emit(outputs)) => outputs.size(),
         Kept::Outcome(Outcome::Drop(_) | Outcome::Reject(_)) => 0,
     };
@@ -45,12 +46,18 @@ pub(super) fn encode(kept: &Kept) -> Vec<u8> {
             to.text(message);
             to.optional(details.as_deref(), Canonical::text);
         }
+        Kept::Embedding(Embedding { vector, usage: used, model }) => {
+            to.kind(4);
+            to.bytes(vector.as_bytes());
+            usage(&mut to, used);
+            to.text(model);
+        }
     }
     to.into_inner()
 }
 
 fn answer(to: &mut Canonical<Vec<u8>>, answer: &ChatResponse) {
-    let ChatResponse { text, finish_reason, usage, model, provider_request_id, cached } = answer;
+    let ChatResponse { text, finish_reason, usage: used, model, provider_request_id, cached } = answer;
     to.text(text);
     match finish_reason {
         FinishReason::Stop => to.kind(0),
@@ -60,6 +67,13 @@ fn answer(to: &mut Canonical<Vec<u8>>, answer: &ChatResponse) {
             to.text(reason);
         }
     }
+    usage(to, used);
+    to.text(model);
+    to.optional(provider_request_id.as_deref(), Canonical::text);
+    to.kind(u8::from(*cached));
+}
+
+fn usage(to: &mut Canonical<Vec<u8>>, usage: &Usage) {
     let Usage {
         input_tokens,
         cache_read_input_tokens,
@@ -78,9 +92,6 @@ fn answer(to: &mut Canonical<Vec<u8>>, answer: &ChatResponse) {
     ] {
         to.optional(*number, Canonical::number);
     }
-    to.text(model);
-    to.optional(provider_request_id.as_deref(), Canonical::text);
-    to.kind(u8::from(*cached));
 }
 
 fn output(to: &mut Canonical<Vec<u8>>, output: &Output) {
@@ -108,6 +119,7 @@ pub(super) fn decode(bytes: Bytes) -> Option<Kept> {
             message: bytes.text()?,
             details: bytes.optional(Decoding::text)?,
         })),
+        4 => Kept::Embedding(bytes.embedding()?),
         _ => return None,
     };
     bytes.0.is_empty().then_some(kept)
@@ -165,18 +177,27 @@ impl Decoding {
                 2 => FinishReason::Other(self.text()?),
                 _ => return None,
             },
-            usage: Usage {
-                input_tokens: self.optional(Self::number)?,
-                cache_read_input_tokens: self.optional(Self::number)?,
-                cache_write_input_tokens: self.optional(Self::number)?,
-                output_tokens: self.optional(Self::number)?,
-                reasoning_tokens: self.optional(Self::number)?,
-                cost_nano_usd: self.optional(Self::number)?,
-            },
+            usage: self.usage()?,
             model: self.text()?,
             provider_request_id: self.optional(Self::text)?,
             cached: self.flag()?,
         })
+    }
+
+    fn usage(&mut self) -> Option<Usage> {
+        Some(Usage {
+            input_tokens: self.optional(Self::number)?,
+            cache_read_input_tokens: self.optional(Self::number)?,
+            cache_write_input_tokens: self.optional(Self::number)?,
+            output_tokens: self.optional(Self::number)?,
+            reasoning_tokens: self.optional(Self::number)?,
+            cost_nano_usd: self.optional(Self::number)?,
+        })
+    }
+
+    fn embedding(&mut self) -> Option<Embedding> {
+        let vector = Vector::from_bytes(self.bytes()?).ok()?;
+        Some(Embedding { vector, usage: self.usage()?, model: self.text()? })
     }
 
     fn output(&mut self) -> Option<Output> {

@@ -5,6 +5,7 @@ wasmtime::component::bindgen!({
     world: "gristmill:stage/full-stage",
     imports: {
         "gristmill:stage/llm": async | trappable,
+        "gristmill:stage/embeddings": async | trappable,
         default: trappable,
     },
     exports: { default: async },

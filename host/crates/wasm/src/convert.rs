@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::bindings::gristmill::stage::{llm, llm_types, types};
+use super::bindings::gristmill::stage::{embeddings, llm, llm_types, types};
 use gristmill_core::model::{
-    Attribute, BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, Failure, FinishReason,
-    Format, Header, Outcome, Output, Role, text,
+    Attribute, BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EmbedRequest, EmbedResponse,
+    Failure, FinishReason, Format, Header, Outcome, Output, Purpose, Role, Usage, text,
 };
 use gristmill_core::ports::{Call, Hold, StageError};
 
@@ -145,16 +145,45 @@ pub(super) fn response(response: ChatResponse) -> llm::Response {
             FinishReason::Length => llm::FinishReason::Length,
             FinishReason::Other(reason) => llm::FinishReason::Other(reason),
         },
-        usage: llm_types::Usage {
-            input_tokens: response.usage.input_tokens,
-            cache_read_input_tokens: response.usage.cache_read_input_tokens,
-            cache_write_input_tokens: response.usage.cache_write_input_tokens,
-            output_tokens: response.usage.output_tokens,
-            reasoning_tokens: response.usage.reasoning_tokens,
-            cost_nano_usd: response.usage.cost_nano_usd,
-        },
+        usage: usage(response.usage),
         model: response.model,
         provider_request_id: response.provider_request_id,
+        cached: response.cached,
+    }
+}
+
+fn usage(usage: Usage) -> llm_types::Usage {
+    llm_types::Usage {
+        input_tokens: usage.input_tokens,
+        cache_read_input_tokens: usage.cache_read_input_tokens,
+        cache_write_input_tokens: usage.cache_write_input_tokens,
+        output_tokens: usage.output_tokens,
+        reasoning_tokens: usage.reasoning_tokens,
+        cost_nano_usd: usage.cost_nano_usd,
+    }
+}
+
+/// A guest's request for vectors. Its idempotency key is not needed: equal texts of a job are one call anyway.
+pub(super) fn embed_request(request: embeddings::Request) -> EmbedRequest {
+    EmbedRequest {
+        model: request.model,
+        inputs: request.inputs.into_iter().map(Into::into).collect(),
+        purpose: match request.purpose {
+            embeddings::Purpose::Unspecified => Purpose::Unspecified,
+            embeddings::Purpose::Document => Purpose::Document,
+            embeddings::Purpose::Query => Purpose::Query,
+        },
+        dimensions: request.dimensions,
+        timeout: request.timeout.map(Duration::from_millis),
+    }
+}
+
+/// The vectors, for the guest.
+pub(super) fn embed_response(response: EmbedResponse) -> embeddings::Response {
+    embeddings::Response {
+        vectors: response.vectors.iter().map(|vector| vector.numbers().collect()).collect(),
+        usage: usage(response.usage),
+        model: response.model,
         cached: response.cached,
     }
 }

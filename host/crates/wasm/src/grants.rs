@@ -13,7 +13,7 @@ use super::inspect::Interfaces;
 pub enum Grant {
     /// Language models. Then `[models]` must have an alias.
     Llm,
-    /// Embedding models. This version has none yet: it answers each call with `denied`.
+    /// Models that make vectors of texts. Then `[models]` must have an alias.
     Embeddings,
 }
 
@@ -26,6 +26,14 @@ pub struct Grants {
     pub llm: bool,
     /// It may ask embedding models.
     pub embeddings: bool,
+}
+
+impl Grants {
+    /// Whether it may ask models for something, which is paid for.
+    #[must_use]
+    pub fn asks_models(self) -> bool {
+        self.llm || self.embeddings
+    }
 }
 
 impl From<Vec<Grant>> for Grants {

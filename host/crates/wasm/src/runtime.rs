@@ -116,7 +116,7 @@ impl Runtime {
             pipeline: spec.pipeline,
             stage: spec.name,
             routed: spec.routed,
-            model: spec.model.filter(|_| spec.grants.llm),
+            model: spec.model.filter(|_| spec.grants.asks_models()),
             tokens: Arc::clone(&self.tokens),
             shutdown: self.shutdown.clone(),
             limits: spec.limits,

@@ -41,7 +41,7 @@ fn a_pipeline_takes_models_and_store_from_its_host() {
     assert_eq!(loaded.store.folder, Some(folder.path().join("state")));
     assert_eq!(loaded.models.keys().map(ToString::to_string).collect::<Vec<_>>(), ["smart"]);
     let alone = Pipeline::load(&pipeline).unwrap_err().to_string();
-    assert!(alone.contains("may ask language models, but there are none"), "{alone}");
+    assert!(alone.contains("may ask models, but there are none"), "{alone}");
     Pipeline::load_to_reach(&pipeline).expect("who only reads its topics needs no models");
 }
 

@@ -25,13 +25,31 @@ error: "grants" in stage "extract" must be an array, not a string
 #[test]
 fn a_grant_for_models_needs_a_model() {
     let expected = r#"
-error: stage "extract" may ask language models, but there are none
+error: stage "extract" may ask models, but there are none
   --> pipes/p.toml:13:10
    |
 13 | grants = ["llm"]
    |          ^^^^^^^ add [models.NAME] with targets, or take the grant away
 "#;
     assert_eq!(shown(with("grants = [\"llm\"]\n")), expected);
+}
+
+#[test]
+fn a_grant_for_vectors_needs_a_model_that_makes_them() {
+    let model = |provider: &str| {
+        let target = format!("{{ provider = \"{provider}\", model = \"x\" }}");
+        with(&format!("grants = [\"embeddings\"]\n[models.m]\ntargets = [{target}]\n"))
+    };
+    let expected = r#"
+error: stage "extract" may ask for vectors, but no model's first target makes any
+  --> pipes/p.toml:13:10
+   |
+13 | grants = ["embeddings"]
+   |          ^^^^^^^^^^^^^^ add [models.NAME] with a target of openai, gemini or ollama first
+"#;
+    assert_eq!(shown(model("anthropic")), expected);
+    assert!(model("gemini").is_ok());
+    assert!(shown(with("grants = [\"embeddings\"]\n")).contains("may ask models, but there are none"));
 }
 
 #[test]

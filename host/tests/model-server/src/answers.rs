@@ -21,12 +21,15 @@ pub enum Fault {
 }
 
 /// Where the APIs are: OpenAI's, the same as Azure has it, Anthropic's, Gemini's and Ollama's.
-pub(super) const PATHS: [&str; 5] = [
+pub(super) const PATHS: [&str; 8] = [
     "/v1/chat/completions",
     "/openai/deployments/{name}/chat/completions",
     "/v1/messages",
     "/v1beta/models/{method}",
     "/api/chat",
+    "/v1/embeddings",
+    "/openai/deployments/{name}/embeddings",
+    "/api/embed",
 ];
 
 /// An API.

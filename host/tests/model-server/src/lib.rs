@@ -13,6 +13,7 @@
 
 mod answers;
 mod bodies;
+mod vectors;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -319,7 +320,9 @@ async fn complete(
         return response.body(Body::empty()).unwrap();
     }
     let in_flight = InFlight::begin(&state);
-    let prompt = body.get("messages").unwrap_or(&body["contents"]).to_string();
+    let said = ["messages", "contents", "input", "requests"].into_iter().find_map(|name| body.get(name));
+    let prompt = said.unwrap_or(&Value::Null).to_string();
+    let texts = vectors::texts(&body);
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let (authorization, traceparent) = (text("authorization"), text("traceparent"));
     let path = uri.path_and_query().unwrap().to_string();
@@ -328,6 +331,7 @@ async fn complete(
     let seen = Seen { body, authorization, traceparent, path, headers };
     state.seen.lock().unwrap().push(seen.clone());
     match state.behaviour(&prompt, seen).await {
+        Behaviour::Answer(_) if !texts.is_empty() => state.vectors(uri.path(), &texts),
         Behaviour::Answer(text) => state.answer(api, streams, &text),
         Behaviour::Held(text) => {
             state.held.acquire().await.unwrap().forget();
@@ -372,6 +376,12 @@ impl Shared {
             Some(answer) => Behaviour::Answer(answer(seen).await),
             None => Behaviour::answer("ok"),
         }
+    }
+
+    fn vectors(&self, path: &str, texts: &[String]) -> Response<Body> {
+        self.paid.fetch_add(1, Ordering::SeqCst);
+        let response = Response::builder().status(StatusCode::OK).header("content-type", "application/json");
+        response.body(vectors::whole(path, texts).to_string().into()).unwrap()
     }
 
     fn answer(&self, api: Api, streams: bool, text: &str) -> Response<Body> {

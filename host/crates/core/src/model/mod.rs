@@ -4,6 +4,7 @@ mod canonical;
 mod chat;
 mod dead_letters;
 mod document;
+mod embed;
 mod event;
 mod failure;
 mod header;
@@ -27,6 +28,7 @@ pub use chat::{
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
 pub use document::{DocumentGeneration, DocumentId, History, Provenance, RecordGeneration, Stamp, Version};
+pub use embed::{EmbedRequest, EmbedResponse, Embedding, NoVector, Purpose, Vector};
 pub use event::{Event, Timestamp};
 pub use failure::Failure;
 pub use header::{Attribute, Header};

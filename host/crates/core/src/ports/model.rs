@@ -1,11 +1,13 @@
-//! A language model.
+//! Language models, and models that make vectors of texts.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::{Edition, StoreError};
-use crate::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Portion, TraceContext};
+use crate::model::{
+    Blame, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Portion, TraceContext,
+};
 
 /// Who calls a model: for limits, logs, traces and the journal of paid answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,13 @@ pub trait Model: Send + Sync {
     /// Answers a request within its `timeout` or the model's own. A dropped call is abandoned, but might have been paid
     /// for.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError>;
+
+    /// Makes the vectors of texts, within the request's `timeout` or the model's own. All vectors of an alias are of one
+    /// model, whichever target answers: those of two models must not be in one index. A dropped call is abandoned, but
+    /// might have been paid for.
+    async fn embed(&self, _caller: &Caller, _request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        Err(ChatFailure::Denied("this model makes no vectors".into()).into())
+    }
 
     /// Forgets a job: its answers will not be needed again.
     fn forget(&self, _job: &JobId) {}

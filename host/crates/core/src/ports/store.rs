@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::{ChatResponse, JobId, Outcome};
+use crate::model::{ChatResponse, Embedding, JobId, Outcome};
 
 /// Identifies something kept for a job: a digest of the request that produced it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,6 +13,8 @@ pub struct Key(pub [u8; 32]);
 pub enum Kept {
     /// A model's answer, which was paid for.
     Answer(ChatResponse),
+    /// The vector of one text, which was paid for.
+    Embedding(Embedding),
     /// A stage's outcome: its checkpoint.
     Outcome(Outcome),
 }

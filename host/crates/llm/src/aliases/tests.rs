@@ -25,7 +25,7 @@ struct Fixed {
 
 #[async_trait]
 impl Provider for Fixed {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let allowed = request.timeout.unwrap();
         if self.takes > allowed {
@@ -42,7 +42,7 @@ struct Held(Arc<Notify>);
 
 #[async_trait]
 impl Provider for Held {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered> {
         match timeout(request.timeout.unwrap(), self.0.notified()).await {
             Ok(()) => Ok(response("late").into()),
             Err(_) => Err(ChatFailure::Timeout("held".into()).into()),
@@ -155,7 +155,7 @@ async fn no_fallback_is_asked_for_what_is_wrong_with_the_request_or_refused() {
 #[test]
 fn a_target_that_turns_calls_away_is_told_once_until_it_answers_again() {
     let (alias, _) = alias(vec![Err(away()), Err(away())]);
-    let told = |index, failure| alias.begins_to_turn_away(index, &Err(Failed { failure, blame: None }));
+    let told = |index, failure| alias.begins_to_turn_away(index, &Err::<ChatResponse, _>(Failed { failure, blame: None }));
     assert!(told(0, wrong_key()));
     assert!(!told(0, wrong_key()) && !told(0, no_money()));
     assert!(!alias.begins_to_turn_away(0, &Ok(response("hello"))));
@@ -289,7 +289,7 @@ struct Picky(Unanswered);
 
 #[async_trait]
 impl Provider for Picky {
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered> {
         match &request.messages[0].content[0] {
             gristmill_core::model::Content::Text(text) if text.contains("good") => Ok(response("yes").into()),
             _ => Err(self.0.clone()),

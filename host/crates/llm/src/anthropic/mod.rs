@@ -44,7 +44,7 @@ impl Anthropic {
         check_thinking(&settings)?;
         let name = format!("anthropic/{}", settings.model);
         let server = Server::new(Reach {
-            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?,
+            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?.into(),
             name,
             account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
             model: settings.model.clone(),
@@ -53,7 +53,7 @@ impl Anthropic {
             pace: Pace::of(settings.stream, settings.first_byte, settings.idle),
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Http { server, api: Self(settings) })
+        Ok(Http { server, api: Self(settings), embedder: None })
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use tokio::task::yield_now;
 
 use super::*;
-use crate::fixtures::{job, request, response};
+use crate::fixtures::job;
 use crate::room::Room;
 
 fn who(number: u128) -> Requester {
@@ -21,10 +21,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Asks for one call, waits at most this long, and gives the permit back at once. Returns how long it waited.
 async fn pass(entry: &Entry, permits: &Share, longest: Duration) -> Result<Duration, Turned> {
     let begun = Instant::now();
-    let (who, request) = (who(1), request("hello"));
-    let visit = Visit { target: "t", who: &who, request: &request };
+    let who = who(1);
+    let visit = Visit { target: "t", who: &who, size: 5, most_output: None };
     let admitted = entry.admit(visit, permits, longest).await?;
-    admitted.answered(&response("hello").into());
+    admitted.answered(&Usage::default(), &Room::default());
     Ok(begun.elapsed())
 }
 
@@ -91,8 +91,8 @@ async fn a_larger_part_of_the_work_lets_those_who_wait_through_sooner() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_reaches_those_who_wait_already() {
     let (entry, permits) = (Entry::new(Arc::default(), limits(6)), Share::new(8));
-    let (first, request) = (who(2), request("hello"));
-    let visit = Visit { target: "t", who: &first, request: &request };
+    let first = who(2);
+    let visit = Visit { target: "t", who: &first, size: 5, most_output: None };
     let admitted = entry.admit(visit, &permits, SECOND).await.unwrap();
     let failing = async {
         yield_now().await;
@@ -113,12 +113,12 @@ async fn a_dropped_wait_takes_nothing_and_what_an_answer_says_is_left_counts_at_
         drop(timeout(Duration::ZERO, pass(&entry, &permits, SECOND)).await);
     }
     tokio::time::advance(SECOND).await;
-    let (first, request) = (who(2), request("hello"));
-    let visit = Visit { target: "t", who: &first, request: &request };
+    let first = who(2);
+    let visit = Visit { target: "t", who: &first, size: 5, most_output: None };
     let admitted = entry.admit(visit, &permits, SECOND).await.unwrap();
     let room = Room(vec![(Dimension::RequestsPerMinute, 0)]);
     assert_eq!(pass(&entry, &permits, SECOND).await.unwrap(), Duration::ZERO, "a burst of 6 is there");
-    admitted.answered(&Answered { response: response("hello"), room });
+    admitted.answered(&Usage::default(), &room);
     assert!(pass(&entry, &permits, SECOND).await.unwrap() > SECOND / 20);
 }
 

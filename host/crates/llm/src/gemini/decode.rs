@@ -13,14 +13,9 @@ const TOO_LONG_WORDS: &str = "exceeds the maximum number of tokens";
 /// Decodes a reply; `target` names its sender in messages and in the response.
 pub(super) fn decode(target: &str, reply: &Reply, quote: &Quote<'_>) -> Result<ChatResponse, ChatFailure> {
     let body = reply.json();
-    // Some errors come as a list of one.
-    let body = match body.as_array().map(Vec::as_slice) {
-        Some([only]) => only,
-        _ => &body,
-    };
-    let error = &body["error"];
-    if !reply.status.is_success() || error.is_object() {
-        return Err(refusal(reply, error, Fault::read(target, reply, error, quote)));
+    let body = only(&body);
+    if let Some(failure) = fault(target, reply, body, quote) {
+        return Err(failure);
     }
     if body["candidates"][0].is_object() {
         return answer(target, body, quote);
@@ -32,6 +27,21 @@ pub(super) fn decode(target: &str, reply: &Reply, quote: &Quote<'_>) -> Result<C
         }
         None => Err(reply.no_answer(target, quote)),
     }
+}
+
+/// The body itself: some errors come as a list of one.
+pub(super) fn only(body: &Value) -> &Value {
+    match body.as_array().map(Vec::as_slice) {
+        Some([only]) => only,
+        _ => body,
+    }
+}
+
+/// The failure that a reply with this body is, if it is one.
+pub(super) fn fault(target: &str, reply: &Reply, body: &Value, quote: &Quote<'_>) -> Option<ChatFailure> {
+    let error = &body["error"];
+    let is_fault = !reply.status.is_success() || error.is_object();
+    is_fault.then(|| refusal(reply, error, Fault::read(target, reply, error, quote)))
 }
 
 fn answer(target: &str, body: &Value, quote: &Quote<'_>) -> Result<ChatResponse, ChatFailure> {

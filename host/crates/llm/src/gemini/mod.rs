@@ -1,6 +1,7 @@
 //! A target that speaks Gemini's generateContent over HTTP.
 
 mod decode;
+mod embed;
 mod encode;
 mod schema;
 mod stream;
@@ -8,6 +9,7 @@ mod stream;
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use serde_json::Value;
 
+use crate::embedding::{self, Embedder};
 use crate::headers::{Dialect, KeyPlace};
 use crate::limits::Account;
 use crate::pace::Pace;
@@ -51,7 +53,7 @@ impl Gemini {
         }
         let name = format!("gemini/{}", settings.model);
         let server = Server::new(Reach {
-            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?,
+            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?.into(),
             name,
             account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
             model: settings.model.clone(),
@@ -60,7 +62,14 @@ impl Gemini {
             pace: Pace::of(settings.stream, settings.first_byte, settings.idle),
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Http { server, api: Self(settings) })
+        let method = format!("{}:batchEmbedContents", settings.model);
+        let url = server::url(&settings.base_url, &["models", &method])?;
+        let embedder = Embedder {
+            server: server.at(url, embedding::MAX_BYTES),
+            bounds: embed::BOUNDS.set(settings.embeddings),
+            api: Box::new(embed::Embeddings { model: settings.model.clone() }),
+        };
+        Ok(Http { server, api: Self(settings), embedder: Some(embedder) })
     }
 }
 

@@ -95,7 +95,8 @@ fn check_context(asked: &Asked<'_>, usage: Usage, finish: &FinishReason) -> Resu
     Err(ChatFailure::ContextLengthExceeded { message, limit: Some(context), actual: None })
 }
 
-fn refusal(asked: &Asked<'_>, reply: &Reply, error: &Value, quote: &Quote<'_>) -> ChatFailure {
+/// The failure of a reply that is no success.
+pub(super) fn refusal(asked: &Asked<'_>, reply: &Reply, error: &Value, quote: &Quote<'_>) -> ChatFailure {
     let hints = reply.refusal(error, error.as_str());
     let error = error.as_str();
     let said = error.and_then(|said| quote.message(said)).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! A target that speaks Ollama's own API over HTTP: its other one, that of OpenAI, has no field for the size of the context.
 
 mod decode;
+mod embed;
 mod encode;
 mod stream;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use serde_json::Value;
 
+use crate::embedding::{self, Embedder};
 use crate::headers::{Dialect, KeyPlace};
 use crate::limits::Account;
 use crate::pace::Pace;
@@ -41,7 +43,7 @@ impl Ollama {
         }
         let name = format!("ollama/{}", settings.model);
         let server = Server::new(Reach {
-            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?,
+            sent: Secrets::read(&name, DIALECT, settings.key.as_ref(), &settings.headers)?.into(),
             name,
             account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
             model: settings.model.clone(),
@@ -50,7 +52,14 @@ impl Ollama {
             pace: Pace::of(settings.stream, settings.first_byte, settings.idle),
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Http { server, api: Self(settings) })
+        let url = server::url(&settings.base_url, &["api", "embed"])?;
+        let OllamaSettings { model, context, .. } = &settings;
+        let embedder = Embedder {
+            server: server.at(url, embedding::MAX_BYTES),
+            bounds: embed::BOUNDS.set(settings.embeddings),
+            api: Box::new(embed::Embeddings { model: model.clone(), context: *context }),
+        };
+        Ok(Http { server, api: Self(settings), embedder: Some(embedder) })
     }
 }
 

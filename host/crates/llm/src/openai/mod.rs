@@ -3,6 +3,7 @@
 mod content;
 mod decode;
 mod dialect;
+mod embed;
 mod encode;
 mod fault;
 mod stream;
@@ -11,6 +12,7 @@ use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use reqwest::Url;
 use serde_json::Value;
 
+use crate::embedding::{self, Embedder};
 use crate::headers::{Dialect, KeyPlace};
 use crate::limits::Account;
 use crate::pace::Pace;
@@ -23,6 +25,7 @@ use crate::settings::{KeyHeader, OpenAiSettings};
 use crate::status::{self, Asked};
 use crate::stream::{Framing, Gathering};
 use decode::decode;
+use embed::{Embeddings, Written};
 use encode::{OWN_FIELDS, OutputLimit, encode};
 use stream::Completion;
 
@@ -36,10 +39,7 @@ impl OpenAi {
     /// Checks the settings and reads the key; does not connect yet.
     pub(crate) fn target(settings: OpenAiSettings) -> anyhow::Result<Http<Self>> {
         refuse_own(&OWN_FIELDS, settings.options.keys().chain(&settings.allowed_options))?;
-        let mut url = server::url(&settings.base_url, &["chat", "completions"])?;
-        if let Some(version) = &settings.api_version {
-            url.query_pairs_mut().append_pair("api-version", version);
-        }
+        let url = address(&settings, &["chat", "completions"])?;
         let key = match settings.key_header {
             KeyHeader::Authorization => KeyPlace::Bearer,
             KeyHeader::ApiKey => KeyPlace::Named("api-key"),
@@ -48,7 +48,7 @@ impl OpenAi {
         let name = format!("openai/{}", settings.model);
         let dialect = Dialect { key, fixed: &[] };
         let server = Server::new(Reach {
-            sent: Secrets::read(&name, dialect, settings.key.as_ref(), &settings.headers)?,
+            sent: Secrets::read(&name, dialect, settings.key.as_ref(), &settings.headers)?.into(),
             name,
             account: Account { base_url: settings.base_url.clone(), key: settings.key.clone() },
             model: settings.model.clone(),
@@ -57,8 +57,23 @@ impl OpenAi {
             pace: Pace::of(settings.stream, settings.first_byte, settings.idle),
             max_answer_bytes: settings.max_answer_bytes,
         })?;
-        Ok(Http { server, api: Self { limit, settings } })
+        let written = if limit == OutputLimit::MaxCompletionTokens { Written::Base64 } else { Written::Numbers };
+        let embedder = Embedder {
+            server: server.at(address(&settings, &["embeddings"])?, embedding::MAX_BYTES),
+            bounds: written.bounds().set(settings.embeddings),
+            api: Box::new(Embeddings { model: settings.model.clone(), written }),
+        };
+        Ok(Http { server, api: Self { limit, settings }, embedder: Some(embedder) })
     }
+}
+
+/// The address of a method, with the version that Azure wants.
+fn address(settings: &OpenAiSettings, path: &[&str]) -> anyhow::Result<Url> {
+    let mut url = server::url(&settings.base_url, path)?;
+    if let Some(version) = &settings.api_version {
+        url.query_pairs_mut().append_pair("api-version", version);
+    }
+    Ok(url)
 }
 
 impl Api for OpenAi {
@@ -130,7 +145,10 @@ mod tests {
             let api_version = version.map(str::to_owned);
             let target =
                 OpenAi::target(OpenAiSettings { base_url: base.into(), api_version, ..OpenAiSettings::new("m") });
-            assert_eq!(target.unwrap().server.reach().url.as_str(), expected);
+            let target = target.unwrap();
+            assert_eq!(target.server.reach().url.as_str(), expected);
+            let embeddings = expected.replace("chat/completions", "embeddings");
+            assert_eq!(target.embedder.unwrap().server.reach().url.as_str(), embeddings);
         }
     }
 

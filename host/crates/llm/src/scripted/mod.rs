@@ -2,6 +2,7 @@
 
 mod made_up;
 pub mod script;
+mod vectors;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,9 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, Content, FinishReason, Role, Usage};
+use gristmill_core::model::{
+    ChatFailure, ChatRequest, ChatResponse, Content, EmbedRequest, EmbedResponse, FinishReason, Role, Usage,
+};
 use gristmill_core::ports::Caller;
 
+use crate::embedding::{Embeds, Made, check, unusable};
+use crate::parts::Bounds;
 use crate::provider::{Answered, Provider, Unanswered};
 
 use script::{Reply, Rule, Script};
@@ -55,6 +60,47 @@ impl Scripted {
     }
 }
 
+/// What one request may hold: as much as the largest provider takes.
+const BOUNDS: Bounds = Bounds { inputs: 2_048, tokens: 300_000, input_tokens: None };
+
+#[async_trait]
+impl Embeds for Scripted {
+    fn model(&self) -> &str {
+        &self.name
+    }
+
+    fn bounds(&self) -> Bounds {
+        BOUNDS
+    }
+
+    /// Vectors of the words of each text. A rule with an `error` applies to a request if one of its texts has all of `when`.
+    async fn embed(&self, _caller: &Caller, request: &EmbedRequest) -> Result<Answered<EmbedResponse>, Unanswered> {
+        for (rule, uses) in &self.rules {
+            let Reply::Failure(failure) = &rule.reply else { continue };
+            let fits = rule.system.is_empty()
+                && request.inputs.iter().any(|input| rule.when.iter().all(|text| input.contains(text)))
+                && rule.model.as_ref().is_none_or(|model| request.model.as_ref() == Some(model));
+            if fits && uses.take(rule.times) {
+                return Err(named(&self.name, failure.clone()).into());
+            }
+        }
+        if self.latency > request.timeout.unwrap_or(Duration::MAX) {
+            return Err(ChatFailure::Timeout(format!("{} takes {:?} for each answer", self.name, self.latency)).into());
+        }
+        if !self.latency.is_zero() {
+            sleep(self.latency).await;
+        }
+        let dimensions = request.dimensions.unwrap_or(vectors::DIMENSIONS);
+        let made = request.inputs.iter().map(|input| vectors::vector(input, dimensions));
+        let vectors = made.collect::<Result<_, _>>().map_err(|fault| unusable(fault.to_string()))?;
+        let characters: u64 = request.inputs.iter().map(|input| input.chars().count() as u64).sum();
+        let words: u64 = request.inputs.iter().map(|input| input.split_whitespace().count() as u64).sum();
+        let input_tokens = Some(characters.div_ceil(CHARACTERS_PER_TOKEN).max(words));
+        let made = Made { vectors, usage: Usage { input_tokens, ..Usage::default() } };
+        Ok(check(&self.name, request, made)?.into())
+    }
+}
+
 impl Uses {
     /// Takes one of `most` uses. False if none is left.
     fn take(&self, most: Option<u32>) -> bool {
@@ -68,7 +114,7 @@ impl Uses {
 impl Provider for Scripted {
     /// Chooses the rule before waiting, so that overlapping calls take the rules in the order they arrived. Usage is
     /// estimated from the characters; the prefix "scripted/" in the model's name marks it as such.
-    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
+    async fn chat(&self, _caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered> {
         let begun = Instant::now();
         let document = last_user_message(request);
         let reply = self.reply(request, &document).cloned();
@@ -96,6 +142,10 @@ impl Provider for Scripted {
         };
         let (finish_reason, model) = (FinishReason::Stop, self.name.clone());
         Ok(ChatResponse { text, finish_reason, usage, model, provider_request_id: None, cached: false }.into())
+    }
+
+    fn embeds(&self) -> Option<&dyn Embeds> {
+        Some(self)
     }
 }
 

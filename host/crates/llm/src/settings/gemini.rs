@@ -6,6 +6,7 @@ use gristmill_core::settings::{SecretRef, Span, span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::embedding::EmbeddingSettings;
 use super::headers::Headers;
 use super::limits::LimitSettings;
 use super::streaming::{self, DEFAULT_FIRST_BYTE, DEFAULT_IDLE};
@@ -83,6 +84,9 @@ pub struct GeminiSettings {
     #[serde(default, rename = "options")]
     #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["thinkingConfig"]"#))]
     pub allowed_options: Vec<String>,
+    /// How much it takes when it makes vectors.
+    #[serde(default)]
+    pub embeddings: EmbeddingSettings,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -112,6 +116,7 @@ impl GeminiSettings {
             headroom: None,
             temperature: None,
             allowed_options: Vec::new(),
+            embeddings: EmbeddingSettings::default(),
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }

@@ -6,6 +6,7 @@
 mod answers;
 mod canary;
 mod dialects;
+mod embeddings;
 mod failures;
 mod faults;
 mod keys;

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 use super::{Settings, Sqlite};
 use gristmill_core::model::{
-    Attribute, ChatResponse, EventId, Failure, FinishReason, Header, JobId, Outcome, Output, Partition, Position,
-    Timestamp, Usage,
+    Attribute, ChatResponse, Embedding, EventId, Failure, FinishReason, Header, JobId, Outcome, Output, Partition,
+    Position, Timestamp, Usage, Vector,
 };
 use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
 
@@ -70,6 +70,7 @@ pub(super) fn every_kind() -> Vec<Kept> {
         Kept::Outcome(Outcome::Drop("spam".into())),
         reject(None),
         reject(Some("{}")),
+        Kept::Embedding(Embedding { vector: Vector::new(&[0.25, -1.0]).unwrap(), usage, model: "openai/m".into() }),
     ]
 }
 

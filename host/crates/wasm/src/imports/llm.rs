@@ -3,16 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
 
+use super::asking::Asking;
 use crate::bindings::gristmill::stage::llm::{Host, Request, Response};
 use crate::bindings::gristmill::stage::llm_types::Error;
 use crate::convert;
 use crate::error::StoreFault;
-use crate::state::{CallState, Current};
+use crate::state::CallState;
 use gristmill_core::model::{Blame, ChatRequest};
 use gristmill_core::ports::{Caller, Model, ModelError};
 
@@ -48,8 +47,6 @@ type Answer = (Result<Response, Error>, Option<(Arc<str>, Option<Blame>)>);
 
 /// Maximum requests in one call of `chat-many`: all are held in memory until the last is answered.
 const MOST_REQUESTS: usize = 1_000;
-/// Time reserved at the end of a call, for the stage to react to the last answer.
-const TO_REACT: Duration = Duration::from_millis(200);
 
 /// A request that is ready to be sent, or the error that refuses it.
 struct Prepared(Result<(Arc<dyn Model>, Caller, ChatRequest), Error>);
@@ -73,54 +70,22 @@ impl Prepared {
 
 impl CallState {
     fn prepare(&mut self, request: Request) -> Prepared {
-        self.ask("a model");
-        let Some(model) = self.surroundings.model.clone() else {
-            return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));
-        };
-        let asked = self.current.as_ref().and_then(|current| Some((current, current.job.as_ref()?)));
-        let Some((current, job)) = asked else {
-            return Prepared(Err(Error::Denied("models can only be asked while an item is processed".into())));
-        };
-        let item = match subject(current, request.for_item.as_deref()) {
-            Ok(item) => Arc::clone(item),
+        let Asking { model, mut caller, items } = match self.asking(request.for_item.as_deref()) {
+            Ok(asking) => asking,
             Err(refused) => return Prepared(Err(refused)),
         };
-        let mut request = convert::request(request);
-        // Never past the end of the call: the stage must get the answer or the error while it can still use it.
-        let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TO_REACT);
-        request.timeout = Some(request.timeout.unwrap_or(left).min(left));
-        // Requests with the same key in one job are the same call; equal requests without a key are separate calls.
-        let repeat = match request.idempotency_key {
-            Some(_) => 0,
-            None => {
-                let count = self.requests.entry((Arc::clone(&item), request.digest())).or_default();
-                *count += 1;
-                *count - 1
-            }
-        };
-        let caller = Caller {
-            job: job.id.clone(),
-            stage: Arc::clone(&self.surroundings.stage),
-            item,
-            repeat,
-            edition: job.edition,
-            trace: job.trace,
-        };
-        Prepared(Ok((model, caller, request)))
-    }
-}
-
-/// The item that a request is for.
-fn subject<'c>(current: &'c Current, asked: Option<&str>) -> Result<&'c Arc<str>, Error> {
-    match (asked, current.items.as_slice()) {
-        (None, [only]) => Ok(only),
-        (None, _) => {
+        if items.len() > 1 {
             let reason = "the call has several items, and the request does not say which it is for; set `for-item`";
-            Err(Error::InvalidRequest(reason.into()))
+            return Prepared(Err(Error::InvalidRequest(reason.into())));
         }
-        (Some(asked), items) => items
-            .iter()
-            .find(|item| &***item == asked)
-            .ok_or_else(|| Error::InvalidRequest("`for-item` names no item of this call; give the id of one".into())),
+        let mut request = convert::request(request);
+        request.timeout = Some(self.time_for(request.timeout));
+        // Requests with the same key in one job are the same call; equal requests without a key are separate calls.
+        if request.idempotency_key.is_none() {
+            let count = self.requests.entry((Arc::clone(&caller.item), request.digest())).or_default();
+            caller.repeat = *count;
+            *count += 1;
+        }
+        Prepared(Ok((model, caller, request)))
     }
 }

@@ -1,5 +1,6 @@
-//! What guests may call: one file per WIT interface, with its name.
+//! What guests may call: one file per WIT interface, with its name; and `asking`, for those that ask models.
 
+mod asking;
 mod context;
 mod embeddings;
 mod llm;

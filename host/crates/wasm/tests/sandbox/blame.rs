@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, Content};
+use gristmill_core::model::{
+    Blame, ChatFailure, ChatRequest, ChatResponse, Content, EmbedRequest, EmbedResponse, Outcome,
+};
 use gristmill_core::ports::{Caller, Model, ModelError, StageError};
+use serde_json::json;
 
-use crate::harness::{Loaded, Sandbox, said};
+use crate::harness::{Loaded, Sandbox, embedded, said, standard};
 
 /// Answers "ok", and fails with what else the question names.
 struct Named;
@@ -17,27 +20,44 @@ impl Model for Named {
         let Some(Content::Text(question)) = request.messages.last().and_then(|message| message.content.last()) else {
             panic!("a question is text");
         };
-        let (failure, blame) = question.split_once('/').unwrap_or((question, ""));
-        let blame = match blame {
-            "request" => Some(Blame::Request),
-            "uneven-limit" => Some(Blame::UnevenLimit),
-            "limit" => Some(Blame::Limit),
-            "dependency" => Some(Blame::Dependency),
-            _ => None,
-        };
-        let failure = match failure {
-            "refused" => ChatFailure::Misconfigured("403".into()),
-            "broken" => ChatFailure::Unavailable { message: "502".into(), after: None },
-            "invalid" => ChatFailure::InvalidRequest("400".into()),
-            _ => return Ok(said("ok".into())),
-        };
-        Err(ModelError::Chat { failure, blame })
+        told(question)?;
+        Ok(said("ok".into()))
     }
+
+    async fn embed(&self, _: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        for input in &request.inputs {
+            told(input)?;
+        }
+        Ok(embedded(request))
+    }
+}
+
+/// Fails with what the question names.
+fn told(question: &str) -> Result<(), ModelError> {
+    let (failure, blame) = question.split_once('/').unwrap_or((question, ""));
+    let blame = match blame {
+        "request" => Some(Blame::Request),
+        "uneven-limit" => Some(Blame::UnevenLimit),
+        "limit" => Some(Blame::Limit),
+        "dependency" => Some(Blame::Dependency),
+        _ => None,
+    };
+    let failure = match failure {
+        "refused" => ChatFailure::Misconfigured("403".into()),
+        "broken" => ChatFailure::Unavailable { message: "502".into(), after: None },
+        "invalid" => ChatFailure::InvalidRequest("400".into()),
+        _ => return Ok(()),
+    };
+    Err(ModelError::Chat { failure, blame })
 }
 
 /// What the flow is told to do with the item.
 async fn decision(stage: &Loaded, text: &str) -> String {
-    match stage.run(text).await {
+    decided(stage.run(text).await)
+}
+
+fn decided(result: Result<Outcome, StageError>) -> String {
+    match result {
         Ok(_) => "done".into(),
         Err(StageError::Retry { .. }) => "retry".into(),
         Err(StageError::Slow { hold, .. }) => format!("{hold:?}"),
@@ -76,4 +96,18 @@ async fn a_judgement_does_not_outlive_its_call() {
     let stage = Sandbox::new().shared().model(Arc::new(Named)).misbehave().await;
     assert_eq!(decision(&stage, "ask broken/dependency").await, "Outage");
     assert_eq!(decision(&stage, "retry x").await, "retry", "in the same instance");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_several_items_is_judged_for_all_of_them() {
+    let stage = Sandbox::new().model(Arc::new(Named)).load(standard("embed"), json!({})).await.unwrap();
+    for (texts, expected) in [
+        (["one", "broken/dependency"], ["Outage", "Outage"]),
+        (["broken/request", "two"], ["retry", "retry"]),
+        // A refused text is asked for alone, and its neighbour gets its vector.
+        (["one", "invalid"], ["done", "permanent"]),
+    ] {
+        let results = stage.run_together(&texts).await.unwrap();
+        assert_eq!(results.into_iter().map(decided).collect::<Vec<_>>(), expected, "{texts:?}");
+    }
 }

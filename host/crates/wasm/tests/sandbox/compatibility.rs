@@ -6,7 +6,7 @@ use gristmill_core::model::{Attribute, Header, Outcome, Output};
 use gristmill_wasm::Grants;
 use serde_json::json;
 
-use crate::harness::{Loaded, Sandbox, always, guest};
+use crate::harness::{Loaded, Sandbox, always, guest, vectors};
 use crate::{code, text};
 
 fn golden(version: &str) -> Vec<u8> {
@@ -65,8 +65,14 @@ async fn a_component_built_today_runs_like_the_golden_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn embeddings_need_a_grant_even_though_there_are_none_yet() {
+async fn embeddings_need_a_grant() {
     let grants = Grants { llm: true, embeddings: false };
     let refused = Sandbox::new().grants(grants).load(golden("0.2.0"), json!({})).await.err().unwrap().to_string();
     assert!(refused.contains("grants = [\"embeddings\"]"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_was_built_before_there_were_vectors_gets_them() {
+    let stage = Sandbox::new().model(vectors()).load(golden("0.2.0"), json!({})).await.unwrap();
+    assert_eq!(text(stage.run("embed").await), " yes");
 }

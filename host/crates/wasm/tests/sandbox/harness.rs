@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatRequest, ChatResponse, Content, DocumentGeneration, DocumentId, EventId, FinishReason, Item, ItemId, JobId,
-    Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage,
+    ChatRequest, ChatResponse, Content, DocumentGeneration, DocumentId, EmbedRequest, EmbedResponse, EventId,
+    FinishReason, Item, ItemId, JobId, Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage, Vector,
 };
 use gristmill_core::ports::{
     Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError, Tokens,
@@ -82,6 +82,35 @@ impl Model for WhoAsks {
     async fn chat(&self, caller: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         Ok(said(format!("{} {}", caller.item, caller.repeat)))
     }
+}
+
+/// A model that makes a vector of the length of each text, the number of texts beside it, and the length that is asked for.
+pub(crate) fn vectors() -> Arc<dyn Model> {
+    Arc::new(Vectors)
+}
+
+struct Vectors;
+
+#[async_trait]
+impl Model for Vectors {
+    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        Ok(said("{}".into()))
+    }
+
+    async fn embed(&self, _: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        Ok(embedded(request))
+    }
+}
+
+/// Vectors for these texts.
+pub(crate) fn embedded(request: &EmbedRequest) -> EmbedResponse {
+    #[allow(clippy::cast_precision_loss, reason = "the numbers of tests are small")]
+    let vector = |text: &Arc<str>| {
+        let numbers = [text.len(), request.inputs.len(), request.dimensions.unwrap_or(0) as usize];
+        Vector::new(&numbers.map(|number| number as f32)).unwrap()
+    };
+    let vectors = request.inputs.iter().map(vector).collect();
+    EmbedResponse { vectors, usage: Usage::default(), model: "test/vectors".into(), cached: false }
 }
 
 struct Always(&'static str);

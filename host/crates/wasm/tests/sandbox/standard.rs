@@ -5,7 +5,7 @@ use std::path::Path;
 use gristmill_core::model::{Attribute, DocumentId, Item, ItemId, Outcome, Output};
 use serde_json::{Value, json};
 
-use crate::harness::{Loaded, Sandbox, always, standard};
+use crate::harness::{Loaded, Sandbox, always, standard, vectors};
 
 async fn stage(name: &str, config: Value) -> Loaded {
     let answers = always(r#"{ "summary": "short" }"#);
@@ -152,4 +152,15 @@ async fn validate_passes_what_fits_and_rejects_the_rest() {
     let good = br#"{ "n": 1, "s": "a" }"#;
     assert_eq!(&*outputs(&stage, good, "application/json").await[0].payload, good);
     assert_eq!(rejection(&stage, br#"{ "n": 0, "s": "c" }"#, "application/json").await, "validation-failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embed_asks_for_the_vectors_of_several_items_at_once() {
+    let stage = Sandbox::new().model(vectors()).load(standard("embed"), json!({ "dimensions": 3 })).await.unwrap();
+    let alone = &outputs(&stage, b"pump", "text/plain").await[0];
+    assert_eq!(text(alone), r#"{"text":"pump","vector":[4.0,1.0,3.0]}"#);
+    assert_eq!((attribute(alone, "embed.model"), attribute(alone, "embed.dimensions")), ("test/vectors", "3"));
+    let together = stage.run_together(&["pump", "valve"]).await.unwrap();
+    let texts: Vec<String> = together.into_iter().map(crate::text).collect();
+    assert_eq!(texts, [r#"{"text":"pump","vector":[4.0,2.0,3.0]}"#, r#"{"text":"valve","vector":[5.0,2.0,3.0]}"#]);
 }

@@ -80,7 +80,7 @@ impl Enforcing {
 
 #[async_trait]
 impl Provider for Arc<Enforcing> {
-    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered, Unanswered> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered> {
         let mut dice = fastrand::Rng::with_seed(caller.repeat.into());
         // Other numbers than anybody expects: a quarter of the characters, and answers far below their bound.
         let (input, output) = (crate::load::size(request) as u64 / 4, dice.u64(50..250));

@@ -1,0 +1,90 @@
+//! What a target can be asked for: an answer, or vectors.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage};
+use gristmill_core::ports::Caller;
+
+use crate::embedding::no_vectors;
+use crate::load;
+use crate::provider::{Answered, Provider, Unanswered};
+
+/// A question, whatever it is about.
+#[async_trait]
+pub(crate) trait Question: Send + Sync {
+    /// What answers it.
+    type Answer: Send;
+
+    /// Asks a provider, which has this much time.
+    async fn put(
+        &self,
+        to: &dyn Provider,
+        caller: &Caller,
+        time: Duration,
+    ) -> Result<Answered<Self::Answer>, Unanswered>;
+
+    /// Its text, in bytes.
+    fn size(&self) -> usize;
+
+    /// The most tokens that its answer may have, if it says so.
+    fn most_output(&self) -> Option<u32>;
+
+    /// What an answer took.
+    fn usage(answer: &Self::Answer) -> Usage;
+}
+
+#[async_trait]
+impl Question for ChatRequest {
+    type Answer = ChatResponse;
+
+    async fn put(
+        &self,
+        to: &dyn Provider,
+        caller: &Caller,
+        time: Duration,
+    ) -> Result<Answered<ChatResponse>, Unanswered> {
+        to.chat(caller, &Self { timeout: Some(time), ..self.clone() }).await
+    }
+
+    fn size(&self) -> usize {
+        load::size(self)
+    }
+
+    fn most_output(&self) -> Option<u32> {
+        self.max_output_tokens
+    }
+
+    fn usage(answer: &ChatResponse) -> Usage {
+        answer.usage
+    }
+}
+
+#[async_trait]
+impl Question for EmbedRequest {
+    type Answer = EmbedResponse;
+
+    async fn put(
+        &self,
+        to: &dyn Provider,
+        caller: &Caller,
+        time: Duration,
+    ) -> Result<Answered<EmbedResponse>, Unanswered> {
+        match to.embeds() {
+            Some(embeds) => embeds.embed(caller, &Self { timeout: Some(time), ..self.clone() }).await,
+            None => Err(no_vectors("this target").into()),
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.inputs.iter().map(|text| text.len()).sum()
+    }
+
+    fn most_output(&self) -> Option<u32> {
+        Some(0)
+    }
+
+    fn usage(answer: &EmbedResponse) -> Usage {
+        answer.usage
+    }
+}
