@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign};
+use gristmill_core::model::{Blame, ChatFailure, ChatRequest, ChatResponse, JobId, Ledger, Requester, Sign, Usd};
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::{Instant, timeout};
 
 use crate::failure::{passes, turns_away};
 use crate::limits::{Results, Share};
 use crate::names;
+use crate::price::Price;
 use crate::provider::{Provider, Unanswered};
 
 /// The longest a call may take, whatever a stage or the settings say.
@@ -28,6 +29,8 @@ pub(crate) struct Target {
     pub(crate) limit: Share,
     /// What its calls got; other aliases and pipelines may share it.
     pub(crate) results: Arc<Results>,
+    /// What its tokens cost. `None` if nobody knows.
+    pub(crate) price: Option<Price>,
     pub(crate) provider: Box<dyn Provider>,
 }
 
@@ -54,13 +57,23 @@ impl Target {
         match self.provider.chat(caller, &ChatRequest { timeout: Some(left), ..request.clone() }).await {
             Ok(response) => {
                 self.results(|results| results.answered(&who, turn));
-                Ok(response)
+                Ok(self.priced(response))
             }
             Err(Unanswered { failure, sign }) => {
                 let judge = |sign: Sign| self.results(|results| results.failed(&who, turn, sign));
                 Err(Failed { failure, blame: sign.map(judge) })
             }
         }
+    }
+
+    /// With what it cost. What the provider itself says counts more.
+    fn priced(&self, mut response: ChatResponse) -> ChatResponse {
+        let usage = &mut response.usage;
+        if usage.cost_nano_usd.is_none() {
+            let cost = self.price.and_then(|price| price.cost(usage));
+            usage.cost_nano_usd = cost.map(Usd::get);
+        }
+        response
     }
 
     fn results<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
@@ -223,6 +236,7 @@ fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: &R
             %job, %stage, alias, target, elapsed_ms,
             input_tokens = response.usage.input_tokens,
             output_tokens = response.usage.output_tokens,
+            cost_usd = response.usage.cost_nano_usd.map(|nano| Usd::nano(nano).number()),
             "a model answered"
         ),
         Err(Failed { failure, blame }) => {

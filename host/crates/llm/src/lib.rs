@@ -1,12 +1,13 @@
 //! Adapter: language models.
 //!
-//! A call passes through four layers: the form of the answer is checked, and the model asked again if it is wrong
-//! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, an alias chooses the targets (`aliases`), and a
-//! target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
+//! A call passes through five layers: the form of the answer is checked, and the model asked again if it is wrong
+//! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, budgets refuse what would cost too much
+//! (`budget`), an alias chooses the targets (`aliases`), and a target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
 //! them retries a call that failed: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
+//! - [`Purse`]: what a pipeline has spent and may still spend; [`Price`] and the table of [`prices`]; `estimate` of tokens
 //! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `headers` and `quote`, `parameters` of requests, `status` and `retry_after` (over `delay`)
@@ -16,8 +17,10 @@
 mod aliases;
 mod answer;
 mod anthropic;
+mod budget;
 mod checked;
 mod delay;
+mod estimate;
 mod failure;
 #[cfg(test)]
 mod fixtures;
@@ -34,6 +37,8 @@ mod narrow;
 mod ollama;
 mod openai;
 mod parameters;
+mod price;
+pub mod prices;
 mod provider;
 mod quote;
 mod retry_after;
@@ -50,6 +55,8 @@ use gristmill_core::ports::{Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
 use anthropic::Anthropic;
+use budget::{Accounted, Budgeted, Tariffs};
+pub use budget::{Clock, Purse};
 use checked::{Checked, Rule};
 use gemini::Gemini;
 pub use journal::Journaled;
@@ -57,6 +64,7 @@ pub use limits::Limits;
 use limits::{Endpoint, Share};
 use ollama::Ollama;
 use openai::OpenAi;
+pub use price::{Price, Rates};
 use provider::{Api, Http};
 use scripted::{Scripted, script};
 use server::Reach;
@@ -68,6 +76,8 @@ pub struct Surroundings {
     pub store: Option<Arc<dyn Store>>,
     /// The limits of the host.
     pub limits: Arc<Limits>,
+    /// What the pipeline may spend.
+    pub purse: Arc<Purse>,
     /// Observes the calls.
     pub observer: Arc<dyn Observer>,
 }
@@ -79,17 +89,19 @@ pub struct Surroundings {
 /// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
-    let (mut aliases, mut rules) = (BTreeMap::new(), BTreeMap::new());
+    let (mut aliases, mut rules, mut tariffs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
         let reask = alias.reask;
+        tariffs.insert(name.clone(), Tariffs::of(&alias));
         let built = build_alias(alias, &surroundings.limits);
         let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
         rules.insert(name.clone(), Rule { reask, time: built.time(None) });
         aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
-    let journaled = Journaled::new(aliases, settings.journal_bytes, surroundings.store);
-    Ok(Arc::new(Checked::new(journaled, rules)))
+    let budgeted = Budgeted::new(aliases, Arc::clone(&surroundings.purse), tariffs);
+    let journaled = Journaled::new(budgeted, settings.journal_bytes, surroundings.store);
+    Ok(Arc::new(Accounted::new(Checked::new(journaled, rules), surroundings.purse)))
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {
@@ -105,7 +117,8 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
 }
 
 fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
-    Ok(match settings {
+    let price = prices::of(&settings);
+    let target = match settings {
         TargetSettings::OpenAi(settings) => over_http(OpenAi::target(settings)?, max_concurrent, limits),
         TargetSettings::Anthropic(settings) => over_http(Anthropic::target(settings)?, max_concurrent, limits),
         TargetSettings::Gemini(settings) => over_http(Gemini::target(settings)?, max_concurrent, limits),
@@ -117,10 +130,12 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
                 timeout: settings::DEFAULT_TIMEOUT,
                 limit: Share::new(max_concurrent),
                 results: Arc::default(),
+                price: None,
                 provider: Box::new(provider),
             }
         }
-    })
+    };
+    Ok(Target { price, ..target })
 }
 
 fn over_http<A: Api + 'static>(target: Http<A>, max_concurrent: usize, limits: &Limits) -> Target {
@@ -131,6 +146,7 @@ fn over_http<A: Api + 'static>(target: Http<A>, max_concurrent: usize, limits: &
         timeout: *timeout,
         limit: limits.of(account.clone(), max_concurrent),
         results: limits.results(endpoint),
+        price: None,
         provider: Box::new(target),
     }
 }
@@ -143,8 +159,12 @@ mod tests {
 
     fn fault(targets: Vec<TargetSettings>) -> String {
         let models = [("smart".to_owned(), AliasSettings::new(targets))].into();
-        let surroundings =
-            Surroundings { store: None, limits: Arc::default(), observer: Arc::new(Observers::default()) };
+        let surroundings = Surroundings {
+            store: None,
+            limits: Arc::default(),
+            purse: fixtures::purse(),
+            observer: Arc::new(Observers::default()),
+        };
         match build(Settings { models, ..Settings::default() }, surroundings) {
             Err(error) => format!("{error:#}"),
             Ok(_) => "built".into(),

@@ -2,9 +2,11 @@
 
 mod address;
 mod anthropic;
+mod budget;
 mod gemini;
 mod headers;
 mod ollama;
+mod price;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -17,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
+pub use budget::{BudgetSettings, Budgets, StageBudget};
 pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
 pub use headers::{HeaderText, Headers};
 pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructured, Think};
+pub use price::PriceSettings;
 
 /// OpenAI's own address: the base URL of a target that names none.
 pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -183,6 +187,10 @@ pub struct OpenAiSettings {
     #[serde(default, rename = "options")]
     #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["reasoning_effort"]"#))]
     pub allowed_options: Vec<String>,
+    /// What it costs. Without it: the price of a common model at its own provider, see docs/models.md; else nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "the built-in one, if there is one"))]
+    pub price: Option<PriceSettings>,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -217,6 +225,7 @@ impl OpenAiSettings {
             temperature: None,
             options: Map::new(),
             allowed_options: Vec::new(),
+            price: None,
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
@@ -241,6 +250,10 @@ pub struct ScriptedSettings {
     /// The path of a TOML file of rules.
     #[schemars(length(min = 1), extend("x-path" = true, "x-add" = "script = \"answers.toml\""))]
     pub script: PathBuf,
+    /// What it would cost, to try budgets. Without it nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "nothing"))]
+    pub price: Option<PriceSettings>,
 }
 
 /// How a server is told to answer in JSON. Whatever it is, the answer is checked here.

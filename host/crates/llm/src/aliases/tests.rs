@@ -46,7 +46,14 @@ impl Provider for Held {
 
 fn target(provider: impl Provider + 'static, max_concurrent: usize) -> Target {
     let (limit, results) = (Share::new(max_concurrent), Arc::default());
-    Target { name: "test/model".into(), timeout: Duration::from_secs(60), limit, results, provider: Box::new(provider) }
+    Target {
+        name: "test/model".into(),
+        timeout: Duration::from_secs(60),
+        limit,
+        results,
+        price: None,
+        provider: Box::new(provider),
+    }
 }
 
 fn alias(answers: Vec<Result<ChatResponse, ChatFailure>>) -> (Alias, Vec<Arc<AtomicU32>>) {
@@ -344,5 +351,24 @@ fn of_several_targets_each_must_find_the_request_at_fault() {
         let name = format!("{first:?} {blame:?}, then {second:?} {other:?}");
         let both = Failed { failure: first, blame }.beside(Failed { failure: second, blame: other });
         assert_eq!(both.blame, expected, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_costs_what_its_provider_says_else_what_its_target_does() {
+    let usd: Usd = "1 USD".parse().unwrap();
+    let settings = crate::settings::PriceSettings { input: usd, cached_input: None, cache_write: None, output: usd };
+    let usage = gristmill_core::model::Usage { input_tokens: Some(5), output_tokens: Some(2), ..Default::default() };
+    for (told, price, expected) in [
+        (None, None, None),
+        (None, Some(settings.into()), Some(7_000)),
+        (Some(3), Some(settings.into()), Some(3)),
+        (Some(3), None, Some(3)),
+    ] {
+        let usage = gristmill_core::model::Usage { cost_nano_usd: told, ..usage };
+        let answer = Ok(ChatResponse { usage, ..response("yes") });
+        let fixed = Fixed { answer, calls: Arc::default(), takes: Duration::ZERO };
+        let models = only(Alias::new(vec![Target { price, ..target(fixed, 1) }]));
+        assert_eq!(chat(&models, &request("hello")).await.unwrap().usage.cost_nano_usd, expected);
     }
 }

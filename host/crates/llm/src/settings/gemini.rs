@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::price::PriceSettings;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
 
 /// The address of the Gemini API.
@@ -56,6 +57,10 @@ pub struct GeminiSettings {
     #[serde(default, rename = "options")]
     #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["thinkingConfig"]"#))]
     pub allowed_options: Vec<String>,
+    /// What it costs. Without it: the price of a common model at its own provider, see docs/models.md; else nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "the built-in one, if there is one"))]
+    pub price: Option<PriceSettings>,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -79,6 +84,7 @@ impl GeminiSettings {
             max_output_tokens: None,
             temperature: None,
             allowed_options: Vec::new(),
+            price: None,
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::price::PriceSettings;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
 
 /// Where Ollama listens if nobody told it otherwise.
@@ -60,6 +61,10 @@ pub struct OllamaSettings {
     #[serde(default, rename = "options")]
     #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["top_k"]"#))]
     pub allowed_options: Vec<String>,
+    /// What it costs. Without it a local model costs nothing; what one with a `key` costs nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "nothing, or unknown with a `key`"))]
+    pub price: Option<PriceSettings>,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -89,6 +94,7 @@ impl OllamaSettings {
             max_output_tokens: None,
             temperature: None,
             allowed_options: Vec::new(),
+            price: None,
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }

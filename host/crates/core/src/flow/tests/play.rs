@@ -280,6 +280,7 @@ impl Default for Play {
             dead_letters: DeadLetterBounds::default(),
             transactions: None,
             store: None,
+            accounts: None,
             away: Duration::ZERO..Duration::ZERO,
             batch: Batching::NONE,
             waits: Waits::Never,

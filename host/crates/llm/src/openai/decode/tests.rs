@@ -334,3 +334,21 @@ fn an_event_stream_is_an_answer_too() {
 fn a_byte_order_mark_before_the_body_is_skipped() {
     assert_eq!(decoded(200, &[], &format!("\u{feff}{}", said("hello", "stop"))).unwrap().text, "hello");
 }
+
+#[test]
+fn the_cost_that_a_gateway_tells_is_taken_unless_it_is_nothing() {
+    let answer = json!({"choices": [{"message": {"content": "yes"}}]}).to_string();
+    for (told, cost) in [
+        ("0.00025", Some(250_000)),
+        ("2.5e-05", Some(25_000)),
+        ("1e-12", Some(1)),
+        ("0.0", None),
+        ("-1", None),
+        ("NaN", None),
+        ("1e300", None),
+        ("free", None),
+    ] {
+        let response = decoded(200, &[("x-litellm-response-cost", told)], &answer).unwrap();
+        assert_eq!(response.usage.cost_nano_usd, cost, "{told}");
+    }
+}
