@@ -293,8 +293,8 @@ impl Host {
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
         let ended = CancellationToken::new();
-        let (store, ended_too) = (stores.jobs, ended.clone());
-        let running = Running { file, handle, deployment, broker, store, purse, observer, ended: ended_too };
+        let (store, told) = (stores.jobs, ended.clone());
+        let running = Running { file, handle, deployment, broker, store, purse, observer, ended: told };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);

@@ -25,7 +25,7 @@ pub use conflicts::check_together;
 pub use failure::Failure;
 pub use host::{Built, Ends, Host, HostOptions, Reloaded};
 pub use load::{Described, Loaded};
-pub use models::only;
+pub use models::model_of;
 pub use shutdown::{hangups, on_signals};
 pub use store::{Memory, spending};
 pub use warnings::warnings;

@@ -28,7 +28,7 @@ pub(super) async fn purse(
 ///
 /// # Errors
 /// A key or a script that cannot be read.
-pub fn only(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
+pub fn model_of(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
     let alias = AliasSettings { reask: 0, ..AliasSettings::new(vec![target.clone()]) };
     let surroundings = Surroundings {
         store: None,

@@ -1,16 +1,12 @@
 //! Requests and callers for this crate's unit tests.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_core::model::{
-    ChatMessage, ChatRequest, ChatResponse, EventId, FinishReason, Format, JobId, Partition, Position, Role, Timestamp,
+    ChatMessage, ChatRequest, ChatResponse, EventId, FinishReason, Format, JobId, Partition, Position, Role,
     TraceContext, Usage,
 };
 use gristmill_core::ports::Caller;
-
-use crate::budget::Purse;
-use crate::settings::Budgets;
 
 pub(super) fn message(role: Role, text: &str) -> ChatMessage {
     ChatMessage::text(role, text)
@@ -33,11 +29,6 @@ pub(super) fn response(text: &str) -> ChatResponse {
         provider_request_id: None,
         cached: false,
     }
-}
-
-/// A purse without budgets.
-pub(super) fn purse() -> Arc<Purse> {
-    Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0))))
 }
 
 pub(super) fn job(position: u128) -> JobId {

@@ -152,9 +152,10 @@ fn over_http<A: Api + 'static>(target: Http<A>, max_concurrent: usize, limits: &
 }
 #[cfg(test)]
 mod tests {
+    use gristmill_core::model::Timestamp;
     use gristmill_core::ports::Observers;
 
-    use super::settings::OpenAiSettings;
+    use super::settings::{Budgets, OpenAiSettings};
     use super::*;
 
     fn fault(targets: Vec<TargetSettings>) -> String {
@@ -162,7 +163,7 @@ mod tests {
         let surroundings = Surroundings {
             store: None,
             limits: Arc::default(),
-            purse: fixtures::purse(),
+            purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
             observer: Arc::new(Observers::default()),
         };
         match build(Settings { models, ..Settings::default() }, surroundings) {

@@ -69,7 +69,7 @@ struct Tested {
 async fn ask(pipeline: &Pipeline, target: &TargetSettings) -> Tested {
     let name = target::name(target);
     let begun = Instant::now();
-    let answer = match app::only(target) {
+    let answer = match app::model_of(target) {
         Ok(model) => model.chat(&caller(pipeline), &request()).await.map_err(|error| words(&error)),
         Err(failure) => Err(failure.to_string()),
     };
@@ -85,7 +85,7 @@ fn request() -> ChatRequest {
     }
 }
 
-/// No job of the pipeline: no event has a negative partition's place in this topic.
+/// A job that no event of the pipeline has.
 fn caller(pipeline: &Pipeline) -> Caller {
     let partition = Partition { topic: "models-test".into(), index: 0 };
     let job = JobId::new(&pipeline.name, &EventId { partition, position: Position(0) });
