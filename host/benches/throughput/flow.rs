@@ -109,6 +109,7 @@ pub(crate) async fn run_watched(
         letters: Arc::new(NoLetters),
         order: Order::None,
         store,
+        accounts: None,
         clock: || Timestamp(0),
         observer: Arc::<Count>::clone(&observer),
         limits,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context;
 use gristmill_core::flow::{Deployment, Handle, Status};
 use gristmill_core::ports::{Broker, Observer, Observers, Store};
-use gristmill_llm::Limits;
+use gristmill_llm::{Limits, Purse};
 use gristmill_wasm::Runtime;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use super::changes;
 use super::conflicts::check_together;
 use super::failure::Failure;
 use super::load::{self, Loaded, Loader};
+use super::models;
 use super::pipeline;
 use super::steps::{Reached, Ready, Start, result, work};
 use super::store::{self, Memory};
@@ -74,6 +75,7 @@ struct Running {
     deployment: Arc<Deployment>,
     broker: Arc<dyn Broker>,
     store: Option<Arc<dyn Store>>,
+    purse: Option<Arc<Purse>>,
     observer: Arc<dyn Observer>,
     /// Cancelled when it has ended and is not among the running ones any more.
     ended: CancellationToken,
@@ -180,10 +182,11 @@ impl Host {
     pub async fn reload(self: &Arc<Self>, file: Pipeline) -> Result<Reloaded, Failure> {
         let _changing = self.changing.lock().await;
         let name = file.name.shared();
-        let (old, before, broker, store, observer) = self.of(&name, |running| {
-            let shared = (running.store.clone(), Arc::clone(&running.observer));
-            (running.file.clone(), Arc::clone(&running.deployment), Arc::clone(&running.broker), shared.0, shared.1)
+        let (old, before, broker) = self.of(&name, |running| {
+            (running.file.clone(), Arc::clone(&running.deployment), Arc::clone(&running.broker))
         })?;
+        let (store, purse, observer) =
+            self.of(&name, |running| (running.store.clone(), running.purse.clone(), Arc::clone(&running.observer)))?;
         let version = before.version + 1;
         self.check_beside(&file, |other| *other != *name)?;
         // Those that an outage holds would keep the old key, address or model, which may be what is wrong.
@@ -195,11 +198,14 @@ impl Host {
             let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
             return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
         }
-        let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, observer };
+        let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, purse: purse.clone(), observer };
         let loaded = loader.load(&file, version).await?;
         pipeline::check(&*broker, &file).await?;
         changes::log(&name, &before, &loaded.deployment);
         self.handle(&name)?.swap(Arc::clone(&loaded.deployment)).await.context(not_running(&name))?;
+        if let Some(purse) = purse {
+            purse.allow(file.budgets());
+        }
         self.of(&name, |running| {
             running.file = file;
             running.deployment = loaded.deployment;
@@ -253,14 +259,16 @@ impl Host {
         observers.extend(self.options.observers.iter().cloned());
         let observer: Arc<dyn Observer> = Arc::new(Observers::new(observers));
         let stores = store::open(&file, self.options.memory, &self.documents, Arc::clone(&observer)).await?;
+        let purse = models::purse(&file, stores.spending.as_ref()).await?;
         let loader = Loader {
             runtime: &self.runtime,
             limits: &self.limits,
             store: stores.jobs.clone(),
+            purse: purse.clone(),
             observer: Arc::clone(&observer),
         };
         let loaded = loader.load(&file, 1).await?;
-        Ok(Ready { file, loaded, stores, totals, observer })
+        Ok(Ready { file, loaded, stores, purse, totals, observer })
     }
 
     async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
@@ -272,7 +280,7 @@ impl Host {
     /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
     fn run(self: &Arc<Self>, start: Start) {
         let Start { reached: Reached { ready, broker, address }, wired } = start;
-        let Ready { file, loaded, stores, totals, observer } = ready;
+        let Ready { file, loaded, stores, purse, totals, observer } = ready;
         let name = file.name.shared();
         tracing::info!(
             pipeline = %name,
@@ -285,7 +293,8 @@ impl Host {
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
         let ended = CancellationToken::new();
-        let running = Running { file, handle, deployment, broker, store: stores.jobs, observer, ended: ended.clone() };
+        let (store, told) = (stores.jobs, ended.clone());
+        let running = Running { file, handle, deployment, broker, store, purse, observer, ended: told };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);

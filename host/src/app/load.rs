@@ -10,7 +10,7 @@ use gristmill_core::flow::settings::Checkpoint;
 use gristmill_core::flow::{Deployment, Step, Waits};
 use gristmill_core::ports::{Model, Observer, Store};
 use gristmill_llm::settings::Settings;
-use gristmill_llm::{Limits, Surroundings};
+use gristmill_llm::{Limits, Purse, Surroundings};
 use gristmill_wasm::{
     ConfigFault, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, Start, WasmStage,
 };
@@ -44,6 +44,8 @@ pub(super) struct Loader<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) limits: &'a Arc<Limits>,
     pub(super) store: Option<Arc<dyn Store>>,
+    /// What the models may cost. `None` if no stage may ask one.
+    pub(super) purse: Option<Arc<Purse>>,
     pub(super) observer: Arc<dyn Observer>,
 }
 
@@ -161,13 +163,12 @@ impl Loader<'_> {
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
     fn models(&self, pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
-        if !pipeline.stages.iter().any(|stage| stage.grants.asks_models()) {
-            return Ok(None);
-        }
+        let Some(purse) = self.purse.as_ref().filter(|_| pipeline.asks_models()) else { return Ok(None) };
         let models = pipeline.models.iter().map(|(name, alias)| (name.to_string(), alias.clone())).collect();
         let surroundings = Surroundings {
             store: self.store.clone(),
             limits: Arc::clone(self.limits),
+            purse: Arc::clone(purse),
             observer: Arc::clone(&self.observer),
         };
         let settings = Settings { models, ..Settings::default() };

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::flow::{self, Delivery};
 use gristmill_core::model::Target;
-use gristmill_core::ports::{Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Subscription, Topic};
+use gristmill_core::ports::{
+    Accounts, Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Subscription, Topic,
+};
 
 use super::broker;
 use super::clock;
@@ -24,6 +26,7 @@ pub(super) struct Wired {
 pub(super) struct Wiring<'a> {
     pub(super) broker: &'a dyn Broker,
     pub(super) stores: Stores,
+    pub(super) accounts: Option<Arc<dyn Accounts>>,
     pub(super) observer: Arc<dyn Observer>,
 }
 
@@ -55,6 +58,7 @@ impl Wiring<'_> {
             letters,
             order: config.order,
             store: self.stores.jobs,
+            accounts: self.accounts,
             observer: self.observer,
             limits: config.limits,
             clock: clock::now,
@@ -130,6 +134,8 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
         transactions,
         limits,
         store,
+        // The purse, which outlives deployments.
+        budget: _,
         // The deployment.
         retry: _,
         stages: _,
@@ -147,4 +153,6 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
         && old.store == *store
         // A store is opened only for a pipeline that keeps something.
         && store::keeps(old) == store::keeps(new)
+        // And a purse for one that asks models.
+        && old.asks_models() == new.asks_models()
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gristmill_core::flow::{self, Commands, FlowError};
-use gristmill_core::ports::{Broker, Observer};
+use gristmill_core::ports::{Accounts, Broker, Observer};
+use gristmill_llm::Purse;
 use tokio::task::JoinError;
 
 use super::failure::Failure;
@@ -19,6 +20,8 @@ pub(super) struct Ready {
     pub(super) file: Pipeline,
     pub(super) loaded: Loaded,
     pub(super) stores: Stores,
+    /// What the models may cost. `None` if no stage may ask one.
+    pub(super) purse: Option<Arc<Purse>>,
     pub(super) totals: Arc<Totals>,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -39,7 +42,8 @@ pub(super) struct Start {
 impl Reached {
     pub(super) async fn connect(self) -> Result<Start, Failure> {
         let (stores, observer) = (self.ready.stores.clone(), Arc::clone(&self.ready.observer));
-        let wired = Wiring { broker: &*self.broker, stores, observer }.connect(&self.ready.file).await?;
+        let accounts = self.ready.purse.clone().map(|purse| purse as Arc<dyn Accounts>);
+        let wired = Wiring { broker: &*self.broker, stores, accounts, observer }.connect(&self.ready.file).await?;
         Ok(Start { reached: self, wired })
     }
 }

@@ -8,8 +8,9 @@ use anyhow::Context;
 use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::SinkKey;
-use gristmill_core::ports::{Documents, Observer, Store};
-use gristmill_store::{MemoryDocuments, Settings, Sqlite};
+use gristmill_core::model::{Spent, SpentOn};
+use gristmill_core::ports::{Documents, Observer, Spending, Store};
+use gristmill_store::{MemoryDocuments, MemorySpending, Settings, Sqlite};
 
 use super::broker::is_embedded;
 use super::clock;
@@ -36,17 +37,31 @@ pub(super) struct Stores {
     pub(super) jobs: Option<Arc<dyn Store>>,
     /// What documents have left in the sink. `None` if items are not the keys there.
     pub(super) documents: Option<Arc<dyn Documents>>,
+    /// What was spent on models. `None` if no stage may ask one.
+    pub(super) spending: Option<Arc<dyn Spending>>,
 }
 
-/// What documents have left on the embedded broker, by pipeline: a pipeline that is started again finds its records there.
+/// What pipelines on the embedded broker have done, by their names: one that is started again finds its records there.
 #[derive(Default)]
-pub(super) struct Embedded(Mutex<BTreeMap<Arc<str>, Arc<MemoryDocuments>>>);
+pub(super) struct Embedded(Mutex<BTreeMap<Arc<str>, InMemory>>);
+
+/// What is remembered of a pipeline as long as the process lives.
+#[derive(Default)]
+struct InMemory {
+    documents: Arc<MemoryDocuments>,
+    spending: Arc<MemorySpending>,
+}
 
 impl Embedded {
-    fn documents(&self, pipeline: &Pipeline) -> Arc<dyn Documents> {
+    fn stores(&self, pipeline: &Pipeline) -> Stores {
         // Nothing panics in the one line under the lock.
-        let mut documents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::<MemoryDocuments>::clone(documents.entry(pipeline.name.shared()).or_default())
+        let mut by_name = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let InMemory { documents, spending } = by_name.entry(pipeline.name.shared()).or_default();
+        Stores {
+            jobs: None,
+            documents: by_item(pipeline).then(|| Arc::<MemoryDocuments>::clone(documents) as Arc<dyn Documents>),
+            spending: pipeline.asks_models().then(|| Arc::<MemorySpending>::clone(spending) as Arc<dyn Spending>),
+        }
     }
 }
 
@@ -60,18 +75,13 @@ pub(super) async fn open(
     embedded: &Embedded,
     observer: Arc<dyn Observer>,
 ) -> Result<Stores, Failure> {
-    let by_item = pipeline.sink.key == SinkKey::Item;
     if memory == Memory::ThisProcess || is_embedded(pipeline) {
-        let documents = by_item.then(|| embedded.documents(pipeline));
-        return Ok(Stores { jobs: None, documents });
+        return Ok(embedded.stores(pipeline));
     }
-    if !keeps(pipeline) && !by_item {
+    if !keeps(pipeline) && !by_item(pipeline) {
         return Ok(Stores::default());
     }
-    let folder = match &pipeline.store.folder {
-        Some(folder) => folder.clone(),
-        None => state_folder()?,
-    };
+    let folder = folder(pipeline)?;
     let settings = Settings::of(&pipeline.store, folder, &pipeline.name, Arc::new(clock::now));
     let opened =
         tokio::task::spawn_blocking(move || Sqlite::open(settings)).await.context("opening the state store")?;
@@ -80,7 +90,8 @@ pub(super) async fn open(
             let store = Arc::new(ObservedStore::new(store, observer));
             Ok(Stores {
                 jobs: keeps(pipeline).then(|| Arc::clone(&store) as Arc<dyn Store>),
-                documents: by_item.then_some(store as Arc<dyn Documents>),
+                spending: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Spending>),
+                documents: by_item(pipeline).then_some(store as Arc<dyn Documents>),
             })
         }
         Err(error) => {
@@ -92,7 +103,34 @@ pub(super) async fn open(
 
 /// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.
 pub(super) fn keeps(pipeline: &Pipeline) -> bool {
-    pipeline.stages.iter().any(|stage| stage.grants.asks_models() || keeps_outcomes(stage))
+    pipeline.asks_models() || pipeline.stages.iter().any(keeps_outcomes)
+}
+
+/// Whether items are the keys of the sink.
+fn by_item(pipeline: &Pipeline) -> bool {
+    pipeline.sink.key == SinkKey::Item
+}
+
+/// What a pipeline has spent on models by its state store on this machine, the oldest day first. It may run meanwhile.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn spending(pipeline: &Pipeline) -> Result<Vec<(SpentOn, Spent)>, Failure> {
+    if is_embedded(pipeline) {
+        return Err(Failure::Setup(anyhow::anyhow!(
+            "the pipeline {} has the embedded broker, so it keeps nothing of what it has spent",
+            pipeline.name
+        )));
+    }
+    let spent = gristmill_store::spending_of(&folder(pipeline)?, &pipeline.name);
+    spent.map_err(|error| Failure::Running(error.into()))
+}
+
+fn folder(pipeline: &Pipeline) -> Result<PathBuf, Failure> {
+    match &pipeline.store.folder {
+        Some(folder) => Ok(folder.clone()),
+        None => state_folder(),
+    }
 }
 
 /// `GRISTMILL_STATE`, else the user's folder for such things.

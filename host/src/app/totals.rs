@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use gristmill_core::model::Failed;
+use gristmill_core::model::{Failed, Spent, Usd};
 use gristmill_core::ports::{End, FlowEvent, Observer, PauseReason, StageError};
 
 /// Counts how jobs end, and logs: every failure as a warning, every job at the level debug.
@@ -20,6 +20,11 @@ pub(super) struct Totals {
     stale: AtomicU64,
     /// Calls of stages that a checkpoint spared.
     restored: AtomicU64,
+    /// Calls of models that were answered.
+    answers: AtomicU64,
+    input_tokens: AtomicU64,
+    output_tokens: AtomicU64,
+    nano_usd: AtomicU64,
 }
 
 /// How often the totals are logged while they change.
@@ -37,7 +42,26 @@ impl Totals {
             let jobs = emitted + deleted + dropped + dead_lettered;
             if jobs != last || ended {
                 let (records, stale, restored) = (of(&self.records), of(&self.stale), of(&self.restored));
-                tracing::info!(pipeline, jobs, records, deleted, dropped, dead_lettered, stale, restored, "jobs done");
+                // Only of a pipeline that has asked a model.
+                let told = |counter: &AtomicU64| (of(&self.answers) > 0).then(|| of(counter));
+                let (answers, cost_usd) =
+                    (told(&self.answers), told(&self.nano_usd).map(|nano| Usd::nano(nano).number()));
+                let (input_tokens, output_tokens) = (told(&self.input_tokens), told(&self.output_tokens));
+                tracing::info!(
+                    pipeline,
+                    jobs,
+                    records,
+                    deleted,
+                    dropped,
+                    dead_lettered,
+                    stale,
+                    restored,
+                    answers,
+                    input_tokens,
+                    output_tokens,
+                    cost_usd,
+                    "jobs done"
+                );
                 last = jobs;
             }
             if ended {
@@ -71,7 +95,22 @@ impl Observer for Totals {
                     tracing::info!(item = %call.item.id, stage, attempt = call.attempt, "attempt failed: {error}");
                 }
             },
-            FlowEvent::JobEnded { job, elapsed, end } => {
+            FlowEvent::ModelCall { result: Ok(usage), .. } => {
+                let Spent { input_tokens, output_tokens, cost, .. } = Spent::of(usage);
+                let sums = [
+                    (&self.answers, 1),
+                    (&self.input_tokens, input_tokens),
+                    (&self.output_tokens, output_tokens),
+                    (&self.nano_usd, cost.get()),
+                ];
+                for (counter, more) in sums {
+                    counter.fetch_add(more, Ordering::Relaxed);
+                }
+            }
+            FlowEvent::JobEnded { job, elapsed, end, spent } => {
+                let cost_usd = spent.map(|spent| spent.cost.number());
+                let input_tokens = spent.map(|spent| spent.input_tokens);
+                let output_tokens = spent.map(|spent| spent.output_tokens);
                 let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
                 let counter = match end {
                     End::Emitted(records) => {
@@ -81,12 +120,15 @@ impl Observer for Totals {
                     End::Deleted(_) => &self.deleted,
                     End::Dropped(_) => &self.dropped,
                     End::DeadLettered(Failed { failure, .. }) => {
-                        tracing::warn!(%job, reason = failure.code, "dead-lettered: {}", failure.message);
+                        tracing::warn!(
+                            %job, reason = failure.code, input_tokens, output_tokens, cost_usd,
+                            "dead-lettered: {}", failure.message
+                        );
                         &self.dead_lettered
                     }
                 };
                 counter.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%job, elapsed_ms, %end, "job done");
+                tracing::debug!(%job, elapsed_ms, %end, input_tokens, output_tokens, cost_usd, "job done");
             }
             _ => {}
         }

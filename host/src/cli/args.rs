@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::dlq::Dlq;
+use super::models::Models;
 use gristmill_core::model::Header;
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
@@ -137,6 +138,16 @@ pub enum Command {
     ///   gristmill dlq replay --reason llm-unavailable --pipeline pipeline.toml
     #[command(verbatim_doc_comment, subcommand)]
     Dlq(Dlq),
+    /// Show and try the models of a pipeline, and what they have cost
+    ///
+    /// docs/models.md says what the prices and the budgets mean.
+    ///
+    /// Examples:
+    ///   gristmill models list pipeline.toml
+    ///   gristmill models test pipeline.toml smart
+    ///   gristmill models usage pipeline.toml
+    #[command(verbatim_doc_comment, subcommand)]
+    Models(Models),
 }
 
 /// `gristmill run`.
@@ -342,10 +353,11 @@ mod tests {
         }
         for subcommand in command.get_subcommands_mut().filter(|subcommand| subcommand.get_name() != "help") {
             let help = subcommand.render_long_help().to_string();
+            let name = subcommand.get_name().to_owned();
             assert!(help.contains("gristmill ") && help.contains("Example"), "{help}");
             for nested in subcommand.get_subcommands_mut().filter(|nested| nested.get_name() != "help") {
                 let help = nested.render_long_help().to_string();
-                assert!(help.contains("gristmill dlq ") && help.contains("Example"), "{help}");
+                assert!(help.contains(&format!("gristmill {name} ")) && help.contains("Example"), "{help}");
             }
         }
     }

@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod dlq;
 mod files;
+mod models;
 mod run;
 mod schema;
 mod send;
@@ -58,6 +59,7 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         | Command::Send(_)
         | Command::Tail(_)
         | Command::Dlq(_)
+        | Command::Models(_)
         | Command::Schema(_) => Level::ERROR,
     };
     telemetry::start(form, level).map_err(Failure::Setup)?;
@@ -68,6 +70,7 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         Command::Send(send) => send::send(&send).await,
         Command::Tail(tail) => tail::tail(&tail).await,
         Command::Dlq(command) => dlq::run(&command).await,
+        Command::Models(command) => models::run(&command).await,
         Command::Schema(args) => schema::print(&args),
     }
 }

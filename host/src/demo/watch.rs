@@ -76,7 +76,7 @@ impl Observer for Watch {
                 drop(numbers);
                 self.line(&document, stage, *elapsed, &describe(result));
             }
-            FlowEvent::JobEnded { job, elapsed, end } => {
+            FlowEvent::JobEnded { job, elapsed, end, .. } => {
                 let mut numbers = self.numbers();
                 let document = numbers.document(job);
                 let what = match end {

@@ -7,7 +7,7 @@ use gristmill_core::flow::settings::{
 };
 use gristmill_core::settings::{Name, by_name};
 use gristmill_kafka::Cluster;
-use gristmill_llm::settings::AliasSettings;
+use gristmill_llm::settings::{AliasSettings, BudgetSettings};
 use gristmill_store::settings::StoreSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,9 @@ pub struct PipelineFile {
     /// The memory of jobs.
     #[serde(default)]
     pub store: StoreSettings,
+    /// What the models may cost.
+    #[serde(default)]
+    pub budget: BudgetSettings,
     /// One table for each stage, in order; 1 to 256.
     #[serde(rename = "stage")]
     #[schemars(length(min = 1, max = 256), extend(

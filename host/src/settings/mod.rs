@@ -4,6 +4,7 @@
 //! there. Here the owners' types become one file ([`PipelineFile`]), and what no single key can be wrong about is
 //! checked: topics that must differ, routes between stages, models for grants.
 
+mod budget;
 mod checks;
 mod file;
 mod host;
@@ -84,7 +85,13 @@ impl Pipeline {
             }
         }
         match plan {
-            Some(plan) => Ok(Self { plan: Arc::new(plan), file }),
+            Some(plan) => {
+                let pipeline = Self { plan: Arc::new(plan), file };
+                if host.is_some() {
+                    ConfigError::check(budget::faults(&pipeline))?;
+                }
+                Ok(pipeline)
+            }
             None => Err(Fault::at(file.place("/stage"), "the stages make no plan").into()),
         }
     }

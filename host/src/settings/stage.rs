@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use gristmill_core::flow::settings::{Checkpoint, RetryPolicy};
 use gristmill_core::settings::{Name, TopicName, by_name, is_name};
+use gristmill_llm::settings::StageBudget;
 use gristmill_wasm::{Grants, Isolation, StageLimits};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
@@ -43,6 +44,9 @@ pub struct StageSettings {
     /// Limits of one call, which is one attempt at one item.
     #[serde(default)]
     pub limits: StageLimits,
+    /// What the models that the stage asks may cost, within `[budget]`: `day` and `total`.
+    #[serde(default)]
+    pub budget: StageBudget,
     /// Whether outcomes are kept in the store. A kept outcome is reused only for the same module, configuration and
     /// item.
     #[serde(default)]

@@ -109,6 +109,7 @@ fn pipeline() -> Pipeline {
         letters: Arc::new(NoLetters),
         order: Order::None,
         store: None,
+        accounts: None,
         observer: Arc::new(Observers::default()),
         limits: Limits { max_in_flight: NonZeroU32::new(2_000).unwrap(), ..Limits::default() },
         clock: || Timestamp(0),

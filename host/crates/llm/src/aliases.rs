@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_core::model::{
     Blame, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Ledger, Portion, Requester,
-    Usage, Vector,
+    Usage, Usd, Vector,
 };
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::Instant;
@@ -20,6 +20,7 @@ use crate::limits::Results;
 use crate::names;
 use crate::parts::Bounds;
 use crate::permits::Share;
+use crate::price::Price;
 use crate::provider::{Provider, Unanswered};
 use crate::question::Question;
 use crate::route::{Lists, Route};
@@ -40,6 +41,8 @@ pub(crate) struct Target {
     pub(crate) entry: Entry,
     /// What its calls got; other aliases and pipelines may share it.
     pub(crate) results: Arc<Results>,
+    /// What its tokens cost. `None` if nobody knows.
+    pub(crate) price: Option<Price>,
     pub(crate) provider: Box<dyn Provider>,
 }
 
@@ -57,14 +60,24 @@ impl Target {
         match question.put(&*self.provider, caller, left).await {
             Ok(answered) => {
                 self.results(|results| results.answered(&who, turn));
-                admitted.answered(&Q::usage(&answered.response), &answered.room);
-                Ok(answered.response)
+                let mut answer = answered.response;
+                self.price(Q::usage_mut(&mut answer));
+                admitted.answered(&Q::usage(&answer), &answered.room);
+                Ok(answer)
             }
             Err(Unanswered { failure, sign }) => {
                 let blame = sign.map(|sign| self.results(|results| results.failed(&who, turn, sign)));
                 admitted.failed(&failure, blame);
                 Err(Failed { failure, blame })
             }
+        }
+    }
+
+    /// Adds what it cost. What the provider itself says counts more.
+    fn price(&self, usage: &mut Usage) {
+        if usage.cost_nano_usd.is_none() {
+            let cost = self.price.and_then(|price| price.cost(usage));
+            usage.cost_nano_usd = cost.map(Usd::get);
         }
     }
 
@@ -335,6 +348,7 @@ fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: Re
             %job, %stage, alias, target, elapsed_ms,
             input_tokens = usage.input_tokens,
             output_tokens = usage.output_tokens,
+            cost_usd = usage.cost_nano_usd.map(|nano| Usd::nano(nano).number()),
             "a model answered"
         ),
         Err(Failed { failure, blame }) => {

@@ -1,12 +1,14 @@
 //! Adapter: language models.
 //!
-//! A call passes through five layers: a request for vectors is cut into those that fit (`parts`), the form of the answer is checked, and the model asked again if it is wrong
-//! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, an alias chooses the targets (`aliases`), and a
-//! target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
-//! them retries a call that failed: that is up to the flow.
+//! A call passes through these layers: a request for vectors is cut into those that fit (`parts`), the form of an answer is
+//! checked, and the model asked again if it is wrong (`checked`), [`Journaled`] remembers what an unfinished job has paid
+//! for, budgets refuse what would cost too much (`budget`), an alias chooses the targets (`aliases`), and a target asks its
+//! provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of them retries a
+//! call that failed: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: what the pipelines of a host share of a model server
+//! - [`Purse`]: what a pipeline has spent and may still spend; [`Price`] and the table of [`prices`]; `estimate` of tokens
 //! - `gate`, the way into a target: `permits` (concurrent calls), the pure `rates` over `bucket` and `load` (requests and
 //!   tokens), the pure `standing` (pauses, probes); `room`, what a provider says is left; `route`, which target is next
 //! - `parts` over the pure `parts::plan`; `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`;
@@ -22,9 +24,11 @@ mod aliases;
 mod answer;
 mod anthropic;
 mod bucket;
+mod budget;
 mod checked;
 mod delay;
 mod embedding;
+mod estimate;
 mod failure;
 #[cfg(test)]
 mod fixtures;
@@ -46,6 +50,8 @@ mod pace;
 mod parameters;
 mod parts;
 mod permits;
+mod price;
+pub mod prices;
 mod provider;
 mod question;
 mod quote;
@@ -70,6 +76,8 @@ use gristmill_core::ports::{Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
 use anthropic::Anthropic;
+use budget::{Accounted, Budgeted, Tariffs};
+pub use budget::{Clock, Purse};
 use checked::{Checked, Output, Rule};
 use gate::Entry;
 use gemini::Gemini;
@@ -80,6 +88,7 @@ use ollama::Ollama;
 use openai::OpenAi;
 use parts::Parted;
 use permits::Share;
+pub use price::{Price, Rates};
 use provider::{Api, Http};
 use scripted::{Scripted, script};
 use server::Reach;
@@ -92,6 +101,8 @@ pub struct Surroundings {
     pub store: Option<Arc<dyn Store>>,
     /// The limits of the host.
     pub limits: Arc<Limits>,
+    /// What the pipeline may spend.
+    pub purse: Arc<Purse>,
     /// Observes the calls.
     pub observer: Arc<dyn Observer>,
 }
@@ -104,8 +115,10 @@ pub struct Surroundings {
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
     let (mut aliases, mut rules, mut bounds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut tariffs = BTreeMap::new();
     for (name, alias) in settings.models {
         let reask = alias.reask;
+        tariffs.insert(name.clone(), Tariffs::of(&alias));
         let output = match alias.targets.iter().any(TargetSettings::limits_output) {
             true => Output::Limited,
             false => Output::Unlimited,
@@ -117,8 +130,10 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<A
         aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
-    let journaled = Journaled::new(aliases, settings.journal_bytes, surroundings.store);
-    Ok(Arc::new(Parted::new(Checked::new(journaled, rules), bounds)))
+    let budgeted = Budgeted::new(aliases, Arc::clone(&surroundings.purse), tariffs);
+    let journaled = Journaled::new(budgeted, settings.journal_bytes, surroundings.store);
+    let accounted = Accounted::new(Checked::new(journaled, rules), surroundings.purse);
+    Ok(Arc::new(Parted::new(accounted, bounds)))
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {
@@ -140,7 +155,8 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
 }
 
 fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
-    Ok(match settings {
+    let price = prices::of(&settings);
+    let target = match settings {
         TargetSettings::OpenAi(settings) => {
             over_http((settings.limits, OpenAi::target(settings)?), max_concurrent, limits)
         }
@@ -161,10 +177,12 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
                 limit: Share::new(max_concurrent),
                 entry: Entry::new(Arc::default(), LimitSettings::default()),
                 results: Arc::default(),
+                price: None,
                 provider: Box::new(provider),
             }
         }
-    })
+    };
+    Ok(Target { price, ..target })
 }
 
 /// A target with what it declares of its provider's limits.
@@ -181,20 +199,26 @@ fn over_http<A: Api + 'static>(
         limit: limits.concurrent(account.clone(), max_concurrent),
         entry: Entry::new(limits.gate(endpoint.clone()), rates),
         results: limits.results(endpoint),
+        price: None,
         provider: Box::new(target),
     }
 }
 #[cfg(test)]
 mod tests {
+    use gristmill_core::model::Timestamp;
     use gristmill_core::ports::Observers;
 
-    use super::settings::OpenAiSettings;
+    use super::settings::{Budgets, OpenAiSettings};
     use super::*;
 
     fn fault(targets: Vec<TargetSettings>) -> String {
         let models = [("smart".to_owned(), AliasSettings::new(targets))].into();
-        let surroundings =
-            Surroundings { store: None, limits: Arc::default(), observer: Arc::new(Observers::default()) };
+        let surroundings = Surroundings {
+            store: None,
+            limits: Arc::default(),
+            purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
+            observer: Arc::new(Observers::default()),
+        };
         match build(Settings { models, ..Settings::default() }, surroundings) {
             Err(error) => format!("{error:#}"),
             Ok(_) => "built".into(),

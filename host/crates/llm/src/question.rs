@@ -32,6 +32,9 @@ pub(crate) trait Question: Send + Sync {
 
     /// What an answer took.
     fn usage(answer: &Self::Answer) -> Usage;
+
+    /// The same, to add to it.
+    fn usage_mut(answer: &mut Self::Answer) -> &mut Usage;
 }
 
 #[async_trait]
@@ -57,6 +60,10 @@ impl Question for ChatRequest {
 
     fn usage(answer: &ChatResponse) -> Usage {
         answer.usage
+    }
+
+    fn usage_mut(answer: &mut ChatResponse) -> &mut Usage {
+        &mut answer.usage
     }
 }
 
@@ -86,5 +93,9 @@ impl Question for EmbedRequest {
 
     fn usage(answer: &EmbedResponse) -> Usage {
         answer.usage
+    }
+
+    fn usage_mut(answer: &mut EmbedResponse) -> &mut Usage {
+        &mut answer.usage
     }
 }

@@ -2,11 +2,13 @@
 
 mod address;
 mod anthropic;
+mod budget;
 mod embedding;
 mod gemini;
 mod headers;
 mod limits;
 mod ollama;
+mod price;
 mod streaming;
 mod thinking;
 
@@ -21,12 +23,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
+pub use budget::{BudgetSettings, Budgets, StageBudget};
 pub use embedding::EmbeddingSettings;
 pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
 pub use headers::{HeaderText, Headers};
 pub use limits::{LimitSettings, Sharing};
 pub use ollama::{OLLAMA_BASE_URL, OLLAMA_CONTEXT, OllamaSettings, OllamaStructured};
+pub use price::PriceSettings;
 pub use streaming::{DEFAULT_FIRST_BYTE, DEFAULT_IDLE, OLLAMA_FIRST_BYTE};
 pub use thinking::{Level, Thinking};
 
@@ -254,6 +258,10 @@ pub struct OpenAiSettings {
     /// How much it takes when it makes vectors.
     #[serde(default)]
     pub embeddings: EmbeddingSettings,
+    /// What it costs. Without it: the price of a common model at its own provider, see docs/models.md; else nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "the built-in one, if there is one"))]
+    pub price: Option<PriceSettings>,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -295,6 +303,7 @@ impl OpenAiSettings {
             options: Map::new(),
             allowed_options: Vec::new(),
             embeddings: EmbeddingSettings::default(),
+            price: None,
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
@@ -319,6 +328,10 @@ pub struct ScriptedSettings {
     /// The path of a TOML file of rules.
     #[schemars(length(min = 1), extend("x-path" = true, "x-add" = "script = \"answers.toml\""))]
     pub script: PathBuf,
+    /// What it would cost, to try budgets. Without it nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "nothing"))]
+    pub price: Option<PriceSettings>,
 }
 
 /// How a server is told to answer in JSON. Whatever it is, the answer is checked here.

@@ -20,7 +20,8 @@ const APPLICATION: i32 = 0x4772_6973;
 const LOG_BYTES: i64 = 8 << 20;
 
 /// The migrations to the newest version, in order. Never change a released one: add another.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE job (
         id      INTEGER PRIMARY KEY,
         name    TEXT NOT NULL UNIQUE,
@@ -52,7 +53,23 @@ const MIGRATIONS: &[&str] = &["
         generation BLOB NOT NULL,
         PRIMARY KEY (document, topic, name)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE spent (
+        day          INTEGER NOT NULL,
+        stage        TEXT NOT NULL,
+        alias        TEXT NOT NULL,
+        target       TEXT NOT NULL,
+        calls        INTEGER NOT NULL,
+        input        INTEGER NOT NULL,
+        cached_input INTEGER NOT NULL,
+        output       INTEGER NOT NULL,
+        nano_usd     INTEGER NOT NULL,
+        unpriced     INTEGER NOT NULL,
+        PRIMARY KEY (day, stage, alias, target)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The file of a pipeline in the folder.
 ///
@@ -169,6 +186,28 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
+}
+
+/// Opens the file to look into it, while others may write it. `None` if there is none yet.
+///
+/// # Errors
+/// It cannot be opened, or belongs to another program or a newer version.
+pub(super) fn look(path: &Path) -> Result<Option<Connection>, StoreError> {
+    let refused = |reason| StoreError::Broken { store: path.display().to_string(), reason };
+    if !path.exists() {
+        return Ok(None);
+    }
+    let opened = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+    let looked = opened.map_err(Refusal::from).and_then(|connection| {
+        connection.busy_timeout(HELD)?;
+        is_new(&connection)?;
+        Ok(connection)
+    });
+    match looked {
+        Ok(connection) => Ok(Some(connection)),
+        Err(Refusal::NotUsable(reason)) => Err(refused(reason)),
+        Err(Refusal::Sqlite(error)) => Err(refused(error.to_string())),
+    }
 }
 
 /// Whether the file is still empty. A file of another application or of a newer version is refused.

@@ -5,7 +5,8 @@
 //! - `writer`: the thread that writes, many requests per transaction
 //! - `retention`: deletes what is too old, driven by `writer`
 //! - `documents`: the tables of documents and of what they have left in the sink
-//! - `memory`: remembers documents without a file
+//! - `spending`: the table of what was spent on models
+//! - `memory`: remembers documents and what was spent without a file
 //! - `reader`: the thread that reads
 //! - `file`: opens, checks and migrates the file
 //! - `codec`: the encoding of what is kept
@@ -19,11 +20,13 @@ mod memory;
 mod reader;
 mod retention;
 pub mod settings;
+mod spending;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use memory::MemoryDocuments;
+pub use memory::{MemoryDocuments, MemorySpending};
 pub use settings::{Settings, StoreSettings};
+pub use spending::spending_of;
 pub use sqlite::Sqlite;

@@ -1,11 +1,12 @@
-//! What documents have left in the sink, remembered as long as this process lives: for brokers that end with it.
+//! What documents have left in the sink, and what was spent on models, remembered as long as this process lives: for
+//! brokers that end with it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use gristmill_core::model::{DocumentGeneration, DocumentId, History, RecordGeneration};
-use gristmill_core::ports::{Documents, Placed, Remembered, StoreError};
+use gristmill_core::model::{DocumentGeneration, DocumentId, History, JobId, RecordGeneration, Spent, SpentOn};
+use gristmill_core::ports::{Documents, Placed, Remembered, Spending, StoreError};
 
 /// Remembers documents in memory. Grows with what is in the sink.
 #[derive(Debug, Default)]
@@ -62,6 +63,39 @@ impl Documents for MemoryDocuments {
             placed.retain(|_, by| *by >= last.generation);
             history.last = Some(last);
         }
+        Ok(())
+    }
+}
+
+/// Remembers in memory what was spent.
+#[derive(Debug, Default)]
+pub struct MemorySpending {
+    /// Locked because the jobs of a pipeline share it; never held across an await.
+    spent: Mutex<BTreeMap<SpentOn, Spent>>,
+}
+
+impl MemorySpending {
+    fn spent(&self) -> MutexGuard<'_, BTreeMap<SpentOn, Spent>> {
+        // Nothing panics midway through a change.
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Spending for MemorySpending {
+    async fn all(&self) -> Result<Vec<(SpentOn, Spent)>, StoreError> {
+        Ok(self.spent().iter().map(|(on, spent)| (on.clone(), *spent)).collect())
+    }
+
+    /// Nothing: no answers are kept here.
+    async fn of_job(&self, _: &JobId) -> Result<Spent, StoreError> {
+        Ok(Spent::default())
+    }
+
+    fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
+        let mut all = self.spent();
+        let sum = all.entry(on).or_default();
+        *sum = sum.plus(spent);
         Ok(())
     }
 }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::health::{Failure, Health};
-use super::{codec, documents};
-use gristmill_core::model::{DocumentId, JobId};
+use super::{codec, documents, spending};
+use gristmill_core::model::{DocumentId, JobId, Spent, SpentOn};
 use gristmill_core::ports::{Kept, Key, Remembered};
 
 /// Receives what was found, or the reason of a transient failure; dropped when the store is broken.
@@ -20,6 +20,10 @@ pub(super) enum Recall {
     Kept { job: JobId, key: Key, found: Answer<Option<Kept>> },
     /// What is remembered of a document.
     Document { document: DocumentId, found: Answer<Remembered> },
+    /// What was spent.
+    Spending { found: Answer<Vec<(SpentOn, Spent)>> },
+    /// What the answers took that are kept of a job.
+    SpentByJob { job: JobId, found: Answer<Spent> },
 }
 
 /// Reads until all senders are dropped, or until the first permanent failure.
@@ -36,6 +40,8 @@ pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, 
                 Ok(kept.flatten())
             }),
             Recall::Document { document, found } => answer(found, health, || documents::find(connection, &document)),
+            Recall::Spending { found } => answer(found, health, || spending::all(connection)),
+            Recall::SpentByJob { job, found } => answer(found, health, || spending::of_job(connection, &job)),
         };
         if answered.is_err() {
             return;

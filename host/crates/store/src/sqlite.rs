@@ -14,8 +14,8 @@ use super::retention::Sweep;
 use super::settings::Settings;
 use super::writer::{Request, Writer};
 use super::{codec, file};
-use gristmill_core::model::{DocumentId, JobId, RecordGeneration};
-use gristmill_core::ports::{Documents, JobState, Kept, Key, Placed, Remembered, Store, StoreError};
+use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use gristmill_core::ports::{Documents, JobState, Kept, Key, Placed, Remembered, Spending, Store, StoreError};
 
 /// Maximum bytes waiting to be written; beyond it, callers wait.
 const QUEUE_BYTES: usize = 32 << 20;
@@ -162,6 +162,24 @@ impl Documents for Sqlite {
     fn finish(&self, document: &DocumentId, last: RecordGeneration) -> Result<(), StoreError> {
         self.health.check()?;
         self.send(Request::Finish { document: document.clone(), last })
+    }
+}
+
+#[async_trait]
+impl Spending for Sqlite {
+    async fn all(&self) -> Result<Vec<(SpentOn, Spent)>, StoreError> {
+        let (found, answer) = oneshot::channel();
+        self.recall(Recall::Spending { found }, answer).await
+    }
+
+    async fn of_job(&self, job: &JobId) -> Result<Spent, StoreError> {
+        let (found, answer) = oneshot::channel();
+        self.recall(Recall::SpentByJob { job: job.clone(), found }, answer).await
+    }
+
+    fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
+        self.health.check()?;
+        self.send(Request::Spent { on, spent })
     }
 }
 

@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::health::{Failure, Health};
 use super::retention::Sweep;
 use super::settings::Clock;
-use super::{codec, documents};
-use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Timestamp};
+use super::{codec, documents, spending};
+use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn, Timestamp};
 use gristmill_core::ports::{JobState, Kept, Key, Placed};
 
 /// A write request. Each holds its share of the queue until it is written.
@@ -47,6 +47,11 @@ pub(super) enum Request {
     Finish {
         document: DocumentId,
         last: RecordGeneration,
+    },
+    /// Each call of a model waits for its answer to be kept, so these need no bound either.
+    Spent {
+        on: SpentOn,
+        spent: Spent,
     },
 }
 
@@ -141,7 +146,9 @@ impl Writer {
                             bytes += items;
                             somebody_waits = true;
                         }
-                        Request::Ended { .. } | Request::Finish { .. } => until = until.min(Instant::now() + NOTES),
+                        Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. } => {
+                            until = until.min(Instant::now() + NOTES);
+                        }
                     }
                     batch.push(request);
                 }
@@ -173,6 +180,7 @@ impl Writer {
                     documents::intend(&transaction, document, begun, items, now)?;
                 }
                 Request::Finish { document, last } => documents::finish(&transaction, document, last, now)?,
+                Request::Spent { on, spent } => spending::add(&transaction, on, spent)?,
             }
         }
         if self.sweep.under_way() {
@@ -209,8 +217,10 @@ fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) -> Ve
             (Request::Keep { kept, .. }, Some(reason)) => drop(kept.send(Err(reason.clone()))),
             (Request::Intend { noted, .. }, None) => drop(noted.send(Ok(()))),
             (Request::Intend { noted, .. }, Some(reason)) => drop(noted.send(Err(reason.clone()))),
-            (Request::Ended { .. } | Request::Finish { .. }, None) => {}
-            (note @ (Request::Ended { .. } | Request::Finish { .. }), Some(_)) => unwritten.push(note),
+            (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. }, None) => {}
+            (note @ (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. }), Some(_)) => {
+                unwritten.push(note);
+            }
         }
     }
     unwritten

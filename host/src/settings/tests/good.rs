@@ -81,7 +81,7 @@ fn models_have_their_targets_in_order() {
     assert_eq!((&second.key, second.timeout), (&None, Duration::from_secs(60)));
     assert_eq!(
         test.targets,
-        [TargetSettings::Scripted(ScriptedSettings { script: PathBuf::from("pipes/answers.toml") })]
+        [TargetSettings::Scripted(ScriptedSettings { script: PathBuf::from("pipes/answers.toml"), price: None })]
     );
     assert_eq!((test.max_concurrent.get(), test.reask), (8, 2));
 }

@@ -1,5 +1,6 @@
 //! What a pipeline file can say, what can be wrong with it, and how that is shown.
 
+mod budget;
 mod cluster;
 mod documents;
 mod engine;

@@ -160,6 +160,7 @@ impl Done {
             document: self.document.as_ref(),
             first_attempt: self.origin.first_attempt.map_or(self.begun.time, Timestamp),
             last_attempt: (pipeline.clock)(),
+            spent: pipeline.spent(&self.origin.job),
         };
         self.records = vec![dead_letter.record(pipeline, &self.origin, &self.event)];
         self.afterwards = 0;
@@ -176,6 +177,8 @@ impl Done {
             Ending::Dropped(code) => (End::Dropped(code), JobState::Dropped),
             Ending::DeadLettered(failed) => (End::DeadLettered(failed), JobState::DeadLettered),
         };
+        // Before the models forget it.
+        let spent = pipeline.spent(job);
         if let Some(model) = &self.deployment.model {
             model.forget(job);
         }
@@ -189,7 +192,8 @@ impl Done {
                 Err(source) => return Err(FlowError::Store { job: job.clone(), source }),
             }
         }
-        pipeline.observer.observe(&FlowEvent::JobEnded { job, elapsed: self.begun.at.elapsed(), end });
+        let elapsed = self.begun.at.elapsed();
+        pipeline.observer.observe(&FlowEvent::JobEnded { job, elapsed, end, spent });
         Ok(())
     }
 

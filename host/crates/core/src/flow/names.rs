@@ -40,6 +40,12 @@ pub const SOURCE_TIME: &str = "gristmill-source-time";
 pub const FIRST_ATTEMPT: &str = "gristmill-first-attempt";
 /// When the job was given up, in milliseconds since the Unix epoch.
 pub const LAST_ATTEMPT: &str = "gristmill-last-attempt";
+/// What the job's calls of models cost, in US dollars, as far as that is known.
+pub const COST: &str = "gristmill-cost-usd";
+/// The tokens that these calls sent.
+pub const INPUT_TOKENS: &str = "gristmill-input-tokens";
+/// The tokens that they were answered.
+pub const OUTPUT_TOKENS: &str = "gristmill-output-tokens";
 /// How often the job had already been replayed from the dead letters.
 pub const REPLAYS: &str = "gristmill-replays";
 /// On a replayed event: the dead letter that it replays, as topic/partition/position. Everything else that a replay needs

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::model::{DocumentId, JobId, RecordGeneration};
+use crate::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn};
 use crate::ports::{
-    Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Store, StoreError, StoreOperation,
-    StoreOutcome,
+    Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending, Store, StoreError,
+    StoreOperation, StoreOutcome,
 };
 
 /// Reports to an observer how long a store takes to answer.
@@ -78,5 +78,26 @@ impl<S: Documents> Documents for ObservedStore<S> {
 
     fn finish(&self, document: &DocumentId, last: RecordGeneration) -> Result<(), StoreError> {
         self.store.finish(document, last)
+    }
+}
+
+#[async_trait]
+impl<S: Spending> Spending for ObservedStore<S> {
+    async fn all(&self) -> Result<Vec<(SpentOn, Spent)>, StoreError> {
+        let begun = Instant::now();
+        let result = self.store.all().await;
+        self.see(StoreOperation::Recall, begun, &result);
+        result
+    }
+
+    async fn of_job(&self, job: &JobId) -> Result<Spent, StoreError> {
+        let begun = Instant::now();
+        let result = self.store.of_job(job).await;
+        self.see(StoreOperation::Recall, begun, &result);
+        result
+    }
+
+    fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
+        self.store.note(on, spent)
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::settings::{DeadLetter, DocumentName, Limits, Order, Tombstones, Transactions};
-use crate::model::{ItemId, Timestamp};
-use crate::ports::{Documents, Letters, Observer, Placed, Sink, Store, Transactor};
+use crate::model::{ItemId, JobId, Spent, Timestamp};
+use crate::ports::{Accounts, Documents, Letters, Observer, Placed, Sink, Store, Transactor};
 
 /// How outputs are written and events settled.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub struct Pipeline {
     pub order: Order,
     /// The state store. `None` if nothing is kept for later attempts.
     pub store: Option<Arc<dyn Store>>,
+    /// What jobs have spent on models. `None` if no stage may call one.
+    pub accounts: Option<Arc<dyn Accounts>>,
     /// Sees everything that happens.
     pub observer: Arc<dyn Observer>,
     /// How much may be in flight, and how many dead letters are acceptable.
@@ -54,6 +56,11 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// What the calls of a job took, if it made some.
+    pub(super) fn spent(&self, job: &JobId) -> Option<Spent> {
+        self.accounts.as_ref()?.spent(job)
+    }
+
     /// Where an item goes, given the topic that a branch names.
     pub(super) fn place(&self, topic: Option<&Arc<str>>, item: &ItemId) -> Placed {
         Placed { topic: Arc::clone(topic.unwrap_or(&self.output_topic)), item: item.clone() }

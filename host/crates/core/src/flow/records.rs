@@ -9,7 +9,9 @@ use super::documents::Document;
 use super::names::{self, is_ours};
 use super::pipeline::Pipeline;
 use super::replay::Origin;
-use crate::model::{Event, Failed, FailureKind, Finished, Header, ItemId, JobId, TRACEPARENT, Timestamp, TraceContext};
+use crate::model::{
+    Event, Failed, FailureKind, Finished, Header, ItemId, JobId, Spent, TRACEPARENT, Timestamp, TraceContext,
+};
 use crate::ports::Record;
 
 /// The longest error text in a dead letter, in bytes.
@@ -94,6 +96,8 @@ pub(super) struct DeadLetter<'a> {
     pub(super) document: Option<&'a Document>,
     pub(super) first_attempt: Timestamp,
     pub(super) last_attempt: Timestamp,
+    /// What its calls of models took. `None` if it made none.
+    pub(super) spent: Option<Spent>,
 }
 
 impl DeadLetter<'_> {
@@ -129,6 +133,11 @@ impl DeadLetter<'_> {
         add(names::FIRST_ATTEMPT, self.first_attempt.0.to_string());
         add(names::LAST_ATTEMPT, self.last_attempt.0.to_string());
         add(names::REPLAYS, origin.replays.to_string());
+        if let Some(spent) = self.spent {
+            add(names::COST, spent.cost.number());
+            add(names::INPUT_TOKENS, spent.input_tokens.to_string());
+            add(names::OUTPUT_TOKENS, spent.output_tokens.to_string());
+        }
         if let Some(document) = self.document {
             document.identify(&mut headers);
         }
@@ -176,7 +185,7 @@ mod tests {
     use crate::flow::documents::Document;
     use crate::flow::settings::{DeadLetter as Settings, DocumentName, Limits, Order, Tombstones};
     use crate::model::{
-        Attribute, DocumentGeneration, DocumentId, EventId, Failure, Generation, Item, Partition, Position, Stamp,
+        Attribute, DocumentGeneration, DocumentId, EventId, Failure, Generation, Item, Partition, Position, Stamp, Usd,
     };
     use crate::ports::{Documents, NoLetters, Observers, Sink, SinkError};
     use crate::settings::TopicName;
@@ -203,6 +212,7 @@ mod tests {
             letters: Arc::new(NoLetters),
             order: Order::Key,
             store: None,
+            accounts: None,
             observer: Arc::new(Observers::default()),
             limits: Limits::default(),
             clock: || Timestamp(0),
@@ -293,6 +303,7 @@ mod tests {
             document: Some(&document),
             first_attempt: Timestamp(5),
             last_attempt: Timestamp(6),
+            spent: Some(Spent { input_tokens: 7, output_tokens: 8, cost: Usd::nano(1_500), ..Spent::default() }),
         };
         let pipeline = pipeline(None);
         let origin = Origin::new(&event, "p");
@@ -315,6 +326,9 @@ mod tests {
              gristmill-first-attempt: 5\n\
              gristmill-last-attempt: 6\n\
              gristmill-replays: 0\n\
+             gristmill-cost-usd: 0.0000015\n\
+             gristmill-input-tokens: 7\n\
+             gristmill-output-tokens: 8\n\
              gristmill-document-id: a%2Fb\n\
              gristmill-document-generation: 1764150000000-42\n\
              __connect.errors.topic: in\n\

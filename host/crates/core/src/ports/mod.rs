@@ -1,5 +1,6 @@
 //! What the flow needs from the outside: small traits, and the errors that drive its decisions.
 
+mod accounts;
 mod broker;
 mod documents;
 mod letters;
@@ -7,10 +8,12 @@ mod model;
 mod observer;
 mod sink;
 mod source;
+mod spending;
 mod stage;
 mod store;
 mod tokens;
 
+pub use accounts::Accounts;
 pub use broker::{
     Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
     Until, WriteError,
@@ -21,6 +24,7 @@ pub use model::{Caller, Model, ModelError};
 pub use observer::{End, FlowEvent, Observer, Observers, PauseReason, Queues, StoreOperation, StoreOutcome};
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
 pub use source::{Demand, Signal, Source, SourceError};
+pub use spending::Spending;
 pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
 pub use store::{JobState, Kept, Key, Store, StoreError};
 pub use tokens::Tokens;

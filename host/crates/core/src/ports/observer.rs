@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Call, Caller, StageError};
-use crate::model::{ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Usage};
+use crate::model::{ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Spent, Usage};
 
 /// What happens in a pipeline, as it happens.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub enum FlowEvent<'a> {
         elapsed: Duration,
         /// How it ended.
         end: End<'a>,
+        /// What its calls of models took, earlier runs included. `None` if this run made none.
+        spent: Option<Spent>,
     },
     /// No new events are taken for a while. A pause that goes on, or comes back, for the same reason is told at most
     /// every 30 s.

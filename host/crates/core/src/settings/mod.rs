@@ -16,6 +16,7 @@
 //! | `x-secrets` | values of this top-level table may be secrets: messages hide them by the names of their keys |
 
 mod file;
+mod money;
 mod names;
 mod quantity;
 mod secret;

@@ -57,6 +57,7 @@ fn target(provider: impl Provider + 'static, max_concurrent: usize) -> Target {
         limit: Share::new(max_concurrent),
         entry: Entry::new(Arc::default(), LimitSettings::default()),
         results: Arc::default(),
+        price: None,
         provider: Box::new(provider),
     }
 }
@@ -155,7 +156,8 @@ async fn no_fallback_is_asked_for_what_is_wrong_with_the_request_or_refused() {
 #[test]
 fn a_target_that_turns_calls_away_is_told_once_until_it_answers_again() {
     let (alias, _) = alias(vec![Err(away()), Err(away())]);
-    let told = |index, failure| alias.begins_to_turn_away(index, &Err::<ChatResponse, _>(Failed { failure, blame: None }));
+    let told =
+        |index, failure| alias.begins_to_turn_away(index, &Err::<ChatResponse, _>(Failed { failure, blame: None }));
     assert!(told(0, wrong_key()));
     assert!(!told(0, wrong_key()) && !told(0, no_money()));
     assert!(!alias.begins_to_turn_away(0, &Ok(response("hello"))));
@@ -358,5 +360,24 @@ fn of_several_targets_each_must_find_the_request_at_fault() {
         let name = format!("{first:?} {blame:?}, then {second:?} {other:?}");
         let both = Failed { failure: first, blame }.beside(Failed { failure: second, blame: other });
         assert_eq!(both.blame, expected, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_costs_what_its_provider_says_else_what_its_target_does() {
+    let usd: Usd = "1 USD".parse().unwrap();
+    let settings = crate::settings::PriceSettings { input: usd, cached_input: None, cache_write: None, output: usd };
+    let usage = gristmill_core::model::Usage { input_tokens: Some(5), output_tokens: Some(2), ..Default::default() };
+    for (told, price, expected) in [
+        (None, None, None),
+        (None, Some(settings.into()), Some(7_000)),
+        (Some(3), Some(settings.into()), Some(3)),
+        (Some(3), None, Some(3)),
+    ] {
+        let usage = gristmill_core::model::Usage { cost_nano_usd: told, ..usage };
+        let answer = Ok(ChatResponse { usage, ..response("yes") });
+        let fixed = Fixed { answer, calls: Arc::default(), takes: Duration::ZERO };
+        let models = only(Alias::new(vec![Target { price, ..target(fixed, 1) }]));
+        assert_eq!(chat(&models, &request("hello")).await.unwrap().usage.cost_nano_usd, expected);
     }
 }

@@ -64,7 +64,7 @@ fn completion(target: &str, reply: &Reply, body: &Value, quote: &Quote<'_>) -> R
     Ok(ChatResponse {
         text: content::text(message, &quote.request.format),
         finish_reason,
-        usage: usage(&body["usage"]),
+        usage: Usage { cost_nano_usd: cost(reply), ..usage(&body["usage"]) },
         model: target.to_owned(),
         provider_request_id: id.and_then(|id| quote.word(id)),
         cached: false,
@@ -83,6 +83,13 @@ fn usage(usage: &Value) -> Usage {
         reasoning_tokens: usage["completion_tokens_details"]["reasoning_tokens"].as_u64(),
         cost_nano_usd: None,
     }
+}
+
+/// What the answer cost by LiteLLM's own prices, in billionths of a dollar. It says zero for models that it has no price for.
+fn cost(reply: &Reply) -> Option<u64> {
+    const LARGEST: f64 = 1e9;
+    let dollars: f64 = reply.header("x-litellm-response-cost")?.trim().parse().ok()?;
+    (dollars > 0.0 && dollars < LARGEST).then(|| (dollars * 1e9).ceil() as u64)
 }
 
 #[cfg(test)]

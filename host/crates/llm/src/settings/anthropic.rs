@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
 use super::limits::LimitSettings;
+use super::price::PriceSettings;
 use super::streaming::{self, DEFAULT_FIRST_BYTE, DEFAULT_IDLE};
 use super::thinking::Thinking;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
@@ -78,6 +79,10 @@ pub struct AnthropicSettings {
     #[serde(default, rename = "options")]
     #[schemars(inner(length(min = 1)), extend("x-form" = r#"names of options, for example ["top_k"]"#))]
     pub allowed_options: Vec<String>,
+    /// What it costs. Without it: the price of a common model at its own provider, see docs/models.md; else nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "the built-in one, if there is one"))]
+    pub price: Option<PriceSettings>,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -107,6 +112,7 @@ impl AnthropicSettings {
             headroom: None,
             temperature: None,
             allowed_options: Vec::new(),
+            price: None,
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::embedding::EmbeddingSettings;
 use super::headers::Headers;
 use super::limits::LimitSettings;
+use super::price::PriceSettings;
 use super::streaming::{self, DEFAULT_FIRST_BYTE, DEFAULT_IDLE};
 use super::thinking::Thinking;
 use super::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, address, default_max_answer_bytes, default_timeout, headers};
@@ -87,6 +88,10 @@ pub struct GeminiSettings {
     /// How much it takes when it makes vectors.
     #[serde(default)]
     pub embeddings: EmbeddingSettings,
+    /// What it costs. Without it: the price of a common model at its own provider, see docs/models.md; else nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-show" = "the built-in one, if there is one"))]
+    pub price: Option<PriceSettings>,
     /// The largest body of an answer, in bytes.
     #[serde(skip, default = "default_max_answer_bytes")]
     pub max_answer_bytes: usize,
@@ -117,6 +122,7 @@ impl GeminiSettings {
             temperature: None,
             allowed_options: Vec::new(),
             embeddings: EmbeddingSettings::default(),
+            price: None,
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }

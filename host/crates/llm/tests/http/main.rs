@@ -19,11 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_core::model::{
-    ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, JobId, Partition, Position, Role, TraceContext,
+    ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, JobId, Partition, Position, Role, Timestamp,
+    TraceContext,
 };
 use gristmill_core::ports::{Caller, Model, ModelError, Observers};
-use gristmill_llm::settings::{AliasSettings, OpenAiSettings, SecretRef, Settings, TargetSettings};
-use gristmill_llm::{Limits, Surroundings};
+use gristmill_llm::settings::{AliasSettings, Budgets, OpenAiSettings, SecretRef, Settings, TargetSettings};
+use gristmill_llm::{Limits, Purse, Surroundings};
 
 use gristmill_model_server::ModelServer;
 
@@ -69,13 +70,22 @@ fn alias(settings: AliasSettings) -> Chat {
 /// The alias of one pipeline on a host with these limits.
 fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let models = [("smart".to_owned(), settings)].into();
-    let surroundings =
-        Surroundings { store: None, limits: Arc::clone(limits), observer: Arc::new(Observers::default()) };
+    let surroundings = Surroundings {
+        store: None,
+        limits: Arc::clone(limits),
+        purse: purse(),
+        observer: Arc::new(Observers::default()),
+    };
     Chat(gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap())
 }
 
+/// A purse without budgets.
+fn purse() -> Arc<Purse> {
+    Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0))))
+}
+
 fn scripted(path: &Path) -> TargetSettings {
-    TargetSettings::Scripted(gristmill_llm::settings::ScriptedSettings { script: path.into() })
+    TargetSettings::Scripted(gristmill_llm::settings::ScriptedSettings { script: path.into(), price: None })
 }
 
 fn job(position: u128) -> JobId {

@@ -293,6 +293,7 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
         letters: host,
         order: Order::Key,
         store: None,
+        accounts: None,
         clock: || Timestamp(0),
         observer: Arc::new(Observers::default()),
         limits: Limits::default(),

@@ -15,6 +15,7 @@ mod replay;
 mod resume;
 mod routes;
 mod server;
+mod spent;
 mod world;
 
 use std::time::Duration;

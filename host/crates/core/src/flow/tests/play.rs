@@ -16,7 +16,9 @@ use super::world::{KeptLetters, MemoryStore, NotingModel, NotingSink, NotingTran
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, Waits, run};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
-use crate::ports::{Batching, Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store};
+use crate::ports::{
+    Accounts, Batching, Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store,
+};
 use crate::settings::TopicName;
 
 /// One line of a history.
@@ -223,6 +225,7 @@ impl Observer for Watching {
             FlowEvent::Resumed { why } if self.1 => self.0.note(format!("over: {why}")),
             // The time is jittered.
             FlowEvent::Paused { why, wait: Some(_) } if self.1 => self.0.note(format!("paused for a time: {why}")),
+            FlowEvent::JobEnded { end, spent: Some(spent), .. } => self.0.note(format!("{end} for {}", spent.cost)),
             FlowEvent::Queues(queues) if self.1 => self.0.note(format!("{} jobs in flight", queues.jobs)),
             FlowEvent::Lag { partition, records } if self.1 => {
                 self.0.note(format!("{records} behind in {}", partition.index));
@@ -250,6 +253,8 @@ pub(super) struct Play {
     pub(super) transactions: Option<(u32, u32)>,
     /// If set, keeps the outcomes of all stages.
     pub(super) store: Option<Arc<MemoryStore>>,
+    /// What jobs have spent; logged at their end.
+    pub(super) accounts: Option<Arc<dyn Accounts>>,
     /// When the server that stages ask is away.
     pub(super) away: Range<Duration>,
     /// Which items a stage takes in one call.
@@ -282,6 +287,7 @@ impl Default for Play {
             dead_letters: DeadLetterBounds::default(),
             transactions: None,
             store: None,
+            accounts: None,
             away: Duration::ZERO..Duration::ZERO,
             batch: Batching::NONE,
             waits: Waits::Never,
@@ -358,6 +364,7 @@ impl Play {
             letters: Arc::new(letters),
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
+            accounts: self.accounts,
             clock: || Timestamp(0),
             observer: Arc::new(Watching(effects.clone(), self.watched)),
             limits: Limits {

@@ -325,3 +325,21 @@ fn an_answer_that_ended_in_thought_is_empty_also_if_it_comes_as_an_error() {
 fn a_byte_order_mark_before_the_body_is_skipped() {
     assert_eq!(decoded(200, &[], &format!("\u{feff}{}", said("hello", "stop"))).unwrap().text, "hello");
 }
+
+#[test]
+fn the_cost_that_a_gateway_tells_is_taken_unless_it_is_nothing() {
+    let answer = json!({"choices": [{"message": {"content": "yes"}}]}).to_string();
+    for (told, cost) in [
+        ("0.00025", Some(250_000)),
+        ("2.5e-05", Some(25_000)),
+        ("1e-12", Some(1)),
+        ("0.0", None),
+        ("-1", None),
+        ("NaN", None),
+        ("1e300", None),
+        ("free", None),
+    ] {
+        let response = decoded(200, &[("x-litellm-response-cost", told)], &answer).unwrap();
+        assert_eq!(response.usage.cost_nano_usd, cost, "{told}");
+    }
+}

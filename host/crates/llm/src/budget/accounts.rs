@@ -1,0 +1,296 @@
+//! What was spent and what is reserved, by job, stage, pipeline and day. Pure: the day is passed in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use gristmill_core::model::{BudgetScope, Day, JobId, Spent, SpentOn, Usd};
+
+use crate::settings::Budgets;
+
+/// The most jobs whose accounts are open. Above it the oldest are closed: jobs of partitions that were given away.
+const MOST_JOBS: usize = 65_536;
+
+/// An amount that is spent, and one that calls in flight may still spend.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pot {
+    spent: Usd,
+    reserved: Usd,
+}
+
+impl Pot {
+    fn settle(&mut self, reserved: Usd, spent: Usd) {
+        self.reserved = self.reserved.minus(reserved);
+        self.spent = self.spent.plus(spent);
+    }
+}
+
+/// Of a pipeline or a stage.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pots {
+    total: Pot,
+    today: Pot,
+}
+
+#[derive(Debug, Default)]
+struct JobAccount {
+    age: u64,
+    pot: Pot,
+    spent: Spent,
+}
+
+/// A budget that a call does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shortage {
+    pub(super) scope: BudgetScope,
+    /// The key in the pipeline file, for messages.
+    pub(super) key: String,
+    pub(super) limit: Usd,
+    pub(super) spent: Usd,
+    /// What the call may cost.
+    pub(super) wanted: Usd,
+    /// Whether it would fit if the calls in flight cost nothing.
+    pub(super) may_fit: bool,
+}
+
+/// All accounts of a pipeline.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    pub(super) budgets: Budgets,
+    day: Day,
+    pipeline: Pots,
+    stages: HashMap<Arc<str>, Pots>,
+    jobs: HashMap<JobId, JobAccount>,
+    /// The same jobs by age.
+    ages: BTreeMap<u64, JobId>,
+    next_age: u64,
+}
+
+impl Accounts {
+    /// With what was spent before.
+    pub(super) fn new(budgets: Budgets, today: Day, before: Vec<(SpentOn, Spent)>) -> Self {
+        let mut accounts = Self { budgets, day: today, ..Self::default() };
+        for (on, spent) in before {
+            for pots in [&mut accounts.pipeline, accounts.stages.entry(on.stage).or_default()] {
+                pots.total.settle(Usd::ZERO, spent.cost);
+                if on.day == today {
+                    pots.today.settle(Usd::ZERO, spent.cost);
+                }
+            }
+        }
+        accounts
+    }
+
+    /// Whether the account of a job is open.
+    pub(super) fn knows(&self, job: &JobId) -> bool {
+        self.jobs.contains_key(job)
+    }
+
+    /// Opens the account of a job that has spent this in earlier runs.
+    pub(super) fn open(&mut self, job: &JobId, before: Spent) {
+        let account = self.job(job);
+        if account.spent.calls == 0 {
+            account.spent = before;
+            account.pot.spent = account.pot.spent.plus(before.cost);
+        }
+    }
+
+    /// Forgets a job that has ended.
+    pub(super) fn forget(&mut self, job: &JobId) {
+        if let Some(account) = self.jobs.remove(job) {
+            self.ages.remove(&account.age);
+        }
+    }
+
+    /// What a job has spent; `None` if it has made no call.
+    pub(super) fn spent(&self, job: &JobId) -> Option<Spent> {
+        self.jobs.get(job).map(|account| account.spent).filter(|spent| spent.calls > 0)
+    }
+
+    /// Reserves an amount in every budget, or in none. What costs nothing fits into any. Returns the day it counts for.
+    pub(super) fn reserve(
+        &mut self,
+        now: Day,
+        job: &JobId,
+        stage: &Arc<str>,
+        wanted: Usd,
+    ) -> Result<Day, Box<Shortage>> {
+        self.turn(now);
+        if wanted > Usd::ZERO
+            && let Some(shortage) = self.shortage(job, stage, wanted)
+        {
+            return Err(Box::new(shortage));
+        }
+        for pot in self.pots(self.day, job, stage) {
+            pot.reserved = pot.reserved.plus(wanted);
+        }
+        Ok(self.day)
+    }
+
+    /// Replaces a reservation by what was spent. `None` if the call certainly cost nothing.
+    pub(super) fn settle(&mut self, day: Day, job: &JobId, stage: &Arc<str>, reserved: Usd, spent: Option<Spent>) {
+        let cost = spent.map_or(Usd::ZERO, |spent| spent.cost);
+        for pot in self.pots(day, job, stage) {
+            pot.settle(reserved, cost);
+        }
+        if let Some(spent) = spent {
+            let account = self.job(job);
+            account.spent = account.spent.plus(spent);
+        }
+    }
+
+    /// A new day begins with nothing spent. A clock that was set back does not bring an old one back.
+    fn turn(&mut self, now: Day) {
+        if now > self.day {
+            self.day = now;
+            for pots in self.stages.values_mut().chain([&mut self.pipeline]) {
+                pots.today = Pot::default();
+            }
+        }
+    }
+
+    /// The first budget that is too small: of those that are used up if there is one.
+    fn shortage(&self, job: &JobId, stage: &Arc<str>, wanted: Usd) -> Option<Shortage> {
+        let of_job = self.jobs.get(job).map(|account| account.pot).unwrap_or_default();
+        let of_stage = self.stages.get(stage).copied().unwrap_or_default();
+        let stage_budget = self.budgets.stages.get(stage).copied().unwrap_or_default();
+        let pipeline = &self.budgets.pipeline;
+        let key = |key: &str| format!("the key `budget.{key}` of stage {stage:?}");
+        let mut found: Option<Shortage> = None;
+        for (scope, limit, pot, key) in [
+            (BudgetScope::Job, pipeline.job, of_job, "the key `job` of [budget]".to_owned()),
+            (BudgetScope::Pipeline, pipeline.total, self.pipeline.total, "the key `total` of [budget]".to_owned()),
+            (BudgetScope::Stage, stage_budget.total, of_stage.total, key("total")),
+            (BudgetScope::Day, pipeline.day, self.pipeline.today, "the key `day` of [budget]".to_owned()),
+            (BudgetScope::Stage, stage_budget.day, of_stage.today, key("day")),
+        ] {
+            let Some(limit) = limit else { continue };
+            let Pot { spent, reserved } = pot;
+            if spent.plus(reserved).plus(wanted) <= limit {
+                continue;
+            }
+            let may_fit = spent.plus(wanted) <= limit;
+            if found.as_ref().is_none_or(|found| found.may_fit && !may_fit) {
+                found = Some(Shortage { scope, key, limit, spent, wanted, may_fit });
+            }
+        }
+        found
+    }
+
+    /// Every pot that a call counts in. One of an earlier day counts for today no more.
+    fn pots<'a>(&'a mut self, day: Day, job: &JobId, stage: &Arc<str>) -> impl Iterator<Item = &'a mut Pot> {
+        self.job(job);
+        let is_today = day == self.day;
+        let stage = self.stages.entry(Arc::clone(stage)).or_default();
+        let pots = [&mut self.pipeline, stage].into_iter();
+        let pots = pots.flat_map(move |Pots { total, today }| [Some(total), is_today.then_some(today)]);
+        pots.flatten().chain(self.jobs.get_mut(job).map(|account| &mut account.pot))
+    }
+
+    fn job(&mut self, job: &JobId) -> &mut JobAccount {
+        if !self.jobs.contains_key(job) {
+            self.ages.insert(self.next_age, job.clone());
+            self.jobs.insert(job.clone(), JobAccount { age: self.next_age, ..JobAccount::default() });
+            self.next_age += 1;
+            if self.jobs.len() > MOST_JOBS
+                && let Some((_, oldest)) = self.ages.pop_first()
+            {
+                self.jobs.remove(&oldest);
+            }
+        }
+        self.jobs.entry(job.clone()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::job;
+    use crate::settings::{BudgetSettings, StageBudget};
+
+    const NANO: fn(u64) -> Usd = Usd::nano;
+
+    fn budgets(job: Option<u64>, day: Option<u64>, total: Option<u64>) -> Budgets {
+        let pipeline = BudgetSettings { job: job.map(NANO), day: day.map(NANO), total: total.map(NANO) };
+        let stage = StageBudget { day: Some(NANO(40)), total: None };
+        Budgets { pipeline, stages: [("tight".into(), stage)].into() }
+    }
+
+    fn spent(nano: u64) -> Option<Spent> {
+        Some(Spent { calls: 1, cost: NANO(nano), ..Spent::default() })
+    }
+
+    fn scope(
+        accounts: &mut Accounts,
+        day: u32,
+        position: u128,
+        stage: &str,
+        wanted: u64,
+    ) -> Option<(BudgetScope, bool)> {
+        let reserved = accounts.reserve(Day(day), &job(position), &stage.into(), NANO(wanted));
+        reserved.err().map(|shortage| (shortage.scope, shortage.may_fit))
+    }
+
+    #[test]
+    fn a_reservation_counts_in_every_budget_or_in_none() {
+        let mut accounts = Accounts::new(budgets(Some(100), Some(150), None), Day(7), Vec::new());
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 90), None);
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 11), Some((BudgetScope::Job, true)));
+        assert_eq!(scope(&mut accounts, 7, 2, "tight", 41), Some((BudgetScope::Stage, false)));
+        assert_eq!(scope(&mut accounts, 7, 2, "s", 61), Some((BudgetScope::Day, true)));
+        assert_eq!(scope(&mut accounts, 7, 2, "s", 60), None, "what was refused has taken nothing");
+        accounts.settle(Day(7), &job(1), &"s".into(), NANO(90), spent(95));
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 6), Some((BudgetScope::Job, false)), "used up comes before waiting");
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 0), None, "what is free fits");
+    }
+
+    #[test]
+    fn what_is_left_of_a_reservation_is_given_back() {
+        let mut accounts = Accounts::new(budgets(None, Some(100), None), Day(7), Vec::new());
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 100), None);
+        accounts.settle(Day(7), &job(1), &"s".into(), NANO(100), spent(30));
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 70), None);
+        accounts.settle(Day(7), &job(1), &"s".into(), NANO(70), None);
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 70), None, "a call that cost nothing took nothing");
+        assert_eq!(accounts.spent(&job(1)), spent(30));
+    }
+
+    #[test]
+    fn a_day_begins_with_nothing_spent_and_the_total_stays() {
+        let on =
+            |day, stage: &str| SpentOn { day: Day(day), stage: stage.into(), alias: "m".into(), target: "t".into() };
+        let before = vec![(on(6, "s"), spent(500).unwrap()), (on(7, "s"), spent(90).unwrap())];
+        let mut accounts = Accounts::new(budgets(None, Some(100), Some(700)), Day(7), before);
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 11), Some((BudgetScope::Day, false)));
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 10), None);
+        assert_eq!(scope(&mut accounts, 8, 1, "s", 100), None);
+        accounts.settle(Day(7), &job(1), &"s".into(), NANO(10), spent(10));
+        accounts.settle(Day(8), &job(1), &"s".into(), NANO(100), None);
+        assert_eq!(scope(&mut accounts, 8, 1, "s", 100), None, "what began yesterday is yesterday's");
+        accounts.settle(Day(8), &job(1), &"s".into(), NANO(100), spent(100));
+        assert_eq!(scope(&mut accounts, 9, 1, "s", 1), Some((BudgetScope::Pipeline, false)));
+        assert_eq!(scope(&mut accounts, 8, 1, "s", 1), Some((BudgetScope::Pipeline, false)));
+    }
+
+    #[test]
+    fn a_job_that_comes_again_has_spent_what_its_kept_answers_say() {
+        let mut accounts = Accounts::new(budgets(Some(100), None, None), Day(7), Vec::new());
+        accounts.open(&job(1), spent(95).unwrap());
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 6), Some((BudgetScope::Job, false)));
+        assert_eq!(scope(&mut accounts, 7, 1, "s", 5), None);
+        accounts.settle(Day(7), &job(1), &"s".into(), NANO(5), spent(5));
+        assert_eq!(accounts.spent(&job(1)).map(|spent| (spent.calls, spent.cost)), Some((2, NANO(100))));
+        accounts.forget(&job(1));
+        assert!(!accounts.knows(&job(1)) && accounts.ages.is_empty());
+        assert_eq!(accounts.spent(&job(1)), None);
+    }
+
+    #[test]
+    fn jobs_that_never_end_are_forgotten_the_oldest_first() {
+        let mut accounts = Accounts::default();
+        for position in 0..=MOST_JOBS as u128 {
+            accounts.open(&job(position), Spent::default());
+        }
+        assert_eq!((accounts.jobs.len(), accounts.ages.len()), (MOST_JOBS, MOST_JOBS));
+        assert!(!accounts.knows(&job(0)) && accounts.knows(&job(1)));
+    }
+}

@@ -1,0 +1,209 @@
+//! The money of a pipeline: reserved before each call, settled after it, remembered beyond the process.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gristmill_core::model::{Blame, BudgetScope, ChatFailure, Day, JobId, Spent, SpentOn, Timestamp, Usd};
+use gristmill_core::ports::{self, Caller, ModelError, Spending, StoreError};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::accounts::{Accounts, Shortage};
+use crate::settings::Budgets;
+
+/// Returns the current wall-clock time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The target of what may have been paid without an answer.
+const NO_TARGET: &str = "-";
+
+/// What a pipeline has spent on models and may still spend. Shared by all its deployments.
+pub struct Purse {
+    /// Locked because the calls of many jobs share it; never held across a wait.
+    accounts: Mutex<Accounts>,
+    /// Told when something was settled or a budget changed.
+    freed: Notify,
+    clock: Clock,
+    /// `None`: nothing outlives this process.
+    spending: Option<Arc<dyn Spending>>,
+}
+
+impl Purse {
+    /// A purse that remembers nothing beyond this process.
+    #[must_use]
+    pub fn new(budgets: Budgets, clock: Clock) -> Self {
+        let accounts = Accounts::new(budgets, Day::of(clock()), Vec::new());
+        Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: None }
+    }
+
+    /// A purse with what was spent before.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub async fn open(budgets: Budgets, clock: Clock, spending: Arc<dyn Spending>) -> Result<Self, StoreError> {
+        let accounts = Accounts::new(budgets, Day::of(clock()), spending.all().await?);
+        Ok(Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: Some(spending) })
+    }
+
+    /// Replaces the budgets. Calls that wait look again.
+    pub fn allow(&self, budgets: Budgets) {
+        self.accounts().budgets = budgets;
+        self.freed.notify_waiters();
+    }
+
+    /// Whether there is any budget.
+    pub(crate) fn is_bounded(&self) -> bool {
+        !self.accounts().budgets.is_empty()
+    }
+
+    /// Opens the account of a job before its first call: with what its kept answers took. Cancel-safe.
+    pub(crate) async fn begin(&self, job: &JobId) -> Result<(), StoreError> {
+        if self.accounts().knows(job) {
+            return Ok(());
+        }
+        let before = match &self.spending {
+            Some(spending) => spending.of_job(job).await?,
+            None => Spent::default(),
+        };
+        // Another call of the job may have been faster; then this changes nothing.
+        let mut accounts = self.accounts();
+        if !accounts.knows(job) {
+            accounts.open(job, before);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn forget(&self, job: &JobId) {
+        self.accounts().forget(job);
+    }
+
+    /// Reserves what a call may cost; `None` if that is not known, which no budget allows for. Waits at most `within` for
+    /// calls in flight that hold what is left: most cost less than they have reserved. Cancel-safe.
+    ///
+    /// # Errors
+    /// A budget is used up, or held by others for all that time.
+    pub(crate) async fn reserve<'p>(
+        &'p self,
+        caller: &Caller,
+        alias: &str,
+        estimate: Option<Usd>,
+        within: Duration,
+    ) -> Result<Reservation<'p>, ModelError> {
+        let until = Instant::now() + within;
+        let wanted = estimate.unwrap_or_default();
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            // Before the look: what is settled right after it must not be missed.
+            freed.as_mut().enable();
+            let today = Day::of((self.clock)());
+            let reserved = self.accounts().reserve(today, &caller.job, &caller.stage, wanted);
+            let shortage = match reserved {
+                Ok(day) => {
+                    let (stage, alias) = (Arc::clone(&caller.stage), alias.into());
+                    let on = SpentOn { day, stage, alias, target: NO_TARGET.into() };
+                    return Ok(Reservation { purse: self, job: caller.job.clone(), on, estimate, open: true });
+                }
+                Err(shortage) => shortage,
+            };
+            if !shortage.may_fit {
+                return Err(used_up(&shortage, today));
+            }
+            if timeout_at(until, freed).await.is_err() {
+                return Err(held(&shortage));
+            }
+        }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        // Nothing panics midway through a change, so poisoned accounts are still consistent.
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ports::Accounts for Purse {
+    fn spent(&self, job: &JobId) -> Option<Spent> {
+        self.accounts().spent(job)
+    }
+}
+
+/// A job's own budget fails the job; any other is a limit that all items meet, so the pipeline waits.
+fn used_up(shortage: &Shortage, today: Day) -> ModelError {
+    let Shortage { scope, key, limit, spent, wanted, .. } = shortage;
+    let fix = match scope {
+        BudgetScope::Day => format!("it ends on {}T00:00:00Z; or raise it and reload", today.next()),
+        _ => "raise it and reload".to_owned(),
+    };
+    let message = format!("{key} is used up: {spent} of {limit} are spent, and this call may cost {wanted}; {fix}");
+    let blame = (*scope != BudgetScope::Job).then_some(Blame::Limit);
+    ModelError::Chat { failure: ChatFailure::BudgetExhausted { scope: *scope, message }, blame }
+}
+
+/// Nobody knows yet whether the call fits, so it fails nothing.
+fn held(shortage: &Shortage) -> ModelError {
+    let Shortage { key, limit, spent, wanted, .. } = shortage;
+    let message = format!(
+        "{key} is held by calls in flight: {spent} of {limit} are spent, and this call may cost {wanted}; it is made when \
+         they have cost less than they may"
+    );
+    ModelError::Chat { failure: ChatFailure::RateLimited { message, after: None }, blame: Some(Blame::Limit) }
+}
+
+/// What a call may spend. Dropped without a word, as with the call itself, it counts as spent: it may have been paid.
+pub(crate) struct Reservation<'p> {
+    purse: &'p Purse,
+    job: JobId,
+    on: SpentOn,
+    estimate: Option<Usd>,
+    open: bool,
+}
+
+impl Reservation<'_> {
+    /// A call was answered by this target. A cost that nobody told counts as it was estimated.
+    pub(crate) fn answered(mut self, target: &str, spent: Spent) -> Result<(), StoreError> {
+        self.on.target = target.into();
+        let spent = match (spent.unpriced, self.estimate) {
+            (1.., Some(estimate)) => Spent { cost: estimate, unpriced: 0, ..spent },
+            _ => spent,
+        };
+        self.settle(Some(spent))
+    }
+
+    /// A call was not answered, but may have been paid for: it counts as it was estimated.
+    pub(crate) fn lost(mut self) -> Result<(), StoreError> {
+        let spent = self.unknown();
+        self.settle(Some(spent))
+    }
+
+    /// A call was not made, or was turned away.
+    pub(crate) fn unspent(mut self) {
+        // Nothing is noted, so nothing can fail.
+        let _ = self.settle(None);
+    }
+
+    fn unknown(&self) -> Spent {
+        let cost = self.estimate.unwrap_or_default();
+        Spent { calls: 1, cost, unpriced: u64::from(self.estimate.is_none()), ..Spent::default() }
+    }
+
+    fn settle(&mut self, spent: Option<Spent>) -> Result<(), StoreError> {
+        self.open = false;
+        let reserved = self.estimate.unwrap_or_default();
+        self.purse.accounts().settle(self.on.day, &self.job, &self.on.stage, reserved, spent);
+        self.purse.freed.notify_waiters();
+        match (&self.purse.spending, spent) {
+            (Some(spending), Some(spent)) => spending.note(self.on.clone(), spent),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            let spent = self.unknown();
+            // A store that has failed says so to the next call.
+            let _ = self.settle(Some(spent));
+        }
+    }
+}

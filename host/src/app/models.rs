@@ -1,0 +1,41 @@
+//! What models may cost, and models without a pipeline around them.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use gristmill_core::ports::{Model, Observers, Spending};
+use gristmill_llm::settings::{AliasSettings, Budgets, Settings, TargetSettings};
+use gristmill_llm::{Purse, Surroundings};
+
+use super::clock;
+use super::failure::Failure;
+use crate::settings::Pipeline;
+
+/// The purse of a pipeline with what it has spent so far; `None` if no stage may ask a model.
+///
+/// # Errors
+/// A store that cannot be read.
+pub(super) async fn purse(
+    pipeline: &Pipeline,
+    spending: Option<&Arc<dyn Spending>>,
+) -> Result<Option<Arc<Purse>>, Failure> {
+    let Some(spending) = spending else { return Ok(None) };
+    let purse = Purse::open(pipeline.budgets(), Arc::new(clock::now), Arc::clone(spending)).await;
+    Ok(Some(Arc::new(purse.context("reading what the pipeline has spent")?)))
+}
+
+/// One target behind an alias of its own, asked once: without a store, a budget, or a second try. Reads its key.
+///
+/// # Errors
+/// A key or a script that cannot be read.
+pub fn model_of(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
+    let alias = AliasSettings { reask: 0, ..AliasSettings::new(vec![target.clone()]) };
+    let surroundings = Surroundings {
+        store: None,
+        limits: Arc::default(),
+        purse: Arc::new(Purse::new(Budgets::default(), Arc::new(clock::now))),
+        observer: Arc::new(Observers::default()),
+    };
+    let settings = Settings { models: [("test".to_owned(), alias)].into(), ..Settings::default() };
+    gristmill_llm::build(settings, surroundings).map_err(Failure::Setup)
+}
