@@ -14,11 +14,11 @@ pub(super) fn warnings(pipeline: &Pipeline) -> Vec<Fault> {
     for (index, stage) in pipeline.stages.iter().enumerate() {
         let Some((name, alias)) = alias_of(pipeline, stage) else { continue };
         for (number, task) in stage.config["custom"].as_array().into_iter().flatten().enumerate() {
-            for (place, target) in alias.targets.iter().enumerate() {
+            for (_, target) in alias.all_targets() {
                 if let Some(what) = what(target, &task["schema"]) {
                     let pointer = format!("/custom/{number}/schema");
                     let at = pipeline.place_of(index, &pointer).unwrap_or_else(|| pipeline.place("/stage"));
-                    let message = format!("target {} of [models.{name}] has no field for {what}", place + 1);
+                    let message = format!("{} of [models.{name}] has no field for {what}", target.name());
                     let label = "the model is told in words, and the answer is checked against all of it";
                     warnings.push(Fault::warning(at, message).label(label));
                 }
@@ -88,7 +88,8 @@ targets = [
         let told: Vec<String> = warnings(&pipeline).iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 2, "{told:#?}");
         assert!(
-            told[0].contains("p.toml:13:") && told[0].contains("target 2 of [models.m] has no field for \"maxLength\"")
+            told[0].contains("p.toml:13:")
+                && told[0].contains("anthropic/y of [models.m] has no field for \"maxLength\"")
         );
         assert!(told[1].contains("p.toml:17:") && told[1].contains("has no field for this schema"), "{told:#?}");
     }

@@ -28,7 +28,7 @@ pub(super) fn faults(pipeline: &Pipeline) -> Vec<Fault> {
         return faults;
     }
     for (alias, model) in &pipeline.models {
-        for (index, target) in model.targets.iter().enumerate() {
+        for (pointer, target) in model.all_targets() {
             let (what, fix) = match prices::of(target) {
                 None => (
                     "has no price that is known",
@@ -40,8 +40,8 @@ pub(super) fn faults(pipeline: &Pipeline) -> Vec<Fault> {
                 ),
                 Some(_) => continue,
             };
-            let place = pipeline.place(&format!("/models/{}/targets/{index}", &**alias));
-            let message = format!("target {} of the model \"{alias}\" {what}", index + 1);
+            let place = pipeline.place(&format!("/models/{}{pointer}", &**alias));
+            let message = format!("{} of the model \"{alias}\" {what}", target.name());
             faults.push(Fault::at(place, message).label(fix));
         }
     }

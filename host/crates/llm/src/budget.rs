@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::estimate;
 use crate::names;
-use crate::parameters::least;
+use crate::parameters::output_limit;
 use crate::price::Price;
 use crate::prices;
 use crate::settings::{AliasSettings, DEFAULT_TIMEOUT, TargetSettings};
@@ -40,6 +40,8 @@ struct Tariff {
     /// `None` if nobody knows.
     price: Option<Price>,
     most_output_tokens: Option<u32>,
+    /// What the model may think beyond that.
+    headroom: u32,
 }
 
 /// What calls to an alias may cost: any of its targets can be the one that answers.
@@ -51,21 +53,29 @@ impl Tariffs {
         let tariff = |target: &TargetSettings| Tariff {
             price: prices::of(target),
             most_output_tokens: target.most_output_tokens(),
+            headroom: target.for_thinking(),
         };
-        Self(alias.targets.iter().map(tariff).collect())
+        Self(alias.all_targets().map(|(_, target)| tariff(target)).collect())
     }
 
     fn is_free(&self) -> bool {
         self.0.iter().all(|tariff| tariff.price.is_some_and(|price| price.is_free()))
     }
 
-    /// The most that a call of so many tokens may cost at any of the targets whose price is known; `None` if none is.
-    fn most(&self, input: u64, max_output: Option<u32>) -> Option<Usd> {
-        let most = self.0.iter().filter_map(|Tariff { price, most_output_tokens }| {
-            let output = least(max_output, *most_output_tokens).unwrap_or(MOST_OUTPUT_TOKENS);
+    /// The most that this call may cost at any of the targets whose price is known; `None` if none is.
+    fn of_chat(&self, request: &ChatRequest) -> Option<Usd> {
+        let input = estimate::input_tokens(request);
+        let most = self.0.iter().filter_map(|Tariff { price, most_output_tokens, headroom }| {
+            let output = output_limit(request, *most_output_tokens, *headroom).unwrap_or(MOST_OUTPUT_TOKENS);
             Some((*price)?.most(input, output.into()))
         });
         most.max()
+    }
+
+    /// The same for vectors, which cost nothing beyond their texts.
+    fn of_vectors(&self, request: &EmbedRequest) -> Option<Usd> {
+        let input = estimate::of_texts(&request.inputs);
+        self.0.iter().filter_map(|tariff| Some(tariff.price?.most(input, 0))).max()
     }
 }
 
@@ -82,11 +92,11 @@ impl<M: Model> Budgeted<M> {
     }
 
     /// What to reserve. Without a budget nothing has to be counted.
-    fn estimate(&self, tariffs: &Tariffs, input: impl FnOnce() -> u64, max_output: Option<u32>) -> Option<Usd> {
+    fn estimate(&self, tariffs: &Tariffs, most: impl FnOnce() -> Option<Usd>) -> Option<Usd> {
         if tariffs.is_free() {
             return Some(Usd::ZERO);
         }
-        if self.purse.is_bounded() { tariffs.most(input(), max_output) } else { None }
+        if self.purse.is_bounded() { most() } else { None }
     }
 }
 
@@ -98,7 +108,7 @@ impl<M: Model> Model for Budgeted<M> {
         let (name, tariffs) = names::find(&self.by_alias, request.model.as_deref())?;
         let begun = Instant::now();
         let time = request.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let estimate = self.estimate(tariffs, || estimate::input_tokens(request), request.max_output_tokens);
+        let estimate = self.estimate(tariffs, || tariffs.of_chat(request));
         let reserved = self.purse.reserve(caller, name, estimate, time / 2).await?;
         let waited = begun.elapsed();
         let request = match waited < AT_ONCE {
@@ -114,7 +124,7 @@ impl<M: Model> Model for Budgeted<M> {
         let (name, tariffs) = names::find(&self.by_alias, request.model.as_deref())?;
         let begun = Instant::now();
         let time = request.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let estimate = self.estimate(tariffs, || estimate::of_texts(&request.inputs), Some(0));
+        let estimate = self.estimate(tariffs, || tariffs.of_vectors(request));
         let reserved = self.purse.reserve(caller, name, estimate, time / 2).await?;
         let waited = begun.elapsed();
         let request = match waited < AT_ONCE {

@@ -119,7 +119,7 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<A
     for (name, alias) in settings.models {
         let reask = alias.reask;
         tariffs.insert(name.clone(), Tariffs::of(&alias));
-        let output = match alias.targets.iter().any(TargetSettings::limits_output) {
+        let output = match alias.all_targets().any(|(_, target)| target.limits_output()) {
             true => Output::Limited,
             false => Output::Unlimited,
         };
@@ -155,20 +155,12 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
 }
 
 fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
-    let price = prices::of(&settings);
+    let (price, rates) = (prices::of(&settings), settings.limits());
     let target = match settings {
-        TargetSettings::OpenAi(settings) => {
-            over_http((settings.limits, OpenAi::target(settings)?), max_concurrent, limits)
-        }
-        TargetSettings::Anthropic(settings) => {
-            over_http((settings.limits, Anthropic::target(settings)?), max_concurrent, limits)
-        }
-        TargetSettings::Gemini(settings) => {
-            over_http((settings.limits, Gemini::target(settings)?), max_concurrent, limits)
-        }
-        TargetSettings::Ollama(settings) => {
-            over_http((settings.limits, Ollama::target(settings)?), max_concurrent, limits)
-        }
+        TargetSettings::OpenAi(settings) => over_http(OpenAi::target(settings)?, rates, max_concurrent, limits),
+        TargetSettings::Anthropic(settings) => over_http(Anthropic::target(settings)?, rates, max_concurrent, limits),
+        TargetSettings::Gemini(settings) => over_http(Gemini::target(settings)?, rates, max_concurrent, limits),
+        TargetSettings::Ollama(settings) => over_http(Ollama::target(settings)?, rates, max_concurrent, limits),
         TargetSettings::Scripted(settings) => {
             let provider = Scripted::new(script::read(&settings.script)?);
             Target {
@@ -187,7 +179,8 @@ fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits
 
 /// A target with what it declares of its provider's limits.
 fn over_http<A: Api + 'static>(
-    (rates, target): (LimitSettings, Http<A>),
+    target: Http<A>,
+    rates: LimitSettings,
     max_concurrent: usize,
     limits: &Limits,
 ) -> Target {

@@ -117,11 +117,6 @@ pub(crate) fn output_limit(request: &ChatRequest, most: Option<u32>, headroom: u
     Some(answer.saturating_add(headroom).saturating_add(raised))
 }
 
-/// The tokens that are kept free for thinking: what the target says, else what its thinking takes.
-pub(crate) fn headroom(set: Option<u32>, thinking: Option<u32>) -> u32 {
-    set.or(thinking).unwrap_or(0)
-}
-
 /// What a request asks for, at most what the target allows; what the target says if it asks for nothing.
 pub(crate) fn least(asked: Option<u32>, most: Option<u32>) -> Option<u32> {
     match (asked, most) {
@@ -244,7 +239,6 @@ mod tests {
         ] {
             assert_eq!(output_limit(&request, most, headroom), expected, "{request:?}");
         }
-        assert_eq!((headroom(None, None), headroom(None, Some(7)), headroom(Some(0), Some(7))), (0, 7, 0));
     }
 
     #[test]

@@ -142,6 +142,18 @@ pub enum TargetSettings {
 }
 
 impl TargetSettings {
+    /// As "provider/model", as answers and logs call it. Of prepared answers the path of the script.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::OpenAi(target) => format!("openai/{}", target.model),
+            Self::Anthropic(target) => format!("anthropic/{}", target.model),
+            Self::Gemini(target) => format!("gemini/{}", target.model),
+            Self::Ollama(target) => format!("ollama/{}", target.model),
+            Self::Scripted(target) => format!("scripted/{}", target.script.display()),
+        }
+    }
+
     /// Whether it can make vectors of texts.
     #[must_use]
     pub fn embeds(&self) -> bool {

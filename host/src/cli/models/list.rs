@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use gristmill_llm::settings::TargetSettings;
 use gristmill_llm::{Price, prices};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::args::List;
 use super::{pipeline, target};
@@ -26,16 +26,40 @@ fn text(pipeline: &Pipeline) -> String {
     }
     for (alias, model) in &pipeline.models {
         let _ = writeln!(text, "{alias}: at most {} calls at a time", model.max_concurrent);
-        for target in &model.targets {
-            let _ = writeln!(text, "  {}", target::name(target));
+        for (place, target) in model.all_targets() {
+            let _ = writeln!(text, "  {}{}", target.name(), asked_for(&place));
             for secret in secrets(target) {
                 let _ = writeln!(text, "    {secret}");
+            }
+            let limits: Vec<String> = limits(target).iter().map(|(key, limit)| format!("{key} = {limit}")).collect();
+            if !limits.is_empty() {
+                let _ = writeln!(text, "    limits: {}", limits.join(", "));
             }
             let bound = target.most_output_tokens().map(|most| format!("    at most {most} tokens of output\n"));
             let _ = writeln!(text, "{}    {}", bound.unwrap_or_default(), price(target));
         }
     }
     text
+}
+
+/// When a target that is not one of the usual ones is asked.
+fn asked_for(place: &str) -> &'static str {
+    match place.split('/').nth(1) {
+        Some("on_too_long") => " (for what is too long)",
+        Some("on_filtered") => " (for what is refused)",
+        _ => "",
+    }
+}
+
+/// The limits that the file gives a target.
+fn limits(target: &TargetSettings) -> Map<String, Value> {
+    match serde_json::to_value(target.limits()) {
+        Ok(Value::Object(mut limits)) if limits.len() > 1 => {
+            limits.retain(|key, value| key != "share" || value != "group");
+            limits
+        }
+        _ => Map::new(),
+    }
 }
 
 /// One line for each secret: whether it is there.
@@ -74,7 +98,7 @@ fn price(target: &TargetSettings) -> String {
 fn lines(pipeline: &Pipeline) -> String {
     let mut lines = String::new();
     for (alias, model) in &pipeline.models {
-        for (index, target) in model.targets.iter().enumerate() {
+        for (place, target) in model.all_targets() {
             let secrets: Vec<bool> = target.secrets().iter().map(|(_, secret)| secret.read().is_ok()).collect();
             let rates = prices::of(target).map(|price| {
                 json!({
@@ -86,9 +110,10 @@ fn lines(pipeline: &Pipeline) -> String {
             });
             let line: Value = json!({
                 "alias": &**alias,
-                "position": index + 1,
-                "target": target::name(target),
+                "place": place,
+                "target": target.name(),
                 "max_concurrent": model.max_concurrent,
+                "limits": target.limits(),
                 "max_output_tokens": target.most_output_tokens(),
                 "keys_present": secrets.iter().all(|present| *present),
                 "usd_per_million_tokens": rates,

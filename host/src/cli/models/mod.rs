@@ -2,7 +2,6 @@
 
 mod args;
 mod list;
-mod target;
 mod test;
 mod usage;
 

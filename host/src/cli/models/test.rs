@@ -67,7 +67,7 @@ struct Tested {
 }
 
 async fn ask(pipeline: &Pipeline, target: &TargetSettings) -> Tested {
-    let name = target::name(target);
+    let name = target.name();
     let begun = Instant::now();
     let answer = match app::model_of(target) {
         Ok(model) => model.chat(&caller(pipeline), &request()).await.map_err(|error| words(&error)),

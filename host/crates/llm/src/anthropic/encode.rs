@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::schema::narrowed;
 use crate::parameters::{
-    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, headroom, no_such_media, output_limit,
-    plain_text, schema_in_words, split_system,
+    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, no_such_media, output_limit, plain_text,
+    schema_in_words, split_system,
 };
 use crate::settings::{ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured, Level, Thinking};
 
@@ -61,12 +61,7 @@ fn max_tokens(target: &AnthropicSettings, request: &ChatRequest) -> u32 {
         (None, None) => Some(ANTHROPIC_MAX_OUTPUT_TOKENS),
         (_, most) => most,
     };
-    let headroom = headroom(target.headroom, target.thinking.map(Thinking::tokens));
-    let headroom = match target.thinking {
-        Some(Thinking::Tokens(budget)) => headroom.max(budget),
-        Some(Thinking::Level(_)) | None => headroom,
-    };
-    output_limit(request, most, headroom).unwrap_or(ANTHROPIC_MAX_OUTPUT_TOKENS)
+    output_limit(request, most, target.for_thinking()).unwrap_or(ANTHROPIC_MAX_OUTPUT_TOKENS)
 }
 
 /// Says how much to think, unless a stage that may set it has done so.

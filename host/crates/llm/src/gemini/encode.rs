@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::schema::narrowed;
 use crate::parameters::{
-    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, headroom, no_such_media, output_limit,
-    plain_text, schema_in_words, split_system,
+    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, no_such_media, output_limit, plain_text,
+    schema_in_words, split_system,
 };
 use crate::settings::{GeminiSettings, GeminiStructured, Level, Thinking};
 
@@ -35,8 +35,7 @@ pub(super) fn encode(target: &GeminiSettings, request: &ChatRequest) -> Result<V
     let instruction = ask_for_format(&mut config, target.structured, request)?;
     let (system, messages) = split_system(request, instruction)?;
     add_sampling(&mut config, &SAMPLING, target.temperature, request)?;
-    let headroom = headroom(target.headroom, target.thinking.map(Thinking::tokens));
-    if let Some(tokens) = output_limit(request, target.max_output_tokens, headroom) {
+    if let Some(tokens) = output_limit(request, target.max_output_tokens, target.for_thinking()) {
         config.insert("maxOutputTokens".into(), json!(tokens));
     }
     if let Some(thinking) = target.thinking {

@@ -6,8 +6,8 @@ use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role
 use serde_json::{Map, Value, json};
 
 use crate::parameters::{
-    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, headroom, instructed, no_such_media,
-    output_limit, plain_text, schema_in_words, some_messages,
+    SamplingNames, Wanted, add_options, add_sampling, any_json_in_words, instructed, no_such_media, output_limit,
+    plain_text, schema_in_words, some_messages,
 };
 use crate::settings::{Level, OllamaSettings, OllamaStructured};
 
@@ -74,8 +74,7 @@ fn options(target: &OllamaSettings, request: &ChatRequest) -> Result<Map<String,
     let mut options = Map::new();
     add_options(&mut options, &target.allowed_options, request)?;
     options.insert("num_ctx".into(), json!(target.context));
-    let headroom = headroom(target.headroom, target.thinking.map(Level::tokens));
-    if let Some(tokens) = output_limit(request, target.max_output_tokens, headroom) {
+    if let Some(tokens) = output_limit(request, target.max_output_tokens, target.for_thinking()) {
         options.insert("num_predict".into(), json!(tokens));
     }
     add_sampling(&mut options, &SAMPLING, target.temperature, request)?;

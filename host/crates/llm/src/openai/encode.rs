@@ -8,8 +8,7 @@ use gristmill_core::model::{ChatFailure, ChatMessage, ChatRequest, Content, Role
 
 use super::dialect::{self, Told};
 use crate::parameters::{
-    SamplingNames, add_options, add_sampling, headroom, instructed, no_such_media, output_limit, plain_text,
-    some_messages,
+    SamplingNames, add_options, add_sampling, instructed, no_such_media, output_limit, plain_text, some_messages,
 };
 use crate::settings::{Level, OpenAiSettings};
 
@@ -61,8 +60,7 @@ pub(super) fn encode(
         // A stage that may set it knows better.
         body.entry("reasoning_effort").or_insert_with(|| json!(effort(level)));
     }
-    let headroom = headroom(target.headroom, target.thinking.map(Level::tokens));
-    if let Some(tokens) = output_limit(request, target.max_output_tokens, headroom) {
+    if let Some(tokens) = output_limit(request, target.max_output_tokens, target.for_thinking()) {
         let name = match limit {
             OutputLimit::MaxTokens => "max_tokens",
             OutputLimit::MaxCompletionTokens => "max_completion_tokens",
