@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use gristmill_core::flow::{Deployment, Handle, Status};
-use gristmill_core::ports::{Broker, Observer, Observers, Store};
+use gristmill_core::ports::{Broker, Observer, Observers};
 use gristmill_llm::Limits;
 use gristmill_wasm::Runtime;
 use tokio::sync::mpsc;
@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::load::{self, Loaded, Loader};
 use super::pipeline;
 use super::steps::{Reached, Ready, Start, result, work};
-use super::store::{self, Memory};
+use super::store::{self, Memory, Stores};
 use super::supervisor::{self, Ended};
 use super::totals::Totals;
 use crate::settings::{HostLimits, Pipeline};
@@ -73,7 +73,7 @@ struct Running {
     /// What new jobs run.
     deployment: Arc<Deployment>,
     broker: Arc<dyn Broker>,
-    store: Option<Arc<dyn Store>>,
+    stores: Stores,
     observer: Arc<dyn Observer>,
     /// Cancelled when it has ended and is not among the running ones any more.
     ended: CancellationToken,
@@ -180,8 +180,8 @@ impl Host {
     pub async fn reload(self: &Arc<Self>, file: Pipeline) -> Result<Reloaded, Failure> {
         let _changing = self.changing.lock().await;
         let name = file.name.shared();
-        let (old, before, broker, store, observer) = self.of(&name, |running| {
-            let shared = (running.store.clone(), Arc::clone(&running.observer));
+        let (old, before, broker, stores, observer) = self.of(&name, |running| {
+            let shared = (running.stores.clone(), Arc::clone(&running.observer));
             (running.file.clone(), Arc::clone(&running.deployment), Arc::clone(&running.broker), shared.0, shared.1)
         })?;
         let version = before.version + 1;
@@ -195,7 +195,13 @@ impl Host {
             let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
             return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
         }
-        let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, observer };
+        let loader = Loader {
+            runtime: &self.runtime,
+            limits: &self.limits,
+            store: stores.jobs,
+            answers: stores.answers,
+            observer,
+        };
         let loaded = loader.load(&file, version).await?;
         pipeline::check(&*broker, &file).await?;
         changes::log(&name, &before, &loaded.deployment);
@@ -257,6 +263,7 @@ impl Host {
             runtime: &self.runtime,
             limits: &self.limits,
             store: stores.jobs.clone(),
+            answers: stores.answers.clone(),
             observer: Arc::clone(&observer),
         };
         let loaded = loader.load(&file, 1).await?;
@@ -285,7 +292,7 @@ impl Host {
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
         let ended = CancellationToken::new();
-        let running = Running { file, handle, deployment, broker, store: stores.jobs, observer, ended: ended.clone() };
+        let running = Running { file, handle, deployment, broker, stores, observer, ended: ended.clone() };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);

@@ -8,7 +8,7 @@ use anyhow::Context;
 use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::SinkKey;
-use gristmill_core::ports::{Documents, Observer, Store};
+use gristmill_core::ports::{Answers, Documents, Observer, Store};
 use gristmill_store::{MemoryDocuments, Settings, Sqlite};
 
 use super::broker::is_embedded;
@@ -34,6 +34,8 @@ const STATE: &str = "GRISTMILL_STATE";
 pub(super) struct Stores {
     /// Answers and outcomes of jobs. `None` when nothing is to be kept, or when events do not outlive this process.
     pub(super) jobs: Option<Arc<dyn Store>>,
+    /// Answers of models that any job may reuse. `None` if there is no store, or no stage that asks models.
+    pub(super) answers: Option<Arc<dyn Answers>>,
     /// What documents have left in the sink. `None` if items are not the keys there.
     pub(super) documents: Option<Arc<dyn Documents>>,
 }
@@ -63,7 +65,7 @@ pub(super) async fn open(
     let by_item = pipeline.sink.key == SinkKey::Item;
     if memory == Memory::ThisProcess || is_embedded(pipeline) {
         let documents = by_item.then(|| embedded.documents(pipeline));
-        return Ok(Stores { jobs: None, documents });
+        return Ok(Stores { documents, ..Stores::default() });
     }
     if !keeps(pipeline) && !by_item {
         return Ok(Stores::default());
@@ -80,6 +82,7 @@ pub(super) async fn open(
             let store = Arc::new(ObservedStore::new(store, observer));
             Ok(Stores {
                 jobs: keeps(pipeline).then(|| Arc::clone(&store) as Arc<dyn Store>),
+                answers: asks(pipeline).then(|| Arc::clone(&store) as Arc<dyn Answers>),
                 documents: by_item.then_some(store as Arc<dyn Documents>),
             })
         }
@@ -92,7 +95,12 @@ pub(super) async fn open(
 
 /// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.
 pub(super) fn keeps(pipeline: &Pipeline) -> bool {
-    pipeline.stages.iter().any(|stage| stage.grants.llm || keeps_outcomes(stage))
+    asks(pipeline) || pipeline.stages.iter().any(keeps_outcomes)
+}
+
+/// Whether a stage of the pipeline may ask models.
+fn asks(pipeline: &Pipeline) -> bool {
+    pipeline.stages.iter().any(|stage| stage.grants.llm)
 }
 
 /// `GRISTMILL_STATE`, else the user's folder for such things.

@@ -1,13 +1,14 @@
 //! Adapter: language models.
 //!
-//! A call passes through four layers: the form of the answer is checked, and the model asked again if it is wrong
-//! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, an alias chooses the targets (`aliases`), and a
-//! target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
+//! A call passes through six layers: the form of the answer is checked, and the model asked again if it is wrong
+//! (`checked`), [`Journaled`] remembers what an unfinished job has paid for, `cache` what other jobs have, several requests
+//! share a call if their stage allows it (`merge`), an alias chooses the targets (`aliases`), and a target asks its provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of
 //! them retries a call that failed: that is up to the flow.
 //!
 //! - [`settings`]: what the operator decides
 //! - [`Limits`]: how many calls may run at once, and what they got, shared by the pipelines of a host
-//! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `aliases` over `failure`; `names`
+//! - `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`; `cache` over `answers`; `merge`;
+//!   `aliases` over `failure`; `names`, `usage`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `headers` and `quote`, `parameters` of requests, `status` and `retry_after` (over `delay`)
 //!   of refusals, and `narrow`, which rewrites schemas
@@ -15,7 +16,9 @@
 
 mod aliases;
 mod answer;
+mod answers;
 mod anthropic;
+mod cache;
 mod checked;
 mod delay;
 mod failure;
@@ -29,6 +32,7 @@ mod journal;
 mod keys;
 mod limits;
 mod memory;
+mod merge;
 mod names;
 mod narrow;
 mod ollama;
@@ -41,20 +45,25 @@ pub mod scripted;
 mod server;
 pub mod settings;
 mod status;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use gristmill_core::ports::{Model, Observer, Store};
+use gristmill_core::ports::{Answers, Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
+use answers::MemoryAnswers;
 use anthropic::Anthropic;
+use cache::{Cached, Reuse};
 use checked::{Checked, Rule};
+use forms::Forms;
 use gemini::Gemini;
 pub use journal::Journaled;
 pub use limits::Limits;
 use limits::{Endpoint, Share};
+use merge::Merged;
 use ollama::Ollama;
 use openai::OpenAi;
 use provider::{Api, Http};
@@ -66,6 +75,8 @@ use settings::{AliasSettings, Settings, TargetSettings};
 pub struct Surroundings {
     /// Keeps the paid answers; without it they are remembered as long as this process runs.
     pub store: Option<Arc<dyn Store>>,
+    /// Keeps answers across jobs, for aliases that allow it; without it they are remembered as long as the models live.
+    pub answers: Option<Arc<dyn Answers>>,
     /// The limits of the host.
     pub limits: Arc<Limits>,
     /// Observes the calls.
@@ -79,17 +90,23 @@ pub struct Surroundings {
 /// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
-    let (mut aliases, mut rules) = (BTreeMap::new(), BTreeMap::new());
+    let (mut aliases, mut rules, mut reuse) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
         let reask = alias.reask;
+        let targets = settings::identity(&alias.targets);
+        reuse.insert(name.clone(), alias.cache.as_ref().map(|cache| Reuse { ttl: cache.ttl, targets }));
         let built = build_alias(alias, &surroundings.limits);
         let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
         rules.insert(name.clone(), Rule { reask, time: built.time(None) });
         aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
-    let journaled = Journaled::new(aliases, settings.journal_bytes, surroundings.store);
-    Ok(Arc::new(Checked::new(journaled, rules)))
+    let forms = Arc::new(Forms::default());
+    let merged = Merged::new(aliases, Arc::clone(&forms));
+    let answers = surroundings.answers.unwrap_or_else(|| Arc::new(MemoryAnswers::new(settings.cache_bytes)));
+    let cached = Cached::new(merged, reuse, answers, Arc::clone(&forms));
+    let journaled = Journaled::new(cached, settings.journal_bytes, surroundings.store);
+    Ok(Arc::new(Checked::new(journaled, rules, forms)))
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {
@@ -143,8 +160,12 @@ mod tests {
 
     fn fault(targets: Vec<TargetSettings>) -> String {
         let models = [("smart".to_owned(), AliasSettings::new(targets))].into();
-        let surroundings =
-            Surroundings { store: None, limits: Arc::default(), observer: Arc::new(Observers::default()) };
+        let surroundings = Surroundings {
+            store: None,
+            answers: None,
+            limits: Arc::default(),
+            observer: Arc::new(Observers::default()),
+        };
         match build(Settings { models, ..Settings::default() }, surroundings) {
             Err(error) => format!("{error:#}"),
             Ok(_) => "built".into(),

@@ -2,6 +2,7 @@
 
 mod address;
 mod anthropic;
+mod cache;
 mod gemini;
 mod headers;
 mod ollama;
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
+pub use cache::CacheSettings;
+pub(crate) use cache::identity;
 pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
 pub use headers::{HeaderText, Headers};
@@ -34,6 +37,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub const DEFAULT_MAX_ANSWER_BYTES: usize = 8 << 20;
 /// Default memory for the answers of unfinished jobs, in bytes.
 pub const DEFAULT_JOURNAL_BYTES: usize = 64 << 20;
+/// Default memory for the answers that are reused across jobs, in bytes.
+pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 /// All models of one host.
 #[derive(Debug, Clone)]
@@ -42,12 +47,14 @@ pub struct Settings {
     pub models: BTreeMap<String, AliasSettings>,
     /// How many bytes of answers are remembered for unfinished jobs; the oldest jobs are evicted first.
     pub journal_bytes: usize,
+    /// How many bytes of answers are remembered across jobs where there is no store for them.
+    pub cache_bytes: usize,
 }
 
 impl Default for Settings {
     /// No models and the default memory.
     fn default() -> Self {
-        Self { models: BTreeMap::new(), journal_bytes: DEFAULT_JOURNAL_BYTES }
+        Self { models: BTreeMap::new(), journal_bytes: DEFAULT_JOURNAL_BYTES, cache_bytes: DEFAULT_CACHE_BYTES }
     }
 }
 
@@ -72,13 +79,18 @@ pub struct AliasSettings {
     #[serde(default = "default_reask")]
     #[schemars(range(max = 5))]
     pub reask: u32,
+    /// Answers are given again to equal requests of other jobs, for so long: `cache = { ttl = "30d" }`. Without it only
+    /// the job that paid for an answer gets it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CacheSettings")]
+    pub cache: Option<CacheSettings>,
 }
 
 impl AliasSettings {
     /// Creates an alias of these targets with defaults for everything else.
     #[must_use]
     pub fn new(targets: Vec<TargetSettings>) -> Self {
-        Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT, reask: DEFAULT_REASK }
+        Self { targets, max_concurrent: DEFAULT_MAX_CONCURRENT, reask: DEFAULT_REASK, cache: None }
     }
 }
 

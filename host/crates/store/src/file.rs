@@ -20,7 +20,8 @@ const APPLICATION: i32 = 0x4772_6973;
 const LOG_BYTES: i64 = 8 << 20;
 
 /// The migrations to the newest version, in order. Never change a released one: add another.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE job (
         id      INTEGER PRIMARY KEY,
         name    TEXT NOT NULL UNIQUE,
@@ -52,7 +53,18 @@ const MIGRATIONS: &[&str] = &["
         generation BLOB NOT NULL,
         PRIMARY KEY (document, topic, name)
     ) STRICT, WITHOUT ROWID;
-"];
+    ",
+    "
+    CREATE TABLE answer (
+        id      INTEGER PRIMARY KEY,
+        key     BLOB NOT NULL UNIQUE,
+        expires INTEGER NOT NULL,
+        bytes   INTEGER NOT NULL,
+        value   BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX answer_expires ON answer (expires, bytes);
+    ",
+];
 
 /// The file of a pipeline in the folder.
 ///

@@ -5,12 +5,14 @@
 //! - `writer`: the thread that writes, many requests per transaction
 //! - `retention`: deletes what is too old, driven by `writer`
 //! - `documents`: the tables of documents and of what they have left in the sink
+//! - `answers`: the table of answers that any job may reuse
 //! - `memory`: remembers documents without a file
 //! - `reader`: the thread that reads
 //! - `file`: opens, checks and migrates the file
 //! - `codec`: the encoding of what is kept
 //! - `health`: whether the store still works; the first permanent failure breaks it for good
 
+mod answers;
 mod codec;
 mod documents;
 mod file;

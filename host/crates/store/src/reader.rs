@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::health::{Failure, Health};
-use super::{codec, documents};
-use gristmill_core::model::{DocumentId, JobId};
+use super::{answers, codec, documents};
+use gristmill_core::model::{ChatResponse, DocumentId, JobId, Timestamp};
 use gristmill_core::ports::{Kept, Key, Remembered};
 
 /// Receives what was found, or the reason of a transient failure; dropped when the store is broken.
@@ -20,6 +20,8 @@ pub(super) enum Recall {
     Kept { job: JobId, key: Key, found: Answer<Option<Kept>> },
     /// What is remembered of a document.
     Document { document: DocumentId, found: Answer<Remembered> },
+    /// An answer that is not too old by then.
+    Answer { key: Key, now: Timestamp, found: Answer<Option<ChatResponse>> },
 }
 
 /// Reads until all senders are dropped, or until the first permanent failure.
@@ -36,6 +38,7 @@ pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, 
                 Ok(kept.flatten())
             }),
             Recall::Document { document, found } => answer(found, health, || documents::find(connection, &document)),
+            Recall::Answer { key, now, found } => answer(found, health, || answers::find(connection, key, now)),
         };
         if answered.is_err() {
             return;

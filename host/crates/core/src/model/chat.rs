@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::canonical::{Canonical, Write};
+use super::merge::Merge;
 
 /// Who is speaking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +84,8 @@ pub struct ChatRequest {
     pub timeout: Option<Duration>,
     /// Provider-specific extras: name and JSON value.
     pub options: Vec<(String, String)>,
+    /// Whether it may share a call with others. `None`: it is asked alone.
+    pub merge: Option<Merge>,
 }
 
 impl ChatRequest {
@@ -101,13 +104,14 @@ impl ChatRequest {
             idempotency_key: None,
             timeout: None,
             options: Vec::new(),
+            merge: None,
         }
     }
 }
 
 impl ChatRequest {
     /// A digest of everything that shapes the answer. Excludes `timeout`, which differs between attempts with the time
-    /// left, and `idempotency_key`, which is an identifier of its own.
+    /// left, `merge`, which is about the way to the answer, and `idempotency_key`, which is an identifier of its own.
     ///
     /// Do not change the encoding: journals look up answers by it.
     #[must_use]
@@ -125,6 +129,7 @@ impl ChatRequest {
             idempotency_key: _,
             timeout: _,
             options,
+            merge: _,
         } = self;
         let mut to = Canonical::digest("gristmill chat 2");
         to.optional(model.as_deref(), Canonical::text);

@@ -1,5 +1,6 @@
 //! What the flow needs from the outside: small traits, and the errors that drive its decisions.
 
+mod answers;
 mod broker;
 mod documents;
 mod letters;
@@ -11,6 +12,7 @@ mod stage;
 mod store;
 mod tokens;
 
+pub use answers::Answers;
 pub use broker::{
     Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
     Until, WriteError,

@@ -87,7 +87,7 @@ fn checked<M: Model>(model: M) -> Checked<M> {
 }
 
 fn with_reask<M: Model>(model: M, reask: u32) -> Checked<M> {
-    Checked::new(model, [("smart".to_owned(), Rule { reask, time: Duration::from_secs(60) })].into())
+    Checked::new(model, [("smart".to_owned(), Rule { reask, time: Duration::from_secs(60) })].into(), Arc::default())
 }
 
 async fn chat(model: &impl Model, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {

@@ -64,8 +64,12 @@ fn alias(settings: AliasSettings) -> Chat {
 /// The alias of one pipeline on a host with these limits.
 fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let models = [("smart".to_owned(), settings)].into();
-    let surroundings =
-        Surroundings { store: None, limits: Arc::clone(limits), observer: Arc::new(Observers::default()) };
+    let surroundings = Surroundings {
+        store: None,
+        answers: None,
+        limits: Arc::clone(limits),
+        observer: Arc::new(Observers::default()),
+    };
     Chat(gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap())
 }
 

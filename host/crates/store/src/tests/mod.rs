@@ -1,5 +1,6 @@
 //! The store on a real file: what it keeps, for how long, and how it fails.
 
+mod answers;
 mod documents;
 
 use std::os::unix::fs::PermissionsExt;
@@ -352,7 +353,7 @@ async fn files_of_others_and_of_newer_versions_are_refused_and_left_alone() {
     drop(harness.open());
     let connection = Connection::open(harness.file()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(harness.refusal().contains("a newer Gristmill wrote it (version 99, this one knows 1)"));
+    assert!(harness.refusal().contains("a newer Gristmill wrote it (version 99, this one knows 2)"));
     connection.execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1").unwrap();
     assert!(harness.refusal().contains("another application (id 7)"));
     drop(connection);

@@ -8,27 +8,46 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::bindings::gristmill::stage::llm::{Host, Request, Response};
+use crate::bindings::gristmill::stage::llm::{Host, Merge, Request, Response};
 use crate::bindings::gristmill::stage::llm_types::Error;
 use crate::convert;
 use crate::error::StoreFault;
 use crate::state::{CallState, Current};
-use gristmill_core::model::{Blame, ChatRequest};
+use gristmill_core::model::{self, Blame, ChatRequest};
 use gristmill_core::ports::{Caller, Model, ModelError};
 
 impl Host for CallState {
     async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
-        let (answer, told) = self.prepare(request).answer().await?;
+        let (answer, told) = self.prepare(request, None).answer().await?;
         self.blame.extend(told);
         Ok(answer)
     }
 
     async fn chat_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, Error>>> {
+        self.chat_beside(requests, None).await
+    }
+
+    async fn chat_merged(
+        &mut self,
+        requests: Vec<Request>,
+        merge: Merge,
+    ) -> wasmtime::Result<Vec<Result<Response, Error>>> {
+        self.chat_beside(requests, convert::merge(merge)).await
+    }
+}
+
+impl CallState {
+    /// Asks several requests beside each other; with `merge` they may share calls.
+    async fn chat_beside(
+        &mut self,
+        requests: Vec<Request>,
+        merge: Option<model::Merge>,
+    ) -> wasmtime::Result<Vec<Result<Response, Error>>> {
         if requests.len() > MOST_REQUESTS {
             let refused = format!("at most {MOST_REQUESTS} requests are allowed at a time");
             return Ok(requests.iter().map(|_| Err(Error::InvalidRequest(refused.clone()))).collect());
         }
-        let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
+        let prepared: Vec<_> = requests.into_iter().map(|request| self.prepare(request, merge)).collect();
         let answers = join_all(prepared.into_iter().map(Prepared::answer)).await;
         let (answers, told): (Vec<_>, Vec<_>) =
             answers.into_iter().collect::<Result<Vec<_>, StoreFault>>()?.into_iter().unzip();
@@ -46,7 +65,7 @@ impl Host for CallState {
 /// What a guest gets; and if a model was asked, for which item and whose fault a failure is, if that is open.
 type Answer = (Result<Response, Error>, Option<(Arc<str>, Option<Blame>)>);
 
-/// Maximum requests in one call of `chat-many`: all are held in memory until the last is answered.
+/// Maximum requests in one call of `chat-many` or `chat-merged`: all are held in memory until the last is answered.
 const MOST_REQUESTS: usize = 1_000;
 /// Time reserved at the end of a call, for the stage to react to the last answer.
 const TO_REACT: Duration = Duration::from_millis(200);
@@ -72,7 +91,7 @@ impl Prepared {
 }
 
 impl CallState {
-    fn prepare(&mut self, request: Request) -> Prepared {
+    fn prepare(&mut self, request: Request, merge: Option<model::Merge>) -> Prepared {
         self.ask("a model");
         let Some(model) = self.surroundings.model.clone() else {
             return Prepared(Err(Error::Denied("no model is configured for this pipeline".into())));
@@ -85,7 +104,7 @@ impl CallState {
             Ok(item) => Arc::clone(item),
             Err(refused) => return Prepared(Err(refused)),
         };
-        let mut request = convert::request(request);
+        let mut request = ChatRequest { merge, ..convert::request(request) };
         // Never past the end of the call: the stage must get the answer or the error while it can still use it.
         let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TO_REACT);
         request.timeout = Some(request.timeout.unwrap_or(left).min(left));

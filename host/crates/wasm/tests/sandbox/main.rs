@@ -162,7 +162,7 @@ async fn a_model_that_was_not_granted_cannot_be_linked() {
     let message = refused.to_string();
     assert!(message.contains("\"under-test\""), "names the stage: {message}");
     assert!(message.contains("test.wasm"), "names the file: {message}");
-    assert!(message.contains("gristmill:stage/llm@0.2.0") && message.contains("grants = [\"llm\"]"), "{message}");
+    assert!(message.contains("gristmill:stage/llm@0.2.1") && message.contains("grants = [\"llm\"]"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
