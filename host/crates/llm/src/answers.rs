@@ -111,7 +111,8 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(found(&answers, 1).await, None);
         keep(&answers, 2, "two", HOUR).await;
-        assert_eq!((answers.kept().by_key.len(), answers.kept().by_end.len()), (1, 1));
+        let kept = answers.kept();
+        assert_eq!((kept.by_key.len(), kept.by_end.len()), (1, 1));
     }
 
     #[tokio::test(start_paused = true)]

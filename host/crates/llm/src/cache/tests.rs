@@ -151,7 +151,8 @@ async fn a_failure_is_shared_and_not_remembered_and_a_time_out_is_its_callers_ow
     assert!(cache.chat(&one, &hello).await.is_ok());
 
     let hurried = ChatRequest { timeout: Some(SECOND / 2), ..of("smart", "bye") };
-    let (first, second) = tokio::join!(cache.chat(&one, &hurried), cache.chat(&other, &of("smart", "bye")));
+    let bye = of("smart", "bye");
+    let (first, second) = tokio::join!(cache.chat(&one, &hurried), cache.chat(&other, &bye));
     assert!(matches!(first, Err(ModelError::Chat { failure: ChatFailure::Timeout(_), .. })), "{first:?}");
     assert_eq!(second.unwrap().text, "answer 3", "it had the time to ask again");
     let patient = of("smart", "see you");

@@ -70,10 +70,11 @@ impl Asked {
 }
 
 fn said(request: &ChatRequest) -> String {
-    match &request.messages.last().unwrap().content[..] {
-        [Content::Text(text)] => text.clone(),
-        other => panic!("{other:?}"),
-    }
+    let text = |part: &Content| match part {
+        Content::Text(text) => text.clone(),
+        Content::Media { .. } => panic!("no media are asked about"),
+    };
+    request.messages.last().unwrap().content.iter().map(text).collect()
 }
 
 fn is_merged(request: &ChatRequest) -> bool {

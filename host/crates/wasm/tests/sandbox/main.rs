@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use gristmill_core::model::{Failure, Outcome};
 use gristmill_core::ports::StageError;
 use gristmill_wasm::{Grants, StageLimits};
-use harness::{Sandbox, guest, scripted, without_store};
+use harness::{Sandbox, guest, how_merged, scripted, without_store};
 use serde_json::json;
 
 /// The code of the error that ended a call.
@@ -124,6 +124,13 @@ async fn several_requests_run_side_by_side() {
         "answer to a answer to b answer to c answer to d answer to e"
     );
     assert!(begun.elapsed() < Duration::from_secs(12), "one after the other: {:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_may_share_a_call_say_so_to_the_model() {
+    let stage = Sandbox::new().model(how_merged()).misbehave().await;
+    assert_eq!(text(stage.run("ask-merged a b").await), "20/8000/500ms/Job 20/8000/500ms/Job");
+    assert_eq!(text(stage.run("ask-many a b").await), "alone alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
