@@ -8,6 +8,7 @@ mod canary;
 mod dialects;
 mod failures;
 mod layers;
+mod shared;
 
 use std::path::Path;
 use std::sync::Arc;
