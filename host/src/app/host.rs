@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use gristmill_core::flow::{Deployment, Handle, Status};
-use gristmill_core::ports::{Broker, Observer, Observers, Store};
+use gristmill_core::ports::{Broker, Observer, Observers};
 use gristmill_llm::{Limits, Purse};
 use gristmill_wasm::Runtime;
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ use super::load::{self, Loaded, Loader};
 use super::models;
 use super::pipeline;
 use super::steps::{Reached, Ready, Start, result, work};
-use super::store::{self, Memory};
+use super::store::{self, Memory, Stores};
 use super::supervisor::{self, Ended};
 use super::totals::Totals;
 use crate::settings::{HostLimits, Pipeline};
@@ -74,7 +74,7 @@ struct Running {
     /// What new jobs run.
     deployment: Arc<Deployment>,
     broker: Arc<dyn Broker>,
-    store: Option<Arc<dyn Store>>,
+    stores: Stores,
     purse: Option<Arc<Purse>>,
     observer: Arc<dyn Observer>,
     /// Cancelled when it has ended and is not among the running ones any more.
@@ -185,8 +185,8 @@ impl Host {
         let (old, before, broker) = self.of(&name, |running| {
             (running.file.clone(), Arc::clone(&running.deployment), Arc::clone(&running.broker))
         })?;
-        let (store, purse, observer) =
-            self.of(&name, |running| (running.store.clone(), running.purse.clone(), Arc::clone(&running.observer)))?;
+        let (stores, purse, observer) =
+            self.of(&name, |running| (running.stores.clone(), running.purse.clone(), Arc::clone(&running.observer)))?;
         let version = before.version + 1;
         self.check_beside(&file, |other| *other != *name)?;
         // Those that an outage holds would keep the old key, address or model, which may be what is wrong.
@@ -198,7 +198,14 @@ impl Host {
             let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
             return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
         }
-        let loader = Loader { runtime: &self.runtime, limits: &self.limits, store, purse: purse.clone(), observer };
+        let loader = Loader {
+            runtime: &self.runtime,
+            limits: &self.limits,
+            store: stores.jobs,
+            answers: stores.answers,
+            purse: purse.clone(),
+            observer,
+        };
         let loaded = loader.load(&file, version).await?;
         pipeline::check(&*broker, &file).await?;
         changes::log(&name, &before, &loaded.deployment);
@@ -264,6 +271,7 @@ impl Host {
             runtime: &self.runtime,
             limits: &self.limits,
             store: stores.jobs.clone(),
+            answers: stores.answers.clone(),
             purse: purse.clone(),
             observer: Arc::clone(&observer),
         };
@@ -293,8 +301,8 @@ impl Host {
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
         let ended = CancellationToken::new();
-        let (store, told) = (stores.jobs, ended.clone());
-        let running = Running { file, handle, deployment, broker, store, purse, observer, ended: told };
+        let told = ended.clone();
+        let running = Running { file, handle, deployment, broker, stores, purse, observer, ended: told };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gristmill_config::{ConfigError, Fault};
 use gristmill_core::flow::settings::Checkpoint;
 use gristmill_core::flow::{Deployment, Step, Waits};
-use gristmill_core::ports::{Model, Observer, Store};
+use gristmill_core::ports::{Answers, Model, Observer, Store};
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Limits, Purse, Surroundings};
 use gristmill_wasm::{
@@ -46,6 +46,7 @@ pub(super) struct Loader<'a> {
     pub(super) store: Option<Arc<dyn Store>>,
     /// What the models may cost. `None` if no stage may ask one.
     pub(super) purse: Option<Arc<Purse>>,
+    pub(super) answers: Option<Arc<dyn Answers>>,
     pub(super) observer: Arc<dyn Observer>,
 }
 
@@ -167,6 +168,7 @@ impl Loader<'_> {
         let models = pipeline.models.iter().map(|(name, alias)| (name.to_string(), alias.clone())).collect();
         let surroundings = Surroundings {
             store: self.store.clone(),
+            answers: self.answers.clone(),
             limits: Arc::clone(self.limits),
             purse: Arc::clone(purse),
             observer: Arc::clone(&self.observer),

@@ -32,6 +32,7 @@ pub fn model_of(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
     let alias = AliasSettings { reask: 0, ..AliasSettings::new(vec![target.clone()]) };
     let surroundings = Surroundings {
         store: None,
+        answers: None,
         limits: Arc::default(),
         purse: Arc::new(Purse::new(Budgets::default(), Arc::new(clock::now))),
         observer: Arc::new(Observers::default()),

@@ -9,7 +9,7 @@ use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::SinkKey;
 use gristmill_core::model::{Spent, SpentOn};
-use gristmill_core::ports::{Documents, Observer, Spending, Store};
+use gristmill_core::ports::{Answers, Documents, Observer, Spending, Store};
 use gristmill_store::{MemoryDocuments, MemorySpending, Settings, Sqlite};
 
 use super::broker::is_embedded;
@@ -35,6 +35,8 @@ const STATE: &str = "GRISTMILL_STATE";
 pub(super) struct Stores {
     /// Answers and outcomes of jobs. `None` when nothing is to be kept, or when events do not outlive this process.
     pub(super) jobs: Option<Arc<dyn Store>>,
+    /// Answers of models that any job may reuse. `None` if there is no store, or no stage that asks models.
+    pub(super) answers: Option<Arc<dyn Answers>>,
     /// What documents have left in the sink. `None` if items are not the keys there.
     pub(super) documents: Option<Arc<dyn Documents>>,
     /// What was spent on models. `None` if no stage may ask one.
@@ -59,6 +61,7 @@ impl Embedded {
         let InMemory { documents, spending } = by_name.entry(pipeline.name.shared()).or_default();
         Stores {
             jobs: None,
+            answers: None,
             documents: by_item(pipeline).then(|| Arc::<MemoryDocuments>::clone(documents) as Arc<dyn Documents>),
             spending: pipeline.asks_models().then(|| Arc::<MemorySpending>::clone(spending) as Arc<dyn Spending>),
         }
@@ -90,6 +93,7 @@ pub(super) async fn open(
             let store = Arc::new(ObservedStore::new(store, observer));
             Ok(Stores {
                 jobs: keeps(pipeline).then(|| Arc::clone(&store) as Arc<dyn Store>),
+                answers: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Answers>),
                 spending: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Spending>),
                 documents: by_item(pipeline).then_some(store as Arc<dyn Documents>),
             })

@@ -259,5 +259,5 @@ async fn a_rejected_module_is_shown_with_its_line() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{stderr}");
     assert!(stderr.contains("pipeline.toml:16:"), "{stderr}");
-    assert!(stderr.contains("gristmill:stage/llm@0.2.0"), "{stderr}");
+    assert!(stderr.contains("gristmill:stage/llm@0.2.1"), "{stderr}");
 }

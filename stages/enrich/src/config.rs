@@ -4,6 +4,7 @@ use gristmill_sdk::ConfigFault;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::batch::Batch;
 use crate::builtin::BuiltIn;
 use crate::json::Pointer;
 use crate::task::Task;
@@ -27,6 +28,8 @@ pub struct Config {
     pub system: Option<String>,
     /// Whether to send one request for all tasks, or one for each.
     pub one_call: bool,
+    /// Whether items share calls; `None`: each has its own.
+    pub batch: Option<Batch>,
     /// Sampling temperature; `None` leaves it to the alias.
     pub temperature: Option<f64>,
     /// Maximum tokens of an answer; `None` leaves it to the alias.
@@ -55,6 +58,7 @@ impl Default for Config {
             target_language: None,
             system: None,
             one_call: true,
+            batch: None,
             temperature: None,
             max_output_tokens: None,
             max_input_chars: 100_000,

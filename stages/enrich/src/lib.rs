@@ -1,6 +1,7 @@
 //! Asks a language model about each item and adds its answer as JSON.
 
 mod answer;
+mod batch;
 mod builtin;
 mod config;
 mod item;
@@ -16,6 +17,7 @@ use gristmill_sdk::llm::{Host, Model};
 use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Stage, StageError};
 
 use answer::Totals;
+pub use batch::{Among, Batch};
 pub use builtin::BuiltIn;
 use config::Plan;
 pub use config::{Config, Custom, OnMissing, OnTooLong};
@@ -74,7 +76,12 @@ impl Enrich {
         };
         let requests = calls.iter().map(|tasks| prompt::request(plan, tasks, &data)).collect();
         // After a failure the whole item is retried; the host repeats the answers it already has from its store.
-        let responses = model.chat_many(requests).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let responses = match plan.settings.batch {
+            // What failed in company is tried again alone, so that items cannot fail each other for good.
+            Some(batch) if item.attempt == 1 => model.chat_merged(requests, batch.into()),
+            _ => model.chat_many(requests),
+        };
+        let responses = responses.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut answers = Vec::new();
         for (tasks, response) in calls.iter().zip(&responses) {
             answers.extend(answer::read(tasks, response)?);

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use gristmill_sdk::llm::{Content, Error, FinishReason, Format, Model, Request, Response, Role, Usage};
+use gristmill_sdk::llm::{
+    Content, Error, FinishReason, Format, Merge, MergeScope, Model, Request, Response, Role, Usage,
+};
 use gristmill_sdk::{Attribute, Header, Item, Outcome, Output, Stage, StageError};
 use serde_json::{Value, json};
 
@@ -12,6 +14,8 @@ use crate::{BuiltIn, Config, Enrich};
 struct Script {
     answers: RefCell<Vec<Result<Response, Error>>>,
     requests: RefCell<Vec<Request>>,
+    /// How the requests of each list may share a call.
+    merges: RefCell<Vec<Option<Merge>>>,
 }
 
 impl Script {
@@ -20,7 +24,7 @@ impl Script {
     }
 
     fn of(answers: Vec<Result<Response, Error>>) -> Self {
-        Self { answers: RefCell::new(answers), requests: RefCell::default() }
+        Self { answers: RefCell::new(answers), requests: RefCell::default(), merges: RefCell::default() }
     }
 
     /// The text of the first request's messages: system, user.
@@ -41,6 +45,16 @@ impl Model for Script {
     fn chat(&self, request: Request) -> Result<Response, Error> {
         self.requests.borrow_mut().push(request);
         self.answers.borrow_mut().remove(0)
+    }
+
+    fn chat_many(&self, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
+        self.merges.borrow_mut().push(None);
+        requests.into_iter().map(|request| self.chat(request)).collect()
+    }
+
+    fn chat_merged(&self, requests: Vec<Request>, merge: Merge) -> Vec<Result<Response, Error>> {
+        self.merges.borrow_mut().push(Some(merge));
+        requests.into_iter().map(|request| self.chat(request)).collect()
     }
 }
 
@@ -207,6 +221,24 @@ fn separate_calls_ask_one_task_each_and_their_usage_is_added_up() {
 }
 
 #[test]
+fn items_share_calls_in_their_first_attempt_if_the_configuration_says_so() {
+    let asked = |batch: Value, attempt: u32| {
+        let script = Script::new(&[r#"{"summary": "S"}"#]);
+        let mut config = json!({"tasks": ["summary"]});
+        config["batch"] = batch;
+        let item = Item { attempt, ..Item::sample("x", None) };
+        emitted(stage(config).enrich(&item, &script));
+        script.merges.take()
+    };
+    let defaults = Merge { items: 20, tokens: 8_000, wait: 500, among: MergeScope::Pipeline };
+    assert_eq!(asked(json!({}), 1), [Some(defaults)]);
+    let own = Merge { items: 5, tokens: 100, wait: 2_000, among: MergeScope::Job };
+    assert_eq!(asked(json!({"items": 5, "tokens": 100, "wait": "2s", "among": "job"}), 1), [Some(own)]);
+    assert_eq!(asked(json!({}), 2), [None], "what failed in company is tried again alone");
+    assert_eq!(asked(Value::Null, 1), [None]);
+}
+
+#[test]
 fn tokens_that_a_provider_does_not_report_are_left_out() {
     let mut silent = response(r#"{"summary": "S"}"#);
     silent.usage.input_tokens = None;
@@ -325,6 +357,10 @@ fn the_config_schema_agrees_with_the_type() {
     let custom = |name: &str| json!({"name": name, "prompt": "{{text}}", "schema": {}});
     assert!(accepts(json!({"tasks": ["summary", "spam"], "one_call": false, "fields": ["", "/a"]})));
     assert!(accepts(json!({"custom": [custom("risk-1")], "on_too_long": "truncate"})));
+    assert!(accepts(json!({"tasks": ["spam"], "batch": {}})));
+    assert!(accepts(json!({"tasks": ["spam"], "batch": {"items": 2, "tokens": 1, "wait": "59s", "among": "job"}})));
+    assert!(!accepts(json!({"tasks": ["spam"], "batch": {"wait": "1h"}})));
+    assert!(!accepts(json!({"tasks": ["spam"], "batch": {"size": 2}})));
     assert!(!accepts(json!({})));
     assert!(!accepts(json!({"tasks": ["sumary"]})));
     assert!(!accepts(json!({"tasks": ["spam", "spam"]})));

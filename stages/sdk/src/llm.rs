@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::StageError;
 use crate::bindings::gristmill::stage::llm as host;
 pub use crate::bindings::gristmill::stage::llm::{
-    Content, FinishReason, Format, Media, Message, Request, Response, Role, Schema,
+    Content, FinishReason, Format, Media, Merge, MergeScope, Message, Request, Response, Role, Schema,
 };
 pub use crate::bindings::gristmill::stage::llm_types::{BadOutput, Budget, BudgetScope, Busy, Error, TooLong, Usage};
 
@@ -20,6 +20,13 @@ pub trait Model {
     /// Several completions, run concurrently by the host, with the answers in the same order.
     fn chat_many(&self, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
         requests.into_iter().map(|request| self.chat(request)).collect()
+    }
+
+    /// Like [`Model::chat_many`], for requests that may share a call with others that have equal instructions, also of other
+    /// calls of the stage. Needs a host of version 0.2.1 of the contract.
+    fn chat_merged(&self, requests: Vec<Request>, merge: Merge) -> Vec<Result<Response, Error>> {
+        let _ = merge;
+        self.chat_many(requests)
     }
 }
 
@@ -53,6 +60,11 @@ impl Model for Host {
     fn chat_many(&self, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
         let requests: Vec<_> = requests.into_iter().map(Request::for_current).collect();
         host::chat_many(&requests)
+    }
+
+    fn chat_merged(&self, requests: Vec<Request>, merge: Merge) -> Vec<Result<Response, Error>> {
+        let requests: Vec<_> = requests.into_iter().map(Request::for_current).collect();
+        host::chat_merged(&requests, merge)
     }
 }
 

@@ -4,6 +4,7 @@
 //! each further question is a call of its own. So a crash in between pays for nothing twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use crate::answer;
 use crate::forms::Forms;
 use crate::names;
+use crate::usage::sum;
 
 /// How often one call may be asked again in all, whatever was answered from the journal.
 const MOST_ROUNDS: u32 = 50;
@@ -42,12 +44,12 @@ pub(crate) struct Rule {
 pub(crate) struct Checked<M> {
     model: M,
     by_alias: BTreeMap<String, Rule>,
-    forms: Forms,
+    forms: Arc<Forms>,
 }
 
 impl<M: Model> Checked<M> {
-    pub(crate) fn new(model: M, by_alias: BTreeMap<String, Rule>) -> Self {
-        Self { model, by_alias, forms: Forms::default() }
+    pub(crate) fn new(model: M, by_alias: BTreeMap<String, Rule>, forms: Arc<Forms>) -> Self {
+        Self { model, by_alias, forms }
     }
 }
 
@@ -162,19 +164,6 @@ impl SoFar {
     }
 }
 
-/// A count is not known if one of the two is not.
-pub(crate) fn sum(one: Usage, other: Usage) -> Usage {
-    let add = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
-    Usage {
-        input_tokens: add(one.input_tokens, other.input_tokens),
-        cache_read_input_tokens: add(one.cache_read_input_tokens, other.cache_read_input_tokens),
-        cache_write_input_tokens: add(one.cache_write_input_tokens, other.cache_write_input_tokens),
-        output_tokens: add(one.output_tokens, other.output_tokens),
-        reasoning_tokens: add(one.reasoning_tokens, other.reasoning_tokens),
-        cost_nano_usd: add(one.cost_nano_usd, other.cost_nano_usd),
-    }
-}
-
 /// The request once more, with what was wrong with the answer of this round at the end of its last user message. The answer
 /// itself is left out: it is as long as it likes, and may say what the document made it say. The number keeps equal
 /// questions apart.
@@ -186,7 +175,8 @@ fn again(request: &ChatRequest, round: u32, problems: &[String]) -> ChatRequest 
         "\n\nAnswer {round} to this could not be used: {faults}. Answer again, with one JSON document of the form that was \
          asked for and nothing else."
     );
-    let mut request = request.clone();
+    // Alone: what is asked again is not like the others any more.
+    let mut request = ChatRequest { merge: None, ..request.clone() };
     request.idempotency_key = request.idempotency_key.map(|key| format!("{key} (answer {})", round + 1));
     match request.messages.iter_mut().rev().find(|message| message.role == Role::User) {
         Some(message) => message.content.push(Content::Text(words)),

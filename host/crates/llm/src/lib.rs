@@ -2,7 +2,8 @@
 //!
 //! A call passes through these layers: a request for vectors is cut into those that fit (`parts`), the form of an answer is
 //! checked, and the model asked again if it is wrong (`checked`), [`Journaled`] remembers what an unfinished job has paid
-//! for, budgets refuse what would cost too much (`budget`), an alias chooses the targets (`aliases`), and a target asks its
+//! for, `cache` what other jobs have, budgets refuse what would cost too much (`budget`), several requests share a call if
+//! their stage allows it (`merge`), an alias chooses the targets (`aliases`), and a target asks its
 //! provider (`openai`, `anthropic`, `gemini`, `ollama`) or a file of prepared answers (`scripted`). None of them retries a
 //! call that failed: that is up to the flow.
 //!
@@ -12,7 +13,7 @@
 //! - `gate`, the way into a target: `permits` (concurrent calls), the pure `rates` over `bucket` and `load` (requests and
 //!   tokens), the pure `standing` (pauses, probes); `room`, what a provider says is left; `route`, which target is next
 //! - `parts` over the pure `parts::plan`; `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`;
-//!   `aliases` over `question` and `failure`; `names`
+//!   `cache` over `answers`; `merge`; `aliases` over `question` and `failure`; `names`, `usage`
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `pace`, `stream`, `secrets` (over `headers` and `keys`) and `quote`, `parameters` of
 //!   requests, `status` and `retry_after` (over `delay`) of refusals, `narrow`, which rewrites schemas, and `embedding`,
@@ -22,9 +23,11 @@
 
 mod aliases;
 mod answer;
+mod answers;
 mod anthropic;
 mod bucket;
 mod budget;
+mod cache;
 mod checked;
 mod delay;
 mod embedding;
@@ -42,6 +45,7 @@ mod keys;
 mod limits;
 mod load;
 mod memory;
+mod merge;
 mod names;
 mod narrow;
 mod ollama;
@@ -67,23 +71,28 @@ mod standing;
 mod status;
 mod stream;
 mod unheld;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use gristmill_core::ports::{Model, Observer, Store};
+use gristmill_core::ports::{Answers, Model, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
+use answers::MemoryAnswers;
 use anthropic::Anthropic;
 use budget::{Accounted, Budgeted, Tariffs};
 pub use budget::{Clock, Purse};
+use cache::{Cached, Reuse};
 use checked::{Checked, Output, Rule};
+use forms::Forms;
 use gate::Entry;
 use gemini::Gemini;
 pub use journal::Journaled;
 use limits::Endpoint;
 pub use limits::Limits;
+use merge::Merged;
 use ollama::Ollama;
 use openai::OpenAi;
 use parts::Parted;
@@ -99,6 +108,8 @@ pub use unheld::{Unheld, unheld};
 pub struct Surroundings {
     /// Keeps the paid answers; without it they are remembered as long as this process runs.
     pub store: Option<Arc<dyn Store>>,
+    /// Keeps answers across jobs, for aliases that allow it; without it they are remembered as long as the models live.
+    pub answers: Option<Arc<dyn Answers>>,
     /// The limits of the host.
     pub limits: Arc<Limits>,
     /// What the pipeline may spend.
@@ -115,10 +126,12 @@ pub struct Surroundings {
 /// target.
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
     let (mut aliases, mut rules, mut bounds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut tariffs = BTreeMap::new();
+    let (mut tariffs, mut reuse) = (BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
         let reask = alias.reask;
         tariffs.insert(name.clone(), Tariffs::of(&alias));
+        let targets = settings::identity(alias.all_targets().map(|(_, target)| target));
+        reuse.insert(name.clone(), alias.cache.as_ref().map(|cache| Reuse { ttl: cache.ttl, targets }));
         let output = match alias.all_targets().any(|(_, target)| target.limits_output()) {
             true => Output::Limited,
             false => Output::Unlimited,
@@ -130,9 +143,13 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<A
         aliases.insert(name, built);
     }
     let aliases = Aliases::new(aliases, surroundings.observer);
-    let budgeted = Budgeted::new(aliases, Arc::clone(&surroundings.purse), tariffs);
-    let journaled = Journaled::new(budgeted, settings.journal_bytes, surroundings.store);
-    let accounted = Accounted::new(Checked::new(journaled, rules), surroundings.purse);
+    let forms = Arc::new(Forms::default());
+    let merged = Merged::new(aliases, Arc::clone(&forms));
+    let budgeted = Budgeted::new(merged, Arc::clone(&surroundings.purse), tariffs);
+    let answers = surroundings.answers.unwrap_or_else(|| Arc::new(MemoryAnswers::new(settings.cache_bytes)));
+    let cached = Cached::new(budgeted, reuse, answers, Arc::clone(&forms));
+    let journaled = Journaled::new(cached, settings.journal_bytes, surroundings.store);
+    let accounted = Accounted::new(Checked::new(journaled, rules, forms), surroundings.purse);
     Ok(Arc::new(Parted::new(accounted, bounds)))
 }
 
@@ -208,6 +225,7 @@ mod tests {
         let models = [("smart".to_owned(), AliasSettings::new(targets))].into();
         let surroundings = Surroundings {
             store: None,
+            answers: None,
             limits: Arc::default(),
             purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
             observer: Arc::new(Observers::default()),

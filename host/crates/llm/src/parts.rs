@@ -16,8 +16,8 @@ use gristmill_core::model::{
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::Instant;
 
-use crate::checked::sum;
 use crate::names;
+use crate::usage::sum;
 use plan::plan;
 pub(crate) use plan::{Bounds, tokens};
 

@@ -3,6 +3,7 @@
 mod address;
 mod anthropic;
 mod budget;
+mod cache;
 mod embedding;
 mod gemini;
 mod headers;
@@ -24,6 +25,8 @@ use serde_json::{Map, Value};
 
 pub use anthropic::{ANTHROPIC_BASE_URL, ANTHROPIC_MAX_OUTPUT_TOKENS, AnthropicSettings, AnthropicStructured};
 pub use budget::{BudgetSettings, Budgets, StageBudget};
+pub use cache::CacheSettings;
+pub(crate) use cache::identity;
 pub use embedding::EmbeddingSettings;
 pub use gemini::{GEMINI_BASE_URL, GeminiSettings, GeminiStructured};
 pub use gristmill_core::settings::SecretRef;
@@ -46,6 +49,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub const DEFAULT_MAX_ANSWER_BYTES: usize = 8 << 20;
 /// Default memory for the answers of unfinished jobs, in bytes.
 pub const DEFAULT_JOURNAL_BYTES: usize = 64 << 20;
+/// Default memory for the answers that are reused across jobs, in bytes.
+pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 /// All models of one host.
 #[derive(Debug, Clone)]
@@ -54,12 +59,14 @@ pub struct Settings {
     pub models: BTreeMap<String, AliasSettings>,
     /// How many bytes of answers are remembered for unfinished jobs; the oldest jobs are evicted first.
     pub journal_bytes: usize,
+    /// How many bytes of answers are remembered across jobs where there is no store for them.
+    pub cache_bytes: usize,
 }
 
 impl Default for Settings {
     /// No models and the default memory.
     fn default() -> Self {
-        Self { models: BTreeMap::new(), journal_bytes: DEFAULT_JOURNAL_BYTES }
+        Self { models: BTreeMap::new(), journal_bytes: DEFAULT_JOURNAL_BYTES, cache_bytes: DEFAULT_CACHE_BYTES }
     }
 }
 
@@ -93,6 +100,11 @@ pub struct AliasSettings {
     #[serde(default = "default_reask")]
     #[schemars(range(max = 5))]
     pub reask: u32,
+    /// Answers are given again to equal requests of other jobs, for so long: `cache = { ttl = "30d" }`. Without it only
+    /// the job that paid for an answer gets it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CacheSettings")]
+    pub cache: Option<CacheSettings>,
 }
 
 impl AliasSettings {
@@ -100,7 +112,14 @@ impl AliasSettings {
     #[must_use]
     pub fn new(targets: Vec<TargetSettings>) -> Self {
         let (on_too_long, on_filtered) = (Vec::new(), Vec::new());
-        Self { targets, on_too_long, on_filtered, max_concurrent: DEFAULT_MAX_CONCURRENT, reask: DEFAULT_REASK }
+        Self {
+            targets,
+            on_too_long,
+            on_filtered,
+            max_concurrent: DEFAULT_MAX_CONCURRENT,
+            reask: DEFAULT_REASK,
+            cache: None,
+        }
     }
 
     /// The targets of all its lists, each with its JSON Pointer below the alias.

@@ -69,6 +69,16 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (day, stage, alias, target)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE answer (
+        id      INTEGER PRIMARY KEY,
+        key     BLOB NOT NULL UNIQUE,
+        expires INTEGER NOT NULL,
+        bytes   INTEGER NOT NULL,
+        value   BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX answer_expires ON answer (expires, bytes);
+    ",
 ];
 
 /// The file of a pipeline in the folder.

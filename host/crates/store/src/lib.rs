@@ -6,12 +6,14 @@
 //! - `retention`: deletes what is too old, driven by `writer`
 //! - `documents`: the tables of documents and of what they have left in the sink
 //! - `spending`: the table of what was spent on models
+//! - `answers`: the table of answers that any job may reuse
 //! - `memory`: remembers documents and what was spent without a file
 //! - `reader`: the thread that reads
 //! - `file`: opens, checks and migrates the file
 //! - `codec`: the encoding of what is kept
 //! - `health`: whether the store still works; the first permanent failure breaks it for good
 
+mod answers;
 mod codec;
 mod documents;
 mod file;

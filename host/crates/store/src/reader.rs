@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::health::{Failure, Health};
-use super::{codec, documents, spending};
-use gristmill_core::model::{DocumentId, JobId, Spent, SpentOn};
+use super::{answers, codec, documents, spending};
+use gristmill_core::model::{ChatResponse, DocumentId, JobId, Spent, SpentOn, Timestamp};
 use gristmill_core::ports::{Kept, Key, Remembered};
 
 /// Receives what was found, or the reason of a transient failure; dropped when the store is broken.
@@ -24,6 +24,8 @@ pub(super) enum Recall {
     Spending { found: Answer<Vec<(SpentOn, Spent)>> },
     /// What the answers took that are kept of a job.
     SpentByJob { job: JobId, found: Answer<Spent> },
+    /// An answer that is not too old by then.
+    Answer { key: Key, now: Timestamp, found: Answer<Option<ChatResponse>> },
 }
 
 /// Reads until all senders are dropped, or until the first permanent failure.
@@ -42,6 +44,7 @@ pub(super) fn run(connection: &Connection, mut recalls: mpsc::Receiver<Recall>, 
             Recall::Document { document, found } => answer(found, health, || documents::find(connection, &document)),
             Recall::Spending { found } => answer(found, health, || spending::all(connection)),
             Recall::SpentByJob { job, found } => answer(found, health, || spending::of_job(connection, &job)),
+            Recall::Answer { key, now, found } => answer(found, health, || answers::find(connection, key, now)),
         };
         if answered.is_err() {
             return;

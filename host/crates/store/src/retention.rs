@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::documents;
+use super::{answers, documents};
 use gristmill_core::model::Timestamp;
 
 /// Milliseconds between the starts of two sweeps.
 const EVERY: i64 = 60_000;
 /// Maximum rows deleted in one step.
 const STEP_ROWS: usize = 256;
+/// A sweep also begins when this part of the bytes that answers may take was written since the last one.
+const CROWDED: i64 = 8;
 /// Maximum bytes deleted in one step, exceeded by one row at most.
 const STEP_BYTES: usize = 4 << 20;
 /// Free pages that one step returns to the file system.
@@ -19,20 +21,26 @@ const STEP_PAGES: u32 = 256;
 /// again what it frees.
 const SPARE_PAGES: u64 = 1_024;
 
-/// Deletes jobs by their age, and documents that have left nothing in the sink.
+/// Deletes jobs by their age, documents that have left nothing in the sink, and answers by their age or for want of room.
 pub(super) struct Sweep {
     keep_ended: i64,
     keep_unfinished: i64,
+    /// How many bytes of answers may stay.
+    answers: i64,
+    /// How many bytes of them were written since the last sweep began.
+    answered: i64,
     begun: Option<Timestamp>,
     under_way: bool,
 }
 
 impl Sweep {
-    pub(super) fn new(keep_ended: Duration, keep_unfinished: Duration) -> Self {
+    pub(super) fn new(keep_ended: Duration, keep_unfinished: Duration, answers: u64) -> Self {
         let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self {
             keep_ended: milliseconds(keep_ended),
             keep_unfinished: milliseconds(keep_unfinished),
+            answers: i64::try_from(answers).unwrap_or(i64::MAX),
+            answered: 0,
             begun: None,
             under_way: false,
         }
@@ -40,12 +48,19 @@ impl Sweep {
 
     /// Starts a sweep if the last one started long enough ago, by the wall clock. Returns whether one is under way.
     pub(super) fn begin_when_due(&mut self, now: Timestamp) -> bool {
-        // A clock that was set back must not stop the sweeps.
-        if self.begun.is_none_or(|begun| now.0.abs_diff(begun.0) >= EVERY.unsigned_abs()) {
+        // A clock that was set back must not stop the sweeps. Between two of them the answers must not grow without bound.
+        let crowded = self.answered > self.answers / CROWDED;
+        if crowded || self.begun.is_none_or(|begun| now.0.abs_diff(begun.0) >= EVERY.unsigned_abs()) {
             self.begun = Some(now);
+            self.answered = 0;
             self.under_way = true;
         }
         self.under_way
+    }
+
+    /// Notes that an answer of this size was written.
+    pub(super) fn note_answer(&mut self, bytes: usize) {
+        self.answered = self.answered.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     pub(super) fn under_way(&self) -> bool {
@@ -69,6 +84,7 @@ impl Sweep {
             }
         }
         left.rows -= documents::forget(connection, now.0.saturating_sub(self.keep_unfinished), left.rows)?;
+        left.rows -= answers::forget(connection, now, self.answers, left.rows)?;
         self.under_way = left.rows == 0 || shrink(connection)?;
         Ok(())
     }

@@ -16,6 +16,9 @@ pub const DEFAULT_KEEP_UNFINISHED: Duration = Duration::from_secs(7 * 24 * 60 * 
 /// The default maximum size of the file, in bytes.
 pub const DEFAULT_MAX_SIZE: u64 = 16 << 30;
 
+/// The default maximum size of the answers that any job may reuse, in bytes.
+pub const DEFAULT_MAX_ANSWERS: u64 = 1 << 30;
+
 /// The memory of jobs: answers of models and outcomes of stages, so that a job that comes again pays for nothing twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +39,10 @@ pub struct StoreSettings {
     /// Maximum size on disk. A full store stops the pipeline: nothing is acknowledged that could not be kept.
     #[schemars(extend("x-min" = "1MiB", "x-max" = "1024GiB"))]
     pub max_size: ByteSize,
+    /// Maximum size of the answers that aliases with `cache` keep across jobs, at most a quarter of `max_size`. Above it
+    /// those that soon are too old go first.
+    #[schemars(extend("x-min" = "1MiB", "x-max" = "1024GiB"))]
+    pub max_answers: ByteSize,
 }
 
 impl Default for StoreSettings {
@@ -45,6 +52,7 @@ impl Default for StoreSettings {
             keep_ended: DEFAULT_KEEP_ENDED,
             keep_unfinished: DEFAULT_KEEP_UNFINISHED,
             max_size: ByteSize::bytes(DEFAULT_MAX_SIZE),
+            max_answers: ByteSize::bytes(DEFAULT_MAX_ANSWERS),
         }
     }
 }
@@ -65,6 +73,8 @@ pub struct Settings {
     pub keep_unfinished: Duration,
     /// Maximum size of the file in bytes, at least 64 KiB. The write-ahead log comes on top: mostly below 16 MiB.
     pub max_size: u64,
+    /// Maximum size of the answers that any job may reuse, in bytes. At most a quarter of `max_size` counts.
+    pub max_answers: u64,
     /// The wall clock that determines ages.
     pub clock: Clock,
 }
@@ -77,6 +87,7 @@ impl Settings {
             keep_ended: decided.keep_ended,
             keep_unfinished: decided.keep_unfinished,
             max_size: decided.max_size.get(),
+            max_answers: decided.max_answers.get(),
             ..Self::new(folder, pipeline, clock)
         }
     }
@@ -90,6 +101,7 @@ impl Settings {
             keep_ended: DEFAULT_KEEP_ENDED,
             keep_unfinished: DEFAULT_KEEP_UNFINISHED,
             max_size: DEFAULT_MAX_SIZE,
+            max_answers: DEFAULT_MAX_ANSWERS,
             clock,
         }
     }

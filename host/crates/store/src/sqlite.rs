@@ -11,11 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::health::Health;
 use super::reader::{self, Recall};
 use super::retention::Sweep;
-use super::settings::Settings;
+use super::settings::{Clock, Settings};
 use super::writer::{Request, Writer};
 use super::{codec, file};
-use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn};
-use gristmill_core::ports::{Documents, JobState, Kept, Key, Placed, Remembered, Spending, Store, StoreError};
+use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use gristmill_core::ports::{Answers, Documents, JobState, Kept, Key, Placed, Remembered, Spending, Store, StoreError};
 
 /// Maximum bytes waiting to be written; beyond it, callers wait.
 const QUEUE_BYTES: usize = 32 << 20;
@@ -36,6 +36,7 @@ pub struct Sqlite {
     health: Arc<Health>,
     room: Arc<Semaphore>,
     notes: Arc<Semaphore>,
+    clock: Clock,
     /// `None` while closing, like `requests`.
     recalls: Option<mpsc::Sender<Recall>>,
     requests: Option<blocking::Sender<Request>>,
@@ -60,13 +61,15 @@ impl Sqlite {
         };
         let (recalls, asked) = mpsc::channel(QUEUE_RECALLS);
         let (requests, wanted) = blocking::channel();
-        let sweep = Sweep::new(settings.keep_ended, settings.keep_unfinished);
+        // A full file breaks the store, so what can be done without never fills it.
+        let answers = settings.max_answers.min(settings.max_size / 4);
+        let sweep = Sweep::new(settings.keep_ended, settings.keep_unfinished, answers);
         let writer = Writer {
             connection,
             requests: wanted,
             health: Arc::clone(&health),
             sweep,
-            clock: settings.clock,
+            clock: Arc::clone(&settings.clock),
             logged: 0,
             again: Vec::new(),
             ending: false,
@@ -81,6 +84,7 @@ impl Sqlite {
             health,
             room: Arc::new(Semaphore::new(QUEUE_BYTES)),
             notes: Arc::new(Semaphore::new(QUEUE_NOTES)),
+            clock: settings.clock,
             recalls: Some(recalls),
             requests: Some(requests),
         })
@@ -130,6 +134,24 @@ impl Store for Sqlite {
             return Ok(());
         };
         self.send(Request::Ended { job: job.clone(), state, _room: room })
+    }
+}
+
+#[async_trait]
+impl Answers for Sqlite {
+    async fn find_answer(&self, key: Key) -> Result<Option<ChatResponse>, StoreError> {
+        let (found, answer) = oneshot::channel();
+        self.recall(Recall::Answer { key, now: (self.clock)(), found }, answer).await
+    }
+
+    async fn keep_answer(&self, key: Key, answer: &ChatResponse, keep: Duration) -> Result<(), StoreError> {
+        self.health.check()?;
+        let kept = Kept::Answer(answer.clone());
+        let room = self.room(codec::weight(&kept)).await?;
+        let (noted, done) = oneshot::channel();
+        self.send(Request::Answer { key, value: codec::encode(&kept), keep, noted, _room: room })?;
+        let noted = done.await.map_err(|_| self.health.error())?;
+        noted.map_err(|reason| self.health.transient(reason))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::health::{Failure, Health};
 use super::retention::Sweep;
 use super::settings::Clock;
-use super::{codec, documents, spending};
+use super::{answers, codec, documents, spending};
 use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn, Timestamp};
 use gristmill_core::ports::{JobState, Kept, Key, Placed};
 
@@ -26,6 +26,15 @@ pub(super) enum Request {
         /// Answered once the request is on the disk, with the earlier value, if any, which stays; or with the reason of
         /// a transient failure. Dropped if the store is broken.
         kept: oneshot::Sender<Result<Option<Kept>, String>>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// An answer that any job may reuse.
+    Answer {
+        key: Key,
+        value: Vec<u8>,
+        keep: Duration,
+        /// Like `kept` above, without a value.
+        noted: oneshot::Sender<Result<(), String>>,
         _room: OwnedSemaphorePermit,
     },
     Ended {
@@ -138,7 +147,7 @@ impl Writer {
             match self.requests.recv_timeout(wait) {
                 Ok(request) => {
                     match &request {
-                        Request::Keep { value, .. } => {
+                        Request::Keep { value, .. } | Request::Answer { value, .. } => {
                             bytes += value.len();
                             somebody_waits = true;
                         }
@@ -175,6 +184,10 @@ impl Writer {
         for request in batch {
             match request {
                 Request::Keep { job, key, value, .. } => earlier.push(keep(&transaction, job, *key, value, now)?),
+                Request::Answer { key, value, keep, .. } => {
+                    answers::keep(&transaction, *key, value, *keep, now)?;
+                    self.sweep.note_answer(answers::size(value));
+                }
                 Request::Ended { job, state, .. } => end(&transaction, job, *state, now)?,
                 Request::Intend { document, begun, items, .. } => {
                     documents::intend(&transaction, document, begun, items, now)?;
@@ -215,8 +228,10 @@ fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) -> Ve
         match (request, &failure) {
             (Request::Keep { kept, .. }, None) => drop(kept.send(Ok(earlier.next().flatten()))),
             (Request::Keep { kept, .. }, Some(reason)) => drop(kept.send(Err(reason.clone()))),
-            (Request::Intend { noted, .. }, None) => drop(noted.send(Ok(()))),
-            (Request::Intend { noted, .. }, Some(reason)) => drop(noted.send(Err(reason.clone()))),
+            (Request::Intend { noted, .. } | Request::Answer { noted, .. }, None) => drop(noted.send(Ok(()))),
+            (Request::Intend { noted, .. } | Request::Answer { noted, .. }, Some(reason)) => {
+                drop(noted.send(Err(reason.clone())));
+            }
             (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. }, None) => {}
             (note @ (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. }), Some(_)) => {
                 unwritten.push(note);

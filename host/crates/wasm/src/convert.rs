@@ -1,5 +1,6 @@
 //! Conversions between the core model and the types of the WIT package. The only place that names both.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::bindings::gristmill::stage::{embeddings, llm, llm_types, types};
 use gristmill_core::model::{
     Attribute, BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EmbedRequest, EmbedResponse,
-    Failure, FinishReason, Format, Header, Outcome, Output, Purpose, Role, Usage, text,
+    Failure, FinishReason, Format, Header, Merge, MergeScope, Outcome, Output, Purpose, Role, Usage, text,
 };
 use gristmill_core::ports::{Call, Hold, StageError};
 
@@ -133,7 +134,24 @@ pub(super) fn request(request: llm::Request) -> ChatRequest {
         timeout: request.timeout.map(Duration::from_millis),
         options: request.options,
         raised: 0,
+        merge: None,
     }
+}
+
+/// The longest wait for other requests that a guest can ask for.
+const LONGEST_MERGE: Duration = Duration::from_secs(60);
+
+/// How a guest's requests may share a call; `None` if they may not.
+pub(super) fn merge(merge: llm::Merge) -> Option<Merge> {
+    Some(Merge {
+        items: NonZeroU32::new(merge.items)?,
+        tokens: merge.tokens.into(),
+        wait: Duration::from_millis(merge.wait).min(LONGEST_MERGE),
+        among: match merge.among {
+            llm::MergeScope::Job => MergeScope::Job,
+            llm::MergeScope::Pipeline => MergeScope::Pipeline,
+        },
+    })
 }
 
 /// A model's answer, for the guest.

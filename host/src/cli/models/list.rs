@@ -7,7 +7,7 @@ use gristmill_llm::{Price, prices};
 use serde_json::{Map, Value, json};
 
 use super::args::List;
-use super::{pipeline, target};
+use super::pipeline;
 use crate::app::Failure;
 use crate::console;
 use crate::settings::Pipeline;

@@ -12,7 +12,7 @@ use gristmill_llm::settings::TargetSettings;
 use serde_json::{Value, json};
 
 use super::args::Test;
-use super::{pipeline, target};
+use super::pipeline;
 use crate::app::{self, Failure};
 use crate::console;
 use crate::settings::Pipeline;

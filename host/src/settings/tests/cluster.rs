@@ -296,7 +296,7 @@ error: "drain_timeout" in [limits] must be a duration, not an integer
   --> pipes/p.toml:17:17
    |
 17 | drain_timeout = 30
-   |                 ^^ durations look like "500ms", "2s", "1m30s" or "1h"
+   |                 ^^ durations look like "500ms", "2s", "1m30s", "1h" or "30d"
 "#;
     assert_eq!(shown(with(limits)), expected);
 

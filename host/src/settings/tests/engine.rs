@@ -149,7 +149,11 @@ fn the_engines_settings_have_bounds() {
         ),
         ("[store]\nmax_size = \"1KiB\"\n", "\"max_size\" in [store] is out of range", "from 1MiB to 1024GiB"),
         ("[store]\nfolder = 7\n", "\"folder\" in [store] must be a string", "write it in quotes"),
-        ("[store]\nfile = \"x\"\n", "unknown key \"file\" in [store]", "folder, keep_ended, keep_unfinished, max_size"),
+        (
+            "[store]\nfile = \"x\"\n",
+            "unknown key \"file\" in [store]",
+            "folder, keep_ended, keep_unfinished, max_size, max_answers",
+        ),
         (
             "checkpoint = \"on\"\n",
             "unknown checkpoint \"on\" for stage \"extract\"",
@@ -181,7 +185,7 @@ error: [store] would keep unfinished jobs for a shorter time than ended ones
   --> pipes/p.toml:14:19
    |
 14 | keep_unfinished = "2h"
-   |                   ^^^^ keep_ended is 24h, keep_unfinished 2h: change one
+   |                   ^^^^ keep_ended is 1d, keep_unfinished 2h: change one
 "#;
     assert_eq!(shown(with("[store]\nkeep_unfinished = \"2h\"\n")), expected);
     assert!(shown(with("[store]\nkeep_ended = \"200h\"\n")).contains("14 | keep_ended = \"200h\""));

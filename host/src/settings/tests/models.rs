@@ -202,7 +202,7 @@ error: "timeout" in target 1 of [models.smart] must be a duration, not an intege
   --> pipes/p.toml:14:74
    |
 14 | targets = [{ provider = "openai", model = "m", key = "******", timeout = 5 }]
-   |                                                                          ^ durations look like "500ms", "2s", "1m30s" or "1h"
+   |                                                                          ^ durations look like "500ms", "2s", "1m30s", "1h" or "30d"
 "#;
     assert_eq!(shown(with(&format!("[models.smart]\n{target}\n"))), expected);
 }

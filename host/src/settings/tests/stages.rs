@@ -65,7 +65,7 @@ error: "cpu" in limits of stage "extract" is not a duration: "soon"
   --> pipes/p.toml:13:35
    |
 13 | limits = { memory = "2GiB", cpu = "soon", stack = 1 }
-   |                                   ^^^^^^ durations look like "500ms", "2s", "1m30s" or "1h"
+   |                                   ^^^^^^ durations look like "500ms", "2s", "1m30s", "1h" or "30d"
 
 error: unknown key "stack" in limits of stage "extract"
   --> pipes/p.toml:13:43

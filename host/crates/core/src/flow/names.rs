@@ -6,6 +6,8 @@ use crate::model::Header;
 pub const JOB_ID: &str = "gristmill-job-id";
 /// The item.
 pub const ITEM_ID: &str = "gristmill-item-id";
+/// SHA-256 of the payload, in hexadecimal.
+pub const OUTPUT_SHA256: &str = "gristmill-output-sha256";
 /// The document that the event is a version of.
 pub const DOCUMENT_ID: &str = "gristmill-document-id";
 /// The generation of that document, as milliseconds-sequence; later ones are greater.

@@ -1,13 +1,14 @@
 //! A state store whose calls are observed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use crate::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
 use crate::ports::{
-    Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending, Store, StoreError,
+    Answers, Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending, Store, StoreError,
     StoreOperation, StoreOutcome,
 };
 
@@ -52,6 +53,23 @@ impl<S: Store> Store for ObservedStore<S> {
 
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {
         self.store.ended(job, state)
+    }
+}
+
+#[async_trait]
+impl<S: Answers> Answers for ObservedStore<S> {
+    async fn find_answer(&self, key: Key) -> Result<Option<ChatResponse>, StoreError> {
+        let begun = Instant::now();
+        let result = self.store.find_answer(key).await;
+        self.see(StoreOperation::Recall, begun, &result);
+        result
+    }
+
+    async fn keep_answer(&self, key: Key, answer: &ChatResponse, keep: Duration) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let result = self.store.keep_answer(key, answer, keep).await;
+        self.see(StoreOperation::Keep, begun, &result);
+        result
     }
 }
 

@@ -10,7 +10,7 @@ use super::names::{self, is_ours};
 use super::pipeline::Pipeline;
 use super::replay::Origin;
 use crate::model::{
-    Event, Failed, FailureKind, Finished, Header, ItemId, JobId, Spent, TRACEPARENT, Timestamp, TraceContext,
+    Event, Failed, FailureKind, Finished, Header, ItemId, JobId, Spent, TRACEPARENT, Timestamp, TraceContext, sha256,
 };
 use crate::ports::Record;
 
@@ -19,8 +19,8 @@ const LONGEST_ERROR: usize = 512;
 /// The longest error details in a dead letter, in bytes. Longer ones are left out, because truncated JSON is invalid.
 const LONGEST_DETAILS: usize = 4 << 10;
 
-/// The most headers that identify an output: its media type, job, document, generation, item and trace.
-const IDENTIFYING: usize = 6;
+/// The most headers that identify an output: its media type, job, document, generation, item, digest and trace.
+const IDENTIFYING: usize = 7;
 
 /// What the outputs of a job have in common.
 pub(super) struct Emitted<'a> {
@@ -32,8 +32,8 @@ pub(super) struct Emitted<'a> {
 }
 
 impl Emitted<'_> {
-    /// The record of one output, with the item's own headers, its media type, its attributes, the ids that identify
-    /// repeats, and the trace.
+    /// The record of one output, with the item's own headers, its media type, its attributes, the ids and the digest by
+    /// which a repeat is recognised, and the trace.
     pub(super) fn record(&self, pipeline: &Pipeline, end: Finished) -> Record {
         let item = end.item;
         let mut headers = item.headers;
@@ -43,6 +43,7 @@ impl Emitted<'_> {
             headers.push(text(names::CONTENT_TYPE, content_type));
         }
         self.identify(&mut headers, Some(&item.id));
+        headers.push(text(names::OUTPUT_SHA256, sha256(&item.payload)));
         for attribute in item.attributes {
             headers.push(text([names::ATTRIBUTE, &attribute.name].concat(), attribute.value));
         }
@@ -273,6 +274,7 @@ mod tests {
              gristmill-document-id: a%2Fb\n\
              gristmill-document-generation: 1764150000000-42\n\
              gristmill-item-id: a%2Fb/chunk.2\n\
+             gristmill-output-sha256: 37a680133bd09342f934afb8dd2c7d9e1b624da5f35e3a38adb103e37c055ed1\n\
              gristmill-attribute-page: 7\n\
              traceparent: 00-de0539cb4aa07385541251152cde2daf-abc37621620424a8-00\n"
         );

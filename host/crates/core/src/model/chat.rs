@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::canonical::{Canonical, Write};
+use super::merge::Merge;
 
 /// Who is speaking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,6 +87,8 @@ pub struct ChatRequest {
     /// How often the limit on output tokens was raised since a stage asked, because the answer before ended in thought.
     /// 0 from a stage.
     pub raised: u32,
+    /// Whether it may share a call with others. `None`: it is asked alone.
+    pub merge: Option<Merge>,
 }
 
 impl ChatRequest {
@@ -105,13 +108,14 @@ impl ChatRequest {
             timeout: None,
             options: Vec::new(),
             raised: 0,
+            merge: None,
         }
     }
 }
 
 impl ChatRequest {
     /// A digest of everything that shapes the answer. Excludes `timeout`, which differs between attempts with the time
-    /// left, and `idempotency_key`, which is an identifier of its own.
+    /// left, `merge`, which is about the way to the answer, and `idempotency_key`, which is an identifier of its own.
     ///
     /// Do not change the encoding: journals look up answers by it.
     #[must_use]
@@ -130,6 +134,7 @@ impl ChatRequest {
             timeout: _,
             options,
             raised,
+            merge: _,
         } = self;
         let mut to = Canonical::digest("gristmill chat 2");
         to.optional(model.as_deref(), Canonical::text);

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::digest::push_sha256;
 use super::event::Timestamp;
 use super::ids::{EventId, LONGEST_NUMBERS};
 
@@ -27,11 +28,8 @@ impl DocumentId {
         if encoded.len() <= LONGEST_SPELLED {
             return Self(encoded.into());
         }
-        let digest = <sha2::Sha256 as sha2::Digest>::digest(name);
         let mut id = "sha256:".to_owned();
-        for byte in digest {
-            let _ = write!(id, "{byte:02x}");
-        }
+        push_sha256(name, &mut id);
         Self(id.into())
     }
 

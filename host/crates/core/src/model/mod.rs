@@ -3,6 +3,7 @@
 mod canonical;
 mod chat;
 mod dead_letters;
+mod digest;
 mod document;
 mod embed;
 mod event;
@@ -12,6 +13,7 @@ mod ids;
 mod item;
 mod item_id;
 mod job;
+mod merge;
 mod money;
 mod outcome;
 mod plan;
@@ -29,6 +31,7 @@ pub use chat::{
     BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
+pub use digest::sha256;
 pub use document::{DocumentGeneration, DocumentId, History, Provenance, RecordGeneration, Stamp, Version};
 pub use embed::{EmbedRequest, EmbedResponse, Embedding, NoVector, Purpose, Vector};
 pub use event::{Event, Timestamp};
@@ -39,6 +42,7 @@ pub use item::Item;
 pub(crate) use item::{FAILURE_ATTRIBUTE, HOST_ATTRIBUTES};
 pub use item_id::ItemId;
 pub use job::{Disposition, Failed, FailureKind, Finished, Input, Job, Task, Verdict};
+pub use merge::{Merge, MergeScope};
 pub use money::{NoAmount, Usd};
 pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};

@@ -1,6 +1,7 @@
 //! What the flow needs from the outside: small traits, and the errors that drive its decisions.
 
 mod accounts;
+mod answers;
 mod broker;
 mod documents;
 mod letters;
@@ -14,6 +15,7 @@ mod store;
 mod tokens;
 
 pub use accounts::Accounts;
+pub use answers::Answers;
 pub use broker::{
     Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
     Until, WriteError,

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const DURATION_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const DURATION_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 const SIZE_UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
     ("GB", 1_000_000_000),
@@ -21,7 +21,7 @@ const SIZE_UNITS: [(&str, u64); 7] = [
 ];
 
 /// How a duration is written, for messages.
-const DURATION_FORM: &str = r#"durations look like "500ms", "2s", "1m30s" or "1h""#;
+const DURATION_FORM: &str = r#"durations look like "500ms", "2s", "1m30s", "1h" or "30d""#;
 /// How a size is written, for messages.
 const SIZE_FORM: &str = r#"sizes look like "64MiB", "512KiB", "1GB", or 4096 for plain bytes"#;
 
@@ -85,7 +85,7 @@ impl JsonSchema for Span {
         json_schema!({
             "type": "string",
             "format": "span",
-            "pattern": "^(?=[0-9])([0-9]{1,9}h)?([0-9]{1,9}m(?!s))?([0-9]{1,12}s)?([0-9]{1,15}ms)?$",
+            "pattern": "^(?=[0-9])([0-9]{1,6}d)?([0-9]{1,9}h)?([0-9]{1,9}m(?!s))?([0-9]{1,12}s)?([0-9]{1,15}ms)?$",
             "x-noun": "duration",
             "x-form": DURATION_FORM,
         })
@@ -264,8 +264,15 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        let cases =
-            [("500ms", 500), ("2s", 2_000), ("1m30s", 90_000), ("2m", 120_000), ("1h1ms", 3_600_001), ("0s", 0)];
+        let cases = [
+            ("500ms", 500),
+            ("2s", 2_000),
+            ("1m30s", 90_000),
+            ("2m", 120_000),
+            ("1h1ms", 3_600_001),
+            ("30d", 2_592_000_000),
+            ("0s", 0),
+        ];
         for (text, milliseconds) in cases {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
@@ -274,7 +281,7 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_rejected() {
         for text in
-            ["", "s", "5", "1.5s", "-1s", "+1s", "1 s", "1s1m", "1s1s", "1d", "1S", "99999999999999999999s", "²s"]
+            ["", "s", "5", "1.5s", "-1s", "+1s", "1 s", "1s1m", "1s1s", "1h1d", "1S", "99999999999999999999s", "²s"]
         {
             assert_eq!(parse_duration(text), None, "{text}");
         }
@@ -305,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_read_again() {
-        for milliseconds in [0, 1, 999, 1_000, 61_001, 3_600_000, 5_025_007] {
+        for milliseconds in [0, 1, 999, 1_000, 61_001, 3_600_000, 5_025_007, 90_000_000] {
             let span = Span(Duration::from_millis(milliseconds));
             assert_eq!(span.to_string().parse(), Ok(span));
         }

@@ -91,7 +91,7 @@ fn with_reask<M: Model>(model: M, reask: u32) -> Checked<M> {
 }
 
 fn with_rule<M: Model>(model: M, rule: Rule) -> Checked<M> {
-    Checked::new(model, [("smart".to_owned(), rule)].into())
+    Checked::new(model, [("smart".to_owned(), rule)].into(), Arc::default())
 }
 
 async fn chat(model: &impl Model, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {

@@ -10,8 +10,8 @@ use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, StoreError};
 
 use super::super::memory::{CallKey, VectorSlot};
 use super::Journaled;
-use crate::checked::sum;
 use crate::parts::tokens;
+use crate::usage::sum;
 
 /// One text, with the place of its vector.
 struct Entry {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use gristmill_core::model::{Blame, ChatFailure, ChatRequest, FinishReason, Format, Usage};
-use gristmill_core::ports::{Model, ModelError};
+use gristmill_core::ports::ModelError;
 use gristmill_llm::settings::{AliasSettings, AnthropicSettings, GeminiSettings, OllamaSettings, TargetSettings};
 use gristmill_model_server::{Behaviour, ModelServer, Script};
 use serde_json::{Value, json};

@@ -11,6 +11,7 @@ mod failures;
 mod faults;
 mod keys;
 mod layers;
+mod shared;
 mod streams;
 mod thinking;
 
@@ -72,6 +73,7 @@ fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let models = [("smart".to_owned(), settings)].into();
     let surroundings = Surroundings {
         store: None,
+        answers: None,
         limits: Arc::clone(limits),
         purse: purse(),
         observer: Arc::new(Observers::default()),

@@ -1,5 +1,6 @@
 //! The store on a real file: what it keeps, for how long, and how it fails.
 
+mod answers;
 mod documents;
 mod spending;
 

@@ -113,6 +113,23 @@ pub(crate) fn embedded(request: &EmbedRequest) -> EmbedResponse {
     EmbedResponse { vectors, usage: Usage::default(), model: "test/vectors".into(), cached: false }
 }
 
+/// A model that answers with the bounds within which a request may share a call.
+pub(crate) fn how_merged() -> Arc<dyn Model> {
+    Arc::new(HowMerged)
+}
+
+struct HowMerged;
+
+#[async_trait]
+impl Model for HowMerged {
+    async fn chat(&self, _: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        Ok(said(match request.merge {
+            Some(merge) => format!("{}/{}/{:?}/{:?}", merge.items, merge.tokens, merge.wait, merge.among),
+            None => "alone".to_owned(),
+        }))
+    }
+}
+
 struct Always(&'static str);
 
 #[async_trait]

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use gristmill_core::model::{Failure, Outcome};
 use gristmill_core::ports::StageError;
 use gristmill_wasm::{Grants, StageLimits};
-use harness::{Sandbox, guest, scripted, without_store};
+use harness::{Sandbox, guest, how_merged, scripted, without_store};
 use serde_json::json;
 
 /// The code of the error that ended a call.
@@ -127,6 +127,13 @@ async fn several_requests_run_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_that_may_share_a_call_say_so_to_the_model() {
+    let stage = Sandbox::new().model(how_merged()).misbehave().await;
+    assert_eq!(text(stage.run("ask-merged a b").await), "20/8000/500ms/Job 20/8000/500ms/Job");
+    assert_eq!(text(stage.run("ask-many a b").await), "alone alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_fails_ends_the_call_and_the_guest_does_not_see_it() {
     let stage = Sandbox::new().model(without_store()).misbehave().await;
     for told in ["ask anything", "ask-many a b"] {
@@ -162,7 +169,7 @@ async fn a_model_that_was_not_granted_cannot_be_linked() {
     let message = refused.to_string();
     assert!(message.contains("\"under-test\""), "names the stage: {message}");
     assert!(message.contains("test.wasm"), "names the file: {message}");
-    assert!(message.contains("gristmill:stage/llm@0.2.0") && message.contains("grants = [\"llm\"]"), "{message}");
+    assert!(message.contains("gristmill:stage/llm@0.2.1") && message.contains("grants = [\"llm\"]"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use gristmill_sdk::llm::{self, Message, Model, Request};
+use gristmill_sdk::llm::{self, Merge, MergeScope, Message, Model, Request};
 use gristmill_sdk::serde::Deserialize;
 use gristmill_sdk::tokens::{self, Tokens};
 use gristmill_sdk::{Attribute, ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, context, log};
@@ -143,6 +143,15 @@ impl Stage for Misbehave {
                 let requests = rest.split(' ').map(|word| Request::new(vec![Message::user(word)])).collect();
                 let mut texts = Vec::new();
                 for answer in llm::Host.chat_many(requests) {
+                    texts.push(answer?.text);
+                }
+                texts.join(" ")
+            }
+            "ask-merged" => {
+                let requests = rest.split(' ').map(|word| Request::new(vec![Message::user(word)])).collect();
+                let merge = Merge { items: 20, tokens: 8_000, wait: 500, among: MergeScope::Job };
+                let mut texts = Vec::new();
+                for answer in llm::Host.chat_merged(requests, merge) {
                     texts.push(answer?.text);
                 }
                 texts.join(" ")
