@@ -87,7 +87,9 @@ targets = [
         let pipeline = Pipeline::parse(text, Path::new("p.toml")).unwrap();
         let told: Vec<String> = warnings(&pipeline).iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 2, "{told:#?}");
-        assert!(told[0].contains("p.toml:13:") && told[0].contains("target 2 of [models.m] has no field for \"maxLength\""));
+        assert!(
+            told[0].contains("p.toml:13:") && told[0].contains("target 2 of [models.m] has no field for \"maxLength\"")
+        );
         assert!(told[1].contains("p.toml:17:") && told[1].contains("has no field for this schema"), "{told:#?}");
     }
 }

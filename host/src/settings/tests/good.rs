@@ -11,8 +11,8 @@ use gristmill_core::flow::settings::{RetryPolicy, Start};
 use gristmill_core::settings::{ByteSize, Name, SecretRef};
 use gristmill_kafka::{Brokers, Property};
 use gristmill_llm::settings::{
-    AnthropicSettings, AnthropicStructured, GeminiSettings, HeaderText, KeyHeader, Level, OllamaSettings, OpenAiSettings,
-    ScriptedSettings, Structured, TargetSettings, Thinking,
+    AnthropicSettings, AnthropicStructured, GeminiSettings, HeaderText, KeyHeader, Level, OllamaSettings,
+    OpenAiSettings, ScriptedSettings, Structured, TargetSettings, Thinking,
 };
 
 const EXAMPLE: &str = include_str!("example.toml");
