@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use gristmill_core::settings::SecretRef;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::headers::{Dialect, Sent};
 use crate::settings::{HeaderText, Headers};
@@ -87,7 +87,8 @@ impl Secrets {
             let stamps = origin.stamps();
             (stamps != before).then(|| (stamps, origin.read()))
         });
-        let Ok(Some((stamps, read))) = look.await else { return self.last() };
+        // A folder on a network may hang, and must not hold the call.
+        let Ok(Ok(Some((stamps, read)))) = timeout(LOOK_EVERY, look).await else { return self.last() };
         let mut state = self.state();
         state.stamps = stamps;
         let target = self.origin.name.as_str();
