@@ -55,6 +55,8 @@ pub(crate) struct Clock {
     begun: Instant,
     total: Duration,
     pace: Pace,
+    /// When the answer was whole. What still comes must not draw it out.
+    whole: Option<Instant>,
     /// What is waited for.
     bound: Bound,
 }
@@ -68,7 +70,7 @@ enum Bound {
 
 impl Clock {
     pub(crate) fn start(total: Duration, pace: Pace) -> Self {
-        Self { begun: Instant::now(), total, pace, bound: Bound::Total }
+        Self { begun: Instant::now(), total, pace, whole: None, bound: Bound::Total }
     }
 
     /// Until when the next part must be there.
@@ -80,8 +82,8 @@ impl Clock {
             }
             (Seen::Some, Pace::Streamed { idle, .. }) => (Some(now + idle), Bound::Idle(idle)),
             (Seen::Nothing | Seen::Some, Pace::Whole) => (None, Bound::Total),
-            (Seen::Answer, _) => (Some(now + FOR_COUNTS), Bound::Total),
-            (Seen::End, _) => (Some(now + FOR_CONNECTION), Bound::Total),
+            (Seen::Answer, _) => (Some(*self.whole.get_or_insert(now) + FOR_COUNTS), Bound::Total),
+            (Seen::End, _) => (Some(*self.whole.get_or_insert(now) + FOR_CONNECTION), Bound::Total),
         };
         let end = self.begun + self.total;
         match next {
@@ -128,8 +130,10 @@ mod tests {
         assert_eq!(clock.next(Seen::Some), begun + seconds(15));
         assert!(clock.missed().contains("sent nothing for 10s; `idle`"));
         assert_eq!(clock.next(Seen::Answer), begun + seconds(5) + FOR_COUNTS);
+        tokio::time::advance(seconds(1)).await;
+        assert_eq!(clock.next(Seen::Answer), begun + seconds(5) + FOR_COUNTS, "what follows does not draw it out");
         assert_eq!(clock.next(Seen::End), begun + seconds(5) + FOR_CONNECTION);
-        tokio::time::advance(seconds(90)).await;
+        tokio::time::advance(seconds(89)).await;
         assert_eq!(clock.next(Seen::Some), begun + seconds(100));
         assert_eq!(clock.missed(), "gave no complete answer within 100s");
     }

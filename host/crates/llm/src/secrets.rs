@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use gristmill_core::settings::SecretRef;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::headers::{Dialect, Sent};
 use crate::settings::{HeaderText, Headers};
@@ -87,7 +87,8 @@ impl Secrets {
             let stamps = origin.stamps();
             (stamps != before).then(|| (stamps, origin.read()))
         });
-        let Ok(Some((stamps, read))) = look.await else { return self.last() };
+        // A folder on a network may hang, and must not hold the call.
+        let Ok(Ok(Some((stamps, read)))) = timeout(LOOK_EVERY, look).await else { return self.last() };
         let mut state = self.state();
         state.stamps = stamps;
         let target = self.origin.name.as_str();
@@ -167,12 +168,12 @@ mod tests {
         let file = folder.path().join("key");
         fs::write(&file, "first").unwrap();
         let secrets = Secrets::read("t", DIALECT, Some(&SecretRef::File(file.clone())), &Headers::new()).unwrap();
-        assert_eq!(key(&*secrets.current().await), "first");
+        assert_eq!(key(&secrets.current().await), "first");
         fs::write(&file, "second-key").unwrap();
-        assert_eq!(key(&*secrets.current().await), "first", "the file is not looked at before each call");
+        assert_eq!(key(&secrets.current().await), "first", "the file is not looked at before each call");
         later().await;
-        assert_eq!(key(&*secrets.current().await), "second-key");
-        assert_eq!(key(&*secrets.last()), "second-key");
+        assert_eq!(key(&secrets.current().await), "second-key");
+        assert_eq!(key(&secrets.last()), "second-key");
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,14 +187,14 @@ mod tests {
         for broken in ["", "two\nlines of text"] {
             fs::write(&file, broken).unwrap();
             later().await;
-            assert_eq!(key(&*secrets.current().await), "first", "{broken:?}");
+            assert_eq!(key(&secrets.current().await), "first", "{broken:?}");
         }
         fs::remove_file(&file).unwrap();
         later().await;
-        assert_eq!(key(&*secrets.current().await), "first");
+        assert_eq!(key(&secrets.current().await), "first");
         fs::write(&file, "the third").unwrap();
         later().await;
-        assert_eq!(key(&*secrets.current().await), "the third");
+        assert_eq!(key(&secrets.current().await), "the third");
     }
 
     #[tokio::test(start_paused = true)]
@@ -202,6 +203,6 @@ mod tests {
         let secrets = Secrets::read("t", DIALECT, Some(&secret), &Headers::new()).unwrap();
         later().await;
         assert!(secrets.to_compare().is_none());
-        assert_eq!(key(&*secrets.current().await), "gristmill-llm");
+        assert_eq!(key(&secrets.current().await), "gristmill-llm");
     }
 }
