@@ -245,10 +245,10 @@ impl Admitted<'_> {
 
 fn used_up(target: &str, (dimension, wait): (Dimension, Duration)) -> Turned {
     let key = dimension.key();
-    let (message, after) = match wait {
+    let (message, after) = match wait == Duration::MAX {
         // Between two assignments; the next one may come at once.
-        Duration::MAX => (format!("this host has no part of `{key}` of {target} for now"), NO_PART),
-        _ => (format!("this host's part of `{key}` of {target} is used up for {wait:.1?}"), wait.min(LONGEST)),
+        true => (format!("this host has no part of `{key}` of {target} for now"), NO_PART),
+        false => (format!("this host's part of `{key}` of {target} is used up for {wait:.1?}"), wait.min(LONGEST)),
     };
     Turned { failure: ChatFailure::RateLimited { message, after: Some(after) }, blame: Blame::Limit }
 }
