@@ -41,6 +41,9 @@ impl Bucket {
     /// and leaves it below zero.
     pub(crate) fn wait(&mut self, need: f64, now: Instant) -> Duration {
         self.refill(now);
+        if self.limit <= 0.0 {
+            return Duration::MAX;
+        }
         let missing = need.min(self.burst()) - self.level;
         if missing <= NOTHING {
             return Duration::ZERO;

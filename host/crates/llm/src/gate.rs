@@ -17,6 +17,9 @@ use crate::room::Room;
 use crate::settings::LimitSettings;
 use crate::standing::{Change, Standing, Turned};
 
+/// How long a call waits whose host has nothing of a limit.
+const NO_PART: Duration = Duration::from_secs(1);
+
 /// What all targets of an endpoint share.
 #[derive(Default)]
 pub(crate) struct Gate {
@@ -237,8 +240,13 @@ impl Admitted<'_> {
 }
 
 fn used_up(target: &str, (dimension, wait): (Dimension, Duration)) -> Turned {
-    let message = format!("this host's part of `{}` of {target} is used up for {wait:.1?}", dimension.key());
-    Turned { failure: ChatFailure::RateLimited { message, after: Some(wait.min(LONGEST)) }, blame: Blame::Limit }
+    let key = dimension.key();
+    let (message, after) = match wait == Duration::MAX {
+        // Between two assignments; the next one may come at once.
+        true => (format!("this host has no part of `{key}` of {target} for now"), NO_PART),
+        false => (format!("this host's part of `{key}` of {target} is used up for {wait:.1?}"), wait.min(LONGEST)),
+    };
+    Turned { failure: ChatFailure::RateLimited { message, after: Some(after) }, blame: Blame::Limit }
 }
 
 fn all_in_flight(target: &str, most: usize, longest: Duration) -> Turned {

@@ -43,8 +43,8 @@ pub(crate) enum Change {
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     pause: Option<Pause>,
-    /// Who failed since the last answer, each once.
-    failed: Vec<Requester>,
+    /// Who failed, each once, and when that call began. An answer to a call that began later speaks against it.
+    failed: Vec<(Requester, Instant)>,
     away: Option<Away>,
 }
 
@@ -123,16 +123,12 @@ impl Standing {
 
     /// A call that began then was answered.
     pub(crate) fn answered(&mut self, began: Instant) -> Option<Change> {
-        self.failed.clear();
         // One that was under way when the limit was met says nothing about it.
         if self.pause.as_ref().is_some_and(|pause| pause.begun < began) {
             self.pause = None;
         }
-        let back = self.away.as_ref().is_some_and(|away| away.why == Why::Outage || away.since < began);
-        if back {
-            self.away = None;
-        }
-        back.then_some(Change::Back)
+        let paid = self.away.take_if(|away| away.why == Why::Account && away.since < began).is_some();
+        self.reached(began).or(paid.then_some(Change::Back))
     }
 
     /// A call that began then failed.
@@ -147,20 +143,20 @@ impl Standing {
         match failure {
             ChatFailure::RateLimited { message, after } => {
                 self.pause(message, *after, began, now);
-                self.reached()
+                self.reached(began)
             }
             ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message } if answers_nobody => {
                 self.away(Why::Account, message, PROBE, now)
             }
             ChatFailure::Unavailable { message, after } if answers_nobody => {
-                self.lost(who, message, after.unwrap_or_default(), now)
+                self.lost((who, began), message, after.unwrap_or_default(), now)
             }
-            ChatFailure::Timeout(message) => self.lost(who, message, Duration::ZERO, now),
+            ChatFailure::Timeout(message) => self.lost((who, began), message, Duration::ZERO, now),
             // It was read, understood and decided upon.
             ChatFailure::ContextLengthExceeded { .. }
             | ChatFailure::ContentFiltered(_)
             | ChatFailure::InvalidOutput { .. }
-            | ChatFailure::InvalidRequest(_) => self.reached(),
+            | ChatFailure::InvalidRequest(_) => self.reached(began),
             ChatFailure::BudgetExhausted { .. }
             | ChatFailure::Unavailable { .. }
             | ChatFailure::Denied(_)
@@ -168,16 +164,23 @@ impl Standing {
         }
     }
 
-    /// The server is there, whatever it says.
-    fn reached(&mut self) -> Option<Change> {
-        self.failed.clear();
-        let back = self.away.take_if(|away| away.why == Why::Outage).is_some();
+    /// The server was there for a call that began then, whatever it said.
+    fn reached(&mut self, began: Instant) -> Option<Change> {
+        self.failed.retain(|(_, failed)| *failed > began);
+        let is_there = self.failed.len() < IN_A_ROW;
+        let back = self.away.take_if(|away| is_there && away.why == Why::Outage).is_some();
         back.then_some(Change::Back)
     }
 
-    fn lost(&mut self, who: &Requester, message: &str, after: Duration, now: Instant) -> Option<Change> {
-        if self.failed.len() < IN_A_ROW && !self.failed.contains(who) {
-            self.failed.push(who.clone());
+    fn lost(
+        &mut self,
+        (who, began): (&Requester, Instant),
+        message: &str,
+        after: Duration,
+        now: Instant,
+    ) -> Option<Change> {
+        if self.failed.len() < IN_A_ROW && self.failed.iter().all(|(failed, _)| failed != who) {
+            self.failed.push((who.clone(), began));
         }
         match self.failed.len() < IN_A_ROW && self.away.is_none() {
             true => None,

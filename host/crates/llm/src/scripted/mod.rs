@@ -204,8 +204,8 @@ mod tests {
     use crate::fixtures::{caller, message, request};
 
     async fn ask(model: &Scripted, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-        let answered = model.chat(&caller(1, "s", "a", 0), request).await;
-        answered.map(|answered| answered.response).map_err(|unanswered| unanswered.failure)
+        let answer = model.chat(&caller(1, "s", "a", 0), request).await;
+        Ok(answer.map_err(|unanswered| unanswered.failure)?.response)
     }
 
     fn scripted(text: &str) -> Scripted {

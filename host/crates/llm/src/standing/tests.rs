@@ -169,6 +169,15 @@ fn a_server_that_is_away_is_probed_every_five_seconds_and_one_answer_brings_it_b
 }
 
 #[test]
+fn an_answer_to_a_call_from_before_an_outage_does_not_end_it() {
+    let now = Instant::now();
+    let mut standing = broken(now + SECOND);
+    assert_eq!(standing.answered(now), None);
+    assert!(standing.turned_away(&who(4), now + SECOND).is_some());
+    assert_eq!(standing.answered(now + SECOND), Some(Change::Back), "it began beside them");
+}
+
+#[test]
 fn a_server_that_says_when_it_is_back_is_not_probed_before() {
     let now = Instant::now();
     let mut standing = broken(now);
@@ -179,7 +188,8 @@ fn a_server_that_says_when_it_is_back_is_not_probed_before() {
 
 #[test]
 fn an_account_without_money_is_probed_ever_more_rarely_and_the_quota_is_named() {
-    let mut now = Instant::now();
+    let begun = Instant::now();
+    let mut now = begun;
     let mut standing = Standing::default();
     let dependency = Some(Blame::Dependency);
     standing.failed(&who(1), now, (&no_money(), dependency), now);
@@ -199,7 +209,7 @@ fn an_account_without_money_is_probed_ever_more_rarely_and_the_quota_is_named() 
         standing.failed(&who(number), now, (&no_money(), dependency), now);
     }
     assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-    standing.answered(now - 4_000 * SECOND);
+    standing.answered(begun);
     assert_eq!(closed(&standing, &who(20), now), 300, "a call from before says nothing");
     now += 300 * SECOND;
     standing.sent(&who(20), now);
