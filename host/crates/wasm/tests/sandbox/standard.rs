@@ -123,7 +123,8 @@ async fn rescue_mends_what_failed_and_leaves_the_rest() {
     let stage = Sandbox::new().model(answers).load(standard("rescue"), json!({ "mend": ["json"] })).await.unwrap();
     let failed = |text: &str| {
         let told = [("stage", "validate"), ("code", "invalid-json"), ("message", "why")];
-        let named = |(what, value): (&str, &str)| Attribute { name: format!("sys.failure.{what}"), value: value.into() };
+        let named =
+            |(what, value): (&str, &str)| Attribute { name: format!("sys.failure.{what}"), value: value.into() };
         Item {
             id: ItemId::root(&DocumentId::named(b"d")),
             key: None,
