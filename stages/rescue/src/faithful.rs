@@ -32,7 +32,7 @@ pub(crate) fn is_faithful(broken: &str, document: &str) -> bool {
         brackets.clear();
         rest = behind;
     }
-    rest.chars().all(is_punctuation) && balanced(&mut open, rest) == brackets && open.is_empty()
+    rest.chars().all(is_punctuation) && balanced(&mut open, rest) == brackets
 }
 
 /// All names and values of a document, a line each, without quotes and escapes.

@@ -85,7 +85,5 @@ fn request(config: &Config, task: &str, data: &[(&str, &str)]) -> Request {
     let mut request = Request::new(vec![Message::system(instructions), Message::user(data)]);
     request.model.clone_from(&config.model);
     request.max_output_tokens = config.max_output_tokens;
-    // The likeliest answer: there is only one that is right.
-    request.temperature = Some(0.0);
     request
 }
