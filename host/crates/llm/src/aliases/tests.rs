@@ -143,7 +143,9 @@ async fn no_fallback_is_asked_for_what_is_wrong_with_the_request_or_refused() {
 #[test]
 fn a_target_that_turns_calls_away_is_told_once_until_it_answers_again() {
     let (alias, _) = alias(vec![Err(away()), Err(away())]);
-    let told = |index, failure| alias.begins_to_turn_away(index, &Err(Failed { failure, blame: None })).is_some();
+    let told = |index, failure| {
+        alias.begins_to_turn_away(index, &Err::<ChatResponse, _>(Failed { failure, blame: None })).is_some()
+    };
     assert!(told(0, wrong_key()));
     assert!(!told(0, wrong_key()) && !told(0, no_money()));
     assert!(alias.begins_to_turn_away(0, &Ok(response("hello"))).is_none());
