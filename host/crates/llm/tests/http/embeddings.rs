@@ -266,7 +266,7 @@ async fn vectors_of_another_length_than_asked_for_are_no_answer() {
 }
 
 #[tokio::test]
-async fn azure_is_asked_for_base64_with_its_own_header_and_version() {
+async fn azure_is_asked_with_its_own_header_and_version_and_may_answer_in_base64() {
     let bytes: Vec<u8> = [0.5_f32, -2.0].iter().flat_map(|number| number.to_le_bytes()).collect();
     let text = json!(base64::engine::general_purpose::STANDARD.encode(bytes));
     let server = ModelServer::start(Script::new().when("", [OpenAi.vectors(&[text])])).await;
