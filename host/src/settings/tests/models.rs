@@ -40,7 +40,7 @@ error: unknown key "model" in target 2 of [models.smart]
   --> pipes/p.toml:16:28
    |
 16 |   { provider = "scripted", model = "x" },
-   |                            ^^^^^ keys here are: provider, script
+   |                            ^^^^^ keys here are: provider, script, price
 
 error: target 3 of [models.smart] has no "provider"
   --> pipes/p.toml:17:3
@@ -127,7 +127,7 @@ error: unknown key "api_version" in target 1 of [models.smart]
   --> pipes/p.toml:15:61
    |
 15 |   { provider = "anthropic", model = "a", temperature = 1.5, api_version = "1" },
-   |                                                             ^^^^^^^^^^^ keys here are: provider, model, base_url, key, headers, timeout, structured, max_output_tokens, temperature, options
+   |                                                             ^^^^^^^^^^^ keys here are: provider, model, base_url, key, headers, timeout, structured, max_output_tokens, temperature, options, price
 "#;
     let shown = shown(with(models));
     assert!(shown.contains(expected), "{shown}");
