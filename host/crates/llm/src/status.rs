@@ -22,7 +22,7 @@ pub(crate) fn failure(status: u16, message: String, after: Option<Duration>) -> 
     }
 }
 
-/// The failure of an account without money or quota. The host has no budgets of its own yet.
+/// The failure of an account without money or quota. Budgets of the host are another matter: `budget`.
 pub(crate) fn no_money(message: String) -> ChatFailure {
     ChatFailure::BudgetExhausted { scope: BudgetScope::Account, message }
 }

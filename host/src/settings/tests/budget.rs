@@ -58,7 +58,8 @@ fn budgets_are_amounts_with_their_currency() {
     let nano = |amount: Option<gristmill_core::model::Usd>| amount.map(gristmill_core::model::Usd::get);
     assert_eq!(nano(budgets.pipeline.job), Some(50_000_000));
     assert_eq!(nano(budgets.stages["a"].total), Some(1_500_000_000));
-    for amount in ["5", "\"5\"", "\"5 EUR\"", "\"-1 USD\"", "\"0.0000000001 USD\""] {
+    assert!(told("budget.day = 5", "", OWN).contains("must be a string"));
+    for amount in ["\"5\"", "\"5 EUR\"", "\"-1 USD\"", "\"0.0000000001 USD\""] {
         let told = told(&format!("budget.day = {amount}"), "", OWN);
         assert!(told.contains("p.toml:6:") && told.contains("0.05 USD"), "{amount}: {told}");
     }

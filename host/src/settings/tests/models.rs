@@ -40,7 +40,7 @@ error: unknown key "model" in target 2 of [models.smart]
   --> pipes/p.toml:16:28
    |
 16 |   { provider = "scripted", model = "x" },
-   |                            ^^^^^ keys here are: provider, script
+   |                            ^^^^^ keys here are: provider, script, price
 
 error: target 3 of [models.smart] has no "provider"
   --> pipes/p.toml:17:3
