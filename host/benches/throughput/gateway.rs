@@ -10,8 +10,8 @@ use gristmill_core::model::{
     ChatMessage, ChatRequest, EventId, JobId, Partition, Position, Role, Timestamp, TraceContext,
 };
 use gristmill_core::ports::{Caller, Edition, Model, Observers, Store};
-use gristmill_llm::settings::{AliasSettings, OpenAiSettings, Settings, TargetSettings};
-use gristmill_llm::{Limits, Surroundings};
+use gristmill_llm::settings::{AliasSettings, Budgets, OpenAiSettings, Settings, TargetSettings};
+use gristmill_llm::{Limits, Purse, Surroundings};
 use gristmill_model_server::{ModelServer, Script};
 use gristmill_store::Sqlite;
 use serde_json::{Value, json};
@@ -70,8 +70,13 @@ fn gateway(server: &ModelServer, store: Option<Arc<dyn Store>>) -> Arc<dyn Model
     let target = OpenAiSettings { base_url: server.base_url(), ..OpenAiSettings::new("m") };
     let mut alias = AliasSettings::new(vec![TargetSettings::OpenAi(target)]);
     alias.max_concurrent = 1_000.try_into().unwrap();
-    let surroundings =
-        Surroundings { store, limits: Arc::new(Limits::default()), observer: Arc::new(Observers::default()) };
+    let surroundings = Surroundings {
+        store,
+        answers: None,
+        limits: Arc::new(Limits::default()),
+        purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
+        observer: Arc::new(Observers::default()),
+    };
     gristmill_llm::build(Settings { models: [("m".to_owned(), alias)].into(), ..Settings::default() }, surroundings)
         .unwrap()
 }

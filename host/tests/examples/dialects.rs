@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gristmill_core::model::{
-    ChatMessage, ChatRequest, EventId, Format, JobId, Partition, Position, Role, TraceContext,
+    ChatMessage, ChatRequest, EventId, Format, JobId, Partition, Position, Role, Timestamp, TraceContext,
 };
 use gristmill_core::ports::{Caller, Edition, Model, Observers};
-use gristmill_llm::settings::{AliasSettings, ScriptedSettings, Settings, TargetSettings};
-use gristmill_llm::{Limits, Surroundings};
+use gristmill_llm::settings::{AliasSettings, Budgets, ScriptedSettings, Settings, TargetSettings};
+use gristmill_llm::{Limits, Purse, Surroundings};
 use gristmill_model_server::{ModelServer, Script, Seen};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -81,8 +81,13 @@ fn scripted(script: &Path, aliases: &[&str]) -> Arc<dyn Model> {
     let target = TargetSettings::Scripted(ScriptedSettings { script: script.into() });
     let alias = AliasSettings::new(vec![target]);
     let models = aliases.iter().map(|name| ((*name).to_owned(), alias.clone())).collect();
-    let surroundings =
-        Surroundings { store: None, limits: Arc::new(Limits::default()), observer: Arc::new(Observers::default()) };
+    let surroundings = Surroundings {
+        store: None,
+        answers: None,
+        limits: Arc::new(Limits::default()),
+        purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
+        observer: Arc::new(Observers::default()),
+    };
     gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap()
 }
 
