@@ -164,6 +164,28 @@ const CONTRACTS: Example = Example {
     inputs: 3,
 };
 
+const RESCUE: Example = Example {
+    name: "rescue",
+    aliases: &["small"],
+    source: "orders",
+    sink: "orders.checked",
+    dead: "orders.dead",
+    files: &["orders.jsonl"],
+    options: &["--lines"],
+    inputs: 7,
+};
+
+const SEARCH: Example = Example {
+    name: "search",
+    aliases: &["vectors"],
+    source: "articles",
+    sink: "vectors",
+    dead: "articles.dead",
+    files: &["holidays.txt", "minutes.txt", "pumps.md"],
+    options: &[],
+    inputs: 3,
+};
+
 impl Example {
     fn folder(&self) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join(self.name)
@@ -226,13 +248,12 @@ fn events_are_enriched_in_place_and_the_bad_ones_are_dead_letters() {
 
 #[test]
 fn orders_that_fail_their_check_are_mended_and_those_that_cannot_be_are_dead_letters() {
-    run_and_compare("rescue", ["orders", "orders.checked", "orders.dead"], &["orders.jsonl"], &["--lines"], 7);
+    RESCUE.run_and_compare();
 }
 
 #[test]
 fn articles_become_chunks_with_vectors_and_one_that_does_not_fit_a_dead_letter() {
-    let files = ["holidays.txt", "minutes.txt", "pumps.md"];
-    run_and_compare("search", ["articles", "vectors", "articles.dead"], &files, &[], files.len());
+    SEARCH.run_and_compare();
 }
 
 #[test]
