@@ -36,7 +36,7 @@ impl Extent {
 fn look_up(consumer: &Member, topics: &[Arc<str>]) -> KafkaResult<usize> {
     let mut count = 0;
     for topic in topics {
-        let metadata = consumer.fetch_metadata(Some(topic), LOOKUP)?;
+        let metadata = consumer.fetch_metadata(Some(&**topic), LOOKUP)?;
         count += metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
     }
     Ok(count)

@@ -1,7 +1,6 @@
 //! The way into an endpoint: one for each, which all targets and pipelines of the host share. Calls that it can answer for
 //! itself, because the provider is limited or away, fail at once; others wait for their turn within the limits.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,12 +38,6 @@ struct State {
     rates: Rates,
     expected: Expected,
     standing: Standing,
-}
-
-impl fmt::Debug for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gate(..)")
-    }
 }
 
 impl Gate {

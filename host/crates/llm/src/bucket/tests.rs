@@ -35,7 +35,7 @@ fn what_a_provider_says_lowers_the_bucket_and_never_raises_it() {
     let now = Instant::now();
     let mut bucket = Bucket::new(6_000.0, now);
     bucket.lower(1_000_000.0, now);
-    assert_eq!(bucket.level, 60.0);
+    assert!((bucket.level - 60.0).abs() < 1e-6);
     bucket.lower(0.0, now);
     assert!(bucket.wait(50.0, now) > Duration::ZERO);
 }

@@ -99,7 +99,7 @@ impl Provider for Arc<Enforcing> {
 /// A process that asks the provider as fast as it may.
 struct Host {
     models: Arc<Aliases>,
-    work: JoinSet<()>,
+    _work: JoinSet<()>,
     blames: Arc<Mutex<Vec<Option<Blame>>>>,
 }
 
@@ -112,7 +112,7 @@ impl Host {
         for worker in 0..WORKERS {
             work.spawn(ask_for_ever(Arc::clone(&models), worker, Arc::clone(&blames)));
         }
-        Self { models, work, blames }
+        Self { models, _work: work, blames }
     }
 
     fn owns(&self, owned: usize) {
