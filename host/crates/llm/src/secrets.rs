@@ -153,7 +153,8 @@ mod tests {
 
     const DIALECT: Dialect = Dialect { key: KeyPlace::Named("x-api-key"), fixed: &[] };
 
-    fn key(sent: &Sent) -> String {
+    async fn key(secrets: &Secrets) -> String {
+        let sent = secrets.current().await;
         sent.headers["x-api-key"].to_str().unwrap().to_owned()
     }
 
@@ -168,12 +169,12 @@ mod tests {
         let file = folder.path().join("key");
         fs::write(&file, "first").unwrap();
         let secrets = Secrets::read("t", DIALECT, Some(&SecretRef::File(file.clone())), &Headers::new()).unwrap();
-        assert_eq!(key(&secrets.current().await), "first");
+        assert_eq!(key(&secrets).await, "first");
         fs::write(&file, "second-key").unwrap();
-        assert_eq!(key(&secrets.current().await), "first", "the file is not looked at before each call");
+        assert_eq!(key(&secrets).await, "first", "the file is not looked at before each call");
         later().await;
-        assert_eq!(key(&secrets.current().await), "second-key");
-        assert_eq!(key(&secrets.last()), "second-key");
+        assert_eq!(key(&secrets).await, "second-key");
+        assert_eq!(secrets.last().headers["x-api-key"], "second-key");
     }
 
     #[tokio::test(start_paused = true)]
@@ -187,14 +188,14 @@ mod tests {
         for broken in ["", "two\nlines of text"] {
             fs::write(&file, broken).unwrap();
             later().await;
-            assert_eq!(key(&secrets.current().await), "first", "{broken:?}");
+            assert_eq!(key(&secrets).await, "first", "{broken:?}");
         }
         fs::remove_file(&file).unwrap();
         later().await;
-        assert_eq!(key(&secrets.current().await), "first");
+        assert_eq!(key(&secrets).await, "first");
         fs::write(&file, "the third").unwrap();
         later().await;
-        assert_eq!(key(&secrets.current().await), "the third");
+        assert_eq!(key(&secrets).await, "the third");
     }
 
     #[tokio::test(start_paused = true)]
@@ -203,6 +204,6 @@ mod tests {
         let secrets = Secrets::read("t", DIALECT, Some(&secret), &Headers::new()).unwrap();
         later().await;
         assert!(secrets.to_compare().is_none());
-        assert_eq!(key(&secrets.current().await), "gristmill-llm");
+        assert_eq!(key(&secrets).await, "gristmill-llm");
     }
 }
