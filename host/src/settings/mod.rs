@@ -88,7 +88,7 @@ impl Pipeline {
             Some(plan) => {
                 let pipeline = Self { plan: Arc::new(plan), file };
                 if host.is_some() {
-                    ConfigError::check(budget::faults(&pipeline))?;
+                    ConfigError::check(pipeline.budget_faults())?;
                 }
                 Ok(pipeline)
             }

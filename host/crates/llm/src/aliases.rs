@@ -13,6 +13,7 @@ use gristmill_core::model::{
 use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
 use tokio::time::Instant;
 
+use crate::answered::Unanswered;
 use crate::embedding::no_vectors;
 use crate::failure::turns_away;
 use crate::gate::{Entry, Visit};
@@ -21,7 +22,7 @@ use crate::names;
 use crate::parts::Bounds;
 use crate::permits::Share;
 use crate::price::Price;
-use crate::provider::{Provider, Unanswered};
+use crate::provider::Provider;
 use crate::question::Question;
 use crate::route::{Lists, Route};
 use crate::standing::Turned;

@@ -9,8 +9,8 @@ use gristmill_core::model::{
 use gristmill_core::ports::Caller;
 use serde_json::Value;
 
+use crate::answered::{Answered, Unanswered};
 use crate::parts::Bounds;
-use crate::provider::{Answered, Unanswered};
 use crate::quote::Quote;
 use crate::room::Room;
 use crate::server::{Question, Reply, Server};

@@ -23,6 +23,7 @@
 
 mod aliases;
 mod answer;
+mod answered;
 mod answers;
 mod anthropic;
 mod bucket;

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage};
 use gristmill_core::ports::Caller;
 
+use crate::answered::{Answered, Unanswered};
 use crate::embedding::no_vectors;
 use crate::load;
-use crate::provider::{Answered, Provider, Unanswered};
+use crate::provider::Provider;
 
 /// A question, whatever it is about.
 #[async_trait]

@@ -13,10 +13,10 @@ use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
 use serde_json::Value;
 use tokio::time::timeout_at;
 
+use crate::answered::Unanswered;
 use crate::headers::Sent;
 use crate::limits::Account;
 use crate::pace::{Clock, Pace, Seen};
-use crate::provider::Unanswered;
 use crate::quote::{Quote, clean};
 use crate::retry_after::Refusal;
 use crate::secrets::Secrets;

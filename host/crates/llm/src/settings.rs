@@ -11,6 +11,7 @@ mod limits;
 mod ollama;
 mod price;
 mod streaming;
+mod target;
 mod thinking;
 
 use std::collections::BTreeMap;
@@ -160,56 +161,6 @@ pub enum TargetSettings {
     Scripted(ScriptedSettings),
 }
 
-impl TargetSettings {
-    /// As "provider/model", as answers and logs call it. Of prepared answers the path of the script.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::OpenAi(target) => format!("openai/{}", target.model),
-            Self::Anthropic(target) => format!("anthropic/{}", target.model),
-            Self::Gemini(target) => format!("gemini/{}", target.model),
-            Self::Ollama(target) => format!("ollama/{}", target.model),
-            Self::Scripted(target) => format!("scripted/{}", target.script.display()),
-        }
-    }
-
-    /// Whether it can make vectors of texts.
-    #[must_use]
-    pub fn embeds(&self) -> bool {
-        !matches!(self, Self::Anthropic(_))
-    }
-
-    /// Whether this target limits the output tokens of a request that sets no limit.
-    pub(crate) fn limits_output(&self) -> bool {
-        match self {
-            Self::OpenAi(target) => target.max_output_tokens.is_some(),
-            // The API requires a limit.
-            Self::Anthropic(_) => true,
-            Self::Gemini(target) => target.max_output_tokens.is_some(),
-            Self::Ollama(target) => target.max_output_tokens.is_some(),
-            Self::Scripted(_) => false,
-        }
-    }
-
-    /// The secrets that this target sends, each with its JSON Pointer below the target.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
-        let (key, headers) = match self {
-            Self::OpenAi(target) => (&target.key, &target.headers),
-            Self::Anthropic(target) => (&target.key, &target.headers),
-            Self::Gemini(target) => (&target.key, &target.headers),
-            Self::Ollama(target) => (&target.key, &target.headers),
-            Self::Scripted(_) => return Vec::new(),
-        };
-        let key = key.iter().map(|key| ("/key".to_owned(), key));
-        let headers = headers.iter().filter_map(|(name, value)| match value {
-            HeaderText::Secret(secret) => Some((format!("/headers/{}", name.replace('~', "~0")), secret)),
-            HeaderText::Plain(_) => None,
-        });
-        key.chain(headers).collect()
-    }
-}
-
 /// A server that speaks OpenAI's chat completions: OpenAI, Azure, vLLM, llama.cpp and many others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -337,6 +288,11 @@ impl OpenAiSettings {
             price: None,
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
+    }
+
+    /// The tokens that are added to a limit on output tokens for what the model thinks.
+    pub(crate) fn for_thinking(&self) -> u32 {
+        self.headroom.or(self.thinking.map(Level::tokens)).unwrap_or(0)
     }
 }
 

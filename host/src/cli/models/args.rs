@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::app::Failure;
+use crate::cli::files;
+use crate::settings::Pipeline;
+
 /// What to do with models.
 #[derive(Debug, Subcommand)]
 pub enum Models {
@@ -45,6 +49,14 @@ pub struct Of {
     /// The host file, if models or the store stand there.
     #[arg(long, value_name = "gristmill.toml")]
     pub host: Option<PathBuf>,
+}
+
+impl Of {
+    /// The pipeline that is meant, with the models of its host.
+    pub(super) fn pipeline(&self) -> Result<Pipeline, Failure> {
+        let host = files::host(self.host.as_deref())?;
+        Ok(Pipeline::load_in(&self.pipeline, &host)?)
+    }
 }
 
 /// `gristmill models list`.

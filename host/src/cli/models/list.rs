@@ -7,14 +7,13 @@ use gristmill_llm::{Price, prices};
 use serde_json::{Map, Value, json};
 
 use super::args::List;
-use super::pipeline;
 use crate::app::Failure;
 use crate::console;
 use crate::settings::Pipeline;
 
 /// Prints each alias with its targets.
 pub(super) fn list(args: &List) -> Result<(), Failure> {
-    let pipeline = pipeline(&args.of)?;
+    let pipeline = args.of.pipeline()?;
     console::print(&if args.json { lines(&pipeline) } else { text(&pipeline) })?;
     Ok(())
 }

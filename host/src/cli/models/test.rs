@@ -12,7 +12,6 @@ use gristmill_llm::settings::TargetSettings;
 use serde_json::{Value, json};
 
 use super::args::Test;
-use super::pipeline;
 use crate::app::{self, Failure};
 use crate::console;
 use crate::settings::Pipeline;
@@ -28,7 +27,7 @@ const SCHEMA: &str = r#"{"type":"object","properties":{"metal":{"type":"string"}
 /// # Errors
 /// The first thing that is wrong with the file; that targets did not answer, when all were asked.
 pub(super) async fn test(args: &Test) -> Result<(), Failure> {
-    let pipeline = pipeline(&args.of)?;
+    let pipeline = args.of.pipeline()?;
     let targets = targets(&pipeline, args.alias.as_deref())?;
     let mut failed = 0;
     for (alias, target) in &targets {

@@ -6,13 +6,12 @@ use gristmill_core::model::{Spent, SpentOn, printable};
 use serde_json::json;
 
 use super::args::Usage;
-use super::pipeline;
 use crate::app::{self, Failure};
 use crate::console;
 
 /// Prints what the pipeline has spent.
 pub(super) fn usage(args: &Usage) -> Result<(), Failure> {
-    let pipeline = pipeline(&args.of)?;
+    let pipeline = args.of.pipeline()?;
     let spent = app::spending(&pipeline)?;
     console::print(&if args.json { lines(&pipeline.name, &spent) } else { text(&spent) })?;
     Ok(())

@@ -7,11 +7,10 @@ use axum::http::Response;
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::InFlight;
 use crate::answers::{Api, Fault};
 
-/// The first events of an answer, each in a chunk of its own, and then a fault.
-pub(super) fn cut(in_flight: InFlight, api: Api, text: &str, events: usize, fault: Fault) -> Response<Body> {
+/// The first events of an answer, each in a chunk of its own, and then a fault. `in_flight` lives as long as the body.
+pub(super) fn cut(in_flight: impl Send + 'static, api: Api, text: &str, events: usize, fault: Fault) -> Response<Body> {
     let mut chunks: Vec<Bytes> = api.events(1, text).into_iter().take(events).map(Bytes::from).collect();
     match &fault {
         Fault::Error(error) => chunks.push(api.framed(error).into()),
@@ -41,7 +40,7 @@ pub(super) fn cut(in_flight: InFlight, api: Api, text: &str, events: usize, faul
 
 /// 200 with the same chunk this many times, each after a pause, then this end.
 pub(super) fn streamed(
-    in_flight: InFlight,
+    in_flight: impl Send + 'static,
     pause: Duration,
     chunks: usize,
     chunk: Bytes,

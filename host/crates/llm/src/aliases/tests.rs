@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::*;
+use crate::answered::Answered;
 use crate::fixtures::{caller, request, response};
-use crate::provider::Answered;
 use crate::settings::LimitSettings;
 use gristmill_core::model::{BudgetScope, Sign};
 use gristmill_core::ports::Observers;

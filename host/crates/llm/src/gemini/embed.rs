@@ -4,9 +4,9 @@ use gristmill_core::model::{ChatFailure, EmbedRequest, Purpose, Usage};
 use serde_json::{Value, json};
 
 use super::decode::{fault, only};
+use crate::answered::Unanswered;
 use crate::embedding::{EmbedApi, Made, vectors};
 use crate::parts::Bounds;
-use crate::provider::Unanswered;
 use crate::quote::Quote;
 use crate::server::Reply;
 

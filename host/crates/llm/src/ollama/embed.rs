@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::decode::{Asked, refusal};
 use super::encode::Size;
+use crate::answered::Unanswered;
 use crate::embedding::{EmbedApi, Made, vectors};
 use crate::parts::Bounds;
-use crate::provider::Unanswered;
 use crate::quote::Quote;
 use crate::server::Reply;
 

@@ -10,12 +10,13 @@ use std::time::Duration;
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use serde_json::Value;
 
+use crate::answered::Unanswered;
 use crate::embedding::{self, Embedder};
 use crate::headers::{Dialect, KeyPlace};
 use crate::limits::Account;
 use crate::pace::Pace;
 use crate::parameters::refuse_own;
-use crate::provider::{Api, Http, Unanswered};
+use crate::provider::{Api, Http};
 use crate::quote::Quote;
 use crate::secrets::Secrets;
 use crate::server::{self, Reach, Reply, Server};

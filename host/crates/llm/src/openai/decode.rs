@@ -6,7 +6,7 @@ use gristmill_core::model::{ChatFailure, ChatResponse, FinishReason, Usage};
 
 use super::content;
 use super::fault::Fault;
-use crate::provider::Unanswered;
+use crate::answered::Unanswered;
 use crate::quote::Quote;
 use crate::server::Reply;
 

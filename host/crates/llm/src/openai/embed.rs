@@ -4,9 +4,9 @@ use gristmill_core::model::{ChatFailure, EmbedRequest, Usage};
 use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
+use crate::answered::Unanswered;
 use crate::embedding::{EmbedApi, Made, unusable, vectors};
 use crate::parts::Bounds;
-use crate::provider::Unanswered;
 use crate::quote::Quote;
 use crate::server::Reply;
 

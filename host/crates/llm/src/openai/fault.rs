@@ -3,7 +3,7 @@
 use gristmill_core::model::ChatFailure;
 use serde_json::Value;
 
-use crate::provider::Unanswered;
+use crate::answered::Unanswered;
 use crate::quote::Quote;
 use crate::retry_after::Refusal;
 use crate::server::Reply;

@@ -15,9 +15,10 @@ use gristmill_core::model::{
 };
 use gristmill_core::ports::Caller;
 
+use crate::answered::{Answered, Unanswered};
 use crate::embedding::{Embeds, Made, check, unusable};
 use crate::parts::Bounds;
-use crate::provider::{Answered, Provider, Unanswered};
+use crate::provider::Provider;
 
 use script::{Reply, Rule, Script};
 

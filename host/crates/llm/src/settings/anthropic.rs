@@ -116,6 +116,16 @@ impl AnthropicSettings {
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
+
+    /// The tokens that are added to a limit on output tokens for what the model thinks.
+    pub(crate) fn for_thinking(&self) -> u32 {
+        let headroom = self.headroom.or(self.thinking.map(Thinking::tokens)).unwrap_or(0);
+        match self.thinking {
+            // The API requires a limit above the budget.
+            Some(Thinking::Tokens(budget)) => headroom.max(budget),
+            Some(Thinking::Level(_)) | None => headroom,
+        }
+    }
 }
 
 /// How Anthropic is told to answer in JSON. Whatever it is, the answer is checked here.

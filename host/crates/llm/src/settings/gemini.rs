@@ -126,6 +126,11 @@ impl GeminiSettings {
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
+
+    /// The tokens that are added to a limit on output tokens for what the model thinks.
+    pub(crate) fn for_thinking(&self) -> u32 {
+        self.headroom.or(self.thinking.map(Thinking::tokens)).unwrap_or(0)
+    }
 }
 
 /// How Gemini is told to answer in JSON. Whatever it is, the answer is checked here.

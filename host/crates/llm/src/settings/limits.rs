@@ -5,8 +5,6 @@ use std::num::NonZeroU64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TargetSettings;
-
 /// What a provider allows for one model with one key. Each limit that is given is kept on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -43,18 +41,4 @@ pub enum Sharing {
     Group,
     /// This host's alone, for example with a key or a server of its own.
     Host,
-}
-
-impl TargetSettings {
-    /// What its provider allows, as the file says it.
-    #[must_use]
-    pub fn limits(&self) -> LimitSettings {
-        match self {
-            Self::OpenAi(target) => target.limits,
-            Self::Anthropic(target) => target.limits,
-            Self::Gemini(target) => target.limits,
-            Self::Ollama(target) => target.limits,
-            Self::Scripted(_) => LimitSettings::default(),
-        }
-    }
 }

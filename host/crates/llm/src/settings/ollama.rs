@@ -131,6 +131,11 @@ impl OllamaSettings {
             max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         }
     }
+
+    /// The tokens that are added to a limit on output tokens for what the model thinks.
+    pub(crate) fn for_thinking(&self) -> u32 {
+        self.headroom.or(self.thinking.map(Level::tokens)).unwrap_or(0)
+    }
 }
 
 /// How Ollama is told to answer in JSON. Whatever it is, the answer is checked here.

@@ -4,8 +4,6 @@ use gristmill_core::model::Usd;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ANTHROPIC_MAX_OUTPUT_TOKENS, TargetSettings};
-
 /// The price of a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,30 +22,4 @@ pub struct PriceSettings {
     /// Of the output, what the model thinks among it.
     #[schemars(extend("x-add" = r#"output = "2 USD", the price of a million tokens"#))]
     pub output: Usd,
-}
-
-impl TargetSettings {
-    /// The price that the operator gives it, if any.
-    #[must_use]
-    pub fn own_price(&self) -> Option<PriceSettings> {
-        match self {
-            Self::OpenAi(target) => target.price,
-            Self::Anthropic(target) => target.price,
-            Self::Gemini(target) => target.price,
-            Self::Ollama(target) => target.price,
-            Self::Scripted(target) => target.price,
-        }
-    }
-
-    /// The most tokens that one answer can have, whatever a request asks for. `None` if nothing bounds it.
-    #[must_use]
-    pub fn most_output_tokens(&self) -> Option<u32> {
-        match self {
-            Self::OpenAi(target) => target.max_output_tokens,
-            Self::Anthropic(target) => Some(target.max_output_tokens.unwrap_or(ANTHROPIC_MAX_OUTPUT_TOKENS)),
-            Self::Gemini(target) => target.max_output_tokens,
-            Self::Ollama(target) => Some(target.max_output_tokens.unwrap_or(target.context)),
-            Self::Scripted(_) => None,
-        }
-    }
 }

@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{AnthropicSettings, GeminiSettings, OllamaSettings, OpenAiSettings, TargetSettings};
-
 /// The fewest tokens of thinking that any provider takes.
 const FEWEST_TOKENS: u32 = 128;
 /// More than any model thinks.
@@ -52,48 +50,6 @@ impl Level {
             Self::Medium => "medium",
             Self::High => "high",
         }
-    }
-}
-
-impl TargetSettings {
-    /// The tokens that are added to a limit on output tokens for what the model thinks.
-    pub(crate) fn for_thinking(&self) -> u32 {
-        match self {
-            Self::OpenAi(target) => target.for_thinking(),
-            Self::Anthropic(target) => target.for_thinking(),
-            Self::Gemini(target) => target.for_thinking(),
-            Self::Ollama(target) => target.for_thinking(),
-            Self::Scripted(_) => 0,
-        }
-    }
-}
-
-impl OpenAiSettings {
-    pub(crate) fn for_thinking(&self) -> u32 {
-        self.headroom.or(self.thinking.map(Level::tokens)).unwrap_or(0)
-    }
-}
-
-impl AnthropicSettings {
-    pub(crate) fn for_thinking(&self) -> u32 {
-        let headroom = self.headroom.or(self.thinking.map(Thinking::tokens)).unwrap_or(0);
-        match self.thinking {
-            // The API requires a limit above the budget.
-            Some(Thinking::Tokens(budget)) => headroom.max(budget),
-            Some(Thinking::Level(_)) | None => headroom,
-        }
-    }
-}
-
-impl GeminiSettings {
-    pub(crate) fn for_thinking(&self) -> u32 {
-        self.headroom.or(self.thinking.map(Thinking::tokens)).unwrap_or(0)
-    }
-}
-
-impl OllamaSettings {
-    pub(crate) fn for_thinking(&self) -> u32 {
-        self.headroom.or(self.thinking.map(Level::tokens)).unwrap_or(0)
     }
 }
 

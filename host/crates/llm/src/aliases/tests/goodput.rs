@@ -181,10 +181,14 @@ async fn three_hosts_that_come_and_go_use_one_limit_together() {
         two.owns(3);
         tokio::time::sleep(MINUTE).await;
         let three = start();
-        [&one, &two, &three].map(|host| host.owns(2));
+        for host in [&one, &two, &three] {
+            host.owns(2);
+        }
         tokio::time::sleep(2 * MINUTE).await;
         drop(two);
-        [&one, &three].map(|host| host.owns(3));
+        for host in [&one, &three] {
+            host.owns(3);
+        }
         tokio::time::sleep(2 * MINUTE).await;
         assert_good(&provider, 1..7, &format!("{requests} requests, {tokens} tokens"));
         drop((one, three));
