@@ -198,14 +198,7 @@ impl Host {
             let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
             return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
         }
-        let loader = Loader {
-            runtime: &self.runtime,
-            limits: &self.limits,
-            store: stores.jobs,
-            answers: stores.answers,
-            purse: purse.clone(),
-            observer,
-        };
+        let loader = Loader { runtime: &self.runtime, limits: &self.limits, stores, purse: purse.clone(), observer };
         let loaded = loader.load(&file, version).await?;
         pipeline::check(&*broker, &file).await?;
         changes::log(&name, &before, &loaded.deployment);
@@ -270,8 +263,7 @@ impl Host {
         let loader = Loader {
             runtime: &self.runtime,
             limits: &self.limits,
-            store: stores.jobs.clone(),
-            answers: stores.answers.clone(),
+            stores: stores.clone(),
             purse: purse.clone(),
             observer: Arc::clone(&observer),
         };

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gristmill_config::{ConfigError, Fault};
-use gristmill_core::flow::settings::Checkpoint;
 use gristmill_core::flow::{Deployment, Step, Waits};
-use gristmill_core::ports::{Answers, Model, Observer, Store};
+use gristmill_core::ports::{Model, Observer};
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Limits, Purse, Surroundings};
 use gristmill_wasm::{
@@ -18,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::builtin::BUILTIN;
 use super::failure::Failure;
+use super::store::{Stores, keeps_outcomes};
 use super::{fingerprint, warnings};
-use crate::settings::{self, HostLimits, Pipeline, StageSettings};
+use crate::settings::{self, HostLimits, Pipeline};
 
 /// The stages and models of a pipeline, ready to run.
 pub struct Loaded {
@@ -43,10 +43,9 @@ pub struct Described {
 pub(super) struct Loader<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) limits: &'a Arc<Limits>,
-    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) stores: Stores,
     /// What the models may cost. `None` if no stage may ask one.
     pub(super) purse: Option<Arc<Purse>>,
-    pub(super) answers: Option<Arc<dyn Answers>>,
     pub(super) observer: Arc<dyn Observer>,
 }
 
@@ -81,15 +80,6 @@ fn cache_folder() -> Result<PathBuf, Failure> {
         .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("gristmill")))
         .or_else(|| variable("HOME").map(|home| home.join(".cache/gristmill")))
         .ok_or_else(|| Failure::Setup(anyhow::anyhow!("no folder for compiled stages; set GRISTMILL_CACHE to one")))
-}
-
-/// What is paid for is worth keeping: automatically that is what a stage with models decides.
-pub(super) fn keeps_outcomes(stage: &StageSettings) -> bool {
-    match stage.checkpoint {
-        Checkpoint::Auto => stage.grants.asks_models(),
-        Checkpoint::Always => true,
-        Checkpoint::Never => false,
-    }
 }
 
 impl Loader<'_> {
@@ -167,8 +157,8 @@ impl Loader<'_> {
         let Some(purse) = self.purse.as_ref().filter(|_| pipeline.asks_models()) else { return Ok(None) };
         let models = pipeline.models.iter().map(|(name, alias)| (name.to_string(), alias.clone())).collect();
         let surroundings = Surroundings {
-            store: self.store.clone(),
-            answers: self.answers.clone(),
+            store: self.stores.jobs.clone(),
+            answers: self.stores.answers.clone(),
             limits: Arc::clone(self.limits),
             purse: Arc::clone(purse),
             observer: Arc::clone(&self.observer),

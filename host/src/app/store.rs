@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context;
 use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
-use gristmill_core::flow::settings::SinkKey;
+use gristmill_core::flow::settings::{Checkpoint, SinkKey};
 use gristmill_core::model::{Spent, SpentOn};
 use gristmill_core::ports::{Answers, Documents, Observer, Spending, Store};
 use gristmill_store::{MemoryDocuments, MemorySpending, Settings, Sqlite};
@@ -15,8 +15,7 @@ use gristmill_store::{MemoryDocuments, MemorySpending, Settings, Sqlite};
 use super::broker::is_embedded;
 use super::clock;
 use super::failure::Failure;
-use super::load::keeps_outcomes;
-use crate::settings::Pipeline;
+use crate::settings::{Pipeline, StageSettings};
 
 /// How long jobs are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +107,15 @@ pub(super) async fn open(
 /// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.
 pub(super) fn keeps(pipeline: &Pipeline) -> bool {
     pipeline.asks_models() || pipeline.stages.iter().any(keeps_outcomes)
+}
+
+/// What is paid for is worth keeping: automatically that is what a stage with models decides.
+pub(super) fn keeps_outcomes(stage: &StageSettings) -> bool {
+    match stage.checkpoint {
+        Checkpoint::Auto => stage.grants.asks_models(),
+        Checkpoint::Always => true,
+        Checkpoint::Never => false,
+    }
 }
 
 /// Whether items are the keys of the sink.
