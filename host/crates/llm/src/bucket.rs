@@ -58,7 +58,9 @@ impl Bucket {
 
     /// Gives back what was taken in excess; less than nothing takes more. May fill the bucket above what time fills it to:
     /// it was taken from that time.
-    pub(crate) fn give_back(&mut self, amount: f64) {
+    pub(crate) fn give_back(&mut self, amount: f64, now: Instant) {
+        // Before it: time does not fill a bucket that is full of what is given back.
+        self.refill(now);
         self.level += amount;
     }
 

@@ -214,8 +214,9 @@ impl Admitted<'_> {
     fn end(&self, used: Load, note: impl FnOnce(&mut State, Instant) -> Option<Change>) {
         let change = {
             let state = &mut *self.gate.state();
-            state.rates.settle(self.taken, used);
-            note(state, Instant::now())
+            let now = Instant::now();
+            state.rates.settle(self.taken, used, now);
+            note(state, now)
         };
         self.gate.changed.notify_one();
         let target = self.target;

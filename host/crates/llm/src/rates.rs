@@ -140,11 +140,11 @@ impl Rates {
     }
 
     /// A call took `used` for which `taken` was taken.
-    pub(crate) fn settle(&mut self, taken: Load, used: Load) {
+    pub(crate) fn settle(&mut self, taken: Load, used: Load, now: Instant) {
         for (dimension, meter) in &mut self.0 {
             let excess = dimension.of(taken) - dimension.of(used);
             match meter {
-                Meter::Minute(bucket) => bucket.give_back(excess),
+                Meter::Minute(bucket) => bucket.give_back(excess, now),
                 Meter::Day(allowance) => allowance.give_back(excess),
             }
         }
@@ -230,7 +230,7 @@ mod tests {
         rates.set([seat(limits(6, 0), 6)].iter(), now);
         assert_eq!(rates.wait(ONE, now).map(|(dimension, _)| dimension), Some(RequestsPerMinute), "taken stays taken");
         rates.lower(&[(TokensPerMinute, 0)], now);
-        rates.settle(ONE, Load::default());
+        rates.settle(ONE, Load::default(), now);
         assert_eq!(rates.wait(ONE, now), None);
     }
 }

@@ -24,9 +24,9 @@ fn what_needs_more_than_the_bucket_holds_gets_through_and_is_paid_for_by_those_b
     bucket.take(2_000.0, now);
     let wait = bucket.wait(10.0, now).as_secs_f64();
     assert!((19.0..20.0).contains(&wait), "{wait}: 1,950 tokens at 99 a second");
-    bucket.give_back(1_500.0);
+    bucket.give_back(1_500.0, now);
     assert!(bucket.wait(10.0, now) < 5 * SECOND, "it took less than was expected");
-    bucket.give_back(-500.0);
+    bucket.give_back(-500.0, now);
     assert!(bucket.wait(10.0, now) > 9 * SECOND, "it took more");
 }
 
@@ -119,7 +119,7 @@ proptest! {
             let amount = size * LIMIT;
             loop {
                 while in_flight.front().is_some_and(|(end, _)| *end <= now) {
-                    bucket.give_back(in_flight.pop_front().map_or(0.0, |(_, excess)| excess));
+                    bucket.give_back(in_flight.pop_front().map_or(0.0, |(_, excess)| excess), now);
                 }
                 let wait = bucket.wait(amount * estimate, now);
                 if wait.is_zero() {
