@@ -127,7 +127,7 @@ error: unknown key "api_version" in target 1 of [models.smart]
   --> pipes/p.toml:15:61
    |
 15 |   { provider = "anthropic", model = "a", temperature = 1.5, api_version = "1" },
-   |                                                             ^^^^^^^^^^^ keys here are: provider, model, base_url, key, headers, timeout, stream, first_byte, idle, structured, max_output_tokens, thinking, headroom, temperature, options
+   |                                                             ^^^^^^^^^^^ keys here are: provider, model, base_url, key, headers, timeout, stream, first_byte, idle, limits, structured, max_output_tokens, thinking, headroom, temperature, options, price
 "#;
     let shown = shown(with(models));
     assert!(shown.contains(expected), "{shown}");

@@ -37,7 +37,8 @@ const UNSEEN: &[&str] = &[
     "rescues, so it has no",
     "gathers, so it cannot be rescued",
     "which is there to rescue",
-    "may ask language models, but there are none",
+    "may ask models, but there are none",
+    "may ask for vectors, but no model's first target makes any",
     "two stages are named",
     // Of librdkafka's properties the schema knows none.
     "unknown Kafka property",
