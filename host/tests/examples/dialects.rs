@@ -123,16 +123,25 @@ fn through(dialect: Dialect, example: &Example) {
     assert!(server.paid() > 0, "{dialect:?} was asked");
 }
 
-/// Records without the name of the model and what it counted.
+/// Records without the name of the model and what it counted, and so without their digests.
 fn plain(records: &[Value]) -> Vec<Value> {
+    const COUNTED: [&str; 5] =
+        [".model", "input-tokens", "output-tokens", "gristmill-cost-usd", "gristmill-output-sha256"];
     fn strip(value: &mut Value) {
         match value {
             Value::Object(members) => {
-                let counted = ["enrich.model", "enrich.input-tokens", "enrich.output-tokens"];
-                members.retain(|name, _| !counted.iter().any(|counted| name.ends_with(counted)));
+                members.retain(|name, _| !COUNTED.iter().any(|counted| name.ends_with(counted)));
                 members.values_mut().for_each(strip);
             }
             Value::Array(elements) => elements.iter_mut().for_each(strip),
+            Value::String(text) => {
+                for provider in ["scripted/", "openai/", "anthropic/", "gemini/", "ollama/"] {
+                    while let Some((before, behind)) = text.split_once(provider) {
+                        let behind = behind.trim_start_matches(|letter: char| letter.is_ascii_lowercase());
+                        *text = format!("{before}MODEL{behind}");
+                    }
+                }
+            }
             _ => {}
         }
     }
