@@ -115,6 +115,12 @@ fn through(dialect: Dialect, example: &Example) {
     let (stages, _) = pipeline.split_once("[models.").unwrap();
     let models = example.aliases.iter().map(|alias| format!("[models.{alias}]\n{}\n", dialect.target(&server, alias)));
     let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(example.folder()).unwrap().map(Result::unwrap) {
+        // What the pipeline file names stands beside it.
+        if entry.path().extension().is_some_and(|extension| extension == "json") {
+            std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+    }
     let file = folder.path().join("pipeline.toml");
     std::fs::write(&file, format!("{stages}{}", models.collect::<String>())).unwrap();
     for (records, expected) in example.run(&file).iter().zip(example.expected()) {
