@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_refused_prompt_and_an_error_are_the_answer() {
         let refused = json!({"promptFeedback": {"blockReason": "SAFETY"}});
-        assert_eq!(gathered(&[refused.clone()]), (Some(refused), Taken::Whole));
+        assert_eq!(gathered(std::slice::from_ref(&refused)), (Some(refused.clone()), Taken::Whole));
         let error = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}});
         assert_eq!(gathered(&[part("half", Value::Null), json!([error])]), (Some(error), Taken::Last));
     }

@@ -74,7 +74,7 @@ impl<M: Model + 'static> Merged<M> {
             Some((window, call)) => match window.take(part) {
                 Ok(seat) => return (call, seat),
                 // It is full: the next one opens.
-                Err(part) => part,
+                Err(part) => *part,
             },
             None => part,
         };

@@ -78,14 +78,14 @@ impl Window {
     }
 
     /// Takes a seat; gives the part back if there is none, and then nobody waits for one any more.
-    pub(super) fn take(&self, part: Part) -> Result<Seat, Part> {
+    pub(super) fn take(&self, part: Part) -> Result<Seat, Box<Part>> {
         let mut seats = self.seats();
         let tokens = seats.tokens.saturating_add(part.text.tokens());
         let most = usize::try_from(self.merge.items.get()).unwrap_or(usize::MAX);
         if seats.is_closed || tokens > self.merge.tokens {
             seats.is_closed = true;
             self.full.notify_one();
-            return Err(part);
+            return Err(Box::new(part));
         }
         let taken = Arc::new(());
         let number = seats.parts.len();
