@@ -51,7 +51,7 @@ no choices                      | unavailable, pause             | invalid-outpu
 a refusal                       | content-filtered, fail         | content-filtered, fail         | content-filtered, fail         | invalid-output, fail, 3 calls
 cut off by the output limit     | invalid-output, fail           | invalid-output, fail           | invalid-output, fail           | invalid-output, fail
 only thoughts                   | invalid-output, fail, 3 calls  | invalid-output, fail, 3 calls  | invalid-output, fail, 3 calls  | invalid-output, fail, 3 calls
-only thoughts, then the limit   | invalid-output, fail           | invalid-output, fail           | invalid-output, fail           | invalid-output, fail
+only thoughts, then the limit   | invalid-output, fail           | invalid-output, fail, 2 calls  | invalid-output, fail           | invalid-output, fail
 no usage                        | answer, no usage               | answer, no usage               | answer, no usage               | answer, no usage
 ";
 
