@@ -138,7 +138,7 @@ error: unknown key "api_version" in target 1 of [models.smart]
         ("\"base_url\" in target 3 of [models.smart] is not the address of an API", "without a query"),
         ("\"context\" in target 4 of [models.smart] is out of range", "from 256 to 10000000"),
         ("unknown thinking level \"maybe\" for target 4", "off, minimal, low, medium, high"),
-        ("unknown thinking level \"on\" for target 2", "off, minimal, low, medium, high"),
+        ("unknown value \"on\" for target 2", "off, minimal, low, medium, high"),
         (
             "unknown key \"context\" in target 5 of [models.smart]",
             "keys here are: provider, model, base_url, key, key_header",

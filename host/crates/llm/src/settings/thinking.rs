@@ -86,7 +86,7 @@ impl JsonSchema for Thinking {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "anyOf": [
-                { "type": "string", "enum": ["off", "minimal", "low", "medium", "high"], "x-noun": "thinking level" },
+                { "type": "string", "enum": ["off", "minimal", "low", "medium", "high"] },
                 { "type": "integer", "minimum": FEWEST_TOKENS, "maximum": MOST_TOKENS },
             ],
             "x-fault": "is neither a thinking level nor a number of tokens",

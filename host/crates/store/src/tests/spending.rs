@@ -75,7 +75,10 @@ fn a_store_that_is_not_there_or_older_has_nothing_spent() {
     assert_eq!(spending_of(&folder, "p").unwrap(), []);
     assert!(!harness.file().exists(), "looking creates nothing");
     drop(harness.open());
-    Connection::open(harness.file()).unwrap().execute_batch("DROP TABLE spent; DROP TABLE answer; PRAGMA user_version = 1").unwrap();
+    Connection::open(harness.file())
+        .unwrap()
+        .execute_batch("DROP TABLE spent; DROP TABLE answer; PRAGMA user_version = 1")
+        .unwrap();
     assert_eq!(spending_of(&folder, "p").unwrap(), []);
     drop(harness.open());
     assert_eq!(spending_of(&folder, "p").unwrap(), [], "opening it has added the table");
