@@ -1,0 +1,1 @@
+//! Adapter: the admin server of a host.
