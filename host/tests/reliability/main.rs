@@ -20,6 +20,7 @@ mod kill_loop;
 mod offsets;
 mod oracle;
 mod outage;
+mod overdue;
 mod own_broker;
 mod poison;
 mod reader;
