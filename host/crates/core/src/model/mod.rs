@@ -14,6 +14,7 @@ mod item;
 mod item_id;
 mod job;
 mod merge;
+pub mod meter;
 mod money;
 mod outcome;
 mod plan;

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod broker;
+mod counters;
 mod documents;
 mod letters;
 mod model;
@@ -20,6 +21,7 @@ pub use broker::{
     Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
     Until, WriteError,
 };
+pub use counters::{Counter, Counters};
 pub use documents::{Documents, Placed, Remembered};
 pub use letters::{Letters, LettersError, NoLetters};
 pub use model::{Caller, Model, ModelError};
