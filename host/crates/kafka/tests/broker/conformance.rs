@@ -96,7 +96,7 @@ pub(crate) async fn control_only_delivers_a_revocation_and_no_event<B: Harness>(
                 ack.send(()).unwrap();
                 break;
             }
-            Signal::Assigned { .. } | Signal::Lag { .. } => {}
+            Signal::Assigned { .. } | Signal::Lag { .. } | Signal::Notice(_) => {}
         }
     }
     // The first member has to keep up with the group until the second has joined it.

@@ -71,7 +71,7 @@ pub(crate) async fn silence(source: &mut dyn Source, demand: Demand, time: Durat
 async fn unbounded(source: &mut dyn Source, demand: Demand) -> Signal {
     loop {
         match source.recv(demand).await.expect("the source ended") {
-            Signal::Lag { .. } => {}
+            Signal::Lag { .. } | Signal::Notice(_) => {}
             signal => return signal,
         }
     }
@@ -84,7 +84,7 @@ pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
             Signal::Assigned { partitions, .. } => return partitions,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
             Signal::Events(events) => panic!("events were not requested: {events:?}"),
-            Signal::Lag { .. } => {}
+            Signal::Lag { .. } | Signal::Notice(_) => {}
         }
     }
 }
@@ -95,7 +95,7 @@ pub(crate) async fn event(source: &mut dyn Source) -> Event {
         match signal(source, Demand::Events(NonZeroUsize::MIN)).await {
             Signal::Events(mut events) => return events.remove(0),
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
-            Signal::Assigned { .. } | Signal::Lag { .. } => {}
+            Signal::Assigned { .. } | Signal::Lag { .. } | Signal::Notice(_) => {}
         }
     }
 }
