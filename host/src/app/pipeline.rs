@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::flow::{self, Delivery};
-use gristmill_core::model::Target;
+use gristmill_core::model::{Sampling, Target};
 use gristmill_core::ports::{
     Accounts, Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Subscription, Topic,
 };
@@ -59,6 +59,7 @@ impl Wiring<'_> {
             order: config.order,
             store: self.stores.jobs,
             accounts: self.accounts,
+            sampling: Sampling::default(),
             observer: self.observer,
             limits: config.limits,
             clock: clock::now,

@@ -34,6 +34,8 @@ pub(super) struct Current {
     pub(super) job: Option<CurrentJob>,
     /// The items of the call; never empty.
     pub(super) items: Vec<Arc<str>>,
+    /// The span of each item's attempt, in the same order.
+    pub(super) spans: Vec<TraceContext>,
 }
 
 /// The job of a call.
@@ -136,7 +138,8 @@ impl CallState {
             let is_of_one_job = calls.iter().all(|call| call.job == first.job);
             let job = CurrentJob { id: first.job.clone(), edition: first.edition, trace: first.trace };
             let items = calls.iter().map(|call| call.item.id.as_str().into()).collect();
-            Current { job: is_of_one_job.then_some(job), items }
+            let spans = calls.iter().map(|call| call.span).collect();
+            Current { job: is_of_one_job.then_some(job), items, spans }
         });
         self.deadline = Instant::now() + limits.wall;
         self.cpu.reset();

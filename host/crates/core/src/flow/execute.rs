@@ -17,7 +17,7 @@ use super::names::is_ours;
 use super::pipeline::{Delivery, Pipeline};
 use super::replay::Origin;
 use super::throttle::Throttle;
-use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, TraceContext};
+use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Sampling, TraceContext};
 use crate::ports::{FlowEvent, Sink, SinkError};
 
 /// What jobs start with.
@@ -33,7 +33,7 @@ pub(super) struct Start {
 pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> Result<Box<Done>, FlowError> {
     let Start { pipeline, deployment, throttle, held } = start;
     let origin = Origin::find(&event, pipeline, throttle, &deployment.plan).await;
-    let trace = trace(&event, &origin);
+    let trace = trace(&event, &origin, pipeline.sampling);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
     pipeline.observer.observe(&FlowEvent::JobStarted { job: &origin.job, event: &event });
     let mut done = Box::new(Done::new(Arc::clone(deployment), origin, event, trace, begun));
@@ -106,10 +106,10 @@ async fn keep_up(
 }
 
 /// The trace of the job: its own span, within the trace from the event's header if there is one.
-fn trace(event: &Event, origin: &Origin) -> TraceContext {
+fn trace(event: &Event, origin: &Origin, sampling: Sampling) -> TraceContext {
     match event.trace() {
         Some(parent) => parent.of_job_in(&origin.job),
-        None => TraceContext::of_job(&origin.job),
+        None => TraceContext::of_job(&origin.job).sampled_by(sampling),
     }
 }
 

@@ -53,4 +53,4 @@ pub use size::Size;
 pub use spent::{Day, Spent, SpentOn};
 pub use target::{Blame, Ledger, Others, Requester, Sign, Turn};
 pub use text::printable;
-pub use trace::{BadTrace, TRACEPARENT, TraceContext};
+pub use trace::{BadTrace, Sampling, SpanId, TRACEPARENT, TraceContext, TraceId};

@@ -348,5 +348,6 @@ fn call(position: u128, bytes: Vec<u8>, content_type: Option<&str>, attempt: u32
         attempt,
         edition: Edition::default(),
         trace,
+        span: trace,
     }
 }

@@ -12,10 +12,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
-use super::world::{KeptLetters, MemoryStore, NotingModel, NotingSink, NotingTransactor, Obedient};
+use super::world::{KeptLetters, MemoryStore, NotingModels, NotingSink, NotingTransactor, Obedient};
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, Waits, run};
-use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
+use crate::model::{
+    DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Sampling, Timestamp,
+};
 use crate::ports::{
     Accounts, Batching, Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store,
 };
@@ -322,8 +324,8 @@ impl Play {
         let plan = Arc::new(plan);
         let deployment = |version| {
             let steps = names.iter().map(|name| step(name, version)).collect();
-            let model = self.log_portions.then(|| NotingModel::of(&effects, version));
-            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, model })
+            let models = self.log_portions.then(|| NotingModels::of(&effects, version));
+            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, models })
         };
         let (deployment, next) = (deployment(1), deployment(2));
         let delivery = match self.transactions {
@@ -365,6 +367,7 @@ impl Play {
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
             accounts: self.accounts,
+            sampling: Sampling::default(),
             clock: || Timestamp(0),
             observer: Arc::new(Watching(effects.clone(), self.watched)),
             limits: Limits {
