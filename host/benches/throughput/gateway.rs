@@ -9,9 +9,9 @@ use std::time::Duration;
 use gristmill_core::model::{
     ChatMessage, ChatRequest, EventId, JobId, Partition, Position, Role, Timestamp, TraceContext,
 };
-use gristmill_core::ports::{Caller, Edition, Model, Observers, Store};
+use gristmill_core::ports::{Caller, Edition, Observers, Store};
 use gristmill_llm::settings::{AliasSettings, Budgets, OpenAiSettings, Settings, TargetSettings};
-use gristmill_llm::{Limits, Purse, Surroundings};
+use gristmill_llm::{Gateway, Limits, Purse, Surroundings};
 use gristmill_model_server::{ModelServer, Script};
 use gristmill_store::Sqlite;
 use serde_json::{Value, json};
@@ -63,10 +63,10 @@ pub(crate) async fn measure(rounds: usize) {
 #[derive(Clone)]
 enum Way {
     Direct(reqwest::Client, String),
-    Gateway(Arc<dyn Model>),
+    Gateway(Gateway),
 }
 
-fn gateway(server: &ModelServer, store: Option<Arc<dyn Store>>) -> Arc<dyn Model> {
+fn gateway(server: &ModelServer, store: Option<Arc<dyn Store>>) -> Gateway {
     let target = OpenAiSettings { base_url: server.base_url(), ..OpenAiSettings::new("m") };
     let mut alias = AliasSettings::new(vec![TargetSettings::OpenAi(target)]);
     alias.max_concurrent = 1_000.try_into().unwrap();
@@ -107,14 +107,14 @@ async fn call(way: &Way, number: u128) {
             let answer: Value = client.post(url).json(&body).send().await.unwrap().json().await.unwrap();
             assert!(answer["choices"][0]["message"]["content"].is_string());
         }
-        Way::Gateway(model) => {
+        Way::Gateway(Gateway { model, models }) => {
             let partition = Partition { topic: "in".into(), index: 0 };
             let job = JobId::new("p", &EventId { partition, position: Position(number) });
             let trace = TraceContext::of_job(&job);
             let (stage, item, edition) = ("stage".into(), "item".into(), Edition::default());
             let caller = Caller { job: job.clone(), stage, item, repeat: 0, edition, trace };
             model.chat(&caller, &ChatRequest::new(vec![ChatMessage::text(Role::User, text)])).await.unwrap();
-            model.forget(&job);
+            models.forget(&job);
         }
     }
 }

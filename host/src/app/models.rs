@@ -38,5 +38,6 @@ pub fn model_of(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
         observer: Arc::new(Observers::default()),
     };
     let settings = Settings { models: [("test".to_owned(), alias)].into(), ..Settings::default() };
-    gristmill_llm::build(settings, surroundings).map_err(Failure::Setup)
+    let gateway = gristmill_llm::build(settings, surroundings).map_err(Failure::Setup)?;
+    Ok(gateway.model)
 }

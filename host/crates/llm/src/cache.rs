@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use gristmill_core::model::{
-    Canonical, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, FinishReason, JobId, Portion, Usage,
+    Canonical, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, FinishReason, Usage,
 };
 use gristmill_core::ports::{Answers, Caller, Edition, Key, Model, ModelError};
 use tokio::time::{Instant, timeout};
@@ -160,14 +160,6 @@ impl<M: Model + 'static> Model for Cached<M> {
 
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.inner.model.embed(caller, request).await
-    }
-
-    fn forget(&self, job: &JobId) {
-        self.inner.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.inner.model.share(portion);
     }
 }
 

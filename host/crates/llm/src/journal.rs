@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Portion};
+use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId};
 use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, Store, StoreError};
 
 use super::memory::{CallKey, Memory, Slot};
@@ -28,6 +28,11 @@ impl<M: Model> Journaled<M> {
     /// store they then pay again.
     pub fn new(model: M, bytes: usize, store: Option<Arc<dyn Store>>) -> Self {
         Self { model, memory: Mutex::new(Memory::new(bytes)), store }
+    }
+
+    /// Forgets a job, in memory only: the store decides how long it keeps answers.
+    pub(crate) fn forget(&self, job: &JobId) {
+        self.memory().forget(job);
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -124,16 +129,6 @@ impl<M: Model> Model for Journaled<M> {
     /// Vectors that the job has already cost nothing. Cancel-safe like `chat`, but concurrent calls for the same text are two.
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.vectors(caller, request).await
-    }
-
-    /// Forgets it in memory only: the store decides how long it keeps answers.
-    fn forget(&self, job: &JobId) {
-        self.memory().forget(job);
-        self.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.model.share(portion);
     }
 }
 

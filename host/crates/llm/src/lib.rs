@@ -78,7 +78,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use gristmill_core::ports::{Answers, Model, Observer, Store};
+use gristmill_core::model::{JobId, Portion};
+use gristmill_core::ports::{Answers, Model, Models, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
 use answers::MemoryAnswers;
@@ -119,13 +120,40 @@ pub struct Surroundings {
     pub observer: Arc<dyn Observer>,
 }
 
-/// Builds all models of a pipeline behind one port that remembers paid answers. Reads keys and scripts, but does not
-/// connect yet.
+/// The models of a pipeline: how stages see them, and how the flow does.
+#[derive(Clone)]
+pub struct Gateway {
+    /// Who is asked. Remembers paid answers.
+    pub model: Arc<dyn Model>,
+    /// Who is told of jobs that end and of the group.
+    pub models: Arc<dyn Models>,
+}
+
+/// What of a gateway remembers something between calls.
+struct Keepers<M> {
+    journal: Arc<Journaled<M>>,
+    purse: Arc<Purse>,
+    aliases: Arc<Aliases>,
+}
+
+impl<M: Model> Models for Keepers<M> {
+    fn forget(&self, job: &JobId) {
+        self.journal.forget(job);
+        self.purse.forget(job);
+        self.aliases.forget(job);
+    }
+
+    fn share(&self, portion: Portion) {
+        self.aliases.share(portion);
+    }
+}
+
+/// Builds all models of a pipeline. Reads keys and scripts, but does not connect yet.
 ///
 /// # Errors
 /// A setting is unusable: no targets, a wrong address, a missing key, a faulty script. The error names the alias and
 /// target.
-pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Arc<dyn Model>> {
+pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Gateway> {
     let (mut aliases, mut rules, mut bounds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (mut tariffs, mut reuse) = (BTreeMap::new(), BTreeMap::new());
     for (name, alias) in settings.models {
@@ -143,15 +171,17 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<A
         bounds.insert(name.clone(), built.embedding());
         aliases.insert(name, built);
     }
-    let aliases = Aliases::new(aliases, surroundings.observer);
+    let aliases = Arc::new(Aliases::new(aliases, surroundings.observer));
     let forms = Arc::new(Forms::default());
-    let merged = Merged::new(aliases, Arc::clone(&forms));
+    let merged = Merged::new(Arc::clone(&aliases), Arc::clone(&forms));
     let budgeted = Budgeted::new(merged, Arc::clone(&surroundings.purse), tariffs);
     let answers = surroundings.answers.unwrap_or_else(|| Arc::new(MemoryAnswers::new(settings.cache_bytes)));
     let cached = Cached::new(budgeted, reuse, answers, Arc::clone(&forms));
-    let journaled = Journaled::new(cached, settings.journal_bytes, surroundings.store);
-    let accounted = Accounted::new(Checked::new(journaled, rules, forms), surroundings.purse);
-    Ok(Arc::new(Parted::new(accounted, bounds)))
+    let journal = Arc::new(Journaled::new(cached, settings.journal_bytes, surroundings.store));
+    let checked = Checked::new(Arc::clone(&journal), rules, forms);
+    let accounted = Accounted::new(checked, Arc::clone(&surroundings.purse));
+    let models = Keepers { journal, purse: surroundings.purse, aliases };
+    Ok(Gateway { model: Arc::new(Parted::new(accounted, bounds)), models: Arc::new(models) })
 }
 
 fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {
@@ -216,13 +246,15 @@ fn over_http<A: Api + 'static>(
 }
 #[cfg(test)]
 mod tests {
-    use gristmill_core::model::Timestamp;
-    use gristmill_core::ports::Observers;
+    use std::num::NonZeroU64;
+
+    use gristmill_core::model::{ChatFailure, Timestamp};
+    use gristmill_core::ports::{ModelError, Observers};
 
     use super::settings::{Budgets, OpenAiSettings};
     use super::*;
 
-    fn fault(targets: Vec<TargetSettings>) -> String {
+    fn built(targets: Vec<TargetSettings>) -> anyhow::Result<Gateway> {
         let models = [("smart".to_owned(), AliasSettings::new(targets))].into();
         let surroundings = Surroundings {
             store: None,
@@ -231,10 +263,25 @@ mod tests {
             purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
             observer: Arc::new(Observers::default()),
         };
-        match build(Settings { models, ..Settings::default() }, surroundings) {
-            Err(error) => format!("{error:#}"),
-            Ok(_) => "built".into(),
-        }
+        build(Settings { models, ..Settings::default() }, surroundings)
+    }
+
+    fn fault(targets: Vec<TargetSettings>) -> String {
+        built(targets).err().map_or_else(|| "built".into(), |error| format!("{error:#}"))
+    }
+
+    #[tokio::test]
+    async fn how_much_of_the_work_is_done_here_reaches_the_limits_of_every_target() {
+        let limits = settings::LimitSettings { requests_per_minute: NonZeroU64::new(60), ..Default::default() };
+        let target = || TargetSettings::OpenAi(OpenAiSettings { limits, ..OpenAiSettings::new("m") });
+        let gateway = built(vec![target(), target()]).unwrap();
+        gateway.models.share(Portion::NONE);
+        let asked = fixtures::request("x");
+        let refused = gateway.model.chat(&fixtures::caller(1, "s", "a", 0), &asked).await.unwrap_err();
+        let ModelError::Chat { failure: ChatFailure::RateLimited { message, .. }, .. } = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(message.contains("this host has no part of `requests_per_minute`"), "{message}");
     }
 
     #[test]

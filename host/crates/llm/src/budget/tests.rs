@@ -44,6 +44,10 @@ impl Model for Paid {
         };
         Ok(ChatResponse { usage, ..response("yes") })
     }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 /// Remembers like a store, in memory.
@@ -225,7 +229,7 @@ async fn a_job_that_comes_again_has_spent_what_its_kept_answers_took() {
     model.chat(&caller(1, "s", "a", 0), &asked()).await.unwrap();
     assert_eq!((spent(&purse, 1), purse.spent(&job(1)).unwrap().calls), (3 * CALL, 4));
     assert_eq!(exhausted(model.chat(&caller(1, "s", "b", 0), &asked()).await), (BudgetScope::Job, false));
-    model.forget(&job(1));
+    purse.forget(&job(1));
     assert_eq!(purse.spent(&job(1)), None);
 }
 

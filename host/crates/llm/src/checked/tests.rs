@@ -26,7 +26,9 @@ impl Model for &Prepared {
         Ok(self.answers.lock().unwrap().pop_front().expect("an answer"))
     }
 
-    fn forget(&self, _job: &JobId) {}
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 impl Prepared {
@@ -307,7 +309,9 @@ impl Model for Small {
         }
     }
 
-    fn forget(&self, _job: &JobId) {}
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use gristmill_core::model::{
-    ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Merge, MergeScope, Portion,
+    ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Merge, MergeScope,
 };
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::{Instant, timeout};
@@ -195,14 +195,6 @@ impl<M: Model + 'static> Model for Merged<M> {
 
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.inner.model.embed(caller, request).await
-    }
-
-    fn forget(&self, job: &JobId) {
-        self.inner.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.inner.model.share(portion);
     }
 }
 

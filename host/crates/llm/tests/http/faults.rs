@@ -309,7 +309,7 @@ async fn every_fault_in_every_dialect_has_its_decision() {
 async fn cell(dialect: Dialect, behaviour: Behaviour) -> String {
     let server = ModelServer::start(Script::new().when("", [behaviour])).await;
     let asked = ChatRequest { format: Format::Json, ..request("count") };
-    let model = alias(AliasSettings::new(vec![dialect.target(&server)])).0;
+    let model = alias(AliasSettings::new(vec![dialect.target(&server)])).0.model;
     let (caller, patience) = (caller(1), Duration::from_secs(20));
     let mut cell = match tokio::time::timeout(patience, model.chat(&caller, &asked)).await.unwrap() {
         Ok(answer) => {

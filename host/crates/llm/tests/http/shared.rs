@@ -57,7 +57,7 @@ fn host(server: &ModelServer, store: &Arc<Shelf>) -> Arc<dyn Model> {
         purse: purse(),
         observer: Arc::new(Observers::default()),
     };
-    gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap()
+    gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap().model
 }
 
 fn counted(text: &str) -> ChatRequest {
