@@ -11,7 +11,7 @@ use gristmill_core::ports::Caller;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
 use serde_json::Value;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use crate::answered::Unanswered;
 use crate::headers::Sent;
@@ -24,6 +24,8 @@ use crate::stream::{Cut, Gathering, Incoming, Taken, TooLarge};
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection on which something still comes behind an answer is given up after this time. Nobody waits for it.
+const FOR_CONNECTION: Duration = Duration::from_millis(500);
 
 /// How a server is reached.
 #[derive(Clone)]
@@ -162,8 +164,7 @@ impl Server {
         Ok(Reply { status, headers, body, at: SystemTime::now() })
     }
 
-    /// The body, as far as it is needed: when a stream has had its end, no more than a moment is spent on what follows, so
-    /// that the connection can be used again.
+    /// The body, as far as it is needed: when a stream has had its end, no more than a moment is spent on what follows.
     async fn read(
         &self,
         mut response: Response,
@@ -175,7 +176,11 @@ impl Server {
             match timeout_at(clock.next(seen), response.chunk()).await {
                 Ok(Ok(Some(chunk))) => incoming.take(&chunk).map_err(|TooLarge| self.too_large())?,
                 Ok(Ok(None)) => return Ok(incoming),
-                Ok(Err(_)) | Err(_) if incoming.is_whole() => return Ok(incoming),
+                Ok(Err(_)) if incoming.is_whole() => return Ok(incoming),
+                Err(_) if incoming.is_whole() => {
+                    tokio::spawn(timeout(FOR_CONNECTION, drain(response)));
+                    return Ok(incoming);
+                }
                 // A part of the answer is there, and may have been paid for: that must have an end.
                 Ok(Err(_)) if incoming.taken().is_some() => return Err(self.cut("and dropped the connection in it")),
                 Ok(Err(error)) => return Err(self.lost(error)),
@@ -223,6 +228,11 @@ impl Server {
         let message = format!("{name} at {host} {what}: {}", clean(&cause.to_string()));
         Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: Some(sign) }
     }
+}
+
+/// Takes what still comes behind an answer, so that the connection can be used again.
+async fn drain(mut response: Response) {
+    while let Ok(Some(_)) = response.chunk().await {}
 }
 
 /// A base URL with these path segments behind it.
