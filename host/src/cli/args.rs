@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::dlq::Dlq;
+use super::health::Health;
 use super::models::Models;
 use gristmill_core::model::Header;
 
@@ -148,6 +149,13 @@ pub enum Command {
     ///   gristmill models usage pipeline.toml
     #[command(verbatim_doc_comment, subcommand)]
     Models(Models),
+    /// Ask a host whether it is alive, or ready
+    ///
+    /// Exit code 0 if it is, 1 if not, or if none answers. For health checks of containers, which have no curl.
+    ///
+    /// Example: gristmill health --ready
+    #[command(verbatim_doc_comment)]
+    Health(Health),
 }
 
 /// `gristmill run`.

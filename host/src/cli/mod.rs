@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod dlq;
 mod files;
+mod health;
 mod models;
 mod run;
 mod schema;
@@ -17,8 +18,8 @@ use std::process::ExitCode;
 
 use tracing::Level;
 
-pub use args::CommandLine;
-use args::{Command, LogFormat};
+use args::LogFormat;
+pub use args::{Command, CommandLine};
 
 use crate::app::Failure;
 use crate::console::note;
@@ -60,6 +61,7 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         | Command::Tail(_)
         | Command::Dlq(_)
         | Command::Models(_)
+        | Command::Health(_)
         | Command::Schema(_) => Level::ERROR,
     };
     telemetry::start(form, level).map_err(Failure::Setup)?;
@@ -71,6 +73,7 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         Command::Tail(tail) => tail::tail(&tail).await,
         Command::Dlq(command) => dlq::run(&command).await,
         Command::Models(command) => models::run(&command).await,
+        Command::Health(args) => health::health(&args).await,
         Command::Schema(args) => schema::print(&args),
     }
 }

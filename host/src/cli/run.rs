@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Run;
 use super::files;
-use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded};
+use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded, ServiceManager};
 use crate::settings::HostFile;
 
 /// Runs pipelines until they are stopped.
@@ -14,12 +14,14 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
     let mut hangups = app::hangups()?;
+    let service = ServiceManager::of_this_process();
     let file = files::host(args.host.as_deref())?;
     let pipelines = files::load_to_run(&args.pipelines, &file)?;
     for pipeline in &pipelines {
         let stages = pipeline.stages.len();
         tracing::info!(pipeline = %pipeline.name, stages, "loading; new stages are compiled first");
     }
+    service.loading(pipelines.len());
     let options =
         HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), observers: Vec::new() };
     let stopped = || {
@@ -36,15 +38,19 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
              `gristmill send` and kcat reach it at this address"
         );
     }
+    service.ready();
     let reloads = async {
         while hangups.recv().await.is_some() {
+            service.reloading();
             reload(args, &file, &host).await;
+            service.ready();
         }
         std::future::pending().await
     };
     let ended = tokio::select! {
         ended = ends.all() => ended,
         () = reloads => Ok(()),
+        never = service.watch(&host, &shutdown) => match never {},
     };
     tracing::info!("stopped");
     ended
