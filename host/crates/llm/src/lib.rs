@@ -13,7 +13,8 @@
 //! - `gate`, the way into a target: `permits` (concurrent calls), the pure `rates` over `bucket` and `load` (requests and
 //!   tokens), the pure `standing` (pauses, probes); `room`, what a provider says is left; `route`, which target is next
 //! - `parts` over the pure `parts::plan`; `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`;
-//!   `cache` over `answers`; `merge`; `aliases` over `question` and `failure`; `names`, `usage`
+//!   `cache` over `answers`; `merge`; `aliases` over `question` and `failure`; `names`, `usage`; `saved`, who is told of
+//!   answers that need no call
 //! - `openai`, `anthropic`, `gemini` and `ollama` over their own pure `encode` and `decode`, and over what they have in
 //!   common: `server` (HTTP) with `pace`, `stream`, `secrets` (over `headers` and `keys`) and `quote`, `parameters` of
 //!   requests, `status` and `retry_after` (over `delay`) of refusals, `narrow`, which rewrites schemas, and `embedding`,
@@ -64,6 +65,7 @@ mod rates;
 mod retry_after;
 mod room;
 mod route;
+mod saved;
 pub mod scripted;
 mod secrets;
 mod server;
@@ -101,6 +103,7 @@ use parts::Parted;
 use permits::Share;
 pub use price::{Price, Rates};
 use provider::{Api, Http};
+use saved::Saved;
 use scripted::{Scripted, script};
 use server::Reach;
 use settings::{AliasSettings, LimitSettings, Settings, TargetSettings};
@@ -171,13 +174,15 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<G
         bounds.insert(name.clone(), built.embedding());
         aliases.insert(name, built);
     }
+    let saved = Saved::new(Arc::clone(&surroundings.observer), aliases.keys());
     let aliases = Arc::new(Aliases::new(aliases, surroundings.observer));
     let forms = Arc::new(Forms::default());
-    let merged = Merged::new(Arc::clone(&aliases), Arc::clone(&forms));
+    let merged = Merged::new(Arc::clone(&aliases), Arc::clone(&forms)).telling(saved.clone());
     let budgeted = Budgeted::new(merged, Arc::clone(&surroundings.purse), tariffs);
     let answers = surroundings.answers.unwrap_or_else(|| Arc::new(MemoryAnswers::new(settings.cache_bytes)));
-    let cached = Cached::new(budgeted, reuse, answers, Arc::clone(&forms));
-    let journal = Arc::new(Journaled::new(cached, settings.journal_bytes, surroundings.store));
+    let cached = Cached::new(budgeted, reuse, answers, Arc::clone(&forms)).telling(saved.clone());
+    let journal = Journaled::new(cached, settings.journal_bytes, surroundings.store).telling(saved);
+    let journal = Arc::new(journal);
     let checked = Checked::new(Arc::clone(&journal), rules, forms);
     let accounted = Accounted::new(checked, Arc::clone(&surroundings.purse));
     let models = Keepers { journal, purse: surroundings.purse, aliases };

@@ -26,7 +26,8 @@ pub use documents::{Documents, Placed, Remembered};
 pub use letters::{Letters, LettersError, NoLetters};
 pub use model::{Caller, Model, ModelError, Models};
 pub use observer::{
-    End, FlowEvent, ModelOperation, Observer, Observers, PauseReason, Queues, Revocation, StoreOperation, StoreOutcome,
+    End, FlowEvent, ModelOperation, Observer, Observers, PauseReason, Queues, Revocation, SavedBy, StoreOperation,
+    StoreOutcome,
 };
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
 pub use source::{CommitOutcome, Demand, Notice, Reach, Signal, Source, SourceError};

@@ -113,6 +113,17 @@ pub enum FlowEvent<'a> {
         /// What it used, or why there is no answer.
         result: Result<Usage, &'a ChatFailure>,
     },
+    /// A request of a model was answered without a call of its own, so it cost nothing, or a share.
+    ModelCallSaved {
+        /// Who asked.
+        caller: &'a Caller,
+        /// The alias that was requested.
+        alias: &'a str,
+        /// What it was asked for.
+        operation: ModelOperation,
+        /// Where the answer came from.
+        by: SavedBy,
+    },
     /// The state store was called.
     StoreCall {
         /// The operation.
@@ -122,6 +133,17 @@ pub enum FlowEvent<'a> {
         /// How it ended.
         outcome: StoreOutcome,
     },
+}
+
+/// What saved a call of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SavedBy {
+    /// The job has paid for the answer before.
+    Journal,
+    /// Another job has, or is about to.
+    Cache,
+    /// The request shared a call with others. Each of them is told.
+    Merge,
 }
 
 /// What a model was asked for.
