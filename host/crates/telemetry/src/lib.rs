@@ -1,4 +1,6 @@
-//! Adapter: writes log lines to standard error.
+//! Adapter: writes log lines to standard error, and sends the spans of traces.
+
+pub mod traces;
 
 use std::io::IsTerminal;
 

@@ -182,7 +182,12 @@ impl JobContext<'_> {
         let begun = Instant::now();
         let result = step.stage.run(call).await;
         let elapsed = begun.elapsed();
-        self.pipeline.observer.observe(&FlowEvent::Attempt { call: &*call, stage: &step.name, elapsed, result: &result });
+        self.pipeline.observer.observe(&FlowEvent::Attempt {
+            call: &*call,
+            stage: &step.name,
+            elapsed,
+            result: &result,
+        });
         result
     }
 }
