@@ -66,7 +66,7 @@ impl<A: Api> Provider for Http<A> {
             Err(Unanswered { failure: failure @ ChatFailure::InvalidRequest(_), .. }) => {
                 return Err(status::of_settings(failure, reply.text(), &self.api.asked()).into());
             }
-            decoded => decoded?,
+            decoded => decoded.map_err(|unanswered| self.server.unanswered(&reply, unanswered))?,
         };
         Ok(Answered { response, room: Room::read(&reply.headers) })
     }

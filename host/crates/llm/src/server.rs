@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use gristmill_core::model::{ChatFailure, Sign, TRACEPARENT};
 use gristmill_core::ports::Caller;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
 use serde_json::Value;
 use tokio::time::{timeout, timeout_at};
@@ -20,7 +20,7 @@ use crate::pace::{Clock, Pace, Seen};
 use crate::quote::{Quote, clean};
 use crate::retry_after::Refusal;
 use crate::secrets::Secrets;
-use crate::stream::{Cut, Gathering, Incoming, Taken, TooLarge};
+use crate::stream::{BYTE_ORDER_MARK, Cut, Gathering, Incoming, Taken, TooLarge};
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -91,8 +91,22 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether it began as an answer and is none: cut off, or no text. It may have been paid for.
+    pub(crate) fn is_broken_answer(&self) -> bool {
+        let body = self.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.body).trim_ascii_start();
+        self.status.is_success() && body.starts_with(b"{") && serde_json::from_slice::<Value>(body).is_err()
+    }
+
     /// The failure of an answer with a good status that holds no answer.
     pub(crate) fn no_answer(&self, target: &str, quote: &Quote<'_>) -> ChatFailure {
+        if let Some(how) = self.header(CONTENT_ENCODING.as_str()).and_then(|how| quote.word(how)) {
+            let message = format!(
+                "{target} answered {} with a body compressed as {how}, which was not asked for and is not unpacked; turn \
+                 compression off at the server, or at the proxy before it",
+                self.status
+            );
+            return ChatFailure::Unavailable { message, after: None };
+        }
         let kind = self.header(CONTENT_TYPE.as_str()).and_then(|kind| quote.message(kind));
         let kind = kind.unwrap_or_else(|| "no content type".into());
         let message =
@@ -158,7 +172,9 @@ impl Server {
         let incoming = Incoming::new(gathering, self.reach.max_answer_bytes);
         let body = match self.read(response, incoming, clock).await?.end() {
             Ok(body) => body,
-            Err(Cut) if status.is_success() => return Err(self.cut("that breaks off or cannot be read")),
+            Err(Cut) if status.is_success() => {
+                return Err(self.cut("an event stream that breaks off or cannot be read"));
+            }
             Err(Cut) => Bytes::new(),
         };
         Ok(Reply { status, headers, body, at: SystemTime::now() })
@@ -171,7 +187,7 @@ impl Server {
         mut incoming: Incoming,
         mut clock: Clock,
     ) -> Result<Incoming, Unanswered> {
-        let mut seen = Seen::Nothing;
+        let (status, mut seen) = (response.status(), Seen::Nothing);
         loop {
             match timeout_at(clock.next(seen), response.chunk()).await {
                 Ok(Ok(Some(chunk))) => incoming.take(&chunk).map_err(|TooLarge| self.too_large())?,
@@ -182,7 +198,9 @@ impl Server {
                     return Ok(incoming);
                 }
                 // A part of the answer is there, and may have been paid for: that must have an end.
-                Ok(Err(_)) if incoming.taken().is_some() => return Err(self.cut("and dropped the connection in it")),
+                Ok(Err(_)) if status.is_success() && incoming.has_begun() => {
+                    return Err(self.cut("a part of an answer and dropped the connection"));
+                }
                 Ok(Err(error)) => return Err(self.lost(error)),
                 Err(_) => return Err(self.late(&clock)),
             }
@@ -194,9 +212,17 @@ impl Server {
         }
     }
 
-    /// The failure of a stream without its end. What came of it may have been paid for, so it is not repeated without end.
-    fn cut(&self, how: &str) -> Unanswered {
-        let message = format!("{} sent an event stream {how}", self.reach.name);
+    /// The failure of this reply. One that began as an answer is not repeated without end.
+    pub(crate) fn unanswered(&self, reply: &Reply, unanswered: Unanswered) -> Unanswered {
+        match reply.is_broken_answer() {
+            true => self.cut("an answer that breaks off or cannot be read"),
+            false => unanswered,
+        }
+    }
+
+    /// The failure of an answer without its end. What came of it may have been paid for, so it is not repeated without end.
+    fn cut(&self, what: &str) -> Unanswered {
+        let message = format!("{} sent {what}", self.reach.name);
         Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None }
     }
 
