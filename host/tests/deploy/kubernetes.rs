@@ -66,6 +66,23 @@ fn kubectl_renders_every_manifest() {
 }
 
 #[test]
+fn every_selector_selects_the_hosts_and_nothing_else() {
+    let pod = at(&base("deployment.yaml"), "/spec/template/metadata/labels").clone();
+    for (file, selector) in [
+        ("deployment.yaml", "/spec/selector/matchLabels"),
+        ("deployment.yaml", "/spec/template/spec/topologySpreadConstraints/0/labelSelector/matchLabels"),
+        ("disruption-budget.yaml", "/spec/selector/matchLabels"),
+        ("network-policy.yaml", "/spec/podSelector/matchLabels"),
+        ("service.yaml", "/spec/selector"),
+    ] {
+        assert_eq!(at(&base(file), selector), &pod, "{file}");
+    }
+    let monitored = yaml(&format!("{SCALED}/service-monitor.yaml"));
+    assert_eq!(at(&monitored, "/spec/selector/matchLabels"), at(&base("kustomization.yaml"), "/labels/0/pairs"));
+    assert!(base("kustomization.yaml").pointer("/labels/0/includeSelectors").is_none(), "the selector of DNS is not ours");
+}
+
+#[test]
 fn a_pod_has_the_time_to_drain() {
     let folder = tempfile::tempdir().unwrap();
     let host = HostFile::load(&config(folder.path())).unwrap();
