@@ -1,9 +1,12 @@
 //! `gristmill run` under a service manager: what a socket in place of systemd's hears.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The timeout of every wait; enough for a busy machine that compiles the stages first.
@@ -90,4 +93,41 @@ fn the_service_manager_hears_of_the_start_the_progress_a_reload_and_the_stop() {
     service.signal("TERM");
     service.until("STOPPING=1");
     assert_eq!(service.process.wait().unwrap().code(), Some(0));
+}
+
+/// Runs `gristmill health` against a server that gives this answer to every path. Returns the path that was asked for, the
+/// exit code, and what was said.
+fn health(answer: &'static str, more: &[&str]) -> (String, Option<i32>, String) {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let asked = thread::spawn(move || {
+        let (mut connection, _) = server.accept().unwrap();
+        let mut request = [0; 1024];
+        let length = connection.read(&mut request).unwrap();
+        connection.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8_lossy(&request[..length]).split(' ').nth(1).unwrap().to_owned()
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
+    let output = command.args(["health", "--url", &url]).args(more).output().unwrap();
+    (asked.join().unwrap(), output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn health_says_by_its_exit_code_what_the_host_says() {
+    let (path, code, said) = health("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok", &[]);
+    assert_eq!((path.as_str(), code, said.as_str()), ("/livez", Some(0), ""));
+    let paused = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 6\r\nconnection: close\r\n\r\npaused";
+    let (path, code, said) = health(paused, &["--ready"]);
+    assert_eq!((path.as_str(), code), ("/readyz", Some(1)));
+    assert!(said.contains("503") && said.contains("paused"), "{said}");
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_not_healthy() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
+    let output = command.args(["health", "--url", &format!("http://{free}")]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains(&format!("no host answers at http://{free}/livez")), "{said}");
 }
