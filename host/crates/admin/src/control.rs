@@ -3,8 +3,8 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
 
 use super::view::HostView;
 
@@ -20,9 +20,9 @@ pub trait Control: Send + Sync + 'static {
     /// Commands a pipeline, and returns what came of it, once it has taken effect. May be dropped: the command goes on.
     async fn command(&self, pipeline: &str, command: Command) -> Result<Done, Refused>;
 
-    /// The items that pass a stage of a pipeline from now on, or those of all its stages. A receiver that is too slow
-    /// loses the oldest.
-    fn tap(&self, pipeline: &str, stage: Option<&str>) -> Result<broadcast::Receiver<Tapped>, Refused>;
+    /// Samples of the calls of a stage of a pipeline from now on, or of all its stages, until the pipeline ends or the
+    /// stream is dropped. A stream that is read too slowly skips some.
+    fn tap(&self, pipeline: &str, stage: Option<&str>) -> Result<BoxStream<'static, Tapped>, Refused>;
 }
 
 /// What an operator may tell a pipeline.
@@ -104,7 +104,8 @@ pub struct Tapped {
     pub outputs: Vec<TappedItem>,
     /// How many it emitted.
     pub output_count: usize,
-    /// How many calls were not shown before this one, to stay within the rate of samples.
+    /// How many calls were not shown before this one: to stay within the rate of samples, or because the client reads
+    /// slowly.
     pub skipped: u64,
 }
 
