@@ -2,6 +2,7 @@
 //! listens, nothing is said; that something could not be said never matters to a pipeline.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use gristmill_core::flow::{Intake, Status};
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Failure;
 use super::host::Host;
 
 /// How often progress is reported at least: the status line is that old at most.
@@ -84,21 +86,23 @@ async fn progress(every: Duration, ask: impl AsyncFn() -> String, tell: impl Fn(
 async fn statuses(host: &Host) -> Vec<(Arc<str>, Status)> {
     let mut statuses = Vec::new();
     for name in host.names() {
-        let status = host.status(&name);
-        tokio::pin!(status);
-        let answer = match tokio::time::timeout(LONGEST, &mut status).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                tracing::warn!(pipeline = %name, waited = ?LONGEST, "its main loop does not answer");
-                status.await
-            }
-        };
         // One that has just ended has none.
-        if let Ok(answer) = answer {
-            statuses.push((name, answer));
+        if let Ok(status) = answer(host, &name).await {
+            statuses.push((name, status));
         }
     }
     statuses
+}
+
+async fn answer(host: &Host, name: &str) -> Result<Status, Failure> {
+    let mut status = pin!(host.status(name));
+    match tokio::time::timeout(LONGEST, &mut status).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            tracing::warn!(pipeline = name, waited = ?LONGEST, "its main loop does not answer");
+            status.await
+        }
+    }
 }
 
 /// The status line. One line, because the protocol is one of lines.
