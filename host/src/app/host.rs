@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use gristmill_core::flow::{Deployment, Handle, Status};
-use gristmill_core::ports::{Broker, Observer, Observers};
+use gristmill_core::ports::{Broker, Observer};
 use gristmill_llm::{Limits, Purse};
 use gristmill_wasm::Runtime;
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ use super::conflicts::check_together;
 use super::failure::Failure;
 use super::load::{self, Loaded, Loader};
 use super::models;
+use super::observers::Watchers;
 use super::pipeline;
 use super::steps::{Reached, Ready, Start, result, work};
 use super::store::{self, Memory, Stores};
@@ -33,8 +34,8 @@ pub struct HostOptions {
     pub limits: HostLimits,
     /// Cancelled when the operator wants everything to stop.
     pub shutdown: CancellationToken,
-    /// Who watches every pipeline, beside the host's own totals.
-    pub observers: Vec<Arc<dyn Observer>>,
+    /// Who watches the pipelines.
+    pub watchers: Watchers,
 }
 
 /// Pipelines that are loaded and checked, but not connected.
@@ -255,9 +256,7 @@ impl Host {
 
     async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
         let totals = Arc::new(Totals::default());
-        let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::<Totals>::clone(&totals)];
-        observers.extend(self.options.observers.iter().cloned());
-        let observer: Arc<dyn Observer> = Arc::new(Observers::new(observers));
+        let observer = self.options.watchers.of(&file, &totals);
         let stores = store::open(&file, self.options.memory, &self.documents, Arc::clone(&observer)).await?;
         let purse = models::purse(&file, stores.spending.as_ref()).await?;
         let loader = Loader {
@@ -268,7 +267,8 @@ impl Host {
             observer: Arc::clone(&observer),
         };
         let loaded = loader.load(&file, 1).await?;
-        Ok(Ready { file, loaded, stores, purse, totals, observer })
+        let sampling = self.options.watchers.sampling();
+        Ok(Ready { file, loaded, stores, purse, totals, observer, sampling })
     }
 
     async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
@@ -280,7 +280,7 @@ impl Host {
     /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
     fn run(self: &Arc<Self>, start: Start) {
         let Start { reached: Reached { ready, broker, address }, wired } = start;
-        let Ready { file, loaded, stores, purse, totals, observer } = ready;
+        let Ready { file, loaded, stores, purse, totals, observer, .. } = ready;
         let name = file.name.shared();
         tracing::info!(
             pipeline = %name,

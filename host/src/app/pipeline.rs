@@ -28,6 +28,7 @@ pub(super) struct Wiring<'a> {
     pub(super) stores: Stores,
     pub(super) accounts: Option<Arc<dyn Accounts>>,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) sampling: Sampling,
 }
 
 impl Wiring<'_> {
@@ -59,7 +60,7 @@ impl Wiring<'_> {
             order: config.order,
             store: self.stores.jobs,
             accounts: self.accounts,
-            sampling: Sampling::default(),
+            sampling: self.sampling,
             observer: self.observer,
             limits: config.limits,
             clock: clock::now,

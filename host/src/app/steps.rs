@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gristmill_core::flow::{self, Commands, FlowError};
+use gristmill_core::model::Sampling;
 use gristmill_core::ports::{Accounts, Broker, Observer};
 use gristmill_llm::Purse;
 use tokio::task::JoinError;
@@ -24,6 +25,8 @@ pub(super) struct Ready {
     pub(super) purse: Option<Arc<Purse>>,
     pub(super) totals: Arc<Totals>,
     pub(super) observer: Arc<dyn Observer>,
+    /// Which of its traces are recorded.
+    pub(super) sampling: Sampling,
 }
 
 /// A pipeline whose broker answers and has its topics.
@@ -43,7 +46,9 @@ impl Reached {
     pub(super) async fn connect(self) -> Result<Start, Failure> {
         let (stores, observer) = (self.ready.stores.clone(), Arc::clone(&self.ready.observer));
         let accounts = self.ready.purse.clone().map(|purse| purse as Arc<dyn Accounts>);
-        let wired = Wiring { broker: &*self.broker, stores, accounts, observer }.connect(&self.ready.file).await?;
+        let sampling = self.ready.sampling;
+        let wiring = Wiring { broker: &*self.broker, stores, accounts, observer, sampling };
+        let wired = wiring.connect(&self.ready.file).await?;
         Ok(Start { reached: self, wired })
     }
 }

@@ -1,13 +1,17 @@
 //! `gristmill run`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Run;
 use super::files;
-use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded, ServiceManager};
+use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded, ServiceManager, Watchers};
 use crate::settings::HostFile;
+
+/// How long the end of the process waits for the last spans of traces.
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 /// Runs pipelines until they are stopped.
 pub(super) async fn run(args: &Run) -> Result<(), Failure> {
@@ -22,8 +26,13 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         tracing::info!(pipeline = %pipeline.name, stages, "loading; new stages are compiled first");
     }
     service.loading(pipelines.len());
-    let options =
-        HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), observers: Vec::new() };
+    let (traces, exporting) = app::start_traces(&file.traces)?.unzip();
+    let options = HostOptions {
+        memory: Memory::Durable,
+        limits: file.limits,
+        shutdown: shutdown.clone(),
+        watchers: Watchers { traces, ..Watchers::default() },
+    };
     let stopped = || {
         tracing::info!("stopped before any pipeline ran");
         Ok(())
@@ -52,6 +61,9 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         () = reloads => Ok(()),
         never = service.watch(&host, &shutdown) => match never {},
     };
+    if let Some(exporting) = exporting {
+        exporting.finish(LAST_SPANS).await;
+    }
     tracing::info!("stopped");
     ended
 }
@@ -62,6 +74,9 @@ async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
     let read = files::host(args.host.as_deref()).and_then(|file| {
         if file.limits != before.limits {
             tracing::warn!("the limits of the process stay as they were when it was started");
+        }
+        if file.traces != before.traces {
+            tracing::warn!("[traces] stays as it was when the process was started");
         }
         files::load_to_run(&args.pipelines, &file)
     });

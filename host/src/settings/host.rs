@@ -8,6 +8,7 @@ use gristmill_config::ConfigError;
 use gristmill_core::settings::{ByteSize, Name, by_name};
 use gristmill_llm::settings::AliasSettings;
 use gristmill_store::settings::StoreSettings;
+use gristmill_telemetry::traces::TraceSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +29,9 @@ pub struct HostFile {
     pub store: StoreSettings,
     /// Bounds of the process.
     pub limits: HostLimits,
+    /// Where the spans of traces are sent.
+    #[schemars(extend("x-secrets" = true))]
+    pub traces: TraceSettings,
     /// The file itself: in its own folder of pipelines it is none.
     #[serde(skip)]
     pub path: Option<PathBuf>,
