@@ -13,7 +13,9 @@ use crate::workspace::{self, Workspace, which};
 const VERSION: &str = "0.20.2";
 /// The variable with a clone of the RustSec advisory database.
 pub(crate) const DATABASE: &str = "GRISTMILL_ADVISORY_DB";
-/// Where the advisories come from, unless the variable names a clone.
+/// Where cargo-deny fetches it from.
+const ORIGIN: &str = "https://github.com/RustSec/advisory-db";
+/// The section of deny.toml about it.
 const SECTION: &str = "[advisories]\n";
 
 /// cargo-deny, and how it is called.
@@ -54,27 +56,41 @@ impl<'a> Deny<'a> {
     /// Checks advisories.
     pub(crate) fn advisories(&self, database: &Database) -> Result<()> {
         let mut command = self.command();
-        if let Database::Named(clone) = database {
-            command.arg("--config").arg(self.config(clone)?).arg("check");
-        } else {
-            command.args(["check", "--disable-fetch"]);
+        match database {
+            Database::Named(clone) => {
+                let mut date = Command::new("git");
+                date.arg("-C").arg(clone).args(["log", "-1", "--format=%cs"]);
+                eprintln!("advisories of {}", workspace::output(&mut date)?);
+                // cargo-deny has git fetch it, and knows no other place than the network's. So git is told of another.
+                command
+                    .env("GIT_CONFIG_COUNT", "1")
+                    .env("GIT_CONFIG_KEY_0", format!("url.file://{}.insteadOf", clone.display()))
+                    .env("GIT_CONFIG_VALUE_0", ORIGIN)
+                    .arg("--config")
+                    .arg(self.config()?)
+                    .args(["check", "advisories"]);
+            }
+            Database::Fetched => {
+                command.args(["check", "--disable-fetch", "advisories"]);
+            }
         }
-        workspace::run(command.arg("advisories"))
+        workspace::run(&mut command)
     }
 
-    /// deny.toml, with the clone in place of the database on the network.
-    fn config(&self, clone: &Path) -> Result<PathBuf> {
+    /// deny.toml with a place of our own for the database, so that the caller's is left alone.
+    fn config(&self) -> Result<PathBuf> {
         let text = fs::read_to_string(self.workspace.root.join("deny.toml")).context("cannot read deny.toml")?;
         let folder = self.workspace.target.join("advisories");
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let path = folder.join("deny.toml");
-        fs::write(&path, with_database(&text, clone, &folder)?)?;
+        fs::write(&path, with_database(&text, &folder)?)?;
         Ok(path)
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.current_dir(&self.workspace.root);
+        // Without the warnings: that several versions of a crate are there is known, and its graph takes a thousand lines.
+        command.current_dir(&self.workspace.root).args(["--log-level", "error"]);
         command
     }
 }
@@ -107,11 +123,10 @@ fn cargo_home() -> Result<PathBuf> {
     Ok(PathBuf::from(env::var_os("HOME").context("neither CARGO_HOME nor HOME is set")?).join(".cargo"))
 }
 
-/// A configuration whose advisories come from a clone.
-fn with_database(text: &str, clone: &Path, folder: &Path) -> Result<String> {
+/// A configuration that keeps the database below this folder.
+fn with_database(text: &str, folder: &Path) -> Result<String> {
     ensure!(text.matches(SECTION).count() == 1, "deny.toml has no section [advisories]");
-    let own = format!("db-urls = [{:?}]\ndb-path = {:?}\n", format!("file://{}", clone.display()), folder.join("db"));
-    Ok(text.replace(SECTION, &format!("{SECTION}{own}")))
+    Ok(text.replace(SECTION, &format!("{SECTION}db-path = {:?}\n", folder.join("db"))))
 }
 
 #[cfg(test)]
@@ -119,12 +134,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn advisories_come_from_the_clone_that_was_named() {
+    fn the_database_that_was_named_is_kept_apart_and_everything_else_stays() {
         let workspace = Workspace::find().unwrap();
         let text = fs::read_to_string(workspace.root.join("deny.toml")).unwrap();
-        let config = with_database(&text, Path::new("/clone"), Path::new("/folder")).unwrap();
-        assert!(config.contains("[advisories]\ndb-urls = [\"file:///clone\"]\ndb-path = \"/folder/db\"\n"), "{config}");
-        assert!(config.contains("[bans]"), "the rest is kept");
-        assert!(with_database("", Path::new("/clone"), Path::new("/folder")).is_err());
+        let config = with_database(&text, Path::new("/folder")).unwrap();
+        let own = "[advisories]\ndb-path = \"/folder/db\"\n";
+        assert!(config.contains(own), "{config}");
+        assert_eq!(config.replace(own, SECTION), text);
+        assert!(with_database("", Path::new("/folder")).is_err());
     }
 }
