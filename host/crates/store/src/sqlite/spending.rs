@@ -5,9 +5,10 @@ use std::path::Path;
 use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 
-use super::{codec, file};
+use super::file;
+use crate::codec;
 use gristmill_core::model::{Day, JobId, Spent, SpentOn, Usd};
-use gristmill_core::ports::{Kept, StoreError};
+use gristmill_core::ports::StoreError;
 
 /// What the pipeline has spent by the store in this folder, the oldest day first; nothing if it has no store yet. Blocks.
 /// The pipeline may run meanwhile.
@@ -85,17 +86,11 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<(SpentOn, Spe
     rows.collect()
 }
 
-/// What the answers took that are kept of a job. What another version kept counts as nothing: it is paid for again.
+/// What the answers took that are kept of a job.
 pub(super) fn of_job(connection: &Connection, job: &JobId) -> rusqlite::Result<Spent> {
     let mut statement =
         connection.prepare_cached("SELECT value FROM kept WHERE job = (SELECT id FROM job WHERE name = ?1)")?;
-    let mut rows = statement.query([job.as_str()])?;
-    let mut sum = Spent::default();
-    while let Some(row) = rows.next()? {
-        let value: Vec<u8> = row.get(0)?;
-        if let Some(Kept::Answer(answer)) = codec::decode(Bytes::from(value)) {
-            sum = sum.plus(Spent::of(&answer.usage));
-        }
-    }
-    Ok(sum)
+    let values: Vec<Vec<u8>> =
+        statement.query_map([job.as_str()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(codec::spent_on(values.into_iter().map(Bytes::from)))
 }

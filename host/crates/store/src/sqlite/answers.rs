@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec;
+use crate::codec;
 use gristmill_core::model::{ChatResponse, Timestamp};
-use gristmill_core::ports::{Kept, Key};
+use gristmill_core::ports::Key;
 
 /// The approximate size of a row besides its value, in bytes.
 const ROW_BYTES: usize = 128;
@@ -19,10 +19,7 @@ pub(super) fn find(connection: &Connection, key: Key, now: Timestamp) -> rusqlit
         .prepare_cached("SELECT value FROM answer WHERE key = ?1 AND expires > ?2")?
         .query_row(params![key.0, now.0], |row| row.get(0))
         .optional()?;
-    Ok(match value.and_then(|value| codec::decode(Bytes::from(value))) {
-        Some(Kept::Answer(answer)) => Some(answer),
-        _ => None,
-    })
+    Ok(value.and_then(|value| codec::decode_answer(Bytes::from(value))))
 }
 
 /// Keeps an encoded answer in place of an earlier one.

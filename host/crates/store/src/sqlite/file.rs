@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::health::{HELD, reason};
+use super::failure::{HELD, reason};
 use gristmill_core::ports::StoreError;
 
 /// How long opening waits for another process that writes the same file.
