@@ -129,6 +129,7 @@ fn gateway(base_url: &str, store: Option<Arc<dyn Store>>) -> Gateway {
     let surroundings = Surroundings {
         store,
         answers: None,
+        counters: None,
         limits: Arc::new(Limits::default()),
         purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
         observer: Arc::new(Observers::default()),

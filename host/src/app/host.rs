@@ -258,7 +258,7 @@ impl Host {
         let totals = Arc::new(Totals::default());
         let observer = self.options.watchers.of(&file, &totals);
         let stores = store::open(&file, self.options.memory, &self.documents, Arc::clone(&observer)).await?;
-        let purse = models::purse(&file, stores.spending.as_ref()).await?;
+        let purse = models::purse(&file, &stores).await?;
         let loader = Loader {
             runtime: &self.runtime,
             limits: &self.limits,

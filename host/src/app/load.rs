@@ -159,6 +159,7 @@ impl Loader<'_> {
         let surroundings = Surroundings {
             store: self.stores.jobs.clone(),
             answers: self.stores.answers.clone(),
+            counters: self.stores.counters.clone(),
             limits: Arc::clone(self.limits),
             purse: Arc::clone(purse),
             observer: Arc::clone(&self.observer),

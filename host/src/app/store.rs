@@ -9,7 +9,7 @@ use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::{Checkpoint, SinkKey};
 use gristmill_core::model::{Spent, SpentOn};
-use gristmill_core::ports::{Answers, Documents, Observer, Spending, Store};
+use gristmill_core::ports::{Answers, Counters, Documents, Observer, Spending, Store};
 use gristmill_store::{MemoryDocuments, MemorySpending, Settings, Sqlite};
 
 use super::broker::is_embedded;
@@ -40,6 +40,8 @@ pub(super) struct Stores {
     pub(super) documents: Option<Arc<dyn Documents>>,
     /// What was spent on models. `None` if no stage may ask one.
     pub(super) spending: Option<Arc<dyn Spending>>,
+    /// Counts limits and budgets together with other hosts. `None` if the store is this host's alone.
+    pub(super) counters: Option<Arc<dyn Counters>>,
 }
 
 /// What pipelines on the embedded broker have done, by their names: one that is started again finds its records there.
@@ -63,6 +65,7 @@ impl Embedded {
             answers: None,
             documents: by_item(pipeline).then(|| Arc::<MemoryDocuments>::clone(documents) as Arc<dyn Documents>),
             spending: pipeline.asks_models().then(|| Arc::<MemorySpending>::clone(spending) as Arc<dyn Spending>),
+            counters: None,
         }
     }
 }
@@ -95,6 +98,7 @@ pub(super) async fn open(
                 answers: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Answers>),
                 spending: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Spending>),
                 documents: by_item(pipeline).then_some(store as Arc<dyn Documents>),
+                counters: None,
             })
         }
         Err(error) => {

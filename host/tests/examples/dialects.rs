@@ -84,6 +84,7 @@ fn scripted(script: &Path, aliases: &[&str]) -> Arc<dyn Model> {
     let surroundings = Surroundings {
         store: None,
         answers: None,
+        counters: None,
         limits: Arc::new(Limits::default()),
         purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
         observer: Arc::new(Observers::default()),

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod purse;
+mod together;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

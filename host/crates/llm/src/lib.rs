@@ -11,7 +11,8 @@
 //! - [`Limits`]: what the pipelines of a host share of a model server
 //! - [`Purse`]: what a pipeline has spent and may still spend; [`Price`] and the table of [`prices`]; `estimate` of tokens
 //! - `gate`, the way into a target: `permits` (concurrent calls), the pure `rates` over `bucket` and `load` (requests and
-//!   tokens), the pure `standing` (pauses, probes); `room`, what a provider says is left; `route`, which target is next
+//!   tokens), the pure `leases` over `together` (the same counted with other hosts), the pure `standing` (pauses, probes);
+//!   `room`, what a provider says is left; `route`, which target is next
 //! - `parts` over the pure `parts::plan`; `checked` over `forms`, `form` and the pure `answer`; `journal` over `memory`;
 //!   `cache` over `answers`; `merge`; `aliases` over `question` and `failure`; `names`, `usage`; `saved`, who is told of
 //!   answers that need no call
@@ -44,6 +45,7 @@ mod gemini;
 mod headers;
 mod journal;
 mod keys;
+mod leases;
 mod limits;
 mod load;
 mod memory;
@@ -73,6 +75,7 @@ pub mod settings;
 mod standing;
 mod status;
 mod stream;
+mod together;
 mod unheld;
 mod usage;
 
@@ -81,7 +84,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use gristmill_core::model::{JobId, Portion};
-use gristmill_core::ports::{Answers, Model, Models, Observer, Store};
+use gristmill_core::ports::{Answers, Counters, Model, Models, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
 use answers::MemoryAnswers;
@@ -107,6 +110,7 @@ use saved::Saved;
 use scripted::{Scripted, script};
 use server::Reach;
 use settings::{AliasSettings, LimitSettings, Settings, TargetSettings};
+use together::Together;
 pub use unheld::{Unheld, unheld};
 
 /// What the models of a pipeline need from the host.
@@ -115,6 +119,8 @@ pub struct Surroundings {
     pub store: Option<Arc<dyn Store>>,
     /// Keeps answers across jobs, for aliases that allow it; without it they are remembered as long as the models live.
     pub answers: Option<Arc<dyn Answers>>,
+    /// Counts limits together with all hosts that have it; without it each host takes its part of them.
+    pub counters: Option<Arc<dyn Counters>>,
     /// The limits of the host.
     pub limits: Arc<Limits>,
     /// What the pipeline may spend.
@@ -159,6 +165,8 @@ impl<M: Model> Models for Keepers<M> {
 pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<Gateway> {
     let (mut aliases, mut rules, mut bounds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (mut tariffs, mut reuse) = (BTreeMap::new(), BTreeMap::new());
+    let Surroundings { limits, counters, purse, .. } = &surroundings;
+    let shared = Shared { limits, counters: counters.as_ref(), clock: purse.clock() };
     for (name, alias) in settings.models {
         let reask = alias.reask;
         tariffs.insert(name.clone(), Tariffs::of(&alias));
@@ -168,7 +176,7 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<G
             true => Output::Limited,
             false => Output::Unlimited,
         };
-        let built = build_alias(alias, &surroundings.limits);
+        let built = build_alias(alias, &shared);
         let built = built.with_context(|| format!("the model {name:?} cannot be used"))?;
         rules.insert(name.clone(), Rule { reask, output, time: built.time(None) });
         bounds.insert(name.clone(), built.embedding());
@@ -189,14 +197,21 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<G
     Ok(Gateway { model: Arc::new(Parted::new(accounted, bounds)), models: Arc::new(models) })
 }
 
-fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias> {
+/// What targets share with those of other pipelines and hosts.
+struct Shared<'a> {
+    limits: &'a Limits,
+    counters: Option<&'a Arc<dyn Counters>>,
+    clock: &'a Clock,
+}
+
+fn build_alias(settings: AliasSettings, shared: &Shared<'_>) -> anyhow::Result<Alias> {
     if settings.targets.is_empty() {
         bail!("it has no targets; add at least one to `targets`");
     }
     let build = |list: Vec<TargetSettings>, kind: &str| -> anyhow::Result<Vec<Target>> {
         let mut targets = Vec::new();
         for (index, target) in list.into_iter().enumerate() {
-            let built = build_target(target, settings.max_concurrent.get(), limits);
+            let built = build_target(target, settings.max_concurrent.get(), shared);
             targets.push(built.with_context(|| format!("its {kind} {}", index + 1))?);
         }
         Ok(targets)
@@ -207,20 +222,20 @@ fn build_alias(settings: AliasSettings, limits: &Limits) -> anyhow::Result<Alias
     Ok(Alias::new(usual).with(too_long, filtered))
 }
 
-fn build_target(settings: TargetSettings, max_concurrent: usize, limits: &Limits) -> anyhow::Result<Target> {
+fn build_target(settings: TargetSettings, max_concurrent: usize, shared: &Shared<'_>) -> anyhow::Result<Target> {
     let (price, rates) = (prices::of(&settings), settings.limits());
     let target = match settings {
-        TargetSettings::OpenAi(settings) => over_http(OpenAi::target(settings)?, rates, max_concurrent, limits),
-        TargetSettings::Anthropic(settings) => over_http(Anthropic::target(settings)?, rates, max_concurrent, limits),
-        TargetSettings::Gemini(settings) => over_http(Gemini::target(settings)?, rates, max_concurrent, limits),
-        TargetSettings::Ollama(settings) => over_http(Ollama::target(settings)?, rates, max_concurrent, limits),
+        TargetSettings::OpenAi(settings) => over_http(OpenAi::target(settings)?, rates, max_concurrent, shared),
+        TargetSettings::Anthropic(settings) => over_http(Anthropic::target(settings)?, rates, max_concurrent, shared),
+        TargetSettings::Gemini(settings) => over_http(Gemini::target(settings)?, rates, max_concurrent, shared),
+        TargetSettings::Ollama(settings) => over_http(Ollama::target(settings)?, rates, max_concurrent, shared),
         TargetSettings::Scripted(settings) => {
             let provider = Scripted::new(script::read(&settings.script)?);
             Target {
                 name: provider.name().to_owned(),
                 timeout: settings::DEFAULT_TIMEOUT,
                 limit: Share::new(max_concurrent),
-                entry: Entry::new(Arc::default(), LimitSettings::default()),
+                entry: Entry::new(Arc::default(), LimitSettings::default(), None),
                 results: Arc::default(),
                 price: None,
                 provider: Box::new(provider),
@@ -235,15 +250,17 @@ fn over_http<A: Api + 'static>(
     target: Http<A>,
     rates: LimitSettings,
     max_concurrent: usize,
-    limits: &Limits,
+    Shared { limits, counters, clock }: &Shared<'_>,
 ) -> Target {
     let Reach { name, account, model, timeout, sent, .. } = target.server.reach();
     let endpoint = Endpoint { base_url: account.base_url.clone(), model: model.clone(), key: sent.last().digest() };
+    let together =
+        counters.map(|counters| Together::new(Arc::clone(counters), Arc::clone(clock), endpoint.counted_as()));
     Target {
         name: name.clone(),
         timeout: *timeout,
         limit: limits.concurrent(account.clone(), max_concurrent),
-        entry: Entry::new(limits.gate(endpoint.clone()), rates),
+        entry: Entry::new(limits.gate(endpoint.clone()), rates, together),
         results: limits.results(endpoint),
         price: None,
         provider: Box::new(target),
@@ -264,6 +281,7 @@ mod tests {
         let surroundings = Surroundings {
             store: None,
             answers: None,
+            counters: None,
             limits: Arc::default(),
             purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
             observer: Arc::new(Observers::default()),

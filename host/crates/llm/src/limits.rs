@@ -2,11 +2,11 @@
 //! each model there its limits, its standing and its recent results.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use gristmill_core::model::Ledger;
+use gristmill_core::model::{Canonical, Ledger};
 
 use crate::gate::Gate;
 use crate::permits::{Limit, Share};
@@ -27,6 +27,22 @@ pub(crate) struct Endpoint {
     pub(crate) model: String,
     /// SHA-256 of the key.
     pub(crate) key: Option<[u8; 32]>,
+}
+
+impl Endpoint {
+    /// What its limits are called where hosts count them together: the same on all, and nothing of the key.
+    pub(crate) fn counted_as(&self) -> Arc<str> {
+        let Self { base_url, model, key } = self;
+        let mut digest = Canonical::digest("gristmill limit 1");
+        digest.text(base_url);
+        digest.text(model);
+        digest.optional(key.as_ref(), |to, key| to.bytes(key));
+        let mut name = "limit/".to_owned();
+        for byte in digest.finish() {
+            let _ = write!(name, "{byte:02x}");
+        }
+        name.into()
+    }
 }
 
 /// The recent results of an endpoint. Locked because many calls note theirs; never held across a wait.
@@ -108,6 +124,9 @@ mod tests {
     fn only_one_model_asked_with_one_key_has_one_record_of_results_and_one_gate() {
         let limits = Limits::default();
         let endpoint = |model: &str, key| Endpoint { base_url: "https://h/v1".into(), model: model.into(), key };
+        let names =
+            [("m", None), ("n", None), ("m", Some([0x11; 32]))].map(|(model, key)| endpoint(model, key).counted_as());
+        assert!(names[0] != names[1] && names[0] != names[2] && !names[2].contains("1111"), "{names:?}");
         let (one, gate) = (limits.results(endpoint("m", None)), limits.gate(endpoint("m", None)));
         assert!(Arc::ptr_eq(&one, &limits.results(endpoint("m", None))));
         assert!(Arc::ptr_eq(&gate, &limits.gate(endpoint("m", None))));

@@ -24,10 +24,16 @@ use Dimension::{
     InputTokensPerMinute, OutputTokensPerMinute, RequestsPerDay, RequestsPerMinute, TokensPerDay, TokensPerMinute,
 };
 
-const ALL: [Dimension; 6] =
-    [RequestsPerMinute, TokensPerMinute, InputTokensPerMinute, OutputTokensPerMinute, RequestsPerDay, TokensPerDay];
-
 impl Dimension {
+    /// All there are.
+    pub(crate) const ALL: [Self; 6] =
+        [RequestsPerMinute, TokensPerMinute, InputTokensPerMinute, OutputTokensPerMinute, RequestsPerDay, TokensPerDay];
+
+    /// Whether it is that of a day.
+    pub(crate) fn is_of_a_day(self) -> bool {
+        matches!(self, RequestsPerDay | TokensPerDay)
+    }
+
     /// The key that sets its limit.
     pub(crate) fn key(self) -> &'static str {
         match self {
@@ -40,7 +46,8 @@ impl Dimension {
         }
     }
 
-    fn set_by(self, limits: &LimitSettings) -> Option<f64> {
+    /// The limit that is declared for it.
+    pub(crate) fn set_by(self, limits: &LimitSettings) -> Option<f64> {
         let limit = match self {
             RequestsPerMinute => limits.requests_per_minute,
             TokensPerMinute => limits.tokens_per_minute,
@@ -52,7 +59,8 @@ impl Dimension {
         limit.map(|limit| limit.get() as f64)
     }
 
-    fn of(self, load: Load) -> f64 {
+    /// How much of it a load takes.
+    pub(crate) fn of(self, load: Load) -> f64 {
         match self {
             RequestsPerMinute | RequestsPerDay => load.requests,
             TokensPerMinute | TokensPerDay => load.input + load.output,
@@ -90,7 +98,7 @@ impl Rates {
             0 => 1.0,
             count => told().map(Portion::fraction).sum::<f64>() / count as f64,
         };
-        for dimension in ALL {
+        for dimension in Dimension::ALL {
             let limits = seats.clone().filter_map(|seat| {
                 let part = if seat.limits.share == Sharing::Host { 1.0 } else { part };
                 Some(dimension.set_by(&seat.limits)? * part)
@@ -105,9 +113,9 @@ impl Rates {
             Some((_, Meter::Minute(bucket))) => bucket.set(limit, now),
             Some((_, Meter::Day(allowance))) => allowance.set(limit),
             None => {
-                let meter = match dimension {
-                    RequestsPerDay | TokensPerDay => Meter::Day(Allowance::new(limit)),
-                    _ => Meter::Minute(Bucket::new(limit, now)),
+                let meter = match dimension.is_of_a_day() {
+                    true => Meter::Day(Allowance::new(limit)),
+                    false => Meter::Minute(Bucket::new(limit, now)),
                 };
                 self.0.push((dimension, meter));
             }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use gristmill_core::model::{BudgetScope, Day, JobId, Spent, SpentOn, Usd};
 
-use crate::settings::Budgets;
+use super::together::{Missing, Pot as Counted};
+use crate::settings::{BudgetSettings, Budgets};
 
 /// The most jobs whose accounts are open. Above it the oldest are closed: jobs of partitions that were given away.
 const MOST_JOBS: usize = 65_536;
@@ -15,9 +16,26 @@ const MOST_JOBS: usize = 65_536;
 struct Pot {
     spent: Usd,
     reserved: Usd,
+    /// What this host may spend in all, where hosts count together: what it has taken.
+    granted: Usd,
 }
 
 impl Pot {
+    /// What would be used with so much more.
+    fn with(self, wanted: Usd) -> Usd {
+        self.spent.plus(self.reserved).plus(wanted)
+    }
+
+    /// Takes back what is granted and not needed while no call is in flight.
+    fn idle(&mut self) -> Usd {
+        let idle = match self.reserved == Usd::ZERO {
+            true => self.granted.minus(self.spent),
+            false => Usd::ZERO,
+        };
+        self.granted = self.granted.minus(idle);
+        idle
+    }
+
     fn settle(&mut self, reserved: Usd, spent: Usd) {
         self.reserved = self.reserved.minus(reserved);
         self.spent = self.spent.plus(spent);
@@ -50,12 +68,27 @@ pub(super) struct Shortage {
     pub(super) wanted: Usd,
     /// Whether it would fit if the calls in flight cost nothing.
     pub(super) may_fit: bool,
+    /// What this host has to take first, where hosts count together.
+    pub(super) missing: Option<Missing>,
+    /// Whether calls of this host hold some of it.
+    pub(super) is_held: bool,
+}
+
+/// Who counts what is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Counting {
+    /// This host by itself.
+    #[default]
+    Alone,
+    /// All hosts together: this one spends only what it was granted.
+    Together,
 }
 
 /// All accounts of a pipeline.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     pub(super) budgets: Budgets,
+    pub(super) counting: Counting,
     day: Day,
     pipeline: Pots,
     stages: HashMap<Arc<str>, Pots>,
@@ -72,8 +105,10 @@ impl Accounts {
         for (on, spent) in before {
             for pots in [&mut accounts.pipeline, accounts.stages.entry(on.stage).or_default()] {
                 pots.total.settle(Usd::ZERO, spent.cost);
+                pots.total.granted = pots.total.spent;
                 if on.day == today {
                     pots.today.settle(Usd::ZERO, spent.cost);
+                    pots.today.granted = pots.today.spent;
                 }
             }
         }
@@ -138,6 +173,44 @@ impl Accounts {
         }
     }
 
+    /// This host may spend so much more of a pot. Of an earlier day it may not.
+    pub(super) fn grant(&mut self, pot: &Counted, amount: Usd) {
+        if let Some(pot) = self.counted(pot) {
+            pot.granted = pot.granted.plus(amount);
+        }
+    }
+
+    /// What of the pots of a call this host has been granted and does not need. It is not granted any more.
+    pub(super) fn idle(&mut self, day: Day, stage: &Arc<str>) -> Vec<(Counted, Usd)> {
+        if self.counting == Counting::Alone {
+            return Vec::new();
+        }
+        let of_stage = self.budgets.stages.get(stage).copied().unwrap_or_default();
+        let BudgetSettings { day: of_day, total, .. } = self.budgets.pipeline;
+        let (stage_total, stage_day) = (Arc::clone(stage), Arc::clone(stage));
+        let pots = [
+            (total, Counted::Total),
+            (of_day, Counted::Day(day)),
+            (of_stage.total, Counted::StageTotal(stage_total)),
+            (of_stage.day, Counted::StageDay(stage_day, day)),
+        ];
+        let bounded = pots.into_iter().filter(|(limit, _)| limit.is_some());
+        let idle = bounded.filter_map(|(_, pot)| Some((pot.clone(), self.counted(&pot)?.idle())));
+        idle.filter(|(_, amount)| *amount > Usd::ZERO).collect()
+    }
+
+    fn counted(&mut self, pot: &Counted) -> Option<&mut Pot> {
+        let today = self.day;
+        match pot {
+            Counted::Total => Some(&mut self.pipeline.total),
+            Counted::Day(day) => Some(&mut self.pipeline.today).filter(|_| *day == today),
+            Counted::StageTotal(stage) => self.stages.get_mut(stage).map(|pots| &mut pots.total),
+            Counted::StageDay(stage, day) => {
+                self.stages.get_mut(stage).map(|pots| &mut pots.today).filter(|_| *day == today)
+            }
+        }
+    }
+
     /// A new day begins with nothing spent. A clock that was set back does not bring an old one back.
     fn turn(&mut self, now: Day) {
         if now > self.day {
@@ -156,21 +229,35 @@ impl Accounts {
         let pipeline = &self.budgets.pipeline;
         let key = |key: &str| format!("the key `budget.{key}` of stage {stage:?}");
         let mut found: Option<Shortage> = None;
-        for (scope, limit, pot, key) in [
-            (BudgetScope::Job, pipeline.job, of_job, "the key `job` of [budget]".to_owned()),
-            (BudgetScope::Pipeline, pipeline.total, self.pipeline.total, "the key `total` of [budget]".to_owned()),
-            (BudgetScope::Stage, stage_budget.total, of_stage.total, key("total")),
-            (BudgetScope::Day, pipeline.day, self.pipeline.today, "the key `day` of [budget]".to_owned()),
-            (BudgetScope::Stage, stage_budget.day, of_stage.today, key("day")),
+        let (total, day) = (Counted::Total, Counted::Day(self.day));
+        let (stage_total, stage_day) =
+            (Counted::StageTotal(Arc::clone(stage)), Counted::StageDay(Arc::clone(stage), self.day));
+        for (scope, limit, pot, key, counted) in [
+            (BudgetScope::Job, pipeline.job, of_job, "the key `job` of [budget]".to_owned(), None),
+            (
+                BudgetScope::Pipeline,
+                pipeline.total,
+                self.pipeline.total,
+                "the key `total` of [budget]".to_owned(),
+                Some(total),
+            ),
+            (BudgetScope::Stage, stage_budget.total, of_stage.total, key("total"), Some(stage_total)),
+            (BudgetScope::Day, pipeline.day, self.pipeline.today, "the key `day` of [budget]".to_owned(), Some(day)),
+            (BudgetScope::Stage, stage_budget.day, of_stage.today, key("day"), Some(stage_day)),
         ] {
             let Some(limit) = limit else { continue };
-            let Pot { spent, reserved } = pot;
-            if spent.plus(reserved).plus(wanted) <= limit {
+            let Pot { spent, reserved, granted } = pot;
+            let counted = counted.filter(|_| self.counting == Counting::Together);
+            let fits = pot.with(wanted) <= limit;
+            if fits && (counted.is_none() || pot.with(wanted) <= granted) {
                 continue;
             }
             let may_fit = spent.plus(wanted) <= limit;
             if found.as_ref().is_none_or(|found| found.may_fit && !may_fit) {
-                found = Some(Shortage { scope, key, limit, spent, wanted, may_fit });
+                let amount = pot.with(wanted).minus(granted);
+                let missing = counted.filter(|_| fits).map(|pot| Missing { pot, limit, spent, amount });
+                let is_held = reserved > Usd::ZERO;
+                found = Some(Shortage { scope, key, limit, spent, wanted, may_fit, missing, is_held });
             }
         }
         found
@@ -205,7 +292,7 @@ impl Accounts {
 mod tests {
     use super::*;
     use crate::fixtures::job;
-    use crate::settings::{BudgetSettings, StageBudget};
+    use crate::settings::StageBudget;
 
     const NANO: fn(u64) -> Usd = Usd::nano;
 

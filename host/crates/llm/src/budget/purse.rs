@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gristmill_core::model::meter::Taken;
 use gristmill_core::model::{Blame, BudgetScope, ChatFailure, Day, JobId, Spent, SpentOn, Timestamp, Usd};
-use gristmill_core::ports::{self, Caller, ModelError, Spending, StoreError};
+use gristmill_core::ports::{self, Caller, Counters, ModelError, Spending, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::accounts::{Accounts, Shortage};
+use super::accounts::{Accounts, Counting, Shortage};
+use super::together::{Pot, Together};
 use crate::settings::Budgets;
 
 /// Returns the current wall-clock time.
@@ -26,6 +29,8 @@ pub struct Purse {
     clock: Clock,
     /// `None`: nothing outlives this process.
     spending: Option<Arc<dyn Spending>>,
+    /// `None`: this host counts by itself.
+    together: Option<Arc<Together>>,
 }
 
 impl Purse {
@@ -33,7 +38,7 @@ impl Purse {
     #[must_use]
     pub fn new(budgets: Budgets, clock: Clock) -> Self {
         let accounts = Accounts::new(budgets, Day::of(clock()), Vec::new());
-        Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: None }
+        Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: None, together: None }
     }
 
     /// A purse with what was spent before.
@@ -42,7 +47,21 @@ impl Purse {
     /// If that cannot be read.
     pub async fn open(budgets: Budgets, clock: Clock, spending: Arc<dyn Spending>) -> Result<Self, StoreError> {
         let accounts = Accounts::new(budgets, Day::of(clock()), spending.all().await?);
-        Ok(Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: Some(spending) })
+        let (accounts, freed) = (Mutex::new(accounts), Notify::new());
+        Ok(Self { accounts, freed, clock, spending: Some(spending), together: None })
+    }
+
+    /// The same, and budgets of days, of stages and of the pipeline are those of all hosts with these counters that run the
+    /// pipeline of this name. That of a job stays with the host that has it.
+    #[must_use]
+    pub fn together(self, pipeline: &str, counters: Arc<dyn Counters>) -> Self {
+        self.accounts().counting = Counting::Together;
+        Self { together: Some(Arc::new(Together::new(counters, pipeline))), ..self }
+    }
+
+    /// What tells its time.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Replaces the budgets. Calls that wait look again.
@@ -81,7 +100,7 @@ impl Purse {
     /// calls in flight that hold what is left: most cost less than they have reserved. Cancel-safe.
     ///
     /// # Errors
-    /// A budget is used up, or held by others for all that time.
+    /// A budget is used up, or held by others for all that time; or the store that counts it for all hosts does not answer.
     pub(crate) async fn reserve<'p>(
         &'p self,
         caller: &Caller,
@@ -98,7 +117,7 @@ impl Purse {
             freed.as_mut().enable();
             let today = Day::of((self.clock)());
             let reserved = self.accounts().reserve(today, &caller.job, &caller.stage, wanted);
-            let shortage = match reserved {
+            let mut shortage = match reserved {
                 Ok(day) => {
                     let (stage, alias) = (Arc::clone(&caller.stage), alias.into());
                     let on = SpentOn { day, stage, alias, target: NO_TARGET.into() };
@@ -106,6 +125,18 @@ impl Purse {
                 }
                 Err(shortage) => shortage,
             };
+            if let (Some(missing), Some(together)) = (shortage.missing.take(), &self.together) {
+                match together.take(&missing).await? {
+                    Taken::Granted { amount, .. } => {
+                        self.accounts().grant(&missing.pot, Usd::nano(amount));
+                        continue;
+                    }
+                    Taken::Short { used, .. } => {
+                        shortage.spent = Usd::nano(used);
+                        shortage.may_fit = shortage.is_held;
+                    }
+                }
+            }
             if !shortage.may_fit {
                 return Err(used_up(&shortage, today));
             }
@@ -113,6 +144,21 @@ impl Purse {
                 return Err(held(&shortage));
             }
         }
+    }
+
+    /// Gives back to the other hosts what this one does not need. Nobody waits for it; what gets lost counts as spent.
+    fn give_back(&self, idle: Vec<(Pot, Usd)>) {
+        let (Some(together), false) = (&self.together, idle.is_empty()) else { return };
+        // At the end of a process a call may be dropped where nothing runs any more.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let together = Arc::clone(together);
+        runtime.spawn(async move {
+            for (pot, amount) in idle {
+                if let Err(error) = together.give_back(&pot, amount).await {
+                    tracing::debug!(%pot, %amount, %error, "a part of a budget could not be given back");
+                }
+            }
+        });
     }
 
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
@@ -189,7 +235,12 @@ impl Reservation<'_> {
     fn settle(&mut self, spent: Option<Spent>) -> Result<(), StoreError> {
         self.open = false;
         let reserved = self.estimate.unwrap_or_default();
-        self.purse.accounts().settle(self.on.day, &self.job, &self.on.stage, reserved, spent);
+        let idle = {
+            let mut accounts = self.purse.accounts();
+            accounts.settle(self.on.day, &self.job, &self.on.stage, reserved, spent);
+            accounts.idle(self.on.day, &self.on.stage)
+        };
+        self.purse.give_back(idle);
         self.purse.freed.notify_waiters();
         match (&self.purse.spending, spent) {
             (Some(spending), Some(spent)) => spending.note(self.on.clone(), spent),

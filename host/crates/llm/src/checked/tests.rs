@@ -7,7 +7,7 @@ use super::*;
 use crate::fixtures::{caller, request, response, schema};
 use crate::journal::Journaled;
 use crate::settings::AliasSettings;
-use gristmill_core::model::Format;
+use gristmill_core::model::{Format, JobId};
 use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
 
 /// Gives these answers in turn, each after a second, and keeps the requests.

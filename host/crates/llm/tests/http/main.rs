@@ -74,6 +74,7 @@ fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let surroundings = Surroundings {
         store: None,
         answers: None,
+        counters: None,
         limits: Arc::clone(limits),
         purse: purse(),
         observer: Arc::new(Observers::default()),

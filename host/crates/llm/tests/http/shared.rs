@@ -53,6 +53,7 @@ async fn an_observer_hears_what_saved_a_call() {
     let surroundings = Surroundings {
         store: None,
         answers: None,
+        counters: None,
         limits: Arc::default(),
         purse: purse(),
         observer: Arc::<Noting>::clone(&noting),
@@ -96,6 +97,7 @@ fn host(server: &ModelServer, store: &Arc<Shelf>) -> Arc<dyn Model> {
     let surroundings = Surroundings {
         store: Some(Arc::<Shelf>::clone(store)),
         answers: None,
+        counters: None,
         limits: Arc::default(),
         purse: purse(),
         observer: Arc::new(Observers::default()),
