@@ -43,7 +43,7 @@ impl Workspace {
     pub(crate) fn host_packages(&self, flag: &'static str) -> Result<Vec<String>> {
         let crates = self.root.join("host/crates");
         let mut names = Vec::new();
-        for name in ["gristmill", "gristmill-model-server", "gristmill-test-servers"] {
+        for name in ["gristmill", "gristmill-conformance", "gristmill-model-server", "gristmill-test-servers"] {
             names.push(name.to_owned());
         }
         for entry in fs::read_dir(&crates).with_context(|| format!("cannot read {}", crates.display()))? {

@@ -10,11 +10,23 @@ use gristmill_core::model::{Event, Partition, Timestamp};
 use gristmill_core::ports::{Demand, Record, Signal, Sink, Source};
 
 /// Longer than anything here takes, even on a busy machine: a wait that exceeds it has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a broker keeps what is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settles {
+    /// As a position: everything before it is settled.
+    UpTo,
+    /// Each event by itself.
+    Each,
+}
 
 /// A fresh topic and a fresh group on some broker.
 #[async_trait]
-pub(crate) trait Harness: Sized + Send + Sync {
+pub trait Harness: Sized + Send + Sync {
+    /// How it keeps what is settled.
+    const SETTLES: Settles;
+
     /// With this many partitions. A broker without partitions may create fewer.
     async fn fresh(partitions: u16) -> Self;
     /// A new member of the group.
@@ -23,8 +35,8 @@ pub(crate) trait Harness: Sized + Send + Sync {
     fn sink(&self) -> Box<dyn Sink>;
     /// The topic.
     fn topic(&self) -> &str;
-    /// The first place that is not settled as far as the broker knows, by partition. Partitions in which nothing was
-    /// settled are missing.
+    /// The first offset that is not settled as far as the broker knows, or how many events are settled, by partition.
+    /// Partitions in which nothing was settled are missing.
     async fn committed(&self) -> BTreeMap<u32, u128>;
 
     /// A record for the topic.
@@ -57,12 +69,12 @@ pub(crate) trait Harness: Sized + Send + Sync {
 }
 
 /// The next signal of a source.
-pub(crate) async fn signal(source: &mut dyn Source, demand: Demand) -> Signal {
+pub async fn signal(source: &mut dyn Source, demand: Demand) -> Signal {
     tokio::time::timeout(PATIENCE, unbounded(source, demand)).await.expect("no signal arrived")
 }
 
 /// Checks that nothing but lag is reported for this long.
-pub(crate) async fn silence(source: &mut dyn Source, demand: Demand, time: Duration) {
+pub async fn silence(source: &mut dyn Source, demand: Demand, time: Duration) {
     let signal = tokio::time::timeout(time, unbounded(source, demand)).await;
     assert!(signal.is_err(), "{signal:?}");
 }
@@ -78,7 +90,7 @@ async fn unbounded(source: &mut dyn Source, demand: Demand) -> Signal {
 }
 
 /// Waits until a source has partitions and returns them. Revocations before that are acknowledged.
-pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
+pub async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
     loop {
         match signal(source, Demand::ControlOnly).await {
             Signal::Assigned { partitions, .. } => return partitions,
@@ -90,7 +102,7 @@ pub(crate) async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
 }
 
 /// The next event of a source; revocations are acknowledged.
-pub(crate) async fn event(source: &mut dyn Source) -> Event {
+pub async fn event(source: &mut dyn Source) -> Event {
     loop {
         match signal(source, Demand::Events(NonZeroUsize::MIN)).await {
             Signal::Events(mut events) => return events.remove(0),
@@ -101,7 +113,7 @@ pub(crate) async fn event(source: &mut dyn Source) -> Event {
 }
 
 /// The next `count` events.
-pub(crate) async fn events(source: &mut dyn Source, count: usize) -> Vec<Event> {
+pub async fn events(source: &mut dyn Source, count: usize) -> Vec<Event> {
     let mut events = Vec::with_capacity(count);
     while events.len() < count {
         events.push(event(source).await);
@@ -110,23 +122,23 @@ pub(crate) async fn events(source: &mut dyn Source, count: usize) -> Vec<Event> 
 }
 
 /// Settles an event and everything before it.
-pub(crate) fn settle(source: &mut dyn Source, event: &Event) {
+pub fn settle(source: &mut dyn Source, event: &Event) {
     source.settle(&event.id.partition, &[event.id.position], Some(event.id.position.next())).unwrap();
 }
 
 /// The payload as text.
-pub(crate) fn payload(event: &Event) -> String {
+pub fn payload(event: &Event) -> String {
     String::from_utf8(event.payload.clone().unwrap().to_vec()).unwrap()
 }
 
 /// The payloads, sorted: partitions have no order among them.
-pub(crate) fn payloads(events: &[Event]) -> Vec<String> {
+pub fn payloads(events: &[Event]) -> Vec<String> {
     let mut payloads: Vec<String> = events.iter().map(payload).collect();
     payloads.sort();
     payloads
 }
 
 /// One payload for each number, in the order of their text.
-pub(crate) fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+pub fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|number| format!("{number:05}")).collect()
 }
