@@ -203,6 +203,16 @@ impl Harness {
         Host::start(&self.file(), self.folder.path().join(format!("log-{number}")))
     }
 
+    /// Starts a host with this pipeline and a state store of its own, like one on another machine.
+    pub(crate) fn start_apart(&self, machine: usize) -> Host {
+        let number = self.starts.fetch_add(1, Ordering::Relaxed);
+        let file = self.folder.path().join(format!("pipeline-{machine}.toml"));
+        let text = std::fs::read_to_string(self.file()).unwrap();
+        let store = self.folder.path().join("store").display().to_string();
+        std::fs::write(&file, text.replace(&store, &format!("{store}-{machine}"))).unwrap();
+        Host::start(&file, self.folder.path().join(format!("log-{number}")))
+    }
+
     /// The log of the host started last.
     pub(crate) fn last_log(&self) -> String {
         let number = self.starts.load(Ordering::Relaxed) - 1;

@@ -17,6 +17,7 @@ mod extent;
 mod harness;
 mod host;
 mod kill_loop;
+mod limits;
 mod offsets;
 mod oracle;
 mod outage;

@@ -132,6 +132,15 @@ impl Allowance {
         self.used = self.used.max(self.limit - left);
     }
 
+    /// At least so much was used before, in a day that began then.
+    pub(crate) fn raise(&mut self, used: f64, begun: Instant, now: Instant) {
+        self.ends_in(now);
+        if used > self.used {
+            self.used = used;
+            self.begun = Some(self.begun.map_or(begun, |earlier| earlier.min(begun)));
+        }
+    }
+
     /// How long the day lasts that has begun. One that is over is forgotten.
     fn ends_in(&mut self, now: Instant) -> Option<Duration> {
         let left = DAY.saturating_sub(now.saturating_duration_since(self.begun?));

@@ -171,6 +171,15 @@ impl Entry {
         });
     }
 
+    /// At least this was used today, `ago` after the day began, before this process. Where limits are counted together, that
+    /// is known there.
+    pub(crate) fn used_before(&self, earlier: Load, ago: Duration) {
+        let (state, now) = (&mut *self.gate.state(), Instant::now());
+        let begun = now.checked_sub(ago).unwrap_or(now);
+        state.rates.raise(earlier, begun, now);
+        state.own.raise(earlier, begun, now);
+    }
+
     /// Why a call is not sent now, whatever room there is.
     pub(crate) fn turned_away(&self, who: &Requester) -> Option<Turned> {
         self.gate.state().standing.turned_away(who, Instant::now())

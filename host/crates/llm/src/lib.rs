@@ -83,7 +83,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use gristmill_core::model::{JobId, Portion};
+use gristmill_core::model::{Day, JobId, Portion, Spent};
 use gristmill_core::ports::{Answers, Counters, Model, Models, Observer, Store};
 
 use aliases::{Alias, Aliases, Target};
@@ -99,6 +99,7 @@ use gemini::Gemini;
 pub use journal::Journaled;
 use limits::Endpoint;
 pub use limits::Limits;
+use load::Load;
 use merge::Merged;
 use ollama::Ollama;
 use openai::OpenAi;
@@ -166,7 +167,8 @@ pub fn build(settings: Settings, surroundings: Surroundings) -> anyhow::Result<G
     let (mut aliases, mut rules, mut bounds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (mut tariffs, mut reuse) = (BTreeMap::new(), BTreeMap::new());
     let Surroundings { limits, counters, purse, .. } = &surroundings;
-    let shared = Shared { limits, counters: counters.as_ref(), clock: purse.clock() };
+    let earlier = purse.take_earlier();
+    let shared = Shared { limits, counters: counters.as_ref(), clock: purse.clock(), earlier: &earlier };
     for (name, alias) in settings.models {
         let reask = alias.reask;
         tariffs.insert(name.clone(), Tariffs::of(&alias));
@@ -202,6 +204,8 @@ struct Shared<'a> {
     limits: &'a Limits,
     counters: Option<&'a Arc<dyn Counters>>,
     clock: &'a Clock,
+    /// What each target has answered today before this process.
+    earlier: &'a BTreeMap<Arc<str>, Spent>,
 }
 
 fn build_alias(settings: AliasSettings, shared: &Shared<'_>) -> anyhow::Result<Alias> {
@@ -250,17 +254,21 @@ fn over_http<A: Api + 'static>(
     target: Http<A>,
     rates: LimitSettings,
     max_concurrent: usize,
-    Shared { limits, counters, clock }: &Shared<'_>,
+    Shared { limits, counters, clock, earlier }: &Shared<'_>,
 ) -> Target {
     let Reach { name, account, model, timeout, sent, .. } = target.server.reach();
     let endpoint = Endpoint { base_url: account.base_url.clone(), model: model.clone(), key: sent.last().digest() };
     let together =
         counters.map(|counters| Together::new(Arc::clone(counters), Arc::clone(clock), endpoint.counted_as()));
+    let entry = Entry::new(limits.gate(endpoint.clone()), rates, together);
+    if let Some(spent) = earlier.get(name.as_str()) {
+        entry.used_before(Load::of(*spent), Day::passed(clock()));
+    }
     Target {
         name: name.clone(),
         timeout: *timeout,
         limit: limits.concurrent(account.clone(), max_concurrent),
-        entry: Entry::new(limits.gate(endpoint.clone()), rates, together),
+        entry,
         results: limits.results(endpoint),
         price: None,
         provider: Box::new(target),

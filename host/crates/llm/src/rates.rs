@@ -158,6 +158,15 @@ impl Rates {
         }
     }
 
+    /// At least this was used before this process, in a day that began then.
+    pub(crate) fn raise(&mut self, earlier: Load, begun: Instant, now: Instant) {
+        for (dimension, meter) in &mut self.0 {
+            if let Meter::Day(allowance) = meter {
+                allowance.raise(dimension.of(earlier), begun, now);
+            }
+        }
+    }
+
     /// No more than this is left, as the provider says.
     pub(crate) fn lower(&mut self, room: &[(Dimension, u64)], now: Instant) {
         for (dimension, meter) in &mut self.0 {
@@ -227,6 +236,23 @@ mod tests {
         ] {
             assert_eq!(second(seats, ONE), Some((RequestsPerMinute, expected)), "{seats:?}");
         }
+    }
+
+    #[test]
+    fn what_was_used_of_a_day_before_this_process_counts_until_that_day_is_over() {
+        let (hour, begun) = (Duration::from_secs(60 * 60), Instant::now());
+        let now = begun + 22 * hour;
+        let requests_per_day = NonZeroU64::new(10);
+        let mut rates = Rates::default();
+        rates.set([seat(LimitSettings { requests_per_day, ..limits(0, 0) }, 6)].iter(), now);
+        let earlier = Load { requests: 9.0, ..Load::default() };
+        for _ in 0..2 {
+            rates.raise(earlier, begun, now);
+        }
+        assert_eq!(rates.wait(ONE, now), None, "the same word again changes nothing");
+        rates.take(ONE, now);
+        assert_eq!(rates.wait(ONE, now), Some((RequestsPerDay, 2 * hour)));
+        assert_eq!(rates.wait(ONE, now + 2 * hour), None);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gristmill_core::model::Day;
 use gristmill_core::model::meter::Taken;
-use gristmill_core::model::{Day, Timestamp};
 use gristmill_core::ports::{Counter, Counters, StoreError};
 use tokio::time::timeout;
 
@@ -14,7 +14,6 @@ use crate::leases::Ask;
 
 /// A store that has not answered by then is away.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// The counters of one endpoint.
 #[derive(Clone)]
@@ -32,9 +31,8 @@ impl Together {
 
     /// The day that limits of a day count for now, and how long it lasts.
     pub(crate) fn today(&self) -> (Day, Duration) {
-        let Timestamp(now) = (self.clock)();
-        let left = DAY_MS - now.rem_euclid(DAY_MS);
-        (Day::of(Timestamp(now)), Duration::from_millis(left.unsigned_abs()))
+        let now = (self.clock)();
+        (Day::of(now), Day::LENGTH.saturating_sub(Day::passed(now)))
     }
 
     /// Takes a slice. `None` if the store does not answer; it may have given it all the same.

@@ -14,12 +14,13 @@
 mod answers;
 mod behaviour;
 mod bodies;
+mod enforced;
 mod vectors;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -39,6 +40,8 @@ pub use answers::Fault;
 use answers::{Api, PATHS};
 pub use behaviour::Behaviour;
 use bodies::{cut, streamed};
+use enforced::Enforced;
+pub use enforced::{Limits, Share};
 
 /// Answers a request by looking at it.
 type Answering = Arc<dyn Fn(Seen) -> BoxFuture<'static, String> + Send + Sync>;
@@ -48,6 +51,7 @@ type Answering = Arc<dyn Fn(Seen) -> BoxFuture<'static, String> + Send + Sync>;
 pub struct Script {
     rules: Vec<(String, Vec<Behaviour>)>,
     otherwise: Option<Answering>,
+    limits: Option<Limits>,
 }
 
 impl Script {
@@ -60,6 +64,12 @@ impl Script {
     /// applies; an empty text matches every prompt.
     pub fn when(mut self, text: &str, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         self.rules.push((text.to_owned(), behaviours.into_iter().collect()));
+        self
+    }
+
+    /// Requests above these limits get 429, without a word about how long.
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -98,6 +108,7 @@ pub struct ModelServer {
 struct Shared {
     rules: Vec<(String, Vec<Behaviour>, AtomicUsize)>,
     otherwise: Option<Answering>,
+    enforced: Option<Enforced>,
     seen: Mutex<Vec<Seen>>,
     paid: AtomicUsize,
     connections: AtomicUsize,
@@ -119,6 +130,7 @@ impl ModelServer {
         let state = Arc::new(Shared {
             rules: script.rules.into_iter().map(|(text, all)| (text, all, AtomicUsize::new(0))).collect(),
             otherwise: script.otherwise,
+            enforced: script.limits.map(Enforced::new),
             seen: Mutex::default(),
             paid: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
@@ -180,6 +192,14 @@ impl ModelServer {
     /// The most requests that were ever in flight.
     pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    /// What became of the requests between two moments, by the limits.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn share(&self, from: Instant, to: Instant) -> Share {
+        self.state.enforced.as_ref().unwrap().between(from, to)
     }
 
     /// All requests so far.
@@ -258,7 +278,11 @@ async fn complete(
     let streams = api.streams(uri.path(), &body);
     let seen = Seen { body, authorization, traceparent, path, headers };
     state.seen.lock().unwrap().push(seen.clone());
-    match state.behaviour(&prompt, seen).await {
+    let behaviour = match &state.enforced {
+        Some(enforced) if !enforced.takes() => Behaviour::error(429, "rate_limit_exceeded", "too many requests"),
+        _ => state.behaviour(&prompt, seen).await,
+    };
+    match behaviour {
         Behaviour::Answer(_) if !texts.is_empty() => state.vectors(uri.path(), &texts),
         Behaviour::Answer(text) => state.answer(api, streams, &text),
         Behaviour::Held(text) => {

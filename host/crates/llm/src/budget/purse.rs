@@ -1,5 +1,6 @@
 //! The money of a pipeline: reserved before each call, settled after it, remembered beyond the process.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Purse {
     spending: Option<Arc<dyn Spending>>,
     /// `None`: this host counts by itself.
     together: Option<Arc<Together>>,
+    /// What each target has answered today before this process, until somebody takes it.
+    earlier: Mutex<BTreeMap<Arc<str>, Spent>>,
 }
 
 impl Purse {
@@ -38,7 +41,14 @@ impl Purse {
     #[must_use]
     pub fn new(budgets: Budgets, clock: Clock) -> Self {
         let accounts = Accounts::new(budgets, Day::of(clock()), Vec::new());
-        Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: None, together: None }
+        Self {
+            accounts: Mutex::new(accounts),
+            freed: Notify::new(),
+            clock,
+            spending: None,
+            together: None,
+            earlier: Mutex::default(),
+        }
     }
 
     /// A purse with what was spent before.
@@ -46,9 +56,15 @@ impl Purse {
     /// # Errors
     /// If that cannot be read.
     pub async fn open(budgets: Budgets, clock: Clock, spending: Arc<dyn Spending>) -> Result<Self, StoreError> {
-        let accounts = Accounts::new(budgets, Day::of(clock()), spending.all().await?);
-        let (accounts, freed) = (Mutex::new(accounts), Notify::new());
-        Ok(Self { accounts, freed, clock, spending: Some(spending), together: None })
+        let (today, before) = (Day::of(clock()), spending.all().await?);
+        let mut earlier = BTreeMap::<Arc<str>, Spent>::new();
+        for (on, spent) in before.iter().filter(|(on, _)| on.day == today) {
+            let so_far = earlier.entry(Arc::clone(&on.target)).or_default();
+            *so_far = so_far.plus(*spent);
+        }
+        let (accounts, freed) = (Mutex::new(Accounts::new(budgets, today, before)), Notify::new());
+        let (spending, earlier) = (Some(spending), Mutex::new(earlier));
+        Ok(Self { accounts, freed, clock, spending, together: None, earlier })
     }
 
     /// The same, and budgets of days, of stages and of the pipeline are those of all hosts with these counters that run the
@@ -57,6 +73,12 @@ impl Purse {
     pub fn together(self, pipeline: &str, counters: Arc<dyn Counters>) -> Self {
         self.accounts().counting = Counting::Together;
         Self { together: Some(Arc::new(Together::new(counters, pipeline))), ..self }
+    }
+
+    /// What each target has answered today before this process. Only the first who asks gets it: the next ones are built
+    /// when this process counts already.
+    pub(crate) fn take_earlier(&self) -> BTreeMap<Arc<str>, Spent> {
+        std::mem::take(&mut *self.earlier.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What tells its time.

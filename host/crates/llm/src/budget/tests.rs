@@ -286,6 +286,20 @@ async fn without_the_store_a_call_waits_for_it_and_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_targets_have_answered_today_is_known_to_the_first_who_asks() {
+    let book = Arc::new(Book::default());
+    let open = async |days| Purse::open(Budgets::default(), clock(days).1, Arc::<Book>::clone(&book)).await.unwrap();
+    for position in [1, 2] {
+        layer(Paid::new(90), &Arc::new(open(7).await)).chat(&caller(position, "s", "a", 0), &asked()).await.unwrap();
+    }
+    let later = open(7).await;
+    let earlier = later.take_earlier();
+    let (calls, tokens) = earlier.get("test/model").map(|spent| (spent.calls, spent.output_tokens)).unwrap();
+    assert_eq!((calls, tokens), (2, 180));
+    assert!(later.take_earlier().is_empty() && open(8).await.take_earlier().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_comes_again_has_spent_what_its_kept_answers_took() {
     let before = Spent { calls: 3, cost: Usd::nano(2 * CALL), ..Spent::default() };
     let book = Arc::new(Book { of_job: before, ..Book::default() });
