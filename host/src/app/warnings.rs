@@ -50,6 +50,9 @@ fn key_files(pipeline: &Pipeline) -> Vec<(String, &Path)> {
             files.push((format!("/kafka/properties/{name}"), file));
         }
     }
+    if let Some(SecretRef::File(file)) = &pipeline.store.password {
+        files.push(("/store/password".to_owned(), file));
+    }
     for (alias, model) in &pipeline.models {
         for (place, target) in model.all_targets() {
             for (pointer, secret) in target.secrets() {

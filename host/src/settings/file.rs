@@ -55,6 +55,7 @@ pub struct PipelineFile {
     pub retry: RetryPolicy,
     /// The memory of jobs.
     #[serde(default)]
+    #[schemars(extend("x-secrets" = true))]
     pub store: StoreSettings,
     /// What the models may cost.
     #[serde(default)]

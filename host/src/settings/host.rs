@@ -25,7 +25,9 @@ pub struct HostFile {
     /// Language models that every pipeline may ask. An alias of the same name in a pipeline file takes its place there.
     #[schemars(schema_with = "by_name::<AliasSettings>", extend("x-secrets" = true))]
     pub models: BTreeMap<Name, AliasSettings>,
-    /// The memory of jobs, of every pipeline whose file has no `[store]`. Each pipeline has a file of its own in the folder.
+    /// The memory of jobs, of every pipeline whose file has no `[store]`. Each pipeline has a file of its own in the folder,
+    /// or rows of its own on the server.
+    #[schemars(extend("x-secrets" = true))]
     pub store: StoreSettings,
     /// Bounds of the process.
     pub limits: HostLimits,

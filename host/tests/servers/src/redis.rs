@@ -81,6 +81,15 @@ impl Redis {
     /// # Panics
     /// If it is not the test's own, or does not start.
     pub async fn restart(&mut self) {
+        self.restart_with(&[]).await;
+    }
+
+    /// The same with more arguments for `redis-server`, from now on.
+    ///
+    /// # Panics
+    /// If it is not the test's own, or does not start.
+    pub async fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let process = self.process.as_mut().expect("only a server that was started with `own` is started again");
         process.start_again(command(process.port(), &self.arguments), INSTALL);
         self.until_it_answers().await;
