@@ -8,6 +8,7 @@ mod host;
 mod kafka;
 mod real_model;
 mod rules;
+mod servers;
 mod setup;
 mod stages;
 mod steps;
@@ -36,11 +37,14 @@ cargo xtask real-model     run the tests with a genuine small model; compiles ll
 cargo xtask bench [ARGS]   run the benchmarks with a separate broker; ARGS go to the benchmark
 cargo xtask kafka          run an Apache Kafka in the foreground until ctrl-c
 cargo xtask deny           check licences, bans and sources, and advisories if their database is on this machine
+cargo xtask servers        install Redis and PostgreSQL for the tests, if they are missing
 cargo xtask rules          check the house rules: small files, plain words, no loose ends, no import cycles
 cargo xtask setup          check the build tools, and add the WebAssembly target if it is missing
 
 GRISTMILL_ADVISORY_DB=PATH       a clone of the RustSec advisory database
 GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker instead of starting one
+GRISTMILL_TEST_POSTGRES=URL      use this PostgreSQL in tests instead of starting one
+GRISTMILL_TEST_REDIS=URL         use this Redis in tests instead of starting one
 GRISTMILL_TEST_KAFKA_HOME=PATH   the Kafka jars for tests that start their own broker; nothing is downloaded
 GRISTMILL_TEST_MODEL=URL          a server with OpenAI's API, up to /v1, instead of starting one for `real-model`
 GRISTMILL_TEST_SEED=NUMBER       repeat a run of the reliability tests with this seed
@@ -86,6 +90,7 @@ fn dispatch() -> Result<ExitCode> {
         }
         ("setup", []) => setup::run(&workspace)?,
         ("deny", []) => verify::deny(&workspace)?,
+        ("servers", []) => servers::install()?,
         ("rules", []) => rules::check(&workspace.root)?,
         ("kafka", []) => kafka::command(&workspace.target)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),

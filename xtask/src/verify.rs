@@ -6,7 +6,7 @@ use crate::broker::Broker;
 use crate::deny::{DATABASE, Database, Deny};
 use crate::steps::Steps;
 use crate::workspace::{self, Workspace};
-use crate::{rules, setup, stages, test};
+use crate::{rules, servers, setup, stages, test};
 
 /// How much is verified.
 #[derive(Clone, Copy)]
@@ -19,7 +19,7 @@ pub(crate) enum Extent {
 
 /// Runs the steps until one fails, and prints how long each took.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
-    let mut steps = Steps::new(11);
+    let mut steps = Steps::new(12);
     let result = run_steps(workspace, extent, &mut steps);
     eprintln!("\n{steps}");
     result
@@ -27,6 +27,8 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
 
 fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> {
     steps.take("build tools", "cargo xtask setup", || setup::run(workspace))?;
+    // Before the broker, which may install something, too.
+    steps.take("Redis and PostgreSQL", "cargo xtask servers", servers::install)?;
     let mut broker = match extent {
         Extent::Full => Some(Broker::begin(workspace)),
         Extent::Quick => None,
