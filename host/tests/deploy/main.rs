@@ -2,6 +2,7 @@
 //! does: its command line, its ports, its longest waits, its metrics.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod alerts;
 mod compose;
 mod image;
 mod kubernetes;
