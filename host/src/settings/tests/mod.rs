@@ -13,6 +13,7 @@ mod plan;
 mod robust;
 mod schema;
 mod stages;
+mod store;
 mod syntax;
 mod warnings;
 
