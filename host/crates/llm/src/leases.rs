@@ -29,6 +29,8 @@ const LEAST: f64 = 0.02;
 const PART_OF_A_DAY: f64 = 1.0 / 256.0;
 /// Counters count thousandths of requests and tokens.
 const PARTS: f64 = 1_000.0;
+/// Less of a part is a rounding error.
+const ROUNDING: f64 = 1e-3;
 /// A counter that nobody has used for so long is at zero by itself.
 const KEEP: Duration = Duration::from_secs(5 * 60);
 const KEEP_A_DAY: Duration = Duration::from_secs(2 * 24 * 60 * 60);
@@ -88,7 +90,7 @@ pub(crate) struct Ask {
 
 fn parts(amount: f64) -> u64 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below zero")]
-    let parts = (amount.max(0.0) * PARTS).ceil() as u64;
+    let parts = (amount.max(0.0) * PARTS - ROUNDING).max(0.0).ceil() as u64;
     parts
 }
 
@@ -137,7 +139,7 @@ impl Lease {
 
     fn ask(&mut self, need: f64, within: Duration, now: Instant) -> Ask {
         // One that was used up before its time was too small, and one that was not was too large.
-        self.size = if now < self.until { self.size.max(need) * 2.0 } else { self.used };
+        self.size = if now < self.until { self.size.max(self.used).max(need) * 2.0 } else { self.used };
         let (most, a_day) = (self.most(), self.dimension.is_of_a_day());
         let missing = need - self.left;
         let at_once = if a_day { 0.0 } else { self.per_minute() * LEAST / 60.0 };
