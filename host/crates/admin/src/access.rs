@@ -62,7 +62,8 @@ fn local(request: &Parts) -> Result<(), Problem> {
         None => request.uri.host().or(Some("localhost")),
     };
     if !host.is_some_and(is_address) {
-        let detail = "ask for an IP address or localhost, or set a token in the host file: this name may be a web site's";
+        let detail =
+            "ask for an IP address or localhost, or set a token in the host file: this name may be a web site's";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
     if request.method != Method::GET && request.headers.contains_key(header::ORIGIN) {

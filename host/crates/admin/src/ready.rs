@@ -75,8 +75,7 @@ pub fn readiness(host: &HostView) -> Vec<Reason> {
 }
 
 fn of_pipeline(pipeline: &PipelineView) -> Vec<Reason> {
-    let reason =
-        |code, message: String| Reason { pipeline: Some(pipeline.name.clone()), code, message };
+    let reason = |code, message: String| Reason { pipeline: Some(pipeline.name.clone()), code, message };
     let end = match pipeline.state {
         PipelineState::Running | PipelineState::Paused => None,
         PipelineState::Stuck => Some((Code::Stuck, "its main loop does not answer")),

@@ -78,7 +78,8 @@ async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Re
     let client = shared.access.check(&parts)?;
     parts.extensions.insert(client);
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "no request needs a body, and none may be above 64 KiB");
+    let too_large =
+        || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "no request needs a body, and none may be above 64 KiB");
     if length.is_some_and(|length: u64| length > LARGEST_BODY as u64) {
         return Err(too_large());
     }

@@ -300,7 +300,7 @@ pub struct LimitView {
     pub name: String,
     /// This host's part of it.
     pub limit: f64,
-    /// What is left of that for now.
+    /// What may be used of that at once. Of a limit for each minute that is little: it is used evenly.
     pub left: f64,
 }
 

@@ -1,5 +1,8 @@
-//! Adapter: writes log lines to standard error, and sends the spans of traces.
+//! Adapter: writes log lines to standard error, counts what pipelines do, shows samples of it, and
+//! sends the spans of traces.
 
+pub mod metrics;
+pub mod taps;
 pub mod traces;
 
 use std::io::IsTerminal;
