@@ -53,6 +53,11 @@ impl<'a> Deny<'a> {
         workspace::run(self.command().args(["check", "licenses", "bans", "sources"]))
     }
 
+    /// The licences of what a package is made of, tests left out, with the crates of each.
+    pub(crate) fn list(&self, manifest: &Path) -> Result<String> {
+        workspace::output(self.command().arg("--manifest-path").arg(manifest).args(["--exclude-dev", "list"]))
+    }
+
     /// Checks advisories.
     pub(crate) fn advisories(&self, database: &Database) -> Result<()> {
         let mut command = self.command();

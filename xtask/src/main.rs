@@ -6,6 +6,7 @@ mod broker;
 mod deny;
 mod host;
 mod kafka;
+mod package;
 mod real_model;
 mod rules;
 mod servers;
@@ -38,6 +39,7 @@ cargo xtask bench [ARGS]   run the benchmarks with a separate broker; ARGS go to
 cargo xtask kafka          run an Apache Kafka in the foreground until ctrl-c
 cargo xtask deny           check licences, bans and sources, and advisories if their database is on this machine
 cargo xtask servers        install Redis and PostgreSQL for the tests, if they are missing
+cargo xtask package        build the release with completions, manual pages, licences and bill of materials
 cargo xtask rules          check the house rules: small files, plain words, no loose ends, no import cycles
 cargo xtask setup          check the build tools, and add the WebAssembly target if it is missing
 
@@ -91,6 +93,7 @@ fn dispatch() -> Result<ExitCode> {
         ("setup", []) => setup::run(&workspace)?,
         ("deny", []) => verify::deny(&workspace)?,
         ("servers", []) => servers::install()?,
+        ("package", []) => package::run(&workspace)?,
         ("rules", []) => rules::check(&workspace.root)?,
         ("kafka", []) => kafka::command(&workspace.target)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),

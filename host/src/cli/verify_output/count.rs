@@ -127,12 +127,7 @@ impl Count {
     pub(super) fn dead_letter(&mut self, record: &Event) -> Result<(), TooMany> {
         let Some(job) = self.own_job(record) else { return Ok(()) };
         let Some(reason) = text(record, names::FAILURE_REASON) else { return Ok(()) };
-        let known = self.reasons.iter().position(|known| known == reason);
-        let index = known.unwrap_or_else(|| {
-            let reason = if self.reasons.len() < REASONS { reason } else { OTHER };
-            self.reasons.push(reason.to_owned());
-            self.reasons.len() - 1
-        });
+        let index = self.index_of(reason);
         self.jobs.entry(id(&[&job])).or_default().dead = Some(u16::try_from(index).unwrap_or(u16::MAX));
         self.letters.insert(id(&[record.id.to_string().as_bytes()]));
         self.check()
@@ -173,6 +168,19 @@ impl Count {
     pub(super) fn end(mut self) -> Totals {
         self.totals.gone = self.jobs.values().filter(|job| job.outputs).count() as u64;
         self.totals
+    }
+
+    /// The place of a reason among those that are told apart.
+    fn index_of(&mut self, reason: &str) -> usize {
+        let find = |reasons: &[String], reason: &str| reasons.iter().position(|known| known == reason);
+        if let Some(index) = find(&self.reasons, reason) {
+            return index;
+        }
+        let reason = if self.reasons.len() < REASONS { reason } else { OTHER };
+        find(&self.reasons, reason).unwrap_or_else(|| {
+            self.reasons.push(reason.to_owned());
+            self.reasons.len() - 1
+        })
     }
 
     /// The id of the record's job, if it is one of this pipeline.
