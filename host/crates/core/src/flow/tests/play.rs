@@ -15,9 +15,7 @@ use super::server::Server;
 use super::world::{KeptLetters, MemoryStore, NotingModels, NotingSink, NotingTransactor, Obedient};
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, Waits, run};
-use crate::model::{
-    DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Sampling, Timestamp,
-};
+use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
 use crate::ports::{
     Accounts, Batching, Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store,
 };
@@ -229,9 +227,7 @@ impl Observer for Watching {
             FlowEvent::Paused { why, wait: Some(_) } if self.1 => self.0.note(format!("paused for a time: {why}")),
             FlowEvent::JobEnded { end, spent: Some(spent), .. } => self.0.note(format!("{end} for {}", spent.cost)),
             FlowEvent::Queues(queues) if self.1 => self.0.note(format!("{} jobs in flight", queues.jobs)),
-            FlowEvent::Lag { partition, records } if self.1 => {
-                self.0.note(format!("{records} behind in {}", partition.index));
-            }
+            FlowEvent::Lag { partition: of, records } if self.1 => self.0.note(format!("{records} behind in {}", of.index)),
             _ => {}
         }
     }
@@ -367,7 +363,7 @@ impl Play {
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
             accounts: self.accounts,
-            sampling: Sampling::default(),
+            sampling: Default::default(),
             clock: || Timestamp(0),
             observer: Arc::new(Watching(effects.clone(), self.watched)),
             limits: Limits {
