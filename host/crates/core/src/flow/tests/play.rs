@@ -1,7 +1,6 @@
 //! The test language for the flow: a history of signals goes in, a log of effects comes out, in simulated time.
 
 use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -227,7 +226,9 @@ impl Observer for Watching {
             FlowEvent::Paused { why, wait: Some(_) } if self.1 => self.0.note(format!("paused for a time: {why}")),
             FlowEvent::JobEnded { end, spent: Some(spent), .. } => self.0.note(format!("{end} for {}", spent.cost)),
             FlowEvent::Queues(queues) if self.1 => self.0.note(format!("{} jobs in flight", queues.jobs)),
-            FlowEvent::Lag { partition: of, records } if self.1 => self.0.note(format!("{records} behind in {}", of.index)),
+            FlowEvent::Lag { partition, records } if self.1 => {
+                self.0.note(format!("{records} behind in {}", partition.index));
+            }
             _ => {}
         }
     }
@@ -254,7 +255,7 @@ pub(super) struct Play {
     /// What jobs have spent; logged at their end.
     pub(super) accounts: Option<Arc<dyn Accounts>>,
     /// When the server that stages ask is away.
-    pub(super) away: Range<Duration>,
+    pub(super) away: std::ops::Range<Duration>,
     /// Which items a stage takes in one call.
     pub(super) batch: Batching,
     /// Whether stages may wait for something outside.
