@@ -9,13 +9,15 @@ mod access;
 mod control;
 mod problem;
 mod ready;
+mod reason;
 mod routes;
 mod server;
 mod settings;
 mod view;
 
 pub use control::{Command, Control, Done, Outcome, Refused, Tapped, TappedItem};
-pub use ready::{Code, LONG_PAUSE_SECONDS, Reason, readiness};
+pub use ready::{LONG_PAUSE_SECONDS, readiness};
+pub use reason::{Code, Reason};
 pub use server::{BindError, Server};
 pub use settings::{Admin, AdminSettings, BadListen, DEFAULT, Listen, Tap};
 pub use view::{

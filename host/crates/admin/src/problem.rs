@@ -11,7 +11,7 @@ use super::control::Refused;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
-    /// What is wrong, and the way out.
+    /// What is wrong, and how to fix it.
     pub(super) detail: String,
 }
 

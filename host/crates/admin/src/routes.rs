@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::access::{Access, Client};
 use super::control::{Command, Control, Done, Tapped};
 use super::problem::Problem;
-use super::ready::{Code, Reason};
+use super::reason::{Code, Reason};
 use super::view::{HostView, PipelineList, PipelineView};
 
 /// The longest body of a request, in bytes. No request needs one.

@@ -168,7 +168,7 @@ impl JsonSchema for Admin {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = AdminSettings::json_schema(generator);
-        schema.insert("type".into(), json!(["object", "boolean"]));
+        schema.insert("type".into(), json!(["boolean", "object"]));
         schema.insert("x-form".into(), json!("write a table, or admin = false for none"));
         schema
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ready::Reason;
+use super::reason::Reason;
 
 /// A host at one moment: the body of `/healthz`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -13,21 +13,14 @@ use gristmill_core::ports::{Call, FlowEvent, Observer, StageError};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+pub use redact::Shown;
+
 /// The shortest time between two samples of one tap.
 const EVERY: Duration = Duration::from_millis(100);
 /// How many samples wait for one who is slow.
 const WAITING: usize = 16;
 /// How many outputs of a call are shown.
 const OUTPUTS: usize = 10;
-
-/// What is shown of payloads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// Their shape: keys and types of JSON, and the length of text.
-    Shape,
-    /// All of it, cut at 4 KiB.
-    Contents,
-}
 
 /// Those who look on at one pipeline.
 #[derive(Debug, Default)]

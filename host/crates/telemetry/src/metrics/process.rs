@@ -65,7 +65,7 @@ fn cpu() -> Option<f64> {
     Some((field(11)? + field(12)?) / TICKS)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -3,14 +3,21 @@
 
 use serde_json::{Map, Value};
 
-use super::Shown;
-
 /// The most of a payload that is shown, in bytes.
 const LONGEST: usize = 4 << 10;
 /// The largest payload whose shape is looked at.
 const LARGEST: usize = 64 << 10;
 /// The longest key of an object that is taken for a name, and not for contents.
 const LONGEST_KEY: usize = 64;
+
+/// What is shown of payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Their shape: keys and types of JSON, and the length of text.
+    Shape,
+    /// All of it, cut at 4 KiB.
+    Contents,
+}
 
 pub(super) fn payload(payload: &[u8], shown: Shown) -> String {
     let Ok(text) = std::str::from_utf8(payload) else { return format!("({} bytes)", payload.len()) };
