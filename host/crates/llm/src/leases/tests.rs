@@ -164,30 +164,32 @@ fn limits_of_this_host_alone_are_not_counted_together() {
     assert_eq!(leases.next(ONE, SOON, TODAY, now), Next::Fits);
 }
 
-/// The bound that the constants are chosen for: slices are used as late as they may be, and as soon as they come.
+/// The bound that the constants are chosen for: hosts hold their slices for as long as they may, all use them at once, and
+/// from then on as soon as they come.
 #[test]
-fn no_minute_holds_more_than_the_limit_however_slices_are_used() {
+fn no_minute_holds_more_than_the_limit_however_hosts_use_their_slices() {
     let begun = Instant::now();
     let (limit, mut meter) = (6_000_u64, Meter::default());
-    let mut leases = leases(limits(limit, 0, 0), begun);
+    let mut hosts: Vec<Leases> = (0..8).map(|_| leases(limits(limit, 0, 0), begun)).collect();
     let mut used = Vec::new();
     for step in 0..3 * 600_u64 {
         let now = begun + Duration::from_millis(100 * step);
-        // First each slice is held for nearly as long as it may be, and after a minute and a half it is used at once.
-        let holds = step < 900 && step % 5 != 4;
-        loop {
-            match leases.next(ONE, Duration::ZERO, TODAY, now) {
-                Next::Fits if holds => break,
-                Next::Fits => {
-                    leases.take(ONE);
-                    used.push(now);
-                }
-                Next::Waits(_) => break,
-                Next::Asks(ask) => {
-                    meter.settle(ask.bound, -ask.unused, now - begun);
-                    match meter.take(ask.bound, ask.want, now - begun) {
-                        Taken::Granted { amount, after } => leases.granted(&ask, amount, after, now),
-                        Taken::Short { .. } => break,
+        let holds = step < 900 && step % 40 != 39;
+        for leases in &mut hosts {
+            loop {
+                match leases.next(ONE, Duration::ZERO, TODAY, now) {
+                    Next::Fits if holds => break,
+                    Next::Fits => {
+                        leases.take(ONE);
+                        used.push(now);
+                    }
+                    Next::Waits(_) => break,
+                    Next::Asks(ask) => {
+                        meter.settle(ask.bound, -ask.unused, now - begun);
+                        match meter.take(ask.bound, ask.want, now - begun) {
+                            Taken::Granted { amount, after } => leases.granted(&ask, amount, after, now),
+                            Taken::Short { .. } => break,
+                        }
                     }
                 }
             }
@@ -195,8 +197,7 @@ fn no_minute_holds_more_than_the_limit_however_slices_are_used() {
     }
     let minute = Duration::from_secs(60);
     let within = |from: usize| used[from..].partition_point(|at| *at < used[from] + minute);
-    let most = (0..used.len()).map(within).max();
-    assert!(most.is_some_and(|most| most as u64 <= limit), "{most:?} in one minute");
-    assert!(most.is_some_and(|most| most as f64 > 0.98 * limit as f64), "{most:?} in one minute");
-    assert!(used.len() as f64 > 0.8 * 3.0 * limit as f64, "{}", used.len());
+    let most = (0..used.len()).map(within).max().unwrap_or_default() as f64;
+    assert!(most <= limit as f64, "{most} in one minute");
+    assert!(most > 0.98 * limit as f64, "only {most} in the best minute");
 }
