@@ -178,3 +178,43 @@ async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) ->
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::{EventId, Generation, Header, Partition, Position, TRACEPARENT, Timestamp};
+
+    fn event(traceparent: Option<&'static str>) -> Event {
+        let header =
+            |text: &'static str| Header { name: TRACEPARENT.into(), value: Some(Bytes::from_static(text.as_bytes())) };
+        Event {
+            id: EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(1) },
+            generation: Generation(1),
+            key: None,
+            payload: None,
+            headers: traceparent.map(header).into_iter().collect(),
+            timestamp: Timestamp(0),
+            deliveries: None,
+            fault: None,
+        }
+    }
+
+    #[test]
+    fn the_producer_decides_whether_its_trace_is_recorded_and_a_share_of_the_others_is() {
+        const SILENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        const RECORDED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for (traceparent, share, expected) in [
+            (None, 0.0, false),
+            (None, 1.0, true),
+            (Some("not a trace"), 1.0, true),
+            (Some(SILENT), 1.0, false),
+            (Some(RECORDED), 0.0, true),
+        ] {
+            let event = event(traceparent);
+            let trace = trace(&event, &Origin::new(&event, "p"), Sampling::share(share));
+            assert_eq!(trace.is_sampled(), expected, "{traceparent:?} {share}");
+        }
+    }
+}
