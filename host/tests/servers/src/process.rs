@@ -124,7 +124,8 @@ fn children(parent: &str) -> Vec<String> {
 
 /// A port that is free now, below those that the system gives to clients: one that tries to connect while the server is
 /// down must not take its port.
-pub(crate) fn free_port() -> u16 {
+#[must_use]
+pub fn free_port() -> u16 {
     loop {
         let port = fastrand::u16(15_000..32_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {

@@ -92,7 +92,10 @@ async fn hosts_together_take_no_more_than_there_is(one: &Arc<dyn Counters>, two:
 async fn frees_with_time(one: &dyn Counters, two: &dyn Counters) {
     // A hundred in a second.
     let counter = counter("time", Bound { most: 100, per_minute: 6_000 });
-    assert_eq!(one.take(&counter, want(100, 100)).await.unwrap(), Taken::Granted { amount: 100, after: Duration::ZERO });
+    assert_eq!(
+        one.take(&counter, want(100, 100)).await.unwrap(),
+        Taken::Granted { amount: 100, after: Duration::ZERO }
+    );
     let ahead = Want { least: 50, most: 50, within: Duration::from_secs(10) };
     match two.take(&counter, ahead).await.unwrap() {
         Taken::Granted { amount: 50, after } => assert!(after <= Duration::from_millis(500), "{after:?}"),

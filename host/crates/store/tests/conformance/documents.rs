@@ -76,11 +76,7 @@ pub(super) async fn a_late_redelivery_takes_nothing_from_a_greater_generation(wo
 }
 
 pub(super) async fn documents_stay_unless_they_left_nothing(world: &World) {
-    let world = World {
-        keep_ended: Duration::from_secs(1),
-        keep_unfinished: Duration::from_secs(2),
-        ..world.again()
-    };
+    let world = World { keep_ended: Duration::from_secs(1), keep_unfinished: Duration::from_secs(2), ..world.again() };
     let store = world.open().await;
     let (full, empty) = (DocumentId::named(b"full"), DocumentId::named(b"empty"));
     store.intend(&full, &generation(1), &placed(&full, 0..3)).await.unwrap();
@@ -121,5 +117,9 @@ pub(super) async fn hosts_that_write_the_same_document_lose_no_item(world: &Worl
     assert_eq!(remembered.history.begun, Some(generation(159)));
     hosts[1].finish(&one, generation(159)).unwrap();
     finished(world, &hosts[0], &one, &generation(159)).await;
-    assert_eq!(found(&*hosts[0], &one).await.placed.len(), 2, "only those that a smaller generation wrote are forgotten");
+    assert_eq!(
+        found(&*hosts[0], &one).await.placed.len(),
+        2,
+        "only those that a smaller generation wrote are forgotten"
+    );
 }

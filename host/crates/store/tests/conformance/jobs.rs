@@ -63,7 +63,8 @@ pub(super) async fn hosts_that_keep_the_same_things_at_once_agree(world: &World)
 pub(super) async fn callers_of_one_host_that_keep_the_same_thing_agree(world: &World) {
     let store = world.open().await;
     let values: Vec<Kept> = (0..50).map(|number| text(&number.to_string())).collect();
-    let kept = join_all(values.iter().map(|value| store.keep(&job(1), key(0), value))).await;
+    let job = job(1);
+    let kept = join_all(values.iter().map(|value| store.keep(&job, key(0), value))).await;
     let earlier: Vec<Option<Kept>> = kept.into_iter().map(Result::unwrap).collect();
     let first = earlier.iter().position(Option::is_none).unwrap();
     assert_eq!(earlier.iter().flatten().count(), 49, "one is the first");
@@ -151,11 +152,7 @@ pub(super) async fn a_replayed_job_is_unfinished_again(world: &World) {
 }
 
 pub(super) async fn an_unfinished_job_is_deleted_when_its_time_is_over(world: &World) {
-    let world = World {
-        keep_ended: Duration::from_secs(1),
-        keep_unfinished: Duration::from_secs(2),
-        ..world.again()
-    };
+    let world = World { keep_ended: Duration::from_secs(1), keep_unfinished: Duration::from_secs(2), ..world.again() };
     let store = world.open().await;
     store.keep(&job(1), key(0), &text("x")).await.unwrap();
     until(&world, &*store, "the unfinished job is gone", async || is_gone(&*store, 1).await).await;

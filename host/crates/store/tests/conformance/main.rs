@@ -11,6 +11,7 @@ mod refusals;
 #[path = "../../src/samples.rs"]
 mod samples;
 mod spending;
+mod tls;
 mod world;
 
 use futures_util::future::BoxFuture;
