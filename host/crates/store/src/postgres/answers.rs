@@ -37,7 +37,7 @@ const MAKE_ROOM: &str = "
         SELECT pipeline, key FROM (
             SELECT pipeline, key, sum(bytes) OVER (ORDER BY expires, key) - bytes AS before
             FROM gristmill.answer WHERE pipeline = $1 ORDER BY expires, key LIMIT $2
-        ) AS oldest WHERE before < $3)";
+        ) AS oldest WHERE before < $3::bigint)";
 
 /// Keeps the answers of the batch, each in place of an earlier one. Returns how many bytes that were.
 pub(super) async fn write(transaction: &Transaction<'_>, pipeline: &str, batch: &[Request]) -> Result<i64, Error> {

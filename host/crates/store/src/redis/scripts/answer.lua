@@ -20,7 +20,7 @@ end
 forget(ARGV[2])
 local size, most = tonumber(ARGV[5]), tonumber(ARGV[6])
 local sum = tonumber(redis.call('GET', KEYS[3]) or '0')
-while sum + size > most do
+while size <= most and sum + size > most do
     local oldest = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
     if not oldest then
         break
