@@ -88,13 +88,13 @@ impl Purse {
 
     /// Replaces the budgets. Calls that wait look again.
     pub fn allow(&self, budgets: Budgets) {
-        self.accounts().budgets = budgets;
+        self.accounts().allow(budgets);
         self.freed.notify_waiters();
     }
 
     /// Whether there is any budget.
     pub(crate) fn is_bounded(&self) -> bool {
-        !self.accounts().budgets.is_empty()
+        !self.accounts().is_unbounded()
     }
 
     /// Opens the account of a job before its first call: with what its kept answers took. Cancel-safe.

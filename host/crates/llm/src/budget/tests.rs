@@ -272,6 +272,17 @@ async fn a_counter_that_knows_less_than_the_book_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_budget_that_is_new_counts_what_was_spent_before_once() {
+    let (counters, book) = (Arc::<MemoryCounters>::default(), Arc::<Book>::default());
+    let purse = host(&counters, &book, Budgets::default()).await;
+    let model = layer(Paid::new(90), &purse);
+    assert!(many(&model, 2).await.iter().all(Result::is_ok));
+    purse.allow(budgets(None, None, Some(5)));
+    assert_eq!(many(&model, 9).await.iter().filter(|result| result.is_ok()).count(), 3);
+    assert_eq!(counters.used(), [("budget/p/total".to_owned(), 5 * CALL)].into());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_store_a_call_waits_for_it_and_costs_nothing() {
     let (counters, book) = (Arc::<MemoryCounters>::default(), Arc::<Book>::default());
     let model = Paid::new(90);
