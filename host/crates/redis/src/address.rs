@@ -11,8 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Redis's own port.
 const PORT: u16 = 6379;
-const FORM: &str =
-    r#"write "redis://host:port", "rediss://host:port" for TLS, or several nodes of a cluster: "redis://a:6379,b:6379""#;
+const FORM: &str = r#"write "redis://host:port", "rediss://host:port" for TLS, or several nodes of a cluster: "redis://a:6379,b:6379""#;
 const LARGEST_DATABASE: u32 = 9_999;
 
 /// One server, or some nodes of a cluster: `redis://host:port/database` or `redis://host:port,host:port`, with `rediss` for
@@ -192,8 +191,21 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for text in [
-            "", "localhost", "http://a", "redis://", "redis://a:0", "redis://a:65536", "redis://a:b", "redis://a/x",
-            "redis://a,b/1", "redis://a,,b", "redis://a b", "redis://[zz]", "redis://a/10000", "redis://a?x=1", "redis://a#b",
+            "",
+            "localhost",
+            "http://a",
+            "redis://",
+            "redis://a:0",
+            "redis://a:65536",
+            "redis://a:b",
+            "redis://a/x",
+            "redis://a,b/1",
+            "redis://a,,b",
+            "redis://a b",
+            "redis://[zz]",
+            "redis://a/10000",
+            "redis://a?x=1",
+            "redis://a#b",
         ] {
             assert!(matches!(text.parse::<Addresses>(), Err(BadAddress::Form(_))), "{text}");
         }

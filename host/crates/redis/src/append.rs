@@ -78,13 +78,19 @@ impl Limits {
             let limit = self.longest_field;
             return Some(format!("a field of {largest} bytes is larger than its proto-max-bulk-len of {limit}"));
         }
-        (all > LARGEST_ENTRY).then(|| format!("an entry of {all} bytes is larger than the {LARGEST_ENTRY} that Redis takes"))
+        (all > LARGEST_ENTRY)
+            .then(|| format!("an entry of {all} bytes is larger than the {LARGEST_ENTRY} that Redis takes"))
     }
 }
 
 /// Appends all records of one stream in order, and returns once Redis has answered for each. What is not answered for is sent
 /// again for at most this long, from the first such record on: some may be written twice.
-pub(super) async fn append(link: &mut Link, manner: Manner, records: &[Record], longest: Duration) -> anyhow::Result<()> {
+pub(super) async fn append(
+    link: &mut Link,
+    manner: Manner,
+    records: &[Record],
+    longest: Duration,
+) -> anyhow::Result<()> {
     let mut rest = records;
     let mut outage = Outage::of(format!("stream {}", records.first().map_or("", |record| &*record.topic)));
     while !rest.is_empty() {

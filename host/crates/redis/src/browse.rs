@@ -38,7 +38,8 @@ impl Browser {
     pub(super) async fn open(client: &Client, what: Browse) -> anyhow::Result<Self> {
         let Browse { topic: stream, from, until } = what;
         let mut link = client.connect(WAIT)?;
-        let kind: String = redis::cmd("TYPE").arg(&*stream).query_async(&mut link).await.context("Redis does not answer")?;
+        let kind: String =
+            redis::cmd("TYPE").arg(&*stream).query_async(&mut link).await.context("Redis does not answer")?;
         match kind.as_str() {
             "stream" => {}
             "none" => bail!("the stream {stream} does not exist"),
@@ -71,7 +72,13 @@ impl Browser {
             None => {
                 let wait = u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX);
                 let mut read = redis::cmd("XREAD");
-                read.arg("COUNT").arg(PAGE).arg("BLOCK").arg(wait).arg("STREAMS").arg(&*self.stream).arg(id(self.after));
+                read.arg("COUNT")
+                    .arg(PAGE)
+                    .arg("BLOCK")
+                    .arg(wait)
+                    .arg("STREAMS")
+                    .arg(&*self.stream)
+                    .arg(id(self.after));
                 read.query_async(&mut self.link).await
             }
         }

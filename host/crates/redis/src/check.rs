@@ -88,7 +88,8 @@ pub(super) async fn check(client: &Client, settings: &Settings, topics: &[Topic]
             }
         }
         None => warnings.push(
-            "this user may not run INFO: it was not checked whether Redis deletes streams when memory is short".to_owned(),
+            "this user may not run INFO: it was not checked whether Redis deletes streams when memory is short"
+                .to_owned(),
         ),
     }
     warnings.dedup();
@@ -182,16 +183,21 @@ impl Server {
             ));
         }
         match (self.is_in_cluster, as_cluster) {
-            (true, false) => Some("it is a node of a cluster: name at least two nodes in url, separated by commas".to_owned()),
+            (true, false) => {
+                Some("it is a node of a cluster: name at least two nodes in url, separated by commas".to_owned())
+            }
             (false, true) => Some("it is no cluster: name one address in url".to_owned()),
-            (false, false) if self.is_replica => Some("it is a replica, which takes no writes: name its primary".to_owned()),
+            (false, false) if self.is_replica => {
+                Some("it is a replica, which takes no writes: name its primary".to_owned())
+            }
             _ => None,
         }
     }
 
     fn warning(&self) -> Option<String> {
         (!self.appends && !self.is_replica).then(|| {
-            "Redis has no append-only file: what it has acknowledged is lost when it ends (set appendonly yes)".to_owned()
+            "Redis has no append-only file: what it has acknowledged is lost when it ends (set appendonly yes)"
+                .to_owned()
         })
     }
 }
@@ -255,11 +261,15 @@ mod tests {
     #[test]
     fn a_server_that_may_delete_streams_is_not() {
         let evicting = |maxmemory| {
-            server("maxmemory:0\r\nmaxmemory_policy:noeviction", &format!("maxmemory:{maxmemory}\r\nmaxmemory_policy:allkeys-lru"))
+            server(
+                "maxmemory:0\r\nmaxmemory_policy:noeviction",
+                &format!("maxmemory:{maxmemory}\r\nmaxmemory_policy:allkeys-lru"),
+            )
         };
         assert!(evicting(100).unsuitable(false).unwrap().contains("allkeys-lru"));
         assert_eq!(evicting(0).unsuitable(false), None, "memory is never short");
-        let volatile = server("maxmemory:0\r\nmaxmemory_policy:noeviction", "maxmemory:5\r\nmaxmemory_policy:volatile-ttl");
+        let volatile =
+            server("maxmemory:0\r\nmaxmemory_policy:noeviction", "maxmemory:5\r\nmaxmemory_policy:volatile-ttl");
         assert_eq!(volatile.unsuitable(false), None, "streams do not expire");
     }
 

@@ -63,7 +63,8 @@ impl Client {
             None => redis::Client::open(node),
             Some(certificates) => {
                 let client_tls = certificates.client.clone();
-                let client_tls = client_tls.map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key });
+                let client_tls =
+                    client_tls.map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key });
                 let root_cert = certificates.ca.clone();
                 redis::Client::build_with_tls(node, TlsCertificates { client_tls, root_cert })
             }

@@ -126,7 +126,8 @@ pub(super) mod tests {
     fn names_keep_their_order_and_may_come_twice() {
         let fields = list(["a", "1", "b", "2", "a", "3"].map(text));
         let read = of_stream(list([list([text("s"), list([list([text("7-1"), fields])])])])).unwrap();
-        let expected = [("a", "1"), ("b", "2"), ("a", "3")].map(|(name, value)| (Bytes::from(name), Bytes::from(value)));
+        let expected =
+            [("a", "1"), ("b", "2"), ("a", "3")].map(|(name, value)| (Bytes::from(name), Bytes::from(value)));
         assert_eq!(read, [Entry { position: Position((7 << 64) | 1), fields: Some(expected.to_vec()) }]);
     }
 

@@ -28,8 +28,8 @@ pub(super) fn meaning_of_answer(error: &ServerError) -> Meaning {
 
 fn of_code(code: &str) -> Meaning {
     match code {
-        "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" | "READONLY" | "OOM" | "MISCONF" | "BUSY"
-        | "NOREPLICAS" | "FAILOVER" => Meaning::Later,
+        "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" | "READONLY" | "OOM" | "MISCONF"
+        | "BUSY" | "NOREPLICAS" | "FAILOVER" => Meaning::Later,
         "NOGROUP" | "UNBLOCKED" => Meaning::Gone,
         _ => Meaning::Never,
     }

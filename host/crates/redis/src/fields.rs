@@ -1,17 +1,14 @@
 //! A record as the fields of an entry, and an entry as an event. The names are a contract: `docs/records.md`.
 
-use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gristmill_core::flow::names;
-use gristmill_core::model::{
-    Event, EventId, Failure, Generation, Header, Partition, Position, TRACEPARENT, Timestamp,
-};
+use gristmill_core::model::{Event, EventId, Generation, Header, Partition, Position, Timestamp};
 use gristmill_core::ports::Record;
 use redis::Cmd;
 
+use super::content::Content;
 use super::entry::{Fields, milliseconds};
 use super::foreign;
 
@@ -77,16 +74,6 @@ pub(super) fn event(fields: Fields, origin: Origin) -> Event {
     Event { id, generation, key, payload, headers, timestamp, deliveries, fault }
 }
 
-/// What an entry says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Content {
-    pub(super) key: Option<Bytes>,
-    pub(super) payload: Option<Bytes>,
-    pub(super) headers: Vec<Header>,
-    pub(super) timestamp: Timestamp,
-    pub(super) fault: Option<Failure>,
-}
-
 /// Whether the fields are those of a record: no other names, none twice but headers, and a value or that there is none.
 fn is_record(fields: &Fields) -> bool {
     let (mut keys, mut values, mut times) = (0, 0, 0);
@@ -107,7 +94,7 @@ fn time(value: &Bytes) -> Option<Timestamp> {
 }
 
 fn record(fields: Fields, arrived: Timestamp) -> Content {
-    let mut content = Content { key: None, payload: None, headers: Vec::new(), timestamp: arrived, fault: None };
+    let mut content = Content::at(arrived);
     for (name, value) in fields {
         if name == KEY {
             content.key = Some(value);
@@ -122,26 +109,6 @@ fn record(fields: Fields, arrived: Timestamp) -> Content {
         }
     }
     content
-}
-
-impl Content {
-    fn header(&mut self, name: &[u8], value: Option<Bytes>) {
-        let text = String::from_utf8_lossy(name);
-        if let Cow::Owned(_) = text {
-            let reason = format!("the name of header {} is not UTF-8", self.headers.len());
-            self.fault.get_or_insert(Failure::new("header-name-not-utf8", reason));
-        }
-        self.headers.push(Header { name: named(text), value });
-    }
-}
-
-/// The name, without an allocation of its own if it is usual.
-fn named(name: Cow<'_, str>) -> Cow<'static, str> {
-    match &*name {
-        names::CONTENT_TYPE => names::CONTENT_TYPE.into(),
-        TRACEPARENT => TRACEPARENT.into(),
-        _ => name.into_owned().into(),
-    }
 }
 
 #[cfg(test)]
@@ -216,7 +183,10 @@ mod tests {
 
     #[test]
     fn a_record_is_plain_to_read() {
-        let header = |name: &'static str, value: Option<&'static str>| Header { name: name.into(), value: value.map(Bytes::from) };
+        let header = |name: &'static str, value: Option<&'static str>| Header {
+            name: name.into(),
+            value: value.map(Bytes::from),
+        };
         let record = Record {
             topic: "s".into(),
             partition: None,

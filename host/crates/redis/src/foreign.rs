@@ -7,14 +7,14 @@ use gristmill_core::flow::names;
 use gristmill_core::model::{Failure, Header, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::content::Content;
 use super::entry::Fields;
-use super::fields::Content;
 
 const JSON: &str = "application/json";
 
 /// The value of the only field, whatever its name; or all fields as an object of JSON.
 pub(super) fn content(mut fields: Fields, arrived: Timestamp) -> Content {
-    let mut content = Content { key: None, payload: None, headers: Vec::new(), timestamp: arrived, fault: None };
+    let mut content = Content::at(arrived);
     if fields.len() == 1
         && let Some((_, value)) = fields.pop()
     {
@@ -62,7 +62,8 @@ mod tests {
         let fields = pairs.iter().map(|(name, value)| (Bytes::from(*name), Bytes::from(*value))).collect();
         let content = content(fields, Timestamp(7));
         assert_eq!((&content.key, content.timestamp, &content.fault), (&None, Timestamp(7), &None));
-        let value = |header: &Header| format!("{}: {}", header.name, String::from_utf8_lossy(header.value.as_ref().unwrap()));
+        let value =
+            |header: &Header| format!("{}: {}", header.name, String::from_utf8_lossy(header.value.as_ref().unwrap()));
         let payload = String::from_utf8(content.payload.unwrap().to_vec()).unwrap();
         (payload, content.headers.first().map(value))
     }
@@ -83,7 +84,10 @@ mod tests {
     #[test]
     fn what_is_no_text_is_kept() {
         let (payload, _) = read(&[("image", b"\xff\x00"), ("name", b"x")]);
-        assert_eq!(serde_json::from_str::<Value>(&payload).unwrap(), json!({ "image": { "base64": "/wA=" }, "name": "x" }));
+        assert_eq!(
+            serde_json::from_str::<Value>(&payload).unwrap(),
+            json!({ "image": { "base64": "/wA=" }, "name": "x" })
+        );
     }
 
     #[test]

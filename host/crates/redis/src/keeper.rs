@@ -1,8 +1,8 @@
 //! What a member of a group does beside reading: it says that it lives and works, acknowledges, and looks after entries that
 //! would be lost with their consumer.
 
-use std::num::NonZeroU32;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,8 +93,7 @@ impl Keeper {
         let (member, holding) = join(&mut link, &scripts, names.both(), &terms.consumer, terms.name_kept).await?;
         tracing::info!(stream = &*names.stream, group = &*names.group, consumer = member.name, "joined the group");
         let (others, renewed) = (Others::default(), Instant::now());
-        let keeper =
-            Self { names, counts, link, scripts, terms, member, others, renewed, trimmed_unread: 0 };
+        let keeper = Self { names, counts, link, scripts, terms, member, others, renewed, trimmed_unread: 0 };
         Ok((keeper, holding.used))
     }
 
@@ -116,7 +115,10 @@ impl Keeper {
     pub(super) async fn beat(&mut self, ledger: &mut Ledger) -> RedisResult<Beat> {
         let holding = self.member.hold(&mut self.link, &self.scripts).await?;
         if !holding.is_ours {
-            tracing::warn!(consumer = self.member.name, "another host has taken the name of this one, which was silent");
+            tracing::warn!(
+                consumer = self.member.name,
+                "another host has taken the name of this one, which was silent"
+            );
             return Ok(Beat::NameLost);
         }
         let (mut found, mut unsettled) = (false, None);
@@ -175,7 +177,12 @@ impl Keeper {
             let count = renewed.restored.len();
             if count > 0 {
                 let stream = &*self.names.stream;
-                tracing::warn!(stream, consumer = name, count, "a consumer was deleted with entries pending; they are done here");
+                tracing::warn!(
+                    stream,
+                    consumer = name,
+                    count,
+                    "a consumer was deleted with entries pending; they are done here"
+                );
             }
             self.counts.add(Seen { restored: count as u64, ..Seen::default() });
             found |= count > 0;
@@ -187,7 +194,11 @@ impl Keeper {
     fn note_trimmed(&mut self, unread: u64) {
         if unread > self.trimmed_unread {
             let count = unread - self.trimmed_unread;
-            tracing::error!(stream = &*self.names.stream, count, "entries were trimmed before the group has read them: they are lost");
+            tracing::error!(
+                stream = &*self.names.stream,
+                count,
+                "entries were trimmed before the group has read them: they are lost"
+            );
             self.counts.add(Seen { trimmed: count, ..Seen::default() });
         }
         self.trimmed_unread = unread;
@@ -230,7 +241,12 @@ impl Keeper {
             match acknowledge.query_async::<u64>(&mut self.link).await {
                 Ok(count) if count == chunk.len() as u64 => {}
                 Ok(count) => {
-                    tracing::debug!(stream, sent = chunk.len(), count, "some entries were acknowledged by others before");
+                    tracing::debug!(
+                        stream,
+                        sent = chunk.len(),
+                        count,
+                        "some entries were acknowledged by others before"
+                    );
                 }
                 Err(error) => return Err(error),
             }

@@ -49,7 +49,10 @@ impl Letters for RedisLetters {
             Ok(found) => entries(found).map_err(|error| failed(error.to_string()))?,
             Err(error) if is_forbidden(&error) => {
                 let stream = &*self.stream;
-                tracing::warn!(stream, "without the right to read its dead letters no replay can be told from a forged one");
+                tracing::warn!(
+                    stream,
+                    "without the right to read its dead letters no replay can be told from a forged one"
+                );
                 return Ok(None);
             }
             Err(error) => return Err(failed(error.to_string())),

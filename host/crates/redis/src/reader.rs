@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gristmill_core::model::{Event, Generation, Position, Size};
-use redis::{Cmd, RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
@@ -19,18 +19,14 @@ use tokio_util::sync::CancellationToken;
 use super::claims::Claimed;
 use super::client::Link;
 use super::counts::Seen;
-use super::entry::{Entry, id, of_stream};
+use super::entry::{Entry, of_stream};
 use super::fault::{Meaning, meaning};
 use super::fields::{Origin, event};
 use super::keeper::{Beat, Keeper};
 use super::ledger::{From, Ledger};
 use super::member::NoName;
 use super::outage::Outage;
-
-/// How many entries are read at a time, at most.
-const PAGE: usize = 32;
-/// How many bytes that should be, by the size of those before.
-const PAGE_BYTES: usize = 8 << 20;
+use super::question::{Question, page};
 
 /// What the task tells the source beside events.
 #[derive(Debug)]
@@ -76,14 +72,6 @@ enum Phase {
     Settling,
     /// New entries, and those of hosts that have fallen silent.
     New,
-}
-
-/// What an answer is to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Question {
-    Before,
-    New,
-    Claim,
 }
 
 pub(super) struct Reader {
@@ -151,8 +139,8 @@ impl Reader {
                 reading = self.begin_read();
             }
             let wakes = self.rest;
+            // Fair: what is settled must not hold up what is read, nor either of them the beat.
             tokio::select! {
-                biased;
                 () = stop.cancelled() => return Ok(()),
                 Some(positions) = self.ends.settled.recv() => {
                     self.ledger.settle(&positions);
@@ -185,33 +173,15 @@ impl Reader {
         if self.phase == Phase::Settling && self.ledger.is_reconciled() {
             self.phase = Phase::New;
         }
-        let (question, command) = match (self.phase, self.claim) {
-            (Phase::Before { after }, _) => (Question::Before, self.read(count, None, &id(after))),
+        let question = match (self.phase, self.claim) {
+            (Phase::Before { after }, _) => Question::Before { after },
             (Phase::Settling, _) => return None,
-            (Phase::New, Some(from)) => (Question::Claim, self.autoclaim(count, from)),
-            (Phase::New, None) => (Question::New, self.read(count, Some(self.pace.wait), ">")),
+            (Phase::New, Some(from)) => Question::Claim { idle: self.pace.claim_after, from },
+            (Phase::New, None) => Question::New { wait: self.pace.wait },
         };
+        let command = question.command(&self.keeper.names, self.keeper.consumer(), count);
         let mut link = self.link.clone();
         Some((question, async move { command.query_async(&mut link).await }.boxed()))
-    }
-
-    fn read(&self, count: usize, wait: Option<Duration>, after: &str) -> Cmd {
-        let (stream, group) = self.keeper.names.both();
-        let mut read = redis::cmd("XREADGROUP");
-        read.arg("GROUP").arg(group).arg(self.keeper.consumer()).arg("COUNT").arg(count);
-        if let Some(wait) = wait {
-            read.arg("BLOCK").arg(milliseconds(wait));
-        }
-        read.arg("STREAMS").arg(stream).arg(after);
-        read
-    }
-
-    fn autoclaim(&self, count: usize, from: Position) -> Cmd {
-        let (stream, group) = self.keeper.names.both();
-        let mut claim = redis::cmd("XAUTOCLAIM");
-        claim.arg(stream).arg(group).arg(self.keeper.consumer()).arg(milliseconds(self.pace.claim_after));
-        claim.arg(id(from)).arg("COUNT").arg(count);
-        claim
     }
 
     async fn arrived(&mut self, question: Question, answer: RedisResult<Value>) -> anyhow::Result<()> {
@@ -225,16 +195,16 @@ impl Reader {
         };
         self.outage.ended();
         let done = match question {
-            Question::Before => {
+            Question::Before { .. } => {
                 let entries = of_stream(answer)?;
                 self.phase = match entries.last() {
                     Some(last) => Phase::Before { after: last.position },
                     None => Phase::Settling,
                 };
-                self.take(entries, From::Before).await
+                self.take(entries, question).await
             }
-            Question::New => self.take(of_stream(answer)?, From::Now).await,
-            Question::Claim => {
+            Question::New { .. } => self.take(of_stream(answer)?, question).await,
+            Question::Claim { .. } => {
                 let Claimed { next, entries, deleted } = Claimed::of(answer)?;
                 self.claim = next;
                 self.keeper.note_lost(&deleted);
@@ -244,14 +214,18 @@ impl Reader {
                     tracing::info!(stream, claimed, "took over entries of consumers that have fallen silent");
                     self.keeper.counts.add(Seen { claimed, ..Seen::default() });
                 }
-                self.take(entries, From::Now).await
+                self.take(entries, question).await
             }
         };
         self.note(done).await
     }
 
     /// Hands entries to the source, those that were delivered before with how often.
-    async fn take(&mut self, entries: Vec<Entry>, from: From) -> RedisResult<()> {
+    async fn take(&mut self, entries: Vec<Entry>, question: Question) -> RedisResult<()> {
+        let from = match question {
+            Question::Before { .. } => From::Before,
+            Question::New { .. } | Question::Claim { .. } => From::Now,
+        };
         let (mut trimmed, mut taken) = (Vec::new(), Vec::new());
         for Entry { position, fields } in entries {
             match fields {
@@ -260,17 +234,19 @@ impl Reader {
                 Some(_) => {}
             }
         }
-        let first = NonZeroU32::MIN;
         let positions: Vec<Position> = taken.iter().map(|(position, _)| *position).collect();
-        // How often does not matter enough to lose an entry that is in the ledger already.
-        let counted = match self.phase == Phase::New && self.claim.is_none() && from == From::Now {
-            true => None,
-            false => Some(self.keeper.deliveries(&positions).await.unwrap_or_default()),
+        let counted = match question {
+            Question::New { .. } => None,
+            // How often does not matter enough to lose an entry that is in the ledger already.
+            Question::Before { .. } | Question::Claim { .. } => {
+                Some(self.keeper.deliveries(&positions).await.unwrap_or_default())
+            }
         };
         let events: Vec<Event> = taken
             .into_iter()
             .map(|(position, fields)| {
-                let deliveries = counted.as_ref().map_or(Some(first), |counted| counted.get(&position).copied());
+                let deliveries =
+                    counted.as_ref().map_or(Some(NonZeroU32::MIN), |counted| counted.get(&position).copied());
                 let (stream, generation) = (Arc::clone(&self.keeper.names.stream), self.generation);
                 event(fields, Origin { stream, position, generation, deliveries })
             })
@@ -395,15 +371,11 @@ impl Reader {
         let owed = self.ledger.owed(usize::MAX).len();
         match acknowledged {
             Ok(acknowledged) => acknowledged.with_context(|| format!("{owed} settled entries were not acknowledged")),
-            Err(_) => Err(anyhow!("Redis does not answer: {owed} settled entries were not acknowledged, and come again")),
+            Err(_) => {
+                Err(anyhow!("Redis does not answer: {owed} settled entries were not acknowledged, and come again"))
+            }
         }
     }
-}
-
-/// How many entries to ask for; `None` if there is no room.
-fn page(room: usize, size: usize) -> Option<usize> {
-    let fits = PAGE_BYTES / size.max(1);
-    (room > 0).then(|| room.min(PAGE).min(fits.max(1)))
 }
 
 /// The answer to what is being read, if something is. Cancel-safe.
@@ -411,23 +383,5 @@ async fn answered(reading: &mut Option<Reading>) -> (Question, RedisResult<Value
     match reading {
         Some((question, answer)) => (*question, answer.await),
         None => pending().await,
-    }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_is_read_than_there_is_room_for() {
-        assert_eq!(page(0, 0), None);
-        assert_eq!(page(5, 0), Some(5));
-        assert_eq!(page(5_000, 100), Some(PAGE));
-        assert_eq!(page(5_000, 2 << 20), Some(4), "large entries");
-        assert_eq!(page(5_000, 64 << 20), Some(1), "one larger entry may exceed it");
     }
 }

@@ -33,6 +33,8 @@ return {ours and 1 or 0, used, noted}
 /// `KEYS` stream. `ARGV` group, consumer, ids.
 /// Answers the ids that another consumer has, those made pending again, and those that are not in the stream any more.
 const RENEW: &str = r"
+local known = redis.pcall('XPENDING', KEYS[1], ARGV[1])
+if known.err then return known end
 local taken, restored, lost = {}, {}, {}
 for i = 3, #ARGV do
   local id = ARGV[i]

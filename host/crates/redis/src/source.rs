@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
@@ -54,6 +55,7 @@ pub struct RedisSource {
     stop: CancellationToken,
     _stops: DropGuard,
     task: Option<JoinHandle<anyhow::Result<()>>>,
+    longest_close: Duration,
 }
 
 impl RedisSource {
@@ -111,6 +113,8 @@ impl RedisSource {
             _stops: stop.clone().drop_guard(),
             stop,
             task: Some(tokio::spawn(work)),
+            // The task may wait for an answer when it is told to end.
+            longest_close: settings.close_timeout * 2,
         })
     }
 
@@ -199,8 +203,19 @@ impl Source for RedisSource {
     async fn close(&mut self) -> Result<(), SourceError> {
         let Some(task) = self.task.take() else { return Ok(()) };
         self.stop.cancel();
-        let ended = task.await.context("the task of the source has failed").flatten();
-        ended.map_err(|error| self.error(error))
+        let abort = task.abort_handle();
+        match tokio::time::timeout(self.longest_close, task).await {
+            Ok(ended) => {
+                let ended = ended.context("the task of the source has failed").flatten();
+                ended.map_err(|error| self.error(error))
+            }
+            Err(_) => {
+                abort.abort();
+                Err(self.error(anyhow!(
+                    "Redis does not answer: what was settled last was not acknowledged, and comes again"
+                )))
+            }
+        }
     }
 }
 
@@ -216,7 +231,7 @@ async fn live(
     let mut outage = Outage::of(format!("stream {}", names.stream));
     let joined = loop {
         let joining = async {
-            let (keeps, reads) = (client.connect(std::time::Duration::ZERO)?, client.connect(pace.wait)?);
+            let (keeps, reads) = (client.connect(Duration::ZERO)?, client.connect(pace.wait)?);
             let (keeper, hosts) = Keeper::join(keeps, names.clone(), terms.clone(), Arc::clone(&counts)).await?;
             Ok((keeper, reads, hosts))
         };

@@ -34,14 +34,14 @@ async fn entries_of_a_host_that_died_are_taken_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entries_of_a_host_that_works_long_are_left_to_it() {
     let mut streams = Streams::new().await;
-    streams.settings.claim_after = Duration::from_secs(2);
+    streams.settings.claim_after = Duration::from_secs(4);
     streams.write(&numbered(0..20)).await;
     let mut slow = streams.called("slow");
     let held = events(&mut slow, 20).await;
     let mut other = streams.called("other");
     assigned(&mut other).await;
-    // Three times as long as a host may be silent. The condition is that nothing happens, so there is nothing else to wait for.
-    let stolen = tokio::time::timeout(Duration::from_secs(6), async {
+    // Twice as long as a host may be silent. The condition is that nothing happens, so there is nothing else to wait for.
+    let stolen = tokio::time::timeout(Duration::from_secs(8), async {
         tokio::select! {
             stolen = event(&mut other) => stolen,
             () = attend(&mut slow) => unreachable!("attending never ends"),

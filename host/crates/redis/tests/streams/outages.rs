@@ -30,15 +30,14 @@ async fn nothing_is_lost_while_redis_is_killed_under_load() {
             }
         }
     });
-    let killer = tokio::spawn(async move {
+    let killer = async {
         for _ in 0..KILLS {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(100..600))).await;
             server.kill();
             tokio::time::sleep(Duration::from_millis(fastrand::u64(10..500))).await;
             server.restart().await;
         }
-        server
-    });
+    };
     let mut seen = BTreeSet::new();
     let read = tokio::time::timeout(PATIENCE * 3, async {
         while seen.len() < WRITTEN {
@@ -47,9 +46,9 @@ async fn nothing_is_lost_while_redis_is_killed_under_load() {
             settle(&mut source, &arrived);
         }
     });
-    assert!(read.await.is_ok(), "{} of {WRITTEN} arrived; missing: {:?}", seen.len(), missing(&seen));
+    let (read, ()) = tokio::join!(read, killer);
+    assert!(read.is_ok(), "{} of {WRITTEN} arrived; missing: {:?}", seen.len(), missing(&seen));
     writer.await.unwrap();
-    let _server = killer.await.unwrap();
     // What comes twice is settled too.
     let rest = async {
         loop {
@@ -107,7 +106,8 @@ async fn a_group_that_was_deleted_goes_on_where_it_was() {
     let mut source = streams.called("one");
     let held = events(&mut source, 5).await;
     let () = streams.run("XGROUP DESTROY S G").await;
-    until(async || streams.run::<Vec<redis::Value>>("XINFO GROUPS S").await.len() == 1, "the group is still gone").await;
+    until(async || streams.run::<Vec<redis::Value>>("XINFO GROUPS S").await.len() == 1, "the group is still gone")
+        .await;
     until(async || streams.pending().await.len() >= 5, "what is in work is not pending again").await;
     for event in &held {
         settle(&mut source, event);

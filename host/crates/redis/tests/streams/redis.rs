@@ -53,7 +53,7 @@ impl Streams {
     /// On this server. Hosts are heard often and soon taken for dead.
     pub(crate) fn on(url: &str) -> Self {
         let mut settings = Settings::new(url.parse().unwrap());
-        settings.claim_after = Duration::from_secs(3);
+        settings.claim_after = Duration::from_secs(6);
         Self { url: url.to_owned(), name: format!("test-{:016x}", fastrand::u64(..)), settings }
     }
 

@@ -37,10 +37,8 @@ async fn serves(settings: &Settings, name: &str) {
     let last = events(joined.source.as_mut(), 1).await;
     settle(joined.source.as_mut(), &last[0]);
     joined.source.close().await.unwrap();
-    let mut records = broker
-        .browse(Browse { topic: dead.as_str().into(), from: From::Last(1), until: Until::End })
-        .await
-        .unwrap();
+    let mut records =
+        broker.browse(Browse { topic: dead.as_str().into(), from: From::Last(1), until: Until::End }).await.unwrap();
     let event = records.next().await.unwrap().unwrap();
     assert!(joined.letters.find(&event.id).await.unwrap().is_some());
 }
@@ -57,7 +55,10 @@ async fn a_pipeline_is_served_over_tls_and_by_nobody_else() {
     std::fs::write(path.join("san"), "subjectAltName=IP:127.0.0.1").unwrap();
     openssl(path, "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem");
     openssl(path, "req -newkey rsa:2048 -nodes -subj /CN=server -keyout key.pem -out request.pem");
-    openssl(path, "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.pem");
+    openssl(
+        path,
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.pem",
+    );
     let port = free_port().to_string();
     let file = |name: &str| path.join(name).to_str().unwrap().to_owned();
     let (certificate, key, ca) = (file("server.pem"), file("key.pem"), file("ca.pem"));
@@ -113,7 +114,9 @@ async fn a_user_needs_only_the_rights_of_the_guide() {
 async fn a_pipeline_is_served_by_a_cluster() {
     let mut nodes = Vec::new();
     for _ in 0..3 {
-        let Some(node) = Redis::own_with(&["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"]).await else { return };
+        let Some(node) = Redis::own_with(&["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"]).await else {
+            return;
+        };
         nodes.push(node);
     }
     let streams: Vec<Streams> = nodes.iter().map(|node| Streams::on(node.url())).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gristmill_core::model::{EventId, Partition, Position};
 use gristmill_core::ports::{
-    Broker, Browse, Connection, From, Group, Guarantee, Letters, Outlet, Records, Start, Subscription, Until,
+    Broker, Browse, Connection, From, Group, Guarantee, Letters, Outlet, Records, Source, Start, Subscription, Until,
 };
 use gristmill_redis::{Creation, RedisBroker, RedisLetters, Settings};
 
