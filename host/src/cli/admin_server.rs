@@ -1,5 +1,6 @@
 //! The admin server of a host, as commands ask it (docs/admin-api.md).
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ fn headers(host: &Host) -> anyhow::Result<HeaderMap> {
 fn detail(body: &[u8]) -> String {
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = match problem.get("detail").and_then(Value::as_str) {
-        Some(detail) => detail.into(),
+        Some(detail) => Cow::Borrowed(detail),
         None => String::from_utf8_lossy(body),
     };
     gristmill_core::model::printable(&text.chars().take(SHOWN).collect::<String>())
