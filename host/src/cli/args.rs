@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use clap::builder::NonEmptyStringValueParser;
@@ -15,6 +16,7 @@ use super::models::Models;
 use super::tap::Tap;
 use super::top::Top;
 use super::verify_output::VerifyOutput;
+use gristmill_admin::{BadListen, Listen};
 use gristmill_core::model::Header;
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
@@ -34,6 +36,7 @@ Exit codes:
   78  wrong configuration: every fault is shown with its line
 
 Environment:
+  GRISTMILL_ADMIN    where the admin server of `run` listens, or off; overrides the host file
   GRISTMILL_BROKERS  the brokers; overrides the pipeline file
   GRISTMILL_CACHE    the folder of compiled stages; default: a folder in the user's cache folder
   GRISTMILL_STATE    the folder of state stores; default: a folder in the user's state folder
@@ -214,6 +217,29 @@ pub struct Run {
     /// A host file: models, store, limits and a folder of pipelines for all of them.
     #[arg(long, value_name = "gristmill.toml")]
     pub host: Option<PathBuf>,
+    /// Where the admin server listens, or "off"; overrides the host file.
+    #[arg(long, value_name = "IP:PORT|off", env = "GRISTMILL_ADMIN")]
+    pub admin: Option<AdminChoice>,
+}
+
+/// Whether there is an admin server, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminChoice {
+    /// There is none.
+    Off,
+    /// It listens here.
+    On(Listen),
+}
+
+impl FromStr for AdminChoice {
+    type Err = BadListen;
+
+    fn from_str(text: &str) -> Result<Self, BadListen> {
+        match text {
+            "off" => Ok(Self::Off),
+            address => address.parse().map(Self::On),
+        }
+    }
 }
 
 /// `gristmill schema`.

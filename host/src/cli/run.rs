@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use gristmill_admin::Admin;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::args::Run;
+use super::args::{AdminChoice, Run};
 use super::files;
-use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded, ServiceManager, Watchers};
+use crate::app::{self, Desk, DeskOptions, Failure, Host, HostOptions, Memory, Reloaded, ServiceManager, Watchers};
 use crate::settings::HostFile;
 
 /// How long the end of the process waits for the last spans of traces.
@@ -27,12 +28,9 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     }
     service.loading(pipelines.len());
     let (traces, exporting) = app::start_traces(&file.traces)?.unzip();
-    let options = HostOptions {
-        memory: Memory::Durable,
-        limits: file.limits,
-        shutdown: shutdown.clone(),
-        watchers: Watchers { traces, ..Watchers::default() },
-    };
+    let watchers = Watchers { traces, ..Watchers::default() };
+    let desk = open_desk(args, &file, &watchers, &shutdown).await?;
+    let options = HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), watchers };
     let stopped = || {
         tracing::info!("stopped before any pipeline ran");
         Ok(())
@@ -46,6 +44,9 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
             "the embedded broker keeps everything in memory, 5 MiB per partition, and ends with this process; \
              `gristmill send` and kcat reach it at this address"
         );
+    }
+    if let Some((desk, _)) = &desk {
+        desk.attend(&host);
     }
     service.ready();
     let reloads = async {
@@ -68,12 +69,36 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     ended
 }
 
+/// Opens the admin server, unless it is switched off. It answers before any pipeline runs, and until it is dropped.
+async fn open_desk(
+    args: &Run,
+    file: &HostFile,
+    watchers: &Watchers,
+    shutdown: &CancellationToken,
+) -> Result<Option<(Arc<Desk>, DropGuard)>, Failure> {
+    let admin = match args.admin {
+        None => file.admin.clone(),
+        Some(AdminChoice::Off) => Admin::Off,
+        Some(AdminChoice::On(listen)) => file.admin.clone().listen_on(listen),
+    };
+    let (paths, host) = (args.pipelines.clone(), args.host.clone());
+    let options = DeskOptions {
+        metrics: Arc::clone(&watchers.metrics),
+        shutdown: shutdown.clone(),
+        files: Box::new(move |name| files::load_one(&paths, &files::host(host.as_deref())?, name)),
+    };
+    Desk::open(&admin, options).await
+}
+
 /// Reads all files again, and lets the pipelines that run take on theirs. What is faulty is logged and changes nothing.
 async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
     tracing::info!("reloading");
     let read = files::host(args.host.as_deref()).and_then(|file| {
         if file.limits != before.limits {
             tracing::warn!("the limits of the process stay as they were when it was started");
+        }
+        if file.admin != before.admin {
+            tracing::warn!("[admin] stays as it was when the process was started");
         }
         if file.traces != before.traces {
             tracing::warn!("[traces] stays as it was when the process was started");

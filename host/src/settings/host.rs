@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use gristmill_admin::Admin;
 use gristmill_config::ConfigError;
 use gristmill_core::settings::{ByteSize, Name, by_name};
 use gristmill_llm::settings::AliasSettings;
@@ -31,6 +32,9 @@ pub struct HostFile {
     pub store: StoreSettings,
     /// Bounds of the process.
     pub limits: HostLimits,
+    /// The admin server: health, metrics and commands. `admin = false` switches it off.
+    #[schemars(extend("x-secrets" = true))]
+    pub admin: Admin,
     /// Where the spans of traces are sent.
     #[schemars(extend("x-secrets" = true))]
     pub traces: TraceSettings,

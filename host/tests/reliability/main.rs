@@ -25,6 +25,7 @@ mod overdue;
 mod own_broker;
 mod poison;
 mod reader;
+mod readiness;
 mod shared_store;
 mod slow;
 mod three_hosts;

@@ -16,7 +16,7 @@ use crate::permits::{Permit, Share};
 use crate::rates::{Dimension, Rates, Seat};
 use crate::room::Room;
 use crate::settings::{LimitSettings, Sharing};
-use crate::standing::{Change, Standing, Turned};
+use crate::standing::{Asked, Change, Standing, Turned};
 use crate::together::Together;
 
 /// How long a call waits whose host has nothing of a limit.
@@ -61,6 +61,13 @@ struct State {
 }
 
 impl Gate {
+    /// Whether calls are let in now, and what is left of the limits that this host counts by itself.
+    pub(crate) fn look(&self) -> (Asked, Vec<(&'static str, f64, f64)>) {
+        let (state, now) = (&mut *self.state(), Instant::now());
+        let rates = if state.together(now).is_some() { &mut state.own } else { &mut state.rates };
+        (state.standing.asked(now), rates.left(now))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics midway through a change, so a poisoned state is still consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

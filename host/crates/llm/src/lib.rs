@@ -98,7 +98,7 @@ use gate::Entry;
 use gemini::Gemini;
 pub use journal::Journaled;
 use limits::Endpoint;
-pub use limits::Limits;
+pub use limits::{Limits, TargetNow};
 use load::Load;
 use merge::Merged;
 use ollama::Ollama;
@@ -111,6 +111,7 @@ use saved::Saved;
 use scripted::{Scripted, script};
 use server::Reach;
 use settings::{AliasSettings, LimitSettings, Settings, TargetSettings};
+pub use standing::Asked;
 use together::Together;
 pub use unheld::{Unheld, unheld};
 

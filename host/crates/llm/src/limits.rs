@@ -11,6 +11,7 @@ use gristmill_core::model::{Canonical, Ledger};
 use crate::gate::Gate;
 use crate::permits::{Limit, Share};
 use crate::settings::SecretRef;
+use crate::standing::Asked;
 
 /// What a bound of concurrent calls belongs to: an address and the key used there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,13 +73,46 @@ impl<K: Eq + Hash, V: Default> Shared<K, V> {
     }
 }
 
+impl<K: Clone, V> Shared<K, V> {
+    /// All that somebody uses, in no order.
+    fn all(&self) -> Vec<(K, Arc<V>)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter_map(|(key, kept)| Some((key.clone(), kept.upgrade()?))).collect()
+    }
+}
+
 impl<K, V> Default for Shared<K, V> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
+/// A model at an address, as calls find it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetNow {
+    /// The address.
+    pub address: String,
+    /// The model.
+    pub model: String,
+    /// Whether it is asked.
+    pub asked: Asked,
+    /// The limits that this host counts by itself, by their keys: its part, and what may be taken of it at once.
+    pub limits: Vec<(&'static str, f64, f64)>,
+}
+
 impl Limits {
+    /// All models that pipelines ask, in order. One that is asked with several keys is there for each.
+    #[must_use]
+    pub fn targets(&self) -> Vec<TargetNow> {
+        let target = |(endpoint, gate): (Endpoint, Arc<Gate>)| {
+            let (asked, limits) = gate.look();
+            TargetNow { address: endpoint.base_url, model: endpoint.model, asked, limits }
+        };
+        let mut targets: Vec<TargetNow> = self.gates.all().into_iter().map(target).collect();
+        targets.sort_by(|one, other| (&one.address, &one.model).cmp(&(&other.address, &other.model)));
+        targets
+    }
+
     /// A share in the concurrent calls of an account.
     pub(crate) fn concurrent(&self, account: Account, max_concurrent: usize) -> Share {
         Share::of(self.concurrent.of(account), max_concurrent)
@@ -118,6 +152,17 @@ mod tests {
         drop((one, two));
         assert_eq!(limits.concurrent(account("A"), 8).most(), 8, "what nobody uses is forgotten");
         assert_eq!(limits.concurrent.0.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn models_that_are_asked_can_be_looked_at() {
+        let limits = Limits::default();
+        let endpoint = |model: &str| Endpoint { base_url: "https://h/v1".into(), model: model.into(), key: None };
+        let _asked = (limits.gate(endpoint("n")), limits.gate(endpoint("m")));
+        drop(limits.gate(endpoint("gone")));
+        let names: Vec<String> = limits.targets().into_iter().map(|target| target.model).collect();
+        assert_eq!(names, ["m", "n"]);
+        assert_eq!(limits.targets()[0].asked, Asked::Open);
     }
 
     #[test]

@@ -137,6 +137,18 @@ impl Rates {
         waits.filter(|(_, wait)| !wait.is_zero()).max_by_key(|(_, wait)| *wait)
     }
 
+    /// Each limit by its key: this host's part, and what may be taken of it at once.
+    pub(crate) fn left(&mut self, now: Instant) -> Vec<(&'static str, f64, f64)> {
+        let left = |(dimension, meter): &mut (Dimension, Meter)| {
+            let (limit, left) = match meter {
+                Meter::Minute(bucket) => bucket.left(now),
+                Meter::Day(allowance) => allowance.left(now),
+            };
+            (dimension.key(), limit, left)
+        };
+        self.0.iter_mut().map(left).collect()
+    }
+
     pub(crate) fn take(&mut self, load: Load, now: Instant) {
         for (dimension, meter) in &mut self.0 {
             let amount = dimension.of(load);

@@ -93,10 +93,11 @@ async fn unbounded(source: &mut dyn Source, demand: Demand) -> Signal {
 pub async fn assigned(source: &mut dyn Source) -> Vec<Partition> {
     loop {
         match signal(source, Demand::ControlOnly).await {
-            Signal::Assigned { partitions, .. } => return partitions,
+            // A new member often has none at first.
+            Signal::Assigned { partitions, .. } if !partitions.is_empty() => return partitions,
             Signal::Revoked { ack, .. } => ack.send(()).unwrap(),
             Signal::Events(events) => panic!("events were not requested: {events:?}"),
-            Signal::Lag { .. } | Signal::Notice(_) => {}
+            Signal::Assigned { .. } | Signal::Lag { .. } | Signal::Notice(_) => {}
         }
     }
 }
