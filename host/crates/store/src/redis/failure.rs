@@ -1,6 +1,6 @@
 //! What a failure of Redis means.
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError};
 
 use crate::health::Failure;
 
@@ -46,10 +46,7 @@ pub(super) const CLUSTER: &str =
 pub(super) fn failure(error: &RedisError) -> Failure {
     match error.kind() {
         ErrorKind::Io | ErrorKind::Parse => Failure::Transient(format!("the connection failed ({error})")),
-        ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::NotBusy | ServerErrorKind::NoSub)
-        | ErrorKind::Server(_)
-        | ErrorKind::Extension
-        | ErrorKind::AuthenticationFailed => match error.code() {
+        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed => match error.code() {
             Some(code) => by_code(code, &error.to_string()),
             None => Failure::Broken(format!("it does not let us in ({error}); check store.url and store.password")),
         },
