@@ -94,15 +94,15 @@ pub(super) async fn open(
             let folder = folder(pipeline)?;
             let settings = Settings::of(&pipeline.store, folder, &pipeline.name, Arc::new(clock::now));
             let opened = tokio::task::spawn_blocking(move || Sqlite::open(settings)).await;
-            let store = opened.context("opening the state store")?.map_err(|error| unusable(pipeline, &error))?;
+            let store = opened.context("opening the state store")?.map_err(|error| unusable(pipeline, error))?;
             Ok(stores_of(pipeline, Arc::new(ObservedStore::new(store, observer))))
         }
         Some(StoreUrl::Postgres(url)) => {
-            let store = Postgres::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, &error))?;
+            let store = Postgres::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
             Ok(shared(pipeline, Arc::new(ObservedStore::new(store, observer))))
         }
         Some(StoreUrl::Redis(url)) => {
-            let store = Redis::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, &error))?;
+            let store = Redis::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
             Ok(shared(pipeline, Arc::new(ObservedStore::new(store, observer))))
         }
     }
@@ -137,7 +137,11 @@ fn server(pipeline: &Pipeline) -> Result<ServerSettings, Failure> {
     })
 }
 
-fn unusable(pipeline: &Pipeline, error: &StoreError) -> Failure {
+/// A server that is away is no fault of the file: whoever supervises this process starts it again.
+fn unusable(pipeline: &Pipeline, error: StoreError) -> Failure {
+    if matches!(error, StoreError::Transient { .. }) {
+        return Failure::Running(error.into());
+    }
     let pointer = if pipeline.store.url.is_some() { "/store/url" } else { "/store" };
     let fault = Fault::at(pipeline.place(pointer), "the state store cannot be used").label(error.to_string());
     Failure::Config(fault.into())
