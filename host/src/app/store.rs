@@ -11,9 +11,7 @@ use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::{Checkpoint, SinkKey};
 use gristmill_core::model::{Spent, SpentOn};
 use gristmill_core::ports::{Answers, Counters, Documents, Observer, Spending, Store, StoreError};
-use gristmill_store::{
-    MemoryDocuments, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl,
-};
+use gristmill_store::{MemoryDocuments, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
 
 use super::broker::is_embedded;
 use super::clock;
