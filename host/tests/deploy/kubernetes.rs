@@ -79,7 +79,10 @@ fn every_selector_selects_the_hosts_and_nothing_else() {
     }
     let monitored = yaml(&format!("{SCALED}/service-monitor.yaml"));
     assert_eq!(at(&monitored, "/spec/selector/matchLabels"), at(&base("kustomization.yaml"), "/labels/0/pairs"));
-    assert!(base("kustomization.yaml").pointer("/labels/0/includeSelectors").is_none(), "the selector of DNS is not ours");
+    assert!(
+        base("kustomization.yaml").pointer("/labels/0/includeSelectors").is_none(),
+        "the selector of DNS is not ours"
+    );
 }
 
 #[test]

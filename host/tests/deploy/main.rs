@@ -1,6 +1,10 @@
 //! The files in `deploy/`: each is checked by the tool that reads it, where that is installed, and against what the binary
 //! does: its command line, its ports, its longest waits, its metrics.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed unwrap fails the test; what is left out is said")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed unwrap fails the test; what is left out is said"
+)]
 
 mod alerts;
 mod compose;
