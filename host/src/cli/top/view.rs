@@ -82,21 +82,21 @@ mod tests {
         let expected = "\
 gristmill 0.1.0  up 2 h 5 min  instances 8 of 512
 contracts is paused by a dependency since 3 s, for 2 min more: 429\u{fffd}[2J
- pipelines ────────────────────────────────────────────────────────────────────────────────
+ pipelines ───────────────────────────────────────────────────────────────────────────────
             state  partitions  jobs/s  dead/s  in flight  backlog   good  version
 contracts  paused         3/6     101     1.0         64       43  98.8%        2
- partitions of contracts ──────────────────────────────────────────────────────────────────
+ partitions of contracts ─────────────────────────────────────────────────────────────────
       settled below  lag  backlog
 in/1            812   40       40
 in/0            812    3        3
 in/2            812    -        -
- stages of contracts ──────────────────────────────────────────────────────────────────────
+ stages of contracts ─────────────────────────────────────────────────────────────────────
         calls/s  ms/call  failed
 enrich      100    250.0       3
- models of contracts ──────────────────────────────────────────────────────────────────────
+ models of contracts ─────────────────────────────────────────────────────────────────────
                 answers/s  tokens/s  failed     USD
 smart openai/m        100     30000       0  0.2500
- model servers ────────────────────────────────────────────────────────────────────────────
+ model servers ───────────────────────────────────────────────────────────────────────────
                                          state              left of its limits
 https://api.example.com/v1 m  limited for 12 s  requests_per_minute 120 of 500
 
