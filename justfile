@@ -58,6 +58,10 @@ bench *args:
 kafka:
     cargo xtask kafka
 
+# Build what is shipped, in target/package
+package:
+    cargo xtask package
+
 # Run the pipeline of one folder in examples/; its README says what it needs
 example name *args:
     cargo xtask host run examples/{{name}}/pipeline.toml {{args}}
