@@ -47,7 +47,11 @@ impl Look {
             _ => None,
         };
         let group = number(4).zip(id(5));
-        let group = group.map(|(pending, delivered)| Group { pending, delivered, read: number(6), unread: number(7) });
+        let group = group.map(|(pending, delivered)| {
+            // Redis does not say so of a group that has read nothing at all.
+            let read = number(6).or((delivered == Position(0)).then_some(0));
+            Group { pending, delivered, read, unread: number(7) }
+        });
         Some(Self { length: number(0)?, last: id(1)?, added: number(2), first: id(3), group })
     }
 

@@ -1,6 +1,7 @@
 //! A stream and a group on some Redis, and the cases that every broker has to pass.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use gristmill_redis::{Consumer, RedisSink, RedisSource, Settings, SourceSettings
 use gristmill_test_servers::Redis;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Value};
-use tokio::sync::OnceCell;
+use tokio::runtime::Builder;
 
 use crate::harness::{Harness, PATIENCE, Settles};
 
@@ -27,15 +28,21 @@ pub(crate) struct Streams {
 
 /// The server of all tests that need none of their own.
 pub(crate) async fn shared() -> &'static str {
-    static SHARED: OnceCell<Redis> = OnceCell::const_new();
-    let server = SHARED.get_or_init(async || {
-        let server = Redis::start().await;
-        let mut set = ::redis::cmd("CONFIG");
-        set.arg("SET").arg("proto-max-bulk-len").arg(LONGEST_FIELD);
-        set.exec_async(&mut connection(server.url()).await).await.unwrap();
-        server
+    static SHARED: OnceLock<Redis> = OnceLock::new();
+    // On a thread that may wait: whoever comes first starts it for all.
+    let started = tokio::task::spawn_blocking(|| {
+        let start = || Builder::new_current_thread().enable_all().build().unwrap().block_on(start());
+        SHARED.get_or_init(start).url()
     });
-    server.await.url()
+    started.await.unwrap()
+}
+
+async fn start() -> Redis {
+    let server = Redis::start().await;
+    let mut set = ::redis::cmd("CONFIG");
+    set.arg("SET").arg("proto-max-bulk-len").arg(LONGEST_FIELD);
+    set.exec_async(&mut connection(server.url()).await).await.unwrap();
+    server
 }
 
 /// A connection of the test itself.
