@@ -128,6 +128,7 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
     let PipelineFile {
         name,
         kafka,
+        redis,
         source,
         sink,
         dead_letter,
@@ -145,6 +146,7 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
     } = &**new;
     old.name == *name
         && old.kafka == *kafka
+        && old.redis == *redis
         && old.source == *source
         && old.sink == *sink
         && old.dead_letter == *dead_letter

@@ -10,6 +10,7 @@ mod json_files;
 mod models;
 mod places;
 mod plan;
+mod redis;
 mod robust;
 mod schema;
 mod stages;
