@@ -14,11 +14,11 @@ mod spending;
 mod tls;
 mod world;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 
 use world::{Kind, World};
 
-type Case = (&'static str, for<'a> fn(&'a World) -> BoxFuture<'a, ()>);
+type Case = (&'static str, for<'a> fn(&'a World) -> LocalBoxFuture<'a, ()>);
 
 /// A list of cases, with their names.
 macro_rules! cases {
