@@ -119,7 +119,11 @@ const FAULTS: &[Fault] = &[
     ("hang before the headers", |_| Behaviour::Silence),
     ("hang before the first token", |_| Behaviour::cut("{}", 0, Break::Hang)),
     ("hang after the first token", |_| Behaviour::cut("{}", 2, Break::Hang)),
-    ("hang between two chunks", |_| Behaviour::cut("{}", 3, Break::Hang)),
+    ("hang between two chunks", |dialect| {
+        // The third event of Gemini is the last one.
+        let events = if dialect == Dialect::Gemini { 2 } else { 3 };
+        Behaviour::cut("{}", events, Break::Hang)
+    }),
     ("hang until the end of the time", |_| Behaviour::cut("{}", 2, Break::Hang)),
     ("reset in a stream", |_| Behaviour::cut("{}", 2, Break::Break)),
     ("a stream without its end", |_| Behaviour::cut("{}", 2, Break::End)),
