@@ -47,10 +47,15 @@ async fn migrate(client: &mut Client) -> Result<(), Failure> {
     transaction.commit().await.map_err(failed)
 }
 
-/// Whether there is the schema, and the table of its version.
-const VERSION: &str = "SELECT to_regnamespace('gristmill') IS NOT NULL, to_regclass('gristmill.version') IS NOT NULL";
+/// Whether there is the schema, and the table of its version. By the tables of the catalogue: functions such as `to_regclass`
+/// answer from a cache, which does not see what another host has made while we waited for the lock.
+const VERSION: &str = "
+    SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'gristmill'),
+        EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'gristmill' AND c.relname = 'version')";
 const NUMBER: &str = "SELECT number FROM gristmill.version";
-const FOREIGN: &str = "SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('gristmill')";
+const FOREIGN: &str = "
+    SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'gristmill'";
 
 /// The version that is there; 0 without one.
 async fn version(client: &Client) -> Result<usize, Failure> {

@@ -27,17 +27,17 @@ pub(crate) enum Kind {
 }
 
 #[derive(Clone)]
-enum Place {
+pub(crate) enum Place {
     Folder(Arc<TempDir>),
     Server(StoreUrl),
 }
 
 /// Where the hosts of a case keep what they do.
 pub(crate) struct World {
-    place: Place,
-    pipeline: String,
+    pub(crate) place: Place,
+    pub(crate) pipeline: String,
     /// How far the clock of a file is ahead, in milliseconds. Servers have a clock of their own.
-    ahead: Arc<AtomicI64>,
+    pub(crate) ahead: Arc<AtomicI64>,
     pub(crate) keep_ended: Duration,
     pub(crate) keep_unfinished: Duration,
     pub(crate) max_answers: u64,
