@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::assignment::Assignment;
 use super::backlog::{Backlog, Backpressure, Flow};
-use super::commit::{self, Committer};
+use super::commit::Committer;
 use super::extent::Extent;
 use super::join::{Group, Standing};
 use super::lag::Lag;

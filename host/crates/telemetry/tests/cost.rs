@@ -36,8 +36,7 @@ fn call() -> (Event, Call) {
     let trace = TraceContext::of_job(&job);
     let generation = DocumentGeneration { milliseconds: 0, sequence: 0 };
     let (timestamp, edition) = (Timestamp(0), Edition::default());
-    let call =
-        Call { job, event: id, document, generation, timestamp, item, attempt: 1, edition, trace, span: trace };
+    let call = Call { job, event: id, document, generation, timestamp, item, attempt: 1, edition, trace, span: trace };
     (event, call)
 }
 

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use args::Top;
+pub(super) use args::Top;
 
 use self::screen::{Sample, Screen};
 use super::admin_server::AdminServer;

@@ -12,7 +12,7 @@ use gristmill_core::model::{Event, Partition, Position};
 use gristmill_core::ports::{Broker, Browse, From, Until};
 use tokio::time::{Instant, sleep};
 
-pub use args::VerifyOutput;
+pub(super) use args::VerifyOutput;
 
 use self::count::{Bounds, Count, Totals};
 use crate::app::{self, Failure};

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::model::meter::{Taken, Want};
 use crate::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
 use crate::ports::{
-    Answers, Counter, Counters, Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending, Store, StoreError,
-    StoreOperation, StoreOutcome,
+    Answers, Counter, Counters, Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending,
+    Store, StoreError, StoreOperation, StoreOutcome,
 };
 
 /// Reports to an observer how long a store takes to answer.
