@@ -118,7 +118,8 @@ pub(super) async fn a_dropped_store_writes_what_was_asked_for(world: &World) {
     let store = world.open().await;
     {
         let x = text("x");
-        let jobs: Vec<_> = (0..100).map(job).collect();
+        // So few that each is polled, and so asked for, before any of them is dropped.
+        let jobs: Vec<_> = (0..20).map(job).collect();
         let mut keeps = Box::pin(join_all(jobs.iter().map(|job| store.keep(job, key(0), &x))));
         tokio::select! {
             biased;
@@ -128,7 +129,7 @@ pub(super) async fn a_dropped_store_writes_what_was_asked_for(world: &World) {
     }
     drop(store);
     let store = world.open().await;
-    for number in 0..100 {
+    for number in 0..20 {
         assert_eq!(store.recall(&job(number), key(0)).await.unwrap(), Some(text("x")), "{number}");
     }
 }
