@@ -26,7 +26,7 @@ fn config(folder: &Path) -> PathBuf {
     let secrets = folder.join("secrets");
     std::fs::create_dir_all(&secrets).unwrap();
     for name in at(&base("secret.example.yaml"), "/stringData").as_object().unwrap().keys() {
-        std::fs::write(secrets.join(name), "a secret of sufficient length").unwrap();
+        std::fs::write(secrets.join(name), "a-secret-of-sufficient-length").unwrap();
     }
     for file in config_files() {
         let to = folder.join(&file);
