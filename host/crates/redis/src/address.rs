@@ -164,7 +164,7 @@ impl JsonSchema for Addresses {
         json_schema!({
             "type": "string",
             "pattern": format!("^rediss?://({host}/0*[0-9]{{1,4}}|{host}(,{host})*)$"),
-            "x-fault": "is no address of Redis: {value}",
+            "x-fault": "is no address of Redis",
             "x-form": FORM,
         })
     }

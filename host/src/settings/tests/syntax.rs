@@ -90,10 +90,6 @@ error: the file has no "name"
 --> pipes/p.toml
  = add name = "…" as its first line
 
-error: the file has no "kafka"
---> pipes/p.toml
- = add [kafka] with brokers = "embedded"
-
 error: the file has no "source"
 --> pipes/p.toml
  = add [source] with topic = "…", where events come from
@@ -109,6 +105,10 @@ error: the file has no "dead_letter"
 error: the file has no "stage"
 --> pipes/p.toml
  = add [[stage]] with name and module, once for each stage
+
+error: the file has neither "kafka" nor "redis"
+--> pipes/p.toml
+ = add [kafka] with brokers = "embedded", or [redis] with url = "redis://host:6379"
 "#;
     assert_eq!(shown(parse("")), expected);
 }
