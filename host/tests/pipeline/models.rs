@@ -46,11 +46,12 @@ fn number_of_each(seen: &Seen) -> String {
         let number = part.split("letter number ").nth(1).unwrap().split(' ').next().unwrap();
         json!({"summary": format!("about {number}")})
     };
-    let parts: Vec<&str> = said.split("<<<").skip(1).collect();
-    if parts.is_empty() {
+    let Some(key) = said.split("The key is ").nth(1).and_then(|rest| rest.split('.').next()) else {
         return answer(said).to_string();
-    }
-    let answers = (1..).zip(parts).map(|(id, part): (u64, _)| json!({"id": id, "answer": answer(part)}));
+    };
+    let opening = format!("<<<{key} request ");
+    let answers =
+        (1..).zip(said.split(&opening).skip(1)).map(|(id, part): (u64, _)| json!({"id": id, "answer": answer(part)}));
     json!({"answers": answers.collect::<Vec<_>>()}).to_string()
 }
 
