@@ -38,9 +38,17 @@ lint: stages
 fmt:
     cargo fmt --all
 
-# Check licences, bans, sources and today's advisories
+# Check licences, bans, sources and today's advisories, which it fetches
 deny:
     cargo deny check
+
+# Build the container image; needs Docker
+image tag="gristmill":
+    docker build --file deploy/Dockerfile --tag {{tag}} .
+
+# Run the demo with Redpanda, Prometheus and Grafana; needs Docker Compose
+compose *args:
+    docker compose --file deploy/docker-compose.yml up --build {{args}}
 
 # Run the benchmarks on Apache Kafka
 bench *args:
@@ -49,6 +57,10 @@ bench *args:
 # Run an Apache Kafka in the foreground, until Ctrl-C
 kafka:
     cargo xtask kafka
+
+# Build what is shipped, in target/package
+package:
+    cargo xtask package
 
 # Run the pipeline of one folder in examples/; its README says what it needs
 example name *args:

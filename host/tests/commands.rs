@@ -174,3 +174,69 @@ fn a_hangup_reloads_the_files_and_never_ends_the_process() {
     assert_eq!(run.end().code(), Some(0), "{}", run.log());
     assert!(run.log().trim_end().ends_with("stopped"), "{}", run.log());
 }
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = gristmill(&cache()).args(["completions", shell]).output().unwrap();
+        assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8(output.stdout).unwrap().contains("verify-output"), "{shell}");
+    }
+    let man = folder.path().join("man");
+    assert!(gristmill(&cache()).arg("man").arg(&man).status().unwrap().success());
+    for page in ["gristmill.1", "gristmill-run.1", "gristmill-dlq-replay.1"] {
+        assert!(man.join(page).exists(), "{page}");
+    }
+    assert!(!man.join("gristmill-man.1").exists(), "what nobody needs is not described");
+}
+
+#[test]
+fn a_host_that_is_not_there_is_named_with_a_way_to_find_it() {
+    for arguments in [&["top", "--once"][..], &["tap", "p"]] {
+        let output = gristmill(&cache()).args(arguments).args(["--url", "http://127.0.0.1:1"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("no host answers at http://127.0.0.1:1/") && said.contains("--url"), "{said}");
+    }
+    let output = gristmill(&cache()).arg("top").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(78) && said.contains("--once"), "without a terminal: {said}");
+}
+
+#[test]
+fn verify_output_succeeds_only_at_the_rate_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = pipeline(folder.path(), "extract");
+    let mut run = Run::start(folder.path(), &file, &cache());
+    run.until_logged("the embedded broker keeps everything in memory");
+    let log = run.log();
+    let address = log.lines().find_map(|line| line.split_once("brokers=")?.1.split('"').nth(1)).unwrap().to_owned();
+    let send = |name: &str, kind: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let mut send = gristmill(&cache());
+        let send = send.args(["send", "in"]).arg(path).args(["--content-type", kind, "--brokers", &address]);
+        assert!(send.status().unwrap().success());
+    };
+    let verify = |more: &[&str]| {
+        let mut verify = gristmill(&cache());
+        let verify = verify.arg("verify-output").arg(&file).args(["--brokers", &address, "--json"]).args(more);
+        let output = verify.output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), said)
+    };
+    let (code, said) = verify(&[]);
+    assert!(code == Some(1) && said.contains("the topic in has no events"), "{said}");
+    send("good", "text/html", "<p>good</p>");
+    let (code, said) = verify(&["--min-rate", "1", "--wait", "5m"]);
+    assert!(code == Some(0) && said.contains("\"enriched_count\":1") && said.contains("\"missing\":0"), "{said}");
+    send("bad", "application/pdf", "this is no PDF");
+    until("the bad one is in the dead letters", || verify(&[]).1.contains("\"dead_lettered\":1").then_some(()));
+    let (code, said) = verify(&["--min-rate", "0.5"]);
+    assert!(code == Some(0) && said.contains("\"enrichment_rate\":0.5"), "{said}");
+    let (code, said) = verify(&["--min-rate", "0.51"]);
+    assert!(code == Some(1) && said.contains("only 0.5000 of the events have an output"), "{said}");
+    run.signal("TERM");
+    run.end();
+}

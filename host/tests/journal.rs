@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatMessage, ChatRequest, ChatResponse, EventId, FinishReason, JobId, Partition, Position, Role, Timestamp,
-    TraceContext, Usage,
+    ChatMessage, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, EventId, FinishReason, JobId, Partition,
+    Position, Role, Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{Caller, Edition, Model, ModelError, Store, StoreError};
 use gristmill_llm::Journaled;
@@ -55,6 +55,10 @@ impl Model for Shared {
             provider_request_id: Some(format!("id-{number}")),
             cached: false,
         })
+    }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
     }
 }
 

@@ -3,10 +3,13 @@
 
 mod bench;
 mod broker;
+mod deny;
 mod host;
 mod kafka;
+mod package;
 mod real_model;
 mod rules;
+mod servers;
 mod setup;
 mod stages;
 mod steps;
@@ -34,10 +37,16 @@ cargo xtask soak [ARGS]    run the reliability tests in full size, about 50 minu
 cargo xtask real-model     run the tests with a genuine small model; compiles llama.cpp the first time, some minutes
 cargo xtask bench [ARGS]   run the benchmarks with a separate broker; ARGS go to the benchmark
 cargo xtask kafka          run an Apache Kafka in the foreground until ctrl-c
+cargo xtask deny           check licences, bans and sources, and advisories if their database is on this machine
+cargo xtask servers        install Redis and PostgreSQL for the tests, if they are missing
+cargo xtask package        build the release with completions, manual pages, licences and bill of materials
 cargo xtask rules          check the house rules: small files, plain words, no loose ends, no import cycles
 cargo xtask setup          check the build tools, and add the WebAssembly target if it is missing
 
+GRISTMILL_ADVISORY_DB=PATH       a clone of the RustSec advisory database
 GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker instead of starting one
+GRISTMILL_TEST_POSTGRES=URL      use this PostgreSQL in tests instead of starting one
+GRISTMILL_TEST_REDIS=URL         use this Redis in tests instead of starting one
 GRISTMILL_TEST_KAFKA_HOME=PATH   the Kafka jars for tests that start their own broker; nothing is downloaded
 GRISTMILL_TEST_MODEL=URL          a server with OpenAI's API, up to /v1, instead of starting one for `real-model`
 GRISTMILL_TEST_SEED=NUMBER       repeat a run of the reliability tests with this seed
@@ -82,6 +91,9 @@ fn dispatch() -> Result<ExitCode> {
             stages::guests(&workspace)?;
         }
         ("setup", []) => setup::run(&workspace)?,
+        ("deny", []) => verify::deny(&workspace)?,
+        ("servers", []) => servers::install()?,
+        ("package", []) => package::run(&workspace)?,
         ("rules", []) => rules::check(&workspace.root)?,
         ("kafka", []) => kafka::command(&workspace.target)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::broker::{Broker, VARIABLE};
 use crate::workspace::{self, Workspace};
-use crate::{kafka, setup, stages};
+use crate::{kafka, servers, setup, stages};
 
 /// The integration tests that need Apache Kafka. A new test that needs it belongs in one of them.
 const NEED_A_BROKER: &[&str] = &["broker", "pipeline", "reliability"];
@@ -16,6 +16,7 @@ const NEED_A_BROKER: &[&str] = &["broker", "pipeline", "reliability"];
 /// Runs `cargo test` for the host with these arguments.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     setup::run(workspace)?;
+    servers::install()?;
     let mut broker = Broker::begin(workspace);
     stages::standard(workspace)?;
     stages::guests(workspace)?;
@@ -25,6 +26,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
 /// `cargo xtask soak`: the reliability tests in full size, with their figures.
 pub(crate) fn soak(workspace: &Workspace, args: &[&str]) -> Result<()> {
     setup::run(workspace)?;
+    servers::install()?;
     let mut broker = Broker::begin(workspace);
     stages::standard(workspace)?;
     stages::guests(workspace)?;

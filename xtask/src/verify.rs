@@ -3,9 +3,10 @@
 use anyhow::Result;
 
 use crate::broker::Broker;
+use crate::deny::{DATABASE, Database, Deny};
 use crate::steps::Steps;
-use crate::workspace::{self, Workspace, which};
-use crate::{rules, setup, stages, test};
+use crate::workspace::{self, Workspace};
+use crate::{rules, servers, setup, stages, test};
 
 /// How much is verified.
 #[derive(Clone, Copy)]
@@ -18,7 +19,7 @@ pub(crate) enum Extent {
 
 /// Runs the steps until one fails, and prints how long each took.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
-    let mut steps = Steps::new(10);
+    let mut steps = Steps::new(12);
     let result = run_steps(workspace, extent, &mut steps);
     eprintln!("\n{steps}");
     result
@@ -26,13 +27,15 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
 
 fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result<()> {
     steps.take("build tools", "cargo xtask setup", || setup::run(workspace))?;
+    // Before the broker, which may install something, too.
+    steps.take("Redis and PostgreSQL", "cargo xtask servers", servers::install)?;
     let mut broker = match extent {
         Extent::Full => Some(Broker::begin(workspace)),
         Extent::Quick => None,
     };
     steps.run("format", &mut workspace.cargo(["fmt", "--all", "--", "--check"]))?;
     steps.take("house rules", "cargo xtask rules", || rules::check(&workspace.root))?;
-    licences(workspace, steps)?;
+    dependencies(workspace, steps)?;
     steps.take("stages", "cargo stages", || {
         stages::standard(workspace)?;
         stages::guests(workspace)
@@ -63,12 +66,28 @@ fn clippy(workspace: &Workspace, steps: &mut Steps, name: &'static str, packages
     steps.run(name, cargo.args(packages).args(["--", "-D", "warnings"]))
 }
 
-/// Checks licences, bans and sources. Not advisories: they need the network and change every day, and what passes today
-/// must pass tomorrow. `just deny` checks them.
-fn licences(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
-    if which("cargo-deny").is_none() {
-        steps.leave_out("licences", "cargo-deny is not installed; `cargo install cargo-deny --locked` installs it");
-        return Ok(());
+/// Checks what may be in the binary. Advisories only by a database that is on this machine: what is fetched from the network
+/// changes every day, and what passes today must pass tomorrow.
+fn dependencies(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let again = "cargo xtask deny";
+    let deny = steps.take("licences", again, || {
+        let deny = Deny::find(workspace)?;
+        deny.licences().map(|()| deny)
+    })?;
+    match Database::find()? {
+        Some(database) => steps.take("advisories", again, || deny.advisories(&database)),
+        None => {
+            let why = format!(
+                "no database of advisories is on this machine; {DATABASE} names a clone of RustSec's, and `just deny` fetches it"
+            );
+            steps.leave_out("advisories", &why);
+            Ok(())
+        }
     }
-    steps.run("licences", &mut workspace.cargo(["deny", "check", "licenses", "bans", "sources"]))
+}
+
+/// `cargo xtask deny`: these two steps.
+pub(crate) fn deny(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new(2);
+    dependencies(workspace, &mut steps)
 }

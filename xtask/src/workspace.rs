@@ -42,7 +42,10 @@ impl Workspace {
     /// features of everything it builds together, and with other features wasmtime is compiled again.
     pub(crate) fn host_packages(&self, flag: &'static str) -> Result<Vec<String>> {
         let crates = self.root.join("host/crates");
-        let mut names = vec!["gristmill".to_owned(), "gristmill-model-server".to_owned()];
+        let mut names = Vec::new();
+        for name in ["gristmill", "gristmill-conformance", "gristmill-model-server", "gristmill-test-servers"] {
+            names.push(name.to_owned());
+        }
         for entry in fs::read_dir(&crates).with_context(|| format!("cannot read {}", crates.display()))? {
             names.push(format!("gristmill-{}", entry?.file_name().to_string_lossy()));
         }

@@ -17,7 +17,11 @@ pub(crate) enum Wanted {
     /// Each standard stage by itself.
     Stages,
     /// What the gateway to the models adds to a call.
-    Gateway,
+    Gateway {
+        rounds: usize,
+    },
+    /// Internal: run as the model server of it.
+    GatewayServer,
     /// The time of an event from topic to topic, at half load.
     Latency,
     /// The time from the start of the binary to its first record.
@@ -52,7 +56,9 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
     let args: Vec<String> = args.filter(|arg| arg != "--bench" && arg != "--").collect();
     match args.iter().map(String::as_str).collect::<Vec<&str>>().as_slice() {
         ["stages"] => return Ok(Wanted::Stages),
-        ["gateway"] => return Ok(Wanted::Gateway),
+        ["gateway"] => return Ok(Wanted::Gateway { rounds: ROUNDS }),
+        ["gateway", rounds] => return Ok(Wanted::Gateway { rounds: number::<usize>(rounds)?.max(1) }),
+        ["gateway-server"] => return Ok(Wanted::GatewayServer),
         ["latency"] => return Ok(Wanted::Latency),
         ["start"] => return Ok(Wanted::Start),
         ["backlog"] => return Ok(Wanted::Backlog { gigabytes: GIGABYTES }),
@@ -77,7 +83,7 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
             _ => {
                 let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
                 return Err(format!(
-                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or one of stages, gateway, latency, start, backlog [GB]",
+                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or one of stages, gateway [ROUNDS], latency, start, backlog [GB]",
                     names.join(", ")
                 ));
             }

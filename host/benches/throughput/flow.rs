@@ -9,7 +9,7 @@ use gristmill::app;
 use gristmill::settings::{HostLimits, Pipeline};
 use gristmill_core::flow::settings::{Checkpoint, DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones};
 use gristmill_core::flow::{self, Delivery, Deployment, Handle, Step, Waits};
-use gristmill_core::model::{Plan, Timestamp};
+use gristmill_core::model::{Plan, Sampling, Timestamp};
 use gristmill_core::ports::{FlowEvent, NoLetters, Observer, Stage, Store};
 use gristmill_core::settings::TopicName;
 use gristmill_kafka::{KafkaSink, KafkaSource, Settings, SourceSettings};
@@ -96,7 +96,7 @@ pub(crate) async fn run_watched(
     let mut source = KafkaSource::open(place.settings, SourceSettings::new(place.group, &[place.source])).unwrap();
     let observer = Arc::new(Count { wanted: count, ended, ..Count::default() });
     let plan = Arc::new(Plan::straight(&steps.iter().map(|step| &*step.name).collect::<Vec<&str>>()));
-    let deployment = Arc::new(Deployment { version: 1, plan, steps, model: None });
+    let deployment = Arc::new(Deployment { version: 1, plan, steps, models: None });
     let pipeline = flow::Pipeline {
         name: "bench".into(),
         content_type: None,
@@ -110,6 +110,7 @@ pub(crate) async fn run_watched(
         order: Order::None,
         store,
         accounts: None,
+        sampling: Sampling::default(),
         clock: || Timestamp(0),
         observer: Arc::<Count>::clone(&observer),
         limits,
@@ -176,7 +177,8 @@ pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpo
         (stage.isolation, stage.checkpoint) = (isolation, checkpoint);
     }
     let (memory, shutdown) = (app::Memory::ThisProcess, CancellationToken::new());
-    let options = app::HostOptions { memory, limits: HostLimits::default(), shutdown, observers: Vec::new() };
+    let options =
+        app::HostOptions { memory, limits: HostLimits::default(), shutdown, watchers: app::Watchers::default() };
     let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
     let (_, loaded) = built.pipelines().next().unwrap();
     loaded.deployment.steps.clone()

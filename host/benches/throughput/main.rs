@@ -60,7 +60,8 @@ async fn main() {
     match arguments::read(std::env::args().skip(1)).unwrap_or_else(|fault| give_up(&fault)) {
         Wanted::Rows(arguments) => measure_rows(&broker(), arguments).await,
         Wanted::Stages => sandbox::measure(arguments::ROUNDS).await,
-        Wanted::Gateway => gateway::measure(arguments::ROUNDS).await,
+        Wanted::Gateway { rounds } => gateway::measure(rounds).await,
+        Wanted::GatewayServer => gateway::serve().await,
         Wanted::Latency => latency::measure(&broker()).await,
         Wanted::Start => start::measure(&broker(), arguments::ROUNDS).await,
         Wanted::Backlog { gigabytes } => backlog::measure(&broker(), gigabytes).await,

@@ -110,6 +110,7 @@ impl Subject {
         };
         Call {
             trace: TraceContext::of_job(&job),
+            span: TraceContext::of_job(&job),
             job,
             event,
             document,

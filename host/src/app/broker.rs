@@ -10,9 +10,11 @@ use gristmill_core::ports::Broker;
 use gristmill_kafka::{
     self as kafka, CheckError, EmbeddedBroker, KafkaBroker, Property, PropertyFault, Settings, SettingsError,
 };
+use gristmill_redis::{Addresses, Redis};
 
 use super::failure::Failure;
-use crate::settings::Pipeline;
+use super::redis;
+use crate::settings::{Named, Pipeline, Unfit, unfit};
 
 /// Partitions of each topic of the embedded broker, where the file says nothing.
 const EMBEDDED_PARTITIONS: u16 = 1;
@@ -25,8 +27,15 @@ const BROKERS: &str = "GRISTMILL_BROKERS";
 /// When the variable holds something else than brokers.
 pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
     if let Some(brokers) = overridden() {
-        pipeline.kafka.brokers =
-            brokers.parse().with_context(|| format!("the variable {BROKERS} is set")).map_err(Failure::Setup)?;
+        choose(pipeline, &brokers).with_context(|| format!("the variable {BROKERS} is set")).map_err(Failure::Setup)?;
+        if pipeline.redis.is_some()
+            && let Some(Unfit { pointer, message, .. }) =
+                unfit(pipeline.order, pipeline.delivery, pipeline.sink.key).into_iter().next()
+        {
+            let fault = Fault::at(pipeline.place(pointer), message);
+            let label = format!("the variable {BROKERS} names Redis: name other brokers by it, or none");
+            return Err(Failure::Config(fault.label(label).into()));
+        }
     }
     if is_embedded(pipeline) && pipeline.delivery != DeliveryMode::AtLeastOnce {
         let place = pipeline.place("/delivery");
@@ -34,6 +43,29 @@ pub fn override_brokers(pipeline: &mut Pipeline) -> Result<(), Failure> {
         return Err(Failure::Config(fault.label(format!("name other brokers by {BROKERS}, or none")).into()));
     }
     Ok(())
+}
+
+/// Lets the pipeline use these brokers. What its file says about reaching brokers of the same kind stays.
+fn choose(pipeline: &mut Pipeline, brokers: &str) -> anyhow::Result<()> {
+    if Addresses::are_meant(brokers) {
+        let url = brokers.parse()?;
+        pipeline.kafka = None;
+        match &mut pipeline.redis {
+            Some(redis) => redis.url = url,
+            None => pipeline.redis = Some(Redis::new(url)),
+        }
+        return Ok(());
+    }
+    name_kafka(pipeline, brokers.parse()?);
+    Ok(())
+}
+
+fn name_kafka(pipeline: &mut Pipeline, brokers: kafka::Brokers) {
+    pipeline.redis = None;
+    match &mut pipeline.kafka {
+        Some(kafka) => kafka.brokers = brokers,
+        None => pipeline.kafka = Some(kafka::Cluster::new(brokers)),
+    }
 }
 
 /// The brokers that the environment names, if it does.
@@ -52,6 +84,9 @@ pub fn named_by_variable(given: Option<&str>, error: anyhow::Error) -> anyhow::E
 
 /// Why a pipeline cannot use its brokers: its configuration, at its place, or anything else.
 pub(super) fn failure(pipeline: &Pipeline, error: anyhow::Error) -> Failure {
+    if let Some(faults) = redis::faults(pipeline, &error) {
+        return Failure::Config(faults);
+    }
     let of_check = error.downcast_ref::<CheckError>().and_then(|error| match error {
         CheckError::Settings(error) => Some(error),
         CheckError::Unreachable { .. } | CheckError::Credentials { .. } | CheckError::Topics(_) => None,
@@ -64,12 +99,12 @@ pub(super) fn failure(pipeline: &Pipeline, error: anyhow::Error) -> Failure {
 
 /// Whether the pipeline's broker is the embedded one, which ends with this process.
 pub(super) fn is_embedded(pipeline: &Pipeline) -> bool {
-    matches!(pipeline.kafka.brokers, kafka::Brokers::Embedded { .. })
+    matches!(pipeline.broker(), Some(Named::Kafka(kafka)) if matches!(kafka.brokers, kafka::Brokers::Embedded { .. }))
 }
 
 /// Lets the pipeline use the embedded broker, whatever its file names.
 pub fn embed(pipeline: &mut Pipeline) {
-    pipeline.kafka.brokers = kafka::Brokers::Embedded { port: None };
+    name_kafka(pipeline, kafka::Brokers::Embedded { port: None });
 }
 
 /// The brokers of this process's pipelines.
@@ -87,8 +122,13 @@ impl Brokers {
     /// A secret that cannot be read, a property that cannot be set, an embedded broker that cannot be started or cannot
     /// have its port.
     pub(super) async fn of(&self, pipeline: &Pipeline) -> Result<Arc<dyn Broker>, Failure> {
-        let (settings, creation) = (settings(pipeline)?, pipeline.kafka.create_topics);
-        let kafka::Brokers::Embedded { port } = pipeline.kafka.brokers else {
+        let cluster = match pipeline.broker() {
+            Some(Named::Kafka(cluster)) => cluster,
+            Some(Named::Redis(named)) => return redis::broker(pipeline, named),
+            None => return Err(no_broker()),
+        };
+        let (settings, creation) = (settings(pipeline, cluster)?, cluster.create_topics);
+        let kafka::Brokers::Embedded { port } = cluster.brokers else {
             return Ok(Arc::new(KafkaBroker::new(settings, creation)));
         };
         let broker = self.embedded()?;
@@ -126,13 +166,18 @@ impl Brokers {
 /// # Errors
 /// When neither says where it is, or a property cannot be used.
 pub fn reach(brokers: Option<&str>, pipeline: Option<&Pipeline>) -> Result<Arc<dyn Broker>, Failure> {
-    let mut settings = match pipeline {
-        Some(pipeline) => settings(pipeline)?,
-        None => Settings::new(""),
-    };
+    let named = pipeline.and_then(|pipeline| Some((pipeline, pipeline.broker()?)));
+    if let Some(given) = brokers.filter(|given| Addresses::are_meant(given)) {
+        let url = given.parse().context("--brokers").map_err(Failure::Setup)?;
+        return redis::reach(url, named);
+    }
     let given = brokers.map(str::parse).transpose().context("--brokers").map_err(Failure::Setup)?;
-    let chosen = given.or_else(|| pipeline.map(|pipeline| pipeline.kafka.brokers.clone()));
-    match chosen {
+    let (mut settings, named) = match named {
+        Some((pipeline, Named::Redis(named))) if given.is_none() => return redis::broker(pipeline, named),
+        Some((pipeline, Named::Kafka(cluster))) => (settings(pipeline, cluster)?, Some(cluster.brokers.clone())),
+        Some((_, Named::Redis(_))) | None => (Settings::new(""), None),
+    };
+    match given.or(named) {
         Some(kafka::Brokers::Addresses(addresses)) => settings.brokers = addresses,
         // Of the process that runs the pipeline, on this machine.
         Some(kafka::Brokers::Embedded { port: Some(port) }) => settings.brokers = format!("127.0.0.1:{port}"),
@@ -151,15 +196,24 @@ pub fn reach(brokers: Option<&str>, pipeline: Option<&Pipeline>) -> Result<Arc<d
 /// # Errors
 /// A secret that cannot be read or a property that cannot be set, at its place in the file.
 pub fn check(pipeline: &Pipeline) -> Result<(), Failure> {
-    settings(pipeline).map(drop)
+    match pipeline.broker() {
+        Some(Named::Kafka(cluster)) => settings(pipeline, cluster).map(drop),
+        Some(Named::Redis(named)) => redis::broker(pipeline, named).map(drop),
+        None => Err(no_broker()),
+    }
+}
+
+/// Not for a file that was checked.
+fn no_broker() -> Failure {
+    Failure::Setup(anyhow::anyhow!("the pipeline file names no broker"))
 }
 
 /// The settings of the pipeline's cluster, secrets read. The brokers are empty for the embedded one.
 ///
 /// # Errors
 /// A secret that cannot be read or a property that cannot be set, at its place in the file.
-fn settings(pipeline: &Pipeline) -> Result<Settings, Failure> {
-    let mut settings = pipeline.kafka.settings().map_err(|error| {
+fn settings(pipeline: &Pipeline, cluster: &kafka::Cluster) -> Result<Settings, Failure> {
+    let mut settings = cluster.settings().map_err(|error| {
         let place = place(pipeline, &error.property);
         Failure::Config(Fault::at(place, error.to_string()).label(error.source.to_string()).into())
     })?;
@@ -206,7 +260,8 @@ fn find_files(pipeline: &Pipeline, settings: &mut Settings) -> Result<(), Failur
 fn faults(pipeline: &Pipeline, error: &SettingsError) -> ConfigError {
     let at = |place, label: String| Fault::at(place, "these Kafka settings cannot be used").label(label);
     if let SettingsError::Properties(faults) = error {
-        let label = |fault: &PropertyFault| match pipeline.kafka.properties.0.get(&fault.property) {
+        let properties = pipeline.kafka.as_ref().map(|kafka| &kafka.properties.0);
+        let label = |fault: &PropertyFault| match properties.and_then(|named| named.get(&fault.property)) {
             Some(Property::Secret(_)) => format!("the Kafka property {} cannot be what its secret is", fault.property),
             Some(Property::Plain(_)) | None => fault.to_string(),
         };
@@ -241,7 +296,7 @@ mod tests {
              [[stage]]\nname = \"extract\"\nmodule = \"builtin:extract\"\n"
         );
         let pipeline = Pipeline::parse(&text, &folder.join("pipeline.toml")).unwrap();
-        settings(&pipeline).map_err(|failure| failure.to_string())
+        settings(&pipeline, pipeline.kafka.as_ref().unwrap()).map_err(|failure| failure.to_string())
     }
 
     #[test]

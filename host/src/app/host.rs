@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use gristmill_core::flow::{Deployment, Handle, Status};
-use gristmill_core::ports::{Broker, Observer, Observers};
+use gristmill_core::ports::Broker;
 use gristmill_llm::{Limits, Purse};
 use gristmill_wasm::Runtime;
 use tokio::sync::mpsc;
@@ -16,13 +16,13 @@ use super::broker::Brokers;
 use super::changes;
 use super::conflicts::check_together;
 use super::failure::Failure;
-use super::load::{self, Loaded, Loader};
+use super::load::Loader;
 use super::models;
+use super::observers::{Watched, Watchers};
 use super::pipeline;
 use super::steps::{Reached, Ready, Start, result, work};
 use super::store::{self, Memory, Stores};
-use super::supervisor::{self, Ended};
-use super::totals::Totals;
+use super::supervisor::Ended;
 use crate::settings::{HostLimits, Pipeline};
 
 /// What a host is built with, beside its pipelines.
@@ -33,50 +33,43 @@ pub struct HostOptions {
     pub limits: HostLimits,
     /// Cancelled when the operator wants everything to stop.
     pub shutdown: CancellationToken,
-    /// Who watches every pipeline, beside the host's own totals.
-    pub observers: Vec<Arc<dyn Observer>>,
-}
-
-/// Pipelines that are loaded and checked, but not connected.
-pub struct Built {
-    host: Host,
-    pipelines: Vec<Ready>,
+    /// Who watches the pipelines.
+    pub watchers: Watchers,
 }
 
 /// A process that runs pipelines.
 pub struct Host {
-    runtime: Runtime,
-    limits: Arc<Limits>,
-    brokers: Brokers,
-    documents: store::Embedded,
-    options: HostOptions,
+    pub(super) runtime: Runtime,
+    pub(super) limits: Arc<Limits>,
+    pub(super) brokers: Brokers,
+    pub(super) documents: store::Embedded,
+    pub(super) options: HostOptions,
     /// A lock, because several tasks ask at the same time; it is never held while one waits.
-    running: Mutex<Pipelines>,
+    pub(super) running: Mutex<Pipelines>,
     /// Held while pipelines are started, stopped or reloaded: one change at a time, each from its check to its end.
-    changing: tokio::sync::Mutex<()>,
-    ended: mpsc::UnboundedSender<Ended>,
+    pub(super) changing: tokio::sync::Mutex<()>,
+    pub(super) ended: mpsc::UnboundedSender<Ended>,
 }
 
-/// The end of all pipelines of a host, to be waited for.
-pub struct Ends(mpsc::UnboundedReceiver<Ended>);
-
-/// The pipelines that run, and the one that is being restarted.
+/// The pipelines that run, the one that is being restarted, and why others do not run any more.
 #[derive(Default)]
-struct Pipelines {
-    by_name: BTreeMap<Arc<str>, Running>,
-    restarting: Option<Arc<str>>,
+pub(super) struct Pipelines {
+    pub(super) by_name: BTreeMap<Arc<str>, Running>,
+    pub(super) restarting: Option<Arc<str>>,
+    /// Those that stopped by themselves.
+    pub(super) stopped: BTreeMap<Arc<str>, String>,
 }
 
 /// A pipeline that runs.
-struct Running {
-    file: Pipeline,
-    handle: Handle,
+pub(super) struct Running {
+    pub(super) file: Pipeline,
+    pub(super) handle: Handle,
     /// What new jobs run.
-    deployment: Arc<Deployment>,
+    pub(super) deployment: Arc<Deployment>,
     broker: Arc<dyn Broker>,
     stores: Stores,
     purse: Option<Arc<Purse>>,
-    observer: Arc<dyn Observer>,
+    pub(super) watched: Watched,
     /// Cancelled when it has ended and is not among the running ones any more.
     ended: CancellationToken,
 }
@@ -95,33 +88,6 @@ pub enum Reloaded {
 }
 
 impl Host {
-    /// Loads pipelines: compiles their stages, builds their models, opens their stores. Connects to nothing.
-    ///
-    /// # Errors
-    /// All faults of all files, each at its place.
-    pub async fn build(files: Vec<Pipeline>, options: HostOptions) -> Result<(Built, Ends), Failure> {
-        check_together(&files.iter().collect::<Vec<_>>())?;
-        let runtime = load::runtime(&files, options.limits, options.shutdown.clone())?;
-        let (ended, ends) = mpsc::unbounded_channel();
-        let host = Self {
-            runtime,
-            limits: Arc::default(),
-            brokers: Brokers::default(),
-            documents: store::Embedded::default(),
-            options,
-            running: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
-            ended,
-        };
-        // One after the other: each holds a module in memory while it is compiled.
-        let mut loaded = Vec::new();
-        for file in files {
-            loaded.push(host.load(file).await);
-        }
-        let pipelines = Failure::all(loaded)?;
-        Ok((Built { host, pipelines }, Ends(ends)))
-    }
-
     /// The names of the pipelines that run.
     #[must_use]
     pub fn names(&self) -> Vec<Arc<str>> {
@@ -185,8 +151,9 @@ impl Host {
         let (old, before, broker) = self.of(&name, |running| {
             (running.file.clone(), Arc::clone(&running.deployment), Arc::clone(&running.broker))
         })?;
-        let (stores, purse, observer) =
-            self.of(&name, |running| (running.stores.clone(), running.purse.clone(), Arc::clone(&running.observer)))?;
+        let (stores, purse, observer) = self.of(&name, |running| {
+            (running.stores.clone(), running.purse.clone(), Arc::clone(&running.watched.observer))
+        })?;
         let version = before.version + 1;
         self.check_beside(&file, |other| *other != *name)?;
         // Those that an outage holds would keep the old key, address or model, which may be what is wrong.
@@ -230,6 +197,7 @@ impl Host {
                 let others = {
                     let mut running = self.running();
                     running.restarting = None;
+                    running.stopped.insert(Arc::clone(&name), failure.to_string());
                     running.count()
                 };
                 let _ = self.ended.send(Ended { name, result: Err(failure), others });
@@ -253,34 +221,32 @@ impl Host {
         check_together(&others.chain([file]).collect::<Vec<_>>())
     }
 
-    async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
-        let totals = Arc::new(Totals::default());
-        let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::<Totals>::clone(&totals)];
-        observers.extend(self.options.observers.iter().cloned());
-        let observer: Arc<dyn Observer> = Arc::new(Observers::new(observers));
-        let stores = store::open(&file, self.options.memory, &self.documents, Arc::clone(&observer)).await?;
-        let purse = models::purse(&file, stores.spending.as_ref()).await?;
+    pub(super) async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
+        let watched = self.options.watchers.of(&file);
+        let stores = store::open(&file, self.options.memory, &self.documents, Arc::clone(&watched.observer)).await?;
+        let purse = models::purse(&file, &stores).await?;
         let loader = Loader {
             runtime: &self.runtime,
             limits: &self.limits,
             stores: stores.clone(),
             purse: purse.clone(),
-            observer: Arc::clone(&observer),
+            observer: Arc::clone(&watched.observer),
         };
         let loaded = loader.load(&file, 1).await?;
-        Ok(Ready { file, loaded, stores, purse, totals, observer })
+        let sampling = self.options.watchers.sampling();
+        Ok(Ready { file, loaded, stores, purse, watched, sampling })
     }
 
-    async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
+    pub(super) async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
         let broker = self.brokers.of(&ready.file).await?;
         let address = pipeline::check(&*broker, &ready.file).await?;
         Ok(Reached { ready, broker, address })
     }
 
     /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
-    fn run(self: &Arc<Self>, start: Start) {
+    pub(super) fn run(self: &Arc<Self>, start: Start) {
         let Start { reached: Reached { ready, broker, address }, wired } = start;
-        let Ready { file, loaded, stores, purse, totals, observer } = ready;
+        let Ready { file, loaded, stores, purse, watched, .. } = ready;
         let name = file.name.shared();
         tracing::info!(
             pipeline = %name,
@@ -293,11 +259,12 @@ impl Host {
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
         let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
         let ended = CancellationToken::new();
-        let told = ended.clone();
-        let running = Running { file, handle, deployment, broker, stores, purse, observer, ended: told };
+        let (told, watching) = (ended.clone(), watched.clone());
+        let running = Running { file, handle, deployment, broker, stores, purse, watched, ended: told };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);
+            pipelines.stopped.remove(&name);
             pipelines.by_name.insert(Arc::clone(&name), running);
         }
         tokio::spawn(async move {
@@ -308,12 +275,16 @@ impl Host {
                 over.cancel();
                 result
             };
-            let (result, ()) = tokio::join!(run, totals.report(&name, over.clone()));
+            let (result, ()) = tokio::join!(run, watching.totals.report(&name, over.clone()));
             let others = {
                 let mut running = host.running();
                 running.by_name.remove(&name);
+                if let Err(failure) = &result {
+                    running.stopped.insert(Arc::clone(&name), failure.to_string());
+                }
                 running.count()
             };
+            watching.taps.close();
             ended.cancel();
             // Nobody may be waiting for the end.
             let _ = host.ended.send(Ended { name, result, others });
@@ -324,14 +295,14 @@ impl Host {
         self.of(name, |running| running.handle.clone())
     }
 
-    fn of<T>(&self, name: &str, take: impl FnOnce(&mut Running) -> T) -> Result<T, Failure> {
+    pub(super) fn of<T>(&self, name: &str, take: impl FnOnce(&mut Running) -> T) -> Result<T, Failure> {
         match self.running().by_name.get_mut(name) {
             Some(running) => Ok(take(running)),
             None => Err(Failure::Running(anyhow::anyhow!(not_running(name)))),
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, Pipelines> {
+    pub(super) fn running(&self) -> MutexGuard<'_, Pipelines> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -340,56 +311,6 @@ impl Pipelines {
     /// How many run, or will in a moment.
     fn count(&self) -> usize {
         self.by_name.len() + usize::from(self.restarting.is_some())
-    }
-}
-
-impl Built {
-    /// The pipelines with what each stage says of itself, in the order of their files.
-    pub fn pipelines(&self) -> impl Iterator<Item = (&Pipeline, &Loaded)> {
-        self.pipelines.iter().map(|ready| (&ready.file, &ready.loaded))
-    }
-
-    /// Connects all pipelines, and runs them when every one is connected. `None` if the process is asked to stop before.
-    ///
-    /// # Errors
-    /// One clear reason: brokers, credentials, topics.
-    pub async fn start(self) -> Result<Option<Arc<Host>>, Failure> {
-        let host = Arc::new(self.host);
-        let shutdown = host.options.shutdown.clone();
-        // One after the other where topics may have to be created: of two that name one, the first says how.
-        let mut reached = Vec::new();
-        for ready in self.pipelines {
-            let Some(one) = shutdown.run_until_cancelled(host.reach(ready)).await else { return Ok(None) };
-            reached.push(one?);
-        }
-        let mut starts = Vec::new();
-        for one in reached {
-            match shutdown.run_until_cancelled(one.connect()).await {
-                Some(Ok(start)) => starts.push(start),
-                failed => {
-                    // Those that have joined their groups leave them, or the groups would wait for them.
-                    for mut start in starts {
-                        let _ = start.wired.source.close().await;
-                    }
-                    return failed.transpose().map(|_| None);
-                }
-            }
-        }
-        for start in starts {
-            host.run(start);
-        }
-        Ok(Some(host))
-    }
-}
-
-impl Ends {
-    /// Waits until all pipelines have ended: told to stop, or by themselves. One that stops by itself is logged, again
-    /// every minute while others run; those continue.
-    ///
-    /// # Errors
-    /// The worst of their failures, when all have ended.
-    pub async fn all(self) -> Result<(), Failure> {
-        supervisor::until_all_end(self.0, supervisor::log).await
     }
 }
 

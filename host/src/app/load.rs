@@ -9,7 +9,7 @@ use gristmill_config::{ConfigError, Fault};
 use gristmill_core::flow::{Deployment, Step, Waits};
 use gristmill_core::ports::{Model, Observer};
 use gristmill_llm::settings::Settings;
-use gristmill_llm::{Limits, Purse, Surroundings};
+use gristmill_llm::{Gateway, Limits, Purse, Surroundings};
 use gristmill_wasm::{
     ConfigFault, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, Start, WasmStage,
 };
@@ -88,11 +88,10 @@ impl Loader<'_> {
     /// # Errors
     /// All faults, each at its place in the pipeline file.
     pub(super) async fn load(self, pipeline: &Pipeline, version: u64) -> Result<Loaded, Failure> {
-        let model = self.models(pipeline)?;
+        let gateway = self.models(pipeline)?;
+        let model = gateway.as_ref().map(|gateway| &gateway.model);
         let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, (stage, loaded)) in
-            pipeline.stages.iter().zip(self.stages(pipeline, model.as_ref()).await).enumerate()
-        {
+        for (index, (stage, loaded)) in pipeline.stages.iter().zip(self.stages(pipeline, model).await).enumerate() {
             match loaded {
                 Ok(loaded) => {
                     faults.extend(undeclared_branches(pipeline, index, loaded.description()));
@@ -117,7 +116,8 @@ impl Loader<'_> {
         }
         ConfigError::check(faults)?;
         warnings::log(pipeline);
-        let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, model };
+        let models = gateway.map(|gateway| gateway.models);
+        let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, models };
         Ok(Loaded { deployment: Arc::new(deployment), described })
     }
 
@@ -153,12 +153,13 @@ impl Loader<'_> {
     }
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
-    fn models(&self, pipeline: &Pipeline) -> Result<Option<Arc<dyn Model>>, Failure> {
+    fn models(&self, pipeline: &Pipeline) -> Result<Option<Gateway>, Failure> {
         let Some(purse) = self.purse.as_ref().filter(|_| pipeline.asks_models()) else { return Ok(None) };
         let models = pipeline.models.iter().map(|(name, alias)| (name.to_string(), alias.clone())).collect();
         let surroundings = Surroundings {
             store: self.stores.jobs.clone(),
             answers: self.stores.answers.clone(),
+            counters: self.stores.counters.clone(),
             limits: Arc::clone(self.limits),
             purse: Arc::clone(purse),
             observer: Arc::clone(&self.observer),

@@ -1,6 +1,8 @@
 //! Composition: from pipeline files to a host that runs them. The only place that builds adapters.
 
+mod admin;
 mod broker;
+mod built;
 mod builtin;
 mod changes;
 mod clock;
@@ -10,23 +12,31 @@ mod fingerprint;
 mod host;
 mod load;
 mod models;
+mod notify;
+mod observers;
 mod pipeline;
+mod redis;
 mod schemas;
 mod shutdown;
+mod snapshot;
 mod steps;
 mod store;
 mod supervisor;
 mod totals;
 mod warnings;
 
+pub use admin::{Desk, DeskOptions, Files};
 pub use broker::{check as check_brokers, embed, named_by_variable, override_brokers, reach};
+pub use built::{Built, Ends};
 pub use builtin::{BUILTIN, Builtin};
 pub use clock::now;
 pub use conflicts::check_together;
 pub use failure::Failure;
-pub use host::{Built, Ends, Host, HostOptions, Reloaded};
+pub use host::{Host, HostOptions, Reloaded};
 pub use load::{Described, Loaded};
 pub use models::model_of;
+pub use notify::ServiceManager;
+pub use observers::{Watchers, start_traces};
 pub use shutdown::{hangups, on_signals};
 pub use store::{Memory, spending};
 pub use warnings::warnings;

@@ -3,25 +3,27 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use gristmill_core::ports::{Model, Observers, Spending};
+use gristmill_core::ports::{Model, Observers};
 use gristmill_llm::settings::{AliasSettings, Budgets, Settings, TargetSettings};
 use gristmill_llm::{Purse, Surroundings};
 
 use super::clock;
 use super::failure::Failure;
+use super::store::Stores;
 use crate::settings::Pipeline;
 
 /// The purse of a pipeline with what it has spent so far; `None` if no stage may ask a model.
 ///
 /// # Errors
 /// A store that cannot be read.
-pub(super) async fn purse(
-    pipeline: &Pipeline,
-    spending: Option<&Arc<dyn Spending>>,
-) -> Result<Option<Arc<Purse>>, Failure> {
-    let Some(spending) = spending else { return Ok(None) };
+pub(super) async fn purse(pipeline: &Pipeline, stores: &Stores) -> Result<Option<Arc<Purse>>, Failure> {
+    let Some(spending) = &stores.spending else { return Ok(None) };
     let purse = Purse::open(pipeline.budgets(), Arc::new(clock::now), Arc::clone(spending)).await;
-    Ok(Some(Arc::new(purse.context("reading what the pipeline has spent")?)))
+    let purse = purse.context("reading what the pipeline has spent")?;
+    Ok(Some(Arc::new(match &stores.counters {
+        Some(counters) => purse.together(&pipeline.name, Arc::clone(counters)),
+        None => purse,
+    })))
 }
 
 /// One target behind an alias of its own, asked once: without a store, a budget, or a second try. Reads its key.
@@ -33,10 +35,12 @@ pub fn model_of(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
     let surroundings = Surroundings {
         store: None,
         answers: None,
+        counters: None,
         limits: Arc::default(),
         purse: Arc::new(Purse::new(Budgets::default(), Arc::new(clock::now))),
         observer: Arc::new(Observers::default()),
     };
     let settings = Settings { models: [("test".to_owned(), alias)].into(), ..Settings::default() };
-    gristmill_llm::build(settings, surroundings).map_err(Failure::Setup)
+    let gateway = gristmill_llm::build(settings, surroundings).map_err(Failure::Setup)?;
+    Ok(gateway.model)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::flow::{self, Delivery};
-use gristmill_core::model::Target;
+use gristmill_core::model::{Sampling, Target};
 use gristmill_core::ports::{
     Accounts, Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Subscription, Topic,
 };
@@ -28,6 +28,7 @@ pub(super) struct Wiring<'a> {
     pub(super) stores: Stores,
     pub(super) accounts: Option<Arc<dyn Accounts>>,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) sampling: Sampling,
 }
 
 impl Wiring<'_> {
@@ -59,6 +60,7 @@ impl Wiring<'_> {
             order: config.order,
             store: self.stores.jobs,
             accounts: self.accounts,
+            sampling: self.sampling,
             observer: self.observer,
             limits: config.limits,
             clock: clock::now,
@@ -126,6 +128,7 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
     let PipelineFile {
         name,
         kafka,
+        redis,
         source,
         sink,
         dead_letter,
@@ -143,6 +146,7 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
     } = &**new;
     old.name == *name
         && old.kafka == *kafka
+        && old.redis == *redis
         && old.source == *source
         && old.sink == *sink
         && old.dead_letter == *dead_letter

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gristmill_core::flow::{self, Commands, FlowError};
-use gristmill_core::ports::{Accounts, Broker, Observer};
+use gristmill_core::model::Sampling;
+use gristmill_core::ports::{Accounts, Broker};
 use gristmill_llm::Purse;
 use tokio::task::JoinError;
 
 use super::failure::Failure;
 use super::load::Loaded;
+use super::observers::Watched;
 use super::pipeline::{Wired, Wiring};
 use super::store::Stores;
-use super::totals::Totals;
 use crate::settings::Pipeline;
 
 /// A pipeline that is loaded.
@@ -22,8 +23,9 @@ pub(super) struct Ready {
     pub(super) stores: Stores,
     /// What the models may cost. `None` if no stage may ask one.
     pub(super) purse: Option<Arc<Purse>>,
-    pub(super) totals: Arc<Totals>,
-    pub(super) observer: Arc<dyn Observer>,
+    pub(super) watched: Watched,
+    /// Which of its traces are recorded.
+    pub(super) sampling: Sampling,
 }
 
 /// A pipeline whose broker answers and has its topics.
@@ -41,9 +43,11 @@ pub(super) struct Start {
 
 impl Reached {
     pub(super) async fn connect(self) -> Result<Start, Failure> {
-        let (stores, observer) = (self.ready.stores.clone(), Arc::clone(&self.ready.observer));
+        let (stores, observer) = (self.ready.stores.clone(), Arc::clone(&self.ready.watched.observer));
         let accounts = self.ready.purse.clone().map(|purse| purse as Arc<dyn Accounts>);
-        let wired = Wiring { broker: &*self.broker, stores, accounts, observer }.connect(&self.ready.file).await?;
+        let sampling = self.ready.sampling;
+        let wiring = Wiring { broker: &*self.broker, stores, accounts, observer, sampling };
+        let wired = wiring.connect(&self.ready.file).await?;
         Ok(Start { reached: self, wired })
     }
 }

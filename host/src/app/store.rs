@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::{Checkpoint, SinkKey};
 use gristmill_core::model::{Spent, SpentOn};
-use gristmill_core::ports::{Answers, Documents, Observer, Spending, Store};
-use gristmill_store::{MemoryDocuments, MemorySpending, Settings, Sqlite};
+use gristmill_core::ports::{Answers, Counters, Documents, Observer, Spending, Store, StoreError};
+use gristmill_store::{MemoryDocuments, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
 
 use super::broker::is_embedded;
 use super::clock;
@@ -40,6 +41,8 @@ pub(super) struct Stores {
     pub(super) documents: Option<Arc<dyn Documents>>,
     /// What was spent on models. `None` if no stage may ask one.
     pub(super) spending: Option<Arc<dyn Spending>>,
+    /// Counts limits and budgets together with other hosts. `None` if the store is this host's alone.
+    pub(super) counters: Option<Arc<dyn Counters>>,
 }
 
 /// What pipelines on the embedded broker have done, by their names: one that is started again finds its records there.
@@ -63,6 +66,7 @@ impl Embedded {
             answers: None,
             documents: by_item(pipeline).then(|| Arc::<MemoryDocuments>::clone(documents) as Arc<dyn Documents>),
             spending: pipeline.asks_models().then(|| Arc::<MemorySpending>::clone(spending) as Arc<dyn Spending>),
+            counters: None,
         }
     }
 }
@@ -83,25 +87,62 @@ pub(super) async fn open(
     if !keeps(pipeline) && !by_item(pipeline) {
         return Ok(Stores::default());
     }
-    let folder = folder(pipeline)?;
-    let settings = Settings::of(&pipeline.store, folder, &pipeline.name, Arc::new(clock::now));
-    let opened =
-        tokio::task::spawn_blocking(move || Sqlite::open(settings)).await.context("opening the state store")?;
-    match opened {
-        Ok(store) => {
-            let store = Arc::new(ObservedStore::new(store, observer));
-            Ok(Stores {
-                jobs: keeps(pipeline).then(|| Arc::clone(&store) as Arc<dyn Store>),
-                answers: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Answers>),
-                spending: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Spending>),
-                documents: by_item(pipeline).then_some(store as Arc<dyn Documents>),
-            })
+    match &pipeline.store.url {
+        None => {
+            let folder = folder(pipeline)?;
+            let settings = Settings::of(&pipeline.store, folder, &pipeline.name, Arc::new(clock::now));
+            let opened = tokio::task::spawn_blocking(move || Sqlite::open(settings)).await;
+            let store = opened.context("opening the state store")?.map_err(|error| unusable(pipeline, error))?;
+            Ok(stores_of(pipeline, Arc::new(ObservedStore::new(store, observer))))
         }
-        Err(error) => {
-            let fault = Fault::at(pipeline.place("/store"), "the state store cannot be used").label(error.to_string());
-            Err(Failure::Config(fault.into()))
+        Some(StoreUrl::Postgres(url)) => {
+            let store = Postgres::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
+            Ok(shared(pipeline, Arc::new(ObservedStore::new(store, observer))))
+        }
+        Some(StoreUrl::Redis(url)) => {
+            let store = Redis::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
+            Ok(shared(pipeline, Arc::new(ObservedStore::new(store, observer))))
         }
     }
+}
+
+/// What the pipeline needs of a store.
+fn stores_of<S: Store + Answers + Documents + Spending + 'static>(pipeline: &Pipeline, store: Arc<S>) -> Stores {
+    Stores {
+        jobs: keeps(pipeline).then(|| Arc::clone(&store) as Arc<dyn Store>),
+        answers: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Answers>),
+        spending: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Spending>),
+        documents: by_item(pipeline).then_some(store as Arc<dyn Documents>),
+        counters: None,
+    }
+}
+
+/// The same of a store that hosts share, where they also count together.
+fn shared<S>(pipeline: &Pipeline, store: Arc<S>) -> Stores
+where
+    S: Store + Answers + Documents + Spending + Counters + 'static,
+{
+    let counters = pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Counters>);
+    Stores { counters, ..stores_of(pipeline, store) }
+}
+
+/// The settings of a store on a server. Reads its password.
+fn server(pipeline: &Pipeline) -> Result<ServerSettings, Failure> {
+    ServerSettings::of(&pipeline.store, &pipeline.name).map_err(|error| {
+        let place = pipeline.place("/store/password");
+        let fault = Fault::at(place, "the password of the state store cannot be read").label(error.to_string());
+        Failure::Config(fault.into())
+    })
+}
+
+/// A server that is away is no fault of the file: whoever supervises this process starts it again.
+fn unusable(pipeline: &Pipeline, error: StoreError) -> Failure {
+    if matches!(error, StoreError::Transient { .. }) {
+        return Failure::Running(error.into());
+    }
+    let pointer = if pipeline.store.url.is_some() { "/store/url" } else { "/store" };
+    let fault = Fault::at(pipeline.place(pointer), "the state store cannot be used").label(error.to_string());
+    Failure::Config(fault.into())
 }
 
 /// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.
@@ -123,18 +164,30 @@ fn by_item(pipeline: &Pipeline) -> bool {
     pipeline.sink.key == SinkKey::Item
 }
 
-/// What a pipeline has spent on models by its state store on this machine, the oldest day first. It may run meanwhile.
+/// What a pipeline has spent on models by its state store, the oldest day first. It may run meanwhile.
 ///
 /// # Errors
 /// A store that cannot be read.
-pub fn spending(pipeline: &Pipeline) -> Result<Vec<(SpentOn, Spent)>, Failure> {
+pub async fn spending(pipeline: &Pipeline) -> Result<Vec<(SpentOn, Spent)>, Failure> {
     if is_embedded(pipeline) {
         return Err(Failure::Setup(anyhow::anyhow!(
             "the pipeline {} has the embedded broker, so it keeps nothing of what it has spent",
             pipeline.name
         )));
     }
-    let spent = gristmill_store::spending_of(&folder(pipeline)?, &pipeline.name);
+    // Whoever looks does not wait for a server that is away.
+    let server = || server(pipeline).map(|settings| ServerSettings { patience: Duration::ZERO, ..settings });
+    let spent = match &pipeline.store.url {
+        None => gristmill_store::spending_of(&folder(pipeline)?, &pipeline.name),
+        Some(StoreUrl::Postgres(url)) => match Postgres::open(url, server()?).await {
+            Ok(store) => store.all().await,
+            Err(error) => Err(error),
+        },
+        Some(StoreUrl::Redis(url)) => match Redis::open(url, server()?).await {
+            Ok(store) => store.all().await,
+            Err(error) => Err(error),
+        },
+    };
     spent.map_err(|error| Failure::Running(error.into()))
 }
 

@@ -92,7 +92,10 @@ impl Observer for Totals {
             FlowEvent::Attempt { call, stage, result, .. } => match result {
                 Ok(_) | Err(StageError::Slow { .. } | StageError::Store(_)) => {}
                 Err(error) => {
-                    tracing::info!(item = %call.item.id, stage, attempt = call.attempt, "attempt failed: {error}");
+                    let trace_id = call.trace.trace_id();
+                    tracing::info!(
+                        item = %call.item.id, %trace_id, stage, attempt = call.attempt, "attempt failed: {error}"
+                    );
                 }
             },
             FlowEvent::ModelCall { result: Ok(usage), .. } => {
@@ -107,7 +110,8 @@ impl Observer for Totals {
                     counter.fetch_add(more, Ordering::Relaxed);
                 }
             }
-            FlowEvent::JobEnded { job, elapsed, end, spent } => {
+            FlowEvent::JobEnded { job, elapsed, end, spent, trace, .. } => {
+                let trace_id = trace.trace_id();
                 let cost_usd = spent.map(|spent| spent.cost.number());
                 let input_tokens = spent.map(|spent| spent.input_tokens);
                 let output_tokens = spent.map(|spent| spent.output_tokens);
@@ -121,14 +125,14 @@ impl Observer for Totals {
                     End::Dropped(_) => &self.dropped,
                     End::DeadLettered(Failed { failure, .. }) => {
                         tracing::warn!(
-                            %job, reason = failure.code, input_tokens, output_tokens, cost_usd,
+                            %job, %trace_id, reason = failure.code, input_tokens, output_tokens, cost_usd,
                             "dead-lettered: {}", failure.message
                         );
                         &self.dead_lettered
                     }
                 };
                 counter.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%job, elapsed_ms, %end, input_tokens, output_tokens, cost_usd, "job done");
+                tracing::debug!(%job, %trace_id, elapsed_ms, %end, input_tokens, output_tokens, cost_usd, "job done");
             }
             _ => {}
         }

@@ -40,7 +40,7 @@ const CERTIFICATES: [&str; 2] = ["ssl.ca.", "ssl.certificate."];
 /// The files with secrets that the pipeline names, each with where it does so.
 fn key_files(pipeline: &Pipeline) -> Vec<(String, &Path)> {
     let mut files: Vec<(String, &Path)> = Vec::new();
-    for (name, property) in &pipeline.kafka.properties.0 {
+    for (name, property) in pipeline.kafka.iter().flat_map(|kafka| &kafka.properties.0) {
         let file = match property {
             Property::Secret(SecretRef::File(file)) => file.as_path(),
             Property::Plain(path) if KEY_PATHS.contains(&name.as_str()) => Path::new(path),
@@ -49,6 +49,17 @@ fn key_files(pipeline: &Pipeline) -> Vec<(String, &Path)> {
         if !CERTIFICATES.iter().any(|certificate| name.starts_with(certificate)) {
             files.push((format!("/kafka/properties/{name}"), file));
         }
+    }
+    if let Some(redis) = &pipeline.redis {
+        if let Some(SecretRef::File(file)) = &redis.password {
+            files.push(("/redis/password".to_owned(), file));
+        }
+        if let Some(key) = redis.tls.as_ref().and_then(|tls| tls.key.as_ref()) {
+            files.push(("/redis/tls/key".to_owned(), key));
+        }
+    }
+    if let Some(SecretRef::File(file)) = &pipeline.store.password {
+        files.push(("/store/password".to_owned(), file));
     }
     for (alias, model) in &pipeline.models {
         for (place, target) in model.all_targets() {

@@ -2,13 +2,21 @@
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::completions::Completions;
 use super::dlq::Dlq;
+use super::health::Health;
+use super::man::Man;
 use super::models::Models;
+use super::tap::Tap;
+use super::top::Top;
+use super::verify_output::VerifyOutput;
+use gristmill_admin::{BadListen, Listen};
 use gristmill_core::model::Header;
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
@@ -28,6 +36,7 @@ Exit codes:
   78  wrong configuration: every fault is shown with its line
 
 Environment:
+  GRISTMILL_ADMIN    where the admin server of `run` listens, or off; overrides the host file
   GRISTMILL_BROKERS  the brokers; overrides the pipeline file
   GRISTMILL_CACHE    the folder of compiled stages; default: a folder in the user's cache folder
   GRISTMILL_STATE    the folder of state stores; default: a folder in the user's state folder
@@ -148,6 +157,55 @@ pub enum Command {
     ///   gristmill models usage pipeline.toml
     #[command(verbatim_doc_comment, subcommand)]
     Models(Models),
+    /// Ask a host whether it is alive, or ready
+    ///
+    /// Exit code 0 if it is, 1 if not, or if none answers. For health checks of containers, which have no curl.
+    ///
+    /// Example: gristmill health --ready
+    #[command(verbatim_doc_comment)]
+    Health(Health),
+    /// Verify that events have outputs
+    ///
+    /// Reads the source topic, the topics of the outputs and the dead letters, and prints how many events have an output,
+    /// which are missing, and which outputs are there more than once. Exit code 0 only if the share of events with an
+    /// output is at least --min-rate. Joins no group, so it does not disturb pipelines.
+    ///
+    /// Examples:
+    ///   gristmill verify-output pipeline.toml
+    ///   gristmill verify-output pipeline.toml --min-rate 1 --wait 2m --json
+    #[command(verbatim_doc_comment)]
+    VerifyOutput(VerifyOutput),
+    /// Watch the pipelines of a host: rates, backlog, pauses, models
+    ///
+    /// Asks the admin server of the host. q quits; up and down choose the pipeline that is shown in detail.
+    ///
+    /// Examples:
+    ///   gristmill top
+    ///   gristmill top --url http://10.0.0.7:9464 --token-file /run/secrets/admin --once
+    #[command(verbatim_doc_comment)]
+    Top(Top),
+    /// Watch items as they pass the stages of a pipeline
+    ///
+    /// Asks the admin server of the host, which shows samples, redacted unless its host file says otherwise. Nobody who
+    /// watches slows the pipeline down.
+    ///
+    /// Examples:
+    ///   gristmill tap contracts --stage enrich
+    ///   gristmill tap contracts --limit 10 --json
+    #[command(verbatim_doc_comment)]
+    Tap(Tap),
+    /// Print what a shell needs to complete this command line
+    ///
+    /// Examples:
+    ///   gristmill completions bash > ~/.local/share/bash-completion/completions/gristmill
+    ///   gristmill completions fish > ~/.config/fish/completions/gristmill.fish
+    #[command(verbatim_doc_comment)]
+    Completions(Completions),
+    /// Write a manual page for each command to a folder
+    ///
+    /// Example: gristmill man target/package/man
+    #[command(verbatim_doc_comment, hide = true)]
+    Man(Man),
 }
 
 /// `gristmill run`.
@@ -159,6 +217,29 @@ pub struct Run {
     /// A host file: models, store, limits and a folder of pipelines for all of them.
     #[arg(long, value_name = "gristmill.toml")]
     pub host: Option<PathBuf>,
+    /// Where the admin server listens, or "off"; overrides the host file.
+    #[arg(long, value_name = "IP:PORT|off", env = "GRISTMILL_ADMIN")]
+    pub admin: Option<AdminChoice>,
+}
+
+/// Whether there is an admin server, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminChoice {
+    /// There is none.
+    Off,
+    /// It listens here.
+    On(Listen),
+}
+
+impl FromStr for AdminChoice {
+    type Err = BadListen;
+
+    fn from_str(text: &str) -> Result<Self, BadListen> {
+        match text {
+            "off" => Ok(Self::Off),
+            address => address.parse().map(Self::On),
+        }
+    }
 }
 
 /// `gristmill schema`.
@@ -279,86 +360,4 @@ fn header(text: &str) -> Result<Header, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-    use clap::error::ErrorKind;
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
-        CommandLine::try_parse_from(line.split(' '))
-    }
-
-    #[test]
-    fn the_command_line_is_valid() {
-        CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn send_accepts_files_headers_and_a_cluster() {
-        let line =
-            "gristmill send documents a.txt - --brokers h:1 --header a=b=c --header d= --key k --log-format json";
-        let line = parse(line).unwrap();
-        assert_eq!(line.log_format, LogFormat::Json);
-        let Command::Send(send) = line.command else { panic!("{line:?}") };
-        assert_eq!((send.topic.as_str(), send.files.len()), ("documents", 2));
-        assert_eq!(send.cluster.brokers.as_deref(), Some("h:1"));
-        let value = |text: &'static [u8]| Some(Bytes::from_static(text));
-        assert_eq!(send.headers[0], Header { name: "a".into(), value: value(b"b=c") });
-        assert_eq!(send.headers[1], Header { name: "d".into(), value: value(b"") });
-    }
-
-    #[test]
-    fn a_missing_cluster_names_both_options() {
-        let error = parse("gristmill tail analysed").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
-        let text = error.to_string();
-        assert!(text.contains("--brokers") && text.contains("--pipeline"), "{text}");
-        parse("gristmill tail analysed --pipeline p.toml").unwrap();
-        parse("gristmill tail analysed --pipeline p.toml --brokers h:1").unwrap();
-    }
-
-    #[test]
-    fn run_and_check_accept_several_pipelines() {
-        let Command::Run(run) = parse("gristmill run a.toml folder").unwrap().command else { panic!() };
-        assert_eq!(run.pipelines, [PathBuf::from("a.toml"), PathBuf::from("folder")]);
-        let Command::Check(check) = parse("gristmill check a.toml b.toml").unwrap().command else { panic!() };
-        assert_eq!(check.pipelines.len(), 2);
-    }
-
-    #[test]
-    fn invalid_arguments_are_usage_errors() {
-        let lines = [
-            "gristmill run",
-            "gristmill send documents --brokers h:1",
-            "gristmill send documents a.txt --brokers h:1 --header novalue",
-            "gristmill send documents a.txt --brokers h:1 --header =x",
-            "gristmill tail analysed --brokers h:1 --count 0",
-            "gristmill tail analysed --brokers h:1 --from middle",
-        ];
-        for line in lines {
-            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
-        }
-    }
-
-    #[test]
-    fn the_long_help_lists_exit_codes_and_variables_and_every_command_has_an_example() {
-        let mut command = CommandLine::command();
-        let help = command.render_long_help().to_string();
-        for code in ["0  ", "1  ", "2  ", "3  ", "78  "] {
-            assert!(help.contains(&format!("\n  {code}")), "{code}: {help}");
-        }
-        for variable in ["GRISTMILL_BROKERS", "GRISTMILL_CACHE", "GRISTMILL_STATE", "RUST_LOG"] {
-            assert!(help.contains(variable), "{variable}: {help}");
-        }
-        for subcommand in command.get_subcommands_mut().filter(|subcommand| subcommand.get_name() != "help") {
-            let help = subcommand.render_long_help().to_string();
-            let name = subcommand.get_name().to_owned();
-            assert!(help.contains("gristmill ") && help.contains("Example"), "{help}");
-            for nested in subcommand.get_subcommands_mut().filter(|nested| nested.get_name() != "help") {
-                let help = nested.render_long_help().to_string();
-                assert!(help.contains(&format!("gristmill {name} ")) && help.contains("Example"), "{help}");
-            }
-        }
-    }
-}
+mod tests;

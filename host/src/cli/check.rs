@@ -23,7 +23,7 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
         memory: Memory::ThisProcess,
         limits: host.limits,
         shutdown: CancellationToken::new(),
-        observers: Vec::new(),
+        watchers: app::Watchers::default(),
     };
     // Loaded even if a file is faulty: what is wrong with the stages of the others is told in the same run.
     let built = match (Failure::all(found), Host::build(pipelines, options).await) {

@@ -106,6 +106,18 @@ pub(super) fn load_to_run(paths: &[PathBuf], host: &HostFile) -> Result<Vec<Pipe
     Ok(pipelines)
 }
 
+/// The file of one pipeline, as [`load_to_run`] would load it; `None` if no file has it. Faults of others do not matter, but
+/// are reported if the pipeline is not found: they may be its own.
+pub(super) fn load_one(paths: &[PathBuf], host: &HostFile, name: &str) -> Result<Option<Pipeline>, Failure> {
+    let (pipelines, read) = load_each(paths, host);
+    let Some(mut pipeline) = pipelines.into_iter().find(|pipeline| *pipeline.name == *name) else {
+        return read.map(|()| None);
+    };
+    app::override_brokers(&mut pipeline)?;
+    app::check_brokers(&pipeline)?;
+    Ok(Some(pipeline))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +149,18 @@ mod tests {
             names(load(&[folder.path().join("b.toml"), folder.path().join("a.toml")], &HostFile::default()).unwrap()),
             ["second", "first"]
         );
+    }
+
+    #[test]
+    fn one_pipeline_is_loaded_whatever_is_wrong_with_others() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.toml", &pipeline("a"));
+        write(folder.path(), "b.toml", "name = 1\n");
+        let one = |name| load_one(&[folder.path().to_owned()], &HostFile::default(), name);
+        assert_eq!(&*one("a").unwrap().unwrap().name, "a");
+        assert!(matches!(one("b"), Err(Failure::Config(_))), "the fault may be why it is not found");
+        write(folder.path(), "b.toml", &pipeline("c"));
+        assert!(one("b").unwrap().is_none());
     }
 
     #[test]

@@ -1,24 +1,32 @@
 //! The command line: arguments in, exit code out.
 
+mod admin_server;
 mod args;
 mod check;
 mod cluster;
+mod completions;
 mod dlq;
 mod files;
+mod health;
+mod man;
 mod models;
 mod run;
 mod schema;
 mod send;
 mod show;
 mod tail;
+mod tap;
+mod top;
+mod verify_output;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use tracing::Level;
 
-pub use args::CommandLine;
-use args::{Command, LogFormat};
+use args::LogFormat;
+pub use args::{Command, CommandLine};
 
 use crate::app::Failure;
 use crate::console::note;
@@ -60,6 +68,12 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         | Command::Tail(_)
         | Command::Dlq(_)
         | Command::Models(_)
+        | Command::Health(_)
+        | Command::VerifyOutput(_)
+        | Command::Top(_)
+        | Command::Tap(_)
+        | Command::Completions(_)
+        | Command::Man(_)
         | Command::Schema(_) => Level::ERROR,
     };
     telemetry::start(form, level).map_err(Failure::Setup)?;
@@ -71,6 +85,12 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         Command::Tail(tail) => tail::tail(&tail).await,
         Command::Dlq(command) => dlq::run(&command).await,
         Command::Models(command) => models::run(&command).await,
+        Command::Health(args) => health::health(&args).await,
+        Command::VerifyOutput(args) => verify_output::verify_output(&args).await,
+        Command::Top(args) => top::top(&args).await,
+        Command::Tap(args) => tap::tap(&args).await,
+        Command::Completions(args) => completions::print(&args, CommandLine::command()),
+        Command::Man(args) => man::write(&args, CommandLine::command()),
         Command::Schema(args) => schema::print(&args),
     }
 }

@@ -1,27 +1,36 @@
 //! `gristmill run`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use gristmill_admin::Admin;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::args::Run;
+use super::args::{AdminChoice, Run};
 use super::files;
-use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded};
+use crate::app::{self, Desk, DeskOptions, Failure, Host, HostOptions, Memory, Reloaded, ServiceManager, Watchers};
 use crate::settings::HostFile;
+
+/// How long the end of the process waits for the last spans of traces.
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 /// Runs pipelines until they are stopped.
 pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     app::on_signals(shutdown.clone())?;
     let mut hangups = app::hangups()?;
+    let service = ServiceManager::of_this_process();
     let file = files::host(args.host.as_deref())?;
     let pipelines = files::load_to_run(&args.pipelines, &file)?;
     for pipeline in &pipelines {
         let stages = pipeline.stages.len();
         tracing::info!(pipeline = %pipeline.name, stages, "loading; new stages are compiled first");
     }
-    let options =
-        HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), observers: Vec::new() };
+    service.loading(pipelines.len());
+    let (traces, exporting) = app::start_traces(&file.traces)?.unzip();
+    let watchers = Watchers { traces, ..Watchers::default() };
+    let desk = open_desk(args, &file, &watchers, &shutdown).await?;
+    let options = HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), watchers };
     let stopped = || {
         tracing::info!("stopped before any pipeline ran");
         Ok(())
@@ -36,18 +45,49 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
              `gristmill send` and kcat reach it at this address"
         );
     }
+    if let Some((desk, _)) = &desk {
+        desk.attend(&host);
+    }
+    service.ready();
     let reloads = async {
         while hangups.recv().await.is_some() {
+            service.reloading();
             reload(args, &file, &host).await;
+            service.ready();
         }
         std::future::pending().await
     };
     let ended = tokio::select! {
         ended = ends.all() => ended,
         () = reloads => Ok(()),
+        never = service.watch(&host, &shutdown) => match never {},
     };
+    if let Some(exporting) = exporting {
+        exporting.finish(LAST_SPANS).await;
+    }
     tracing::info!("stopped");
     ended
+}
+
+/// Opens the admin server, unless it is switched off. It answers before any pipeline runs, and until it is dropped.
+async fn open_desk(
+    args: &Run,
+    file: &HostFile,
+    watchers: &Watchers,
+    shutdown: &CancellationToken,
+) -> Result<Option<(Arc<Desk>, DropGuard)>, Failure> {
+    let admin = match args.admin {
+        None => file.admin.clone(),
+        Some(AdminChoice::Off) => Admin::Off,
+        Some(AdminChoice::On(listen)) => file.admin.clone().listen_on(listen),
+    };
+    let (paths, host) = (args.pipelines.clone(), args.host.clone());
+    let options = DeskOptions {
+        metrics: Arc::clone(&watchers.metrics),
+        shutdown: shutdown.clone(),
+        files: Box::new(move |name| files::load_one(&paths, &files::host(host.as_deref())?, name)),
+    };
+    Desk::open(&admin, options).await
 }
 
 /// Reads all files again, and lets the pipelines that run take on theirs. What is faulty is logged and changes nothing.
@@ -56,6 +96,12 @@ async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
     let read = files::host(args.host.as_deref()).and_then(|file| {
         if file.limits != before.limits {
             tracing::warn!("the limits of the process stay as they were when it was started");
+        }
+        if file.admin != before.admin {
+            tracing::warn!("[admin] stays as it was when the process was started");
+        }
+        if file.traces != before.traces {
+            tracing::warn!("[traces] stays as it was when the process was started");
         }
         files::load_to_run(&args.pipelines, &file)
     });

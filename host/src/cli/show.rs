@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use gristmill_core::model::{Event, printable};
+use gristmill_core::model::{Event, Position, printable};
 
 /// The record on a few lines: id, key, headers, text. Of bytes that are not UTF-8, only the size is shown. Control
 /// characters are replaced, because a record must not control the terminal.
@@ -31,12 +31,20 @@ pub(super) fn text(event: &Event, coloured: bool) -> String {
     text
 }
 
+/// A position as JSON: a number where it is an offset, text where it is the id of an entry.
+pub(super) fn offset(position: Position) -> Value {
+    match u64::try_from(position.0) {
+        Ok(offset) => json!(offset),
+        Err(_) => json!(position.to_string()),
+    }
+}
+
 /// The record as one JSON object on one line. Bytes that are not UTF-8 are base64 in a field with the suffix `_base64`.
 pub(super) fn json(event: &Event) -> String {
     let mut object = Map::new();
     object.insert("topic".into(), json!(&*event.id.partition.topic));
     object.insert("partition".into(), json!(event.id.partition.index));
-    object.insert("offset".into(), json!(u64::try_from(event.id.position.0).unwrap_or(u64::MAX)));
+    object.insert("offset".into(), offset(event.id.position));
     object.insert("timestamp".into(), json!(event.timestamp.0));
     insert(&mut object, "key", event.key.as_ref());
     let headers = event.headers.iter().map(|header| {

@@ -58,7 +58,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         memory: Memory::ThisProcess,
         limits: HostLimits::default(),
         shutdown: shutdown.clone(),
-        observers,
+        watchers: app::Watchers { observers, ..app::Watchers::default() },
     };
     let built = shutdown.run_until_cancelled(Host::build(vec![pipeline.clone()], host_options)).await;
     spinner.finish_and_clear();

@@ -16,6 +16,7 @@ use super::file::{MOST_STAGES, PipelineFile};
 use super::host::HostFile;
 use super::plan::plan;
 use super::properties;
+use super::redis;
 use super::stage::StageSettings;
 
 type File = Draft<PipelineFile>;
@@ -28,6 +29,7 @@ pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
     if stages > MOST_STAGES {
         return None;
     }
+    redis::check(file);
     properties::check(file);
     topics_apart(file);
     delivery(file);
@@ -95,7 +97,8 @@ fn delivery(file: &mut File) {
 fn keys(file: &mut File) {
     let order: Option<Order> = file.part("/order");
     let by_item = file.part("/sink/key") == Some(SinkKey::Item);
-    if by_item && matches!(order, None | Some(Order::None)) && file.is_sound("/order") {
+    // On Redis there is no order, which is told instead.
+    if by_item && matches!(order, None | Some(Order::None)) && file.is_sound("/order") && !file.has("/redis") {
         let message = "items are the keys of the sink, but jobs of one document could overtake each other";
         file.report("/sink/key", message, "add order = \"key\" above the first [table], or order = \"partition\"");
     }
@@ -137,6 +140,28 @@ fn waits(file: &mut File, pointer: &str) {
 
 fn keeping(file: &mut File) {
     let Some(store) = file.part::<StoreSettings>("/store") else { return };
+    match store.url {
+        Some(_) => {
+            for (key, label) in [
+                ("folder", "with url there is no file: take one of the two out"),
+                ("max_size", "a server has bounds of its own: take this line out"),
+            ] {
+                let pointer = format!("/store/{key}");
+                if file.has(&pointer) {
+                    file.report(&pointer, format!("[store] has a url, so {key} means nothing"), label);
+                }
+            }
+        }
+        None => {
+            for key in ["password", "ca"] {
+                let pointer = format!("/store/{key}");
+                if file.has(&pointer) {
+                    let message = format!("[store] has no url, so {key} means nothing");
+                    file.report(&pointer, message, "add url, or take this line out");
+                }
+            }
+        }
+    }
     if store.keep_ended > store.keep_unfinished {
         let key = if file.has("/store/keep_unfinished") { "keep_unfinished" } else { "keep_ended" };
         let message = "[store] would keep unfinished jobs for a shorter time than ended ones";

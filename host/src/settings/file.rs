@@ -8,6 +8,7 @@ use gristmill_core::flow::settings::{
 use gristmill_core::settings::{Name, by_name};
 use gristmill_kafka::Cluster;
 use gristmill_llm::settings::{AliasSettings, BudgetSettings};
+use gristmill_redis::Redis;
 use gristmill_store::settings::StoreSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,9 +27,14 @@ pub struct PipelineFile {
     /// get other ids.
     #[schemars(extend("x-add" = "name = \"…\" as its first line"))]
     pub name: Name,
-    /// The Kafka cluster.
-    #[schemars(extend("x-secrets" = true, "x-add" = "[kafka] with brokers = \"embedded\""))]
-    pub kafka: Cluster,
+    /// The Kafka cluster. A file has this or `redis`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-secrets" = true))]
+    pub kafka: Option<Cluster>,
+    /// Redis, whose streams are the topics. A file has this or `kafka`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-secrets" = true))]
+    pub redis: Option<Redis>,
     /// Where events come from.
     #[schemars(extend("x-add" = "[source] with topic = \"…\", where events come from"))]
     pub source: Source,
@@ -55,6 +61,7 @@ pub struct PipelineFile {
     pub retry: RetryPolicy,
     /// The memory of jobs.
     #[serde(default)]
+    #[schemars(extend("x-secrets" = true))]
     pub store: StoreSettings,
     /// What the models may cost.
     #[serde(default)]
@@ -72,7 +79,26 @@ pub struct PipelineFile {
     pub models: BTreeMap<Name, AliasSettings>,
 }
 
+/// The broker of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named<'f> {
+    /// Kafka, or the embedded broker.
+    Kafka(&'f Cluster),
+    /// Redis.
+    Redis(&'f Redis),
+}
+
 impl PipelineFile {
+    /// The broker. A file that was checked has one.
+    #[must_use]
+    pub fn broker(&self) -> Option<Named<'_>> {
+        match (&self.kafka, &self.redis) {
+            (_, Some(redis)) => Some(Named::Redis(redis)),
+            (Some(kafka), None) => Some(Named::Kafka(kafka)),
+            (None, None) => None,
+        }
+    }
+
     /// The consumer group: the pipeline's name, if the file has none.
     #[must_use]
     pub fn group(&self) -> &str {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use gristmill_admin::Admin;
 use gristmill_config::ConfigError;
 use gristmill_core::settings::{ByteSize, Name, by_name};
 use gristmill_llm::settings::AliasSettings;
 use gristmill_store::settings::StoreSettings;
+use gristmill_telemetry::traces::TraceSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,10 +26,18 @@ pub struct HostFile {
     /// Language models that every pipeline may ask. An alias of the same name in a pipeline file takes its place there.
     #[schemars(schema_with = "by_name::<AliasSettings>", extend("x-secrets" = true))]
     pub models: BTreeMap<Name, AliasSettings>,
-    /// The memory of jobs, of every pipeline whose file has no `[store]`. Each pipeline has a file of its own in the folder.
+    /// The memory of jobs, of every pipeline whose file has no `[store]`. Each pipeline has a file of its own in the folder,
+    /// or rows of its own on the server.
+    #[schemars(extend("x-secrets" = true))]
     pub store: StoreSettings,
     /// Bounds of the process.
     pub limits: HostLimits,
+    /// The admin server: health, metrics and commands. `admin = false` switches it off.
+    #[schemars(extend("x-secrets" = true))]
+    pub admin: Admin,
+    /// Where the spans of traces are sent.
+    #[schemars(extend("x-secrets" = true))]
+    pub traces: TraceSettings,
     /// The file itself: in its own folder of pipelines it is none.
     #[serde(skip)]
     pub path: Option<PathBuf>,

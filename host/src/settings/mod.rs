@@ -11,6 +11,7 @@ mod host;
 mod json_file;
 mod plan;
 mod properties;
+mod redis;
 mod reference;
 mod stage;
 #[cfg(test)]
@@ -25,8 +26,9 @@ use gristmill_config::{Checked, ConfigError, Draft, Fault, Place};
 use gristmill_core::model::Plan;
 use serde_json::Value;
 
-pub use file::PipelineFile;
+pub use file::{Named, PipelineFile};
 pub use host::{HostFile, HostLimits, host_schema};
+pub use redis::{Unfit, unfit};
 pub use reference::fill;
 pub use stage::{Module, OnFailure, Route, StageSettings};
 

@@ -84,11 +84,12 @@ fn scripted(script: &Path, aliases: &[&str]) -> Arc<dyn Model> {
     let surroundings = Surroundings {
         store: None,
         answers: None,
+        counters: None,
         limits: Arc::new(Limits::default()),
         purse: Arc::new(Purse::new(Budgets::default(), Arc::new(|| Timestamp(0)))),
         observer: Arc::new(Observers::default()),
     };
-    gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap()
+    gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap().model
 }
 
 async fn answer(model: &dyn Model, request: &ChatRequest, number: u128) -> String {

@@ -4,6 +4,8 @@
 mod contracts;
 mod harness;
 mod host;
+mod metrics;
+mod models;
 mod real_model;
 mod supervisor;
 

@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) sink: &'static str,
     /// Properties of librdkafka.
     pub(crate) properties: Vec<(&'static str, &'static str)>,
+    /// The address of a state store on a server; without one it is a file.
+    pub(crate) store: Option<String>,
     /// Further tables of the file; `GUEST:name` stands for a test guest's file.
     pub(crate) sections: String,
 }
@@ -55,6 +57,7 @@ impl Setup {
             top: "",
             sink: "",
             properties: Vec::new(),
+            store: None,
             sections: sections.into(),
         }
     }
@@ -62,6 +65,11 @@ impl Setup {
     /// One partition per topic, for tests that need an order.
     pub(crate) fn narrow(self) -> Self {
         Self { partitions: 1, sink_partitions: 1, ..self }
+    }
+
+    /// With a state store that hosts share.
+    pub(crate) fn store(self, url: &str) -> Self {
+        Self { store: Some(url.to_owned()), ..self }
     }
 
     pub(crate) fn properties(self, properties: &[(&'static str, &'static str)]) -> Self {
@@ -141,8 +149,9 @@ impl Harness {
             writeln!(file, "{name:?} = {value:?}").unwrap();
         }
         let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
-        let store = self.folder.path().join("store").display().to_string();
-        let mut sections = format!("[store]\nfolder = {store:?}\n{}", setup.sections);
+        let folder = self.folder.path().join("store").display().to_string();
+        let store = setup.store.as_ref().map_or(format!("folder = {folder:?}"), |url| format!("url = {url:?}"));
+        let mut sections = format!("[store]\n{store}\n{}", setup.sections);
         for guest in ["pass", "misbehave"] {
             let path = guests.join(format!("{guest}.wasm"));
             sections = sections.replace(&format!("GUEST:{guest}"), &path.display().to_string());
@@ -201,6 +210,16 @@ impl Harness {
     pub(crate) fn start(&self) -> Host {
         let number = self.starts.fetch_add(1, Ordering::Relaxed);
         Host::start(&self.file(), self.folder.path().join(format!("log-{number}")))
+    }
+
+    /// Starts a host with this pipeline and a state store of its own, like one on another machine.
+    pub(crate) fn start_apart(&self, machine: usize) -> Host {
+        let number = self.starts.fetch_add(1, Ordering::Relaxed);
+        let file = self.folder.path().join(format!("pipeline-{machine}.toml"));
+        let text = std::fs::read_to_string(self.file()).unwrap();
+        let store = self.folder.path().join("store").display().to_string();
+        std::fs::write(&file, text.replace(&store, &format!("{store}-{machine}"))).unwrap();
+        Host::start(&file, self.folder.path().join(format!("log-{number}")))
     }
 
     /// The log of the host started last.

@@ -47,6 +47,12 @@ impl Offsets {
         Ok(list.elements().iter().map(offset).collect())
     }
 
+    /// Whether the group has so many members, and no partitions are moving between them.
+    pub(crate) fn is_stable(&self, group: &str, members: usize) -> bool {
+        let Ok(list) = block_in_place(|| self.0.fetch_group_list(Some(group), LOOKUP)) else { return false };
+        list.groups().iter().any(|group| group.state() == "Stable" && group.members().len() == members)
+    }
+
     /// The offset of the next record of each partition.
     pub(crate) fn ends(&self, topic: &str, partitions: i32) -> KafkaResult<Vec<u64>> {
         let end = |partition| {

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 const SECRET_NAMES: [&str; 7] = ["password", "secret", "token", "jaas", "pem", "oauthbearer.config", ".headers."];
 
 /// The spans of string values in these tables that are or may be secrets: keys, passwords, and addresses with something
-/// before an "@".
+/// before an "@" or with a password among their parameters.
 pub(super) fn secrets(root: &DeTable<'_>, tables: &[String]) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for (key, value) in root {
@@ -27,7 +27,7 @@ fn collect(path: &str, value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize
             let by_name = name.ends_with(".key") || SECRET_NAMES.iter().any(|part| name.contains(part));
             // References to secrets may be shown.
             let reference = name.ends_with(".env") || name.ends_with(".file");
-            if (by_name && !reference) || (text.contains("://") && text.contains('@')) {
+            if (by_name && !reference) || (text.contains("://") && (text.contains('@') || text.contains("password="))) {
                 spans.push(value.span());
             }
         }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use gristmill_core::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones};
 use gristmill_core::flow::{Delivery, Deployment, Handle, Pipeline, Step, Waits, run};
 use gristmill_core::model::{
-    Event, EventId, Generation, Header, Item, Next, Outcome, Output, Partition, Plan, Position, Timestamp,
+    Event, EventId, Generation, Header, Item, Next, Outcome, Output, Partition, Plan, Position, Sampling, Timestamp,
 };
 use gristmill_core::ports::{
     Call, Demand, NoLetters, Observers, Record, Signal, Sink, SinkError, Source, SourceError, Stage, StageError,
@@ -92,7 +92,7 @@ fn pass(events: u64) {
             checkpoint: None,
         };
         let plan = Arc::new(Plan::straight(&["pass"]));
-        let deployment = Arc::new(Deployment { version: 1, plan, steps: vec![step], model: None });
+        let deployment = Arc::new(Deployment { version: 1, plan, steps: vec![step], models: None });
         run(&mut feed, Arc::new(pipeline()), deployment, commands).await.unwrap();
         assert_eq!(feed.settled, u128::from(events));
     });
@@ -112,6 +112,7 @@ fn pipeline() -> Pipeline {
         order: Order::None,
         store: None,
         accounts: None,
+        sampling: Sampling::default(),
         observer: Arc::new(Observers::default()),
         limits: Limits { max_in_flight: NonZeroU32::new(2_000).unwrap(), ..Limits::default() },
         clock: || Timestamp(0),

@@ -168,6 +168,12 @@ pub struct NoValue {
 }
 
 impl Cluster {
+    /// These brokers, with the defaults.
+    #[must_use]
+    pub fn new(brokers: Brokers) -> Self {
+        Self { brokers, properties: Properties::default(), create_topics: None }
+    }
+
     /// How to reach the cluster, secrets read. The brokers are empty for the embedded one.
     ///
     /// # Errors

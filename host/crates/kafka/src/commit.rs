@@ -17,6 +17,7 @@ use rdkafka::error::{IsError, KafkaError, KafkaResult, RDKafkaErrorCode};
 use super::offsets::{self, Settled};
 use super::reports::{self, Member, Notice};
 use gristmill_core::model::{Next, Partition, Position};
+use gristmill_core::ports::CommitOutcome;
 
 /// How often settled events are committed.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -68,12 +69,16 @@ impl Committer {
         self.settled.forget(partition);
     }
 
-    /// Handles the answer to a commit requested without waiting.
-    pub(super) fn answered(&mut self, result: KafkaResult<()>) {
+    /// Handles the answer to a commit requested without waiting. Returns what it was, for observers.
+    pub(super) fn answered(&mut self, result: KafkaResult<()>) -> CommitOutcome {
         self.unanswered = self.unanswered.saturating_sub(1);
         self.last = committed(result);
-        if let Err(error) = &self.last {
-            tracing::warn!(source = %self.source, %error, "a commit failed; the next one repeats it");
+        match &self.last {
+            Ok(()) => CommitOutcome::Done,
+            Err(error) => {
+                tracing::warn!(source = %self.source, %error, "a commit failed; the next one repeats it");
+                CommitOutcome::Failed
+            }
         }
     }
 

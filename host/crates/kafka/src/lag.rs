@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use gristmill_core::model::{Next, Partition};
+use gristmill_core::model::{Next, Partition, Position};
 
 /// How often lag is looked at.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -18,7 +18,20 @@ pub(super) struct Lag {
 struct Known {
     /// What the group had committed at the assignment: the place to count from until an event is handed out.
     committed: Option<Next>,
-    reported: Option<u64>,
+    /// The place after the last event that was handed out.
+    handed_out: Option<Next>,
+    /// How far everything was read when the end was reached: what lies behind the last event is given to no consumer.
+    end: Option<Next>,
+    reported: Report,
+}
+
+/// How far behind the group is in a partition, as far as it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    /// Offsets that are not settled: gaps that compaction or transactions left count as records.
+    pub(super) lag: Option<u64>,
+    /// The same without what follows the last record, such as the markers of transactions, once that was read.
+    pub(super) backlog: Option<u64>,
 }
 
 impl Lag {
@@ -37,7 +50,7 @@ impl Lag {
 
     /// Notes what the group has committed in a partition that was assigned.
     pub(super) fn begin(&mut self, partition: Partition, committed: Next) {
-        self.partitions.insert(partition, Known { committed: Some(committed), reported: None });
+        self.partitions.insert(partition, Known { committed: Some(committed), ..Known::default() });
     }
 
     /// Ends the record of a partition that is no longer ours.
@@ -45,19 +58,42 @@ impl Lag {
         self.partitions.remove(partition);
     }
 
-    /// How many records are not settled, if that is known and differs from what was reported last. Counts offsets: gaps
-    /// that compaction or transactions left in the partition count as records.
+    /// Notes the last of some events that are handed out.
+    pub(super) fn handed_out(&mut self, partition: &Partition, last: Position) {
+        self.known(partition).handed_out = Some(last.next());
+    }
+
+    /// Notes that everything up to here was read.
+    pub(super) fn ended(&mut self, partition: &Partition, end: Option<Next>) {
+        self.known(partition).end = end;
+    }
+
+    /// How far behind the group is, each number only if it is known and differs from what was reported last.
     pub(super) fn changed(
         &mut self,
         partition: &Partition,
         (low, high): (Option<Next>, Option<Next>),
         settled: Option<Next>,
-    ) -> Option<u64> {
-        let known = self.partitions.entry(partition.clone()).or_default();
+    ) -> Report {
+        let known = self.known(partition);
         // What retention removed is not waiting any more.
-        let next = settled.max(known.committed).max(low)?;
-        let records = u64::try_from(high?.0.saturating_sub(next.0)).unwrap_or(u64::MAX);
-        (known.reported.replace(records) != Some(records)).then_some(records)
+        let next = settled.max(known.committed).max(low);
+        let (Some(next), Some(high)) = (next, high) else { return Report::default() };
+        // Only if all that came before the end is settled; else what waits is counted from the first of it.
+        let is_all_settled = known.handed_out.is_none_or(|handed_out| next >= handed_out);
+        let read = known.end.filter(|_| is_all_settled).map_or(next, |end| end.max(next));
+        let behind = |next: Next| Some(u64::try_from(high.0.saturating_sub(next.0)).unwrap_or(u64::MAX));
+        let now = Report { lag: behind(next), backlog: behind(read) };
+        let before = std::mem::replace(&mut known.reported, now);
+        Report {
+            lag: now.lag.filter(|_| now.lag != before.lag),
+            backlog: now.backlog.filter(|_| now.backlog != before.backlog),
+        }
+    }
+
+    fn known(&mut self, partition: &Partition) -> &mut Known {
+        // The name is shared: its copy is a count.
+        self.partitions.entry(partition.clone()).or_default()
     }
 }
 
@@ -75,34 +111,56 @@ mod tests {
 
     const ENDS: (Option<Next>, Option<Next>) = (Some(Next(2)), Some(Next(10)));
 
+    /// Both numbers are the same where nothing is known to be given to no consumer.
+    fn both(records: u64) -> Report {
+        Report { lag: Some(records), backlog: Some(records) }
+    }
+
+    const NOTHING_NEW: Report = Report { lag: None, backlog: None };
+
     #[test]
     fn lag_is_counted_from_the_furthest_known_place() {
         assert_eq!(
             lag().changed(&partition(), ENDS, None),
-            Some(8),
+            both(8),
             "a group that settled nothing begins at the oldest"
         );
         let mut lag = lag();
         lag.begin(partition(), Next(4));
-        assert_eq!(lag.changed(&partition(), ENDS, None), Some(6));
-        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), Some(1));
-        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(11))), Some(0), "the end is known late");
+        assert_eq!(lag.changed(&partition(), ENDS, None), both(6));
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), both(1));
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(11))), both(0), "the end is known late");
     }
 
     #[test]
     fn lag_is_reported_when_it_changed() {
         let mut lag = lag();
-        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), Some(1));
-        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), None);
-        assert_eq!(lag.changed(&partition(), (Some(Next(2)), Some(Next(11))), Some(Next(10))), None);
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), both(1));
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), NOTHING_NEW);
+        assert_eq!(lag.changed(&partition(), (Some(Next(2)), Some(Next(11))), Some(Next(10))), NOTHING_NEW);
         lag.forget(&partition());
-        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), Some(1), "a new assignment reports again");
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(9))), both(1), "a new assignment reports again");
     }
 
     #[test]
     fn an_end_that_no_fetch_has_shown_is_not_guessed() {
-        assert_eq!(lag().changed(&partition(), (None, None), Some(Next(9))), None);
-        assert_eq!(lag().changed(&partition(), (None, Some(Next(9))), None), None);
+        assert_eq!(lag().changed(&partition(), (None, None), Some(Next(9))), NOTHING_NEW);
+        assert_eq!(lag().changed(&partition(), (None, Some(Next(9))), None), NOTHING_NEW);
+    }
+
+    #[test]
+    fn what_follows_the_last_record_is_no_backlog_once_it_was_read() {
+        let mut lag = lag();
+        lag.begin(partition(), Next(4));
+        lag.handed_out(&partition(), Position(7));
+        lag.ended(&partition(), Some(Next(10)));
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(6))), both(4), "two events are not settled yet");
+        let markers = Report { lag: Some(2), backlog: Some(0) };
+        assert_eq!(lag.changed(&partition(), ENDS, Some(Next(8))), markers);
+        let more = (Some(Next(2)), Some(Next(13)));
+        assert_eq!(lag.changed(&partition(), more, Some(Next(8))), Report { lag: Some(5), backlog: Some(3) });
+        lag.handed_out(&partition(), Position(11));
+        assert_eq!(lag.changed(&partition(), more, Some(Next(8))).backlog, Some(5), "counted from the first of them");
     }
 
     #[test]

@@ -15,17 +15,18 @@ use tokio::sync::oneshot;
 
 use super::assignment::Assignment;
 use super::backlog::{Backlog, Backpressure, Flow};
-use super::commit::{self, Committer};
+use super::commit::Committer;
 use super::extent::Extent;
 use super::join::{Group, Standing};
 use super::lag::Lag;
 use super::leave::{self, Membership};
+use super::reach::Reachable;
 use super::reports::{self, Member, Notice, is_final};
 use super::settings::HighWater;
 use super::together::{self, Together};
 use super::{offsets, start};
 use gristmill_core::model::{Event, Generation, Next, Partition};
-use gristmill_core::ports::Start;
+use gristmill_core::ports::{self, Start};
 
 /// The longest a poll waits for a record: how late a command may be handled.
 const POLL: Duration = Duration::from_millis(100);
@@ -47,6 +48,7 @@ pub(super) enum Control {
     Assigned { partitions: Vec<Partition>, generation: Generation, all: usize },
     Revoked { partitions: Vec<Partition>, ack: oneshot::Sender<()> },
     Lag { partition: Partition, records: u64 },
+    Notice(ports::Notice),
     Ended(anyhow::Error),
 }
 
@@ -57,7 +59,7 @@ pub(super) enum Command {
 }
 
 /// Why polling ends.
-enum Stop {
+pub(super) enum Stop {
     /// The source was closed or dropped.
     Asked,
     /// It cannot continue.
@@ -85,6 +87,7 @@ pub(super) struct Poller {
     pub(super) assignment: Assignment,
     pub(super) committer: Committer,
     pub(super) lag: Lag,
+    pub(super) reachable: Reachable,
     pub(super) flow: Flow,
     pub(super) membership: Membership,
 }
@@ -118,6 +121,7 @@ impl Poller {
         self.regulate()?;
         self.poll()?;
         self.commit_when_due()?;
+        self.look_for_brokers()?;
         self.report_lag()
     }
 
@@ -143,12 +147,16 @@ impl Poller {
                 match notice {
                     Notice::Assign(list) => self.assigned(list)?,
                     Notice::Revoke(list) => self.revoked(&list)?,
-                    Notice::Committed(result) => self.committer.answered(result),
+                    Notice::Committed(result) => {
+                        let outcome = self.committer.answered(result);
+                        self.tell(ports::Notice::Commit(outcome))?;
+                    }
                     Notice::Error(text) => reason = Some(text),
                 }
             }
             match polled {
-                Some(Ok(())) => {}
+                Some(Ok(())) => self.answered()?,
+                Some(Err(KafkaError::PartitionEOF(number))) => self.ended(number),
                 Some(Err(error)) => {
                     self.hand_out(together.take())?;
                     self.handle_error(&error, reason.unwrap_or_default())?;
@@ -164,6 +172,9 @@ impl Poller {
         let Some(events) = events else { return Ok(()) };
         if let Some(first) = events.first() {
             self.committer.handed_out(&first.id.partition, first.id.position);
+        }
+        if let Some(last) = events.last() {
+            self.lag.handed_out(&last.id.partition, last.id.position);
         }
         self.backlog.add(&events);
         self.events.send(events).map_err(|_| Stop::Asked)
@@ -227,6 +238,7 @@ impl Poller {
         if self.flow == Flow::Paused {
             self.consumer.pause(&list).context("cannot pause new partitions").map_err(Stop::Failed)?;
         }
+        let was_joining = self.standing == Standing::Joining;
         self.standing = Standing::Accepted;
         let partitions = self.partitions(&list);
         let generation = self.assignment.begin(&partitions);
@@ -235,7 +247,8 @@ impl Poller {
             self.lag.begin(partition, committed);
         }
         tracing::info!(source = %self.name, partitions = partitions.len(), generation = generation.0, "assigned");
-        if partitions.is_empty() {
+        // That it is a member is news, even if others have everything.
+        if partitions.is_empty() && !was_joining {
             return Ok(());
         }
         let all = self.extent.count(&self.consumer).unwrap_or(partitions.len());
@@ -332,22 +345,7 @@ impl Poller {
         self.committer.commit_last(&self.consumer, &self.notices, self.close_timeout / 2)
     }
 
-    /// Reports how far behind the group is, every few seconds and where it changed.
-    fn report_lag(&mut self) -> Result<(), Stop> {
-        if !self.lag.is_due(Instant::now()) {
-            return Ok(());
-        }
-        for partition in self.assignment.partitions() {
-            let ends = commit::watermarks(&self.consumer, partition);
-            let settled = self.committer.below(partition).max(self.assignment.settled_by_transactions(partition));
-            if let Some(records) = self.lag.changed(partition, ends, settled) {
-                self.send(Control::Lag { partition: partition.clone(), records })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn send(&self, control: Control) -> Result<(), Stop> {
+    pub(super) fn send(&self, control: Control) -> Result<(), Stop> {
         self.control.send(control).map_err(|_| Stop::Asked)
     }
 
@@ -375,6 +373,7 @@ impl Poller {
                 tracing::warn!(source = %self.name, %error, reason, "the group rejected the Kafka consumer; joining anew");
                 self.rejoin()
             }
+            Some(RDKafkaErrorCode::AllBrokersDown) => self.lost(reason),
             Some(code) if fatal || is_final(code) => Err(Stop::Failed(anyhow!(reason).context(error.clone()))),
             _ => {
                 tracing::warn!(source = %self.name, %error, reason, "the Kafka consumer reports an error");

@@ -162,6 +162,8 @@ impl Settings {
         }
         config.set("group.id", &source.group);
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        // How far it has read, markers of transactions among it, shows nowhere else.
+        config.set("enable.partition.eof", "true");
         Ok(config)
     }
 

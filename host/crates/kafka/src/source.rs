@@ -21,6 +21,7 @@ use super::join::{Group, Standing};
 use super::lag::Lag;
 use super::leave::Membership;
 use super::poll::{Command, Control, Poller};
+use super::reach::Reachable;
 use super::settings::{Settings, SettingsError, SourceSettings};
 use gristmill_core::model::{Event, Generation, Next, Partition, Position};
 use gristmill_core::ports::{Demand, Signal, Source, SourceError};
@@ -96,6 +97,7 @@ impl KafkaSource {
             assignment: Assignment::new(Arc::clone(&fence)),
             committer: Committer::new(name.clone(), Instant::now()),
             lag: Lag::new(Instant::now()),
+            reachable: Reachable::default(),
             flow: Flow::Running,
             membership: Membership::of(settings),
         };
@@ -157,6 +159,7 @@ impl KafkaSource {
                 Ok(Signal::Revoked { partitions, ack })
             }
             Some(Control::Lag { partition, records }) => Ok(Signal::Lag { partition, records }),
+            Some(Control::Notice(notice)) => Ok(Signal::Notice(notice)),
             Some(Control::Ended(error)) => Err(self.error(error)),
             None => Err(self.error(anyhow!("the source has already ended"))),
         }

@@ -228,18 +228,18 @@ impl Aliases {
         Self { by_name, observer }
     }
 
-    fn observe(
-        &self,
-        caller: &Caller,
-        alias: &str,
-        target: &Target,
-        elapsed: Duration,
-        answer: Result<Usage, &Failed>,
-    ) {
-        let result = answer.map_err(|failed| &failed.failure);
-        let target = target.name.as_str();
-        self.observer.observe(&FlowEvent::ModelCall { caller, alias, target, elapsed, result });
-        log(caller, alias, target, elapsed, answer);
+    /// Forgets what a job got at each target.
+    pub(crate) fn forget(&self, job: &JobId) {
+        for target in self.by_name.values().flat_map(|alias| &alias.targets) {
+            target.results(|results| results.forget(job));
+        }
+    }
+
+    /// This much of the group's work is done here from now on.
+    pub(crate) fn share(&self, portion: Portion) {
+        for target in self.by_name.values().flat_map(|alias| &alias.targets) {
+            target.entry.share(portion);
+        }
     }
 
     /// Asks targets in turn, each further one only if those before are busy, down, out of money, misconfigured or too
@@ -263,8 +263,19 @@ impl Aliases {
                 Some(turned) => turned.into(),
                 None => {
                     let begun = Instant::now();
-                    let answer = target.ask(caller, question, left).await;
-                    self.observe(caller, name, target, begun.elapsed(), answer.as_ref().map(Q::usage));
+                    let span = caller.trace.child(|| fastrand::u64(1..));
+                    let answer = target.ask(&Caller { trace: span, ..caller.clone() }, question, left).await;
+                    let (elapsed, told) = (begun.elapsed(), answer.as_ref().map(Q::usage));
+                    self.observer.observe(&FlowEvent::ModelCall {
+                        caller,
+                        alias: name,
+                        target: &target.name,
+                        operation: Q::OPERATION,
+                        span,
+                        elapsed,
+                        result: told.map_err(|failed| &failed.failure),
+                    });
+                    log(caller, name, &target.name, elapsed, told);
                     let begins = alias.begins_to_turn_away(index, &answer);
                     let now: Failed = match answer {
                         Ok(answer) => return Ok(answer),
@@ -325,19 +336,6 @@ impl Model for Aliases {
         let answer = self.ask(Call { caller, name, alias, route, able, time }, &asked).await?;
         alias.check_length(request, &answer)?;
         Ok(answer)
-    }
-
-    /// Forgets what it got at each target.
-    fn forget(&self, job: &JobId) {
-        for target in self.by_name.values().flat_map(|alias| &alias.targets) {
-            target.results(|results| results.forget(job));
-        }
-    }
-
-    fn share(&self, portion: Portion) {
-        for target in self.by_name.values().flat_map(|alias| &alias.targets) {
-            target.entry.share(portion);
-        }
     }
 }
 

@@ -70,6 +70,12 @@ impl Bucket {
         self.level = self.level.min(left);
     }
 
+    /// The limit, and what may be taken of it at once.
+    pub(crate) fn left(&mut self, now: Instant) -> (f64, f64) {
+        self.refill(now);
+        (self.limit, self.level.max(0.0))
+    }
+
     fn refill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = self.at.max(now);
@@ -130,6 +136,21 @@ impl Allowance {
         self.ends_in(now);
         self.begun.get_or_insert(now);
         self.used = self.used.max(self.limit - left);
+    }
+
+    /// At least so much was used before, in a day that began then.
+    pub(crate) fn raise(&mut self, used: f64, begun: Instant, now: Instant) {
+        self.ends_in(now);
+        if used > self.used {
+            self.used = used;
+            self.begun = Some(self.begun.map_or(begun, |earlier| earlier.min(begun)));
+        }
+    }
+
+    /// The limit, and what is left of it.
+    pub(crate) fn left(&mut self, now: Instant) -> (f64, f64) {
+        self.ends_in(now);
+        (self.limit, (self.limit - self.used).max(0.0))
     }
 
     /// How long the day lasts that has begun. One that is over is forgotten.

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod purse;
+mod together;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,9 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_core::model::{
-    ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Portion, Spent, Usage, Usd,
-};
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Spent, Usage, Usd};
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::Instant;
 
@@ -134,14 +133,6 @@ impl<M: Model> Model for Budgeted<M> {
         let answer = self.model.embed(caller, &request).await;
         settle(reserved, answer, |answer| (&answer.model, &answer.usage))
     }
-
-    fn forget(&self, job: &JobId) {
-        self.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.model.share(portion);
-    }
 }
 
 /// Settles what was reserved for a call with what became of it.
@@ -202,15 +193,6 @@ impl<M: Model> Model for Accounted<M> {
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.purse.begin(&caller.job).await?;
         self.model.embed(caller, request).await
-    }
-
-    fn forget(&self, job: &JobId) {
-        self.model.forget(job);
-        self.purse.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.model.share(portion);
     }
 }
 

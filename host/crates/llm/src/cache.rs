@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use gristmill_core::model::{
-    Canonical, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, FinishReason, JobId, Portion, Usage,
+    Canonical, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, FinishReason, Usage,
 };
-use gristmill_core::ports::{Answers, Caller, Edition, Key, Model, ModelError};
+use gristmill_core::ports::{Answers, Caller, Edition, Key, Model, ModelError, ModelOperation, SavedBy};
 use tokio::time::{Instant, timeout};
 
 use crate::forms::Forms;
 use crate::names;
+use crate::saved::Saved;
 
 /// What an alias allows.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,7 @@ pub(crate) struct Cached<M> {
     by_alias: BTreeMap<String, Option<Reuse>>,
     /// The calls under way. Locked because the calls of many jobs share them; never held across an await.
     flights: Mutex<HashMap<Key, WeakShared<Flight>>>,
+    saved: Saved,
 }
 
 struct Inner<M> {
@@ -60,7 +62,13 @@ impl<M: Model + 'static> Cached<M> {
         answers: Arc<dyn Answers>,
         forms: Arc<Forms>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { model, answers, forms }), by_alias, flights: Mutex::default() }
+        let inner = Arc::new(Inner { model, answers, forms });
+        Self { inner, by_alias, flights: Mutex::default(), saved: Saved::default() }
+    }
+
+    /// The same, and whoever observes it is told of answers that are given again.
+    pub(crate) fn telling(self, saved: Saved) -> Self {
+        Self { saved, ..self }
     }
 
     fn flights(&self) -> MutexGuard<'_, HashMap<Key, WeakShared<Flight>>> {
@@ -149,6 +157,7 @@ impl<M: Model + 'static> Model for Cached<M> {
                 Ok(Got::Paid(answer)) if is_own => return Ok(answer),
                 Ok(Got::Paid(answer) | Got::Kept(answer)) => {
                     tracing::debug!(job = %caller.job, stage = %caller.stage, alias, "an answer of another job is reused");
+                    self.saved.tell(caller, Some(alias), ModelOperation::Chat, SavedBy::Cache);
                     return Ok(free(answer));
                 }
                 Err(ModelError::Chat { failure: ChatFailure::Timeout(_), .. })
@@ -160,14 +169,6 @@ impl<M: Model + 'static> Model for Cached<M> {
 
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.inner.model.embed(caller, request).await
-    }
-
-    fn forget(&self, job: &JobId) {
-        self.inner.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.inner.model.share(portion);
     }
 }
 

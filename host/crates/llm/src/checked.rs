@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EmbedRequest, EmbedResponse, FinishReason, JobId,
-    Portion, Role, Usage,
+    ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, EmbedRequest, EmbedResponse, FinishReason, Role,
+    Usage,
 };
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::Instant;
@@ -118,14 +118,6 @@ impl<M: Model> Model for Checked<M> {
 
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.model.embed(caller, request).await
-    }
-
-    fn forget(&self, job: &JobId) {
-        self.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.model.share(portion);
     }
 }
 

@@ -74,7 +74,8 @@ impl Embeds for Embedder {
         let reply = self.server.ask(caller, &sent, question).await?;
         let (target, prompt) = (self.server.name(), as_prompt(request));
         let quote = Quote { key: sent.secrets.as_ref(), request: &prompt };
-        let made = self.api.decode(target, &reply, &quote)?;
+        let made = self.api.decode(target, &reply, &quote);
+        let made = made.map_err(|unanswered| self.server.unanswered(&reply, unanswered))?;
         Ok(Answered { response: check(target, request, made)?, room: Room::read(&reply.headers) })
     }
 }

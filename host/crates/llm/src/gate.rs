@@ -4,20 +4,25 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gristmill_core::model::meter::Taken;
 use gristmill_core::model::{Blame, ChatFailure, Portion, Requester, Usage};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::delay::LONGEST;
+use crate::leases::{Ask, Leases, Next};
 use crate::load::{Expected, Load};
 use crate::permits::{Permit, Share};
 use crate::rates::{Dimension, Rates, Seat};
 use crate::room::Room;
-use crate::settings::LimitSettings;
-use crate::standing::{Change, Standing, Turned};
+use crate::settings::{LimitSettings, Sharing};
+use crate::standing::{Asked, Change, Standing, Turned};
+use crate::together::Together;
 
 /// How long a call waits whose host has nothing of a limit.
 const NO_PART: Duration = Duration::from_secs(1);
+/// How long this host keeps to its own part of the limits after the store that counts them for all has not answered.
+const ALONE: Duration = Duration::from_secs(5);
 
 /// What all targets of an endpoint share.
 #[derive(Default)]
@@ -30,17 +35,39 @@ pub(crate) struct Gate {
     changed: Notify,
 }
 
+/// What a target brings.
+struct Place {
+    number: u64,
+    seat: Seat,
+    together: Option<Together>,
+}
+
 #[derive(Default)]
 struct State {
-    /// By the number that each was given.
-    seats: Vec<(u64, Seat)>,
+    places: Vec<Place>,
     newest: u64,
+    /// This host's part of the limits.
     rates: Rates,
+    /// The limits that are this host's alone, where those of all hosts are counted together.
+    own: Rates,
+    /// What this host has taken of these.
+    leases: Leases,
+    /// How they are counted together. `None` if no target brings a store that can.
+    together: Option<Together>,
+    /// Until when the store is not asked, because it did not answer.
+    alone_until: Option<Instant>,
     expected: Expected,
     standing: Standing,
 }
 
 impl Gate {
+    /// Whether calls are let in now, and what is left of the limits that this host counts by itself.
+    pub(crate) fn look(&self) -> (Asked, Vec<(&'static str, f64, f64)>) {
+        let (state, now) = (&mut *self.state(), Instant::now());
+        let rates = if state.together(now).is_some() { &mut state.own } else { &mut state.rates };
+        (state.standing.asked(now), rates.left(now))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics midway through a change, so a poisoned state is still consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,15 +77,73 @@ impl Gate {
         let mut state = self.state();
         let state = &mut *state;
         change(state);
-        state.rates.set(state.seats.iter().map(|(_, seat)| seat), Instant::now());
+        let (now, seats) = (Instant::now(), state.places.iter().map(|place| &place.seat));
+        state.together = state.places.iter().find_map(|place| place.together.clone());
+        state.rates.set(seats.clone(), now);
+        state.own.set(seats.clone().filter(|seat| seat.limits.share == Sharing::Host), now);
+        state.leases.set(seats.map(|seat| &seat.limits), now);
         self.changed.notify_one();
     }
+}
+
+impl State {
+    /// How limits are counted together, if they are now.
+    fn together(&self, now: Instant) -> Option<Together> {
+        self.together.clone().filter(|_| self.alone_until.is_none_or(|until| until <= now))
+    }
+
+    /// What comes next for a call, by the limits.
+    fn next(&mut self, load: Load, within: Duration, now: Instant) -> (Counted, Next) {
+        let Some(together) = self.together(now) else {
+            return (Counted::Alone, self.rates.wait(load, now).map_or(Next::Fits, Next::Waits));
+        };
+        let next = match self.own.wait(load, now) {
+            Some(waits) => Next::Waits(waits),
+            None => self.leases.next(load, within, together.today().0, now),
+        };
+        (Counted::Together, next)
+    }
+
+    fn take(&mut self, counted: Counted, load: Load, now: Instant) {
+        match counted {
+            Counted::Alone => self.rates.take(load, now),
+            Counted::Together => {
+                self.own.take(load, now);
+                self.leases.take(load);
+            }
+        }
+    }
+
+    fn settle(&mut self, counted: Counted, taken: Load, used: Load, now: Instant) {
+        match counted {
+            Counted::Alone => self.rates.settle(taken, used, now),
+            Counted::Together => {
+                self.own.settle(taken, used, now);
+                self.leases.settle(taken, used);
+            }
+        }
+    }
+
+    fn lower(&mut self, Room(room): &Room, now: Instant) {
+        self.rates.lower(room, now);
+        self.own.lower(room, now);
+        self.leases.lower(room);
+    }
+}
+
+/// Where a call counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// In this host's part.
+    Alone,
+    /// With the calls of all hosts.
+    Together,
 }
 
 /// The right of one target to ask an endpoint. What it declares counts as long as it lives.
 pub(crate) struct Entry {
     gate: Arc<Gate>,
-    seat: u64,
+    number: u64,
 }
 
 /// Who wants in.
@@ -73,23 +158,33 @@ pub(crate) struct Visit<'a> {
 }
 
 impl Entry {
-    pub(crate) fn new(gate: Arc<Gate>, limits: LimitSettings) -> Self {
-        let mut seat = 0;
+    /// `together` counts the limits with other hosts; without it they are divided by what each does of the work.
+    pub(crate) fn new(gate: Arc<Gate>, limits: LimitSettings, together: Option<Together>) -> Self {
+        let mut number = 0;
         gate.change(|state| {
             state.newest += 1;
-            seat = state.newest;
-            state.seats.push((seat, Seat { limits, portion: None }));
+            number = state.newest;
+            state.places.push(Place { number, seat: Seat { limits, portion: None }, together });
         });
-        Self { gate, seat }
+        Self { gate, number }
     }
 
     /// The pipeline of this target does this much of its group's work here from now on.
     pub(crate) fn share(&self, portion: Portion) {
         self.gate.change(|state| {
-            for (_, seat) in state.seats.iter_mut().filter(|(number, _)| *number == self.seat) {
-                seat.portion = Some(portion);
+            for place in state.places.iter_mut().filter(|place| place.number == self.number) {
+                place.seat.portion = Some(portion);
             }
         });
+    }
+
+    /// At least this was used today, `ago` after the day began, before this process. Where limits are counted together, that
+    /// is known there.
+    pub(crate) fn used_before(&self, earlier: Load, ago: Duration) {
+        let (state, now) = (&mut *self.gate.state(), Instant::now());
+        let begun = now.checked_sub(ago).unwrap_or(now);
+        state.rates.raise(earlier, begun, now);
+        state.own.raise(earlier, begun, now);
     }
 
     /// Why a call is not sent now, whatever room there is.
@@ -112,13 +207,13 @@ impl Entry {
         if let Ok(passed) = timeout(longest, self.pass(&visit, permits, until)).await {
             return passed;
         }
-        let waits = {
+        let (counted, next) = {
             let state = &mut *self.gate.state();
-            state.rates.wait(state.expected.load(visit.size, visit.most_output), Instant::now())
+            state.next(state.expected.load(visit.size, visit.most_output), Duration::ZERO, Instant::now())
         };
-        Err(match waits {
-            Some(waits) => used_up(visit.target, waits),
-            None => all_in_flight(visit.target, permits.most(), longest),
+        Err(match next {
+            Next::Waits(waits) => used_up(visit.target, counted, waits),
+            Next::Fits | Next::Asks(_) => all_in_flight(visit.target, permits.most(), longest),
         })
     }
 
@@ -126,17 +221,20 @@ impl Entry {
         let _turn = self.gate.turn.lock().await;
         let mut permit = None;
         loop {
-            let wait = match self.step(visit, permit.take()) {
+            let left = until.saturating_duration_since(Instant::now());
+            let wait = match self.step(visit, left, permit.take()) {
                 Step::Admitted(admitted) => return Ok(admitted),
                 Step::Turned(turned) => return Err(turned),
                 Step::Fits => {
                     permit = Some(permits.permit().await);
                     continue;
                 }
-                Step::Waits(waits) if waits.1 > until.saturating_duration_since(Instant::now()) => {
-                    return Err(used_up(visit.target, waits));
+                Step::Asks(ask) => {
+                    self.ask(visit, &ask).await?;
+                    continue;
                 }
-                Step::Waits((_, wait)) => wait,
+                Step::Waits(counted, waits) if waits.1 > left => return Err(used_up(visit.target, counted, waits)),
+                Step::Waits(_, (_, wait)) => wait,
             };
             tokio::select! {
                 () = sleep(wait) => {}
@@ -145,29 +243,54 @@ impl Entry {
         }
     }
 
+    /// Takes more of a limit that all hosts count together. Without the store, this host keeps to its own part.
+    async fn ask(&self, visit: &Visit<'_>, ask: &Ask) -> Result<(), Turned> {
+        let Some(together) = self.gate.state().together(Instant::now()) else { return Ok(()) };
+        let taken = together.take(ask).await;
+        let (state, now) = (&mut *self.gate.state(), Instant::now());
+        match taken {
+            Some(Taken::Granted { amount, after }) => state.leases.granted(ask, amount, after, now),
+            Some(Taken::Short { free_in, .. }) => {
+                let wait = free_in.unwrap_or_else(|| together.today().1);
+                return Err(used_up(visit.target, Counted::Together, (ask.dimension, wait)));
+            }
+            None => {
+                state.alone_until = Some(now + ALONE);
+                let target = visit.target;
+                tracing::warn!(
+                    target,
+                    "the store that counts limits for all hosts does not answer: this host keeps to its own part of them"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Looks whether there is room, and takes it if there is a permit too: while that was waited for, things may have changed.
-    fn step<'a>(&'a self, visit: &Visit<'a>, permit: Option<Permit<'a>>) -> Step<'a> {
+    fn step<'a>(&'a self, visit: &Visit<'a>, within: Duration, permit: Option<Permit<'a>>) -> Step<'a> {
         let state = &mut *self.gate.state();
         let now = Instant::now();
         if let Some(turned) = state.standing.turned_away(visit.who, now) {
             return Step::Turned(turned);
         }
         let taken = state.expected.load(visit.size, visit.most_output);
-        if let Some(waits) = state.rates.wait(taken, now) {
-            return Step::Waits(waits);
-        }
+        let counted = match state.next(taken, within, now) {
+            (counted, Next::Fits) => counted,
+            (counted, Next::Waits(waits)) => return Step::Waits(counted, waits),
+            (_, Next::Asks(ask)) => return Step::Asks(ask),
+        };
         let Some(permit) = permit else { return Step::Fits };
-        state.rates.take(taken, now);
+        state.take(counted, taken, now);
         state.standing.sent(visit.who, now);
         let Visit { target, who, size, .. } = *visit;
         let gate = &*self.gate;
-        Step::Admitted(Admitted { gate, target, who, size, taken, began: now, _permit: permit })
+        Step::Admitted(Admitted { gate, target, who, size, counted, taken, began: now, _permit: permit })
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.gate.change(|state| state.seats.retain(|(number, _)| *number != self.seat));
+        self.gate.change(|state| state.places.retain(|place| place.number != self.number));
     }
 }
 
@@ -176,7 +299,9 @@ enum Step<'a> {
     Turned(Turned),
     /// There is room, but no permit yet.
     Fits,
-    Waits((Dimension, Duration)),
+    Waits(Counted, (Dimension, Duration)),
+    /// More has to be taken of a limit first.
+    Asks(Ask),
 }
 
 /// The right to one call. What was taken for it stays taken if it is dropped: nobody knows what became of the call.
@@ -185,6 +310,7 @@ pub(crate) struct Admitted<'a> {
     target: &'a str,
     who: &'a Requester,
     size: usize,
+    counted: Counted,
     taken: Load,
     began: Instant,
     _permit: Permit<'a>,
@@ -195,7 +321,7 @@ impl Admitted<'_> {
     pub(crate) fn answered(self, usage: &Usage, room: &Room) {
         self.end(self.taken.settled(usage), |state, now| {
             state.expected.learn(self.size, usage);
-            state.rates.lower(&room.0, now);
+            state.lower(room, now);
             state.standing.answered(self.began)
         });
     }
@@ -215,7 +341,7 @@ impl Admitted<'_> {
         let change = {
             let state = &mut *self.gate.state();
             let now = Instant::now();
-            state.rates.settle(self.taken, used, now);
+            state.settle(self.counted, self.taken, used, now);
             note(state, now)
         };
         self.gate.changed.notify_one();
@@ -233,12 +359,17 @@ impl Admitted<'_> {
     }
 }
 
-fn used_up(target: &str, (dimension, wait): (Dimension, Duration)) -> Turned {
+fn used_up(target: &str, counted: Counted, (dimension, wait): (Dimension, Duration)) -> Turned {
     let key = dimension.key();
-    let (message, after) = match wait == Duration::MAX {
+    let (message, after) = match counted {
         // Between two assignments; the next one may come at once.
-        true => (format!("this host has no part of `{key}` of {target} for now"), NO_PART),
-        false => (format!("this host's part of `{key}` of {target} is used up for {wait:.1?}"), wait.min(LONGEST)),
+        Counted::Alone if wait == Duration::MAX => {
+            (format!("this host has no part of `{key}` of {target} for now"), NO_PART)
+        }
+        Counted::Alone => {
+            (format!("this host's part of `{key}` of {target} is used up for {wait:.1?}"), wait.min(LONGEST))
+        }
+        Counted::Together => (format!("`{key}` of {target} is used up by all hosts for {wait:.1?}"), wait.min(LONGEST)),
     };
     Turned { failure: ChatFailure::RateLimited { message, after: Some(after) }, blame: Blame::Limit }
 }

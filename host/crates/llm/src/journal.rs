@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Portion};
-use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, Store, StoreError};
+use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId};
+use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, ModelOperation, SavedBy, Store, StoreError};
 
 use super::memory::{CallKey, Memory, Slot};
+use super::saved::Saved;
 
 /// A model whose answers are reused, marked as cached, in later attempts of the same job. Failures are not remembered:
 /// the next attempt asks again.
@@ -21,13 +22,24 @@ pub struct Journaled<M> {
     /// Locked because the calls of many jobs share the memory; the lock is never held across an await.
     memory: Mutex<Memory>,
     store: Option<Arc<dyn Store>>,
+    saved: Saved,
 }
 
 impl<M: Model> Journaled<M> {
     /// Wraps a model. Above `bytes` of answers in memory, the oldest jobs are dropped from it as a whole; without a
     /// store they then pay again.
     pub fn new(model: M, bytes: usize, store: Option<Arc<dyn Store>>) -> Self {
-        Self { model, memory: Mutex::new(Memory::new(bytes)), store }
+        Self { model, memory: Mutex::new(Memory::new(bytes)), store, saved: Saved::default() }
+    }
+
+    /// The same, and whoever observes it is told of answers that are reused.
+    pub(crate) fn telling(self, saved: Saved) -> Self {
+        Self { saved, ..self }
+    }
+
+    /// Forgets a job, in memory only: the store decides how long it keeps answers.
+    pub(crate) fn forget(&self, job: &JobId) {
+        self.memory().forget(job);
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -118,22 +130,13 @@ impl<M: Model> Model for Journaled<M> {
             return Ok(answer);
         }
         tracing::debug!(job = %caller.job, stage = %caller.stage, "an answer that was already paid for is reused");
+        self.saved.tell(caller, request.model.as_deref(), ModelOperation::Chat, SavedBy::Journal);
         Ok(ChatResponse { cached: true, ..answer })
     }
 
     /// Vectors that the job has already cost nothing. Cancel-safe like `chat`, but concurrent calls for the same text are two.
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.vectors(caller, request).await
-    }
-
-    /// Forgets it in memory only: the store decides how long it keeps answers.
-    fn forget(&self, job: &JobId) {
-        self.memory().forget(job);
-        self.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.model.share(portion);
     }
 }
 

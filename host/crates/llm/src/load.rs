@@ -1,6 +1,6 @@
 //! What a call takes of a provider's limits: expected before it, known after it. Pure.
 
-use gristmill_core::model::{ChatRequest, Content, Format, Usage};
+use gristmill_core::model::{ChatRequest, Content, Format, Spent, Usage};
 
 /// Tokens for each byte of a request before the first answer has told better: between English and code.
 const TOKENS_PER_BYTE: f64 = 0.3;
@@ -32,6 +32,16 @@ impl Load {
             input: known(usage.input_tokens, self.input),
             cached: known(usage.cache_read_input_tokens, 0.0),
             output: known(usage.output_tokens, self.output),
+        }
+    }
+
+    /// What these calls took.
+    pub(crate) fn of(spent: Spent) -> Self {
+        Self {
+            requests: spent.calls as f64,
+            input: spent.input_tokens as f64,
+            cached: spent.cache_read_input_tokens as f64,
+            output: spent.output_tokens as f64,
         }
     }
 

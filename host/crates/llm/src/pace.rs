@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 /// How long to wait for the counts behind an answer that is whole.
 const FOR_COUNTS: Duration = Duration::from_secs(2);
-/// How long to wait for a connection to be done behind the last event, so that it can be used again.
-const FOR_CONNECTION: Duration = Duration::from_millis(500);
+/// How long to wait for a connection to be done behind the last event, so that the next call can use it again. Nearly all
+/// are done at once.
+const FOR_CONNECTION: Duration = Duration::from_millis(5);
 
 /// How fast the answers of a target must come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

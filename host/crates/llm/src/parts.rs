@@ -10,9 +10,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
-use gristmill_core::model::{
-    ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Usage, Vector,
-};
+use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage, Vector};
 use gristmill_core::ports::{Caller, Model, ModelError};
 use tokio::time::Instant;
 
@@ -201,10 +199,6 @@ impl<M: Model> Model for Parted<M> {
             answers.extend(more);
         }
         Ok(together(answers)?)
-    }
-
-    fn forget(&self, job: &JobId) {
-        self.model.forget(job);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::embedding::{Embedder, Embeds};
 use crate::quote::Quote;
 use crate::room::Room;
 use crate::server::{Question, Reply, Server};
+use crate::status::{self, Asked};
 use crate::stream::Gathering;
 
 /// Answers requests and remembers nothing.
@@ -40,6 +41,9 @@ pub(crate) trait Api: Send + Sync {
         reply: &Reply,
         quote: &Quote<'_>,
     ) -> Result<ChatResponse, Unanswered>;
+
+    /// What the operator asked for that not every server with this API takes. A refusal of it is not the request's fault.
+    fn asked(&self) -> Vec<Asked>;
 }
 
 /// A model server that is asked over HTTP. Asks once per call: retries are up to the flow.
@@ -58,7 +62,12 @@ impl<A: Api> Provider for Http<A> {
         let sent = self.server.sent().await;
         let reply = self.server.ask(caller, &sent, question).await?;
         let quote = Quote { key: sent.secrets.as_ref(), request };
-        let response = self.api.decode(self.server.name(), request, &reply, &quote)?;
+        let response = match self.api.decode(self.server.name(), request, &reply, &quote) {
+            Err(Unanswered { failure: failure @ ChatFailure::InvalidRequest(_), .. }) => {
+                return Err(status::of_settings(failure, reply.text(), &self.api.asked()).into());
+            }
+            decoded => decoded.map_err(|unanswered| self.server.unanswered(&reply, unanswered))?,
+        };
         Ok(Answered { response, room: Room::read(&reply.headers) })
     }
 

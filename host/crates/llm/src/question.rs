@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage};
-use gristmill_core::ports::Caller;
+use gristmill_core::ports::{Caller, ModelOperation};
 
 use crate::answered::{Answered, Unanswered};
 use crate::embedding::no_vectors;
@@ -16,6 +16,9 @@ use crate::provider::Provider;
 pub(crate) trait Question: Send + Sync {
     /// What answers it.
     type Answer: Send;
+
+    /// What it asks for.
+    const OPERATION: ModelOperation;
 
     /// Asks a provider, which has this much time.
     async fn put(
@@ -41,6 +44,8 @@ pub(crate) trait Question: Send + Sync {
 #[async_trait]
 impl Question for ChatRequest {
     type Answer = ChatResponse;
+
+    const OPERATION: ModelOperation = ModelOperation::Chat;
 
     async fn put(
         &self,
@@ -71,6 +76,8 @@ impl Question for ChatRequest {
 #[async_trait]
 impl Question for EmbedRequest {
     type Answer = EmbedResponse;
+
+    const OPERATION: ModelOperation = ModelOperation::Embed;
 
     async fn put(
         &self,

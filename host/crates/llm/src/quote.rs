@@ -3,8 +3,6 @@
 //! Providers like to echo what they reject. Their words go to logs, dead letters and guests, where keys must never
 //! appear, and documents only if the operator chooses.
 
-use std::collections::HashSet;
-
 use gristmill_core::model::{ChatRequest, Content};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -88,20 +86,34 @@ fn reorders(c: char) -> bool {
 fn echoes(text: &str, secret: &str, run: usize) -> bool {
     let (text, secret) = (squeeze(text), squeeze(secret));
     let run = run.min(secret.len());
-    if run < SHORTEST {
+    if run < SHORTEST || text.len() < run {
         return false;
     }
-    let runs: HashSet<&[char]> = text.windows(run).collect();
-    secret.windows(run).any(|window| runs.contains(window))
+    // Every answer has an id that is compared with the whole prompt. Wherever a shared run begins, one of the pieces that
+    // are this far from each other lies in it: so only those are looked up.
+    let piece = run / 2;
+    let apart = run - piece + 1;
+    let in_text = |part: &[char]| text.windows(part.len()).any(|window| window == part);
+    for at in (0..secret.len()).step_by(apart) {
+        let around = (at + piece).saturating_sub(run)..(at + run).min(secret.len());
+        if secret.get(at..at + piece).is_some_and(in_text)
+            && secret.get(around).unwrap_or_default().windows(run).any(in_text)
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// The letters and digits of a text in lower case. An escaped character is skipped, because servers quote as JSON.
 fn squeeze(text: &str) -> Vec<char> {
-    let mut squeezed = Vec::new();
+    let mut squeezed = Vec::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
         if character == '\\' {
             characters.next();
+        } else if character.is_ascii() {
+            squeezed.extend(Some(character.to_ascii_lowercase()).filter(char::is_ascii_alphanumeric));
         } else if character.is_alphanumeric() {
             squeezed.extend(character.to_lowercase());
         }
@@ -132,6 +144,20 @@ mod tests {
         assert_eq!(quote.message("bad url data:image/png;base64,AAAA"), None);
         let useful = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
         assert_eq!(quote.message(useful).as_deref(), Some(useful));
+    }
+
+    #[test]
+    fn an_echo_is_found_wherever_it_begins_and_ends() {
+        let secret: String = ('a'..='z').chain('0'..='9').chain('a'..='z').collect();
+        for run in [4, 5, 8, 11, 12, 13] {
+            for begin in 0..=secret.len() - run {
+                let shared = &secret[begin..begin + run];
+                assert!(echoes(&format!("-- {shared} --"), &secret, run), "{run} from {begin}");
+                assert!(!echoes(&format!("é{}é", &shared[1..]), &secret, run), "one letter less: {run} from {begin}");
+            }
+        }
+        assert!(echoes("the code is abcd", "abcd", 12), "all of a short one");
+        assert!(!echoes("abc", "abcdefghijkl", 12) && !echoes("abc", "abc", 12));
     }
 
     #[test]

@@ -24,10 +24,16 @@ use Dimension::{
     InputTokensPerMinute, OutputTokensPerMinute, RequestsPerDay, RequestsPerMinute, TokensPerDay, TokensPerMinute,
 };
 
-const ALL: [Dimension; 6] =
-    [RequestsPerMinute, TokensPerMinute, InputTokensPerMinute, OutputTokensPerMinute, RequestsPerDay, TokensPerDay];
-
 impl Dimension {
+    /// All there are.
+    pub(crate) const ALL: [Self; 6] =
+        [RequestsPerMinute, TokensPerMinute, InputTokensPerMinute, OutputTokensPerMinute, RequestsPerDay, TokensPerDay];
+
+    /// Whether it is that of a day.
+    pub(crate) fn is_of_a_day(self) -> bool {
+        matches!(self, RequestsPerDay | TokensPerDay)
+    }
+
     /// The key that sets its limit.
     pub(crate) fn key(self) -> &'static str {
         match self {
@@ -40,7 +46,8 @@ impl Dimension {
         }
     }
 
-    fn set_by(self, limits: &LimitSettings) -> Option<f64> {
+    /// The limit that is declared for it.
+    pub(crate) fn set_by(self, limits: &LimitSettings) -> Option<f64> {
         let limit = match self {
             RequestsPerMinute => limits.requests_per_minute,
             TokensPerMinute => limits.tokens_per_minute,
@@ -52,7 +59,8 @@ impl Dimension {
         limit.map(|limit| limit.get() as f64)
     }
 
-    fn of(self, load: Load) -> f64 {
+    /// How much of it a load takes.
+    pub(crate) fn of(self, load: Load) -> f64 {
         match self {
             RequestsPerMinute | RequestsPerDay => load.requests,
             TokensPerMinute | TokensPerDay => load.input + load.output,
@@ -90,7 +98,7 @@ impl Rates {
             0 => 1.0,
             count => told().map(Portion::fraction).sum::<f64>() / count as f64,
         };
-        for dimension in ALL {
+        for dimension in Dimension::ALL {
             let limits = seats.clone().filter_map(|seat| {
                 let part = if seat.limits.share == Sharing::Host { 1.0 } else { part };
                 Some(dimension.set_by(&seat.limits)? * part)
@@ -105,9 +113,9 @@ impl Rates {
             Some((_, Meter::Minute(bucket))) => bucket.set(limit, now),
             Some((_, Meter::Day(allowance))) => allowance.set(limit),
             None => {
-                let meter = match dimension {
-                    RequestsPerDay | TokensPerDay => Meter::Day(Allowance::new(limit)),
-                    _ => Meter::Minute(Bucket::new(limit, now)),
+                let meter = match dimension.is_of_a_day() {
+                    true => Meter::Day(Allowance::new(limit)),
+                    false => Meter::Minute(Bucket::new(limit, now)),
                 };
                 self.0.push((dimension, meter));
             }
@@ -129,6 +137,18 @@ impl Rates {
         waits.filter(|(_, wait)| !wait.is_zero()).max_by_key(|(_, wait)| *wait)
     }
 
+    /// Each limit by its key: this host's part, and what may be taken of it at once.
+    pub(crate) fn left(&mut self, now: Instant) -> Vec<(&'static str, f64, f64)> {
+        let left = |(dimension, meter): &mut (Dimension, Meter)| {
+            let (limit, left) = match meter {
+                Meter::Minute(bucket) => bucket.left(now),
+                Meter::Day(allowance) => allowance.left(now),
+            };
+            (dimension.key(), limit, left)
+        };
+        self.0.iter_mut().map(left).collect()
+    }
+
     pub(crate) fn take(&mut self, load: Load, now: Instant) {
         for (dimension, meter) in &mut self.0 {
             let amount = dimension.of(load);
@@ -146,6 +166,15 @@ impl Rates {
             match meter {
                 Meter::Minute(bucket) => bucket.give_back(excess, now),
                 Meter::Day(allowance) => allowance.give_back(excess),
+            }
+        }
+    }
+
+    /// At least this was used before this process, in a day that began then.
+    pub(crate) fn raise(&mut self, earlier: Load, begun: Instant, now: Instant) {
+        for (dimension, meter) in &mut self.0 {
+            if let Meter::Day(allowance) = meter {
+                allowance.raise(dimension.of(earlier), begun, now);
             }
         }
     }
@@ -219,6 +248,23 @@ mod tests {
         ] {
             assert_eq!(second(seats, ONE), Some((RequestsPerMinute, expected)), "{seats:?}");
         }
+    }
+
+    #[test]
+    fn what_was_used_of_a_day_before_this_process_counts_until_that_day_is_over() {
+        let (hour, begun) = (Duration::from_secs(60 * 60), Instant::now());
+        let now = begun + 22 * hour;
+        let requests_per_day = NonZeroU64::new(10);
+        let mut rates = Rates::default();
+        rates.set([seat(LimitSettings { requests_per_day, ..limits(0, 0) }, 6)].iter(), now);
+        let earlier = Load { requests: 9.0, ..Load::default() };
+        for _ in 0..2 {
+            rates.raise(earlier, begun, now);
+        }
+        assert_eq!(rates.wait(ONE, now), None, "the same word again changes nothing");
+        rates.take(ONE, now);
+        assert_eq!(rates.wait(ONE, now), Some((RequestsPerDay, 2 * hour)));
+        assert_eq!(rates.wait(ONE, now + 2 * hour), None);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use gristmill_core::model::{ChatFailure, Sign, TRACEPARENT};
 use gristmill_core::ports::Caller;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
 use serde_json::Value;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use crate::answered::Unanswered;
 use crate::headers::Sent;
@@ -20,10 +20,12 @@ use crate::pace::{Clock, Pace, Seen};
 use crate::quote::{Quote, clean};
 use crate::retry_after::Refusal;
 use crate::secrets::Secrets;
-use crate::stream::{Cut, Gathering, Incoming, Taken, TooLarge};
+use crate::stream::{BYTE_ORDER_MARK, Cut, Gathering, Incoming, Taken, TooLarge};
 
 /// A server that does not accept the connection within this time is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection on which something still comes behind an answer is given up after this time. Nobody waits for it.
+const FOR_CONNECTION: Duration = Duration::from_millis(500);
 
 /// How a server is reached.
 #[derive(Clone)]
@@ -89,8 +91,22 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether it began as an answer and is none: cut off, or no text. It may have been paid for.
+    pub(crate) fn is_broken_answer(&self) -> bool {
+        let body = self.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.body).trim_ascii_start();
+        self.status.is_success() && body.starts_with(b"{") && serde_json::from_slice::<Value>(body).is_err()
+    }
+
     /// The failure of an answer with a good status that holds no answer.
     pub(crate) fn no_answer(&self, target: &str, quote: &Quote<'_>) -> ChatFailure {
+        if let Some(how) = self.header(CONTENT_ENCODING.as_str()).and_then(|how| quote.word(how)) {
+            let message = format!(
+                "{target} answered {} with a body compressed as {how}, which was not asked for and is not unpacked; turn \
+                 compression off at the server, or at the proxy before it",
+                self.status
+            );
+            return ChatFailure::Unavailable { message, after: None };
+        }
         let kind = self.header(CONTENT_TYPE.as_str()).and_then(|kind| quote.message(kind));
         let kind = kind.unwrap_or_else(|| "no content type".into());
         let message =
@@ -156,28 +172,35 @@ impl Server {
         let incoming = Incoming::new(gathering, self.reach.max_answer_bytes);
         let body = match self.read(response, incoming, clock).await?.end() {
             Ok(body) => body,
-            Err(Cut) if status.is_success() => return Err(self.cut("that breaks off or cannot be read")),
+            Err(Cut) if status.is_success() => {
+                return Err(self.cut("an event stream that breaks off or cannot be read"));
+            }
             Err(Cut) => Bytes::new(),
         };
         Ok(Reply { status, headers, body, at: SystemTime::now() })
     }
 
-    /// The body, as far as it is needed: when a stream has had its end, no more than a moment is spent on what follows, so
-    /// that the connection can be used again.
+    /// The body, as far as it is needed: when a stream has had its end, no more than a moment is spent on what follows.
     async fn read(
         &self,
         mut response: Response,
         mut incoming: Incoming,
         mut clock: Clock,
     ) -> Result<Incoming, Unanswered> {
-        let mut seen = Seen::Nothing;
+        let (status, mut seen) = (response.status(), Seen::Nothing);
         loop {
             match timeout_at(clock.next(seen), response.chunk()).await {
                 Ok(Ok(Some(chunk))) => incoming.take(&chunk).map_err(|TooLarge| self.too_large())?,
                 Ok(Ok(None)) => return Ok(incoming),
-                Ok(Err(_)) | Err(_) if incoming.is_whole() => return Ok(incoming),
+                Ok(Err(_)) if incoming.is_whole() => return Ok(incoming),
+                Err(_) if incoming.is_whole() => {
+                    tokio::spawn(timeout(FOR_CONNECTION, drain(response)));
+                    return Ok(incoming);
+                }
                 // A part of the answer is there, and may have been paid for: that must have an end.
-                Ok(Err(_)) if incoming.taken().is_some() => return Err(self.cut("and dropped the connection in it")),
+                Ok(Err(_)) if status.is_success() && incoming.has_begun() => {
+                    return Err(self.cut("a part of an answer and dropped the connection"));
+                }
                 Ok(Err(error)) => return Err(self.lost(error)),
                 Err(_) => return Err(self.late(&clock)),
             }
@@ -189,9 +212,17 @@ impl Server {
         }
     }
 
-    /// The failure of a stream without its end. What came of it may have been paid for, so it is not repeated without end.
-    fn cut(&self, how: &str) -> Unanswered {
-        let message = format!("{} sent an event stream {how}", self.reach.name);
+    /// The failure of this reply. One that began as an answer is not repeated without end.
+    pub(crate) fn unanswered(&self, reply: &Reply, unanswered: Unanswered) -> Unanswered {
+        match reply.is_broken_answer() {
+            true => self.cut("an answer that breaks off or cannot be read"),
+            false => unanswered,
+        }
+    }
+
+    /// The failure of an answer without its end. What came of it may have been paid for, so it is not repeated without end.
+    fn cut(&self, what: &str) -> Unanswered {
+        let message = format!("{} sent {what}", self.reach.name);
         Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: None }
     }
 
@@ -223,6 +254,11 @@ impl Server {
         let message = format!("{name} at {host} {what}: {}", clean(&cause.to_string()));
         Unanswered { failure: ChatFailure::Unavailable { message, after: None }, sign: Some(sign) }
     }
+}
+
+/// Takes what still comes behind an answer, so that the connection can be used again.
+async fn drain(mut response: Response) {
+    while let Ok(Some(_)) = response.chunk().await {}
 }
 
 /// A base URL with these path segments behind it.

@@ -30,6 +30,17 @@ pub(crate) struct Turned {
     pub(crate) blame: Blame,
 }
 
+/// Whether an endpoint is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Yes.
+    Open,
+    /// Not for this long: a limit was met.
+    Limited(Duration),
+    /// Only a probe once in a while, the next one after this long: it answers nobody.
+    Away(Duration),
+}
+
 /// What has changed by the result of a call, for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -90,6 +101,15 @@ impl Why {
 }
 
 impl Standing {
+    /// Whether it is asked now.
+    pub(crate) fn asked(&self, now: Instant) -> Asked {
+        match (&self.pause, &self.away) {
+            (Some(pause), _) if pause.until > now => Asked::Limited(pause.until - now),
+            (_, Some(away)) => Asked::Away(away.probe.saturating_duration_since(now)),
+            _ => Asked::Open,
+        }
+    }
+
     /// Why this requester's call is not sent now, if so.
     pub(crate) fn turned_away(&self, who: &Requester, now: Instant) -> Option<Turned> {
         if let Some(pause) = self.pause.as_ref().filter(|pause| pause.until > now) {

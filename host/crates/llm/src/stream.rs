@@ -10,7 +10,7 @@ use serde_json::Value;
 const BYTES_PER_BYTE: usize = 64;
 /// What the lines of an event stream begin with. JSON begins with nothing of the kind.
 const FIELDS: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What an event means for the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,11 @@ impl Incoming {
     /// What the last event meant. `None` if there was none, as in a body that is no stream.
     pub(crate) fn taken(&self) -> Option<Taken> {
         self.taken
+    }
+
+    /// Whether something came that an answer begins with.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.taken.is_some() || self.rest.trim_ascii_start().starts_with(b"{")
     }
 
     /// Whether the answer is complete, whatever becomes of the connection.

@@ -3,7 +3,8 @@
 use bytes::{Buf, Bytes};
 
 use gristmill_core::model::{
-    Attribute, Canonical, ChatResponse, Embedding, Failure, FinishReason, Header, Outcome, Output, Size, Usage, Vector,
+    Attribute, Canonical, ChatResponse, Embedding, Failure, FinishReason, Header, JobId, Outcome, Output, Size, Spent,
+    Usage, Vector,
 };
 use gristmill_core::ports::Kept;
 
@@ -125,6 +126,25 @@ pub(super) fn decode(bytes: Bytes) -> Option<Kept> {
     bytes.0.is_empty().then_some(kept)
 }
 
+/// The answer, unless it is something else or of another version.
+pub(super) fn decode_answer(bytes: Bytes) -> Option<ChatResponse> {
+    match decode(bytes) {
+        Some(Kept::Answer(answer)) => Some(answer),
+        _ => None,
+    }
+}
+
+/// What the answers took that are among these values. What another version kept counts as nothing: it is paid for again.
+pub(super) fn spent_on(values: impl Iterator<Item = Bytes>) -> Spent {
+    let answers = values.filter_map(decode_answer);
+    answers.fold(Spent::default(), |sum, answer| sum.plus(Spent::of(&answer.usage)))
+}
+
+/// Reports that what is kept of a job is of another version. A reader does that once.
+pub(super) fn warn_of_another_version(job: &JobId) {
+    tracing::warn!(%job, "what another version kept cannot be read; the work is done and paid for again");
+}
+
 struct Decoding(Bytes);
 
 impl Decoding {
@@ -215,7 +235,7 @@ impl Decoding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::every_kind;
+    use super::super::samples::every_kind;
     use super::*;
 
     #[test]

@@ -1,34 +1,38 @@
-//! Adapter: the state store, one SQLite file per pipeline on a local disk.
+//! Adapter: the state store of a pipeline, in a file on a local disk or on a server that hosts share.
 //!
-//! - [`settings`]: what the operator configures
-//! - `sqlite`: implements the port; hands requests to two threads and waits for their answers
-//! - `writer`: the thread that writes, many requests per transaction
-//! - `retention`: deletes what is too old, driven by `writer`
-//! - `documents`: the tables of documents and of what they have left in the sink
-//! - `spending`: the table of what was spent on models
-//! - `answers`: the table of answers that any job may reuse
-//! - `memory`: remembers documents and what was spent without a file
-//! - `reader`: the thread that reads
-//! - `file`: opens, checks and migrates the file
-//! - `codec`: the encoding of what is kept
+//! - [`settings`]: what the operator configures; `url`: the address of a server
+//! - `sqlite`: a file of SQLite
+//! - `postgres`: a database of PostgreSQL
+//! - `redis`: a Redis server
+//! - `memory`: remembers documents and what was spent without any
+//!
+//! What all of them share:
+//!
+//! - `queue`: hands requests to the thread that writes, and waits for its answers
+//! - `request`: what can be asked of that thread
+//! - `writer`: that thread, which writes many requests at once; `worker`: a thread that can be joined
 //! - `health`: whether the store still works; the first permanent failure breaks it for good
+//! - `codec`, `generation`: the encoding of what is kept
 
-mod answers;
 mod codec;
-mod documents;
-mod file;
+mod generation;
 mod health;
 mod memory;
-mod reader;
-mod retention;
-pub mod settings;
-mod spending;
-mod sqlite;
+mod postgres;
+mod queue;
+mod redis;
+mod request;
 #[cfg(test)]
-mod tests;
+mod samples;
+pub mod settings;
+mod sqlite;
+mod url;
+mod worker;
 mod writer;
 
 pub use memory::{MemoryDocuments, MemorySpending};
-pub use settings::{Settings, StoreSettings};
-pub use spending::spending_of;
-pub use sqlite::Sqlite;
+pub use postgres::Postgres;
+pub use redis::Redis;
+pub use settings::{ServerSettings, Settings, StoreSettings};
+pub use sqlite::{Sqlite, spending_of};
+pub use url::{BadUrl, PostgresUrl, RedisUrl, StoreUrl, TlsMode};

@@ -1,4 +1,9 @@
-//! Adapter: writes log lines to standard error.
+//! Adapter: writes log lines to standard error, counts what pipelines do, shows samples of it, and
+//! sends the spans of traces.
+
+pub mod metrics;
+pub mod taps;
+pub mod traces;
 
 use std::io::IsTerminal;
 

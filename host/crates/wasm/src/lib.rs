@@ -34,5 +34,5 @@ pub use grants::{Grant, Grants};
 pub use limits::{Isolation, StageLimits};
 pub use module::Module;
 pub use notes::Start;
-pub use runtime::{Runtime, RuntimeSettings, StageSpec};
+pub use runtime::{Instances, Runtime, RuntimeSettings, StageSpec};
 pub use stage::WasmStage;

@@ -2,7 +2,8 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gristmill_core::settings::{ByteSize, Span, span};
@@ -71,19 +72,30 @@ pub(super) enum LimitHit {
 /// How often the engine's epoch advances.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
+/// What all instances of the process have, in bytes. A plain number, because each of them changes it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MemoryInUse(Arc<AtomicUsize>);
+
+impl MemoryInUse {
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Limits the sum of all memories and tables of a store, because a component may have many of each.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
     used: usize,
     limit: usize,
+    all: MemoryInUse,
 }
 
 /// Bytes that one table element costs the host.
 const TABLE_ELEMENT: usize = 8;
 
 impl MemoryLimiter {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { used: 0, limit }
+    pub(super) fn new(limit: usize, all: MemoryInUse) -> Self {
+        Self { used: 0, limit, all }
     }
 
     /// What the instance has, in bytes.
@@ -99,11 +111,18 @@ impl MemoryLimiter {
         match self.used.checked_add(bytes).filter(|used| *used <= self.limit) {
             Some(used) => {
                 self.used = used;
+                self.all.0.fetch_add(bytes, Ordering::Relaxed);
                 Ok(true)
             }
             // An error rather than `false`: the guest would abort on `false`, and the cause would be lost.
             None => Err(wasmtime::Error::new(LimitHit::Memory { limit: self.limit })),
         }
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.all.0.fetch_sub(self.used, Ordering::Relaxed);
     }
 }
 
@@ -181,15 +200,18 @@ mod tests {
 
     #[test]
     fn many_small_memories_count_together() {
-        let mut limiter = MemoryLimiter::new(100);
+        let all = MemoryInUse::default();
+        let mut limiter = MemoryLimiter::new(100, all.clone());
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         let error = limiter.memory_growing(0, 60, None).unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&LimitHit::Memory { limit: 100 }));
+        let _other = MemoryLimiter::new(100, all.clone()).memory_growing(0, 7, None);
+        assert_eq!(all.bytes(), 60, "what is gone has nothing");
     }
 
     #[test]
     fn tables_count_too() {
-        assert!(MemoryLimiter::new(100).table_growing(0, 13, None).is_err());
+        assert!(MemoryLimiter::new(100, MemoryInUse::default()).table_growing(0, 13, None).is_err());
     }
 
     /// Computes until this thread has used that much CPU time.

@@ -16,7 +16,7 @@ use super::exports::Linked;
 use super::grants::{self, Grants};
 use super::imports::linker;
 use super::inspect::inspect;
-use super::limits::{Isolation, StageLimits};
+use super::limits::{Isolation, MemoryInUse, StageLimits};
 use super::module::Module;
 use super::notes::{self, Notes, Start};
 use super::schema;
@@ -66,11 +66,25 @@ pub struct StageSpec {
     pub model: Option<Arc<dyn Model>>,
 }
 
+/// The instances of a process at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instances {
+    /// How many run, or are about to.
+    pub running: usize,
+    /// How many are kept for their next call.
+    pub idle: usize,
+    /// How many there may be.
+    pub most: usize,
+    /// The memories and tables of all of them, in bytes.
+    pub memory: usize,
+}
+
 /// The engine, the code of its stages, and the instance slots.
 pub struct Runtime {
     engine: Engine,
     codes: Codes,
     slots: Arc<Slots>,
+    memory: MemoryInUse,
     largest_memory: usize,
     tokens: Arc<dyn Tokens>,
     shutdown: CancellationToken,
@@ -87,10 +101,18 @@ impl Runtime {
             codes: Codes::new(engine.clone(), Cache::open(&settings.cache)),
             engine,
             slots: Arc::new(Slots::new(settings.instances.get())),
+            memory: MemoryInUse::default(),
             largest_memory: settings.largest_memory,
             tokens: settings.tokens,
             shutdown: settings.shutdown,
         })
+    }
+
+    /// The instances of all stages now.
+    #[must_use]
+    pub fn instances(&self) -> Instances {
+        let (running, idle) = self.slots.counts();
+        Instances { running, idle, most: self.slots.most(), memory: self.memory.bytes() }
     }
 
     /// Loads a stage: looks whether the module is of a sensible size and fits the contract and the grants, asks it to
@@ -121,6 +143,7 @@ impl Runtime {
             shutdown: self.shutdown.clone(),
             limits: spec.limits,
             isolation: spec.isolation,
+            memory: self.memory.clone(),
         };
         let wanted = Wanted {
             module: spec.wasm,

@@ -91,6 +91,16 @@ impl Slots {
         Ok(slot)
     }
 
+    /// How many instances run, and how many are idle.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.most.saturating_sub(self.turns.available_permits()), self.rooms().idle.len())
+    }
+
+    /// How many there may be.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// Discards the idle instances of a stage that will not be called again.
     pub(super) fn forget(&self, stage: StageId) {
         let mut rooms = self.rooms();

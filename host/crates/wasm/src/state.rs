@@ -9,7 +9,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::bindings::random::insecure_seed::Host;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{CpuMeter, Isolation, MemoryLimiter, StageLimits};
+use super::limits::{CpuMeter, Isolation, MemoryInUse, MemoryLimiter, StageLimits};
 use super::output::Tail;
 use gristmill_core::model::{Blame, JobId, TraceContext};
 use gristmill_core::ports::{Call, Edition, Model, Tokens};
@@ -26,6 +26,8 @@ pub(super) struct Surroundings {
     pub(super) shutdown: CancellationToken,
     pub(super) limits: StageLimits,
     pub(super) isolation: Isolation,
+    /// What the instances of all stages have.
+    pub(super) memory: MemoryInUse,
 }
 
 /// What is being processed; absent while a stage is described or initialized at load.
@@ -34,6 +36,8 @@ pub(super) struct Current {
     pub(super) job: Option<CurrentJob>,
     /// The items of the call; never empty.
     pub(super) items: Vec<Arc<str>>,
+    /// The span of each item's attempt, in the same order.
+    pub(super) spans: Vec<TraceContext>,
 }
 
 /// The job of a call.
@@ -80,11 +84,12 @@ impl CallState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
         let limits = surroundings.limits;
+        let memory = MemoryLimiter::new(limits.memory.as_usize(), surroundings.memory.clone());
         Self {
             surroundings,
             current: None,
             deadline: Instant::now(),
-            memory: MemoryLimiter::new(limits.memory.as_usize()),
+            memory,
             cpu: Arc::new(CpuMeter::new(limits.cpu)),
             printed: Tail::default(),
             logged: 0,
@@ -136,7 +141,8 @@ impl CallState {
             let is_of_one_job = calls.iter().all(|call| call.job == first.job);
             let job = CurrentJob { id: first.job.clone(), edition: first.edition, trace: first.trace };
             let items = calls.iter().map(|call| call.item.id.as_str().into()).collect();
-            Current { job: is_of_one_job.then_some(job), items }
+            let spans = calls.iter().map(|call| call.span).collect();
+            Current { job: is_of_one_job.then_some(job), items, spans }
         });
         self.deadline = Instant::now() + limits.wall;
         self.cpu.reset();

@@ -7,34 +7,33 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use gristmill_core::flow::names::{self, is_ours};
-use gristmill_core::model::{Event, EventId, Header, Timestamp};
+use gristmill_core::model::{Event, EventId, Header, Position, Timestamp};
 use gristmill_core::ports::Record;
 
 /// The place of a dead letter in its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     partition: u32,
-    offset: u64,
+    position: Position,
 }
 
 impl Place {
     pub(super) fn of(event: &Event) -> Self {
-        let offset = u64::try_from(event.id.position.0).unwrap_or(u64::MAX);
-        Self { partition: event.id.partition.index, offset }
+        Self { partition: event.id.partition.index, position: event.id.position }
     }
 
     pub(super) fn partition(self) -> u32 {
         self.partition
     }
 
-    pub(super) fn offset(self) -> u64 {
-        self.offset
+    pub(super) fn position(self) -> Position {
+        self.position
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.partition, self.offset)
+        write!(f, "{}/{}", self.partition, self.position)
     }
 }
 
@@ -43,9 +42,9 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = text.split_once('/').and_then(|(partition, offset)| {
-            Some(Self { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+            Some(Self { partition: partition.parse().ok()?, position: offset.parse().ok()? })
         });
-        parsed.ok_or_else(|| "expected PARTITION/OFFSET, for example 0/17".to_owned())
+        parsed.ok_or_else(|| "expected PARTITION/OFFSET, for example 0/17, or 0/1764150000000-7 on Redis".to_owned())
     }
 }
 
@@ -265,7 +264,9 @@ mod tests {
 
     #[test]
     fn a_place_is_partition_and_offset() {
-        assert_eq!("3/18446744073709551615".parse::<Place>().unwrap().offset(), u64::MAX);
+        assert_eq!("3/18446744073709551615".parse::<Place>().unwrap().position(), Position(u64::MAX.into()));
+        let of_redis = "0/1764150000000-7";
+        assert_eq!(of_redis.parse::<Place>().unwrap().to_string(), of_redis);
         for text in ["", "/", "1", "1/", "/1", "a/1", "1/2/3", "-1/2"] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }

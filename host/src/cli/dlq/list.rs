@@ -12,6 +12,7 @@ use super::dead_letter::DeadLetter;
 use super::desk::{Desk, dead_letters, print};
 use super::moment;
 use crate::app::Failure;
+use crate::cli::show;
 use gristmill_core::model::printable;
 
 /// Prints one line per dead letter, and the totals.
@@ -56,7 +57,7 @@ pub(super) fn line(dead_letter: &DeadLetter, replayed: bool) -> String {
 fn json_line(dead_letter: &DeadLetter, replayed: bool) -> String {
     let line = json!({
         "partition": dead_letter.place.partition(),
-        "offset": dead_letter.place.offset(),
+        "offset": show::offset(dead_letter.place.position()),
         "last_attempt": dead_letter.last_attempt,
         "first_attempt": dead_letter.first_attempt,
         "reason": dead_letter.reason,

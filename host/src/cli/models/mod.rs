@@ -14,6 +14,6 @@ pub(super) async fn run(command: &Models) -> Result<(), Failure> {
     match command {
         Models::List(args) => list::list(args),
         Models::Test(args) => test::test(args).await,
-        Models::Usage(args) => usage::usage(args),
+        Models::Usage(args) => usage::usage(args).await,
     }
 }

@@ -10,9 +10,9 @@ use crate::app::{self, Failure};
 use crate::console;
 
 /// Prints what the pipeline has spent.
-pub(super) fn usage(args: &Usage) -> Result<(), Failure> {
+pub(super) async fn usage(args: &Usage) -> Result<(), Failure> {
     let pipeline = args.of.pipeline()?;
-    let spent = app::spending(&pipeline)?;
+    let spent = app::spending(&pipeline).await?;
     console::print(&if args.json { lines(&pipeline.name, &spent) } else { text(&spent) })?;
     Ok(())
 }

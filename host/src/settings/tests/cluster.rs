@@ -48,11 +48,14 @@ error: "brokers" in [kafka] names no broker: "embeded"
         assert!(shown.contains("names no broker"), "{brokers}: {shown}");
     }
     for brokers in ["a:9092,b:9093", "[::1]:9092,[fe80::a]:1", "kafka_1.example-a.com:09092", "10.0.0.1:65535"] {
-        let read = replaced("embedded", brokers).unwrap().kafka.brokers.clone();
+        let read = replaced("embedded", brokers).unwrap().kafka.clone().unwrap().brokers;
         assert_eq!(read, Brokers::Addresses(brokers.to_owned()));
     }
     let port = NonZeroU16::new(19092);
-    assert_eq!(replaced("embedded", "embedded:19092").unwrap().kafka.brokers, Brokers::Embedded { port });
+    assert_eq!(
+        replaced("embedded", "embedded:19092").unwrap().kafka.clone().unwrap().brokers,
+        Brokers::Embedded { port }
+    );
 }
 
 #[test]

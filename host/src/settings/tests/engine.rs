@@ -111,7 +111,7 @@ error: the embedded broker cannot deliver exactly once: its transactions keep no
 "#;
     let shown = shown(replaced("[kafka]", "delivery = \"exactly-once\"\n[kafka]"));
     assert_eq!(shown, expected);
-    assert_eq!(on_a_cluster("").unwrap().kafka.brokers, Brokers::Addresses("h:9092".to_owned()));
+    assert_eq!(on_a_cluster("").unwrap().kafka.clone().unwrap().brokers, Brokers::Addresses("h:9092".to_owned()));
 }
 
 #[test]

@@ -22,11 +22,14 @@ fn everything_that_can_be_said_is_resolved() {
     let pipeline = parse(EXAMPLE).unwrap();
     assert_eq!(&*pipeline.name, "contracts");
 
-    assert_eq!(pipeline.kafka.brokers, Brokers::Addresses("broker-1:9092,broker-2:9092".to_owned()));
-    assert_eq!(pipeline.kafka.properties.0["security.protocol"], Property::Plain("sasl_ssl".to_owned()));
+    assert_eq!(pipeline.kafka.as_ref().unwrap().brokers, Brokers::Addresses("broker-1:9092,broker-2:9092".to_owned()));
+    assert_eq!(
+        pipeline.kafka.as_ref().unwrap().properties.0["security.protocol"],
+        Property::Plain("sasl_ssl".to_owned())
+    );
     let password = Property::Secret(SecretRef::Env("KAFKA_PASSWORD".to_owned()));
-    assert_eq!(pipeline.kafka.properties.0["sasl.password"], password);
-    let create = pipeline.kafka.create_topics.unwrap();
+    assert_eq!(pipeline.kafka.as_ref().unwrap().properties.0["sasl.password"], password);
+    let create = pipeline.kafka.as_ref().unwrap().create_topics.unwrap();
     assert_eq!((create.partitions, create.replication), (6, 1));
 
     assert_eq!((&*pipeline.source.topic, pipeline.group()), ("documents", "readers"));
@@ -141,8 +144,8 @@ targets = [
 #[test]
 fn what_is_left_out_has_its_default() {
     let pipeline = parse(LEAST).unwrap();
-    assert_eq!(pipeline.kafka.brokers, Brokers::Embedded { port: None });
-    assert_eq!(pipeline.kafka.create_topics, None);
+    assert_eq!(pipeline.kafka.as_ref().unwrap().brokers, Brokers::Embedded { port: None });
+    assert_eq!(pipeline.kafka.as_ref().unwrap().create_topics, None);
     assert_eq!((pipeline.group(), pipeline.source.start), ("contracts", Start::Earliest));
     assert_eq!((pipeline.limits.max_in_flight.get(), pipeline.limits.items_in_flight.get()), (64, 8));
     assert_eq!(pipeline.limits.max_in_flight_bytes, ByteSize::mib(64));
@@ -166,7 +169,7 @@ enable.ssl.certificate.verification = false
 
     let properties = properties.replace("[kafka.properties]\n", "").replace("\nenable", "\nproperties.enable");
     let properties = properties.replace("\n\"ssl", "\nproperties.\"ssl");
-    let properties = replaced("brokers = \"embedded\"", &properties).unwrap().kafka.properties.0.clone();
+    let properties = replaced("brokers = \"embedded\"", &properties).unwrap().kafka.clone().unwrap().properties.0;
     let plain = |text: &str| Property::Plain(text.to_owned());
     assert_eq!(properties["queue.buffering.max.kbytes"], plain("65536"));
     assert_eq!(properties["enable.ssl.certificate.verification"], plain("false"));

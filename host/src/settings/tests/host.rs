@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use gristmill_admin::Admin;
+use gristmill_core::settings::SecretRef;
+
 use super::LEAST;
 use crate::settings::{HostFile, Pipeline, host_schema};
 
@@ -63,6 +66,31 @@ fn all_faults_of_a_host_file_are_reported_at_their_places() {
         assert!(faults.contains(expected), "{expected}: {faults}");
     }
     assert!(fault("[source]\ntopic = \"a\"\n").contains("unknown key \"source\""));
+}
+
+#[test]
+fn the_admin_server_is_a_table_or_switched_off() {
+    let load = |text: &str| {
+        let (folder, file, _) = files(text, "");
+        (HostFile::load(&file).map(|file| file.admin), folder)
+    };
+    assert_eq!(load("admin = false\n").0.unwrap(), Admin::Off);
+    assert_eq!(load("").0.unwrap(), Admin::default());
+    let (admin, folder) = load("[admin]\nlisten = \"0.0.0.0:9464\"\ntoken = { file = \"token\" }\ntap = \"full\"\n");
+    let Admin::On(admin) = admin.unwrap() else { panic!("it is on") };
+    assert_eq!(admin.token, Some(SecretRef::File(folder.path().join("token"))), "paths start at the file");
+    for (text, expected) in [
+        ("admin = \"off\"\n", "admin = false"),
+        ("[admin]\nlisten = \"localhost\"\n", "IP:PORT"),
+        ("[admin]\nlisten = \"127.0.0.1:70000\"\n", "IP:PORT"),
+        ("[admin]\ntap = \"some\"\n", "redacted"),
+        ("[admin]\ntocken = \"x\"\n", "did you mean \"token\"?"),
+    ] {
+        let fault = fault(text);
+        assert!(fault.contains(expected), "{text}: {fault}");
+    }
+    let secret = fault("[admin]\ntoken = \"canary\"\n");
+    assert!(secret.contains("must not stand in the file") && !secret.contains("canary"), "{secret}");
 }
 
 #[test]

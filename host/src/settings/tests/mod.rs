@@ -10,9 +10,11 @@ mod json_files;
 mod models;
 mod places;
 mod plan;
+mod redis;
 mod robust;
 mod schema;
 mod stages;
+mod store;
 mod syntax;
 mod warnings;
 

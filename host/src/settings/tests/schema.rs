@@ -24,6 +24,12 @@ const UNSEEN: &[&str] = &[
     // Between keys.
     "are the same topic",
     "could overtake each other",
+    "the file has [kafka] and [redis]",
+    "the file has neither",
+    "Redis keeps no order",
+    "Redis cannot deliver exactly once",
+    "items cannot be the keys of the sink on Redis",
+    "these files for TLS do not fit",
     "documents are named by something else",
     "the first wait is longer than the longest",
     "the embedded broker cannot deliver exactly once",
@@ -52,6 +58,7 @@ const UNSEEN: &[&str] = &[
     "from 100ms to",
     "from 0s to",
     "from 1m to",
+    "from 5s to",
 ];
 
 /// Every file that is read fits the schema, and every other does not, unless its faults are beyond it.

@@ -7,7 +7,7 @@ use crate::settings::Pipeline;
 use gristmill_config::{ConfigError, Fault, Style};
 
 /// The keys of the file as a whole.
-const KEYS: &str = "name, kafka, source, sink, dead_letter, order, delivery, transactions, limits, retry, store, budget, stage, models";
+const KEYS: &str = "name, kafka, redis, source, sink, dead_letter, order, delivery, transactions, limits, retry, store, budget, stage, models";
 
 #[test]
 fn all_that_is_not_toml_is_shown_at_once() {
@@ -90,10 +90,6 @@ error: the file has no "name"
 --> pipes/p.toml
  = add name = "…" as its first line
 
-error: the file has no "kafka"
---> pipes/p.toml
- = add [kafka] with brokers = "embedded"
-
 error: the file has no "source"
 --> pipes/p.toml
  = add [source] with topic = "…", where events come from
@@ -109,6 +105,10 @@ error: the file has no "dead_letter"
 error: the file has no "stage"
 --> pipes/p.toml
  = add [[stage]] with name and module, once for each stage
+
+error: the file has neither "kafka" nor "redis"
+--> pipes/p.toml
+ = add [kafka] with brokers = "embedded", or [redis] with url = "redis://host:6379"
 "#;
     assert_eq!(shown(parse("")), expected);
 }

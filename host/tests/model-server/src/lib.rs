@@ -12,13 +12,15 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod answers;
+mod behaviour;
 mod bodies;
+mod enforced;
 mod vectors;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -29,88 +31,17 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 pub use answers::Fault;
 use answers::{Api, PATHS};
+pub use behaviour::Behaviour;
 use bodies::{cut, streamed};
-
-/// How one call is answered.
-#[derive(Debug, Clone)]
-pub enum Behaviour {
-    /// A whole answer with this text.
-    Answer(String),
-    /// The same, after the test calls `release`.
-    Held(String),
-    /// Exactly this response.
-    Raw {
-        /// The HTTP status.
-        status: u16,
-        /// Names and values.
-        headers: Vec<(&'static str, String)>,
-        /// The response body.
-        body: String,
-    },
-    /// 200 with these bytes as JSON, whatever they are.
-    Bytes(Vec<u8>),
-    /// No response, ever.
-    Silence,
-    /// An endless answer, one byte at a time.
-    Drip,
-    /// This many bytes without a content length.
-    Flood(usize),
-    /// The start of an answer, then the connection breaks.
-    BreakOff,
-    /// A stream whose first events are those of an answer with this text; after them, what goes wrong. The second event
-    /// has the first word. With more events than there are, all of the answer is sent first.
-    Cut {
-        /// The text of the answer.
-        text: String,
-        /// How many events are sent.
-        events: usize,
-        /// What then.
-        fault: Fault,
-    },
-    /// A whole answer in one piece, whatever was asked for.
-    Unstreamed(String),
-}
-
-impl Behaviour {
-    /// A whole answer.
-    pub fn answer(text: impl Into<String>) -> Self {
-        Self::Answer(text.into())
-    }
-
-    /// A stream that goes wrong after this many events.
-    pub fn cut(text: impl Into<String>, events: usize, fault: Fault) -> Self {
-        Self::Cut { text: text.into(), events, fault }
-    }
-
-    /// 429 with this `retry-after`: seconds or an HTTP date.
-    pub fn rate_limited(retry_after: impl Into<String>) -> Self {
-        let body = json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
-        Self::Raw { status: 429, headers: vec![("retry-after", retry_after.into())], body: body.to_string() }
-    }
-
-    /// A status with an error in OpenAI's format.
-    pub fn error(status: u16, code: &str, message: &str) -> Self {
-        let body = json!({"error": {"message": message, "type": "error", "param": null, "code": code}});
-        Self::Raw { status, headers: vec![("content-type", "application/json".into())], body: body.to_string() }
-    }
-
-    /// 200 with this content type and body.
-    pub fn ok(content_type: &str, body: impl Into<String>) -> Self {
-        Self::Raw { status: 200, headers: vec![("content-type", content_type.into())], body: body.into() }
-    }
-
-    /// A redirect that keeps method and body.
-    pub fn redirect(to: impl Into<String>) -> Self {
-        Self::Raw { status: 307, headers: vec![("location", to.into())], body: String::new() }
-    }
-}
+use enforced::Enforced;
+pub use enforced::{Limits, Share};
 
 /// Answers a request by looking at it.
 type Answering = Arc<dyn Fn(Seen) -> BoxFuture<'static, String> + Send + Sync>;
@@ -120,6 +51,7 @@ type Answering = Arc<dyn Fn(Seen) -> BoxFuture<'static, String> + Send + Sync>;
 pub struct Script {
     rules: Vec<(String, Vec<Behaviour>)>,
     otherwise: Option<Answering>,
+    limits: Option<Limits>,
 }
 
 impl Script {
@@ -132,6 +64,12 @@ impl Script {
     /// applies; an empty text matches every prompt.
     pub fn when(mut self, text: &str, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         self.rules.push((text.to_owned(), behaviours.into_iter().collect()));
+        self
+    }
+
+    /// Requests above these limits get 429, without a word about how long.
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -170,6 +108,7 @@ pub struct ModelServer {
 struct Shared {
     rules: Vec<(String, Vec<Behaviour>, AtomicUsize)>,
     otherwise: Option<Answering>,
+    enforced: Option<Enforced>,
     seen: Mutex<Vec<Seen>>,
     paid: AtomicUsize,
     connections: AtomicUsize,
@@ -191,6 +130,7 @@ impl ModelServer {
         let state = Arc::new(Shared {
             rules: script.rules.into_iter().map(|(text, all)| (text, all, AtomicUsize::new(0))).collect(),
             otherwise: script.otherwise,
+            enforced: script.limits.map(Enforced::new),
             seen: Mutex::default(),
             paid: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
@@ -252,6 +192,14 @@ impl ModelServer {
     /// The most requests that were ever in flight.
     pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    /// What became of the requests between two moments, by the limits.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn share(&self, from: Instant, to: Instant) -> Share {
+        self.state.enforced.as_ref().unwrap().between(from, to)
     }
 
     /// All requests so far.
@@ -330,7 +278,11 @@ async fn complete(
     let streams = api.streams(uri.path(), &body);
     let seen = Seen { body, authorization, traceparent, path, headers };
     state.seen.lock().unwrap().push(seen.clone());
-    match state.behaviour(&prompt, seen).await {
+    let behaviour = match &state.enforced {
+        Some(enforced) if !enforced.takes() => Behaviour::error(429, "rate_limit_exceeded", "too many requests"),
+        _ => state.behaviour(&prompt, seen).await,
+    };
+    match behaviour {
         Behaviour::Answer(_) if !texts.is_empty() => state.vectors(uri.path(), &texts),
         Behaviour::Answer(text) => state.answer(api, streams, &text),
         Behaviour::Held(text) => {
@@ -349,6 +301,10 @@ async fn complete(
         Behaviour::Bytes(bytes) => {
             let response = Response::builder().header("content-type", "application/json");
             response.body(bytes.into()).unwrap()
+        }
+        Behaviour::Compressed(bytes) => {
+            let response = Response::builder().header("content-type", "application/json");
+            response.header("content-encoding", "gzip").body(bytes.into()).unwrap()
         }
         Behaviour::Silence => std::future::pending().await,
         Behaviour::Drip => streamed(in_flight, Duration::from_millis(5), usize::MAX, Bytes::from_static(b" "), Ok(())),

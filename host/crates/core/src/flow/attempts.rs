@@ -70,7 +70,13 @@ impl JobContext<'_> {
             attempt: 1,
             edition: self.origin.edition(task.stage),
             trace: self.trace,
+            span: self.span(),
         }
+    }
+
+    /// The span of one attempt. Drawn, because an attempt that is repeated after a crash is another one.
+    fn span(&self) -> TraceContext {
+        self.trace.child(|| fastrand::u64(1..))
     }
 
     /// The outcome that was kept under this key, if any.
@@ -119,7 +125,7 @@ impl JobContext<'_> {
         loop {
             let result = match first.take() {
                 Some(result) => result,
-                None => self.attempt(step, &call).await,
+                None => self.attempt(step, &mut call).await,
             };
             let (failure, after) = match result {
                 Ok(outcome) => {
@@ -171,11 +177,17 @@ impl JobContext<'_> {
         }
     }
 
-    async fn attempt(&self, step: &Step, call: &Call) -> Result<Outcome, StageError> {
+    async fn attempt(&self, step: &Step, call: &mut Call) -> Result<Outcome, StageError> {
+        call.span = self.span();
         let begun = Instant::now();
         let result = step.stage.run(call).await;
         let elapsed = begun.elapsed();
-        self.pipeline.observer.observe(&FlowEvent::Attempt { call, stage: &step.name, elapsed, result: &result });
+        self.pipeline.observer.observe(&FlowEvent::Attempt {
+            call: &*call,
+            stage: &step.name,
+            elapsed,
+            result: &result,
+        });
         result
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::settings::RetryPolicy;
 use crate::model::{Intake, Plan, Portion};
-use crate::ports::{Model, Stage};
+use crate::ports::{Models, Stage};
 
 /// One version of a pipeline's plan and stages. Each job keeps the version it started with.
 pub struct Deployment {
@@ -15,8 +15,8 @@ pub struct Deployment {
     pub plan: Arc<Plan>,
     /// The stages, in the order of the plan's nodes.
     pub steps: Vec<Step>,
-    /// The models, notified when a job ends. `None` if no stage may call one.
-    pub model: Option<Arc<dyn Model>>,
+    /// The models, which are told when a job ends. `None` if no stage may ask one.
+    pub models: Option<Arc<dyn Models>>,
 }
 
 impl Deployment {
@@ -32,8 +32,8 @@ impl Deployment {
 
     /// Tells the models how much of the group's work is done here.
     pub(super) fn share(&self, portion: Portion) {
-        if let Some(model) = &self.model {
-            model.share(portion);
+        if let Some(models) = &self.models {
+            models.share(portion);
         }
     }
 }

@@ -179,8 +179,8 @@ impl Done {
         };
         // Before the models forget it.
         let spent = pipeline.spent(job);
-        if let Some(model) = &self.deployment.model {
-            model.forget(job);
+        if let Some(models) = &self.deployment.models {
+            models.forget(job);
         }
         let noted = pipeline.store.as_ref().map_or(Ok(()), |store| store.ended(job, state));
         let finished = self.upkeep.as_ref().map_or(Ok(()), |upkeep| upkeep.finish());
@@ -193,7 +193,8 @@ impl Done {
             }
         }
         let elapsed = self.begun.at.elapsed();
-        pipeline.observer.observe(&FlowEvent::JobEnded { job, elapsed, end, spent });
+        let (event, trace) = (&self.event, self.trace);
+        pipeline.observer.observe(&FlowEvent::JobEnded { job, event, trace, elapsed, end, spent });
         Ok(())
     }
 

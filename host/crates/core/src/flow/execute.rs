@@ -17,7 +17,7 @@ use super::names::is_ours;
 use super::pipeline::{Delivery, Pipeline};
 use super::replay::Origin;
 use super::throttle::Throttle;
-use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, TraceContext};
+use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Sampling, TraceContext};
 use crate::ports::{FlowEvent, Sink, SinkError};
 
 /// What jobs start with.
@@ -33,7 +33,7 @@ pub(super) struct Start {
 pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> Result<Box<Done>, FlowError> {
     let Start { pipeline, deployment, throttle, held } = start;
     let origin = Origin::find(&event, pipeline, throttle, &deployment.plan).await;
-    let trace = trace(&event, &origin);
+    let trace = trace(&event, &origin, pipeline.sampling);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
     pipeline.observer.observe(&FlowEvent::JobStarted { job: &origin.job, event: &event });
     let mut done = Box::new(Done::new(Arc::clone(deployment), origin, event, trace, begun));
@@ -106,10 +106,10 @@ async fn keep_up(
 }
 
 /// The trace of the job: its own span, within the trace from the event's header if there is one.
-fn trace(event: &Event, origin: &Origin) -> TraceContext {
+fn trace(event: &Event, origin: &Origin, sampling: Sampling) -> TraceContext {
     match event.trace() {
         Some(parent) => parent.of_job_in(&origin.job),
-        None => TraceContext::of_job(&origin.job),
+        None => TraceContext::of_job(&origin.job).sampled_by(sampling),
     }
 }
 
@@ -175,6 +175,46 @@ async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) ->
             job.apply(task, verdict);
         } else if let Some(disposition) = job.end() {
             return Ok(disposition);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::{EventId, Generation, Header, Partition, Position, TRACEPARENT, Timestamp};
+
+    fn event(traceparent: Option<&'static str>) -> Event {
+        let header =
+            |text: &'static str| Header { name: TRACEPARENT.into(), value: Some(Bytes::from_static(text.as_bytes())) };
+        Event {
+            id: EventId { partition: Partition { topic: "in".into(), index: 0 }, position: Position(1) },
+            generation: Generation(1),
+            key: None,
+            payload: None,
+            headers: traceparent.map(header).into_iter().collect(),
+            timestamp: Timestamp(0),
+            deliveries: None,
+            fault: None,
+        }
+    }
+
+    #[test]
+    fn the_producer_decides_whether_its_trace_is_recorded_and_a_share_of_the_others_is() {
+        const SILENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        const RECORDED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for (traceparent, share, expected) in [
+            (None, 0.0, false),
+            (None, 1.0, true),
+            (Some("not a trace"), 1.0, true),
+            (Some(SILENT), 1.0, false),
+            (Some(RECORDED), 0.0, true),
+        ] {
+            let event = event(traceparent);
+            let trace = trace(&event, &Origin::new(&event, "p"), Sampling::share(share));
+            assert_eq!(trace.is_sampled(), expected, "{traceparent:?} {share}");
         }
     }
 }

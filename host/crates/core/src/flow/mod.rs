@@ -33,6 +33,7 @@ mod tests;
 mod throttle;
 mod timer;
 mod transactions;
+mod wakeup;
 mod worker;
 
 use std::pin::pin;
@@ -49,7 +50,8 @@ pub use handle::{Commands, Handle, Intake, NotRunning, PartitionStatus, Status};
 pub use observed::ObservedStore;
 pub use pipeline::{Delivery, Pipeline};
 use timer::sleep_until;
-use worker::{Wakeup, Worker};
+use wakeup::Wakeup;
+use worker::Worker;
 
 /// How many signals are taken at most before the loop checks for ended jobs again.
 const BURST: usize = 64;

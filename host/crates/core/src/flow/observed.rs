@@ -6,10 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use crate::model::meter::{Taken, Want};
 use crate::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
 use crate::ports::{
-    Answers, Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending, Store, StoreError,
-    StoreOperation, StoreOutcome,
+    Answers, Counter, Counters, Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending,
+    Store, StoreError, StoreOperation, StoreOutcome,
 };
 
 /// Reports to an observer how long a store takes to answer.
@@ -117,5 +118,21 @@ impl<S: Spending> Spending for ObservedStore<S> {
 
     fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
         self.store.note(on, spent)
+    }
+}
+
+/// Not observed: counting is not keeping, and whoever counts does without a store that is away.
+#[async_trait]
+impl<S: Counters> Counters for ObservedStore<S> {
+    async fn take(&self, counter: &Counter, want: Want) -> Result<Taken, StoreError> {
+        self.store.take(counter, want).await
+    }
+
+    async fn settle(&self, counter: &Counter, change: i64) -> Result<(), StoreError> {
+        self.store.settle(counter, change).await
+    }
+
+    async fn raise(&self, counter: &Counter, used: u64) -> Result<(), StoreError> {
+        self.store.raise(counter, used).await
     }
 }

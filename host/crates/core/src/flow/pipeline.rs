@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::settings::{DeadLetter, DocumentName, Limits, Order, Tombstones, Transactions};
-use crate::model::{ItemId, JobId, Spent, Timestamp};
+use crate::model::{ItemId, JobId, Sampling, Spent, Timestamp};
 use crate::ports::{Accounts, Documents, Letters, Observer, Placed, Sink, Store, Transactor};
 
 /// How outputs are written and events settled.
@@ -47,6 +47,8 @@ pub struct Pipeline {
     pub store: Option<Arc<dyn Store>>,
     /// What jobs have spent on models. `None` if no stage may call one.
     pub accounts: Option<Arc<dyn Accounts>>,
+    /// Which of the traces that begin with a job are recorded.
+    pub sampling: Sampling,
     /// Sees everything that happens.
     pub observer: Arc<dyn Observer>,
     /// How much may be in flight, and how many dead letters are acceptable.

@@ -186,7 +186,8 @@ mod tests {
     use crate::flow::documents::Document;
     use crate::flow::settings::{DeadLetter as Settings, DocumentName, Limits, Order, Tombstones};
     use crate::model::{
-        Attribute, DocumentGeneration, DocumentId, EventId, Failure, Generation, Item, Partition, Position, Stamp, Usd,
+        Attribute, DocumentGeneration, DocumentId, EventId, Failure, Generation, Item, Partition, Position, Sampling,
+        Stamp, Usd,
     };
     use crate::ports::{Documents, NoLetters, Observers, Sink, SinkError};
     use crate::settings::TopicName;
@@ -214,6 +215,7 @@ mod tests {
             order: Order::Key,
             store: None,
             accounts: None,
+            sampling: Sampling::default(),
             observer: Arc::new(Observers::default()),
             limits: Limits::default(),
             clock: || Timestamp(0),

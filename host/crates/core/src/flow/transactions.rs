@@ -13,7 +13,7 @@ use super::partitions::Partitions;
 use super::pipeline::{Delivery, Pipeline};
 use super::settings::Transactions as Bounds;
 use crate::model::{Generation, Partition};
-use crate::ports::{Batch, Settlement, TransactionError, Transactor};
+use crate::ports::{Batch, CommitOutcome, Settlement, TransactionError, Transactor};
 
 /// How long to wait before the next transaction after one was aborted.
 const AFTER_ABORT: Duration = Duration::from_millis(200);
@@ -42,6 +42,15 @@ pub(super) enum Haste {
 /// How many jobs a transaction may take: they and everything before them are done.
 pub(super) fn ready(partitions: &Partitions) -> usize {
     partitions.iter().map(|(_, partition)| partition.outbox.ready()).sum()
+}
+
+/// How observers are told that a transaction ended.
+pub(super) fn outcome(result: &Result<(), TransactionError>) -> CommitOutcome {
+    match result {
+        Ok(()) => CommitOutcome::Done,
+        Err(TransactionError::Aborted(_)) => CommitOutcome::Aborted,
+        Err(TransactionError::Refused { .. } | TransactionError::Unavailable(_)) => CommitOutcome::Failed,
+    }
 }
 
 impl Transactions {

@@ -20,27 +20,9 @@ use super::room::Room;
 use super::throttle::Throttle;
 use super::timer::sleep_until;
 use super::transactions::{self, Haste, Transactions};
-use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Portion, Position, Size};
-use crate::ports::{Demand, FlowEvent, PauseReason, Queues, Signal, TransactionError};
-
-/// Events of a partition that may be reported to the source as settled.
-pub(super) struct Settled {
-    pub(super) partition: Partition,
-    pub(super) events: Vec<Position>,
-    pub(super) below: Option<Next>,
-}
-
-/// What can wake the main loop, apart from the source and the operator.
-pub(super) enum Wakeup {
-    /// Jobs ended.
-    JobsEnded(Vec<Ended>),
-    /// A transaction ended.
-    TransactionEnded(Result<(), TransactionError>),
-    /// A revocation has waited long enough for its jobs.
-    RevocationOverdue,
-    /// A pause began or ended, or a transaction is due: the loop must check everything again.
-    TimePassed,
-}
+use super::wakeup::{Settled, Wakeup};
+use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Portion, Size};
+use crate::ports::{Demand, FlowEvent, Notice, PauseReason, Queues, Revocation, Signal, TransactionError};
 
 pub(super) struct Worker {
     pipeline: Arc<Pipeline>,
@@ -111,6 +93,7 @@ impl Worker {
         match signal {
             Signal::Assigned { partitions, generation, all } => {
                 self.partitions.count(all);
+                self.pipeline.observer.observe(&FlowEvent::Assigned { partitions: &partitions, all });
                 self.open(partitions, generation);
             }
             Signal::Revoked { partitions, ack } => self.revoke(partitions, ack),
@@ -118,6 +101,7 @@ impl Worker {
             Signal::Lag { partition, records } => {
                 self.pipeline.observer.observe(&FlowEvent::Lag { partition: &partition, records });
             }
+            Signal::Notice(notice) => self.pipeline.observer.observe(&FlowEvent::Notice(&notice)),
         }
     }
 
@@ -249,6 +233,7 @@ impl Worker {
 
     /// Handles the end of a transaction.
     pub(super) fn transacted(&mut self, result: Result<(), TransactionError>) -> Result<(), FlowError> {
+        self.pipeline.observer.observe(&FlowEvent::Notice(&Notice::Commit(transactions::outcome(&result))));
         for done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
             self.room.remove((1, done.event.size()));
             self.dead_letters.note(done.end());
@@ -347,6 +332,8 @@ impl Worker {
         // The events of a lost partition can no longer be settled, and nobody waits for them.
         let lost = ack.is_closed();
         tracing::info!(count = partitions.len(), lost, "revoked");
+        let how = if lost { Revocation::Lost } else { Revocation::Asked };
+        self.pipeline.observer.observe(&FlowEvent::Revoked { partitions: &partitions, how });
         let now = Instant::now();
         let deadline = if lost { now } else { now + self.pipeline.limits.drain_timeout };
         self.partitions.revoke(partitions, ack, deadline);

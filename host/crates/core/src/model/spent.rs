@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Timestamp, Usage, Usd};
 
@@ -16,6 +17,15 @@ impl Day {
     #[must_use]
     pub fn of(time: Timestamp) -> Self {
         Self(u32::try_from(time.0.div_euclid(DAY_MS)).unwrap_or(0))
+    }
+
+    /// How long each lasts.
+    pub const LENGTH: Duration = Duration::from_millis(DAY_MS.unsigned_abs());
+
+    /// How much of its day has passed at a moment.
+    #[must_use]
+    pub fn passed(time: Timestamp) -> Duration {
+        Duration::from_millis(time.0.rem_euclid(DAY_MS).unsigned_abs())
     }
 
     /// The day after it.
@@ -118,6 +128,8 @@ mod tests {
             let of = Day::of(Timestamp(milliseconds));
             assert_eq!((of.0, of.to_string().as_str()), (day, shown), "{milliseconds}");
         }
+        let evening = Timestamp(2 * DAY_MS - 60_000);
+        assert_eq!(Day::LENGTH - Day::passed(evening), Duration::from_secs(60));
         assert_eq!(Day(19_722).to_string(), "2023-12-31");
         assert_eq!(Day(19_722).next().to_string(), "2024-01-01");
     }

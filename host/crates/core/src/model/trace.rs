@@ -15,6 +15,25 @@ pub struct TraceContext {
     flags: u8,
 }
 
+/// Identifies a trace. Shown as 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId(NonZeroU128);
+
+/// Identifies a span in its trace. Shown as 16 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpanId(NonZeroU64);
+
+/// Which of the traces that begin with a job are recorded: a share, chosen by the trace's id, so that every host and every
+/// redelivery chooses the same ones. The default is none. It does not apply to a trace that the producer began: whether
+/// that one is recorded, the producer has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sampling {
+    share: f64,
+}
+
+/// The last 56 bits of a trace's id, which W3C Trace Context requires to be random.
+const RANDOM_BITS: u32 = 56;
+
 /// The name of the header, in records and in HTTP.
 pub const TRACEPARENT: &str = "traceparent";
 
@@ -35,16 +54,45 @@ impl TraceContext {
         Self { trace, span, flags: 0 }
     }
 
+    /// The same trace, recorded if it is among those that are.
+    #[must_use]
+    pub fn sampled_by(self, sampling: Sampling) -> Self {
+        let flags = if sampling.takes(self.trace) { self.flags | SAMPLED } else { self.flags };
+        Self { flags, ..self }
+    }
+
     /// The job's span within the trace of its event; the same on every redelivery.
     #[must_use]
     pub fn of_job_in(self, job: &JobId) -> Self {
         Self { span: Self::ids(job).1, ..self }
     }
 
-    /// Whether the caller records the trace.
+    /// A span of its own within this one, with an id drawn by the caller. A trace that nobody records needs no further
+    /// spans: then it is this one.
+    #[must_use]
+    pub fn child(self, draw: impl FnOnce() -> u64) -> Self {
+        if !self.is_sampled() {
+            return self;
+        }
+        Self { span: NonZeroU64::new(draw()).unwrap_or(NonZeroU64::MIN), ..self }
+    }
+
+    /// Whether the trace is recorded.
     #[must_use]
     pub fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
+    }
+
+    /// The trace.
+    #[must_use]
+    pub fn trace_id(self) -> TraceId {
+        TraceId(self.trace)
+    }
+
+    /// The span.
+    #[must_use]
+    pub fn span_id(self) -> SpanId {
+        SpanId(self.span)
     }
 
     fn ids(job: &JobId) -> (NonZeroU128, NonZeroU64) {
@@ -57,6 +105,49 @@ impl TraceContext {
         let trace = NonZeroU128::new(u128::from_be_bytes(trace)).unwrap_or(NonZeroU128::MIN);
         let span = NonZeroU64::new(u64::from_be_bytes(span)).unwrap_or(NonZeroU64::MIN);
         (trace, span)
+    }
+}
+
+impl TraceId {
+    /// In the order of the wire.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.get().to_be_bytes()
+    }
+}
+
+impl SpanId {
+    /// In the order of the wire.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 8] {
+        self.0.get().to_be_bytes()
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Sampling {
+    /// A share of the traces, from 0 for none to 1 for all. What is outside of these counts as the nearer one.
+    #[must_use]
+    pub fn share(share: f64) -> Self {
+        Self { share: share.clamp(0.0, 1.0) }
+    }
+
+    /// As OpenTelemetry decides it: the highest random parts are taken first.
+    fn takes(self, trace: NonZeroU128) -> bool {
+        let all = (1_u64 << RANDOM_BITS) as f64;
+        let random = trace.get() & ((1 << RANDOM_BITS) - 1);
+        self.share > 0.0 && random as f64 >= all * (1.0 - self.share)
     }
 }
 
@@ -148,5 +239,27 @@ mod tests {
         assert_eq!(own.to_string()[..36], PARENT[..36], "the trace is unchanged");
         assert_ne!(own, parent, "the span is the job's own");
         assert!(own.is_sampled(), "the caller's sampled flag is kept");
+    }
+
+    #[test]
+    fn a_share_of_the_traces_that_begin_here_is_recorded() {
+        let recorded = |share| {
+            let trace = |position| TraceContext::of_job(&job(position)).sampled_by(Sampling::share(share));
+            (0..1_000).filter(|position| trace(*position).is_sampled()).count()
+        };
+        assert_eq!([0.0, 1.0, -1.0, 7.0].map(recorded), [0, 1_000, 0, 1_000]);
+        assert!((50..150).contains(&recorded(0.1)), "{}", recorded(0.1));
+        assert!((450..550).contains(&recorded(0.5)), "{}", recorded(0.5));
+    }
+
+    #[test]
+    fn only_a_recorded_trace_gets_further_spans() {
+        let parent: TraceContext = PARENT.parse().unwrap();
+        let child = parent.child(|| 7);
+        assert_eq!(child.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01");
+        assert_eq!(child.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(parent.span_id().to_string(), "00f067aa0ba902b7");
+        let silent = TraceContext::of_job(&job(1));
+        assert_eq!(silent.child(|| unreachable!("no id is drawn")), silent);
     }
 }

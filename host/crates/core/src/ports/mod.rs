@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod broker;
+mod counters;
 mod documents;
 mod letters;
 mod model;
@@ -20,12 +21,16 @@ pub use broker::{
     Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
     Until, WriteError,
 };
+pub use counters::{Counter, Counters};
 pub use documents::{Documents, Placed, Remembered};
 pub use letters::{Letters, LettersError, NoLetters};
-pub use model::{Caller, Model, ModelError};
-pub use observer::{End, FlowEvent, Observer, Observers, PauseReason, Queues, StoreOperation, StoreOutcome};
+pub use model::{Caller, Model, ModelError, Models};
+pub use observer::{
+    End, FlowEvent, ModelOperation, Observer, Observers, PauseReason, Queues, Revocation, SavedBy, StoreOperation,
+    StoreOutcome,
+};
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
-pub use source::{Demand, Signal, Source, SourceError};
+pub use source::{CommitOutcome, Demand, Notice, Reach, Signal, Source, SourceError};
 pub use spending::Spending;
 pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
 pub use store::{JobState, Kept, Key, Store, StoreError};

@@ -22,7 +22,7 @@ pub struct Caller {
     pub repeat: u32,
     /// How often the job was restarted from some stage.
     pub edition: Edition,
-    /// The trace that the job belongs to, passed on to the provider.
+    /// The span that the call is made in, passed on to the provider: that of the stage's attempt.
     pub trace: TraceContext,
 }
 
@@ -53,7 +53,7 @@ impl From<StoreError> for ModelError {
     }
 }
 
-/// The models of a pipeline, by alias, with the journal of paid answers.
+/// The models of a pipeline, by alias, as stages ask them.
 #[async_trait]
 pub trait Model: Send + Sync {
     /// Answers a request within its `timeout` or the model's own. A dropped call is abandoned, but might have been paid
@@ -63,14 +63,27 @@ pub trait Model: Send + Sync {
     /// Makes the vectors of texts, within the request's `timeout` or the model's own. All vectors of an alias are of one
     /// model, whichever target answers: those of two models must not be in one index. A dropped call is abandoned, but
     /// might have been paid for.
-    async fn embed(&self, _caller: &Caller, _request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
-        Err(ChatFailure::Denied("this model makes no vectors".into()).into())
+    async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError>;
+}
+
+#[async_trait]
+impl<M: Model + ?Sized> Model for Arc<M> {
+    async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        (**self).chat(caller, request).await
     }
 
+    async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        (**self).embed(caller, request).await
+    }
+}
+
+/// The models of a pipeline, as the flow knows them: it asks none, but tells them what changes for all of them. Both return at
+/// once.
+pub trait Models: Send + Sync {
     /// Forgets a job: its answers will not be needed again.
-    fn forget(&self, _job: &JobId) {}
+    fn forget(&self, job: &JobId);
 
     /// How much of its group's work this pipeline does here from now on: limits of a provider are divided by it. Without a
     /// call the whole.
-    fn share(&self, _portion: Portion) {}
+    fn share(&self, portion: Portion);
 }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Call, Caller, StageError};
-use crate::model::{ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Spent, Usage};
+use super::{Call, Caller, Notice, StageError};
+use crate::model::{
+    ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Spent, TraceContext, Usage,
+};
 
 /// What happens in a pipeline, as it happens.
 #[derive(Debug)]
@@ -45,6 +47,10 @@ pub enum FlowEvent<'a> {
     JobEnded {
         /// The job.
         job: &'a JobId,
+        /// Its event.
+        event: &'a Event,
+        /// Its span, which its outputs carry.
+        trace: TraceContext,
         /// How long it took from the event to the acknowledgement.
         elapsed: Duration,
         /// How it ended.
@@ -74,6 +80,22 @@ pub enum FlowEvent<'a> {
         /// How many of its records are not settled yet.
         records: u64,
     },
+    /// Partitions were assigned to this host.
+    Assigned {
+        /// These, beside those it had; none if others have everything.
+        partitions: &'a [Partition],
+        /// How many there are in all, those of other hosts among them.
+        all: usize,
+    },
+    /// Partitions are taken from this host.
+    Revoked {
+        /// These.
+        partitions: &'a [Partition],
+        /// In which way.
+        how: Revocation,
+    },
+    /// The source, or a transaction, has something to tell.
+    Notice(&'a Notice),
     /// A target of a model was called.
     ModelCall {
         /// Who called it.
@@ -82,10 +104,25 @@ pub enum FlowEvent<'a> {
         alias: &'a str,
         /// The target, as "provider/model".
         target: &'a str,
+        /// What it was asked for.
+        operation: ModelOperation,
+        /// The span of the call, within the caller's. The provider gets it.
+        span: TraceContext,
         /// How long it took.
         elapsed: Duration,
         /// What it used, or why there is no answer.
         result: Result<Usage, &'a ChatFailure>,
+    },
+    /// A request of a model was answered without a call of its own, so it cost nothing, or a share.
+    ModelCallSaved {
+        /// Who asked.
+        caller: &'a Caller,
+        /// The alias that was requested.
+        alias: &'a str,
+        /// What it was asked for.
+        operation: ModelOperation,
+        /// Where the answer came from.
+        by: SavedBy,
     },
     /// The state store was called.
     StoreCall {
@@ -96,6 +133,26 @@ pub enum FlowEvent<'a> {
         /// How it ended.
         outcome: StoreOutcome,
     },
+}
+
+/// What saved a call of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SavedBy {
+    /// The job has paid for the answer before.
+    Journal,
+    /// Another job has, or is about to.
+    Cache,
+    /// The request shared a call with others. Each of them is told.
+    Merge,
+}
+
+/// What a model was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelOperation {
+    /// An answer.
+    Chat,
+    /// Vectors.
+    Embed,
 }
 
 /// Why no new events are taken.
@@ -137,6 +194,15 @@ pub struct Queues {
     pub waiting_for_order: usize,
     /// How many of these jobs wait for a transaction.
     pub waiting_for_transaction: usize,
+}
+
+/// How partitions are taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Revocation {
+    /// The group asks for them: their jobs may end first.
+    Asked,
+    /// They are lost already, because the group moved on without this host.
+    Lost,
 }
 
 /// What a state store was asked to do.

@@ -47,6 +47,45 @@ pub enum Signal {
         /// How many of its records are not settled yet.
         records: u64,
     },
+    /// Something else for observers. The flow goes on either way.
+    Notice(Notice),
+}
+
+/// What a source, or a transaction, tells observers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Settled events were reported to the broker.
+    Commit(CommitOutcome),
+    /// Whether the broker can be reached, told when that changes. It can until something else is told.
+    Broker(Reach),
+    /// How many records of a partition wait to be settled: unlike lag without what no consumer will ever be given, such as
+    /// the markers of transactions. Sent from time to time; a source that cannot tell sends none, and lag counts.
+    Backlog {
+        /// The partition.
+        partition: Partition,
+        /// How many records.
+        records: u64,
+    },
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CommitOutcome {
+    /// The broker has it.
+    Done,
+    /// It was refused or not confirmed; a later one repeats it.
+    Failed,
+    /// It was the commit of a transaction, which was aborted and is tried again.
+    Aborted,
+}
+
+/// Whether a broker can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// It answers again.
+    Back,
+    /// It does not answer, for this reason.
+    Lost(String),
 }
 
 /// Why a source cannot continue. The flow stops. Nothing is lost: unsettled events are redelivered at the next start.

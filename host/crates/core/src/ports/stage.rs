@@ -28,8 +28,10 @@ pub struct Call {
     pub attempt: u32,
     /// How often the job was restarted from some stage.
     pub edition: Edition,
-    /// The trace that the job belongs to.
+    /// The job's own span, in the trace that the job belongs to. The same on every redelivery; the stage may see it.
     pub trace: TraceContext,
+    /// The span of this attempt, within that of the job.
+    pub span: TraceContext,
 }
 
 /// Answers and checkpoints of a job are kept per edition. When an operator replays a job from a given stage, that stage

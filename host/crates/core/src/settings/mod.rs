@@ -16,12 +16,14 @@
 //! | `x-secrets` | values of this top-level table may be secrets: messages hide them by the names of their keys |
 
 mod file;
+mod headers;
 mod money;
 mod names;
 mod quantity;
 mod secret;
 
 pub use file::{ReadError, read_file};
+pub use headers::{HeaderText, Headers, headers};
 pub use names::{Name, TopicName, by_name, is_name, is_topic};
 pub use quantity::{ByteSize, Span, span};
 pub use secret::{SecretError, SecretRef, is_open_to_others};

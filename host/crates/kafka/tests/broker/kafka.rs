@@ -8,7 +8,7 @@ use gristmill_kafka::{
     Creation, EmbeddedBroker, KafkaSink, KafkaSource, Settings, SourceSettings, check_topics, topic_stats,
 };
 
-use crate::harness::Harness;
+use crate::harness::{Harness, Settles};
 
 /// A topic and a group on some Kafka.
 pub(crate) struct Kafka {
@@ -85,6 +85,8 @@ macro_rules! harness {
 
         #[async_trait]
         impl Harness for $name {
+            const SETTLES: Settles = Settles::UpTo;
+
             async fn fresh(partitions: u16) -> Self {
                 Self($fresh(partitions).await)
             }
@@ -109,7 +111,7 @@ harness!(BrokerSide, Kafka::real_broker_side);
 harness!(Embedded, Kafka::embedded);
 
 mod classic {
-    crate::conformance::conformance! {
+    gristmill_conformance::conformance! {
         super::Classic:
         every_event_arrives,
         unsettled_events_are_redelivered_after_a_close,
@@ -129,7 +131,7 @@ mod classic {
 
 /// `group.protocol = "consumer"`, KIP-848.
 mod broker_side {
-    crate::conformance::conformance! {
+    gristmill_conformance::conformance! {
         super::BrokerSide:
         every_event_arrives,
         unsettled_events_are_redelivered_after_a_close,
@@ -145,7 +147,7 @@ mod broker_side {
 }
 
 mod embedded {
-    crate::conformance::conformance! {
+    gristmill_conformance::conformance! {
         super::Embedded:
         every_event_arrives,
         unsettled_events_are_redelivered_after_a_close,

@@ -5,10 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
 mod acceptance;
-mod conformance;
 mod embedded;
 mod groups;
-mod harness;
 mod kafka;
 mod lag;
 mod leaving;
@@ -17,3 +15,5 @@ mod port;
 mod source;
 mod tools;
 mod transactions;
+
+use gristmill_conformance::{conformance, harness};

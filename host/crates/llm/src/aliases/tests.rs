@@ -55,7 +55,7 @@ fn target(provider: impl Provider + 'static, max_concurrent: usize) -> Target {
         name: "test/model".into(),
         timeout: Duration::from_secs(60),
         limit: Share::new(max_concurrent),
-        entry: Entry::new(Arc::default(), LimitSettings::default()),
+        entry: Entry::new(Arc::default(), LimitSettings::default(), None),
         results: Arc::default(),
         price: None,
         provider: Box::new(provider),

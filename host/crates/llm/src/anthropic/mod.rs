@@ -19,7 +19,7 @@ use crate::quote::Quote;
 use crate::secrets::Secrets;
 use crate::server::{self, Reach, Reply, Server};
 use crate::settings::{AnthropicSettings, AnthropicStructured, Level, Thinking};
-use crate::status::{self, Asked};
+use crate::status::Asked;
 use crate::stream::{Framing, Gathering};
 use decode::decode;
 use encode::{FEWEST_THINKING_TOKENS, OWN_FIELDS, encode};
@@ -74,9 +74,11 @@ impl Api for Anthropic {
         reply: &Reply,
         quote: &Quote<'_>,
     ) -> Result<ChatResponse, Unanswered> {
-        let asked = self.0.thinking.map(|_| THINKING);
-        Ok(decode(target, reply, quote)
-            .map_err(|failure| status::of_settings(failure, reply.text(), asked.as_slice()))?)
+        Ok(decode(target, reply, quote)?)
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.0.thinking.map(|_| THINKING).into_iter().collect()
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use gristmill_core::model::{BudgetScope, Day, JobId, Spent, SpentOn, Usd};
 
-use crate::settings::Budgets;
+use super::together::{Missing, Pot as Counted};
+use crate::settings::{BudgetSettings, Budgets};
 
 /// The most jobs whose accounts are open. Above it the oldest are closed: jobs of partitions that were given away.
 const MOST_JOBS: usize = 65_536;
@@ -15,9 +16,26 @@ const MOST_JOBS: usize = 65_536;
 struct Pot {
     spent: Usd,
     reserved: Usd,
+    /// What this host may spend in all, where hosts count together: what it has taken.
+    granted: Usd,
 }
 
 impl Pot {
+    /// What would be used with so much more.
+    fn with(self, wanted: Usd) -> Usd {
+        self.spent.plus(self.reserved).plus(wanted)
+    }
+
+    /// Takes back what is granted and not needed while no call is in flight.
+    fn idle(&mut self) -> Usd {
+        let idle = match self.reserved == Usd::ZERO {
+            true => self.granted.minus(self.spent),
+            false => Usd::ZERO,
+        };
+        self.granted = self.granted.minus(idle);
+        idle
+    }
+
     fn settle(&mut self, reserved: Usd, spent: Usd) {
         self.reserved = self.reserved.minus(reserved);
         self.spent = self.spent.plus(spent);
@@ -50,12 +68,27 @@ pub(super) struct Shortage {
     pub(super) wanted: Usd,
     /// Whether it would fit if the calls in flight cost nothing.
     pub(super) may_fit: bool,
+    /// What this host has to take first, where hosts count together.
+    pub(super) missing: Option<Missing>,
+    /// Whether calls of this host hold some of it.
+    pub(super) is_held: bool,
+}
+
+/// Who counts what is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Counting {
+    /// This host by itself.
+    #[default]
+    Alone,
+    /// All hosts together: this one spends only what it was granted.
+    Together,
 }
 
 /// All accounts of a pipeline.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    pub(super) budgets: Budgets,
+    budgets: Budgets,
+    pub(super) counting: Counting,
     day: Day,
     pipeline: Pots,
     stages: HashMap<Arc<str>, Pots>,
@@ -72,12 +105,37 @@ impl Accounts {
         for (on, spent) in before {
             for pots in [&mut accounts.pipeline, accounts.stages.entry(on.stage).or_default()] {
                 pots.total.settle(Usd::ZERO, spent.cost);
+                pots.total.granted = pots.total.spent;
                 if on.day == today {
                     pots.today.settle(Usd::ZERO, spent.cost);
+                    pots.today.granted = pots.today.spent;
                 }
             }
         }
         accounts
+    }
+
+    /// Whether nothing bounds what is spent.
+    pub(super) fn is_unbounded(&self) -> bool {
+        self.budgets.is_empty()
+    }
+
+    /// Replaces the budgets. What was spent of one that is new was not taken from anything: it is told as spent.
+    pub(super) fn allow(&mut self, budgets: Budgets) {
+        let before = std::mem::replace(&mut self.budgets, budgets);
+        let is_new = |before: Option<Usd>, now: Option<Usd>| before.is_none() && now.is_some();
+        let (old, new) = (before.pipeline, self.budgets.pipeline);
+        let mut pots = vec![(is_new(old.total, new.total), &mut self.pipeline.total)];
+        pots.push((is_new(old.day, new.day), &mut self.pipeline.today));
+        for (stage, Pots { total, today }) in &mut self.stages {
+            let of = |budgets: &Budgets| budgets.stages.get(stage).copied().unwrap_or_default();
+            let (old, new) = (of(&before), of(&self.budgets));
+            pots.push((is_new(old.total, new.total), total));
+            pots.push((is_new(old.day, new.day), today));
+        }
+        for (_, pot) in pots.into_iter().filter(|(is_new, _)| *is_new) {
+            pot.granted = pot.spent;
+        }
     }
 
     /// Whether the account of a job is open.
@@ -138,6 +196,44 @@ impl Accounts {
         }
     }
 
+    /// This host may spend so much more of a pot. Of an earlier day it may not.
+    pub(super) fn grant(&mut self, pot: &Counted, amount: Usd) {
+        if let Some(pot) = self.counted(pot) {
+            pot.granted = pot.granted.plus(amount);
+        }
+    }
+
+    /// What of the pots of a call this host has been granted and does not need. It is not granted any more.
+    pub(super) fn idle(&mut self, day: Day, stage: &Arc<str>) -> Vec<(Counted, Usd)> {
+        if self.counting == Counting::Alone {
+            return Vec::new();
+        }
+        let of_stage = self.budgets.stages.get(stage).copied().unwrap_or_default();
+        let BudgetSettings { day: of_day, total, .. } = self.budgets.pipeline;
+        let (stage_total, stage_day) = (Arc::clone(stage), Arc::clone(stage));
+        let pots = [
+            (total, Counted::Total),
+            (of_day, Counted::Day(day)),
+            (of_stage.total, Counted::StageTotal(stage_total)),
+            (of_stage.day, Counted::StageDay(stage_day, day)),
+        ];
+        let bounded = pots.into_iter().filter(|(limit, _)| limit.is_some());
+        let idle = bounded.filter_map(|(_, pot)| Some((pot.clone(), self.counted(&pot)?.idle())));
+        idle.filter(|(_, amount)| *amount > Usd::ZERO).collect()
+    }
+
+    fn counted(&mut self, pot: &Counted) -> Option<&mut Pot> {
+        let today = self.day;
+        match pot {
+            Counted::Total => Some(&mut self.pipeline.total),
+            Counted::Day(day) => Some(&mut self.pipeline.today).filter(|_| *day == today),
+            Counted::StageTotal(stage) => self.stages.get_mut(stage).map(|pots| &mut pots.total),
+            Counted::StageDay(stage, day) => {
+                self.stages.get_mut(stage).map(|pots| &mut pots.today).filter(|_| *day == today)
+            }
+        }
+    }
+
     /// A new day begins with nothing spent. A clock that was set back does not bring an old one back.
     fn turn(&mut self, now: Day) {
         if now > self.day {
@@ -156,21 +252,35 @@ impl Accounts {
         let pipeline = &self.budgets.pipeline;
         let key = |key: &str| format!("the key `budget.{key}` of stage {stage:?}");
         let mut found: Option<Shortage> = None;
-        for (scope, limit, pot, key) in [
-            (BudgetScope::Job, pipeline.job, of_job, "the key `job` of [budget]".to_owned()),
-            (BudgetScope::Pipeline, pipeline.total, self.pipeline.total, "the key `total` of [budget]".to_owned()),
-            (BudgetScope::Stage, stage_budget.total, of_stage.total, key("total")),
-            (BudgetScope::Day, pipeline.day, self.pipeline.today, "the key `day` of [budget]".to_owned()),
-            (BudgetScope::Stage, stage_budget.day, of_stage.today, key("day")),
+        let (total, day) = (Counted::Total, Counted::Day(self.day));
+        let (stage_total, stage_day) =
+            (Counted::StageTotal(Arc::clone(stage)), Counted::StageDay(Arc::clone(stage), self.day));
+        for (scope, limit, pot, key, counted) in [
+            (BudgetScope::Job, pipeline.job, of_job, "the key `job` of [budget]".to_owned(), None),
+            (
+                BudgetScope::Pipeline,
+                pipeline.total,
+                self.pipeline.total,
+                "the key `total` of [budget]".to_owned(),
+                Some(total),
+            ),
+            (BudgetScope::Stage, stage_budget.total, of_stage.total, key("total"), Some(stage_total)),
+            (BudgetScope::Day, pipeline.day, self.pipeline.today, "the key `day` of [budget]".to_owned(), Some(day)),
+            (BudgetScope::Stage, stage_budget.day, of_stage.today, key("day"), Some(stage_day)),
         ] {
             let Some(limit) = limit else { continue };
-            let Pot { spent, reserved } = pot;
-            if spent.plus(reserved).plus(wanted) <= limit {
+            let Pot { spent, reserved, granted } = pot;
+            let counted = counted.filter(|_| self.counting == Counting::Together);
+            let fits = pot.with(wanted) <= limit;
+            if fits && (counted.is_none() || pot.with(wanted) <= granted) {
                 continue;
             }
             let may_fit = spent.plus(wanted) <= limit;
             if found.as_ref().is_none_or(|found| found.may_fit && !may_fit) {
-                found = Some(Shortage { scope, key, limit, spent, wanted, may_fit });
+                let amount = pot.with(wanted).minus(granted);
+                let missing = counted.filter(|_| fits).map(|pot| Missing { pot, limit, spent, amount });
+                let is_held = reserved > Usd::ZERO;
+                found = Some(Shortage { scope, key, limit, spent, wanted, may_fit, missing, is_held });
             }
         }
         found
@@ -202,95 +312,4 @@ impl Accounts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures::job;
-    use crate::settings::{BudgetSettings, StageBudget};
-
-    const NANO: fn(u64) -> Usd = Usd::nano;
-
-    fn budgets(job: Option<u64>, day: Option<u64>, total: Option<u64>) -> Budgets {
-        let pipeline = BudgetSettings { job: job.map(NANO), day: day.map(NANO), total: total.map(NANO) };
-        let stage = StageBudget { day: Some(NANO(40)), total: None };
-        Budgets { pipeline, stages: [("tight".into(), stage)].into() }
-    }
-
-    fn spent(nano: u64) -> Option<Spent> {
-        Some(Spent { calls: 1, cost: NANO(nano), ..Spent::default() })
-    }
-
-    fn scope(
-        accounts: &mut Accounts,
-        day: u32,
-        position: u128,
-        stage: &str,
-        wanted: u64,
-    ) -> Option<(BudgetScope, bool)> {
-        let reserved = accounts.reserve(Day(day), &job(position), &stage.into(), NANO(wanted));
-        reserved.err().map(|shortage| (shortage.scope, shortage.may_fit))
-    }
-
-    #[test]
-    fn a_reservation_counts_in_every_budget_or_in_none() {
-        let mut accounts = Accounts::new(budgets(Some(100), Some(150), None), Day(7), Vec::new());
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 90), None);
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 11), Some((BudgetScope::Job, true)));
-        assert_eq!(scope(&mut accounts, 7, 2, "tight", 41), Some((BudgetScope::Stage, false)));
-        assert_eq!(scope(&mut accounts, 7, 2, "s", 61), Some((BudgetScope::Day, true)));
-        assert_eq!(scope(&mut accounts, 7, 2, "s", 60), None, "what was refused has taken nothing");
-        accounts.settle(Day(7), &job(1), &"s".into(), NANO(90), spent(95));
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 6), Some((BudgetScope::Job, false)), "used up comes before waiting");
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 0), None, "what is free fits");
-    }
-
-    #[test]
-    fn what_is_left_of_a_reservation_is_given_back() {
-        let mut accounts = Accounts::new(budgets(None, Some(100), None), Day(7), Vec::new());
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 100), None);
-        accounts.settle(Day(7), &job(1), &"s".into(), NANO(100), spent(30));
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 70), None);
-        accounts.settle(Day(7), &job(1), &"s".into(), NANO(70), None);
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 70), None, "a call that cost nothing took nothing");
-        assert_eq!(accounts.spent(&job(1)), spent(30));
-    }
-
-    #[test]
-    fn a_day_begins_with_nothing_spent_and_the_total_stays() {
-        let on =
-            |day, stage: &str| SpentOn { day: Day(day), stage: stage.into(), alias: "m".into(), target: "t".into() };
-        let before = vec![(on(6, "s"), spent(500).unwrap()), (on(7, "s"), spent(90).unwrap())];
-        let mut accounts = Accounts::new(budgets(None, Some(100), Some(700)), Day(7), before);
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 11), Some((BudgetScope::Day, false)));
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 10), None);
-        assert_eq!(scope(&mut accounts, 8, 1, "s", 100), None);
-        accounts.settle(Day(7), &job(1), &"s".into(), NANO(10), spent(10));
-        accounts.settle(Day(8), &job(1), &"s".into(), NANO(100), None);
-        assert_eq!(scope(&mut accounts, 8, 1, "s", 100), None, "what began yesterday is yesterday's");
-        accounts.settle(Day(8), &job(1), &"s".into(), NANO(100), spent(100));
-        assert_eq!(scope(&mut accounts, 9, 1, "s", 1), Some((BudgetScope::Pipeline, false)));
-        assert_eq!(scope(&mut accounts, 8, 1, "s", 1), Some((BudgetScope::Pipeline, false)));
-    }
-
-    #[test]
-    fn a_job_that_comes_again_has_spent_what_its_kept_answers_say() {
-        let mut accounts = Accounts::new(budgets(Some(100), None, None), Day(7), Vec::new());
-        accounts.open(&job(1), spent(95).unwrap());
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 6), Some((BudgetScope::Job, false)));
-        assert_eq!(scope(&mut accounts, 7, 1, "s", 5), None);
-        accounts.settle(Day(7), &job(1), &"s".into(), NANO(5), spent(5));
-        assert_eq!(accounts.spent(&job(1)).map(|spent| (spent.calls, spent.cost)), Some((2, NANO(100))));
-        accounts.forget(&job(1));
-        assert!(!accounts.knows(&job(1)) && accounts.ages.is_empty());
-        assert_eq!(accounts.spent(&job(1)), None);
-    }
-
-    #[test]
-    fn jobs_that_never_end_are_forgotten_the_oldest_first() {
-        let mut accounts = Accounts::default();
-        for position in 0..=MOST_JOBS as u128 {
-            accounts.open(&job(position), Spent::default());
-        }
-        assert_eq!((accounts.jobs.len(), accounts.ages.len()), (MOST_JOBS, MOST_JOBS));
-        assert!(!accounts.knows(&job(0)) && accounts.knows(&job(1)));
-    }
-}
+mod tests;

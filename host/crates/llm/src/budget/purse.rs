@@ -1,14 +1,18 @@
 //! The money of a pipeline: reserved before each call, settled after it, remembered beyond the process.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gristmill_core::model::meter::Taken;
 use gristmill_core::model::{Blame, BudgetScope, ChatFailure, Day, JobId, Spent, SpentOn, Timestamp, Usd};
-use gristmill_core::ports::{self, Caller, ModelError, Spending, StoreError};
+use gristmill_core::ports::{self, Caller, Counters, ModelError, Spending, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::accounts::{Accounts, Shortage};
+use super::accounts::{Accounts, Counting, Shortage};
+use super::together::{Pot, Together};
 use crate::settings::Budgets;
 
 /// Returns the current wall-clock time.
@@ -26,6 +30,10 @@ pub struct Purse {
     clock: Clock,
     /// `None`: nothing outlives this process.
     spending: Option<Arc<dyn Spending>>,
+    /// `None`: this host counts by itself.
+    together: Option<Arc<Together>>,
+    /// What each target has answered today before this process, until somebody takes it.
+    earlier: Mutex<BTreeMap<Arc<str>, Spent>>,
 }
 
 impl Purse {
@@ -33,7 +41,14 @@ impl Purse {
     #[must_use]
     pub fn new(budgets: Budgets, clock: Clock) -> Self {
         let accounts = Accounts::new(budgets, Day::of(clock()), Vec::new());
-        Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: None }
+        Self {
+            accounts: Mutex::new(accounts),
+            freed: Notify::new(),
+            clock,
+            spending: None,
+            together: None,
+            earlier: Mutex::default(),
+        }
     }
 
     /// A purse with what was spent before.
@@ -41,19 +56,45 @@ impl Purse {
     /// # Errors
     /// If that cannot be read.
     pub async fn open(budgets: Budgets, clock: Clock, spending: Arc<dyn Spending>) -> Result<Self, StoreError> {
-        let accounts = Accounts::new(budgets, Day::of(clock()), spending.all().await?);
-        Ok(Self { accounts: Mutex::new(accounts), freed: Notify::new(), clock, spending: Some(spending) })
+        let (today, before) = (Day::of(clock()), spending.all().await?);
+        let mut earlier = BTreeMap::<Arc<str>, Spent>::new();
+        for (on, spent) in before.iter().filter(|(on, _)| on.day == today) {
+            let so_far = earlier.entry(Arc::clone(&on.target)).or_default();
+            *so_far = so_far.plus(*spent);
+        }
+        let (accounts, freed) = (Mutex::new(Accounts::new(budgets, today, before)), Notify::new());
+        let (spending, earlier) = (Some(spending), Mutex::new(earlier));
+        Ok(Self { accounts, freed, clock, spending, together: None, earlier })
+    }
+
+    /// The same, and budgets of days, of stages and of the pipeline are those of all hosts with these counters that run the
+    /// pipeline of this name. That of a job stays with the host that has it.
+    #[must_use]
+    pub fn together(self, pipeline: &str, counters: Arc<dyn Counters>) -> Self {
+        self.accounts().counting = Counting::Together;
+        Self { together: Some(Arc::new(Together::new(counters, pipeline))), ..self }
+    }
+
+    /// What each target has answered today before this process. Only the first who asks gets it: the next ones are built
+    /// when this process counts already.
+    pub(crate) fn take_earlier(&self) -> BTreeMap<Arc<str>, Spent> {
+        std::mem::take(&mut *self.earlier.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What tells its time.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Replaces the budgets. Calls that wait look again.
     pub fn allow(&self, budgets: Budgets) {
-        self.accounts().budgets = budgets;
+        self.accounts().allow(budgets);
         self.freed.notify_waiters();
     }
 
     /// Whether there is any budget.
     pub(crate) fn is_bounded(&self) -> bool {
-        !self.accounts().budgets.is_empty()
+        !self.accounts().is_unbounded()
     }
 
     /// Opens the account of a job before its first call: with what its kept answers took. Cancel-safe.
@@ -81,7 +122,7 @@ impl Purse {
     /// calls in flight that hold what is left: most cost less than they have reserved. Cancel-safe.
     ///
     /// # Errors
-    /// A budget is used up, or held by others for all that time.
+    /// A budget is used up, or held by others for all that time; or the store that counts it for all hosts does not answer.
     pub(crate) async fn reserve<'p>(
         &'p self,
         caller: &Caller,
@@ -98,7 +139,7 @@ impl Purse {
             freed.as_mut().enable();
             let today = Day::of((self.clock)());
             let reserved = self.accounts().reserve(today, &caller.job, &caller.stage, wanted);
-            let shortage = match reserved {
+            let mut shortage = match reserved {
                 Ok(day) => {
                     let (stage, alias) = (Arc::clone(&caller.stage), alias.into());
                     let on = SpentOn { day, stage, alias, target: NO_TARGET.into() };
@@ -106,6 +147,18 @@ impl Purse {
                 }
                 Err(shortage) => shortage,
             };
+            if let (Some(missing), Some(together)) = (shortage.missing.take(), &self.together) {
+                match together.take(&missing).await? {
+                    Taken::Granted { amount, .. } => {
+                        self.accounts().grant(&missing.pot, Usd::nano(amount));
+                        continue;
+                    }
+                    Taken::Short { used, .. } => {
+                        shortage.spent = Usd::nano(used);
+                        shortage.may_fit = shortage.is_held;
+                    }
+                }
+            }
             if !shortage.may_fit {
                 return Err(used_up(&shortage, today));
             }
@@ -113,6 +166,21 @@ impl Purse {
                 return Err(held(&shortage));
             }
         }
+    }
+
+    /// Gives back to the other hosts what this one does not need. Nobody waits for it; what gets lost counts as spent.
+    fn give_back(&self, idle: Vec<(Pot, Usd)>) {
+        let (Some(together), false) = (&self.together, idle.is_empty()) else { return };
+        // At the end of a process a call may be dropped where nothing runs any more.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let together = Arc::clone(together);
+        runtime.spawn(async move {
+            for (pot, amount) in idle {
+                if let Err(error) = together.give_back(&pot, amount).await {
+                    tracing::debug!(%pot, %amount, %error, "a part of a budget could not be given back");
+                }
+            }
+        });
     }
 
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
@@ -189,7 +257,12 @@ impl Reservation<'_> {
     fn settle(&mut self, spent: Option<Spent>) -> Result<(), StoreError> {
         self.open = false;
         let reserved = self.estimate.unwrap_or_default();
-        self.purse.accounts().settle(self.on.day, &self.job, &self.on.stage, reserved, spent);
+        let idle = {
+            let mut accounts = self.purse.accounts();
+            accounts.settle(self.on.day, &self.job, &self.on.stage, reserved, spent);
+            accounts.idle(self.on.day, &self.on.stage)
+        };
+        self.purse.give_back(idle);
         self.purse.freed.notify_waiters();
         match (&self.purse.spending, spent) {
             (Some(spending), Some(spent)) => spending.note(self.on.clone(), spent),

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use futures_util::future::join_all;
-use gristmill_core::model::{BudgetScope, Day, SpentOn, Timestamp, Usage};
+use gristmill_core::model::{BudgetScope, Day, JobId, SpentOn, Timestamp, Usage};
 use gristmill_core::ports::{Accounts, Spending, StoreError};
 
 use super::*;
-use crate::fixtures::{caller, job, request, response};
+use crate::fixtures::{MemoryCounters, caller, job, request, response};
 use crate::settings::{BudgetSettings, Budgets, OpenAiSettings, PriceSettings, StageBudget};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -43,6 +43,10 @@ impl Model for Paid {
             ..Usage::default()
         };
         Ok(ChatResponse { usage, ..response("yes") })
+    }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
     }
 }
 
@@ -216,6 +220,96 @@ async fn what_was_spent_survives_a_restart() {
     assert_eq!(*noted, [(on.clone(), once), (on, once)]);
 }
 
+/// A host that counts with the others, and remembers in the same book.
+async fn host(counters: &Arc<MemoryCounters>, book: &Arc<Book>, budgets: Budgets) -> Arc<Purse> {
+    let purse = Purse::open(budgets, clock(7).1, Arc::<Book>::clone(book)).await.unwrap();
+    Arc::new(purse.together("p", Arc::<MemoryCounters>::clone(counters)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_that_count_together_do_not_pass_a_budget_and_use_all_of_it() {
+    for budgets in [budgets(None, Some(30), None), budgets(None, None, Some(30))] {
+        let (counters, book) = (Arc::<MemoryCounters>::default(), Arc::<Book>::default());
+        let (mut asking, mut calls) = (Vec::new(), Vec::new());
+        for number in 0..3 {
+            let purse = host(&counters, &book, budgets.clone()).await;
+            let model = Paid::new(90);
+            calls.push(Arc::clone(&model.calls));
+            let model = layer(model, &purse);
+            asking.push(async move { many(&model, 40 + number).await });
+        }
+        let results = join_all(asking).await;
+        let answered: Vec<usize> =
+            results.iter().map(|results| results.iter().filter(|result| result.is_ok()).count()).collect();
+        assert_eq!(answered.iter().sum::<usize>(), 30, "{answered:?}");
+        let asked: u32 = calls.iter().map(|calls| calls.load(Ordering::Relaxed)).sum();
+        assert_eq!(asked, 30, "none was asked in vain");
+        assert_eq!(counters.used().values().copied().collect::<Vec<_>>(), [30 * CALL]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_host_does_not_need_of_a_budget_goes_to_the_others() {
+    let (counters, book) = (Arc::<MemoryCounters>::default(), Arc::<Book>::default());
+    let budget = budgets(None, Some(10), None);
+    let one = layer(Paid::new(40), &host(&counters, &book, budget.clone()).await);
+    assert!(many(&one, 10).await.iter().all(Result::is_ok), "each costs half of what it may");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(counters.used(), [("budget/p/day/1970-01-08".to_owned(), 5 * CALL)].into());
+    let two = layer(Paid::new(90), &host(&counters, &book, budget).await);
+    assert_eq!(many(&two, 6).await.iter().filter(|result| result.is_ok()).count(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_counter_that_knows_less_than_the_book_is_told() {
+    let (counters, book) = (Arc::<MemoryCounters>::default(), Arc::<Book>::default());
+    let budget = budgets(None, None, Some(3));
+    many(&layer(Paid::new(90), &host(&counters, &book, budget.clone()).await), 2).await;
+    // The store of the counters was lost.
+    let (counters, purse) = (Arc::default(), budget);
+    let again = layer(Paid::new(90), &host(&counters, &book, purse).await);
+    assert_eq!(many(&again, 3).await.iter().filter(|result| result.is_ok()).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_is_new_counts_what_was_spent_before_once() {
+    let (counters, book) = (Arc::<MemoryCounters>::default(), Arc::<Book>::default());
+    let purse = host(&counters, &book, Budgets::default()).await;
+    let model = layer(Paid::new(90), &purse);
+    assert!(many(&model, 2).await.iter().all(Result::is_ok));
+    purse.allow(budgets(None, None, Some(5)));
+    assert_eq!(many(&model, 9).await.iter().filter(|result| result.is_ok()).count(), 3);
+    assert_eq!(counters.used(), [("budget/p/total".to_owned(), 5 * CALL)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_store_a_call_waits_for_it_and_costs_nothing() {
+    let (counters, book) = (Arc::<MemoryCounters>::default(), Arc::<Book>::default());
+    let model = Paid::new(90);
+    let calls = Arc::clone(&model.calls);
+    let model = layer(model, &host(&counters, &book, budgets(None, Some(3), None)).await);
+    counters.away.store(true, Ordering::Relaxed);
+    let failed = model.chat(&caller(1, "s", "a", 0), &asked()).await;
+    assert!(matches!(failed, Err(ModelError::Store(StoreError::Transient { .. }))), "{failed:?}");
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+    counters.away.store(false, Ordering::Relaxed);
+    model.chat(&caller(1, "s", "a", 0), &asked()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_targets_have_answered_today_is_known_to_the_first_who_asks() {
+    let book = Arc::new(Book::default());
+    let open = async |days| Purse::open(Budgets::default(), clock(days).1, Arc::<Book>::clone(&book)).await.unwrap();
+    for position in [1, 2] {
+        layer(Paid::new(90), &Arc::new(open(7).await)).chat(&caller(position, "s", "a", 0), &asked()).await.unwrap();
+    }
+    let later = open(7).await;
+    let earlier = later.take_earlier();
+    let (calls, tokens) = earlier.get("test/model").map(|spent| (spent.calls, spent.output_tokens)).unwrap();
+    assert_eq!((calls, tokens), (2, 180));
+    assert!(later.take_earlier().is_empty() && open(8).await.take_earlier().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_that_comes_again_has_spent_what_its_kept_answers_took() {
     let before = Spent { calls: 3, cost: Usd::nano(2 * CALL), ..Spent::default() };
@@ -225,7 +319,7 @@ async fn a_job_that_comes_again_has_spent_what_its_kept_answers_took() {
     model.chat(&caller(1, "s", "a", 0), &asked()).await.unwrap();
     assert_eq!((spent(&purse, 1), purse.spent(&job(1)).unwrap().calls), (3 * CALL, 4));
     assert_eq!(exhausted(model.chat(&caller(1, "s", "b", 0), &asked()).await), (BudgetScope::Job, false));
-    model.forget(&job(1));
+    purse.forget(&job(1));
     assert_eq!(purse.spent(&job(1)), None);
 }
 

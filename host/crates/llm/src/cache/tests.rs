@@ -30,6 +30,10 @@ impl Model for &Numbered {
         let usage = Usage { output_tokens: Some(5), cost_nano_usd: Some(70), ..Usage::default() };
         prepared.unwrap_or_else(|| Ok(ChatResponse { usage, ..response(&format!("answer {number}")) }))
     }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 impl Numbered {

@@ -7,7 +7,7 @@ use super::*;
 use crate::fixtures::{caller, request, response, schema};
 use crate::journal::Journaled;
 use crate::settings::AliasSettings;
-use gristmill_core::model::Format;
+use gristmill_core::model::{Format, JobId};
 use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
 
 /// Gives these answers in turn, each after a second, and keeps the requests.
@@ -26,7 +26,9 @@ impl Model for &Prepared {
         Ok(self.answers.lock().unwrap().pop_front().expect("an answer"))
     }
 
-    fn forget(&self, _job: &JobId) {}
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 impl Prepared {
@@ -307,7 +309,9 @@ impl Model for Small {
         }
     }
 
-    fn forget(&self, _job: &JobId) {}
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 #[tokio::test]

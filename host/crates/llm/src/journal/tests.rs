@@ -32,6 +32,10 @@ impl Model for Shared {
         }
         Ok(response(&format!("answer {number}")))
     }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 fn journaled(failures: u32) -> (Arc<Counting>, Journaled<Shared>) {

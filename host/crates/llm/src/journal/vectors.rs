@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use gristmill_core::model::{ChatFailure, EmbedRequest, EmbedResponse, Embedding, Usage};
-use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, StoreError};
+use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, ModelOperation, SavedBy, StoreError};
 
 use super::super::memory::{CallKey, VectorSlot};
 use super::Journaled;
@@ -53,6 +53,7 @@ impl<M: Model> Journaled<M> {
         let embeddings = self.keep_all(caller, &entries, known).await?;
         if cached {
             tracing::debug!(job = %caller.job, stage = %caller.stage, "vectors that were already paid for are reused");
+            self.saved.tell(caller, request.model.as_deref(), ModelOperation::Embed, SavedBy::Journal);
         }
         together(&embeddings, &places, cached)
     }

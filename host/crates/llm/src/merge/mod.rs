@@ -18,12 +18,13 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use gristmill_core::model::{
-    ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Merge, MergeScope, Portion,
+    ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Merge, MergeScope,
 };
-use gristmill_core::ports::{Caller, Model, ModelError};
+use gristmill_core::ports::{Caller, Model, ModelError, ModelOperation, SavedBy};
 use tokio::time::{Instant, timeout};
 
 use crate::forms::Forms;
+use crate::saved::Saved;
 use crate::usage::sum;
 use prompt::Text;
 use window::{Part, Seat, Verdict, Window};
@@ -33,6 +34,7 @@ pub(crate) struct Merged<M> {
     inner: Arc<Inner<M>>,
     /// Those that can still be joined. Locked because the calls of many jobs share them; never held across an await.
     open: Mutex<HashMap<Group, Open>>,
+    saved: Saved,
 }
 
 struct Inner<M> {
@@ -59,7 +61,12 @@ struct Open {
 
 impl<M: Model + 'static> Merged<M> {
     pub(crate) fn new(model: M, forms: Arc<Forms>) -> Self {
-        Self { inner: Arc::new(Inner { model, forms }), open: Mutex::default() }
+        Self { inner: Arc::new(Inner { model, forms }), open: Mutex::default(), saved: Saved::default() }
+    }
+
+    /// The same, and whoever observes it is told of requests that share a call.
+    pub(crate) fn telling(self, saved: Saved) -> Self {
+        Self { saved, ..self }
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Group, Open>> {
@@ -178,7 +185,10 @@ impl<M: Model + 'static> Model for Merged<M> {
             None => call.await,
         };
         match verdicts.get(seat.number()).cloned().unwrap_or(Verdict::Alone(None)) {
-            Verdict::Answered(answer) => Ok(answer),
+            Verdict::Answered(answer) => {
+                self.saved.tell(caller, request.model.as_deref(), ModelOperation::Chat, SavedBy::Merge);
+                Ok(answer)
+            }
             Verdict::Failed(error) => Err(error),
             Verdict::Alone(spent) => {
                 let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -195,14 +205,6 @@ impl<M: Model + 'static> Model for Merged<M> {
 
     async fn embed(&self, caller: &Caller, request: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
         self.inner.model.embed(caller, request).await
-    }
-
-    fn forget(&self, job: &JobId) {
-        self.inner.model.forget(job);
-    }
-
-    fn share(&self, portion: Portion) {
-        self.inner.model.share(portion);
     }
 }
 

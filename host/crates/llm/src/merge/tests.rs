@@ -47,6 +47,10 @@ impl Model for &Asked {
         }
         (self.reply)(&call)
     }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        panic!("nobody asks for vectors here")
+    }
 }
 
 impl Asked {

@@ -34,6 +34,8 @@ const TOO_LONG_WORDS: [&str; 3] =
     ["exceeds the context length", "exceeds the available context size", "exceeds maximum context length"];
 /// What it says if `think` is sent for a model that does not.
 const NO_THINKING_WORDS: &str = "does not support thinking";
+/// What its cloud says of a quota that lasts for hours or longer: "you've reached your weekly usage limit". It gives no time.
+const QUOTA_WORDS: &str = "usage limit";
 
 /// Decodes a reply.
 pub(super) fn decode(asked: &Asked<'_>, reply: &Reply, quote: &Quote<'_>) -> Result<Answer, ChatFailure> {
@@ -97,8 +99,10 @@ fn check_context(asked: &Asked<'_>, usage: Usage, finish: &FinishReason) -> Resu
 
 /// The failure of a reply that is no success.
 pub(super) fn refusal(asked: &Asked<'_>, reply: &Reply, error: &Value, quote: &Quote<'_>) -> ChatFailure {
-    let hints = reply.refusal(error, error.as_str());
+    let body = reply.json();
     let error = error.as_str();
+    // The error is a text: what else is said stands beside it.
+    let hints = reply.refusal(&body, error);
     let said = error.and_then(|said| quote.message(said)).unwrap_or_default();
     let mut message = format!("{} answered {}", asked.target, reply.status.as_u16());
     if !said.is_empty() {
@@ -117,6 +121,7 @@ pub(super) fn refusal(asked: &Asked<'_>, reply: &Reply, error: &Value, quote: &Q
             "{message}; fetch the model on that server with \"ollama pull {}\", or check the target's `model`",
             asked.model
         )),
+        429 if words.contains(QUOTA_WORDS) => status::no_money(message),
         429 => ChatFailure::RateLimited { message, after: hints.wait_for_limit() },
         200..=299 => ChatFailure::Unavailable { message, after: hints.wait() },
         status => status::failure(status, message, hints.wait()),

@@ -21,6 +21,7 @@ use crate::quote::Quote;
 use crate::secrets::Secrets;
 use crate::server::{self, Reach, Reply, Server};
 use crate::settings::OllamaSettings;
+use crate::status;
 use crate::stream::{Framing, Gathering};
 use decode::{Answer, Asked, decode};
 use encode::{OWN_FIELDS, Size, encode};
@@ -87,6 +88,11 @@ impl Api for Ollama {
             tracing::debug!(target, load_ms = load.as_millis(), "the model was loaded before it answered");
         }
         Ok(response)
+    }
+
+    /// The decoder knows what it says of them.
+    fn asked(&self) -> Vec<status::Asked> {
+        Vec::new()
     }
 }
 

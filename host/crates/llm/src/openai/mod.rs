@@ -23,7 +23,7 @@ use crate::quote::Quote;
 use crate::secrets::Secrets;
 use crate::server::{self, Reach, Reply, Server};
 use crate::settings::{KeyHeader, OpenAiSettings};
-use crate::status::{self, Asked};
+use crate::status::Asked;
 use crate::stream::{Framing, Gathering};
 use decode::decode;
 use embed::{Embeddings, Written};
@@ -93,17 +93,9 @@ impl Api for OpenAi {
         reply: &Reply,
         quote: &Quote<'_>,
     ) -> Result<ChatResponse, Unanswered> {
-        decode(target, reply, quote).map_err(|unanswered| match unanswered {
-            Unanswered { failure: failure @ ChatFailure::InvalidRequest(_), .. } => {
-                status::of_settings(failure, reply.text(), &self.asked()).into()
-            }
-            unanswered => unanswered,
-        })
+        decode(target, reply, quote)
     }
-}
 
-impl OpenAi {
-    /// What not every server with this API takes.
     fn asked(&self) -> Vec<Asked> {
         let mut asked = Vec::new();
         if self.settings.stream {

@@ -7,7 +7,7 @@ use gristmill_core::model::Usd;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the models of a pipeline may cost on this host. A call that would pass one of these is not made.
+/// What the models of a pipeline may cost: on this host, or on all that share its state store. A call that would pass one of these is not made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSettings {

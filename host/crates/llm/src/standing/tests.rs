@@ -31,6 +31,20 @@ fn closed(standing: &Standing, who: &Requester, now: Instant) -> u32 {
 }
 
 #[test]
+fn whether_it_is_asked_can_be_looked_at() {
+    let now = Instant::now();
+    let mut standing = Standing::default();
+    assert_eq!(standing.asked(now), Asked::Open);
+    for number in 0..3 {
+        standing.failed(&who(number), now, (&away(), Some(Blame::Dependency)), now);
+    }
+    assert_eq!(standing.asked(now + SECOND), Asked::Away(PROBE - SECOND));
+    standing.failed(&who(4), now, (&limited(Some(7)), Some(Blame::Limit)), now);
+    assert_eq!(standing.asked(now), Asked::Limited(7 * SECOND));
+    assert_eq!(Standing::default().asked(now), Asked::Open);
+}
+
+#[test]
 fn each_rate_limit_pauses_for_its_own_time() {
     let now = Instant::now();
     // Each failure: when its call began and when it came, and what it asked for, in seconds; then the pause from that on.

@@ -105,7 +105,7 @@ impl Dialect {
 async fn embed(targets: Vec<TargetSettings>, request: &EmbedRequest) -> Result<EmbedResponse, ChatFailure> {
     let model = alias(AliasSettings::new(targets));
     let caller = caller(1);
-    let answer = tokio::time::timeout(Duration::from_secs(20), model.0.embed(&caller, request)).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(20), model.0.model.embed(&caller, request)).await.unwrap();
     answer.map_err(|error| match error {
         ModelError::Chat { failure, .. } => failure,
         ModelError::Store(error) => panic!("there is no store: {error}"),
@@ -170,14 +170,14 @@ async fn a_refused_batch_is_halved_until_the_text_at_fault_is_found_and_the_rest
         let server = ModelServer::start(Script::new().when("poison", [refusal])).await;
         let model = alias(AliasSettings::new(vec![dialect.target(&server, None, none())]));
         let all = ["one", "two", "poison", "four"];
-        let failure = model.0.embed(&caller(1), &texts(&all)).await.unwrap_err();
+        let failure = model.0.model.embed(&caller(1), &texts(&all)).await.unwrap_err();
         let ModelError::Chat { failure: ChatFailure::InvalidRequest(message), .. } = &failure else {
             panic!("{failure:?}")
         };
         assert!(message.starts_with("input 3 of 4: "), "{message}");
         assert_eq!((server.calls(), server.paid()), (5, 2), "{dialect:?}");
         for good in ["one", "two", "four"] {
-            assert!(model.0.embed(&caller(1), &texts(&[good])).await.unwrap().cached, "{good}");
+            assert!(model.0.model.embed(&caller(1), &texts(&[good])).await.unwrap().cached, "{good}");
         }
         assert_eq!(server.paid(), 2, "the good ones are in the journal");
     }
@@ -303,8 +303,8 @@ async fn a_fallback_with_vectors_of_another_length_is_found_out() {
     let (first, spare) = (ModelServer::start(script).await, ModelServer::start(Script::new()).await);
     let targets = vec![OpenAi.target(&first, None, none()), Ollama.target(&spare, None, none())];
     let model = alias(AliasSettings::new(targets));
-    model.0.embed(&caller(1), &texts(&["hello"])).await.unwrap();
-    match model.0.embed(&caller(2), &texts(&["hello"])).await.unwrap_err() {
+    model.0.model.embed(&caller(1), &texts(&["hello"])).await.unwrap();
+    match model.0.model.embed(&caller(2), &texts(&["hello"])).await.unwrap_err() {
         ModelError::Chat { failure: ChatFailure::Misconfigured(message), .. } => {
             assert!(message.contains("2 dimensions, and the ones before had 3"), "{message}");
         }

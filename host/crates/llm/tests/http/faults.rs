@@ -1,15 +1,18 @@
 //! What becomes of each fault in each dialect, in one table.
 
+mod replies;
+
 use std::fmt::Write;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use gristmill_core::model::{Blame, ChatFailure, ChatRequest, FinishReason, Format, Usage};
 use gristmill_core::ports::ModelError;
-use gristmill_llm::settings::{AliasSettings, AnthropicSettings, GeminiSettings, OllamaSettings, TargetSettings};
-use gristmill_model_server::{Behaviour, ModelServer, Script};
-use serde_json::{Value, json};
+use gristmill_llm::settings::AliasSettings;
+use gristmill_model_server::{Behaviour, Fault as Break, ModelServer, Script};
+use serde_json::json;
 
-use super::{alias, caller, request, target};
+use super::{alias, caller, request};
+use replies::{ALL, Dialect, End, Times};
 
 /// Each request asks for JSON. What a cell says:
 ///
@@ -17,14 +20,16 @@ use super::{alias, caller, request, target};
 /// - what the flow does, if this server answers nobody else: `pause` (nothing is counted), `retry` (attempts by the policy, then
 ///   a dead letter) or `fail` (a dead letter at once);
 /// - how often the server was asked, if more than once.
+///
+/// A `timeout` says what ended it, and took that long and not much more; everything else was told at once.
 const TABLE: &str = "\
 429, Retry-After in seconds     | rate-limited 7s, pause         | rate-limited 7s, pause         | rate-limited 7s, pause         | rate-limited 7s, pause
 429, Retry-After as a date      | rate-limited 100s, pause       | rate-limited 100s, pause       | rate-limited 100s, pause       | rate-limited 100s, pause
 429, retry-after-ms             | rate-limited 2.5s, pause       | rate-limited 2.5s, pause       | rate-limited 2.5s, pause       | rate-limited 2.5s, pause
-429, RetryInfo                  | rate-limited 36s, pause        | rate-limited 36s, pause        | rate-limited 36s, pause        | rate-limited, pause
+429, RetryInfo                  | rate-limited 36s, pause        | rate-limited 36s, pause        | rate-limited 36s, pause        | rate-limited 36s, pause
 429, nothing                    | rate-limited, pause            | rate-limited, pause            | rate-limited, pause            | rate-limited, pause
 429, headers at -1              | rate-limited, pause            | rate-limited, pause            | rate-limited, pause            | rate-limited, pause
-429, a quota of the day         | budget-exhausted, pause        | budget-exhausted, pause        | budget-exhausted, pause        | rate-limited, pause
+429, a quota of the day         | budget-exhausted, pause        | budget-exhausted, pause        | budget-exhausted, pause        | budget-exhausted, pause
 400                             | invalid-request, fail          | invalid-request, fail          | invalid-request, fail          | invalid-request, fail
 401                             | misconfigured, pause           | misconfigured, pause           | misconfigured, pause           | misconfigured, pause
 403                             | misconfigured, pause           | misconfigured, pause           | misconfigured, pause           | misconfigured, pause
@@ -40,13 +45,20 @@ const TABLE: &str = "\
 529                             | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
 502, a page of a proxy          | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
 200, a page of a proxy          | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
-reset                           | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
-JSON that breaks off            | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+reset                           | unavailable, retry             | unavailable, retry             | unavailable, retry             | unavailable, retry
+hang before the headers         | timeout by first_byte, retry   | timeout by first_byte, retry   | timeout by first_byte, retry   | timeout by first_byte, retry
+hang before the first token     | timeout by first_byte, retry   | timeout by first_byte, retry   | timeout by first_byte, retry   | timeout by first_byte, retry
+hang after the first token      | timeout by idle, retry         | timeout by idle, retry         | timeout by idle, retry         | timeout by idle, retry
+hang between two chunks         | timeout by idle, retry         | timeout by idle, retry         | timeout by idle, retry         | timeout by idle, retry
+hang until the end of the time  | timeout by timeout, retry      | timeout by timeout, retry      | timeout by timeout, retry      | timeout by timeout, retry
+reset in a stream               | unavailable, retry             | unavailable, retry             | unavailable, retry             | unavailable, retry
+a stream without its end        | unavailable, retry             | unavailable, retry             | unavailable, retry             | unavailable, retry
+JSON that breaks off            | unavailable, retry             | unavailable, retry             | unavailable, retry             | unavailable, retry
 an answer as text/plain         | answer                         | answer                         | answer                         | answer
 another type in the answer      | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
 200, a list                     | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
 200, an error                   | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
-200, no UTF-8                   | unavailable, pause             | unavailable, pause             | unavailable, pause             | unavailable, pause
+200, no UTF-8                   | unavailable, retry             | unavailable, retry             | unavailable, retry             | unavailable, retry
 no choices                      | unavailable, pause             | invalid-output, fail, 3 calls  | unavailable, pause             | invalid-output, fail, 3 calls
 a refusal                       | content-filtered, fail         | content-filtered, fail         | content-filtered, fail         | invalid-output, fail, 3 calls
 cut off by the output limit     | invalid-output, fail           | invalid-output, fail           | invalid-output, fail           | invalid-output, fail
@@ -54,173 +66,6 @@ only thoughts                   | invalid-output, fail, 3 calls  | invalid-outpu
 only thoughts, then the limit   | invalid-output, fail           | invalid-output, fail, 2 calls  | invalid-output, fail           | invalid-output, fail
 no usage                        | answer, no usage               | answer, no usage               | answer, no usage               | answer, no usage
 ";
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Dialect {
-    OpenAi,
-    Anthropic,
-    Gemini,
-    Ollama,
-}
-
-use Dialect::{Anthropic, Gemini, Ollama, OpenAi};
-
-const ALL: [Dialect; 4] = [OpenAi, Anthropic, Gemini, Ollama];
-
-impl Dialect {
-    fn target(self, server: &ModelServer) -> TargetSettings {
-        let timeout = Duration::from_secs(10);
-        match self {
-            OpenAi => TargetSettings::OpenAi(target(server)),
-            Anthropic => TargetSettings::Anthropic(AnthropicSettings {
-                base_url: server.base_url(),
-                timeout,
-                ..AnthropicSettings::new("m")
-            }),
-            Gemini => TargetSettings::Gemini(GeminiSettings {
-                base_url: server.url("/v1beta"),
-                timeout,
-                ..GeminiSettings::new("m")
-            }),
-            Ollama => {
-                TargetSettings::Ollama(OllamaSettings { base_url: server.url(""), timeout, ..OllamaSettings::new("m") })
-            }
-        }
-    }
-
-    /// An error in the dialect's own form, with these details in it.
-    fn fault(self, status: u16, kind: &str, message: &str, details: Value) -> Value {
-        match self {
-            OpenAi => json!({"error": {"message": message, "type": kind, "code": null, "details": details}}),
-            Anthropic => json!({"type": "error", "error": {"type": kind, "message": message, "details": details}}),
-            Gemini => json!({"error": {"code": status, "status": kind, "message": message, "details": details}}),
-            Ollama => json!({"error": message, "details": details}),
-        }
-    }
-
-    /// A reply with this status, these headers and an error that says nothing more.
-    fn status(self, status: u16, headers: Vec<(&'static str, String)>) -> Behaviour {
-        let body = self.fault(status, "some_error", "no", json!([])).to_string();
-        Behaviour::Raw { status, headers, body }
-    }
-
-    /// A quota that is used up for today.
-    fn quota(self) -> Behaviour {
-        let (kind, message) = match self {
-            OpenAi => ("insufficient_quota", "You exceeded your current quota, please check your plan."),
-            Anthropic => ("rate_limit_error", "This request would exceed your organization's monthly spend limit."),
-            Gemini => ("RESOURCE_EXHAUSTED", "You exceeded your current quota."),
-            Ollama => ("", "you've reached your daily usage limit"),
-        };
-        let details = match self {
-            Anthropic => json!({"error_code": "organization_spend_limit_reached"}),
-            // The time to wait is none.
-            OpenAi | Gemini | Ollama => json!([
-                {"@type": "type.googleapis.com/google.rpc.QuotaFailure",
-                    "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "50"}]},
-                {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36s"},
-            ]),
-        };
-        Behaviour::Raw { status: 429, headers: Vec::new(), body: self.fault(429, kind, message, details).to_string() }
-    }
-
-    /// An answer with this text, which ended in this way.
-    fn answer(self, text: &str, end: End) -> Value {
-        match self {
-            OpenAi => json!({
-                "choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": end.of(["stop", "length"])}],
-                "usage": {"prompt_tokens": 10, "completion_tokens": 5},
-            }),
-            Anthropic => json!({
-                "type": "message", "content": [{"type": "text", "text": text}],
-                "stop_reason": end.of(["end_turn", "max_tokens"]), "usage": {"input_tokens": 10, "output_tokens": 5},
-            }),
-            Gemini => json!({
-                "candidates": [{"content": {"parts": [{"text": text}]}, "finishReason": end.of(["STOP", "MAX_TOKENS"])}],
-                "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5},
-            }),
-            Ollama => json!({
-                "message": {"role": "assistant", "content": text}, "done": true,
-                "done_reason": end.of(["stop", "length"]), "prompt_eval_count": 10, "eval_count": 5,
-            }),
-        }
-    }
-
-    /// An answer without what holds it.
-    fn without_choices(self) -> Value {
-        let mut answer = self.answer("", End::Stop);
-        match self {
-            OpenAi => answer["choices"] = json!([]),
-            Anthropic => answer["content"] = json!([]),
-            Gemini => answer["candidates"] = json!([]),
-            Ollama => answer["message"] = json!({}),
-        }
-        answer
-    }
-
-    /// What holds the answer is a number.
-    fn of_another_type(self) -> Value {
-        let mut answer = self.answer("", End::Stop);
-        match self {
-            OpenAi => answer["choices"] = json!(7),
-            Anthropic => answer["content"] = json!(7),
-            Gemini => answer["candidates"] = json!(7),
-            Ollama => answer["message"] = json!(7),
-        }
-        answer
-    }
-
-    fn refusal(self) -> Value {
-        let mut answer = self.answer("I cannot help with that.", End::Stop);
-        match self {
-            OpenAi => answer["choices"][0]["message"] = json!({"content": null, "refusal": "I cannot help with that."}),
-            Anthropic => answer["stop_reason"] = json!("refusal"),
-            Gemini => answer = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}),
-            // It has no word for it: the refusal is a text.
-            Ollama => {}
-        }
-        answer
-    }
-
-    fn only_thoughts(self, end: End) -> Value {
-        let mut answer = self.answer("", end);
-        match self {
-            OpenAi => answer["choices"][0]["message"]["reasoning_content"] = json!("Hm, let me see."),
-            Anthropic => answer["content"] = json!([{"type": "thinking", "thinking": "Hm, let me see."}]),
-            Gemini => {
-                answer["candidates"][0]["content"]["parts"] = json!([{"text": "Hm, let me see.", "thought": true}]);
-            }
-            Ollama => answer["message"]["thinking"] = json!("Hm, let me see."),
-        }
-        answer
-    }
-
-    fn without_usage(self) -> Value {
-        let mut answer = self.answer("{}", End::Stop);
-        if let Some(answer) = answer.as_object_mut() {
-            answer.retain(|name, _| {
-                !matches!(name.as_str(), "usage" | "usageMetadata" | "prompt_eval_count" | "eval_count")
-            });
-        }
-        answer
-    }
-}
-
-/// How an answer ends.
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Stop,
-    Length,
-}
-
-impl End {
-    fn of(self, [stop, length]: [&str; 2]) -> &str {
-        match self {
-            Self::Stop => stop,
-            Self::Length => length,
-        }
-    }
-}
 
 /// 200 with this body.
 fn ok(body: impl ToString) -> Behaviour {
@@ -271,6 +116,17 @@ const FAULTS: &[Fault] = &[
     ("502, a page of a proxy", |_| page(502)),
     ("200, a page of a proxy", |_| page(200)),
     ("reset", |_| Behaviour::BreakOff),
+    ("hang before the headers", |_| Behaviour::Silence),
+    ("hang before the first token", |_| Behaviour::cut("{}", 0, Break::Hang)),
+    ("hang after the first token", |_| Behaviour::cut("{}", 2, Break::Hang)),
+    ("hang between two chunks", |dialect| {
+        // The third event of Gemini is the last one.
+        let events = if dialect == Dialect::Gemini { 2 } else { 3 };
+        Behaviour::cut("{}", events, Break::Hang)
+    }),
+    ("hang until the end of the time", |_| Behaviour::cut("{}", 2, Break::Hang)),
+    ("reset in a stream", |_| Behaviour::cut("{}", 2, Break::Break)),
+    ("a stream without its end", |_| Behaviour::cut("{}", 2, Break::End)),
     ("JSON that breaks off", |dialect| {
         let whole = dialect.answer("{}", End::Stop).to_string();
         ok(&whole[..whole.len() / 2])
@@ -298,7 +154,7 @@ async fn every_fault_in_every_dialect_has_its_decision() {
     for (name, behaviour) in FAULTS {
         let mut cells = Vec::new();
         for dialect in ALL {
-            cells.push(format!("{:<30}", cell(dialect, behaviour(dialect)).await));
+            cells.push(format!("{:<30}", cell(dialect, behaviour(dialect), Times::of(name)).await));
         }
         writeln!(table, "{}", format!("{name:<31} | {}", cells.join(" | ")).trim_end()).unwrap();
     }
@@ -306,12 +162,14 @@ async fn every_fault_in_every_dialect_has_its_decision() {
 }
 
 /// What becomes of a request that meets this behaviour, always.
-async fn cell(dialect: Dialect, behaviour: Behaviour) -> String {
+async fn cell(dialect: Dialect, behaviour: Behaviour, times: Times) -> String {
     let server = ModelServer::start(Script::new().when("", [behaviour])).await;
     let asked = ChatRequest { format: Format::Json, ..request("count") };
-    let model = alias(AliasSettings::new(vec![dialect.target(&server)])).0;
-    let (caller, patience) = (caller(1), Duration::from_secs(20));
-    let mut cell = match tokio::time::timeout(patience, model.chat(&caller, &asked)).await.unwrap() {
+    let model = alias(AliasSettings::new(vec![dialect.target(&server, times)])).0.model;
+    let (caller, begun) = (caller(1), Instant::now());
+    let answer = tokio::time::timeout(Times::LONG, model.chat(&caller, &asked)).await;
+    let took = begun.elapsed();
+    let mut cell = match answer.expect("an answer or a failure long before the time of the target is over") {
         Ok(answer) => {
             assert_eq!((answer.text.as_str(), answer.finish_reason), ("{}", FinishReason::Stop));
             let Usage { input_tokens, output_tokens, .. } = answer.usage;
@@ -321,7 +179,12 @@ async fn cell(dialect: Dialect, behaviour: Behaviour) -> String {
                 other => panic!("{other:?}"),
             }
         }
-        Err(ModelError::Chat { failure, blame }) => decision(&failure, blame),
+        Err(ModelError::Chat { failure, blame }) => {
+            if let ChatFailure::Timeout(_) = failure {
+                assert!(took >= Times::SHORT, "{failure:?} after {took:?}");
+            }
+            decision(&failure, blame)
+        }
         Err(ModelError::Store(error)) => panic!("there is no store: {error}"),
     };
     if server.calls() > 1 {
@@ -345,5 +208,11 @@ fn decision(failure: &ChatFailure, blame: Option<Blame>) -> String {
         80..100 => " 100s".to_owned(),
         _ => format!(" {after:?}"),
     });
-    format!("{}{}, {flow}", failure.kind(), after.unwrap_or_default())
+    let by = match failure {
+        ChatFailure::Timeout(reason) if reason.contains("`first_byte`") => " by first_byte",
+        ChatFailure::Timeout(reason) if reason.contains("`idle`") => " by idle",
+        ChatFailure::Timeout(_) => " by timeout",
+        _ => "",
+    };
+    format!("{}{}{by}, {flow}", failure.kind(), after.unwrap_or_default())
 }

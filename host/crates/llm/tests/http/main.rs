@@ -23,9 +23,9 @@ use gristmill_core::model::{
     ChatFailure, ChatMessage, ChatRequest, ChatResponse, EventId, JobId, Partition, Position, Role, Timestamp,
     TraceContext,
 };
-use gristmill_core::ports::{Caller, Model, ModelError, Observers};
+use gristmill_core::ports::{Caller, ModelError, Observers};
 use gristmill_llm::settings::{AliasSettings, Budgets, OpenAiSettings, SecretRef, Settings, TargetSettings};
-use gristmill_llm::{Limits, Purse, Surroundings};
+use gristmill_llm::{Gateway, Limits, Purse, Surroundings};
 
 use gristmill_model_server::ModelServer;
 
@@ -44,15 +44,15 @@ fn key_file(key: &str) -> (tempfile::TempDir, SecretRef) {
 
 /// Models without a store.
 #[derive(Clone)]
-struct Chat(Arc<dyn Model>);
+struct Chat(Gateway);
 
 impl Chat {
     fn forget(&self, job: &JobId) {
-        self.0.forget(job);
+        self.0.models.forget(job);
     }
 
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<ChatResponse, ChatFailure> {
-        self.0.chat(caller, request).await.map_err(|error| match error {
+        self.0.model.chat(caller, request).await.map_err(|error| match error {
             ModelError::Chat { failure, .. } => failure,
             ModelError::Store(error) => panic!("there is no store: {error}"),
         })
@@ -74,6 +74,7 @@ fn alias_with(settings: AliasSettings, limits: &Arc<Limits>) -> Chat {
     let surroundings = Surroundings {
         store: None,
         answers: None,
+        counters: None,
         limits: Arc::clone(limits),
         purse: purse(),
         observer: Arc::new(Observers::default()),

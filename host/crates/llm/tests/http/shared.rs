@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use gristmill_core::model::{ChatMessage, ChatRequest, Format, JobId, Merge, MergeScope, Role};
-use gristmill_core::ports::{JobState, Kept, Key, Model, Observers, Store, StoreError};
+use gristmill_core::ports::{FlowEvent, JobState, Kept, Key, Model, Observer, Observers, SavedBy, Store, StoreError};
 use gristmill_llm::Surroundings;
 use gristmill_llm::settings::{AliasSettings, CacheSettings, Settings, TargetSettings};
 
@@ -27,6 +27,50 @@ async fn an_alias_with_a_cache_gives_an_answer_to_other_jobs_and_one_without_doe
         }
         assert_eq!(server.paid(), paid);
     }
+}
+
+/// Notes what saved calls, in order.
+#[derive(Default)]
+struct Noting(Mutex<Vec<(String, SavedBy)>>);
+
+impl Observer for Noting {
+    fn observe(&self, event: &FlowEvent<'_>) {
+        if let FlowEvent::ModelCallSaved { alias, by, .. } = event {
+            self.0.lock().unwrap().push(((*alias).to_owned(), *by));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_observer_hears_what_saved_a_call() {
+    let all =
+        r#"{"answers": [{"id": 1, "answer": {"n": 1}}, {"id": 2, "answer": {"n": 2}}, {"id": 3, "answer": {"n": 3}}]}"#;
+    let server = ModelServer::start(Script::new().when("", [Behaviour::answer(all)])).await;
+    let targets = vec![TargetSettings::OpenAi(target(&server))];
+    let cache = Some(CacheSettings { ttl: Duration::from_secs(3_600) });
+    let models = [("smart".to_owned(), AliasSettings { cache, ..AliasSettings::new(targets) })].into();
+    let noting = Arc::new(Noting::default());
+    let surroundings = Surroundings {
+        store: None,
+        answers: None,
+        counters: None,
+        limits: Arc::default(),
+        purse: purse(),
+        observer: Arc::<Noting>::clone(&noting),
+    };
+    let model = gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap().model;
+    let heard = || std::mem::take(&mut *noting.0.lock().unwrap());
+    let told = |by, times| vec![("smart".to_owned(), by); times];
+
+    let texts = ["text 1", "text 2", "text 3"].map(counted);
+    let callers = [1, 2, 3].map(caller);
+    let calls = callers.iter().zip(&texts).map(|(caller, request)| model.chat(caller, request));
+    assert!(join_all(calls).await.iter().all(Result::is_ok));
+    assert_eq!((heard(), server.paid()), (told(SavedBy::Merge, 3), 1));
+    model.chat(&caller(1), &texts[0]).await.unwrap();
+    assert_eq!(heard(), told(SavedBy::Journal, 1));
+    model.chat(&caller(9), &texts[0]).await.unwrap();
+    assert_eq!((heard(), server.paid()), (told(SavedBy::Cache, 1), 1));
 }
 
 /// A store that outlives the hosts of a test.
@@ -53,11 +97,12 @@ fn host(server: &ModelServer, store: &Arc<Shelf>) -> Arc<dyn Model> {
     let surroundings = Surroundings {
         store: Some(Arc::<Shelf>::clone(store)),
         answers: None,
+        counters: None,
         limits: Arc::default(),
         purse: purse(),
         observer: Arc::new(Observers::default()),
     };
-    gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap()
+    gristmill_llm::build(Settings { models, ..Settings::default() }, surroundings).unwrap().model
 }
 
 fn counted(text: &str) -> ChatRequest {

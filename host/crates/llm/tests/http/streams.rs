@@ -214,13 +214,58 @@ async fn a_stream_is_bounded_by_its_answer() {
 
 #[tokio::test]
 async fn a_compressed_body_is_not_unpacked() {
-    // A gzip header and noise: nothing asked for it, so it is no answer, however much it would become.
-    let body = "\u{1f}\u{8b}\u{8}\u{0}".to_owned() + &"\u{0}".repeat(1_000);
+    // A part of one gigabyte of zeros, which no answer may have.
+    let body = gzip_of_zeros(1 << 30);
+    assert!(body.len() < 8 << 20, "as small as an answer may be");
     for dialect in ALL {
-        let headers = vec![("content-type", "application/json".into()), ("content-encoding", "gzip".into())];
-        let bomb = Behaviour::Raw { status: 200, headers, body: body.clone() };
-        assert_eq!(dialect.failure(bomb, STREAMED).await.kind(), "unavailable", "{dialect:?}");
+        let before = peak_memory();
+        match dialect.failure(Behaviour::Compressed(body.clone()), STREAMED).await {
+            ChatFailure::Unavailable { message, .. } => {
+                assert!(
+                    message.contains("compressed as gzip") && message.contains("turn compression off"),
+                    "{message}"
+                );
+            }
+            other => panic!("{dialect:?}: {other:?}"),
+        }
+        let more = peak_memory() - before;
+        assert!(more < 256 << 20, "{dialect:?}: {more} bytes more were in memory, of other tests beside it too");
     }
+}
+
+/// So many zeros and a little more, as gzip: one block with the codes of the standard, a zero and matches of 258 bytes.
+fn gzip_of_zeros(zeros: usize) -> Bytes {
+    let (mut bytes, mut bits, mut count) = (vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], 0_u32, 0);
+    let mut put = |code: u32, length: u32| {
+        bits |= code << count;
+        count += length;
+        while count >= 8 {
+            bytes.push((bits & 0xff) as u8);
+            bits >>= 8;
+            count -= 8;
+        }
+    };
+    // The last block, with fixed codes, which are written from their highest bit on; then the byte zero.
+    put(0b011, 3);
+    put(0b0000_1100, 8);
+    for _ in 0..zeros.div_ceil(258) {
+        // A match of 258 bytes, one byte back.
+        put(0b1010_0011, 8);
+        put(0, 5);
+    }
+    // The end of the block, and what fills the last byte.
+    put(0, 7);
+    put(0, 7);
+    // Check sum and length do not matter: nobody comes so far.
+    bytes.extend([0; 8]);
+    bytes.into()
+}
+
+/// The most memory that this process ever had, in bytes.
+fn peak_memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
 #[tokio::test]

@@ -1,29 +1,21 @@
-//! The state store when its process is killed or its disk is full: everything acknowledged is kept.
+//! The state store when the process that writes to it is killed, or its disk is full: everything acknowledged is kept.
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 #![allow(clippy::print_stdout, reason = "a writer in a process of its own is heard by what it prints")]
 
 mod figures;
+mod place;
 mod writer;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::Child;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use gristmill_core::model::{EventId, JobId, Outcome, Output, Partition, Position, Timestamp};
-use gristmill_core::ports::{Kept, Key, Store};
-use gristmill_store::{Settings, Sqlite};
+use gristmill_core::model::{EventId, JobId, Outcome, Output, Partition, Position};
+use gristmill_core::ports::{Kept, Key};
+use gristmill_test_servers::{Postgres, Redis};
 
+use place::Place;
 use writer::Writer;
-
-fn settings(folder: &Path) -> Settings {
-    let now = || {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        Timestamp(since.as_millis().try_into().unwrap())
-    };
-    Settings::new(folder, "p", Arc::new(now))
-}
 
 fn job(position: u64) -> JobId {
     let partition = Partition { topic: "in".into(), index: 0 };
@@ -64,22 +56,37 @@ fn acknowledged(line: &str) -> Option<u64> {
     line.strip_prefix("kept ").map(|number| number.parse().unwrap())
 }
 
-async fn expect_all(folder: &Path, numbers: &[u64], bytes: usize) {
-    let store = Sqlite::open(settings(folder)).unwrap();
+async fn expect_all(place: &Place, numbers: &[u64], bytes: usize) {
+    let store = place.open().await;
     for number in numbers {
         let found = store.recall(&job(number / 4), key(*number)).await.unwrap();
         assert!(found == Some(kept(*number, bytes)), "{number} was acknowledged and is lost or torn");
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_loses_nothing_that_was_acknowledged() {
-    const KILLS: u64 = 50;
-    const BYTES: usize = 700;
     let folder = tempfile::tempdir().unwrap();
+    is_killed(&Place::Folder(folder.path().into()), 50).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_loses_nothing_that_postgres_acknowledged() {
+    is_killed(&Place::Server(Postgres::shared().await.database().await), 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_loses_nothing_that_redis_acknowledged() {
+    let redis = Redis::start().await;
+    is_killed(&Place::Server(redis.url().to_owned()), 20).await;
+}
+
+/// Kills a process that writes there so often.
+async fn is_killed(place: &Place, kills: u64) {
+    const BYTES: usize = 700;
     let mut all = Vec::new();
-    for round in 0..KILLS {
-        let mut writer = Writer { first: round * 1_000_000, bytes: BYTES }.start(folder.path(), None);
+    for round in 0..kills {
+        let mut writer = Writer { first: round * 1_000_000, bytes: BYTES }.start(place, None);
         let mut lines = lines(&mut writer);
         let wanted = fastrand::usize(0..200);
         let mut numbers = Vec::new();
@@ -93,11 +100,11 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
         writer.kill().unwrap();
         numbers.extend(lines.filter_map(|line| acknowledged(&line)));
         writer.wait().unwrap();
-        expect_all(folder.path(), &numbers, BYTES).await;
+        expect_all(place, &numbers, BYTES).await;
         all.extend(numbers);
     }
-    expect_all(folder.path(), &all, BYTES).await;
-    assert!(all.len() > 1_000, "only {} were acknowledged in all", all.len());
+    expect_all(place, &all, BYTES).await;
+    assert!(all.len() as u64 > kills * 20, "only {} were acknowledged in all", all.len());
 }
 
 /// The log reaches the smaller limit; the file reaches the larger one, while the log is checkpointed into it.
@@ -106,7 +113,8 @@ async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
     const BYTES: usize = 10_000;
     for most in [1 << 20, 8 << 20] {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer { first: 0, bytes: BYTES }.start(folder.path(), Some(most));
+        let place = Place::Folder(folder.path().into());
+        let mut writer = Writer { first: 0, bytes: BYTES }.start(&place, Some(most));
         let lines: Vec<String> = lines(&mut writer).collect();
         assert!(writer.wait().unwrap().success());
         let numbers: Vec<u64> = lines.iter().filter_map(|line| acknowledged(line)).collect();
@@ -116,6 +124,6 @@ async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
         for told in told {
             assert!(told.contains("p.sqlite") && told.contains("start the pipeline again"), "{told}");
         }
-        expect_all(folder.path(), &numbers, BYTES).await;
+        expect_all(&place, &numbers, BYTES).await;
     }
 }

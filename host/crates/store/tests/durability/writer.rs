@@ -1,16 +1,14 @@
 //! A process that keeps values in a store until it is killed: this test's own executable, switched by its environment.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use gristmill_core::ports::Store;
-use gristmill_store::Sqlite;
-
-use super::{job, kept, key, settings};
+use super::place::Place;
+use super::{job, kept, key};
 
 const FOLDER: &str = "GRISTMILL_TEST_STORE_FOLDER";
+const URL: &str = "GRISTMILL_TEST_STORE_URL";
 const FIRST: &str = "GRISTMILL_TEST_STORE_FIRST";
 const BYTES: &str = "GRISTMILL_TEST_STORE_BYTES";
 /// How many tasks keep values at once.
@@ -27,7 +25,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts it, with its files limited to `largest_file` bytes. It prints `kept N` for what was acknowledged,
     /// `failed REASON` for what was not.
-    pub(crate) fn start(&self, folder: &Path, largest_file: Option<usize>) -> Child {
+    pub(crate) fn start(&self, place: &Place, largest_file: Option<usize>) -> Child {
         let this = std::env::current_exe().unwrap();
         let mut command = match largest_file {
             None => Command::new(this),
@@ -40,22 +38,30 @@ impl Writer {
             }
         };
         command.args(["--exact", "writer::writes_until_it_is_ended", "--nocapture", "--test-threads=1"]);
-        command.env(FOLDER, folder).env(FIRST, self.first.to_string()).env(BYTES, self.bytes.to_string());
+        match place {
+            Place::Folder(folder) => command.env(FOLDER, folder),
+            Place::Server(url) => command.env(URL, url),
+        };
+        command.env(FIRST, self.first.to_string()).env(BYTES, self.bytes.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 }
 
 /// Not a test in itself: without the environment it returns at once.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn writes_until_it_is_ended() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let place = match (std::env::var_os(FOLDER), std::env::var(URL)) {
+        (Some(folder), _) => Place::Folder(folder.into()),
+        (None, Ok(url)) => Place::Server(url),
+        (None, Err(_)) => return,
+    };
     let number = |name| std::env::var(name).unwrap().parse::<u64>().unwrap();
     let bytes = usize::try_from(number(BYTES)).unwrap();
     let next = Arc::new(AtomicU64::new(number(FIRST)));
     let broken = Arc::new(AtomicBool::new(false));
     // Ends the line that the test harness started.
     println!();
-    let store = Arc::new(Sqlite::open(settings(Path::new(&folder))).unwrap());
+    let store = place.open().await;
     let keepers = (0..KEEPERS).map(|_| {
         let (store, next, broken) = (Arc::clone(&store), Arc::clone(&next), Arc::clone(&broken));
         tokio::spawn(async move {

@@ -39,7 +39,9 @@ impl CallState {
             None => current.items.clone(),
             Some(asked) => current.items.iter().filter(|item| &***item == asked).cloned().collect(),
         };
-        let Some(first) = items.first() else {
+        // What a batch asks without naming an item is told in the span of its first.
+        let span = current.items.iter().zip(&current.spans).find(|(item, _)| items.first() == Some(item));
+        let Some((first, (_, span))) = items.first().zip(span) else {
             let reason = "`for-item` names no item of this call; give the id of one";
             return Err(Error::InvalidRequest(reason.into()));
         };
@@ -49,7 +51,7 @@ impl CallState {
             item: Arc::clone(first),
             repeat: 0,
             edition: job.edition,
-            trace: job.trace,
+            trace: *span,
         };
         Ok(Asking { model, caller, items })
     }

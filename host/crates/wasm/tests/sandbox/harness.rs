@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{
-    ChatRequest, ChatResponse, Content, DocumentGeneration, DocumentId, EmbedRequest, EmbedResponse, EventId,
-    FinishReason, Item, ItemId, JobId, Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage, Vector,
+    ChatFailure, ChatRequest, ChatResponse, Content, DocumentGeneration, DocumentId, EmbedRequest, EmbedResponse,
+    EventId, FinishReason, Item, ItemId, JobId, Outcome, Partition, Position, Stamp, Timestamp, TraceContext, Usage,
+    Vector,
 };
 use gristmill_core::ports::{
     Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError, Tokens,
@@ -68,6 +69,10 @@ impl Model for WithoutStore {
     async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         Err(StoreError::Broken { store: "test".into(), reason: "its disk is gone".into() }.into())
     }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        Err(ChatFailure::Denied("this model makes no vectors".into()).into())
+    }
 }
 
 /// A model that answers with the asking item and the number of equal requests before this one.
@@ -81,6 +86,10 @@ struct WhoAsks;
 impl Model for WhoAsks {
     async fn chat(&self, caller: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         Ok(said(format!("{} {}", caller.item, caller.repeat)))
+    }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        Err(ChatFailure::Denied("this model makes no vectors".into()).into())
     }
 }
 
@@ -128,6 +137,10 @@ impl Model for HowMerged {
             None => "alone".to_owned(),
         }))
     }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        Err(ChatFailure::Denied("this model makes no vectors".into()).into())
+    }
 }
 
 struct Always(&'static str);
@@ -136,6 +149,10 @@ struct Always(&'static str);
 impl Model for Always {
     async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         Ok(said(self.0.to_owned()))
+    }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        Err(ChatFailure::Denied("this model makes no vectors".into()).into())
     }
 }
 
@@ -149,6 +166,10 @@ impl Model for Scripted {
         };
         tokio::time::sleep((self.0)(question)).await;
         Ok(said(format!("answer to {question}")))
+    }
+
+    async fn embed(&self, _: &Caller, _: &EmbedRequest) -> Result<EmbedResponse, ModelError> {
+        Err(ChatFailure::Denied("this model makes no vectors".into()).into())
     }
 }
 
@@ -348,5 +369,6 @@ fn call(position: u128, bytes: Vec<u8>, content_type: Option<&str>, attempt: u32
         attempt,
         edition: Edition::default(),
         trace,
+        span: trace,
     }
 }

@@ -16,7 +16,7 @@ use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy
 use crate::flow::{Delivery, Deployment, Handle, Pipeline, Step, Waits, run};
 use crate::model::{
     DocumentGeneration, DocumentId, Event, EventId, Generation, Header, History, Next, Partition, Plan, Position,
-    RecordGeneration, Timestamp,
+    RecordGeneration, Sampling, Timestamp,
 };
 use crate::ports::{
     Batch, Batching, Demand, Documents, Letters, LettersError, Observers, Placed, Record, Remembered, Signal, Sink,
@@ -273,7 +273,7 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
     };
     let mut plan = Plan::straight(&["s0"]);
     (config.plan)(&mut plan);
-    let deployment = Deployment { version: 1, plan: Arc::new(plan), steps: vec![step], model: None };
+    let deployment = Deployment { version: 1, plan: Arc::new(plan), steps: vec![step], models: None };
     let host = Arc::new(Host(Arc::clone(world)));
     let pipeline = Pipeline {
         name: "p".into(),
@@ -294,6 +294,7 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
         order: Order::Key,
         store: None,
         accounts: None,
+        sampling: Sampling::default(),
         clock: || Timestamp(0),
         observer: Arc::new(Observers::default()),
         limits: Limits::default(),

@@ -1,7 +1,6 @@
 //! The test language for the flow: a history of signals goes in, a log of effects comes out, in simulated time.
 
 use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
-use super::world::{KeptLetters, MemoryStore, NotingModel, NotingSink, NotingTransactor, Obedient};
+use super::world::{KeptLetters, MemoryStore, NotingModels, NotingSink, NotingTransactor, Obedient};
 use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
 use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, Waits, run};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
@@ -256,7 +255,7 @@ pub(super) struct Play {
     /// What jobs have spent; logged at their end.
     pub(super) accounts: Option<Arc<dyn Accounts>>,
     /// When the server that stages ask is away.
-    pub(super) away: Range<Duration>,
+    pub(super) away: std::ops::Range<Duration>,
     /// Which items a stage takes in one call.
     pub(super) batch: Batching,
     /// Whether stages may wait for something outside.
@@ -322,8 +321,8 @@ impl Play {
         let plan = Arc::new(plan);
         let deployment = |version| {
             let steps = names.iter().map(|name| step(name, version)).collect();
-            let model = self.log_portions.then(|| NotingModel::of(&effects, version));
-            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, model })
+            let models = self.log_portions.then(|| NotingModels::of(&effects, version));
+            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, models })
         };
         let (deployment, next) = (deployment(1), deployment(2));
         let delivery = match self.transactions {
@@ -365,6 +364,7 @@ impl Play {
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
             accounts: self.accounts,
+            sampling: Default::default(),
             clock: || Timestamp(0),
             observer: Arc::new(Watching(effects.clone(), self.watched)),
             limits: Limits {

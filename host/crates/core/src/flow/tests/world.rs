@@ -10,12 +10,10 @@ use bytes::Bytes;
 
 use super::play::Effects;
 use super::server::Server;
-use crate::model::{
-    ChatFailure, ChatRequest, ChatResponse, Event, EventId, Failure, JobId, Outcome, Output, Portion, Sign,
-};
+use crate::model::{Event, EventId, Failure, JobId, Outcome, Output, Portion, Sign};
 use crate::ports::{
-    Batch, Batching, Call, Caller, Hold, JobState, Kept, Key, Letters, LettersError, Model, ModelError, Record, Sink,
-    SinkError, Stage, StageError, Store, StoreError, TransactionError, Transactor,
+    Batch, Batching, Call, Hold, JobState, Kept, Key, Letters, LettersError, Models, Record, Sink, SinkError, Stage,
+    StageError, Store, StoreError, TransactionError, Transactor,
 };
 
 /// A sink that logs what it gets, and refuses what the test tells it to.
@@ -55,20 +53,17 @@ fn shown(record: &Record) -> String {
     format!("{} {}{separator}{}", record.topic, text(record), String::from_utf8_lossy(&reason))
 }
 
-/// Models that log which portion of the work they are told, and answer nothing.
-pub(super) struct NotingModel(Effects, u64);
+/// Models that log which portion of the work they are told.
+pub(super) struct NotingModels(Effects, u64);
 
-impl NotingModel {
-    pub(super) fn of(effects: &Effects, version: u64) -> Arc<dyn Model> {
+impl NotingModels {
+    pub(super) fn of(effects: &Effects, version: u64) -> Arc<dyn Models> {
         Arc::new(Self(effects.clone(), version))
     }
 }
 
-#[async_trait]
-impl Model for NotingModel {
-    async fn chat(&self, _: &Caller, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
-        Err(ChatFailure::Denied("there is none".into()).into())
-    }
+impl Models for NotingModels {
+    fn forget(&self, _: &JobId) {}
 
     fn share(&self, portion: Portion) {
         self.0.note(format!("v{} does {}", self.1, portion.fraction()));

@@ -8,7 +8,10 @@ use std::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::fixtures::MemoryCounters;
 use crate::gate::Gate;
+use crate::together::Together;
+use gristmill_core::model::Timestamp;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Those of one host that ask all the time.
@@ -105,7 +108,18 @@ struct Host {
 
 impl Host {
     fn start(provider: &Arc<Enforcing>, limits: LimitSettings, max_concurrent: usize) -> Self {
-        let entry = Entry::new(Arc::<Gate>::default(), limits);
+        Self::of(provider, limits, max_concurrent, None)
+    }
+
+    /// One of those that count together.
+    fn with(provider: &Arc<Enforcing>, limits: LimitSettings, counters: &Arc<MemoryCounters>) -> Self {
+        let counters = Arc::<MemoryCounters>::clone(counters);
+        let together = Together::new(counters, Arc::new(|| Timestamp(0)), "limit/test".into());
+        Self::of(provider, limits, 60, Some(together))
+    }
+
+    fn of(provider: &Arc<Enforcing>, limits: LimitSettings, max_concurrent: usize, together: Option<Together>) -> Self {
+        let entry = Entry::new(Arc::<Gate>::default(), limits, together);
         let target = Target { entry, ..target(Arc::clone(provider), max_concurrent) };
         let models = Arc::new(only(Alias::new(vec![target])));
         let (mut work, blames) = (JoinSet::new(), Arc::default());
@@ -193,6 +207,48 @@ async fn three_hosts_that_come_and_go_use_one_limit_together() {
         assert_good(&provider, 1..7, &format!("{requests} requests, {tokens} tokens"));
         drop((one, three));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_that_count_together_use_one_limit_however_the_work_is_divided() {
+    for (requests, tokens) in [(900_u64, 1_000_000_u64), (100_000, 240_000)] {
+        let provider = Arc::new(Enforcing::new(requests as f64, tokens as f64));
+        let counters = Arc::new(MemoryCounters::default());
+        let start = || Host::with(&provider, limits(requests, tokens), &counters);
+        let one = start();
+        // It does next to nothing by its partitions, and may have all that nobody else asks for.
+        one.owns(1);
+        tokio::time::sleep(2 * MINUTE).await;
+        let (two, three) = (start(), start());
+        tokio::time::sleep(2 * MINUTE).await;
+        drop(two);
+        tokio::time::sleep(2 * MINUTE).await;
+        assert_good(&provider, 1..6, &format!("{requests} requests, {tokens} tokens"));
+        let (asked, calls) =
+            (counters.calls.load(Ordering::Relaxed) as usize, provider.state.lock().unwrap().taken.len());
+        assert!(asked <= 3 * calls, "{asked} round trips for {calls} calls");
+        drop((one, three));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_whose_store_is_away_keep_to_their_parts() {
+    let (requests, tokens) = (900_u64, 1_000_000_u64);
+    let provider = Arc::new(Enforcing::new(requests as f64, tokens as f64));
+    let counters = Arc::new(MemoryCounters::default());
+    let hosts = [1, 2, 3].map(|owned| {
+        let host = Host::with(&provider, limits(requests, tokens), &counters);
+        host.owns(owned);
+        host
+    });
+    tokio::time::sleep(2 * MINUTE).await;
+    counters.away.store(true, Ordering::Relaxed);
+    tokio::time::sleep(2 * MINUTE).await;
+    counters.away.store(false, Ordering::Relaxed);
+    tokio::time::sleep(2 * MINUTE).await;
+    let (goodput, refused) = provider.account(1..6);
+    assert!(goodput >= 0.95 && refused <= 0.02, "{goodput} {refused}");
+    drop(hosts);
 }
 
 #[tokio::test(start_paused = true)]

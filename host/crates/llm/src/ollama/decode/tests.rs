@@ -55,6 +55,8 @@ fn every_kind_of_error_has_its_failure() {
         (401, "unauthorized", "misconfigured"),
         (404, "model 'm' not found", "misconfigured"),
         (429, "too many requests", "rate-limited"),
+        (429, "you've reached your hourly usage limit, please wait or upgrade to continue", "budget-exhausted"),
+        (429, "you (jane) have reached your weekly usage limit, upgrade for higher limits", "budget-exhausted"),
         (500, "model requires more system memory (9.9 GiB) than is available", "unavailable"),
         (503, "server busy, please try again.  maximum pending requests exceeded", "unavailable"),
     ] {
@@ -63,6 +65,24 @@ fn every_kind_of_error_has_its_failure() {
     assert_eq!(kind(&decoded(404, "<html>no</html>")), "misconfigured");
     assert_eq!(kind(&decoded(502, "<html>no</html>")), "unavailable");
     assert_eq!(kind(&decoded(200, &error("an error was encountered while running the model"))), "unavailable");
+}
+
+#[test]
+fn how_long_to_wait_stands_beside_the_error_or_in_its_words() {
+    let retry_info = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36s"}]);
+    for (body, expected) in [
+        (json!({"error": "too many requests", "details": retry_info}), Some(36)),
+        (json!({"error": "too many requests", "retry_after": 7}), Some(7)),
+        (json!({"error": "too many requests, please retry in 20s"}), Some(20)),
+        (json!({"error": "too many requests"}), None),
+    ] {
+        match decoded(429, &body.to_string()) {
+            Err(ChatFailure::RateLimited { after, .. }) => {
+                assert_eq!(after, expected.map(Duration::from_secs), "{body}")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,40 @@
+//! What is done in one step on the server.
+
+use redis::{Cmd, Script};
+
+/// The scripts of a store. Each connection loads them when it is opened.
+pub(super) struct Scripts {
+    pub(super) keep: Script,
+    pub(super) replace: Script,
+    pub(super) intend: Script,
+    pub(super) finish: Script,
+    pub(super) spend: Script,
+    pub(super) answer: Script,
+    pub(super) count: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            keep: Script::new(include_str!("scripts/keep.lua")),
+            replace: Script::new(include_str!("scripts/replace.lua")),
+            intend: Script::new(include_str!("scripts/intend.lua")),
+            finish: Script::new(include_str!("scripts/finish.lua")),
+            spend: Script::new(include_str!("scripts/spend.lua")),
+            answer: Script::new(include_str!("scripts/answer.lua")),
+            count: Script::new(include_str!("scripts/count.lua")),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> [&Script; 7] {
+        [&self.keep, &self.replace, &self.intend, &self.finish, &self.spend, &self.answer, &self.count]
+    }
+}
+
+/// A call of a loaded script with these keys; its arguments are added to it.
+pub(super) fn call(script: &Script, keys: &[&str]) -> Cmd {
+    let mut call = redis::cmd("EVALSHA");
+    call.arg(script.get_hash()).arg(keys.len()).arg(keys);
+    call
+}

@@ -1,0 +1,68 @@
+//! What is asked of the writer of a store.
+
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use gristmill_core::ports::{JobState, Kept, Key, Placed};
+
+/// A write request. Each holds its share of the queue until it is written.
+pub(super) enum Request {
+    Keep {
+        job: JobId,
+        key: Key,
+        value: Vec<u8>,
+        /// Answered once the value is safe, with the earlier value, if any, which stays; or with the reason of a transient
+        /// failure. Dropped if the store is broken.
+        kept: oneshot::Sender<Result<Option<Kept>, String>>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// An answer that any job may reuse.
+    Answer {
+        key: Key,
+        value: Vec<u8>,
+        keep: Duration,
+        /// Like `kept` above, without a value.
+        noted: oneshot::Sender<Result<(), String>>,
+        _room: OwnedSemaphorePermit,
+    },
+    Ended {
+        job: JobId,
+        state: JobState,
+        _room: OwnedSemaphorePermit,
+    },
+    Intend {
+        document: DocumentId,
+        begun: RecordGeneration,
+        items: Vec<Placed>,
+        /// The approximate size of the items, in bytes.
+        bytes: usize,
+        /// Like `kept` above, without a value.
+        noted: oneshot::Sender<Result<(), String>>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// There are no more of these than jobs, and each job waited for its `Intend`: so they need no bound.
+    Finish {
+        document: DocumentId,
+        last: RecordGeneration,
+    },
+    /// Each call of a model waits for its answer to be kept, so these need no bound either.
+    Spent {
+        on: SpentOn,
+        spent: Spent,
+        /// Given by the writer, in order, from 1: so what may have been added is not added twice.
+        number: u64,
+    },
+}
+
+impl Request {
+    /// The approximate size of what it writes, in bytes, if somebody waits for it; `None` for notes.
+    pub(super) fn awaited(&self) -> Option<usize> {
+        match self {
+            Self::Keep { value, .. } | Self::Answer { value, .. } => Some(value.len()),
+            Self::Intend { bytes, .. } => Some(*bytes),
+            Self::Ended { .. } | Self::Finish { .. } | Self::Spent { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The one thread that reads, next to the one that writes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::{mpsc, oneshot};
+
+use super::failure::failure;
+use super::{answers, documents, spending};
+use crate::codec;
+use crate::health::{Failure, Health};
+use gristmill_core::model::{ChatResponse, DocumentId, JobId, Spent, SpentOn, Timestamp};
+use gristmill_core::ports::{Kept, Key, Remembered};
+
+/// Receives what was found, or the reason of a transient failure; dropped when the store is broken.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, String>>;
+
+/// A request for something that may be kept.
+pub(super) enum Recall {
+    /// What is kept of a job under a key.
+    Kept { job: JobId, key: Key, found: Answer<Option<Kept>> },
+    /// What is remembered of a document.
+    Document { document: DocumentId, found: Answer<Remembered> },
+    /// What was spent.
+    Spending { found: Answer<Vec<(SpentOn, Spent)>> },
+    /// What the answers took that are kept of a job.
+    SpentByJob { job: JobId, found: Answer<Spent> },
+    /// An answer that is not too old by then.
+    Answer { key: Key, now: Timestamp, found: Answer<Option<ChatResponse>> },
+}
+
+/// Reads from the file.
+pub(super) struct Reader {
+    pub(super) connection: Connection,
+    pub(super) max_size: u64,
+    pub(super) health: Arc<Health>,
+}
+
+impl Reader {
+    /// Reads until all senders are dropped, or until the first permanent failure.
+    pub(super) fn run(self, mut recalls: mpsc::Receiver<Recall>) {
+        let connection = &self.connection;
+        let mut warned = false;
+        while let Some(recall) = recalls.blocking_recv() {
+            let goes_on = match recall {
+                Recall::Kept { job, key, found } => self.answer(found, || {
+                    let kept = read(connection, &job, key)?.map(|value| codec::decode(Bytes::from(value)));
+                    if kept == Some(None) && !warned {
+                        warned = true;
+                        codec::warn_of_another_version(&job);
+                    }
+                    Ok(kept.flatten())
+                }),
+                Recall::Document { document, found } => self.answer(found, || documents::find(connection, &document)),
+                Recall::Spending { found } => self.answer(found, || spending::all(connection)),
+                Recall::SpentByJob { job, found } => self.answer(found, || spending::of_job(connection, &job)),
+                Recall::Answer { key, now, found } => self.answer(found, || answers::find(connection, key, now)),
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Answers a request, unless its caller has gone away. False if the store is broken.
+    fn answer<T>(&self, found: Answer<T>, read: impl FnOnce() -> rusqlite::Result<T>) -> bool {
+        if found.is_closed() {
+            return true;
+        }
+        let answer = match read() {
+            Ok(value) => Ok(value),
+            Err(error) => match failure(&error, self.max_size) {
+                Failure::Transient(reason) => Err(reason),
+                Failure::Broken(reason) => {
+                    self.health.fail(reason);
+                    return false;
+                }
+            },
+        };
+        // The caller may have gone away meanwhile.
+        let _ = found.send(answer);
+        true
+    }
+}
+
+fn read(connection: &Connection, job: &JobId, key: Key) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT value FROM kept WHERE job = (SELECT id FROM job WHERE name = ?1) AND key = ?2")?
+        .query_row(params![job.as_str(), key.0], |row| row.get(0))
+        .optional()
+}
