@@ -248,7 +248,7 @@ fn most_connections() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit.clone()).unwrap();
+    setrlimit(Resource::Nofile, limit).unwrap();
     // Those of the server, and what else is open.
     let most = limit.current.unwrap_or(u64::MAX).saturating_sub(1_000);
     usize::try_from(most).unwrap_or(usize::MAX).min(10_000)

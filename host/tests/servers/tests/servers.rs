@@ -9,24 +9,24 @@ use gristmill_test_servers::{Postgres, Redis};
 use tokio_postgres::NoTls;
 
 /// Asks Redis, in its inline form.
-fn ask(url: &str, request: &str) -> String {
+fn ask(url: &str, request: &str) -> std::io::Result<String> {
     let address = url.trim_start_matches("redis://");
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(format!("{request}\r\n").as_bytes())?;
     let mut answer = [0; 256];
-    let length = stream.read(&mut answer).unwrap();
-    String::from_utf8_lossy(&answer[..length]).into_owned()
+    let length = stream.read(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
 #[tokio::test]
 async fn redis_keeps_what_it_acknowledged_when_it_is_killed() {
     let Some(mut redis) = Redis::own().await else { return };
-    assert_eq!(ask(redis.url(), "SET a 1"), "+OK\r\n");
+    assert_eq!(ask(redis.url(), "SET a 1").unwrap(), "+OK\r\n");
     redis.kill();
     assert!(TcpStream::connect(redis.url().trim_start_matches("redis://")).is_err());
     redis.restart().await;
-    assert_eq!(ask(redis.url(), "GET a"), "$1\r\n1\r\n");
+    assert_eq!(ask(redis.url(), "GET a").unwrap(), "$1\r\n1\r\n");
 }
 
 #[tokio::test]

@@ -8,18 +8,19 @@ use gristmill_kafka::{KafkaTransactor, TransactionSettings};
 use crate::harness::{Harness, PATIENCE, events, numbered, settle};
 use crate::kafka::{BrokerSide, Classic, Kafka};
 
+/// The next report of lag.
+async fn until_any_lag(source: &mut dyn Source) -> u64 {
+    loop {
+        if let Signal::Lag { partition, records } = source.recv(Demand::ControlOnly).await.unwrap() {
+            assert_eq!(partition.index, 0);
+            return records;
+        }
+    }
+}
+
 /// The next reports of lag, until this one.
 async fn until_lag(source: &mut dyn Source, expected: u64) {
-    let reported = async {
-        loop {
-            if let Signal::Lag { partition, records } = source.recv(Demand::ControlOnly).await.unwrap() {
-                assert_eq!(partition.index, 0);
-                if records == expected {
-                    return;
-                }
-            }
-        }
-    };
+    let reported = async { while until_any_lag(source).await != expected {} };
     tokio::time::timeout(PATIENCE, reported).await.expect("that lag was never reported");
 }
 
@@ -29,7 +30,7 @@ async fn reported(kafka: &Kafka) {
     settle(&mut source, &arrived[3]);
     until_lag(&mut source, 6).await;
     // Two looks without a change.
-    let repeated = tokio::time::timeout(Duration::from_secs(11), source.recv(Demand::ControlOnly)).await;
+    let repeated = tokio::time::timeout(Duration::from_secs(11), until_any_lag(&mut source)).await;
     assert!(repeated.is_err(), "only a change is reported: {repeated:?}");
     source.close().await.unwrap();
 

@@ -56,12 +56,15 @@ struct Jobs {
     seconds: Histogram,
 }
 
+/// One of the numbers of tokens that an answer says.
+type TokensOf = fn(&Usage) -> Option<u64>;
+
 /// A model that the pipeline asks by an alias.
 #[derive(Debug)]
 struct Asking {
     labels: Asked,
     seconds: Histogram,
-    tokens: [(Counter, fn(&Usage) -> Option<u64>); 5],
+    tokens: [(Counter, TokensOf); 5],
     cost: Sum,
     unpriced: Counter,
     answered: AtomicU64,
