@@ -9,6 +9,7 @@
 //!
 //! `docs/records.md` specifies the fields of an entry, `docs/redis-streams.md` what is guaranteed.
 
+mod access;
 mod address;
 mod append;
 mod broker;
@@ -37,6 +38,7 @@ mod sink;
 mod source;
 mod write;
 
+pub use access::AccessError;
 pub use address::{Addresses, BadAddress};
 pub use broker::RedisBroker;
 pub use check::{CheckError, StreamFault};

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gristmill_core::model::{Event, Generation, Position, Size};
@@ -20,7 +20,7 @@ use super::claims::Claimed;
 use super::client::Link;
 use super::counts::Seen;
 use super::entry::{Entry, of_stream};
-use super::fault::{Meaning, meaning};
+use super::fault::{Meaning, meaning, said};
 use super::fields::{Origin, event};
 use super::keeper::{Beat, Keeper};
 use super::ledger::{From, Ledger};
@@ -302,7 +302,8 @@ impl Reader {
                 Err(NoName::Redis(error)) if meaning(&error) != Meaning::Never => {
                     tokio::time::sleep(self.outage.failed(&error)).await;
                 }
-                Err(error) => return Err(error.into()),
+                // Its source says the same again.
+                Err(error) => return Err(anyhow!("{error}")),
             }
         };
         self.outage.ended();
@@ -339,7 +340,7 @@ impl Reader {
     }
 
     fn hopeless(&self, error: RedisError) -> anyhow::Error {
-        anyhow!(error).context(format!("Redis refuses to read the stream {}", self.keeper.names.stream))
+        said(&error).context(format!("Redis refuses to read the stream {}", self.keeper.names.stream))
     }
 
     /// Acknowledges what is owed for a bounded time, and leaves.
@@ -370,7 +371,8 @@ impl Reader {
         }
         let owed = self.ledger.owed(usize::MAX).len();
         match acknowledged {
-            Ok(acknowledged) => acknowledged.with_context(|| format!("{owed} settled entries were not acknowledged")),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(said(&error).context(format!("{owed} settled entries were not acknowledged"))),
             Err(_) => {
                 Err(anyhow!("Redis does not answer: {owed} settled entries were not acknowledged, and come again"))
             }

@@ -248,7 +248,8 @@ async fn live(
                     () = ends.stop.cancelled() => return Ok(()),
                 }
             }
-            Err(error) => break Err(anyhow!(error)),
+            // Its source says the same again.
+            Err(error) => break Err(anyhow!("{error}")),
         }
     };
     match joined {
