@@ -96,6 +96,7 @@ pub(super) async fn check(client: &Client, settings: &Settings, topics: &[Topic]
 /// What each server says of itself; `None` if we may not ask. Waits for one that starts.
 async fn info(client: &Client, link: &mut Link, address: &Addresses) -> Result<Option<Vec<String>>, AccessError> {
     let deadline = Instant::now() + LONGEST;
+    let mut last = None;
     loop {
         let asked = redis::cmd("INFO");
         let answer = timeout_at(deadline, asked.query_async::<Value>(link)).await;
@@ -110,11 +111,16 @@ async fn info(client: &Client, link: &mut Link, address: &Addresses) -> Result<O
                 let error = client.reason(error).await;
                 (AccessError::of(address, &error), meaning(&error) == Meaning::Later)
             }
-            Err(_) => (AccessError::Unreachable { address: address.clone(), reason: "no answer".to_owned() }, true),
+            Err(_) => {
+                let silence =
+                    || AccessError::Unreachable { address: address.clone(), reason: "it says nothing".to_owned() };
+                (last.take().unwrap_or_else(silence), true)
+            }
         };
         if !may_pass || Instant::now() + REST >= deadline {
             return Err(error);
         }
+        last = Some(error);
         tokio::time::sleep(REST).await;
     }
 }
