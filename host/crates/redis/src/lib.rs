@@ -29,6 +29,7 @@ mod lag;
 mod ledger;
 mod letters;
 mod member;
+mod news;
 mod outage;
 mod question;
 mod reader;

@@ -30,7 +30,7 @@ pub use observer::{
     StoreOutcome,
 };
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
-pub use source::{CommitOutcome, Demand, Notice, Reach, Signal, Source, SourceError};
+pub use source::{CommitOutcome, Demand, Fate, Notice, Reach, Signal, Source, SourceError};
 pub use spending::Spending;
 pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
 pub use store::{JobState, Kept, Key, Store, StoreError};

@@ -13,8 +13,8 @@ use gristmill_core::model::{
     ItemId, JobId, Next, Outcome, Partition, Position, Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{
-    Call, Caller, CommitOutcome, Edition, End, FlowEvent, ModelOperation, Notice, Observer, PauseReason, Queues, Reach,
-    Revocation, SavedBy, StageError, StoreOperation, StoreOutcome,
+    Call, Caller, CommitOutcome, Edition, End, Fate, FlowEvent, ModelOperation, Notice, Observer, PauseReason, Queues,
+    Reach, Revocation, SavedBy, StageError, StoreOperation, StoreOutcome,
 };
 
 use super::*;
@@ -117,6 +117,7 @@ fn render(metrics: &Metrics, pipeline: &PipelineMetrics) -> String {
             limits: vec![("requests_per_minute", 60.0, 12.5)],
         }],
         sandbox: SandboxNow { running: 4, idle: 1, most: 512, memory: 1 << 20 },
+        spans: SpansNow { sent: 40, lost: 2 },
     })
 }
 
@@ -138,6 +139,9 @@ fn everything() -> String {
         Notice::Commit(CommitOutcome::Done),
         Notice::Backlog { partition: partition(), records: 11 },
         Notice::Broker(Reach::Lost("refused".into())),
+        Notice::Turn,
+        Notice::ReadAhead { records: 9, bytes: 900 },
+        Notice::Irregular { fate: Fate::Trimmed, records: 7 },
     ] {
         observer.observe(&FlowEvent::Notice(&notice));
     }
@@ -229,6 +233,12 @@ fn everything_is_told_by_its_name() {
         "gristmill_partitions{pipeline=\"p\"} 6",
         "gristmill_consumer_lag{pipeline=\"p\",topic=\"in\",partition=\"3\"} 12",
         "gristmill_backlog{pipeline=\"p\",topic=\"in\",partition=\"3\"} 11",
+        "gristmill_stream_entries_total{pipeline=\"p\",fate=\"trimmed\"} 7",
+        "gristmill_stream_entries_total{pipeline=\"p\",fate=\"claimed\"} 0",
+        "gristmill_read_ahead_records{pipeline=\"p\"} 9",
+        "gristmill_read_ahead_bytes{pipeline=\"p\"} 900",
+        "gristmill_spans_sent_total 40",
+        "gristmill_spans_lost_total 2",
         "gristmill_jobs_waiting{pipeline=\"p\",reason=\"order\"} 2",
         "gristmill_paused{pipeline=\"p\",reason=\"operator\"} 1",
         "gristmill_paused{pipeline=\"p\",reason=\"dependency\"} 0",
