@@ -260,11 +260,11 @@ impl Observer for PipelineMetrics {
                 self.state().revoked(partitions);
             }
             FlowEvent::Notice(notice) => self.noticed(notice),
-            FlowEvent::ModelCall { alias, target, operation, elapsed, result, .. } => {
+            FlowEvent::ModelCall { alias, target, exchange, elapsed, result, .. } => {
                 let asking = self.asking(alias, target);
                 asking.called(*elapsed, result);
                 let Asked { pipeline, alias, target } = asking.labels.clone();
-                let operation = match operation {
+                let operation = match exchange.operation() {
                     ModelOperation::Chat => "chat",
                     ModelOperation::Embed => "embed",
                 };
