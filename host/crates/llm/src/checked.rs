@@ -88,7 +88,9 @@ impl<M: Model> Model for Checked<M> {
                 }
                 let (job, stage, raised) = (&caller.job, &caller.stage, asked.raised + 1);
                 let trace_id = caller.trace.trace_id();
-                tracing::debug!(%job, %trace_id, %stage, raised, "a model only thought: it is asked again with a raised limit");
+                tracing::debug!(
+                    %job, %trace_id, %stage, raised, "a model only thought: it is asked again with a raised limit"
+                );
                 starved = Some(failure);
                 let idempotency_key = asked.idempotency_key.take().map(|key| format!("{key} (raised)"));
                 asked = ChatRequest { timeout: Some(left), raised, idempotency_key, ..asked };
