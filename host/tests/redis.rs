@@ -306,6 +306,26 @@ async fn two_hosts_share_the_work_and_one_that_stops_finishes_what_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_away_for_a_while_turns_readiness_red_and_costs_nothing() {
+    let Some(redis) = Redis::own().await else { return };
+    let mut place = Place::on(redis, "stage = [{ name = \"extract\", module = \"builtin:extract\" }]\n");
+    let mut run = place.run("log");
+    run.until_ready().await;
+    place.send("before", "<p>before</p>", &["--content-type", "text/html"]).await;
+    place.redis.kill();
+    let (status, body) =
+        until("it is not ready", async || run.get("/readyz").await.filter(|(_, body)| body.contains("broker_lost")))
+            .await;
+    assert_eq!(status, 503, "{body}");
+    place.redis.restart().await;
+    run.until_ready().await;
+    place.send("after", "<p>after</p>", &["--content-type", "text/html"]).await;
+    let verified = place.verified("1").await;
+    assert_eq!(verified["events"], 2, "{verified}");
+    run.ends_when_asked().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_stages_drop_on_purpose_is_told_from_what_is_missing() {
     let server = ModelServer::start(Script::new()).await;
     let place = Place::asking(&server, "").await;
@@ -347,4 +367,16 @@ async fn faults_name_the_thing_the_reason_and_the_way_out() {
     }
     let (code, said) = place.fails(&["tail", &key, "--brokers", "redis://user:secret@a"]).await;
     assert!(code == 78 && said.contains("username and password under [redis]") && !said.contains("secret"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_store_that_evicts_is_refused_and_the_file_that_names_it_is_told() {
+    let Some(redis) = Redis::own_with(&["--maxmemory-policy", "volatile-lru"]).await else { return };
+    let stage = "stage = [{ name = \"a\", module = \"builtin:language\", checkpoint = \"always\" }]\n";
+    let place = Place::on(redis, stage);
+    let host = place.folder.path().join("host.toml");
+    std::fs::write(&host, format!("[store]\nurl = {:?}\n", place.redis.url())).unwrap();
+    let arguments = ["run", &place.file, "--admin", "off", "--host", host.to_str().unwrap()];
+    let (code, said) = place.fails(&arguments).await;
+    assert!(code == 78 && said.contains("[store] of the host file") && said.contains("set maxmemory-policy"), "{said}");
 }

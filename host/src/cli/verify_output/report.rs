@@ -23,7 +23,7 @@ pub(super) fn text(totals: &Totals) -> String {
         totals.dead_lettered.iter().map(|(reason, count)| format!("{count} {}", printable(reason))).collect();
     line("dead_lettered", number(dead), &reasons.join(", "));
     line("missing", number(totals.missing), if totals.missing > 0 { MISSING } else { "" });
-    line("dropped", number(totals.dropped), "");
+    line("dropped", number(totals.dropped), if totals.dropped > 0 { DROPPED } else { "" });
     line("deletes", number(totals.deletes), "");
     line("replays", number(totals.replays), "");
     line("outputs", number(totals.outputs), "");
@@ -41,6 +41,7 @@ pub(super) fn text(totals: &Totals) -> String {
 }
 
 const MISSING: &str = "no output and no dead letter: dropped by a stage (--expect-dropped), not yet processed, or lost";
+const DROPPED: &str = "no output and no dead letter, as --expect-dropped says";
 const GONE: &str = "jobs with outputs whose event is not in the source topic any more";
 
 /// For programs: one object.

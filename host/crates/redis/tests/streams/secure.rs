@@ -5,7 +5,7 @@ use std::process::Command;
 
 use gristmill_core::ports::{Broker, Browse, From, Guarantee, Outlet, Role, Start, Subscription, Topic, Until};
 use gristmill_redis::{Certificates, RedisBroker, Settings};
-use gristmill_test_servers::Redis;
+use gristmill_test_servers::{Redis, free_port};
 
 use crate::harness::{PATIENCE, events, numbered, payloads, settle};
 use crate::redis::{Streams, connection, record, until};
@@ -77,15 +77,6 @@ async fn a_pipeline_is_served_over_tls_and_by_nobody_else() {
     }
 }
 
-fn free_port() -> u16 {
-    loop {
-        let port = fastrand::u16(15_000..32_000);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 /// The rights that the guide names, those for a cluster included.
 fn rights() -> Vec<String> {
     let guide =
@@ -118,20 +109,26 @@ async fn a_user_needs_only_the_rights_of_the_guide() {
     assert!(error.to_string().contains("other") && error.to_string().contains("may not"), "{error}");
 }
 
+/// A node of a cluster, which is alone as yet.
+async fn node(bus: &str) -> Option<Redis> {
+    let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "60000", "--cluster-port", bus];
+    Redis::own_with(&arguments).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pipeline_is_served_by_a_cluster() {
+    // Their own port plus 10,000, which they would take for each other, is often a client's.
+    let bus = free_port().to_string();
     let mut nodes = Vec::new();
-    for _ in 0..3 {
-        let Some(node) = Redis::own_with(&["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"]).await else {
-            return;
-        };
+    for port in [&bus, &free_port().to_string(), &free_port().to_string()] {
+        let Some(node) = node(port).await else { return };
         nodes.push(node);
     }
     let streams: Vec<Streams> = nodes.iter().map(|node| Streams::on(node.url())).collect();
     let port = |node: &Redis| node.url().rsplit(':').next().unwrap().to_owned();
     for (node, slots) in streams.iter().zip(["0 5000", "5001 10000", "10001 16383"]) {
         let () = node.run(&format!("CLUSTER ADDSLOTSRANGE {slots}")).await;
-        let () = node.run(&format!("CLUSTER MEET 127.0.0.1 {}", port(&nodes[0]))).await;
+        let () = node.run(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", port(&nodes[0]))).await;
     }
     let whole = async |node: &Streams| {
         let info: String = node.run("CLUSTER INFO").await;
@@ -163,7 +160,7 @@ async fn a_pipeline_is_served_by_a_cluster() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_of_one_node_is_named_twice_and_a_single_server_is_none() {
-    let Some(node) = Redis::own_with(&["--cluster-enabled", "yes"]).await else { return };
+    let Some(node) = node(&free_port().to_string()).await else { return };
     let streams = Streams::on(node.url());
     let () = streams.run("CLUSTER ADDSLOTSRANGE 0 16383").await;
     until(async || streams.run::<String>("CLUSTER INFO").await.contains("cluster_state:ok"), "no cluster").await;
