@@ -348,12 +348,12 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut count = Count::new("p", Bounds { outputs: 2, missing: 0 });
+        let mut count = Count::new("p", Bounds { outputs: 2, missing: 0 }, &[]);
         for item in ["a", "b"] {
             count.output(&output("p/in/0/1", item, "1")).unwrap();
         }
         assert_eq!(count.output(&output("p/in/0/1", "c", "1")), Err(TooMany(2)));
-        let mut count = Count::new("p", Bounds { outputs: 1_000_000, missing: 0 });
+        let mut count = Count::new("p", Bounds { outputs: 1_000_000, missing: 0 }, &[]);
         for offset in 0..3 * REASONS as u128 {
             count.dead_letter(&dead(offset, &format!("p/in/0/{offset}"), &format!("r{offset}"))).unwrap();
         }
