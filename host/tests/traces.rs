@@ -11,9 +11,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use collector::Collector;
-use gristmill_model_server::{ModelServer, Script};
+use gristmill_model_server::{Behaviour, ModelServer, Script};
+use opentelemetry_proto::tonic::common::v1::any_value;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 /// The timeout of every wait; enough for a busy machine that compiles the stages first.
@@ -75,14 +76,34 @@ fn ids(span: &Span) -> [String; 3] {
     [hex(&span.trace_id), hex(&span.parent_span_id), hex(&span.span_id)]
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_trace_goes_from_the_producer_to_the_output_and_the_model() {
+/// What the stage is given, and the model with it.
+const QUESTION: &str = "question-canary";
+/// What the model says.
+const ANSWER: &str = "answer-canary";
+
+/// The text of an attribute.
+fn attribute<'s>(span: &'s Span, key: &str) -> Option<&'s str> {
+    let value = &span.attributes.iter().find(|pair| pair.key == key)?.value;
+    match value.as_ref()?.value.as_ref()? {
+        any_value::Value::StringValue(text) => Some(text),
+        other => panic!("{key} is {other:?}"),
+    }
+}
+
+/// Runs a pipeline for one event, looks at its trace, and gives its spans and all that the collector got. `traces` is the
+/// section of the host file.
+async fn traced(traces: &str) -> (Vec<Span>, String) {
     let folder = tempfile::tempdir().unwrap();
-    let (server, collector) = (ModelServer::start(Script::new()).await, Collector::start(&[]).await);
+    let script = Script::new().when("", [Behaviour::answer(ANSWER)]);
+    let (server, collector) = (ModelServer::start(script).await, Collector::start(&[]).await);
     let (file, log) = (pipeline(folder.path(), &server), folder.path().join("log"));
+    let host = folder.path().join("host.toml");
+    std::fs::write(&host, format!("[traces]\n{traces}\n")).unwrap();
     let mut run = gristmill()
-        .args(["run", "--admin", "off"])
+        .args(["run", "--admin", "off", "--host"])
+        .arg(&host)
         .arg(&file)
+        .env("RUST_LOG", "info,gristmill=debug")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address))
         .env("OTEL_SERVICE_NAME", "under-test")
         .stderr(std::fs::File::create(&log).unwrap())
@@ -90,7 +111,7 @@ async fn one_trace_goes_from_the_producer_to_the_output_and_the_model() {
         .unwrap();
     let brokers = address(&log, &mut run).await;
     let event = folder.path().join("event");
-    std::fs::write(&event, "ask hello").unwrap();
+    std::fs::write(&event, format!("ask {QUESTION}")).unwrap();
     let producer = format!("traceparent=00-{TRACE}-00f067aa0ba902b7-01");
     let send = ["--content-type", "text/plain", "--brokers", &brokers, "--header", &producer];
     output(gristmill().args(["send", "in"]).arg(&event).args(send)).await;
@@ -114,5 +135,35 @@ async fn one_trace_goes_from_the_producer_to_the_output_and_the_model() {
     let process = Command::new("kill").arg(run.id().unwrap().to_string()).status().await.unwrap();
     assert!(process.success());
     let ended = tokio::time::timeout(PATIENCE, run.wait()).await.expect("it does not end").unwrap();
-    assert!(ended.success(), "{}", std::fs::read_to_string(&log).unwrap());
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(ended.success(), "{log}");
+    for line in ["a model answered", "job done"] {
+        let line = log.lines().find(|told| told.contains(line)).unwrap_or_else(|| panic!("{line}:\n{log}"));
+        assert!(line.contains(TRACE), "{line}");
+    }
+    assert!(!log.contains("-canary"), "the log tells contents:\n{log}");
+    let exported = collector.until("all requests", |got| Some(format!("{:?}", got.requests))).await;
+    (spans, exported)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_trace_goes_from_the_producer_to_the_output_and_the_model_and_tells_no_contents() {
+    let (spans, exported) = traced("").await;
+    let chat = spans.iter().find(|span| span.name == "chat x").unwrap();
+    assert_eq!(attribute(chat, "gen_ai.response.model"), Some("served"));
+    assert!(!exported.contains("-canary"), "a word of the prompt or the answer: {exported}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_spans_of_models_tell_prompts_and_answers_if_the_host_file_says_so() {
+    let (spans, _) = traced("capture_message_content = true").await;
+    let chat = spans.iter().find(|span| span.name == "chat x").unwrap();
+    let json = |key| serde_json::from_str::<Value>(attribute(chat, key).unwrap()).unwrap();
+    let asked = json!({"role": "user", "parts": [{"type": "text", "content": QUESTION}]});
+    assert_eq!(json("gen_ai.input.messages"), json!([asked]));
+    let answer = json!({"role": "assistant", "parts": [{"type": "text", "content": ANSWER}], "finish_reason": "stop"});
+    assert_eq!(json("gen_ai.output.messages"), json!([answer]));
+    for other in spans.iter().filter(|span| span.name != "chat x") {
+        assert!(!format!("{other:?}").contains("-canary"), "{other:?}");
+    }
 }

@@ -12,8 +12,9 @@ use futures_util::stream::{BoxStream, unfold};
 use gristmill_admin::{
     Admin, Command, Control, Done, HostView, Outcome, Phase, Refused, Server, Tap, Tapped, readiness,
 };
-use gristmill_telemetry::metrics::Metrics;
+use gristmill_telemetry::metrics::{Metrics, SpansNow};
 use gristmill_telemetry::taps::Shown;
+use gristmill_telemetry::traces::Traces;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::failure::Failure;
@@ -30,6 +31,7 @@ pub struct Desk {
     /// Set once all pipelines are connected.
     host: OnceLock<Arc<Host>>,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
     shutdown: CancellationToken,
     tap: Tap,
     files: Files,
@@ -39,6 +41,8 @@ pub struct Desk {
 pub struct DeskOptions {
     /// What the pipelines of the host count in.
     pub metrics: Arc<Metrics>,
+    /// Where the spans of traces go.
+    pub traces: Option<Traces>,
     /// Cancelled when the operator wants everything to stop.
     pub shutdown: CancellationToken,
     /// How a pipeline's file is read again.
@@ -55,9 +59,9 @@ impl Desk {
         let Admin::On(settings) = admin else { return Ok(None) };
         let server = Server::bind(settings).await.map_err(|error| Failure::Setup(error.into()))?;
         tracing::info!(address = %server.address(), "the admin server listens");
-        let DeskOptions { metrics, shutdown, files } = options;
+        let DeskOptions { metrics, traces, shutdown, files } = options;
         let (started, host) = (Instant::now(), OnceLock::new());
-        let desk = Arc::new(Self { started, host, metrics, shutdown, tap: settings.tap, files });
+        let desk = Arc::new(Self { started, host, metrics, traces, shutdown, tap: settings.tap, files });
         let stop = CancellationToken::new();
         tokio::spawn(server.serve(Arc::<Self>::clone(&desk), stop.clone()));
         Ok(Some((desk, stop.drop_guard())))
@@ -109,7 +113,9 @@ impl Control for Desk {
 
     async fn metrics(&self) -> String {
         let (view, snapshot) = self.look().await;
-        self.metrics.render(&scrape::of(&view, snapshot.as_ref()))
+        let spans = |traces: &Traces| SpansNow { sent: traces.sent(), lost: traces.lost() };
+        let spans = self.traces.as_ref().map(spans).unwrap_or_default();
+        self.metrics.render(&scrape::of(&view, snapshot.as_ref(), spans))
     }
 
     async fn command(&self, pipeline: &str, command: Command) -> Result<Done, Refused> {

@@ -37,10 +37,7 @@ pub(super) fn reach(url: Addresses, named: Option<(&Pipeline, Named<'_>)>) -> Re
 pub(super) fn faults(pipeline: &Pipeline, error: &anyhow::Error) -> Option<ConfigError> {
     let of_check = error.downcast_ref::<CheckError>().and_then(|error| match error {
         CheckError::Settings(error) => Some(error),
-        CheckError::Unreachable { .. }
-        | CheckError::Credentials { .. }
-        | CheckError::Unsuitable { .. }
-        | CheckError::Streams(_) => None,
+        CheckError::Access(_) | CheckError::Unsuitable { .. } | CheckError::Streams(_) => None,
     });
     of_check.or_else(|| error.downcast_ref::<SettingsError>()).map(|error| fault(pipeline, error))
 }

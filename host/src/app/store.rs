@@ -128,11 +128,8 @@ where
 
 /// The settings of a store on a server. Reads its password.
 fn server(pipeline: &Pipeline) -> Result<ServerSettings, Failure> {
-    ServerSettings::of(&pipeline.store, &pipeline.name).map_err(|error| {
-        let place = pipeline.place("/store/password");
-        let fault = Fault::at(place, "the password of the state store cannot be read").label(error.to_string());
-        Failure::Config(fault.into())
-    })
+    let read = ServerSettings::of(&pipeline.store, &pipeline.name);
+    read.map_err(|error| fault(pipeline, "/store/password", "the password of the state store cannot be read", &error))
 }
 
 /// A server that is away is no fault of the file: whoever supervises this process starts it again.
@@ -141,8 +138,18 @@ fn unusable(pipeline: &Pipeline, error: StoreError) -> Failure {
         return Failure::Running(error.into());
     }
     let pointer = if pipeline.store.url.is_some() { "/store/url" } else { "/store" };
-    let fault = Fault::at(pipeline.place(pointer), "the state store cannot be used").label(error.to_string());
-    Failure::Config(fault.into())
+    fault(pipeline, pointer, "the state store cannot be used", &error)
+}
+
+/// A fault of a key of `[store]`, which may be in the host file.
+fn fault(pipeline: &Pipeline, pointer: &str, message: &str, reason: &dyn std::error::Error) -> Failure {
+    let (store, place) = (&pipeline.store, pipeline.place(pointer));
+    let is_named = store.url.is_some() || store.folder.is_some();
+    let message = match place.line_and_column() {
+        None if is_named => format!("{message}; it is the one in [store] of the host file"),
+        None | Some(_) => message.to_owned(),
+    };
+    Failure::Config(Fault::at(place, message).label(reason.to_string()).into())
 }
 
 /// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.

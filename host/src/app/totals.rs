@@ -78,9 +78,9 @@ impl Observer for Totals {
                 self.stale.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%event, "its partition was revoked before it was settled");
             }
-            FlowEvent::Restored { job, stage } => {
+            FlowEvent::Restored { job, stage, trace } => {
                 self.restored.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%job, stage, "not run again: its outcome was kept");
+                tracing::debug!(%job, trace_id = %trace.trace_id(), stage, "not run again: its outcome was kept");
             }
             FlowEvent::Paused { why: PauseReason::Operator, .. }
             | FlowEvent::Resumed { why: PauseReason::Operator } => {}

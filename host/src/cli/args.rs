@@ -170,8 +170,12 @@ pub enum Command {
     /// which are missing, and which outputs are there more than once. Exit code 0 only if the share of events with an
     /// output is at least --min-rate. Joins no group, so it does not disturb pipelines.
     ///
+    /// An event that a stage drops leaves no record, so nothing tells it from a lost one. Name such events with
+    /// --expect-dropped, or let the pipeline route what it drops to a topic: that is an output, too.
+    ///
     /// Examples:
     ///   gristmill verify-output pipeline.toml
+    ///   gristmill verify-output pipeline.toml --expect-dropped kind=heartbeat --expect-dropped /user/role=bot
     ///   gristmill verify-output pipeline.toml --min-rate 1 --wait 2m --json
     #[command(verbatim_doc_comment)]
     VerifyOutput(VerifyOutput),
@@ -285,10 +289,10 @@ pub struct Demo {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub struct Cluster {
-    /// The brokers, as comma-separated host:port; overrides those of --pipeline.
+    /// The brokers, as comma-separated host:port or as redis://host:port; overrides those of --pipeline.
     #[arg(long, value_name = "ADDR", env = "GRISTMILL_BROKERS", value_parser = NonEmptyStringValueParser::new())]
     pub brokers: Option<String>,
-    /// A pipeline file, for its brokers, properties and group.
+    /// A pipeline file, for its brokers, how they are reached, and its group.
     #[arg(long, value_name = "FILE")]
     pub pipeline: Option<PathBuf>,
 }
@@ -307,7 +311,7 @@ pub struct Send {
     /// Send each line as a record; empty lines are skipped.
     #[arg(long)]
     pub lines: bool,
-    /// The key of every record. Records with the same key stay in order.
+    /// The key of every record. Records with the same key stay in order, except on Redis.
     #[arg(long)]
     pub key: Option<String>,
     /// A header of every record; can be repeated.

@@ -84,6 +84,7 @@ async fn open_desk(
     let (paths, host) = (args.pipelines.clone(), args.host.clone());
     let options = DeskOptions {
         metrics: Arc::clone(&watchers.metrics),
+        traces: watchers.traces.clone(),
         shutdown: shutdown.clone(),
         files: Box::new(move |name| files::load_one(&paths, &files::host(host.as_deref())?, name)),
     };

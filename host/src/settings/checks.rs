@@ -9,7 +9,6 @@ use gristmill_core::model::Plan;
 use gristmill_core::settings::{Name, Span, TopicName};
 use gristmill_kafka::Brokers;
 use gristmill_llm::settings::{AliasSettings, TargetSettings};
-use gristmill_store::settings::StoreSettings;
 use gristmill_wasm::Grants;
 
 use super::file::{MOST_STAGES, PipelineFile};
@@ -18,6 +17,7 @@ use super::plan::plan;
 use super::properties;
 use super::redis;
 use super::stage::StageSettings;
+use super::store;
 
 type File = Draft<PipelineFile>;
 
@@ -44,7 +44,7 @@ pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
             waits(file, &retry);
         }
     }
-    keeping(file);
+    store::check(file);
     names_once(file, stages);
     if host.is_some_and(|host| host.models.is_empty()) {
         models_for_grants(file, stages);
@@ -135,39 +135,6 @@ fn waits(file: &mut File, pointer: &str) {
         let message = format!("the first wait is longer than the longest in {}", file.title(pointer));
         let (first, longest) = (Span(policy.first_wait), Span(policy.longest_wait));
         file.report(&at, message, format!("first_wait is {first}, longest_wait {longest}: change one"));
-    }
-}
-
-fn keeping(file: &mut File) {
-    let Some(store) = file.part::<StoreSettings>("/store") else { return };
-    match store.url {
-        Some(_) => {
-            for (key, label) in [
-                ("folder", "with url there is no file: take one of the two out"),
-                ("max_size", "a server has bounds of its own: take this line out"),
-            ] {
-                let pointer = format!("/store/{key}");
-                if file.has(&pointer) {
-                    file.report(&pointer, format!("[store] has a url, so {key} means nothing"), label);
-                }
-            }
-        }
-        None => {
-            for key in ["password", "ca"] {
-                let pointer = format!("/store/{key}");
-                if file.has(&pointer) {
-                    let message = format!("[store] has no url, so {key} means nothing");
-                    file.report(&pointer, message, "add url, or take this line out");
-                }
-            }
-        }
-    }
-    if store.keep_ended > store.keep_unfinished {
-        let key = if file.has("/store/keep_unfinished") { "keep_unfinished" } else { "keep_ended" };
-        let message = "[store] would keep unfinished jobs for a shorter time than ended ones";
-        let (ended, unfinished) = (Span(store.keep_ended), Span(store.keep_unfinished));
-        let label = format!("keep_ended is {ended}, keep_unfinished {unfinished}: change one");
-        file.report(&format!("/store/{key}"), message, label);
     }
 }
 

@@ -14,6 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::store;
+
 /// A process that runs pipelines of Gristmill.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -68,7 +70,9 @@ impl HostFile {
     /// # Errors
     /// Everything that is wrong with it, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let checked = gristmill_config::load::<Self>(path)?;
+        let mut draft = gristmill_config::read::<Self>(path)?;
+        store::check(&mut draft);
+        let checked = draft.finish()?;
         Ok(Self { path: Some(path.to_owned()), ..checked.value })
     }
 }

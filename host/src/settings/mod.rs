@@ -14,6 +14,7 @@ mod properties;
 mod redis;
 mod reference;
 mod stage;
+mod store;
 #[cfg(test)]
 mod tests;
 mod warnings;

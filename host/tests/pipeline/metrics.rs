@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::{Harness, Host};
 
 /// Where the host's admin server listens, as its log says.
-async fn admin(harness: &Harness, host: &mut Host) -> String {
+pub(crate) async fn admin(harness: &Harness, host: &mut Host) -> String {
     let address = |log: &str| {
         let (_, rest) = log.split_once("the admin server listens")?;
         let (_, rest) = rest.split_once("address=")?;

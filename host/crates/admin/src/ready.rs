@@ -7,6 +7,9 @@ use super::view::{HostView, PauseView, Phase, PipelineState, PipelineView};
 pub const LONG_PAUSE_SECONDS: f64 = 60.0;
 /// A state store that fails for a moment recovers by itself: not before this is it a reason.
 const STORE_PATIENCE_SECONDS: f64 = 1.0;
+/// A source says every 5 s that it turns. In between it may wait for its broker, up to 105 s by default: one that is silent for
+/// longer hangs.
+const SOURCE_PATIENCE_SECONDS: f64 = 120.0;
 
 /// All reasons why a host is not ready; empty if it is. Looks at everything but `reasons`, which is for what comes of it.
 #[must_use]
@@ -43,6 +46,9 @@ fn of_pipeline(pipeline: &PipelineView) -> Vec<Reason> {
     if let Some(seconds) = pipeline.broker.lost_seconds {
         let why = pipeline.broker.message.as_deref().unwrap_or("it does not answer");
         reasons.push(reason(Code::BrokerLost, format!("its broker has been lost for {seconds:.0} s: {why}")));
+    }
+    if let Some(seconds) = pipeline.broker.silent_seconds.filter(|seconds| *seconds >= SOURCE_PATIENCE_SECONDS) {
+        reasons.push(reason(Code::Stuck, format!("its source has not turned for {seconds:.0} s: nothing is read")));
     }
     if let Some(seconds) = pipeline.store.failing_seconds.filter(|seconds| *seconds >= STORE_PATIENCE_SECONDS) {
         reasons.push(reason(Code::StoreFailing, format!("its state store has not answered for {seconds:.0} s")));
@@ -131,11 +137,19 @@ mod tests {
     fn every_reason_is_told() {
         let pipeline = PipelineView {
             assigned: false,
-            broker: BrokerView { lost_seconds: Some(0.0), message: Some("refused".into()) },
+            broker: BrokerView {
+                lost_seconds: Some(0.0),
+                message: Some("refused".into()),
+                silent_seconds: Some(120.0),
+            },
             store: StoreView { failing_seconds: Some(1.0) },
             ..paused(10.0, Some(300.0))
         };
-        assert_eq!(codes(pipeline), [Code::NoAssignment, Code::BrokerLost, Code::StoreFailing, Code::Paused]);
+        let all = [Code::NoAssignment, Code::BrokerLost, Code::Stuck, Code::StoreFailing, Code::Paused];
+        assert_eq!(codes(pipeline), all);
+        let waits =
+            PipelineView { broker: BrokerView { silent_seconds: Some(110.0), ..BrokerView::default() }, ..good() };
+        assert!(codes(waits).is_empty(), "a source may wait for its broker");
         let blip = PipelineView { store: StoreView { failing_seconds: Some(0.5) }, ..good() };
         assert!(codes(blip).is_empty(), "a store that fails for a moment is none");
     }

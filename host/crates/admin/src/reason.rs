@@ -28,7 +28,7 @@ pub enum Code {
     Stopped,
     /// It is being drained or started again.
     Restarting,
-    /// Its main loop does not answer.
+    /// Its main loop does not answer, or its source does not turn.
     Stuck,
     /// It has joined its group, and no assignment has arrived yet.
     NoAssignment,

@@ -245,7 +245,7 @@ pub struct ModelView {
     pub cost_usd: f64,
 }
 
-/// Whether a broker can be reached.
+/// Whether a broker can be reached, and whether the source that reads from it turns.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BrokerView {
     /// For how long it has not been. Absent if it can be.
@@ -254,6 +254,9 @@ pub struct BrokerView {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message: Option<String>,
+    /// How long ago the source said that it turns, which it does every few seconds. Absent before it has.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub silent_seconds: Option<f64>,
 }
 
 /// Whether a state store answers.

@@ -44,9 +44,14 @@ impl Backlog {
         self.events.load(Ordering::Relaxed)
     }
 
+    /// Events and their bytes.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.events(), self.bytes.load(Ordering::Relaxed))
+    }
+
     /// Pauses at the high-water mark and resumes below half of it.
     pub(super) fn backpressure(&self, flow: Flow, high: HighWater) -> Backpressure {
-        let (events, bytes) = (self.events(), self.bytes.load(Ordering::Relaxed));
+        let (events, bytes) = self.size();
         match flow {
             Flow::Running if events >= high.events || bytes >= high.bytes => Backpressure::Pause,
             // An empty backlog resumes whatever the high-water mark is: half of 1 is 0.

@@ -36,6 +36,7 @@ mod news;
 mod offsets;
 mod poll;
 mod properties;
+mod pulse;
 mod reach;
 mod readers;
 mod reports;

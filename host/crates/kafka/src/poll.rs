@@ -20,6 +20,7 @@ use super::extent::Extent;
 use super::join::{Group, Standing};
 use super::lag::Lag;
 use super::leave::{self, Membership};
+use super::pulse::Pulse;
 use super::reach::Reachable;
 use super::reports::{self, Member, Notice, is_final};
 use super::settings::HighWater;
@@ -90,6 +91,7 @@ pub(super) struct Poller {
     pub(super) reachable: Reachable,
     pub(super) flow: Flow,
     pub(super) membership: Membership,
+    pub(super) pulse: Pulse,
 }
 
 impl Poller {
@@ -116,6 +118,7 @@ impl Poller {
     }
 
     fn turn(&mut self) -> Result<(), Stop> {
+        self.pulse.beat(Instant::now());
         self.handle_commands()?;
         self.wait_for_room()?;
         self.regulate()?;
@@ -229,7 +232,7 @@ impl Poller {
 
     /// Partitions were assigned to us: looks up where to begin, accepts them, and only then reports them to the flow.
     fn assigned(&mut self, mut list: TopicPartitionList) -> Result<(), Stop> {
-        let found = start::find(&self.consumer, &mut list, self.start, &self.topics);
+        let found = start::find(&self.consumer, &mut list, self.start, &self.topics, &mut self.pulse);
         reports::assign(&self.consumer, &list)
             .context("cannot accept the assigned partitions")
             .map_err(Stop::Failed)?;
@@ -242,7 +245,7 @@ impl Poller {
         self.standing = Standing::Accepted;
         let partitions = self.partitions(&list);
         let generation = self.assignment.begin(&partitions);
-        start::commit(&self.consumer, &mut self.committer, found.ends).map_err(Stop::Failed)?;
+        start::commit(&self.consumer, &mut self.committer, found.ends, &mut self.pulse).map_err(Stop::Failed)?;
         for (partition, committed) in found.committed {
             self.lag.begin(partition, committed);
         }
@@ -318,6 +321,7 @@ impl Poller {
     fn drain(&mut self, mut done: oneshot::Receiver<()>) -> Result<(), Stop> {
         let deadline = Instant::now() + self.drain_timeout;
         while matches!(done.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            self.pulse.beat(Instant::now());
             if Instant::now() >= deadline {
                 let waited = self.drain_timeout.as_secs_f64();
                 tracing::warn!(source = %self.name, waited, "revoked partitions were not drained in time");

@@ -21,10 +21,11 @@ use super::join::{Group, Standing};
 use super::lag::Lag;
 use super::leave::Membership;
 use super::poll::{Command, Control, Poller};
+use super::pulse::Pulse;
 use super::reach::Reachable;
 use super::settings::{Settings, SettingsError, SourceSettings};
 use gristmill_core::model::{Event, Generation, Next, Partition, Position};
-use gristmill_core::ports::{Demand, Signal, Source, SourceError};
+use gristmill_core::ports::{Demand, Notice, Signal, Source, SourceError};
 
 /// A [`Source`] on Kafka topics. Dropping it without [`close`](Source::close) leaves the group too, in the background
 /// and without reporting errors.
@@ -78,6 +79,11 @@ impl KafkaSource {
         let (committed_sender, committed) = oneshot::channel();
         let (left_sender, left) = oneshot::channel();
         let backlog = Arc::new(Backlog::default());
+        let beats = control_sender.clone();
+        let beat = move |notice: Notice| {
+            // Nobody listens when the source was dropped, which the thread sees by itself.
+            let _ = beats.send(Control::Notice(notice));
+        };
         let poller = Poller {
             name: name.clone(),
             group,
@@ -100,6 +106,7 @@ impl KafkaSource {
             reachable: Reachable::default(),
             flow: Flow::Running,
             membership: Membership::of(settings),
+            pulse: Pulse::new(Instant::now(), Arc::clone(&backlog), beat),
         };
         thread::Builder::new()
             .name("kafka-poll".into())

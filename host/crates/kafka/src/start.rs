@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::consumer::Consumer;
@@ -11,6 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::commit::Committer;
 use super::offsets;
+use super::pulse::Pulse;
 use super::reports::{Member, is_final};
 use gristmill_core::model::{Next, Partition};
 use gristmill_core::ports::Start;
@@ -37,10 +38,11 @@ pub(super) fn find(
     list: &mut TopicPartitionList,
     start: Start,
     topics: &[Arc<str>],
+    pulse: &mut Pulse,
 ) -> anyhow::Result<Found> {
     let mut tried = 0;
     loop {
-        let error = match look_up(consumer, list, start, topics) {
+        let error = match look_up(consumer, list, start, topics, pulse) {
             Ok(found) => return Ok(found),
             Err(error) => error,
         };
@@ -54,11 +56,18 @@ pub(super) fn find(
     }
 }
 
-fn look_up(consumer: &Member, list: &mut TopicPartitionList, start: Start, topics: &[Arc<str>]) -> KafkaResult<Found> {
+fn look_up(
+    consumer: &Member,
+    list: &mut TopicPartitionList,
+    start: Start,
+    topics: &[Arc<str>],
+    pulse: &mut Pulse,
+) -> KafkaResult<Found> {
     let mut found = Found::default();
     if list.count() == 0 {
         return Ok(found);
     }
+    pulse.beat(Instant::now());
     for element in consumer.committed_offsets(list.clone(), LOOKUP)?.elements() {
         element.error()?;
         let (topic, number) = (element.topic(), element.partition());
@@ -66,6 +75,7 @@ fn look_up(consumer: &Member, list: &mut TopicPartitionList, start: Start, topic
         match (element.offset(), start) {
             (Offset::Invalid, Start::Earliest) => list.set_partition_offset(topic, number, Offset::Beginning)?,
             (Offset::Invalid, Start::Latest) => {
+                pulse.beat(Instant::now());
                 let (_, end) = consumer.fetch_watermarks(topic, number, LOOKUP)?;
                 list.set_partition_offset(topic, number, Offset::Offset(end))?;
                 found.ends.push(place(end));
@@ -79,13 +89,19 @@ fn look_up(consumer: &Member, list: &mut TopicPartitionList, start: Start, topic
 
 /// Commits where the group begins in partitions that are new to it, and waits for that. Later would be too late: the
 /// commit could set back what a transaction has committed in the meantime.
-pub(super) fn commit(consumer: &Member, committer: &mut Committer, ends: Vec<(Partition, Next)>) -> anyhow::Result<()> {
+pub(super) fn commit(
+    consumer: &Member,
+    committer: &mut Committer,
+    ends: Vec<(Partition, Next)>,
+    pulse: &mut Pulse,
+) -> anyhow::Result<()> {
     if ends.is_empty() {
         return Ok(());
     }
     committer.pin(consumer, ends)?;
     let mut tried = 0;
     loop {
+        pulse.beat(Instant::now());
         let Err(error) = committer.commit_now(consumer) else { return Ok(()) };
         tried += 1;
         if consumer.assignment_lost() {

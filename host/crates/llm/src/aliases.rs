@@ -10,10 +10,10 @@ use gristmill_core::model::{
     Blame, ChatFailure, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId, Ledger, Portion, Requester,
     Usage, Usd, Vector,
 };
-use gristmill_core::ports::{Caller, FlowEvent, Model, ModelError, Observer};
+use gristmill_core::ports::{Caller, FlowEvent, Keys, Model, ModelError, Observer};
 use tokio::time::Instant;
 
-use crate::answered::Unanswered;
+use crate::answered::{Answered, Unanswered};
 use crate::embedding::no_vectors;
 use crate::failure::turns_away;
 use crate::gate::{Entry, Visit};
@@ -50,7 +50,12 @@ pub(crate) struct Target {
 impl Target {
     /// Asks the target once it has room for another call. Waits at most half of the time for that: a call sent with no
     /// time left would be paid for and its answer lost.
-    async fn ask<Q: Question>(&self, caller: &Caller, question: &Q, left: Duration) -> Result<Q::Answer, Failed> {
+    async fn ask<Q: Question>(
+        &self,
+        caller: &Caller,
+        question: &Q,
+        left: Duration,
+    ) -> Result<Answered<Q::Answer>, Failed> {
         let begun = Instant::now();
         let who = requester(caller);
         let (size, most_output) = (question.size(), question.most_output());
@@ -59,12 +64,11 @@ impl Target {
         let left = left.saturating_sub(begun.elapsed());
         let turn = self.results(|results| results.begin(&who));
         match question.put(&*self.provider, caller, left).await {
-            Ok(answered) => {
+            Ok(mut answered) => {
                 self.results(|results| results.answered(&who, turn));
-                let mut answer = answered.response;
-                self.price(Q::usage_mut(&mut answer));
-                admitted.answered(&Q::usage(&answer), &answered.room);
-                Ok(answer)
+                self.price(Q::usage_mut(&mut answered.response));
+                admitted.answered(&Q::usage(&answered.response), &answered.room);
+                Ok(answered)
             }
             Err(Unanswered { failure, sign }) => {
                 let blame = sign.map(|sign| self.results(|results| results.failed(&who, turn, sign)));
@@ -265,12 +269,16 @@ impl Aliases {
                     let begun = Instant::now();
                     let span = caller.trace.child(|| fastrand::u64(1..));
                     let answer = target.ask(&Caller { trace: span, ..caller.clone() }, question, left).await;
-                    let (elapsed, told) = (begun.elapsed(), answer.as_ref().map(Q::usage));
+                    let elapsed = begun.elapsed();
+                    let (answered, sent) = (answer.as_ref().ok(), target.provider.sent());
+                    let keys = Keys::new(sent.as_ref().and_then(|sent| sent.secrets.as_ref()));
+                    let told = answer.as_ref().map(|answered| Q::usage(&answered.response));
                     self.observer.observe(&FlowEvent::ModelCall {
                         caller,
                         alias: name,
                         target: &target.name,
-                        operation: Q::OPERATION,
+                        exchange: question.exchange(answered.map(|answered| &answered.response), keys),
+                        answered_by: answered.and_then(|answered| answered.model.as_deref()),
                         span,
                         elapsed,
                         result: told.map_err(|failed| &failed.failure),
@@ -278,7 +286,7 @@ impl Aliases {
                     log(caller, name, &target.name, elapsed, told);
                     let begins = alias.begins_to_turn_away(index, &answer);
                     let now: Failed = match answer {
-                        Ok(answer) => return Ok(answer),
+                        Ok(answered) => return Ok(answered.response),
                         Err(now) => now,
                     };
                     // The last one holds the pipeline, which is told elsewhere.
@@ -340,11 +348,11 @@ impl Model for Aliases {
 }
 
 fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: Result<Usage, &Failed>) {
-    let (job, stage) = (&caller.job, &caller.stage);
+    let (job, stage, trace_id) = (&caller.job, &caller.stage, caller.trace.trace_id());
     let elapsed_ms = elapsed.as_millis();
     match answer {
         Ok(usage) => tracing::debug!(
-            %job, %stage, alias, target, elapsed_ms,
+            %job, %trace_id, %stage, alias, target, elapsed_ms,
             input_tokens = usage.input_tokens,
             output_tokens = usage.output_tokens,
             cost_usd = usage.cost_nano_usd.map(|nano| Usd::nano(nano).number()),
@@ -354,9 +362,13 @@ fn log(caller: &Caller, alias: &str, target: &str, elapsed: Duration, answer: Re
             let (failure, reason) = (failure.kind(), reason(failure));
             // What pauses the pipeline is told with the pause, and not for each item that waits.
             if blame.is_some_and(|blame| blame > Blame::Request) {
-                tracing::debug!(%job, %stage, alias, target, elapsed_ms, failure, reason, ?blame, "a model did not answer");
+                tracing::debug!(
+                    %job, %trace_id, %stage, alias, target, elapsed_ms, failure, reason, ?blame, "a model did not answer"
+                );
             } else {
-                tracing::warn!(%job, %stage, alias, target, elapsed_ms, failure, reason, ?blame, "a model did not answer");
+                tracing::warn!(
+                    %job, %trace_id, %stage, alias, target, elapsed_ms, failure, reason, ?blame, "a model did not answer"
+                );
             }
         }
     }

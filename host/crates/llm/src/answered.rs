@@ -37,11 +37,13 @@ pub(crate) struct Answered<A> {
     pub(crate) response: A,
     /// What is left of its limits.
     pub(crate) room: Room,
+    /// The model that answered, as the server names it, if it was looked for.
+    pub(crate) model: Option<String>,
 }
 
 impl<A> From<A> for Answered<A> {
     /// The answer of a provider that says nothing beside it.
     fn from(response: A) -> Self {
-        Self { response, room: Room::default() }
+        Self { response, room: Room::default(), model: None }
     }
 }

@@ -118,7 +118,8 @@ impl<M: Model> Inner<M> {
         if self.is_good(request, &answer)
             && let Err(error) = self.answers.keep_answer(key, &answer, ttl).await
         {
-            tracing::debug!(job = %caller.job, %error, "an answer could not be kept for other jobs");
+            let trace_id = caller.trace.trace_id();
+            tracing::debug!(job = %caller.job, %trace_id, %error, "an answer could not be kept for other jobs");
         }
         Ok(answer)
     }
@@ -156,7 +157,8 @@ impl<M: Model + 'static> Model for Cached<M> {
             match got {
                 Ok(Got::Paid(answer)) if is_own => return Ok(answer),
                 Ok(Got::Paid(answer) | Got::Kept(answer)) => {
-                    tracing::debug!(job = %caller.job, stage = %caller.stage, alias, "an answer of another job is reused");
+                    let (job, trace_id, stage) = (&caller.job, caller.trace.trace_id(), &caller.stage);
+                    tracing::debug!(%job, %trace_id, %stage, alias, "an answer of another job is reused");
                     self.saved.tell(caller, Some(alias), ModelOperation::Chat, SavedBy::Cache);
                     return Ok(free(answer));
                 }

@@ -87,7 +87,10 @@ impl<M: Model> Model for Checked<M> {
                     return Err(failure.into());
                 }
                 let (job, stage, raised) = (&caller.job, &caller.stage, asked.raised + 1);
-                tracing::debug!(%job, %stage, raised, "a model only thought: it is asked again with a raised limit");
+                let trace_id = caller.trace.trace_id();
+                tracing::debug!(
+                    %job, %trace_id, %stage, raised, "a model only thought: it is asked again with a raised limit"
+                );
                 starved = Some(failure);
                 let idempotency_key = asked.idempotency_key.take().map(|key| format!("{key} (raised)"));
                 asked = ChatRequest { timeout: Some(left), raised, idempotency_key, ..asked };
@@ -109,8 +112,10 @@ impl<M: Model> Model for Checked<M> {
             if cut_off || paid_again >= most_again || round == MOST_ROUNDS || left.is_zero() {
                 return Err(failure.into());
             }
-            let (job, stage) = (&caller.job, &caller.stage);
-            tracing::debug!(%job, %stage, round, "an answer does not have the requested form: the model is asked again");
+            let (job, stage, trace_id) = (&caller.job, &caller.stage, caller.trace.trace_id());
+            tracing::debug!(
+                %job, %trace_id, %stage, round, "an answer does not have the requested form: the model is asked again"
+            );
             asked = ChatRequest { timeout: Some(left), raised: asked.raised, ..again(request, round, problems) };
             round += 1;
         }

@@ -76,7 +76,8 @@ impl Embeds for Embedder {
         let quote = Quote { key: sent.secrets.as_ref(), request: &prompt };
         let made = self.api.decode(target, &reply, &quote);
         let made = made.map_err(|unanswered| self.server.unanswered(&reply, unanswered))?;
-        Ok(Answered { response: check(target, request, made)?, room: Room::read(&reply.headers) })
+        let model = if caller.trace.is_sampled() { reply.model(&quote) } else { None };
+        Ok(Answered { response: check(target, request, made)?, room: Room::read(&reply.headers), model })
     }
 }
 

@@ -129,7 +129,8 @@ impl<M: Model> Model for Journaled<M> {
         if paid {
             return Ok(answer);
         }
-        tracing::debug!(job = %caller.job, stage = %caller.stage, "an answer that was already paid for is reused");
+        let trace_id = caller.trace.trace_id();
+        tracing::debug!(job = %caller.job, %trace_id, stage = %caller.stage, "an answer that was already paid for is reused");
         self.saved.tell(caller, request.model.as_deref(), ModelOperation::Chat, SavedBy::Journal);
         Ok(ChatResponse { cached: true, ..answer })
     }

@@ -1,5 +1,7 @@
 //! What an alias asks: one target, behind its API.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use gristmill_core::model::{ChatFailure, ChatRequest, ChatResponse};
 use gristmill_core::ports::Caller;
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use crate::answered::{Answered, Unanswered};
 use crate::embedding::{Embedder, Embeds};
+use crate::headers::Sent;
 use crate::quote::Quote;
 use crate::room::Room;
 use crate::server::{Question, Reply, Server};
@@ -18,6 +21,11 @@ use crate::stream::Gathering;
 pub(crate) trait Provider: Send + Sync {
     /// Answers a request within its `timeout` or the provider's own. A dropped call stops, but may have been paid for.
     async fn chat(&self, caller: &Caller, request: &ChatRequest) -> Result<Answered<ChatResponse>, Unanswered>;
+
+    /// The headers that were sent last, with the secrets in them, if there are any.
+    fn sent(&self) -> Option<Arc<Sent>> {
+        None
+    }
 
     /// What makes vectors here, if anything does.
     fn embeds(&self) -> Option<&dyn Embeds> {
@@ -68,7 +76,12 @@ impl<A: Api> Provider for Http<A> {
             }
             decoded => decoded.map_err(|unanswered| self.server.unanswered(&reply, unanswered))?,
         };
-        Ok(Answered { response, room: Room::read(&reply.headers) })
+        let model = if caller.trace.is_sampled() { reply.model(&quote) } else { None };
+        Ok(Answered { response, room: Room::read(&reply.headers), model })
+    }
+
+    fn sent(&self) -> Option<Arc<Sent>> {
+        Some(self.server.last_sent())
     }
 
     fn embeds(&self) -> Option<&dyn Embeds> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage};
-use gristmill_core::ports::{Caller, ModelOperation};
+use gristmill_core::ports::{Caller, Exchange, Keys};
 
 use crate::answered::{Answered, Unanswered};
 use crate::embedding::no_vectors;
@@ -17,8 +17,8 @@ pub(crate) trait Question: Send + Sync {
     /// What answers it.
     type Answer: Send;
 
-    /// What it asks for.
-    const OPERATION: ModelOperation;
+    /// The question with its answer, as observers see them.
+    fn exchange<'a>(&'a self, answer: Option<&'a Self::Answer>, keys: Keys<'a>) -> Exchange<'a>;
 
     /// Asks a provider, which has this much time.
     async fn put(
@@ -45,7 +45,9 @@ pub(crate) trait Question: Send + Sync {
 impl Question for ChatRequest {
     type Answer = ChatResponse;
 
-    const OPERATION: ModelOperation = ModelOperation::Chat;
+    fn exchange<'a>(&'a self, answer: Option<&'a ChatResponse>, keys: Keys<'a>) -> Exchange<'a> {
+        Exchange::Chat { request: self, response: answer, keys }
+    }
 
     async fn put(
         &self,
@@ -77,7 +79,9 @@ impl Question for ChatRequest {
 impl Question for EmbedRequest {
     type Answer = EmbedResponse;
 
-    const OPERATION: ModelOperation = ModelOperation::Embed;
+    fn exchange<'a>(&'a self, _: Option<&'a EmbedResponse>, _: Keys<'a>) -> Exchange<'a> {
+        Exchange::Embed { request: self }
+    }
 
     async fn put(
         &self,

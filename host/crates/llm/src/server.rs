@@ -1,5 +1,6 @@
 //! One model server over HTTP: asks once, reads an answer that is bounded in size and time, and says what was lost.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,6 +11,7 @@ use gristmill_core::model::{ChatFailure, Sign, TRACEPARENT};
 use gristmill_core::ports::Caller;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{timeout, timeout_at};
 
@@ -77,6 +79,19 @@ impl Reply {
     /// The body as JSON; null if it is none.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(self.text()).unwrap_or_default()
+    }
+
+    /// The model that answered, as the body names it.
+    pub(crate) fn model(&self, quote: &Quote<'_>) -> Option<String> {
+        /// Of the body of an answer.
+        #[derive(Deserialize)]
+        struct Named<'a> {
+            /// In Gemini's words `modelVersion`.
+            #[serde(borrow, alias = "modelVersion")]
+            model: Cow<'a, str>,
+        }
+        let named = serde_json::from_str::<Named<'_>>(self.text()).ok()?;
+        quote.word(&named.model)
     }
 
     /// What is said about how long to wait: by the headers, by the error that the body holds, and by its words for people.
@@ -155,6 +170,11 @@ impl Server {
     /// The headers to send now, with the secrets in them.
     pub(crate) async fn sent(&self) -> Arc<Sent> {
         self.reach.sent.current().await
+    }
+
+    /// The headers that were sent last.
+    pub(crate) fn last_sent(&self) -> Arc<Sent> {
+        self.reach.sent.last()
     }
 
     /// Sends one body, and takes at most the shorter of the request's and the target's timeout for the answer.

@@ -40,7 +40,9 @@ struct Host {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
     /// A user or a password is in it.
-    #[error("a user and a password do not go into the address: use username and password under [redis]")]
+    #[error(
+        "a user and a password do not go into the address: they are username and password under [redis] of the pipeline file"
+    )]
     Credentials,
     /// It has another form.
     #[error("\"{0}\" is no address of Redis: {FORM}")]
@@ -165,7 +167,7 @@ impl JsonSchema for Addresses {
             "type": "string",
             "pattern": format!("^rediss?://({host}/0*[0-9]{{1,4}}|{host}(,{host})*)$"),
             "x-fault": "is no address of Redis",
-            "x-form": FORM,
+            "x-form": format!("{FORM}; a user and a password have keys of their own, username and password"),
         })
     }
 }

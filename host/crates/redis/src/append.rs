@@ -3,13 +3,13 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use gristmill_core::model::Size;
 use gristmill_core::ports::Record;
 use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::client::Link;
-use super::fault::{Meaning, meaning, meaning_of_answer};
+use super::fault::{Meaning, meaning, meaning_of_answer, said};
 use super::fields;
 use super::outage::Outage;
 use super::settings::Creation;
@@ -101,7 +101,7 @@ pub(super) async fn append(
                 rest = &rest[written..];
                 let wait = outage.failed(&error);
                 if outage.lasted() + wait > longest {
-                    return Err(anyhow!(error)).with_context(|| format!("not written within {longest:?}"));
+                    return Err(said(&error).context(format!("not written within {longest:?}")));
                 }
                 tokio::time::sleep(wait).await;
                 continue;
@@ -145,7 +145,7 @@ async fn send(link: &mut Link, manner: Manner, records: &[Record]) -> Sent {
         Err(error) => {
             let stopped = match meaning(&error) {
                 Meaning::Later => Stopped::Later(error),
-                Meaning::Gone | Meaning::Never => Stopped::Never(error.into()),
+                Meaning::Gone | Meaning::Never => Stopped::Never(said(&error)),
             };
             return Sent { written: 0, stopped: Some(stopped) };
         }

@@ -57,7 +57,7 @@ impl Broker for RedisBroker {
     }
 
     async fn browse(&self, what: Browse) -> anyhow::Result<Box<dyn Records>> {
-        Ok(Box::new(Browser::open(&self.client, what).await?))
+        Ok(Box::new(Browser::open(&self.client, &self.settings.addresses, what).await?))
     }
 
     async fn write(

@@ -4,15 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use async_trait::async_trait;
 use gristmill_core::model::{Event, Generation, Position};
 use gristmill_core::ports::{Browse, From, Records, Until};
-use redis::{RedisResult, Value};
+use redis::{RedisError, RedisResult, Value};
 
+use super::access::AccessError;
+use super::address::Addresses;
 use super::client::{Client, Link};
 use super::entry::{Entry, entries, id, of_stream};
-use super::fault::{Meaning, meaning};
+use super::fault::{Meaning, meaning, said};
 use super::fields::{Origin, event};
 use super::outage::Outage;
 
@@ -35,14 +37,19 @@ pub(super) struct Browser {
 
 impl Browser {
     /// Looks up where to begin and where to end. Fails if the stream does not exist.
-    pub(super) async fn open(client: &Client, what: Browse) -> anyhow::Result<Self> {
+    pub(super) async fn open(client: &Client, address: &Addresses, what: Browse) -> anyhow::Result<Self> {
         let Browse { topic: stream, from, until } = what;
         let mut link = client.connect(WAIT)?;
-        let kind: String =
-            redis::cmd("TYPE").arg(&*stream).query_async(&mut link).await.context("Redis does not answer")?;
+        let kind: String = match redis::cmd("TYPE").arg(&*stream).query_async(&mut link).await {
+            Ok(kind) => kind,
+            Err(error) => {
+                let error = AccessError::of(address, &client.reason(error).await);
+                return Err(anyhow!(error).context(format!("cannot read the stream {stream}")));
+            }
+        };
         match kind.as_str() {
             "stream" => {}
-            "none" => bail!("the stream {stream} does not exist"),
+            "none" => bail!("the stream {stream} does not exist at {address}; check its name, and the address"),
             other => bail!("{stream} is no stream: it is a {other}"),
         }
         let end = last(&mut link, &stream, 1).await?;
@@ -96,7 +103,7 @@ impl Browser {
                 tokio::time::sleep(self.outage.failed(&error)).await;
                 Ok(())
             }
-            Err(error) => Err(error).with_context(|| format!("cannot read the stream {}", self.stream)),
+            Err(error) => Err(unreadable(&self.stream, &error)),
         }
     }
 }
@@ -105,8 +112,12 @@ impl Browser {
 async fn last(link: &mut Link, stream: &str, count: u32) -> anyhow::Result<Vec<Entry>> {
     let mut range = redis::cmd("XREVRANGE");
     range.arg(stream).arg("+").arg("-").arg("COUNT").arg(count);
-    let found = range.query_async(link).await.with_context(|| format!("cannot read the stream {stream}"))?;
+    let found = range.query_async(link).await.map_err(|error| unreadable(stream, &error))?;
     Ok(entries(found)?)
+}
+
+fn unreadable(stream: &str, error: &RedisError) -> anyhow::Error {
+    said(error).context(format!("cannot read the stream {stream}"))
 }
 
 #[async_trait]

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use gristmill_core::ports::{Checked, Role, Topic};
+use gristmill_core::ports::{Checked, Role, Start, Topic};
 use redis::{RedisError, Value};
 use tokio::time::{Instant, timeout_at};
 
+use super::access::AccessError;
+use super::address::Addresses;
 use super::client::{Client, Link};
-use super::fault::{is_forbidden, is_rejection};
+use super::fault::{Meaning, is_forbidden, meaning};
 use super::group::{self, Begin};
 use super::settings::{Creation, Settings, SettingsError};
-use gristmill_core::ports::Start;
 
 /// The longest that Redis is waited for.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -26,22 +27,9 @@ pub enum CheckError {
     /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// It does not answer.
-    #[error("no Redis answers at {address} ({reason}); check url under [redis] and whether Redis is running")]
-    Unreachable {
-        /// As configured.
-        address: String,
-        /// The last error.
-        reason: String,
-    },
-    /// It rejects the user or the password.
-    #[error("Redis at {address} rejects the connection ({reason}); check username and password under [redis]")]
-    Credentials {
-        /// As configured.
-        address: String,
-        /// In the words of Redis.
-        reason: String,
-    },
+    /// It does not let us in.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// It is nothing that streams can be trusted with.
     #[error("Redis at {address} cannot be used: {reason}")]
     Unsuitable {
@@ -77,7 +65,7 @@ pub(super) async fn check(client: &Client, settings: &Settings, topics: &[Topic]
     let address = settings.addresses.to_string();
     let mut link = client.connect(Duration::ZERO).map_err(|error| SettingsError::Client(error.to_string()))?;
     let mut warnings = Vec::new();
-    match info(&mut link, &address).await? {
+    match info(client, &mut link, &settings.addresses).await? {
         Some(texts) => {
             for text in texts {
                 let server = Server::of(&text);
@@ -99,36 +87,40 @@ pub(super) async fn check(client: &Client, settings: &Settings, topics: &[Topic]
             Ok(Found::Created) => created.push(name.to_string()),
             Ok(Found::There) => {}
             Err(Unusable::No(reason)) => faults.push(StreamFault { stream: name.to_string(), reason }),
-            Err(Unusable::Redis(error)) => {
-                return Err(CheckError::Unreachable { address, reason: error.to_string() });
-            }
+            Err(Unusable::Redis(error)) => return Err(AccessError::of(&settings.addresses, &error).into()),
         }
     }
     if faults.is_empty() { Ok(Checked { address, created, warnings }) } else { Err(CheckError::Streams(faults)) }
 }
 
 /// What each server says of itself; `None` if we may not ask. Waits for one that starts.
-async fn info(link: &mut Link, address: &str) -> Result<Option<Vec<String>>, CheckError> {
+async fn info(client: &Client, link: &mut Link, address: &Addresses) -> Result<Option<Vec<String>>, AccessError> {
     let deadline = Instant::now() + LONGEST;
+    let mut last = None;
     loop {
         let asked = redis::cmd("INFO");
         let answer = timeout_at(deadline, asked.query_async::<Value>(link)).await;
-        let reason = match answer {
+        let (error, may_pass) = match answer {
             Ok(Ok(answer)) => {
                 let mut texts = Vec::new();
                 collect(answer, &mut texts);
                 return Ok(Some(texts));
             }
             Ok(Err(error)) if is_forbidden(&error) => return Ok(None),
-            Ok(Err(error)) if is_rejection(&error) => {
-                return Err(CheckError::Credentials { address: address.to_owned(), reason: error.to_string() });
+            Ok(Err(error)) => {
+                let error = client.reason(error).await;
+                (AccessError::of(address, &error), meaning(&error) == Meaning::Later)
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
+            Err(_) => {
+                let silence =
+                    || AccessError::Unreachable { address: address.clone(), reason: "it says nothing".to_owned() };
+                (last.take().unwrap_or_else(silence), true)
+            }
         };
-        if Instant::now() + REST >= deadline {
-            return Err(CheckError::Unreachable { address: address.to_owned(), reason });
+        if !may_pass || Instant::now() + REST >= deadline {
+            return Err(error);
         }
+        last = Some(error);
         tokio::time::sleep(REST).await;
     }
 }
@@ -183,9 +175,10 @@ impl Server {
             ));
         }
         match (self.is_in_cluster, as_cluster) {
-            (true, false) => {
-                Some("it is a node of a cluster: name at least two nodes in url, separated by commas".to_owned())
-            }
+            (true, false) => Some(
+                "it is a node of a cluster: name two nodes in url, separated by commas, or the only one twice"
+                    .to_owned(),
+            ),
             (false, true) => Some("it is no cluster: name one address in url".to_owned()),
             (false, false) if self.is_replica => {
                 Some("it is a replica, which takes no writes: name its primary".to_owned())

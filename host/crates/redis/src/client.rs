@@ -8,15 +8,18 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
-    ClientTlsConfig, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, RedisFuture,
-    RedisResult, TlsCertificates, Value,
+    AsyncConnectionConfig, ClientTlsConfig, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline,
+    RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsCertificates, Value,
 };
 use secrecy::ExposeSecret;
 
+use super::fault::is_unreachable;
 use super::settings::{Settings, SettingsError};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a node of a cluster may take to say why it does not serve us.
+const REASON: Duration = Duration::from_secs(2);
 /// How long an answer may take, beside what the command itself waits.
 const ANSWER: Duration = Duration::from_secs(30);
 /// When a connection is silent for this long, it is looked whether the other side is still there.
@@ -90,6 +93,16 @@ impl Client {
             }
         }
     }
+
+    /// The reason of an error. If no node of a cluster serves it, the client says only that, so the nodes are asked.
+    pub(super) async fn reason(&self, error: RedisError) -> RedisError {
+        match self {
+            Self::Cluster(config) if error.kind() == ErrorKind::ClusterConnectionNotFound => {
+                config.refusal().await.unwrap_or(error)
+            }
+            Self::Server(_) | Self::Cluster(_) => error,
+        }
+    }
 }
 
 impl ClusterConfig {
@@ -107,6 +120,26 @@ impl ClusterConfig {
         }
         builder.build()
     }
+
+    /// What a node says to who asks for the other nodes; that one cannot be reached only if none says anything else.
+    async fn refusal(&self) -> Option<RedisError> {
+        let mut last = None;
+        for node in &self.nodes {
+            match slots(node.clone()).await {
+                Ok(()) => {}
+                Err(error) if is_unreachable(&error) => last = Some(error),
+                Err(error) => return Some(error),
+            }
+        }
+        last
+    }
+}
+
+/// Asks one node for the slots of all.
+async fn slots(node: ConnectionInfo) -> RedisResult<()> {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(REASON)).set_response_timeout(Some(REASON));
+    let mut connection = redis::Client::open(node)?.get_multiplexed_async_connection_with_config(&config).await?;
+    redis::cmd("CLUSTER").arg("SLOTS").exec_async(&mut connection).await
 }
 
 fn server(url: &str, settings: &Settings) -> RedisResult<ConnectionInfo> {

@@ -1,5 +1,6 @@
 //! What an error of Redis means, by its code.
 
+use anyhow::anyhow;
 use redis::{ErrorKind, RedisError, ServerError};
 
 /// What to do about an error.
@@ -15,9 +16,9 @@ pub(super) enum Meaning {
 
 /// What an error means.
 pub(super) fn meaning(error: &RedisError) -> Meaning {
-    match error.kind() {
-        ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => Meaning::Later,
-        _ => error.code().map_or(Meaning::Never, of_code),
+    match is_unreachable(error) {
+        true => Meaning::Later,
+        false => error.code().map_or(Meaning::Never, of_code),
     }
 }
 
@@ -33,6 +34,16 @@ fn of_code(code: &str) -> Meaning {
         "NOGROUP" | "UNBLOCKED" => Meaning::Gone,
         _ => Meaning::Never,
     }
+}
+
+/// Whether nobody has answered.
+pub(super) fn is_unreachable(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::ClusterConnectionNotFound)
+}
+
+/// The error without its sources, which say the same again.
+pub(super) fn said(error: &RedisError) -> anyhow::Error {
+    anyhow!("{error}")
 }
 
 /// Whether Redis refuses the user or the password.

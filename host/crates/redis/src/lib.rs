@@ -9,6 +9,7 @@
 //!
 //! `docs/records.md` specifies the fields of an entry, `docs/redis-streams.md` what is guaranteed.
 
+mod access;
 mod address;
 mod append;
 mod broker;
@@ -28,6 +29,7 @@ mod lag;
 mod ledger;
 mod letters;
 mod member;
+mod news;
 mod outage;
 mod question;
 mod reader;
@@ -37,6 +39,7 @@ mod sink;
 mod source;
 mod write;
 
+pub use access::AccessError;
 pub use address::{Addresses, BadAddress};
 pub use broker::RedisBroker;
 pub use check::{CheckError, StreamFault};

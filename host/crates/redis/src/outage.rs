@@ -44,6 +44,11 @@ impl Outage {
         }
     }
 
+    /// Whether there is one.
+    pub(super) fn goes_on(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// How long it has lasted.
     pub(super) fn lasted(&self) -> Duration {
         self.since.map_or(Duration::ZERO, |(since, _)| since.elapsed())

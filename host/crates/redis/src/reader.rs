@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gristmill_core::model::{Event, Generation, Position, Size};
@@ -20,33 +20,20 @@ use super::claims::Claimed;
 use super::client::Link;
 use super::counts::Seen;
 use super::entry::{Entry, of_stream};
-use super::fault::{Meaning, meaning};
+use super::fault::{Meaning, meaning, said};
 use super::fields::{Origin, event};
 use super::keeper::{Beat, Keeper};
 use super::ledger::{From, Ledger};
 use super::member::NoName;
+use super::news::{Ahead, Control, News};
 use super::outage::Outage;
 use super::question::{Question, page};
 
-/// What the task tells the source beside events.
-#[derive(Debug)]
-pub(super) enum Control {
-    /// The stream is ours to read from now on.
-    Joined { generation: Generation, hosts: usize },
-    /// The number of hosts that share the work has changed.
-    Hosts { generation: Generation, hosts: usize },
-    /// Another host has our name, and with it all that was in work.
-    Lost,
-    /// How many entries are not settled.
-    Lag(u64),
-    /// Nothing comes any more.
-    Ended(anyhow::Error),
-}
-
 /// The ends of the channels to a source.
 pub(super) struct Ends {
-    pub(super) control: UnboundedSender<Control>,
+    pub(super) news: News,
     pub(super) events: UnboundedSender<Vec<Event>>,
+    pub(super) ahead: Arc<Ahead>,
     /// How many events the source may have been sent in all.
     pub(super) allowed: watch::Receiver<u64>,
     pub(super) settled: UnboundedReceiver<Vec<Position>>,
@@ -88,7 +75,6 @@ pub(super) struct Reader {
     hosts: usize,
     /// The average size of entries, as far as they were read.
     size: usize,
-    outage: Outage,
     /// Redis is left alone until then.
     rest: Instant,
 }
@@ -98,7 +84,6 @@ type Reading = (Question, BoxFuture<'static, RedisResult<Value>>);
 impl Reader {
     /// A reader of a group that was joined just now; `link` is for commands that wait.
     pub(super) fn new(keeper: Keeper, link: Link, ends: Ends, pace: Pace, hosts: usize) -> Self {
-        let outage = Outage::of(format!("stream {}", keeper.names.stream));
         Self {
             keeper,
             link,
@@ -111,7 +96,6 @@ impl Reader {
             sent: 0,
             hosts,
             size: 0,
-            outage,
             rest: Instant::now(),
         }
     }
@@ -120,10 +104,9 @@ impl Reader {
     /// acknowledged.
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let joined = Control::Joined { generation: self.generation, hosts: self.hosts };
-        // Nobody listens if the source was dropped; then it is stopped.
-        let _ = self.ends.control.send(joined);
+        self.ends.news.tell(joined);
         if let Err(error) = self.work().await {
-            let _ = self.ends.control.send(Control::Ended(error));
+            self.ends.news.tell(Control::Ended(error));
         }
         self.close().await
     }
@@ -134,6 +117,7 @@ impl Reader {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reading: Option<Reading> = None;
         loop {
+            self.ends.news.turned();
             let rests = Instant::now() < self.rest;
             if reading.is_none() && !rests {
                 reading = self.begin_read();
@@ -193,7 +177,7 @@ impl Reader {
                 return self.failed(error).await;
             }
         };
-        self.outage.ended();
+        self.ends.news.answered();
         let done = match question {
             Question::Before { .. } => {
                 let entries = of_stream(answer)?;
@@ -255,6 +239,7 @@ impl Reader {
             let bytes: usize = events.iter().map(Size::size).sum();
             self.size = bytes / events.len();
             self.sent += events.len() as u64;
+            self.ends.ahead.add(&events);
             let _ = self.ends.events.send(events);
         }
         if trimmed.is_empty() { Ok(()) } else { self.keeper.give_up(&trimmed).await }
@@ -268,13 +253,13 @@ impl Reader {
     async fn beat(&mut self) -> anyhow::Result<()> {
         match self.keeper.beat(&mut self.ledger).await {
             Ok(Beat::Alive { hosts, unsettled, found }) => {
-                self.outage.ended();
+                self.ends.news.answered();
                 if let Some(records) = unsettled {
-                    let _ = self.ends.control.send(Control::Lag(records));
+                    self.ends.news.tell(Control::Lag(records));
                 }
                 if hosts != self.hosts {
                     self.hosts = hosts;
-                    let _ = self.ends.control.send(Control::Hosts { generation: self.generation, hosts });
+                    self.ends.news.tell(Control::Hosts { generation: self.generation, hosts });
                 }
                 if found && self.phase == Phase::New {
                     self.phase = Phase::Before { after: Position(0) };
@@ -289,9 +274,10 @@ impl Reader {
 
     /// Gives up all that is in work, and goes on under another name.
     async fn rejoin(&mut self) -> anyhow::Result<()> {
-        let _ = self.ends.control.send(Control::Lost);
+        self.ends.news.tell(Control::Lost);
         self.ledger.give_up();
         let hosts = loop {
+            self.ends.news.turned();
             let stop = self.ends.stop.clone();
             let joined = tokio::select! {
                 joined = self.keeper.rejoin() => joined,
@@ -300,16 +286,17 @@ impl Reader {
             match joined {
                 Ok(hosts) => break hosts,
                 Err(NoName::Redis(error)) if meaning(&error) != Meaning::Never => {
-                    tokio::time::sleep(self.outage.failed(&error)).await;
+                    tokio::time::sleep(self.ends.news.failed(&error)).await;
                 }
-                Err(error) => return Err(error.into()),
+                // Its source says the same again.
+                Err(error) => return Err(anyhow!("{error}")),
             }
         };
-        self.outage.ended();
+        self.ends.news.answered();
         self.generation = Generation(self.generation.0 + 1);
         self.hosts = hosts;
         self.phase = Phase::Before { after: Position(0) };
-        let _ = self.ends.control.send(Control::Joined { generation: self.generation, hosts });
+        self.ends.news.tell(Control::Joined { generation: self.generation, hosts });
         Ok(())
     }
 
@@ -334,12 +321,12 @@ impl Reader {
                 }
             }
         };
-        self.rest = Instant::now() + self.outage.failed(&error);
+        self.rest = Instant::now() + self.ends.news.failed(&error);
         Ok(())
     }
 
     fn hopeless(&self, error: RedisError) -> anyhow::Error {
-        anyhow!(error).context(format!("Redis refuses to read the stream {}", self.keeper.names.stream))
+        said(&error).context(format!("Redis refuses to read the stream {}", self.keeper.names.stream))
     }
 
     /// Acknowledges what is owed for a bounded time, and leaves.
@@ -370,7 +357,8 @@ impl Reader {
         }
         let owed = self.ledger.owed(usize::MAX).len();
         match acknowledged {
-            Ok(acknowledged) => acknowledged.with_context(|| format!("{owed} settled entries were not acknowledged")),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(said(&error).context(format!("{owed} settled entries were not acknowledged"))),
             Err(_) => {
                 Err(anyhow!("Redis does not answer: {owed} settled entries were not acknowledged, and come again"))
             }

@@ -18,8 +18,8 @@ use super::counts::{Counts, Seen};
 use super::fault::{Meaning, meaning};
 use super::keeper::{Keeper, Names, Terms};
 use super::member::NoName;
-use super::outage::Outage;
-use super::reader::{Control, Ends, Pace, Reader};
+use super::news::{Ahead, Control, News};
+use super::reader::{Ends, Pace, Reader};
 use super::settings::{Settings, SettingsError};
 
 /// Which stream is read, by whom, and from where.
@@ -45,6 +45,7 @@ pub struct RedisSource {
     events: UnboundedReceiver<Vec<Event>>,
     /// Those that were received but not handed out yet.
     held: Vec<Event>,
+    ahead: Arc<Ahead>,
     /// `None` until the group is joined, and while another host has our name.
     generation: Option<Generation>,
     /// How many events were handed out.
@@ -74,9 +75,11 @@ impl RedisSource {
         let (event_sender, events) = unbounded_channel();
         let (settled, settled_receiver) = unbounded_channel();
         let (allowed, allowed_receiver) = watch::channel(0);
+        let (counts, ahead) = (Arc::<Counts>::default(), Arc::<Ahead>::default());
         let ends = Ends {
-            control: control_sender,
+            news: News::new(&stream, control_sender, Arc::clone(&counts), Arc::clone(&ahead)),
             events: event_sender,
+            ahead: Arc::clone(&ahead),
             allowed: allowed_receiver,
             settled: settled_receiver,
             stop: stop.clone(),
@@ -95,7 +98,6 @@ impl RedisSource {
             name_kept: settings.name_kept(),
             renewal: settings.renewal(),
         };
-        let counts = Arc::new(Counts::default());
         let name = format!("{stream} (group {group})");
         let partition = Partition { topic: Arc::clone(&stream), index: 0 };
         let work = live(client.clone(), Names { stream, group }, terms, Arc::clone(&counts), ends, pace);
@@ -105,6 +107,7 @@ impl RedisSource {
             control,
             events,
             held: Vec::new(),
+            ahead,
             generation: None,
             taken: 0,
             allowed,
@@ -140,6 +143,7 @@ impl RedisSource {
                 Ok(Signal::Revoked { partitions: vec![self.partition.clone()], ack })
             }
             Some(Control::Lag(records)) => Ok(Signal::Lag { partition: self.partition.clone(), records }),
+            Some(Control::Notice(notice)) => Ok(Signal::Notice(notice)),
             Some(Control::Ended(error)) => Err(self.error(error)),
             None => Err(self.error(anyhow!("the source has already ended"))),
         }
@@ -153,6 +157,7 @@ impl RedisSource {
         let later = self.held.split_off(now);
         let events = std::mem::replace(&mut self.held, later);
         self.taken += events.len() as u64;
+        self.ahead.remove(&events);
         is_current.then_some(events)
     }
 
@@ -225,11 +230,11 @@ async fn live(
     names: Names,
     terms: Terms,
     counts: Arc<Counts>,
-    ends: Ends,
+    mut ends: Ends,
     pace: Pace,
 ) -> anyhow::Result<()> {
-    let mut outage = Outage::of(format!("stream {}", names.stream));
     let joined = loop {
+        ends.news.turned();
         let joining = async {
             let (keeps, reads) = (client.connect(Duration::ZERO)?, client.connect(pace.wait)?);
             let (keeper, hosts) = Keeper::join(keeps, names.clone(), terms.clone(), Arc::clone(&counts)).await?;
@@ -242,22 +247,23 @@ async fn live(
         match joined {
             Ok(joined) => break Ok(joined),
             Err(NoName::Redis(error)) if meaning(&error) == Meaning::Later => {
-                let wait = outage.failed(&error);
+                let wait = ends.news.failed(&error);
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     () = ends.stop.cancelled() => return Ok(()),
                 }
             }
-            Err(error) => break Err(anyhow!(error)),
+            // Its source says the same again.
+            Err(error) => break Err(anyhow!("{error}")),
         }
     };
     match joined {
         Ok((keeper, reads, hosts)) => {
-            outage.ended();
+            ends.news.answered();
             Reader::new(keeper, reads, ends, pace, hosts).run().await
         }
         Err(error) => {
-            let _ = ends.control.send(Control::Ended(error.context(format!("cannot join the group {}", names.group))));
+            ends.news.tell(Control::Ended(error.context(format!("cannot join the group {}", names.group))));
             Ok(())
         }
     }

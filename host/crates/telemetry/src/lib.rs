@@ -29,7 +29,8 @@ pub fn start(form: LogForm, level: tracing::Level) -> anyhow::Result<()> {
         _ => {
             // From libraries, show at most warnings and errors, which may need an operator.
             let others = level.min(tracing::Level::WARN);
-            EnvFilter::new(format!("{others},gristmill={level}"))
+            // The client of a Redis cluster logs each attempt of many in a second; our adapter says once what is wrong.
+            EnvFilter::new(format!("{others},redis=off,gristmill={level}"))
         }
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -27,8 +27,8 @@ pub use moment::{Lately, Moment, OfModel, OfStage, Totals};
 pub use pipeline::PipelineMetrics;
 use pipeline::Reasons;
 use process::Process;
-pub use scrape::{Readiness, SandboxNow, Scrape, TargetNow};
-pub use seen::{Behind, Pause};
+pub use scrape::{Readiness, SandboxNow, Scrape, SpansNow, TargetNow};
+pub use seen::{Ahead, Behind, Pause};
 pub use window::Ends;
 
 /// What all names begin with.

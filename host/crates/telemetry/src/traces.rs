@@ -4,6 +4,7 @@
 //! in. The observer here only writes down what the flow tells, so the spans it sends are exactly those that producers,
 //! consumers and model servers see. It never waits: spans go into a bounded queue, and what does not fit is lost and counted.
 
+mod content;
 mod destination;
 mod export;
 mod observer;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 
 pub use destination::Destination;
 pub use observer::{Origin, TraceObserver};
-pub use settings::TraceSettings;
+pub use settings::{Capture, TraceSettings};
 
 use export::Exporter;
 use queue::Queue;
@@ -31,6 +32,7 @@ use queue::Queue;
 pub struct Traces {
     queue: Queue,
     sampling: Sampling,
+    capture: Capture,
 }
 
 /// The task that sends them.
@@ -48,10 +50,10 @@ impl Traces {
     pub fn start(destination: Destination) -> anyhow::Result<(Self, Exporting)> {
         let (queue, waiting) = Queue::new();
         let (stop, stopped) = oneshot::channel();
-        let sampling = destination.sampling;
+        let (sampling, capture) = (destination.sampling, destination.capture);
         let exporter = Exporter::new(destination, Arc::clone(&queue.counters))?;
         let task = tokio::spawn(exporter.run(waiting, stopped));
-        Ok((Self { queue, sampling }, Exporting { task, stop }))
+        Ok((Self { queue, sampling, capture }, Exporting { task, stop }))
     }
 
     /// Which of the traces that begin here are recorded.
@@ -63,7 +65,7 @@ impl Traces {
     /// What watches a pipeline and writes its spans.
     #[must_use]
     pub fn observer(&self, origin: Origin) -> TraceObserver {
-        TraceObserver::new(origin, self.queue.clone(), SystemTime::now)
+        TraceObserver::new(origin, self.queue.clone(), self.capture, SystemTime::now)
     }
 
     /// How many spans the collector has taken.

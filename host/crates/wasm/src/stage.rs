@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use tracing::field::display;
 use wasmtime::{Store, Trap};
 
 use super::bindings::gristmill::stage::types;
@@ -261,8 +262,17 @@ impl Stage for WasmStage {
         {
             Ok(answered) => answered,
             Err(error) => {
-                let job = calls.first().map(|call| call.job.as_str());
-                tracing::warn!(job, stage, items = calls.len(), %error, "a batch broke; its items are run one by one");
+                let first = calls.first();
+                let (job, trace_id) =
+                    (first.map(|call| call.job.as_str()), first.map(|call| display(call.trace.trace_id())));
+                tracing::warn!(
+                    job,
+                    trace_id,
+                    stage,
+                    items = calls.len(),
+                    %error,
+                    "a batch broke; its items are run one by one"
+                );
                 return None;
             }
         };

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use gristmill_admin::HostView;
 use gristmill_llm::Asked;
-use gristmill_telemetry::metrics::{Readiness, SandboxNow, Scrape, TargetNow};
+use gristmill_telemetry::metrics::{Readiness, SandboxNow, Scrape, SpansNow, TargetNow};
 
 use crate::app::clock;
 use crate::app::snapshot::Snapshot;
 
 /// What to set the gauges to.
-pub(super) fn of<'s>(view: &HostView, snapshot: Option<&'s Snapshot>) -> Scrape<'s> {
+pub(super) fn of<'s>(view: &HostView, snapshot: Option<&'s Snapshot>, spans: SpansNow) -> Scrape<'s> {
     let readiness = if view.reasons.is_empty() { Readiness::Ready } else { Readiness::NotReady };
     let mut scrape = Scrape {
         now: clock::now(),
@@ -20,6 +20,7 @@ pub(super) fn of<'s>(view: &HostView, snapshot: Option<&'s Snapshot>) -> Scrape<
         stopped: Vec::new(),
         targets: Vec::new(),
         sandbox: SandboxNow::default(),
+        spans,
     };
     let Some(snapshot) = snapshot else { return scrape };
     scrape.pipelines = snapshot.pipelines.iter().map(|pipeline| (&pipeline.moment, pipeline.status.as_ref())).collect();

@@ -94,12 +94,15 @@ fn pipeline(now: &PipelineNow) -> PipelineView {
                 cost_usd: model.cost_usd,
             })
             .collect(),
-        broker: match &moment.lost {
-            Some((since, why)) => BrokerView { lost_seconds: Some(since.as_secs_f64()), message: Some(why.clone()) },
-            None => BrokerView::default(),
-        },
+        broker: broker(moment),
         store: StoreView { failing_seconds: moment.store_failing.map(|since| since.as_secs_f64()) },
     }
+}
+
+fn broker(moment: &Moment) -> BrokerView {
+    let (since, why) = moment.lost.clone().unzip();
+    let seconds = |time: Duration| time.as_secs_f64();
+    BrokerView { lost_seconds: since.map(seconds), message: why, silent_seconds: moment.silent.map(seconds) }
 }
 
 fn state(status: &Status) -> PipelineState {

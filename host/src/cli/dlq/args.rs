@@ -46,7 +46,7 @@ pub struct Target {
     /// The pipeline file, which names the topics and the brokers.
     #[arg(long, value_name = "FILE")]
     pub pipeline: PathBuf,
-    /// The brokers, as comma-separated host:port; overrides those of the file.
+    /// The brokers, as comma-separated host:port or as redis://host:port; overrides those of the file.
     #[arg(long, value_name = "ADDR", env = "GRISTMILL_BROKERS", value_parser = NonEmptyStringValueParser::new())]
     pub brokers: Option<String>,
 }

@@ -7,18 +7,24 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::expected::Expected;
+
 /// `gristmill verify-output`.
 #[derive(Debug, Args)]
 pub struct VerifyOutput {
     /// The pipeline file, which names the topics and the brokers.
     #[arg(value_name = "PIPELINE.toml")]
     pub pipeline: PathBuf,
-    /// The brokers, as comma-separated host:port; overrides those of the file.
+    /// The brokers, as comma-separated host:port or as redis://host:port; overrides those of the file.
     #[arg(long, value_name = "ADDR", env = "GRISTMILL_BROKERS", value_parser = NonEmptyStringValueParser::new())]
     pub brokers: Option<String>,
     /// The share of events, from 0 to 1, that must have an output.
     #[arg(long, value_name = "RATE", default_value_t = 0.95, value_parser = rate)]
     pub min_rate: f64,
+    /// Events that stages drop on purpose: those whose header NAME, or whose place in a JSON payload, has this value, for
+    /// example kind=heartbeat or /user/role=bot. Without an output they do not count as missing; can be repeated.
+    #[arg(long = "expect-dropped", value_name = "NAME=VALUE|/POINTER=VALUE")]
+    pub expected: Vec<Expected>,
     /// Look again, every second, until the rate is reached or this time is over; for example 2m.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait: Option<Duration>,

@@ -10,6 +10,8 @@ use gristmill_core::flow::names;
 use gristmill_core::model::{Event, EventId, JobId};
 use sha2::{Digest, Sha256};
 
+use super::expected::Expected;
+
 /// More reasons than these are counted as one: a stage chooses them.
 const REASONS: usize = 1_000;
 /// What the others are called.
@@ -28,9 +30,10 @@ struct Job {
 
 /// What was found so far.
 #[derive(Debug)]
-pub(super) struct Count {
+pub(super) struct Count<'e> {
     pipeline: String,
     bounds: Bounds,
+    expected: &'e [Expected],
     jobs: HashMap<Id, Job>,
     /// The digest of the value that each item had when it came first.
     items: HashMap<Id, u64>,
@@ -57,7 +60,7 @@ pub(super) struct TooMany(usize);
 /// What became of the events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Totals {
-    /// Without replays, and without deletes of documents.
+    /// Without replays, without deletes of documents, and without those that were dropped as expected.
     pub(super) events: u64,
     /// How many of them have an output.
     pub(super) enriched: u64,
@@ -67,6 +70,8 @@ pub(super) struct Totals {
     pub(super) missing: u64,
     /// Where the first of these are.
     pub(super) missing_events: Vec<EventId>,
+    /// Events without output and dead letter that were expected to be dropped.
+    pub(super) dropped: u64,
     /// Records that delete a document. No output is expected of them.
     pub(super) deletes: u64,
     /// Records that replay a dead letter, whose event is counted already.
@@ -88,11 +93,12 @@ impl Totals {
     }
 }
 
-impl Count {
-    pub(super) fn new(pipeline: &str, bounds: Bounds) -> Self {
+impl<'e> Count<'e> {
+    pub(super) fn new(pipeline: &str, bounds: Bounds, expected: &'e [Expected]) -> Self {
         Self {
             pipeline: pipeline.to_owned(),
             bounds,
+            expected,
             jobs: HashMap::new(),
             items: HashMap::new(),
             letters: HashSet::new(),
@@ -146,6 +152,11 @@ impl Count {
         let job = self.jobs.remove(&id(&[job.as_str().as_bytes()])).unwrap_or_default();
         if event.payload.is_none() && event.key.is_some() && job.dead.is_none() {
             totals.deletes += 1;
+            return;
+        }
+        let left_nothing = !job.outputs && job.dead.is_none();
+        if left_nothing && self.expected.iter().any(|expected| expected.matches(event)) {
+            totals.dropped += 1;
             return;
         }
         totals.events += 1;
@@ -253,7 +264,11 @@ mod tests {
     }
 
     fn count(outputs: &[Event], letters: &[Event], events: &[Event]) -> Totals {
-        let mut count = Count::new("p", BOUNDS);
+        counted(&[], outputs, letters, events)
+    }
+
+    fn counted(expected: &[Expected], outputs: &[Event], letters: &[Event], events: &[Event]) -> Totals {
+        let mut count = Count::new("p", BOUNDS, expected);
         outputs.iter().for_each(|record| count.output(record).unwrap());
         letters.iter().for_each(|record| count.dead_letter(record).unwrap());
         events.iter().for_each(|record| count.event(record));
@@ -272,6 +287,17 @@ mod tests {
         assert_eq!(missing, ["in/0/4", "in/0/5"], "only so many are named");
         assert!((totals.rate().unwrap() - 2.0 / 7.0).abs() < 1e-9);
         assert_eq!(count(&[], &[], &[]).rate(), None);
+    }
+
+    #[test]
+    fn what_is_expected_to_be_dropped_is_not_missing_but_counts_if_it_has_left_something() {
+        let beat = |offset| record("in", offset, &[("kind", "heartbeat")]);
+        let events = [record("in", 0, &[]), beat(1), beat(2), beat(3), record("in", 4, &[])];
+        let (outputs, letters) =
+            ([output("p/in/0/0", "a", "1"), output("p/in/0/2", "b", "1")], [dead(0, "p/in/0/3", "trap")]);
+        let totals = counted(&["kind=heartbeat".parse().unwrap()], &outputs, &letters, &events);
+        assert_eq!((totals.events, totals.enriched, totals.dropped, totals.missing), (4, 2, 1, 1));
+        assert_eq!(totals.dead_lettered.get("trap"), Some(&1));
     }
 
     #[test]
@@ -322,12 +348,12 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut count = Count::new("p", Bounds { outputs: 2, missing: 0 });
+        let mut count = Count::new("p", Bounds { outputs: 2, missing: 0 }, &[]);
         for item in ["a", "b"] {
             count.output(&output("p/in/0/1", item, "1")).unwrap();
         }
         assert_eq!(count.output(&output("p/in/0/1", "c", "1")), Err(TooMany(2)));
-        let mut count = Count::new("p", Bounds { outputs: 1_000_000, missing: 0 });
+        let mut count = Count::new("p", Bounds { outputs: 1_000_000, missing: 0 }, &[]);
         for offset in 0..3 * REASONS as u128 {
             count.dead_letter(&dead(offset, &format!("p/in/0/{offset}"), &format!("r{offset}"))).unwrap();
         }

@@ -2,6 +2,7 @@
 
 mod args;
 mod count;
+mod expected;
 mod report;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep};
 pub(super) use args::VerifyOutput;
 
 use self::count::{Bounds, Count, Totals};
+use self::expected::Expected;
 use crate::app::{self, Failure};
 use crate::console;
 use crate::settings::Pipeline;
@@ -29,7 +31,7 @@ pub(super) async fn verify_output(args: &VerifyOutput) -> Result<(), Failure> {
     let bounds = Bounds { outputs: args.max_outputs.get(), missing: args.missing };
     let until = args.wait.map(|wait| Instant::now() + wait);
     let totals = loop {
-        let totals = look(&*broker, &pipeline, bounds).await?;
+        let totals = look(&*broker, &pipeline, bounds, &args.expected).await?;
         let is_over = until.is_none_or(|until| Instant::now() + AGAIN > until);
         if is_over || is_enough(&totals, args.min_rate) {
             break totals;
@@ -42,6 +44,10 @@ pub(super) async fn verify_output(args: &VerifyOutput) -> Result<(), Failure> {
         Some(rate) => {
             Err(anyhow::anyhow!("only {rate:.4} of the events have an output; --min-rate is {}", args.min_rate))
         }
+        None if totals.dropped > 0 => Err(anyhow::anyhow!(
+            "the topic {} has no events but those that are expected to be dropped",
+            &*pipeline.source.topic
+        )),
         None => Err(anyhow::anyhow!("the topic {} has no events", &*pipeline.source.topic)),
     }
     .map_err(Failure::Running)
@@ -53,7 +59,12 @@ fn is_enough(totals: &Totals, least: f64) -> bool {
 
 /// Reads all topics of the pipeline. Only events that were there before the outputs were read count: they had the time
 /// to become one.
-async fn look(broker: &dyn Broker, pipeline: &Pipeline, bounds: Bounds) -> anyhow::Result<Totals> {
+async fn look(
+    broker: &dyn Broker,
+    pipeline: &Pipeline,
+    bounds: Bounds,
+    expected: &[Expected],
+) -> anyhow::Result<Totals> {
     let source = pipeline.source.topic.shared();
     let mut ends: BTreeMap<Partition, Position> = BTreeMap::new();
     each(broker, &source, |event| {
@@ -61,7 +72,7 @@ async fn look(broker: &dyn Broker, pipeline: &Pipeline, bounds: Bounds) -> anyho
         Ok(())
     })
     .await?;
-    let mut count = Count::new(&pipeline.name, bounds);
+    let mut count = Count::new(&pipeline.name, bounds, expected);
     for topic in pipeline.plan.ends() {
         let topic = topic.unwrap_or_else(|| pipeline.sink.topic.shared());
         each(broker, &topic, |output| Ok(count.output(output)?)).await?;

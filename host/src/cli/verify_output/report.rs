@@ -23,6 +23,7 @@ pub(super) fn text(totals: &Totals) -> String {
         totals.dead_lettered.iter().map(|(reason, count)| format!("{count} {}", printable(reason))).collect();
     line("dead_lettered", number(dead), &reasons.join(", "));
     line("missing", number(totals.missing), if totals.missing > 0 { MISSING } else { "" });
+    line("dropped", number(totals.dropped), if totals.dropped > 0 { DROPPED } else { "" });
     line("deletes", number(totals.deletes), "");
     line("replays", number(totals.replays), "");
     line("outputs", number(totals.outputs), "");
@@ -39,7 +40,8 @@ pub(super) fn text(totals: &Totals) -> String {
     text
 }
 
-const MISSING: &str = "no output and no dead letter: dropped by a stage, not yet processed, or lost";
+const MISSING: &str = "no output and no dead letter: dropped by a stage (--expect-dropped), not yet processed, or lost";
+const DROPPED: &str = "no output and no dead letter, as --expect-dropped says";
 const GONE: &str = "jobs with outputs whose event is not in the source topic any more";
 
 /// For programs: one object.
@@ -54,6 +56,7 @@ pub(super) fn json(pipeline: &str, totals: &Totals) -> String {
         "dead_lettered_by_reason": totals.dead_lettered,
         "missing": totals.missing,
         "missing_events": missing,
+        "dropped": totals.dropped,
         "deletes": totals.deletes,
         "replays": totals.replays,
         "outputs": totals.outputs,
@@ -93,7 +96,8 @@ events                   10000
 enriched_count            9500
 enrichment_rate         0.9500
 dead_lettered              480  400 llm-timeout, 80 trap
-missing                     20  no output and no dead letter: dropped by a stage, not yet processed, or lost
+missing                     20  no output and no dead letter: dropped by a stage (--expect-dropped), not yet processed, or lost
+dropped                      0
 deletes                      0
 replays                      0
 outputs                   9512

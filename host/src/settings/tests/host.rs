@@ -69,6 +69,19 @@ fn all_faults_of_a_host_file_are_reported_at_their_places() {
 }
 
 #[test]
+fn the_keys_of_its_store_have_to_fit_each_other() {
+    for (store, expected) in [
+        ("url = \"redis://a\"\nfolder = \"x\"\n", "folder means nothing"),
+        ("url = \"postgres://a/b\"\nmax_size = \"1GiB\"\n", "max_size means nothing"),
+        ("password = { env = \"NAME\" }\n", "password means nothing"),
+        ("keep_ended = \"8d\"\nkeep_unfinished = \"1d\"\n", "shorter time"),
+    ] {
+        let fault = fault(&format!("[store]\n{store}"));
+        assert!(fault.contains(expected) && fault.contains("host.toml:"), "{store}: {fault}");
+    }
+}
+
+#[test]
 fn the_admin_server_is_a_table_or_switched_off() {
     let load = |text: &str| {
         let (folder, file, _) = files(text, "");

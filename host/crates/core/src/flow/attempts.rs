@@ -83,7 +83,8 @@ impl JobContext<'_> {
     async fn restore(&self, step: &Step, store: &dyn Store, key: Key) -> Result<Option<Outcome>, FlowError> {
         match self.recall(store, key).await? {
             Some(Kept::Outcome(outcome)) => {
-                self.pipeline.observer.observe(&FlowEvent::Restored { job: &self.origin.job, stage: &step.name });
+                let (job, stage, trace) = (&self.origin.job, &*step.name, self.trace);
+                self.pipeline.observer.observe(&FlowEvent::Restored { job, stage, trace });
                 Ok(Some(outcome))
             }
             Some(Kept::Answer(_) | Kept::Embedding(_)) => Err(mixed_up(step)),

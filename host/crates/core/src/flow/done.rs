@@ -188,7 +188,9 @@ impl Done {
             match result {
                 Ok(()) => {}
                 // The data is then kept longer, which does no harm.
-                Err(StoreError::Transient { reason, .. }) => tracing::debug!(%job, reason, "its end was not recorded"),
+                Err(StoreError::Transient { reason, .. }) => {
+                    tracing::debug!(%job, trace_id = %self.trace.trace_id(), reason, "its end was not recorded")
+                }
                 Err(source) => return Err(FlowError::Store { job: job.clone(), source }),
             }
         }

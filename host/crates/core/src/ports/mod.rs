@@ -5,6 +5,7 @@ mod answers;
 mod broker;
 mod counters;
 mod documents;
+mod exchange;
 mod letters;
 mod model;
 mod observer;
@@ -23,14 +24,14 @@ pub use broker::{
 };
 pub use counters::{Counter, Counters};
 pub use documents::{Documents, Placed, Remembered};
+pub use exchange::{Exchange, Keys, ModelOperation};
 pub use letters::{Letters, LettersError, NoLetters};
 pub use model::{Caller, Model, ModelError, Models};
 pub use observer::{
-    End, FlowEvent, ModelOperation, Observer, Observers, PauseReason, Queues, Revocation, SavedBy, StoreOperation,
-    StoreOutcome,
+    End, FlowEvent, Observer, Observers, PauseReason, Queues, Revocation, SavedBy, StoreOperation, StoreOutcome,
 };
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
-pub use source::{CommitOutcome, Demand, Notice, Reach, Signal, Source, SourceError};
+pub use source::{CommitOutcome, Demand, Fate, Notice, Reach, Signal, Source, SourceError};
 pub use spending::Spending;
 pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
 pub use store::{JobState, Kept, Key, Store, StoreError};

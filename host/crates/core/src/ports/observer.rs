@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Call, Caller, Notice, StageError};
+use super::{Call, Caller, Exchange, ModelOperation, Notice, StageError};
 use crate::model::{
     ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Spent, TraceContext, Usage,
 };
@@ -42,6 +42,8 @@ pub enum FlowEvent<'a> {
         job: &'a JobId,
         /// The stage.
         stage: &'a str,
+        /// The job's span.
+        trace: TraceContext,
     },
     /// A job ended, and its records are acknowledged.
     JobEnded {
@@ -104,8 +106,10 @@ pub enum FlowEvent<'a> {
         alias: &'a str,
         /// The target, as "provider/model".
         target: &'a str,
-        /// What it was asked for.
-        operation: ModelOperation,
+        /// What it was asked, and its answer.
+        exchange: Exchange<'a>,
+        /// The model that answered, as its server names it. `None` if it does not tell, or nobody records the trace.
+        answered_by: Option<&'a str>,
         /// The span of the call, within the caller's. The provider gets it.
         span: TraceContext,
         /// How long it took.
@@ -144,15 +148,6 @@ pub enum SavedBy {
     Cache,
     /// The request shared a call with others. Each of them is told.
     Merge,
-}
-
-/// What a model was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ModelOperation {
-    /// An answer.
-    Chat,
-    /// Vectors.
-    Embed,
 }
 
 /// Why no new events are taken.

@@ -66,6 +66,37 @@ pub enum Notice {
         /// How many records.
         records: u64,
     },
+    /// The source's own thread or task has come round once more: it reads, or waits for something to read. Told every few
+    /// seconds, whether events are asked for or not, and while it waits for the end of a revocation or for a lost broker.
+    /// One that is not told any more hangs, whatever the flow says.
+    Turn,
+    /// How much was read and is not handed out yet. Told with a turn, when it has changed.
+    ReadAhead {
+        /// How many records.
+        records: u64,
+        /// Their keys, values and headers, in bytes.
+        bytes: u64,
+    },
+    /// Records that a broker which acknowledges each by itself did not deliver as it should.
+    Irregular {
+        /// What became of them.
+        fate: Fate,
+        /// How many, at least one.
+        records: u64,
+    },
+}
+
+/// What became of records that went another way than from one delivery to one acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// The broker dropped them before they were settled. Their content is lost.
+    Trimmed,
+    /// Another member took them over while they were in work here: their outputs may be written twice.
+    Taken,
+    /// They had ceased to be pending, because their consumer or group was deleted, and are pending again.
+    Restored,
+    /// They were taken over here from a member that had fallen silent.
+    Claimed,
 }
 
 /// How a commit ended.

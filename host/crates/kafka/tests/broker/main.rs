@@ -15,5 +15,6 @@ mod port;
 mod source;
 mod tools;
 mod transactions;
+mod turns;
 
 use gristmill_conformance::{conformance, harness};

@@ -14,7 +14,7 @@ use crate::answered::Answered;
 use crate::fixtures::{caller, request, response};
 use crate::settings::LimitSettings;
 use gristmill_core::model::{BudgetScope, Sign};
-use gristmill_core::ports::Observers;
+use gristmill_core::ports::{Exchange, Observers};
 
 /// Gives a fixed answer and counts the calls.
 struct Fixed {
@@ -271,7 +271,9 @@ struct Noting(std::sync::Mutex<Vec<String>>);
 
 impl Observer for Noting {
     fn observe(&self, event: &FlowEvent<'_>) {
-        if let FlowEvent::ModelCall { alias, target, result, .. } = event {
+        if let FlowEvent::ModelCall { alias, target, exchange, result, .. } = event {
+            let Exchange::Chat { request, response, .. } = exchange else { panic!("{exchange:?}") };
+            assert_eq!((request.messages.len(), response.is_some()), (1, result.is_ok()));
             self.0.lock().unwrap().push(format!("{alias} {target} {}", result.is_ok()));
         }
     }

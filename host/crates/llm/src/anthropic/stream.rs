@@ -11,6 +11,7 @@ const MOST_BLOCKS: usize = 64;
 #[derive(Default)]
 pub(super) struct Message {
     id: Value,
+    model: Value,
     blocks: Vec<Block>,
     stop_reason: Value,
     usage: Map<String, Value>,
@@ -33,6 +34,7 @@ impl Gather for Message {
         match event["type"].as_str() {
             Some("message_start") => {
                 self.id = event["message"]["id"].clone();
+                self.model = event["message"]["model"].clone();
                 self.count(&event["message"]["usage"]);
             }
             Some("content_block_start") if self.blocks.len() < MOST_BLOCKS => {
@@ -77,7 +79,8 @@ impl Gather for Message {
         let content: Vec<Value> = std::mem::take(&mut self.blocks).into_iter().map(Block::whole).collect();
         let usage = std::mem::take(&mut self.usage);
         Some(json!({
-            "type": "message", "id": self.id, "content": content, "stop_reason": self.stop_reason, "usage": usage,
+            "type": "message", "id": self.id, "model": self.model, "content": content, "stop_reason": self.stop_reason,
+            "usage": usage,
         }))
     }
 }
@@ -135,7 +138,7 @@ mod tests {
 
     fn start() -> Value {
         let usage = json!({"input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 1});
-        json!({"type": "message_start", "message": {"id": "msg_1", "content": [], "usage": usage}})
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "m-1", "content": [], "usage": usage}})
     }
 
     fn block(index: u64, block: Value) -> Value {
@@ -171,7 +174,7 @@ mod tests {
         let (whole, taken) = gathered(&events);
         let whole = whole.unwrap();
         assert_eq!((&whole["content"][1]["text"], &whole["stop_reason"]), (&json!("hello"), &json!("end_turn")));
-        assert_eq!((&whole["id"], taken), (&json!("msg_1"), Taken::Last));
+        assert_eq!((&whole["id"], &whole["model"], taken), (&json!("msg_1"), &json!("m-1"), Taken::Last));
         let counts = json!({"input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 5});
         assert_eq!(whole["usage"], counts);
         assert!(!whole.to_string().contains("Hm."), "{whole}");

@@ -61,7 +61,7 @@ impl Response {
     }
 
     fn take(&mut self, event: &Value) {
-        for name in ["promptFeedback", "responseId", "usageMetadata"] {
+        for name in ["modelVersion", "promptFeedback", "responseId", "usageMetadata"] {
             if let Some(value) = event.get(name).filter(|value| !value.is_null()) {
                 self.fields.insert(name.into(), value.clone());
             }

@@ -52,7 +52,8 @@ impl<M: Model> Journaled<M> {
         let cached = known.iter().all(|known| matches!(known, Known::Kept(_)));
         let embeddings = self.keep_all(caller, &entries, known).await?;
         if cached {
-            tracing::debug!(job = %caller.job, stage = %caller.stage, "vectors that were already paid for are reused");
+            let trace_id = caller.trace.trace_id();
+            tracing::debug!(job = %caller.job, %trace_id, stage = %caller.stage, "vectors that were already paid for are reused");
             self.saved.tell(caller, request.model.as_deref(), ModelOperation::Embed, SavedBy::Journal);
         }
         together(&embeddings, &places, cached)

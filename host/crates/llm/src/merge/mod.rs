@@ -122,7 +122,8 @@ impl<M: Model> Inner<M> {
         let now = Instant::now();
         let until: Option<Vec<Instant>> = present.iter().map(|(_, part)| part.until).collect();
         let timeout = until.and_then(|until| until.into_iter().max()).map(|until| until.saturating_duration_since(now));
-        tracing::debug!(job = %first.caller.job, stage = %first.caller.stage, requests = present.len(), "requests share a call");
+        let Caller { job, stage, trace, .. } = &first.caller;
+        tracing::debug!(%job, trace_id = %trace.trace_id(), %stage, requests = present.len(), "requests share a call");
         let whole = match self.model.chat(&first.caller, &ChatRequest { timeout, ..request }).await {
             Ok(whole) => whole,
             Err(error) if may_be_of_one(&error) => return Vec::new(),

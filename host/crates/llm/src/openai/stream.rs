@@ -67,7 +67,7 @@ impl Completion {
     }
 
     fn take(&mut self, chunk: &Value) {
-        for name in ["id", "usage"] {
+        for name in ["id", "model", "usage"] {
             if let Some(value) = chunk.get(name).filter(|value| !value.is_null()) {
                 self.fields.insert(name.into(), value.clone());
             }

@@ -1,7 +1,7 @@
 //! What is checked before a pipeline starts.
 
 use gristmill_core::ports::{Broker, Role, Topic};
-use gristmill_redis::{CheckError, Creation, RedisBroker, Settings};
+use gristmill_redis::{AccessError, CheckError, Creation, RedisBroker, Settings};
 use gristmill_test_servers::Redis;
 
 use crate::redis::Streams;
@@ -55,14 +55,14 @@ async fn a_redis_that_may_delete_streams_is_refused_and_one_without_a_file_is_wa
 async fn no_answer_and_a_wrong_password_are_told_apart() {
     let away = Settings::new("redis://127.0.0.1:1".parse().unwrap());
     let error = checked(&away, &[]).await.unwrap_err();
-    assert!(matches!(error, CheckError::Unreachable { .. }), "{error}");
+    assert!(matches!(error, CheckError::Access(AccessError::Unreachable { .. })), "{error}");
 
     let Some(server) = Redis::own_with(&["--requirepass", "right"]).await else { return };
     let wrong = Settings { password: Some("wrong".into()), ..Settings::new(server.url().parse().unwrap()) };
     let none = Settings::new(server.url().parse().unwrap());
     for settings in [wrong, none] {
         let error = checked(&settings, &[]).await.unwrap_err();
-        assert!(matches!(error, CheckError::Credentials { .. }), "{error}");
+        assert!(matches!(error, CheckError::Access(AccessError::Credentials { .. })), "{error}");
         assert!(!error.to_string().contains("wrong"), "{error}");
     }
 }

@@ -9,6 +9,7 @@ mod claims;
 mod groups;
 mod kills;
 mod lag;
+mod news;
 mod outages;
 mod redis;
 mod secure;

@@ -8,7 +8,7 @@ use gristmill_redis::{RedisSink, Settings};
 use gristmill_test_servers::Redis;
 
 use crate::harness::{Harness, PATIENCE, event, events, numbered, payload, payloads, settle};
-use crate::redis::{Streams, record, until};
+use crate::redis::{Streams, end, record, until};
 
 /// How often Redis is killed under load.
 const KILLS: usize = 5;
@@ -159,7 +159,6 @@ async fn a_key_that_is_no_stream_ends_the_source_and_says_so() {
     let streams = Streams::new().await;
     let () = streams.run("SET S x").await;
     let mut source = streams.called("one");
-    let ended = tokio::time::timeout(PATIENCE, source.recv(gristmill_core::ports::Demand::ControlOnly)).await.unwrap();
-    let message = format!("{:#}", anyhow::Error::from(ended.unwrap_err()));
+    let message = end(&mut source).await;
     assert!(message.contains("WRONGTYPE") && message.contains(&streams.name), "{message}");
 }

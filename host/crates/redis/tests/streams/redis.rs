@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gristmill_core::model::Timestamp;
-use gristmill_core::ports::{Record, Sink, Source, Start};
+use gristmill_core::ports::{Demand, Record, Sink, Source, Start};
 use gristmill_redis::{Consumer, RedisSink, RedisSource, Settings, SourceSettings};
 use gristmill_test_servers::Redis;
 use redis::aio::MultiplexedConnection;
@@ -112,6 +112,18 @@ pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool, otherwise: &str)
         }
     };
     tokio::time::timeout(PATIENCE, waited).await.unwrap_or_else(|_| panic!("{otherwise}"));
+}
+
+/// Why a source ends.
+pub(crate) async fn end(source: &mut dyn Source) -> String {
+    let ended = async {
+        loop {
+            if let Err(error) = source.recv(Demand::ControlOnly).await {
+                return format!("{:#}", anyhow::Error::from(error));
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the source did not end")
 }
 
 /// A record without a key.

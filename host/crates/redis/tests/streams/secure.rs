@@ -5,7 +5,7 @@ use std::process::Command;
 
 use gristmill_core::ports::{Broker, Browse, From, Guarantee, Outlet, Role, Start, Subscription, Topic, Until};
 use gristmill_redis::{Certificates, RedisBroker, Settings};
-use gristmill_test_servers::Redis;
+use gristmill_test_servers::{Redis, free_port};
 
 use crate::harness::{PATIENCE, events, numbered, payloads, settle};
 use crate::redis::{Streams, connection, record, until};
@@ -77,53 +77,58 @@ async fn a_pipeline_is_served_over_tls_and_by_nobody_else() {
     }
 }
 
-fn free_port() -> u16 {
-    loop {
-        let port = fastrand::u16(15_000..32_000);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+/// The rights that the guide names, those for a cluster included.
+fn rights() -> Vec<String> {
+    let guide =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/redis-streams.md")).unwrap();
+    let (_, command) = guide.split_once("ACL SETUSER mill ").expect("the guide names the rights of a user");
+    let (command, _) = command.split_once("```").unwrap();
+    command.split_whitespace().filter(|word| word.starts_with('+')).map(str::to_owned).collect()
 }
 
-/// As in docs/redis-streams.md.
-const RIGHTS: &str = "+@stream +@transaction +@scripting +hset +hget +hdel +hkeys +hgetall +pexpire +time +exists +type +info \
-                      +ping +config|get +select";
+/// Lets a user in that has only these rights.
+async fn add_user(url: &str, keys: &str) {
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("mill").arg("on").arg(">secret").arg("~gristmill:*").arg(keys).arg(rights());
+    user.exec_async(&mut connection(url).await).await.unwrap();
+}
+
+fn as_user(url: &str) -> Settings {
+    let (username, password) = (Some("mill".to_owned()), Some("secret".into()));
+    Settings { username, password, ..Settings::new(url.parse().unwrap()) }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_needs_only_the_rights_of_the_guide() {
     let Some(server) = Redis::own().await else { return };
-    let mut user = redis::cmd("ACL");
-    user.arg("SETUSER").arg("mill").arg("on").arg(">secret").arg("~mine*").arg("~gristmill:*");
-    for right in RIGHTS.split_whitespace() {
-        user.arg(right);
-    }
-    user.exec_async(&mut connection(server.url()).await).await.unwrap();
-    let settings = Settings {
-        username: Some("mill".to_owned()),
-        password: Some("secret".into()),
-        ..Settings::new(server.url().parse().unwrap())
-    };
+    add_user(server.url(), "~mine*").await;
+    let settings = as_user(server.url());
     serves(&settings, "mine").await;
     let other = [Topic { name: "other".into(), role: Role::Source }];
     let error = RedisBroker::new(settings).unwrap().check(&other).await.unwrap_err();
     assert!(error.to_string().contains("other") && error.to_string().contains("may not"), "{error}");
 }
 
+/// A node of a cluster, which is alone as yet.
+async fn node(bus: &str) -> Option<Redis> {
+    let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "60000", "--cluster-port", bus];
+    Redis::own_with(&arguments).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pipeline_is_served_by_a_cluster() {
+    // Their own port plus 10,000, which they would take for each other, is often a client's.
+    let bus = free_port().to_string();
     let mut nodes = Vec::new();
-    for _ in 0..3 {
-        let Some(node) = Redis::own_with(&["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"]).await else {
-            return;
-        };
+    for port in [&bus, &free_port().to_string(), &free_port().to_string()] {
+        let Some(node) = node(port).await else { return };
         nodes.push(node);
     }
     let streams: Vec<Streams> = nodes.iter().map(|node| Streams::on(node.url())).collect();
     let port = |node: &Redis| node.url().rsplit(':').next().unwrap().to_owned();
     for (node, slots) in streams.iter().zip(["0 5000", "5001 10000", "10001 16383"]) {
         let () = node.run(&format!("CLUSTER ADDSLOTSRANGE {slots}")).await;
-        let () = node.run(&format!("CLUSTER MEET 127.0.0.1 {}", port(&nodes[0]))).await;
+        let () = node.run(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", port(&nodes[0]))).await;
     }
     let whole = async |node: &Streams| {
         let info: String = node.run("CLUSTER INFO").await;
@@ -134,11 +139,36 @@ async fn a_pipeline_is_served_by_a_cluster() {
     }
     // Not all of them: the client asks for the others.
     let url = format!("redis://127.0.0.1:{},127.0.0.1:{}", port(&nodes[0]), port(&nodes[1]));
+    for node in &nodes {
+        add_user(node.url(), "~*").await;
+    }
     // Streams of different nodes.
     for name in ["a", "b", "c", "d"] {
-        serves(&Settings::new(url.parse().unwrap()), name).await;
+        serves(&as_user(&url), name).await;
     }
+    let () = streams[0].run("ACL SETUSER mill -cluster|slots").await;
+    let () = streams[1].run("ACL SETUSER mill -cluster|slots").await;
+    let error = RedisBroker::new(as_user(&url)).unwrap().check(&[]).await.unwrap_err();
+    assert!(error.to_string().contains("lacks a right"), "not only that no node serves it: {error}");
+    let stranger = Settings { password: Some("wrong".into()), ..as_user(&url) };
+    let error = RedisBroker::new(stranger).unwrap().check(&[]).await.unwrap_err();
+    assert!(error.to_string().contains("check username and password"), "{error}");
     let single = Settings::new(nodes[0].url().parse().unwrap());
     let error = RedisBroker::new(single).unwrap().check(&[]).await.unwrap_err();
     assert!(error.to_string().contains("two nodes"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_of_one_node_is_named_twice_and_a_single_server_is_none() {
+    let Some(node) = node(&free_port().to_string()).await else { return };
+    let streams = Streams::on(node.url());
+    let () = streams.run("CLUSTER ADDSLOTSRANGE 0 16383").await;
+    until(async || streams.run::<String>("CLUSTER INFO").await.contains("cluster_state:ok"), "no cluster").await;
+    let twice = |url: &str| format!("{url},{}", url.trim_start_matches("redis://"));
+    serves(&Settings::new(twice(node.url()).parse().unwrap()), "alone").await;
+
+    let Some(single) = Redis::own().await else { return };
+    let error =
+        RedisBroker::new(Settings::new(twice(single.url()).parse().unwrap())).unwrap().check(&[]).await.unwrap_err();
+    assert!(error.to_string().contains("cluster support disabled"), "{error}");
 }

@@ -67,12 +67,15 @@ impl Postgres {
         let broken = |reason: String| health.refused(Failure::Broken(reason));
         let database = Database::new(url, &settings).map_err(broken)?;
         let readers = database.pool(READERS).map_err(broken)?;
-        let begun = Instant::now();
+        let (begun, mut waits) = (Instant::now(), false);
         loop {
             match prepare(&readers, url).await {
                 Ok(()) => break,
                 Err(Failure::Transient(reason)) if begun.elapsed() < settings.patience => {
-                    tracing::warn!(store = %url, reason, "waiting for the state store");
+                    if !waits {
+                        tracing::warn!(store = %url, reason, "waiting for the state store");
+                    }
+                    waits = true;
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(failure) => return Err(health.refused(failure)),

@@ -37,7 +37,7 @@ async fn migrate(client: &mut Client) -> Result<(), Failure> {
             0
         }
         (true, false) => 0,
-        (true, true) => number(&transaction.query_one(NUMBER, &[]).await.map_err(failed)?),
+        (true, true) => known(&transaction.query_one(NUMBER, &[]).await.map_err(failed)?)?,
     };
     for step in MIGRATIONS.iter().skip(done) {
         transaction.batch_execute(step).await.map_err(failed)?;
@@ -73,22 +73,21 @@ async fn version(client: &Client) -> Result<usize, Failure> {
                 "its schema gristmill is of another application; name another database in store.url".to_owned(),
             ))
         }
-        (true, true) => {
-            let found = number(&client.query_one(NUMBER, &[]).await.map_err(failed)?);
-            if found <= MIGRATIONS.len() {
-                return Ok(found);
-            }
-            Err(Failure::Broken(format!(
-                "a newer Gristmill wrote it (version {found}, this one knows {}); use that version again, or another \
-                 database: unfinished jobs then pay again for what they had paid for",
-                MIGRATIONS.len()
-            )))
-        }
+        (true, true) => known(&client.query_one(NUMBER, &[]).await.map_err(failed)?),
     }
 }
 
-fn number(row: &tokio_postgres::Row) -> usize {
-    usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX)
+/// The version of [`NUMBER`], if it is not newer than this one.
+fn known(row: &tokio_postgres::Row) -> Result<usize, Failure> {
+    let found = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
+    if found <= MIGRATIONS.len() {
+        return Ok(found);
+    }
+    Err(Failure::Broken(format!(
+        "a newer Gristmill wrote it (version {found}, this one knows {}); use that version again, or another database: \
+         unfinished jobs then pay again for what they had paid for",
+        MIGRATIONS.len()
+    )))
 }
 
 /// Warns if the server does not sync what it acknowledges.

@@ -27,7 +27,10 @@ const ADD: &str = "
         nano_usd = least(old.nano_usd, 9223372036854775807 - excluded.nano_usd) + excluded.nano_usd,
         unpriced = least(old.unpriced, 9223372036854775807 - excluded.unpriced) + excluded.unpriced";
 
-const ADDED: &str = "SELECT added FROM gristmill.writer WHERE id = $1";
+/// A write and not a question, because it waits for a transaction of ours that the server may still be committing.
+const ADDED: &str = "
+    INSERT INTO gristmill.writer (id, added) VALUES ($1, 0)
+    ON CONFLICT (id) DO UPDATE SET seen = now() RETURNING added";
 
 const NOTE_ADDED: &str = "
     INSERT INTO gristmill.writer (id, added) VALUES ($1, $2)

@@ -59,12 +59,15 @@ impl Redis {
         let broken = |reason: String| health.refused(Failure::Broken(reason));
         let client = link::client(url, &settings).map_err(broken)?;
         let (link, names) = (Link::new(client.clone()), Names::of(&settings.pipeline));
-        let begun = Instant::now();
+        let (begun, mut waits) = (Instant::now(), false);
         let warnings = loop {
             match prepare(&link, &names).await {
                 Ok(warnings) => break warnings,
                 Err(Failure::Transient(reason)) if begun.elapsed() < settings.patience => {
-                    tracing::warn!(store = %url, reason, "waiting for the state store");
+                    if !waits {
+                        tracing::warn!(store = %url, reason, "waiting for the state store");
+                    }
+                    waits = true;
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(failure) => return Err(health.refused(failure)),

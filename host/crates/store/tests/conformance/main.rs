@@ -12,6 +12,7 @@ mod refusals;
 mod samples;
 mod spending;
 mod tls;
+mod unanswered;
 mod world;
 
 use futures_util::future::LocalBoxFuture;

@@ -51,6 +51,32 @@ async fn hosts_that_open_an_empty_database_at_once_make_its_tables_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_newer_version_that_was_faster_is_left_alone() {
+    let url = servers::Postgres::shared().await.database().await;
+    // The lock under which hosts migrate.
+    let lock = 0x4772_6973_746d_i64;
+    let (newer, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    newer.batch_execute(&format!("SELECT pg_advisory_lock({lock})")).await.unwrap();
+    let older = postgres(&url);
+    let opened = tokio::spawn(async move { Postgres::open(&older, settings()).await });
+    let waits = "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)";
+    while !newer.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
+        assert!(!opened.is_finished(), "it does not wait for the lock");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let tables = "CREATE SCHEMA gristmill; CREATE TABLE gristmill.version (number integer NOT NULL);
+        INSERT INTO gristmill.version VALUES (99)";
+    newer.batch_execute(tables).await.unwrap();
+    newer.batch_execute(&format!("SELECT pg_advisory_unlock({lock})")).await.unwrap();
+    let error = refusal(opened.await.unwrap());
+    assert!(error.contains("a newer Gristmill wrote it (version 99"), "{error}");
+    let version: i32 = newer.query_one("SELECT number FROM gristmill.version", &[]).await.unwrap().get(0);
+    assert_eq!(version, 99);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn databases_of_others_and_of_newer_versions_are_refused_and_left_alone() {
     let server = servers::Postgres::shared().await;
     let url = server.database().await;

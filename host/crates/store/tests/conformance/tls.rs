@@ -9,6 +9,8 @@ use gristmill_core::ports::{Store, StoreError};
 use gristmill_store::{Postgres, Redis, ServerSettings, StoreUrl};
 use gristmill_test_servers as servers;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use super::world::{job, key, text};
 
@@ -97,4 +99,22 @@ async fn redis_has_to_prove_who_it_is() {
     assert!(keeps(&address, None).await.is_err(), "nobody that the system trusts has signed it");
     let by_name = format!("rediss://localhost:{port}");
     assert!(keeps(&by_name, Some(&given.certificate)).await.is_err(), "it is for another name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_goes_away_during_a_handshake_is_away_for_now() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://postgres@{}/x?sslmode=require", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut host, _) = listener.accept().await.unwrap();
+            // It is asked for TLS, agrees, reads what comes next, and ends.
+            let mut asked = [0; 8];
+            host.read_exact(&mut asked).await.unwrap();
+            host.write_all(b"S").await.unwrap();
+            let _ = host.read(&mut [0; 4096]).await;
+        }
+    });
+    let error = keeps(&url, None).await.unwrap_err();
+    assert!(matches!(error, StoreError::Transient { .. }), "{error}");
 }

@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::labels::{
     Asked, AskedWith, Attempted, Build, Ended, Instances, OfLimit, OfPartition, OfPipeline, OfStage, OfTarget, Paused,
-    Saved, Stored, Tokens, Trapped, WithKind, WithReason, WithResult,
+    Saved, Stored, Tokens, Trapped, WithFate, WithKind, WithReason, WithResult,
 };
 
 /// A number that goes up and down, with a fraction.
@@ -62,6 +62,7 @@ pub(super) struct Families {
     pub(super) pauses: Family<Paused, Counter>,
     pub(super) rebalances: Family<WithKind, Counter>,
     pub(super) commits: Family<WithResult, Counter>,
+    pub(super) stream_entries: Family<WithFate, Counter>,
     pub(super) model_calls: Family<AskedWith, Counter>,
     pub(super) model_calls_saved: Family<Saved, Counter>,
     pub(super) model_seconds: Durations<Asked>,
@@ -81,6 +82,9 @@ pub(super) struct Gauges {
     pub(super) partitions: Family<OfPipeline, Gauge>,
     pub(super) lag: Family<OfPartition, Gauge>,
     pub(super) backlog: Family<OfPartition, Gauge>,
+    pub(super) read_ahead: Family<OfPipeline, Gauge>,
+    pub(super) read_ahead_bytes: Family<OfPipeline, Gauge>,
+    pub(super) source_silent: Family<OfPipeline, Fraction>,
     pub(super) in_flight: Family<OfPipeline, Gauge>,
     pub(super) in_flight_bytes: Family<OfPipeline, Gauge>,
     pub(super) waiting: Family<Paused, Gauge>,
@@ -96,6 +100,8 @@ pub(super) struct Gauges {
     pub(super) instances: Family<Instances, Gauge>,
     pub(super) most_instances: Gauge,
     pub(super) sandbox_memory: Gauge,
+    pub(super) spans_sent: Counter,
+    pub(super) spans_lost: Counter,
     pub(super) build: Family<Build, Gauge>,
 }
 
@@ -119,6 +125,7 @@ impl Families {
             pauses: Family::default(),
             rebalances: Family::default(),
             commits: Family::default(),
+            stream_entries: Family::default(),
             model_calls: Family::default(),
             model_calls_saved: Family::default(),
             model_seconds: durations(MODEL),
@@ -140,6 +147,7 @@ impl Families {
             pauses,
             rebalances,
             commits,
+            stream_entries,
             model_calls,
             model_calls_saved,
             model_seconds,
@@ -205,6 +213,13 @@ impl Families {
              that is tried again",
             commits.clone(),
         );
+        registry.register(
+            "stream_entries",
+            "Entries of a Redis stream that went another way than from one delivery to one acknowledgement: trimmed before they \
+             were settled, which are lost, taken by another host while they were in work, restored after their consumer or group \
+             was deleted, or claimed from a host that had fallen silent",
+            stream_entries.clone(),
+        );
         registry.register("model_calls", "Calls of models: answered, or the kind of failure", model_calls.clone());
         registry.register(
             "model_calls_saved",
@@ -256,6 +271,18 @@ impl Gauges {
             "Records that wait to be settled, without what no consumer is given, such as the markers of transactions: 0 if \
              there is nothing to do. For scalers",
             gauges.backlog.clone(),
+        );
+        registry.register(
+            "read_ahead_records",
+            "Records that were read from the broker and wait for room in the pipeline, as of a few seconds ago",
+            gauges.read_ahead.clone(),
+        );
+        registry.register("read_ahead_bytes", "Bytes of these records", gauges.read_ahead_bytes.clone());
+        registry.register(
+            "source_silent_seconds",
+            "How long ago the source said that it turns, which it does every few seconds whether there is something to read or \
+             not. From 300 on the watchdog is not fed any more",
+            gauges.source_silent.clone(),
         );
         registry.register("jobs_in_flight", "Jobs whose event is taken and not settled", gauges.in_flight.clone());
         registry.register("in_flight_bytes", "Bytes of the events of jobs in flight", gauges.in_flight_bytes.clone());
@@ -319,6 +346,12 @@ impl Gauges {
             "Memory that instances of stages have, without what the host keeps for the next ones",
             gauges.sandbox_memory.clone(),
         );
+        registry.register("spans_sent", "Spans of traces that the collector has taken", gauges.spans_sent.clone());
+        registry.register(
+            "spans_lost",
+            "Spans of traces that did not fit into the queue, or that the collector did not take",
+            gauges.spans_lost.clone(),
+        );
         registry.register("build_info", "The version of the binary; always 1", gauges.build.clone());
         gauges
     }
@@ -331,6 +364,9 @@ impl Gauges {
         self.partitions.clear();
         self.lag.clear();
         self.backlog.clear();
+        self.read_ahead.clear();
+        self.read_ahead_bytes.clear();
+        self.source_silent.clear();
         self.in_flight.clear();
         self.in_flight_bytes.clear();
         self.waiting.clear();

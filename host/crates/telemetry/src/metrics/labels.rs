@@ -60,6 +60,7 @@ label_set! {
     /// How something ended.
     Ended { pipeline: Arc<str>, end: &'static str }
     WithResult { pipeline: Arc<str>, result: &'static str }
+    WithFate { pipeline: Arc<str>, fate: &'static str }
     WithKind { pipeline: Arc<str>, kind: &'static str }
     WithReason { pipeline: Arc<str>, reason: Arc<str> }
     Paused { pipeline: Arc<str>, reason: &'static str }

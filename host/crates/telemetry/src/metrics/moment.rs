@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gristmill_core::model::Partition;
 
-use super::seen::{Behind, Pause};
+use super::seen::{Ahead, Behind, Pause};
 use super::window::Ends;
 
 /// A pipeline at one moment. What counts, counts since the process started, over all runs of the pipeline, unless it says
@@ -23,6 +23,10 @@ pub struct Moment {
     pub pauses: Vec<Pause>,
     /// For how long its broker has been lost, and why.
     pub lost: Option<(Duration, String)>,
+    /// How long ago its source said that it turns. `None` if it never has.
+    pub silent: Option<Duration>,
+    /// What its source has read ahead. `None` until it says so.
+    pub ahead: Option<Ahead>,
     /// For how long its state store has not answered.
     pub store_failing: Option<Duration>,
     /// What it has done.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use gristmill_core::flow::Status;
 use gristmill_core::model::{ChatFailure, Spent, Usage};
 use gristmill_core::ports::{
-    CommitOutcome, End, FlowEvent, ModelOperation, Notice, Observer, PauseReason, Revocation, SavedBy, StoreOperation,
-    StoreOutcome,
+    CommitOutcome, End, Fate, FlowEvent, ModelOperation, Notice, Observer, PauseReason, Revocation, SavedBy,
+    StoreOperation, StoreOutcome,
 };
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use super::families::{Families, Sum};
 use super::labels::{
-    Asked, AskedWith, ByReason, Ended, OfPipeline, Paused, Saved, Stored, Tokens, WithKind, WithReason, WithResult,
+    Asked, AskedWith, ByReason, Ended, OfPipeline, Paused, Saved, Stored, Tokens, WithFate, WithKind, WithReason,
+    WithResult,
 };
 use super::moment::{Lately, Moment, OfModel, Totals};
 use super::seen::{News, State};
@@ -89,6 +90,11 @@ impl PipelineMetrics {
             records: families.records.get_or_create_owned(&of_pipeline),
             seconds: families.job_seconds.get_or_create_owned(&of_pipeline),
         };
+        // From 0 on, so that the first that is lost shows as a rise.
+        for fate in [Fate::Trimmed, Fate::Taken, Fate::Restored, Fate::Claimed] {
+            let labels = WithFate { pipeline: Arc::clone(&name), fate: fate_label(fate) };
+            drop(families.stream_entries.get_or_create(&labels));
+        }
         Self {
             jobs,
             stages: Stages::new(Arc::clone(&name), Arc::clone(&families)),
@@ -124,6 +130,8 @@ impl PipelineMetrics {
             behind: state.behind(),
             pauses: status.map(|status| state.pauses(status, now)).unwrap_or_default(),
             lost: state.lost(now),
+            silent: state.silent(now),
+            ahead: state.ahead(),
             store_failing: state.failing(now),
             totals,
             lately: Lately { over, ends },
@@ -131,6 +139,12 @@ impl PipelineMetrics {
             stages: self.stages.all(),
             models: self.models().iter().map(|asking| asking.totals()).collect(),
         }
+    }
+
+    /// How long ago its source said that it turns. `None` if it never has in this run.
+    #[must_use]
+    pub fn silent(&self) -> Option<Duration> {
+        self.state().silent(Instant::now())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -186,14 +200,21 @@ impl PipelineMetrics {
     }
 
     fn noticed(&self, notice: &Notice) {
-        if let Notice::Commit(outcome) = notice {
-            let result = match outcome {
-                CommitOutcome::Done => "done",
-                CommitOutcome::Failed => "failed",
-                CommitOutcome::Aborted => "aborted",
-            };
-            let labels = WithResult { pipeline: Arc::clone(&self.name), result };
-            self.families.commits.get_or_create(&labels).inc();
+        let pipeline = Arc::clone(&self.name);
+        match notice {
+            Notice::Commit(outcome) => {
+                let result = match outcome {
+                    CommitOutcome::Done => "done",
+                    CommitOutcome::Failed => "failed",
+                    CommitOutcome::Aborted => "aborted",
+                };
+                self.families.commits.get_or_create(&WithResult { pipeline, result }).inc();
+            }
+            Notice::Irregular { fate, records } => {
+                let labels = WithFate { pipeline, fate: fate_label(*fate) };
+                self.families.stream_entries.get_or_create(&labels).inc_by(*records);
+            }
+            Notice::Broker(_) | Notice::Backlog { .. } | Notice::Turn | Notice::ReadAhead { .. } => {}
         }
         self.state().notice(notice, Instant::now());
     }
@@ -242,11 +263,11 @@ impl Observer for PipelineMetrics {
                 self.state().revoked(partitions);
             }
             FlowEvent::Notice(notice) => self.noticed(notice),
-            FlowEvent::ModelCall { alias, target, operation, elapsed, result, .. } => {
+            FlowEvent::ModelCall { alias, target, exchange, elapsed, result, .. } => {
                 let asking = self.asking(alias, target);
                 asking.called(*elapsed, result);
                 let Asked { pipeline, alias, target } = asking.labels.clone();
-                let operation = match operation {
+                let operation = match exchange.operation() {
                     ModelOperation::Chat => "chat",
                     ModelOperation::Embed => "embed",
                 };
@@ -347,6 +368,15 @@ impl Store {
             StoreOutcome::Transient => transient,
             StoreOutcome::Broken => broken,
         }
+    }
+}
+
+fn fate_label(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Trimmed => "trimmed",
+        Fate::Taken => "taken",
+        Fate::Restored => "restored",
+        Fate::Claimed => "claimed",
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is looked at when somebody asks, as metrics.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gristmill_core::flow::Status;
@@ -29,6 +30,17 @@ pub struct Scrape<'a> {
     pub targets: Vec<TargetNow>,
     /// The instances of stages.
     pub sandbox: SandboxNow,
+    /// The spans of traces.
+    pub spans: SpansNow,
+}
+
+/// What became of the spans of traces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpansNow {
+    /// How many the collector has taken.
+    pub sent: u64,
+    /// How many are lost.
+    pub lost: u64,
 }
 
 /// Whether a host is ready.
@@ -97,6 +109,9 @@ impl Gauges {
         }
         self.most_instances.set(number(most));
         self.sandbox_memory.set(number(memory));
+        for (counter, spans) in [(&self.spans_sent, scrape.spans.sent), (&self.spans_lost, scrape.spans.lost)] {
+            counter.inner().store(spans, Ordering::Relaxed);
+        }
     }
 
     fn moment(&self, moment: &Moment) {
@@ -116,6 +131,14 @@ impl Gauges {
                     gauge.get_or_create(&of_partition).set(i64::try_from(records).unwrap_or(i64::MAX));
                 }
             }
+        }
+        if let Some(ahead) = moment.ahead {
+            for (gauge, count) in [(&self.read_ahead, ahead.records), (&self.read_ahead_bytes, ahead.bytes)] {
+                gauge.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+        if let Some(silent) = moment.silent {
+            self.source_silent.get_or_create(&labels).set(silent.as_secs_f64());
         }
         if let Some(rate) = moment.lately.ends.success_rate() {
             self.success.get_or_create(&labels).set(rate);

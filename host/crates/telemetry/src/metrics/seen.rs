@@ -24,6 +24,9 @@ pub(super) struct State {
     pauses: Vec<Told>,
     lost: Option<(Instant, String)>,
     failing: Option<Failing>,
+    /// When the source last said that it turns.
+    turned: Option<Instant>,
+    ahead: Option<Ahead>,
 }
 
 /// How far behind the group is in a partition.
@@ -33,6 +36,15 @@ pub struct Behind {
     pub lag: Option<u64>,
     /// Without what no consumer is given.
     pub backlog: Option<u64>,
+}
+
+/// What the source has read and the pipeline has not taken yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Records.
+    pub records: u64,
+    /// Their keys, values and headers.
+    pub bytes: u64,
 }
 
 #[derive(Debug)]
@@ -83,7 +95,10 @@ impl State {
 
     pub(super) fn notice(&mut self, notice: &Notice, now: Instant) {
         match notice {
-            Notice::Commit(_) => {}
+            // Counted, and nothing that holds.
+            Notice::Commit(_) | Notice::Irregular { .. } => {}
+            Notice::Turn => self.turned = Some(now),
+            Notice::ReadAhead { records, bytes } => self.ahead = Some(Ahead { records: *records, bytes: *bytes }),
             Notice::Broker(Reach::Back) => self.lost = None,
             Notice::Broker(Reach::Lost(why)) => {
                 let since = self.lost.as_ref().map_or(now, |(since, _)| *since);
@@ -139,6 +154,16 @@ impl State {
     /// For how long the broker has been lost, and why.
     pub(super) fn lost(&self, now: Instant) -> Option<(Duration, String)> {
         self.lost.as_ref().map(|(since, why)| (now.duration_since(*since), why.clone()))
+    }
+
+    /// How long ago the source said that it turns; `None` if it never has.
+    pub(super) fn silent(&self, now: Instant) -> Option<Duration> {
+        self.turned.map(|turned| now.duration_since(turned))
+    }
+
+    /// What was read ahead; `None` if that was never told.
+    pub(super) fn ahead(&self) -> Option<Ahead> {
+        self.ahead
     }
 
     /// For how long the store has not answered.
@@ -275,6 +300,18 @@ mod tests {
         state.revoked(&[partition(1)]);
         let behind = [(partition(0), Behind { lag: Some(7), backlog: Some(6) })];
         assert_eq!((state.all(), state.behind()), (Some(4), behind.into()));
+    }
+
+    #[test]
+    fn a_source_is_silent_since_it_last_turned() {
+        let (begun, mut state) = (Instant::now(), State::default());
+        assert_eq!((state.silent(begun), state.ahead()), (None, None), "one that has told nothing");
+        for seconds in [0, 5] {
+            state.notice(&Notice::Turn, at(begun, seconds));
+        }
+        state.notice(&Notice::ReadAhead { records: 3, bytes: 30 }, at(begun, 6));
+        assert_eq!(state.silent(at(begun, 12)), Some(Duration::from_secs(7)), "nothing else counts as a turn");
+        assert_eq!(state.ahead(), Some(Ahead { records: 3, bytes: 30 }));
     }
 
     #[test]

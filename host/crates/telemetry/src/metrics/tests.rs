@@ -9,12 +9,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use gristmill_core::flow::{Intake, PartitionStatus, Status};
 use gristmill_core::model::{
-    ChatFailure, DocumentGeneration, DocumentId, Event, EventId, Failed, Failure, FailureKind, Generation, Item,
-    ItemId, JobId, Next, Outcome, Partition, Position, Timestamp, TraceContext, Usage,
+    ChatFailure, ChatRequest, DocumentGeneration, DocumentId, Event, EventId, Failed, Failure, FailureKind, Generation,
+    Item, ItemId, JobId, Next, Outcome, Partition, Position, Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{
-    Call, Caller, CommitOutcome, Edition, End, FlowEvent, ModelOperation, Notice, Observer, PauseReason, Queues, Reach,
-    Revocation, SavedBy, StageError, StoreOperation, StoreOutcome,
+    Call, Caller, CommitOutcome, Edition, End, Exchange, Fate, FlowEvent, Keys, ModelOperation, Notice, Observer,
+    PauseReason, Queues, Reach, Revocation, SavedBy, StageError, StoreOperation, StoreOutcome,
 };
 
 use super::*;
@@ -71,7 +71,7 @@ fn ask(observer: &dyn Observer, call: &Call) {
     let caller = Caller { job, stage: "s".into(), item: "i".into(), repeat: 0, edition, trace };
     let usage =
         Usage { input_tokens: Some(10), output_tokens: Some(3), cost_nano_usd: Some(1_500), ..Usage::default() };
-    let (alias, target, operation) = ("smart", "openai/m", ModelOperation::Chat);
+    let (alias, target, request) = ("smart", "openai/m", ChatRequest::new(Vec::new()));
     let slow = ChatFailure::Timeout("slow".into());
     for result in [Ok(usage), Err(&slow)] {
         let elapsed = Duration::from_secs(1);
@@ -79,13 +79,19 @@ fn ask(observer: &dyn Observer, call: &Call) {
             caller: &caller,
             alias,
             target,
-            operation,
+            exchange: Exchange::Chat { request: &request, response: None, keys: Keys::default() },
+            answered_by: None,
             span: trace,
             elapsed,
             result,
         });
     }
-    observer.observe(&FlowEvent::ModelCallSaved { caller: &caller, alias, operation, by: SavedBy::Journal });
+    observer.observe(&FlowEvent::ModelCallSaved {
+        caller: &caller,
+        alias,
+        operation: ModelOperation::Chat,
+        by: SavedBy::Journal,
+    });
 }
 
 fn status() -> Status {
@@ -117,6 +123,7 @@ fn render(metrics: &Metrics, pipeline: &PipelineMetrics) -> String {
             limits: vec![("requests_per_minute", 60.0, 12.5)],
         }],
         sandbox: SandboxNow { running: 4, idle: 1, most: 512, memory: 1 << 20 },
+        spans: SpansNow { sent: 40, lost: 2 },
     })
 }
 
@@ -138,6 +145,9 @@ fn everything() -> String {
         Notice::Commit(CommitOutcome::Done),
         Notice::Backlog { partition: partition(), records: 11 },
         Notice::Broker(Reach::Lost("refused".into())),
+        Notice::Turn,
+        Notice::ReadAhead { records: 9, bytes: 900 },
+        Notice::Irregular { fate: Fate::Trimmed, records: 7 },
     ] {
         observer.observe(&FlowEvent::Notice(&notice));
     }
@@ -152,7 +162,7 @@ fn everything() -> String {
         let elapsed = Duration::from_millis(2);
         observer.observe(&FlowEvent::Attempt { call: &call, stage: "s", elapsed, result: &result });
     }
-    observer.observe(&FlowEvent::Restored { job: &call.job, stage: "s" });
+    observer.observe(&FlowEvent::Restored { job: &call.job, stage: "s", trace: call.trace });
     ask(observer, &call);
     let elapsed = Duration::from_micros(300);
     let (operation, outcome) = (StoreOperation::Keep, StoreOutcome::Transient);
@@ -229,6 +239,12 @@ fn everything_is_told_by_its_name() {
         "gristmill_partitions{pipeline=\"p\"} 6",
         "gristmill_consumer_lag{pipeline=\"p\",topic=\"in\",partition=\"3\"} 12",
         "gristmill_backlog{pipeline=\"p\",topic=\"in\",partition=\"3\"} 11",
+        "gristmill_stream_entries_total{pipeline=\"p\",fate=\"trimmed\"} 7",
+        "gristmill_stream_entries_total{pipeline=\"p\",fate=\"claimed\"} 0",
+        "gristmill_read_ahead_records{pipeline=\"p\"} 9",
+        "gristmill_read_ahead_bytes{pipeline=\"p\"} 900",
+        "gristmill_spans_sent_total 40",
+        "gristmill_spans_lost_total 2",
         "gristmill_jobs_waiting{pipeline=\"p\",reason=\"order\"} 2",
         "gristmill_paused{pipeline=\"p\",reason=\"operator\"} 1",
         "gristmill_paused{pipeline=\"p\",reason=\"dependency\"} 0",

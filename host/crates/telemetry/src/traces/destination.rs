@@ -8,7 +8,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 
-use super::settings::TraceSettings;
+use super::settings::{Capture, TraceSettings};
 use super::span::text;
 
 /// What is said if nobody has said otherwise.
@@ -24,6 +24,7 @@ pub struct Destination {
     pub(super) headers: HeaderMap,
     pub(super) resource: Resource,
     pub(super) sampling: Sampling,
+    pub(super) capture: Capture,
 }
 
 impl Destination {
@@ -46,6 +47,7 @@ impl Destination {
             headers: all_headers(settings, &variable)?,
             resource: resource(&variable)?,
             sampling: Sampling::share(settings.sample),
+            capture: settings.capture_message_content,
         }))
     }
 }

@@ -15,10 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::destination::Destination;
-use super::queue::Counters;
+use super::queue::{Counters, Waiting};
 
 /// The most spans in one request.
 const MOST: usize = 512;
+/// No more spans are added to a request with so many bytes of contents; many collectors refuse bodies of more than 20 MiB.
+const ENOUGH: usize = 4 << 20;
 /// How long a span waits for others to be sent with.
 const TOGETHER: Duration = Duration::from_secs(1);
 /// Of one request; the default of OpenTelemetry's exporters.
@@ -66,14 +68,16 @@ impl Exporter {
     }
 
     /// Sends what comes until it is stopped and all that waited is sent.
-    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Span>, mut stop: oneshot::Receiver<()>) {
+    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Waiting>, mut stop: oneshot::Receiver<()>) {
         loop {
             let batch = gather(&mut waiting, &mut stop).await;
             if batch.is_empty() {
                 return;
             }
             let count = batch.len() as u64;
-            match self.send(batch).await {
+            // The places of their contents are given back once they are sent.
+            let (spans, _places): (_, Vec<_>) = batch.into_iter().map(|Waiting { span, place }| (span, place)).unzip();
+            match self.send(spans).await {
                 Ok(rejected) => {
                     self.counters.sent.fetch_add(count.saturating_sub(rejected), Ordering::Relaxed);
                     self.counters.lost.fetch_add(rejected, Ordering::Relaxed);
@@ -146,7 +150,7 @@ impl Exporter {
 }
 
 /// The next batch: what comes within a moment of the first span. Empty when stopped and nothing waits any more.
-async fn gather(waiting: &mut mpsc::Receiver<Span>, stop: &mut oneshot::Receiver<()>) -> Vec<Span> {
+async fn gather(waiting: &mut mpsc::Receiver<Waiting>, stop: &mut oneshot::Receiver<()>) -> Vec<Waiting> {
     let mut batch = Vec::new();
     let first = if waiting.is_closed() {
         waiting.recv().await
@@ -161,7 +165,7 @@ async fn gather(waiting: &mut mpsc::Receiver<Span>, stop: &mut oneshot::Receiver
     };
     batch.extend(first);
     let until = Instant::now() + TOGETHER;
-    while !batch.is_empty() && batch.len() < MOST {
+    while !batch.is_empty() && batch.len() < MOST && contents(&batch) < ENOUGH {
         if waiting.is_closed() {
             match waiting.try_recv() {
                 Ok(span) => batch.push(span),
@@ -178,6 +182,11 @@ async fn gather(waiting: &mut mpsc::Receiver<Span>, stop: &mut oneshot::Receiver
         }
     }
     batch
+}
+
+/// How many bytes of contents spans have.
+fn contents(batch: &[Waiting]) -> usize {
+    batch.iter().map(|waiting| waiting.place.num_permits()).sum()
 }
 
 /// A collector beside this process is not reached through a proxy.

@@ -1,17 +1,21 @@
 //! From what the flow tells to spans. Names follow OpenTelemetry's semantic conventions: `messaging.*` for the event,
-//! `gen_ai.*` for calls of models.
+//! `gen_ai.*` for calls of models (their state of November 2026).
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gristmill_core::model::{ChatFailure, Event, JobId, Outcome, Spent, TraceContext, Usage};
-use gristmill_core::ports::{Call, Caller, End, FlowEvent, ModelOperation, Observer, StageError};
+use gristmill_core::model::{
+    ChatFailure, ChatRequest, ChatResponse, Event, Format, JobId, Outcome, Spent, TraceContext, Usage,
+};
+use gristmill_core::ports::{Call, Caller, End, Exchange, FlowEvent, ModelOperation, Observer, StageError};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
+use super::content::{Messages, finish_reason};
 use super::queue::Queue;
-use super::span::{Parent, Time, count, failed, fraction, span, text, yes};
+use super::settings::Capture;
+use super::span::{Parent, Time, count, failed, fraction, span, text, texts, yes};
 
 /// A pipeline, and what its events come from.
 #[derive(Debug, Clone)]
@@ -28,6 +32,7 @@ pub struct Origin {
 pub struct TraceObserver {
     origin: Origin,
     queue: Queue,
+    capture: Capture,
     clock: fn() -> SystemTime,
 }
 
@@ -46,7 +51,8 @@ struct Asked<'a> {
     caller: &'a Caller,
     alias: &'a str,
     target: &'a str,
-    operation: ModelOperation,
+    exchange: Exchange<'a>,
+    answered_by: Option<&'a str>,
     span: TraceContext,
     elapsed: Duration,
     result: Result<Usage, &'a ChatFailure>,
@@ -61,11 +67,13 @@ impl Observer for TraceObserver {
             FlowEvent::Attempt { call, stage, elapsed, result, .. } if call.span.is_sampled() => {
                 self.queue.offer(self.attempt(call, stage, elapsed, result));
             }
-            FlowEvent::ModelCall { caller, alias, target, operation, span, elapsed, result, .. }
+            FlowEvent::ModelCall { caller, alias, target, exchange, answered_by, span, elapsed, result, .. }
                 if span.is_sampled() =>
             {
-                let asked = Asked { caller, alias, target, operation, span, elapsed, result };
-                self.queue.offer(self.model_call(&asked));
+                let asked = Asked { caller, alias, target, exchange, answered_by, span, elapsed, result };
+                let mut span = self.model_call(&asked);
+                let contents = self.capture(&mut span, exchange);
+                self.queue.offer_with(span, contents);
             }
             _ => {}
         }
@@ -73,8 +81,8 @@ impl Observer for TraceObserver {
 }
 
 impl TraceObserver {
-    pub(super) fn new(origin: Origin, queue: Queue, clock: fn() -> SystemTime) -> Self {
-        Self { origin, queue, clock }
+    pub(super) fn new(origin: Origin, queue: Queue, capture: Capture, clock: fn() -> SystemTime) -> Self {
+        Self { origin, queue, capture, clock }
     }
 
     fn ended(&self, elapsed: Duration) -> Time {
@@ -165,10 +173,10 @@ impl TraceObserver {
 
     /// One call of a target of a model.
     fn model_call(&self, asked: &Asked<'_>) -> Span {
-        let Asked { caller, alias, target, operation, span: own, elapsed, result } = asked;
+        let Asked { caller, alias, target, exchange, answered_by, span: own, elapsed, result } = asked;
         let parent = Parent::Own(caller.trace.span_id());
         let mut span = span(*own, parent, SpanKind::Client, self.ended(*elapsed));
-        let operation = match operation {
+        let operation = match exchange.operation() {
             ModelOperation::Chat => "chat",
             ModelOperation::Embed => "embeddings",
         };
@@ -187,13 +195,27 @@ impl TraceObserver {
             text("gristmill.item.id", &*caller.item),
             text("gristmill.model.alias", *alias),
         ];
+        match *exchange {
+            Exchange::Chat { request, response, .. } => {
+                add_request(&mut span, request);
+                if let Some(response) = response {
+                    add_response(&mut span, response);
+                }
+            }
+            Exchange::Embed { request } => {
+                let dimensions = request.dimensions.map(|length| count("gen_ai.embeddings.dimension.count", length));
+                span.attributes.extend(dimensions);
+            }
+        }
+        span.attributes.extend(answered_by.map(|model| text("gen_ai.response.model", model)));
         match result {
             Ok(usage) => {
                 for (key, tokens) in [
                     ("gen_ai.usage.input_tokens", usage.input_tokens),
                     ("gen_ai.usage.output_tokens", usage.output_tokens),
                     ("gen_ai.usage.cache_read.input_tokens", usage.cache_read_input_tokens),
-                    ("gen_ai.usage.cache_creation.input_tokens", usage.cache_write_input_tokens),
+                    ("gen_ai.usage.cache_write.input_tokens", usage.cache_write_input_tokens),
+                    ("gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens),
                 ] {
                     span.attributes.extend(tokens.map(|tokens| count(key, tokens)));
                 }
@@ -205,6 +227,42 @@ impl TraceObserver {
         }
         span
     }
+
+    /// Adds the messages of an exchange, if they are wanted. Returns how many bytes they are.
+    fn capture(&self, span: &mut Span, exchange: Exchange<'_>) -> usize {
+        match (self.capture, exchange) {
+            (Capture::Messages, Exchange::Chat { request, response, keys }) => {
+                let messages = Messages::of(request, response, keys);
+                span.attributes.extend(messages.attributes);
+                messages.size
+            }
+            // What vectors are made of is whole documents, and the conventions have no place for them.
+            (Capture::Messages, Exchange::Embed { .. }) | (Capture::Nothing, _) => 0,
+        }
+    }
+}
+
+/// Adds what a request asks for beside its messages. What it leaves to the target is not known here.
+fn add_request(span: &mut Span, request: &ChatRequest) {
+    let output = match request.format {
+        Format::Text => "text",
+        Format::Json | Format::Schema { .. } => "json",
+    };
+    span.attributes.push(text("gen_ai.output.type", output));
+    let numbers = [("gen_ai.request.temperature", request.temperature), ("gen_ai.request.top_p", request.top_p)];
+    for (key, number) in numbers {
+        span.attributes.extend(number.map(|number| fraction(key, number)));
+    }
+    let most = request.max_output_tokens.map(|most| count("gen_ai.request.max_tokens", most));
+    let seed = request.seed.map(|seed| count("gen_ai.request.seed", seed));
+    span.attributes.extend(most.into_iter().chain(seed));
+}
+
+/// Adds what an answer says beside its words.
+fn add_response(span: &mut Span, response: &ChatResponse) {
+    span.attributes.push(texts("gen_ai.response.finish_reasons", &[finish_reason(&response.finish_reason)]));
+    let id = response.provider_request_id.as_deref();
+    span.attributes.extend(id.map(|id| text("gen_ai.response.id", id)));
 }
 
 /// The code and the words of an attempt that failed.

@@ -20,6 +20,9 @@ pub struct TraceSettings {
     /// Headers of each request, for example `authorization`; each a string or a secret, read at the start.
     #[schemars(schema_with = "headers")]
     pub headers: Headers,
+    /// Whether spans of models say what they were asked and what they answered: all who read the traces can read that, and what
+    /// documents say with it.
+    pub capture_message_content: Capture,
     /// Share of the traces that begin with a job which are recorded. A trace that the producer began is recorded if its
     /// `traceparent` says so.
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -28,6 +31,30 @@ pub struct TraceSettings {
 
 impl Default for TraceSettings {
     fn default() -> Self {
-        Self { endpoint: None, headers: Headers::new(), sample: 1.0 }
+        Self { endpoint: None, headers: Headers::new(), capture_message_content: Capture::Nothing, sample: 1.0 }
+    }
+}
+
+/// What spans tell of the contents of prompts and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "bool", into = "bool")]
+#[schemars(with = "bool", inline)]
+pub enum Capture {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The messages of each call of a model, cut at 16 KiB.
+    Messages,
+}
+
+impl From<bool> for Capture {
+    fn from(capture: bool) -> Self {
+        if capture { Self::Messages } else { Self::Nothing }
+    }
+}
+
+impl From<Capture> for bool {
+    fn from(capture: Capture) -> Self {
+        capture == Capture::Messages
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -60,7 +60,8 @@ impl Collector {
         let answers = answers.iter().rev().copied().collect();
         let shared = Shared { got: Arc::default(), answers: Arc::new(Mutex::new(answers)) };
         let got = Arc::clone(&shared.got);
-        let router = Router::new().route("/v1/traces", post(take)).with_state(shared);
+        let router =
+            Router::new().route("/v1/traces", post(take)).layer(DefaultBodyLimit::max(20 << 20)).with_state(shared);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -8,12 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use collector::{Answer, Collector};
 use gristmill_core::model::{
-    ChatFailure, DocumentGeneration, DocumentId, Event, EventId, Failed, Failure, FailureKind, Generation, Header,
-    Item, ItemId, JobId, Outcome, Partition, Position, Spent, Stamp, Timestamp, TraceContext, Usage, Usd,
+    ChatFailure, ChatMessage, ChatRequest, ChatResponse, DocumentGeneration, DocumentId, EmbedRequest, Event, EventId,
+    Failed, Failure, FailureKind, FinishReason, Format, Generation, Header, Item, ItemId, JobId, Outcome, Partition,
+    Position, Role, Spent, Stamp, Timestamp, TraceContext, Usage, Usd,
 };
-use gristmill_core::ports::{Call, Caller, Edition, End, FlowEvent, ModelOperation, Observer, StageError};
+use gristmill_core::ports::{Call, Caller, Edition, End, Exchange, FlowEvent, Keys, Observer, StageError};
 use gristmill_core::settings::HeaderText;
-use gristmill_telemetry::traces::{Destination, Exporting, Origin, TraceObserver, TraceSettings, Traces};
+use gristmill_telemetry::traces::{Capture, Destination, Exporting, Origin, TraceObserver, TraceSettings, Traces};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -29,6 +30,8 @@ struct Job {
     call: Call,
     caller: Caller,
     asked: TraceContext,
+    request: ChatRequest,
+    answer: ChatResponse,
 }
 
 impl Job {
@@ -76,7 +79,25 @@ impl Job {
             trace,
             span,
         };
-        Self { event, call, caller, asked: span.child(|| 0xb) }
+        let messages =
+            vec![ChatMessage::text(Role::System, "instructed-canary"), ChatMessage::text(Role::User, "asked-canary")];
+        let request = ChatRequest {
+            format: Format::Json,
+            temperature: Some(0.5),
+            top_p: Some(0.9),
+            max_output_tokens: Some(300),
+            seed: Some(7),
+            ..ChatRequest::new(messages)
+        };
+        let answer = ChatResponse {
+            text: "answered-canary".into(),
+            finish_reason: FinishReason::Length,
+            usage: Usage::default(),
+            model: "gemini/models/m".into(),
+            provider_request_id: Some("r-1".into()),
+            cached: false,
+        };
+        Self { event, call, caller, asked: span.child(|| 0xb), request, answer }
     }
 
     fn ended<'a>(&'a self, end: End<'a>) -> FlowEvent<'a> {
@@ -90,11 +111,18 @@ impl Job {
     }
 
     fn asked<'a>(&'a self, result: Result<Usage, &'a ChatFailure>) -> FlowEvent<'a> {
+        let response = result.is_ok().then_some(&self.answer);
+        let exchange = Exchange::Chat { request: &self.request, response, keys: Keys::default() };
+        self.exchanged(exchange, result)
+    }
+
+    fn exchanged<'a>(&'a self, exchange: Exchange<'a>, result: Result<Usage, &'a ChatFailure>) -> FlowEvent<'a> {
         FlowEvent::ModelCall {
             caller: &self.caller,
             alias: "smart",
             target: "gemini/models/m",
-            operation: ModelOperation::Chat,
+            exchange,
+            answered_by: result.is_ok().then_some("models/m-002"),
             span: self.asked,
             elapsed: Duration::from_secs(1),
             result,
@@ -104,9 +132,14 @@ impl Job {
 
 /// Traces to this collector, and what watches the pipeline `p`.
 fn start(collector: &Collector) -> (Traces, TraceObserver, Exporting) {
+    start_with(collector, Capture::Nothing)
+}
+
+fn start_with(collector: &Collector, capture: Capture) -> (Traces, TraceObserver, Exporting) {
     let settings = TraceSettings {
         endpoint: Some(format!("http://{}", collector.address)),
         headers: [("x-token".to_owned(), HeaderText::Plain("t".into()))].into(),
+        capture_message_content: capture,
         ..TraceSettings::default()
     };
     let destination = Destination::find(&settings, |_| None).unwrap().unwrap();
@@ -122,6 +155,7 @@ fn attribute(span: &Span, key: &str) -> Option<String> {
         Value::IntValue(number) => number.to_string(),
         Value::DoubleValue(number) => number.to_string(),
         Value::BoolValue(yes) => yes.to_string(),
+        Value::ArrayValue(values) => format!("{:?}", values.values.iter().map(|one| &one.value).collect::<Vec<_>>()),
         other => panic!("{other:?}"),
     })
 }
@@ -141,8 +175,14 @@ async fn one_trace_goes_from_the_producer_over_job_and_stage_to_the_model() {
     let collector = Collector::start(&[]).await;
     let (traces, observer, exporting) = start(&collector);
     let job = Job::new(42, PARENT);
-    let usage =
-        Usage { input_tokens: Some(100), output_tokens: Some(7), cost_nano_usd: Some(1_500), ..Usage::default() };
+    let usage = Usage {
+        input_tokens: Some(100),
+        cache_read_input_tokens: Some(60),
+        cache_write_input_tokens: Some(20),
+        output_tokens: Some(7),
+        reasoning_tokens: Some(3),
+        cost_nano_usd: Some(1_500),
+    };
     observer.observe(&job.asked(Ok(usage)));
     observer.observe(&job.attempt(&Ok(Outcome::Emit(Vec::new()))));
     observer.observe(&job.ended(End::Emitted(1)));
@@ -203,6 +243,17 @@ async fn one_trace_goes_from_the_producer_over_job_and_stage_to_the_model() {
             ("gen_ai.operation.name", "chat"),
             ("gen_ai.provider.name", "gcp.gemini"),
             ("gen_ai.request.model", "models/m"),
+            ("gen_ai.request.temperature", "0.5"),
+            ("gen_ai.request.top_p", "0.9"),
+            ("gen_ai.request.max_tokens", "300"),
+            ("gen_ai.request.seed", "7"),
+            ("gen_ai.output.type", "json"),
+            ("gen_ai.response.model", "models/m-002"),
+            ("gen_ai.response.id", "r-1"),
+            ("gen_ai.response.finish_reasons", "[Some(StringValue(\"length\"))]"),
+            ("gen_ai.usage.cache_read.input_tokens", "60"),
+            ("gen_ai.usage.cache_write.input_tokens", "20"),
+            ("gen_ai.usage.reasoning.output_tokens", "3"),
             ("gen_ai.usage.input_tokens", "100"),
             ("gen_ai.usage.output_tokens", "7"),
             ("gristmill.cost_usd", "0.0000015"),
@@ -210,6 +261,54 @@ async fn one_trace_goes_from_the_producer_over_job_and_stage_to_the_model() {
         ],
     );
     assert_eq!((traces.sent(), traces.lost()), (3, 0));
+    assert!(!format!("{request:?}").contains("canary"), "no word of a prompt or an answer: {request:?}");
+}
+
+#[tokio::test]
+async fn prompts_and_answers_are_told_where_the_operator_wants_that_and_texts_for_vectors_never() {
+    let collector = Collector::start(&[]).await;
+    let (_traces, observer, exporting) = start_with(&collector, Capture::Messages);
+    let job = Job::new(42, PARENT);
+    let texts = EmbedRequest { dimensions: Some(256), ..EmbedRequest::new(vec!["vector-canary".into()]) };
+    observer.observe(&job.asked(Ok(Usage::default())));
+    observer.observe(&job.asked(Err(&ChatFailure::Timeout("slow".into()))));
+    observer.observe(&job.exchanged(Exchange::Embed { request: &texts }, Ok(Usage::default())));
+    exporting.finish(PATIENCE).await;
+    let spans = collector.until("three spans", |got| (got.spans.len() == 3).then(|| got.spans.clone())).await;
+    let system = r#"[{"type":"text","content":"instructed-canary"}]"#;
+    let input = r#"[{"role":"user","parts":[{"type":"text","content":"asked-canary"}]}]"#;
+    let output =
+        r#"[{"role":"assistant","parts":[{"type":"text","content":"answered-canary"}],"finish_reason":"length"}]"#;
+    let json = |span: &Span, key: &str| attribute(span, key).map(|text| serde_json::from_str(&text).unwrap());
+    let parsed = |text: &str| Some(serde_json::from_str::<serde_json::Value>(text).unwrap());
+    for span in &spans[..2] {
+        assert_eq!(json(span, "gen_ai.system_instructions"), parsed(system));
+        assert_eq!(json(span, "gen_ai.input.messages"), parsed(input));
+    }
+    assert_eq!(json(&spans[0], "gen_ai.output.messages"), parsed(output));
+    assert_eq!(attribute(&spans[1], "gen_ai.output.messages"), None, "it did not answer");
+    expect(&spans[1], &[("error.type", "timeout")]);
+    expect(&spans[2], &[("gen_ai.operation.name", "embeddings"), ("gen_ai.embeddings.dimension.count", "256")]);
+    assert!(!format!("{:?}", spans[2]).contains("canary"));
+}
+
+#[tokio::test]
+async fn contents_go_out_in_requests_that_a_collector_takes() {
+    let collector = Collector::start(&[]).await;
+    let (traces, observer, exporting) = start_with(&collector, Capture::Messages);
+    let mut job = Job::new(42, PARENT);
+    job.request.messages = vec![ChatMessage::text(Role::User, "a".repeat(100_000))];
+    for _ in 0..600 {
+        observer.observe(&job.asked(Ok(Usage::default())));
+    }
+    exporting.finish(PATIENCE).await;
+    assert_eq!((traces.sent(), traces.lost()), (600, 0));
+    let sizes = |got: &collector::Got| {
+        let lengths = got.requests.iter().map(|(headers, _)| headers["content-length"].to_str().unwrap().parse());
+        Some(lengths.collect::<Result<Vec<u64>, _>>().unwrap())
+    };
+    let sizes = collector.until("the requests", sizes).await;
+    assert!(sizes.iter().all(|size| *size < 6 << 20), "{sizes:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::bindings::gristmill::stage::logging::{Host, Level};
 use crate::state::CallState;
 use gristmill_core::model::text;
+use tracing::field::display;
 
 /// Maximum messages of one call; one more says that the rest is not shown.
 const MOST_MESSAGES: usize = 100;
@@ -21,23 +22,27 @@ impl Host for CallState {
         };
         let context = text::line(&context, LONGEST_CONTEXT);
         let (pipeline, stage) = (&*self.surroundings.pipeline, &*self.surroundings.stage);
-        let job = self.job().map_or("", |job| job.id.as_str());
+        let job = self.job();
+        let trace_id = job.map(|job| display(job.trace.trace_id()));
+        let job = job.map_or("", |job| job.id.as_str());
         let item = match self.current.as_ref().map(|current| current.items.as_slice()) {
             Some([item]) => &**item,
             _ => "",
         };
+        /// A line of the log, at a level that is known when this is compiled.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::event!(
+                    target: "gristmill::guest", tracing::Level::$level, pipeline, stage, job, trace_id, item, context, "{message}"
+                )
+            };
+        }
         match level {
-            Level::Trace => {
-                tracing::trace!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}")
-            }
-            Level::Debug => {
-                tracing::debug!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}")
-            }
-            Level::Info => tracing::info!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}"),
-            Level::Warn => tracing::warn!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}"),
-            Level::Error | Level::Critical => {
-                tracing::error!(target: "gristmill::guest", pipeline, stage, job, item, context, "{message}");
-            }
+            Level::Trace => line!(TRACE),
+            Level::Debug => line!(DEBUG),
+            Level::Info => line!(INFO),
+            Level::Warn => line!(WARN),
+            Level::Error | Level::Critical => line!(ERROR),
         }
         Ok(())
     }
