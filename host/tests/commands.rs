@@ -109,6 +109,35 @@ fn check_says_where_init_runs_in_every_instance_and_why() {
 }
 
 #[test]
+fn check_compiles_for_later_only_if_it_is_told_to_and_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = folder.path().join("pipeline.toml");
+    // Not in the order of their names: modules are looked at side by side.
+    let stages =
+        ["sanitize", "language", "chunk"].map(|name| format!("{{ name = \"a-{name}\", module = \"builtin:{name}\" }}"));
+    let text = format!(
+        "name = \"p\"\nkafka = {{ brokers = \"embedded\" }}\nsource = {{ topic = \"in\" }}\nsink = {{ topic = \"out\" }}\n\
+         dead_letter = {{ topic = \"dead\" }}\nstage = [{}]\n",
+        stages.join(", ")
+    );
+    std::fs::write(&pipeline, text).unwrap();
+    let cache = folder.path().join("cache");
+    let check = |arguments: &[&str]| {
+        let output = gristmill(&cache).arg("check").args(arguments).arg(&pipeline).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let compiled = || std::fs::read_dir(&cache).unwrap().count();
+    let told = check(&[]);
+    for name in ["sanitize", "language", "chunk"] {
+        assert!(told.contains(&format!("builtin:{name} = {name} ")), "{told}");
+    }
+    assert_eq!(compiled(), 0);
+    assert_eq!(check(&["--compile"]), told);
+    assert_eq!(compiled(), 6, "the code and the notes of each");
+}
+
+#[test]
 fn a_closed_pipe_ends_a_command_quietly() {
     let folder = tempfile::tempdir().unwrap();
     let good = pipeline(folder.path(), "sanitize");

@@ -38,11 +38,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether to run this row: named rows, all rows that need nothing installed if none is named, and the plain loops they
-    /// are compared with.
+    /// Whether to run this row: named rows, all rows whose subject is there if none is named, and the plain loops they are
+    /// compared with.
     pub(crate) fn wants(&self, row: &Row) -> bool {
         let named = |row: &Row| match self.names.is_empty() {
-            true => row.subject != Subject::Python,
+            true => row.subject.is_there(),
             false => self.names.iter().any(|name| name == row.name),
         };
         let compared = ROWS.iter().any(|other| other.input == row.input && other.name != row.name && named(other));

@@ -125,6 +125,10 @@ async fn measure(subject: Subject, settings: &Settings, events: &Events, label: 
     let steps = match subject {
         Subject::Plain => Vec::new(),
         Subject::Python => return peer::python(settings, &events.topic, &group, &sink, events.count).await,
+        Subject::Connect => {
+            let place = flow::Place { settings, source: &events.topic, group: &group, sink: &sink, dead: &dead };
+            return peer::connect(&place, events).await;
+        }
         Subject::Pass(isolation) => flow::pass_through(isolation, Checkpoint::Never).await,
         Subject::PassKept => flow::pass_through(Isolation::Item, Checkpoint::Always).await,
         Subject::PassNative => flow::pass_natively(),

@@ -2,6 +2,9 @@
 
 use gristmill_wasm::Isolation;
 
+/// The variable with the path of Redpanda Connect.
+pub(crate) const CONNECT: &str = "GRISTMILL_BENCH_CONNECT";
+
 /// One row of the results.
 pub(crate) struct Row {
     /// The name on the command line.
@@ -30,6 +33,19 @@ pub(crate) enum Subject {
     StandardNative,
     /// The same work by a Python worker: another process.
     Python,
+    /// The same work by Redpanda Connect: another process.
+    Connect,
+}
+
+impl Subject {
+    /// Whether it is measured when no row is named: what needs nothing installed, and what the caller says is there.
+    pub(crate) fn is_there(self) -> bool {
+        match self {
+            Self::Python => false,
+            Self::Connect => std::env::var_os(CONNECT).is_some(),
+            _ => true,
+        }
+    }
 }
 
 const fn row(name: &'static str, what: &'static str, subject: Subject, input: Input) -> Row {
@@ -44,6 +60,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("pass-batch", "gristmill, pass-through, batch", Subject::Pass(Isolation::Batch), Input::Records),
     row("pass-kept", "gristmill, pass-through, kept", Subject::PassKept, Input::Records),
     row("pass-native", "gristmill, pass-through, native", Subject::PassNative, Input::Records),
+    row("connect", "Redpanda Connect, pass-through", Subject::Connect, Input::Records),
     row("plain-documents", "plain rdkafka loop", Subject::Plain, Input::Documents),
     row("standard", "gristmill, sanitize + chunk", Subject::Standard(Isolation::Item), Input::Documents),
     row(
@@ -56,6 +73,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("standard-kept", "gristmill, sanitize + chunk, kept", Subject::StandardKept, Input::Documents),
     row("standard-native", "gristmill, sanitize + chunk, native", Subject::StandardNative, Input::Documents),
     row("python", "a Python worker, the same work", Subject::Python, Input::Documents),
+    row("connect-documents", "Redpanda Connect, the same work", Subject::Connect, Input::Documents),
 ];
 
 /// The events of a row.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use gristmill_wasm::Described;
 use tokio::sync::mpsc;
 
 use super::broker::Brokers;
@@ -29,8 +30,33 @@ impl Host {
     /// # Errors
     /// All faults of all files, each at its place.
     pub async fn build(files: Vec<Pipeline>, options: HostOptions) -> Result<(Built, Ends), Failure> {
+        let (host, ends) = Self::new(&files, options)?;
+        // One after the other: each holds modules in memory while they are compiled.
+        let mut loaded = Vec::new();
+        for file in files {
+            loaded.push(host.load(file).await);
+        }
+        let pipelines = Failure::all(loaded)?;
+        Ok((Built { host, pipelines }, ends))
+    }
+
+    /// Finds what [`build`](Self::build) would find wrong with these pipelines, in a small part of the time: stages are
+    /// compiled only to be looked at. Returns what is known of the stages of each.
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build).
+    pub async fn check(files: &[Pipeline], options: HostOptions) -> Result<Vec<Vec<Described>>, Failure> {
+        let (host, _) = Self::new(files, options)?;
+        let mut looked = Vec::new();
+        for file in files {
+            looked.push(host.look(file).await);
+        }
+        Failure::all(looked)
+    }
+
+    fn new(files: &[Pipeline], options: HostOptions) -> Result<(Self, Ends), Failure> {
         check_together(&files.iter().collect::<Vec<_>>())?;
-        let runtime = load::runtime(&files, options.limits, options.shutdown.clone())?;
+        let runtime = load::runtime(files, options.limits, options.shutdown.clone())?;
         let (ended, ends) = mpsc::unbounded_channel();
         let host = Self {
             runtime,
@@ -42,13 +68,7 @@ impl Host {
             changing: tokio::sync::Mutex::default(),
             ended,
         };
-        // One after the other: each holds a module in memory while it is compiled.
-        let mut loaded = Vec::new();
-        for file in files {
-            loaded.push(host.load(file).await);
-        }
-        let pipelines = Failure::all(loaded)?;
-        Ok((Built { host, pipelines }, Ends(ends)))
+        Ok((host, Ends(ends)))
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use gristmill_core::flow::{Deployment, Handle, Status};
 use gristmill_core::ports::Broker;
 use gristmill_llm::{Limits, Purse};
-use gristmill_wasm::Runtime;
+use gristmill_wasm::{Described, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -221,20 +221,26 @@ impl Host {
         check_together(&others.chain([file]).collect::<Vec<_>>())
     }
 
+    /// As far as possible without compiling what would run: what is known of each stage.
+    pub(super) async fn look(&self, file: &Pipeline) -> Result<Vec<Described>, Failure> {
+        let watched = self.options.watchers.of(file);
+        self.loader(file, &watched).await?.look(file).await
+    }
+
     pub(super) async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
         let watched = self.options.watchers.of(&file);
-        let stores = store::open(&file, self.options.memory, &self.documents, Arc::clone(&watched.observer)).await?;
-        let purse = models::purse(&file, &stores).await?;
-        let loader = Loader {
-            runtime: &self.runtime,
-            limits: &self.limits,
-            stores: stores.clone(),
-            purse: purse.clone(),
-            observer: Arc::clone(&watched.observer),
-        };
+        let loader = self.loader(&file, &watched).await?;
+        let (stores, purse) = (loader.stores.clone(), loader.purse.clone());
         let loaded = loader.load(&file, 1).await?;
         let sampling = self.options.watchers.sampling();
         Ok(Ready { file, loaded, stores, purse, watched, sampling })
+    }
+
+    async fn loader(&self, file: &Pipeline, watched: &Watched) -> Result<Loader<'_>, Failure> {
+        let observer = Arc::clone(&watched.observer);
+        let stores = store::open(file, self.options.memory, &self.documents, Arc::clone(&observer)).await?;
+        let purse = models::purse(file, &stores).await?;
+        Ok(Loader { runtime: &self.runtime, limits: &self.limits, stores, purse, observer })
     }
 
     pub(super) async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {

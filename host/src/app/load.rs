@@ -5,13 +5,16 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use futures_util::stream;
 use gristmill_config::{ConfigError, Fault};
 use gristmill_core::flow::{Deployment, Step, Waits};
 use gristmill_core::ports::{Model, Observer};
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Gateway, Limits, Purse, Surroundings};
 use gristmill_wasm::{
-    ConfigFault, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec, Start, WasmStage,
+    ConfigFault, Described, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec,
+    WasmStage,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -29,15 +32,8 @@ pub struct Loaded {
     pub described: Vec<Described>,
 }
 
-/// What was found out about a stage.
-pub struct Described {
-    /// What it says of itself.
-    pub description: Description,
-    /// SHA-256 of its module, in hexadecimal.
-    pub digest: Arc<str>,
-    /// How its instances begin.
-    pub start: Start,
-}
+/// How many modules are in memory at a time: while one is read or written, another is compiled.
+const SIDE_BY_SIDE: usize = 2;
 
 /// What the stages and models of a pipeline are loaded with.
 pub(super) struct Loader<'a> {
@@ -83,73 +79,45 @@ fn cache_folder() -> Result<PathBuf, Failure> {
 }
 
 impl Loader<'_> {
-    /// Loads every stage and model of a pipeline, one stage after the other: at most one module is in memory at a time.
+    /// Loads every stage and model of a pipeline.
     ///
     /// # Errors
     /// All faults, each at its place in the pipeline file.
     pub(super) async fn load(self, pipeline: &Pipeline, version: u64) -> Result<Loaded, Failure> {
         let gateway = self.models(pipeline)?;
         let model = gateway.as_ref().map(|gateway| &gateway.model);
-        let (mut steps, mut described, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, (stage, loaded)) in pipeline.stages.iter().zip(self.stages(pipeline, model).await).enumerate() {
-            match loaded {
-                Ok(loaded) => {
-                    faults.extend(undeclared_branches(pipeline, index, loaded.description()));
-                    let digest = Arc::<str>::from(loaded.digest());
-                    described.push(Described {
-                        description: loaded.description().clone(),
-                        digest: Arc::clone(&digest),
-                        start: loaded.start().clone(),
-                    });
-                    steps.push(Step {
-                        name: stage.name.shared(),
-                        stage: Arc::new(loaded),
-                        checkpoint: keeps_outcomes(stage)
-                            .then(|| fingerprint::of(&digest, &stage.config, &pipeline.plan.node(index).branches)),
-                        digest,
-                        retry: stage.retry,
-                        waits: if stage.grants == Grants::default() { Waits::Never } else { Waits::Maybe },
-                    });
-                }
-                Err(error) => faults.extend(stage_faults(pipeline, index, error)),
-            }
-        }
-        ConfigError::check(faults)?;
+        let load = |spec| Box::pin(self.runtime.load(spec));
+        let stages = faultless(pipeline, stages(pipeline, model, &load).await, |stage| stage.description())?;
         warnings::log(pipeline);
+        let described = stages.iter().map(WasmStage::described).collect();
+        let steps = pipeline.stages.iter().zip(stages).enumerate();
+        let step = |(index, (stage, loaded)): (usize, (&settings::StageSettings, WasmStage))| {
+            let digest = Arc::<str>::from(loaded.digest());
+            Step {
+                name: stage.name.shared(),
+                stage: Arc::new(loaded),
+                checkpoint: keeps_outcomes(stage)
+                    .then(|| fingerprint::of(&digest, &stage.config, &pipeline.plan.node(index).branches)),
+                digest,
+                retry: stage.retry,
+                waits: if stage.grants == Grants::default() { Waits::Never } else { Waits::Maybe },
+            }
+        };
+        let steps = steps.map(step).collect();
         let models = gateway.map(|gateway| gateway.models);
         let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, models };
         Ok(Loaded { deployment: Arc::new(deployment), described })
     }
 
-    /// The stages in their order, or why they cannot be loaded. Those of one module are loaded together, so that it is read
-    /// and compiled once.
-    async fn stages(&self, pipeline: &Pipeline, model: Option<&Arc<dyn Model>>) -> Vec<Result<WasmStage, LoadError>> {
-        // A standard stage with a grant can be another component than the one without.
-        let mut by_module: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
-        for (index, stage) in pipeline.stages.iter().enumerate() {
-            by_module.entry((named(&stage.module), stage.grants.llm)).or_default().push(index);
-        }
-        let mut loaded = Vec::new();
-        for ((module, _), indices) in by_module {
-            let mut wasm: Option<Module> = None;
-            for index in indices {
-                let stage = &pipeline.stages[index];
-                let bytes = match wasm.take() {
-                    Some(bytes) => Ok(bytes),
-                    None => bytes_of(&stage.module, stage.grants).await,
-                };
-                let result = match bytes {
-                    Ok(bytes) => {
-                        wasm = Some(bytes.clone());
-                        Box::pin(self.runtime.load(spec(pipeline, index, bytes, model.cloned()))).await
-                    }
-                    Err(reason) => Err(LoadError { stage: stage.name.to_string(), module: module.clone(), reason }),
-                };
-                loaded.push((index, result));
-            }
-        }
-        loaded.sort_by_key(|(index, _)| *index);
-        loaded.into_iter().map(|(_, result)| result).collect()
+    /// Looks at every stage and model of a pipeline, without compiling what would run.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub(super) async fn look(self, pipeline: &Pipeline) -> Result<Vec<Described>, Failure> {
+        let gateway = self.models(pipeline)?;
+        let model = gateway.as_ref().map(|gateway| &gateway.model);
+        let look = |spec| Box::pin(self.runtime.look(spec));
+        Ok(faultless(pipeline, stages(pipeline, model, &look).await, |described| &described.description)?)
     }
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
@@ -170,6 +138,78 @@ impl Loader<'_> {
             Failure::Config(fault.into())
         })
     }
+}
+
+/// What came of each stage in its order, or why it cannot be used. Some modules are worked on side by side; the stages of
+/// one module one after the other, so that it is read and compiled once.
+async fn stages<T, F>(
+    pipeline: &Pipeline,
+    model: Option<&Arc<dyn Model>>,
+    work: &impl Fn(StageSpec) -> F,
+) -> Vec<Result<T, LoadError>>
+where
+    F: Future<Output = Result<T, LoadError>>,
+{
+    // A standard stage with a grant can be another component than the one without.
+    let mut by_module: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
+    for (index, stage) in pipeline.stages.iter().enumerate() {
+        by_module.entry((named(&stage.module), stage.grants.llm)).or_default().push(index);
+    }
+    let by_module: Vec<_> = by_module.into_values().map(|indices| of_module(pipeline, indices, model, work)).collect();
+    let done = stream::iter(by_module).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await;
+    let mut done: Vec<_> = done.into_iter().flatten().collect();
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What came of the stages at these places, which are of one module.
+async fn of_module<T, F>(
+    pipeline: &Pipeline,
+    indices: Vec<usize>,
+    model: Option<&Arc<dyn Model>>,
+    work: &impl Fn(StageSpec) -> F,
+) -> Vec<(usize, Result<T, LoadError>)>
+where
+    F: Future<Output = Result<T, LoadError>>,
+{
+    let mut done = Vec::new();
+    let mut wasm: Option<Module> = None;
+    for index in indices {
+        let stage = &pipeline.stages[index];
+        let bytes = match wasm.take() {
+            Some(bytes) => Ok(bytes),
+            None => bytes_of(&stage.module, stage.grants).await,
+        };
+        let result = match bytes {
+            Ok(bytes) => {
+                wasm = Some(bytes.clone());
+                work(spec(pipeline, index, bytes, model.cloned())).await
+            }
+            Err(reason) => Err(LoadError { stage: stage.name.to_string(), module: named(&stage.module), reason }),
+        };
+        done.push((index, result));
+    }
+    done
+}
+
+/// All of them, if none is refused and the file maps no branch that its stage never takes.
+fn faultless<T>(
+    pipeline: &Pipeline,
+    stages: Vec<Result<T, LoadError>>,
+    description: impl Fn(&T) -> &Description,
+) -> Result<Vec<T>, ConfigError> {
+    let (mut fine, mut faults) = (Vec::new(), Vec::new());
+    for (index, stage) in stages.into_iter().enumerate() {
+        match stage {
+            Ok(stage) => {
+                faults.extend(undeclared_branches(pipeline, index, description(&stage)));
+                fine.push(stage);
+            }
+            Err(error) => faults.extend(stage_faults(pipeline, index, error)),
+        }
+    }
+    ConfigError::check(faults)?;
+    Ok(fine)
 }
 
 /// Branches that the file maps and that the stage never takes.

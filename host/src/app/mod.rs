@@ -33,7 +33,7 @@ pub use clock::now;
 pub use conflicts::check_together;
 pub use failure::Failure;
 pub use host::{Host, HostOptions, Reloaded};
-pub use load::{Described, Loaded};
+pub use load::Loaded;
 pub use models::model_of;
 pub use notify::ServiceManager;
 pub use observers::{Watchers, start_traces};

@@ -89,12 +89,13 @@ pub enum Command {
     Run(Run),
     /// Check pipelines without running them
     ///
-    /// Reads the files, loads every stage, and checks each stage's configuration against the stage's own schema. Every
+    /// Reads the files, tries out every stage, and checks each stage's configuration against the stage's own schema. Every
     /// fault is shown with its line and how to fix it. Contacts no broker and no model, so it can run in a commit hook.
     ///
     /// Examples:
     ///   gristmill check pipeline.toml
     ///   gristmill check /etc/gristmill/pipelines
+    ///   gristmill check --compile pipeline.toml
     #[command(verbatim_doc_comment)]
     Check(Check),
     /// Print the JSON Schema of pipeline files, or of host files
@@ -272,6 +273,9 @@ pub struct Check {
     /// A host file: models, store, limits and a folder of pipelines for all of them.
     #[arg(long, value_name = "gristmill.toml")]
     pub host: Option<PathBuf>,
+    /// Compile the stages too, into the folder of compiled stages: the next start finds them there.
+    #[arg(long)]
+    pub compile: bool,
 }
 
 /// `gristmill demo`.

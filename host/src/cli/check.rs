@@ -4,16 +4,16 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use gristmill_config::Style;
-use gristmill_wasm::Start;
+use gristmill_wasm::{Described, Start};
 use tokio_util::sync::CancellationToken;
 
 use super::args::Check;
 use super::files;
-use crate::app::{self, Described, Failure, Host, HostOptions, Memory};
+use crate::app::{self, Failure, Host, HostOptions, Memory};
 use crate::console;
-use crate::settings::Module;
+use crate::settings::{Module, Pipeline};
 
-/// Loads everything that the pipelines name and prints it, and what is probably not meant.
+/// Looks at everything that the pipelines name and prints it, and what is probably not meant.
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let host = files::host(args.host.as_deref())?;
     let (pipelines, read) = files::load_each(&args.pipelines, &host);
@@ -25,19 +25,19 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
         shutdown: CancellationToken::new(),
         watchers: app::Watchers::default(),
     };
-    // Loaded even if a file is faulty: what is wrong with the stages of the others is told in the same run.
-    let built = match (Failure::all(found), Host::build(pipelines, options).await) {
-        (Ok(_), built) => built?.0,
-        (Err(faults), built) => return Failure::all(vec![Err(faults), built.map(drop)]).map(drop),
+    // Looked at even if a file is faulty: what is wrong with the stages of the others is told in the same run.
+    let looked = match (Failure::all(found), look(&pipelines, options, args.compile).await) {
+        (Ok(_), looked) => looked?,
+        (Err(faults), looked) => return Failure::all(vec![Err(faults), looked.map(drop)]).map(drop),
     };
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
     let mut text = String::new();
-    for (pipeline, loaded) in built.pipelines() {
+    for (pipeline, stages) in pipelines.iter().zip(looked) {
         for warning in app::warnings(pipeline) {
             console::note(&format!("{}\n", warning.render(style)));
         }
         let _ = writeln!(text, "{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
-        for (stage, Described { description, digest, start }) in pipeline.stages.iter().zip(&loaded.described) {
+        for (stage, Described { description, digest, start }) in pipeline.stages.iter().zip(&stages) {
             let module = match &stage.module {
                 Module::Builtin(name) => format!("builtin:{name}"),
                 Module::File(path) => path.display().to_string(),
@@ -58,4 +58,13 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     }
     console::print(&format!("{text}OK\n"))?;
     Ok(())
+}
+
+/// What is known of the stages of each pipeline.
+async fn look(pipelines: &[Pipeline], options: HostOptions, compile: bool) -> Result<Vec<Vec<Described>>, Failure> {
+    if !compile {
+        return Host::check(pipelines, options).await;
+    }
+    let (built, _) = Host::build(pipelines.to_vec(), options).await?;
+    Ok(built.pipelines().map(|(_, loaded)| loaded.described.clone()).collect())
 }

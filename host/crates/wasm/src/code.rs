@@ -12,8 +12,8 @@ use super::cache::Cache;
 use super::error::Reason;
 use super::notes::Notes;
 
-/// How many bytes of WebAssembly are compiled at a time; a larger module is compiled alone. The compiler needs about 30
-/// times as much memory.
+/// How many bytes of code are compiled at a time; a module with more is compiled alone. The compiler needs about 30 times as
+/// much memory.
 const AT_A_TIME: usize = 4 << 20;
 
 /// A compiled component.
@@ -73,19 +73,19 @@ impl Codes {
         Arc::clone(by_name.entry(Arc::clone(name)).or_default())
     }
 
-    /// Waits until a module of this size may be compiled. May be dropped.
+    /// Waits until a module with so many bytes of code may be compiled. May be dropped.
     pub(super) async fn room(&self, bytes: usize) -> Option<Room> {
         let wanted = u32::try_from(bytes.clamp(1, AT_A_TIME)).unwrap_or(u32::MAX);
         // Never closed.
         Arc::clone(&self.room).acquire_many_owned(wanted).await.ok().map(|permit| Room { _permit: permit })
     }
 
-    /// The component of this name from the cache, or compiled and cached.
+    /// The component of this name from the cache, or compiled and cached. `code` is how much of it is code, in bytes.
     ///
     /// # Errors
     /// It does not compile.
-    pub(super) async fn compile(&self, name: &Arc<str>, wasm: Bytes) -> Result<Component, Reason> {
-        let room = self.room(wasm.len()).await;
+    pub(super) async fn compile(&self, name: &Arc<str>, wasm: Bytes, code: usize) -> Result<Component, Reason> {
+        let room = self.room(code).await;
         let (engine, cache, name) = (self.engine.clone(), self.cache.clone(), Arc::clone(name));
         blocking(move || {
             let _room = room;

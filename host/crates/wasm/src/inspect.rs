@@ -18,18 +18,20 @@ const MOST_PARTS: usize = 200;
 /// Maximum imports, and maximum exports.
 const MOST_NAMES: usize = 1_000;
 
-/// What a component imports and exports, by name.
+/// What a component imports and exports, by name, and how much code it has.
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     pub(super) imports: Vec<String>,
     pub(super) exports: Vec<String>,
+    /// In bytes.
+    pub(super) code: usize,
 }
 
 /// Reads through a component without checking it in full, which the compiler does.
 pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
     let malformed = |error: wasmparser::BinaryReaderError| Reason::Compile(wasmtime::Error::new(error));
     let mut interfaces = Interfaces::default();
-    let (mut functions, mut code, mut parts, mut depth) = (0_u32, 0, 0, 0_usize);
+    let (mut functions, mut parts, mut depth) = (0_u32, 0, 0_usize);
     for payload in Parser::new(0).parse_all(wasm) {
         match payload.map_err(malformed)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
@@ -44,9 +46,9 @@ pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
             }
             Payload::CodeSectionEntry(body) => {
                 let bytes = body.range().len();
-                code += bytes;
+                interfaces.code += bytes;
                 bound("bytes in one function", bytes, LARGEST_FUNCTION)?;
-                bound("bytes of code", code, MOST_CODE)?;
+                bound("bytes of code", interfaces.code, MOST_CODE)?;
             }
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {

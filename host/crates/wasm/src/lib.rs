@@ -33,6 +33,6 @@ pub use error::{ConfigFault, LoadError, Reason};
 pub use grants::{Grant, Grants};
 pub use limits::{Isolation, StageLimits};
 pub use module::Module;
-pub use notes::Start;
+pub use notes::{Described, Start};
 pub use runtime::{Instances, Runtime, RuntimeSettings, StageSpec};
 pub use stage::WasmStage;

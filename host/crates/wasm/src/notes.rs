@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gristmill_core::model::text;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +19,27 @@ pub enum Start {
         /// Why there is no snapshot, in words that follow the stage's name.
         why: String,
     },
+}
+
+/// The longest reason why there is no snapshot, in bytes.
+const LONGEST_WHY: usize = 1_000;
+
+impl Start {
+    /// With a call of `init`, for this reason in a guest's or the host's words, which are cleaned and bounded.
+    pub(super) fn init(why: &str) -> Self {
+        Self::Init { why: text::line(why, LONGEST_WHY) }
+    }
+}
+
+/// What was found out about a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// What it says of itself.
+    pub description: Description,
+    /// SHA-256 of its module, in hexadecimal.
+    pub digest: Arc<str>,
+    /// How its instances begin.
+    pub start: Start,
 }
 
 /// What is known of a module with a configuration.

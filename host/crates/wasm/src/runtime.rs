@@ -18,13 +18,12 @@ use super::imports::linker;
 use super::inspect::inspect;
 use super::limits::{Isolation, MemoryInUse, StageLimits};
 use super::module::Module;
-use super::notes::{self, Notes, Start};
+use super::notes::{self, Described, Notes, Said, Start};
 use super::schema;
 use super::slots::Slots;
 use super::stage::{Parts, WasmStage};
 use super::state::Surroundings;
-use super::trial::{Taken, Trial};
-use gristmill_core::model::text;
+use super::trial::{Trial, Tried};
 use gristmill_core::ports::{Model, Tokens};
 
 /// How the process runs components.
@@ -124,16 +123,30 @@ impl Runtime {
     /// The first reason to refuse it.
     pub async fn load(&self, spec: StageSpec) -> Result<WasmStage, LoadError> {
         let (stage, module) = (spec.name.to_string(), spec.module.clone());
-        self.load_checked(spec).await.map_err(|reason| LoadError { stage, module, reason })
+        let loaded = async { self.load_wanted(&self.wanted(spec)?).await };
+        loaded.await.map_err(|reason| LoadError { stage, module, reason })
     }
 
-    async fn load_checked(&self, spec: StageSpec) -> Result<WasmStage, Reason> {
+    /// Looks at a stage as [`load`](Self::load) does, with the same answers, but compiles it only for this look, which takes
+    /// a small part of the time. One that breaks on the way is loaded: then the code that would run decides. May be dropped.
+    ///
+    /// # Errors
+    /// The first reason to refuse it.
+    pub async fn look(&self, spec: StageSpec) -> Result<Described, LoadError> {
+        let (stage, module) = (spec.name.to_string(), spec.module.clone());
+        let looked = async { self.look_at(&self.wanted(spec)?).await };
+        looked.await.map_err(|reason| LoadError { stage, module, reason })
+    }
+
+    /// Refuses what need not be compiled to be refused.
+    fn wanted(&self, spec: StageSpec) -> Result<Wanted, Reason> {
         // The engine would give it less without a word.
         if spec.limits.memory.as_usize() > self.largest_memory {
             return Err(Reason::Memory { wanted: spec.limits.memory, most: self.largest_memory });
         }
         spec.wasm.check_header()?;
-        grants::check(&inspect(&spec.wasm.wasm)?, spec.grants)?;
+        let interfaces = inspect(&spec.wasm.wasm)?;
+        grants::check(&interfaces, spec.grants)?;
         let surroundings = Surroundings {
             pipeline: spec.pipeline,
             stage: spec.name,
@@ -145,19 +158,42 @@ impl Runtime {
             isolation: spec.isolation,
             memory: self.memory.clone(),
         };
-        let wanted = Wanted {
+        Ok(Wanted {
+            name: notes::name(&spec.wasm.digest, &spec.config.to_string(), &surroundings),
             module: spec.wasm,
+            code: interfaces.code,
             grants: spec.grants,
             config: spec.config,
             surroundings: Arc::new(surroundings),
+        })
+    }
+
+    async fn look_at(&self, wanted: &Wanted) -> Result<Described, Reason> {
+        let described = |said: Said, start| {
+            let digest = Arc::clone(&wanted.module.digest);
+            Described { description: said.description, digest, start }
         };
-        let name = notes::name(&wanted.module.digest, &wanted.config.to_string(), &wanted.surroundings);
-        let code = self.codes.get(&name, async || self.make(&wanted, &name).await).await?;
-        let mut stage = self.stage(&wanted, Arc::clone(&code))?;
+        if let Some((Notes { start: Start::Snapshot, said: Some(said) }, Some(_))) =
+            self.codes.cached(&wanted.name).await
+        {
+            schema::check(said.schema.as_deref(), &wanted.config)?;
+            return Ok(described(said, Start::Snapshot));
+        }
+        match self.try_out(wanted).await {
+            Ok(Tried { said, snapshot: Ok(_) }) => Ok(described(said, Start::Snapshot)),
+            Ok(Tried { said, snapshot: Err(why) }) => Ok(described(said, Start::init(&why))),
+            Err(Unfit::Refused(reason)) => Err(reason),
+            Err(Unfit::Always(_) | Unfit::Now(_)) => Ok(self.load_wanted(wanted).await?.described()),
+        }
+    }
+
+    async fn load_wanted(&self, wanted: &Wanted) -> Result<WasmStage, Reason> {
+        let code = self.codes.get(&wanted.name, async || self.make(wanted).await).await?;
+        let mut stage = self.stage(wanted, Arc::clone(&code))?;
         match &code.notes.said {
             Some(said) => {
                 schema::check(said.schema.as_deref(), &wanted.config)?;
-                Ok(stage.described(said.description.clone()))
+                Ok(stage.saying(said.description.clone()))
             }
             None => {
                 stage.describe(&wanted.config).await?;
@@ -182,14 +218,31 @@ impl Runtime {
     }
 
     /// The code of a stage from the cache, from a trial, or without a snapshot.
-    async fn make(&self, wanted: &Wanted, name: &Arc<str>) -> Result<Code, Reason> {
-        match self.codes.cached(name).await {
+    async fn make(&self, wanted: &Wanted) -> Result<Code, Reason> {
+        match self.codes.cached(&wanted.name).await {
             Some((notes @ Notes { start: Start::Snapshot, said: Some(_) }, Some(component))) => {
                 return Ok(Code { component, notes, _whole: None });
             }
             Some((Notes { start: Start::Init { why }, .. }, _)) => return self.whole(wanted, why).await,
             _ => {}
         }
+        let why = match self.try_out(wanted).await {
+            Ok(Tried { said, snapshot: Ok(wasm) }) => match self.snapshot(wanted, said, wasm).await {
+                Ok(code) => return Ok(code),
+                Err(broke) => format!("its snapshot does not work: {broke}"),
+            },
+            Ok(Tried { snapshot: Err(why), .. }) => {
+                let start = Start::Init { why: why.clone() };
+                self.codes.note(&wanted.name, Notes { start, said: None }).await;
+                why
+            }
+            Err(Unfit::Refused(reason)) => return Err(reason),
+            Err(Unfit::Always(why) | Unfit::Now(why)) => why,
+        };
+        self.whole(wanted, why).await
+    }
+
+    async fn try_out(&self, wanted: &Wanted) -> Result<Tried, Unfit> {
         let trial = Trial {
             wasm: wanted.module.wasm.clone(),
             grants: wanted.grants,
@@ -197,39 +250,26 @@ impl Runtime {
             surroundings: Arc::clone(&wanted.surroundings),
             slots: Arc::clone(&self.slots),
         };
-        let room = self.codes.room(wanted.module.wasm.len()).await;
-        let why = match trial.run(room).await {
-            Ok(taken) => match self.snapshot(wanted, name, taken).await {
-                Ok(code) => return Ok(code),
-                Err(broke) => format!("its snapshot does not work: {broke}"),
-            },
-            Err(Unfit::Refused(reason)) => return Err(reason),
-            Err(Unfit::Always(why)) => {
-                let start = Start::Init { why: why.clone() };
-                self.codes.note(name, Notes { start, said: None }).await;
-                why
-            }
-            Err(Unfit::Now(why)) => why,
-        };
-        self.whole(wanted, why).await
+        let room = self.codes.room(wanted.code).await;
+        trial.run(room).await
     }
 
     /// The code of a snapshot, of which one instance was made to see that this works.
-    async fn snapshot(&self, wanted: &Wanted, name: &Arc<str>, taken: Taken) -> Result<Code, Reason> {
-        let notes = Notes { start: Start::Snapshot, said: Some(taken.said) };
-        let component = self.codes.compile(name, taken.wasm.into()).await?;
+    async fn snapshot(&self, wanted: &Wanted, said: Said, wasm: Vec<u8>) -> Result<Code, Reason> {
+        let notes = Notes { start: Start::Snapshot, said: Some(said) };
+        let component = self.codes.compile(&wanted.name, wasm.into(), wanted.code).await?;
         let code = Code { component: component.clone(), notes: notes.clone(), _whole: None };
         self.stage(wanted, Arc::new(code))?.try_init().await?;
-        self.codes.note(name, notes.clone()).await;
+        self.codes.note(&wanted.name, notes.clone()).await;
         Ok(Code { component, notes, _whole: None })
     }
 
     /// The code of a module whose instances begin with `init`.
     async fn whole(&self, wanted: &Wanted, why: String) -> Result<Code, Reason> {
-        let notes = Notes { start: Start::Init { why: text::line(&why, LONGEST_WHY) }, said: None };
+        let notes = Notes { start: Start::init(&why), said: None };
         let Module { wasm, digest } = wanted.module.clone();
         let compile = async || {
-            let component = self.codes.compile(&digest, wasm).await?;
+            let component = self.codes.compile(&digest, wasm, wanted.code).await?;
             Ok(Code { component, notes: notes.clone(), _whole: None })
         };
         let whole = self.codes.get(&digest, compile).await?;
@@ -239,11 +279,12 @@ impl Runtime {
 
 /// A module that is wanted as a stage.
 struct Wanted {
+    /// Of its code.
+    name: Arc<str>,
     module: Module,
+    /// How much code it has, in bytes.
+    code: usize,
     grants: Grants,
     config: serde_json::Value,
     surroundings: Arc<Surroundings>,
 }
-
-/// The longest reason why there is no snapshot, in bytes.
-const LONGEST_WHY: usize = 1_000;

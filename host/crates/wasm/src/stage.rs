@@ -16,7 +16,7 @@ use super::error::{ConfigFault, Reason, StoreFault, Unfit};
 use super::exports::{Exports, Linked};
 use super::instance::Instance;
 use super::limits::{Isolation, LimitHit};
-use super::notes::Start;
+use super::notes::{Described, Start};
 use super::outputs;
 use super::schema;
 use super::slots::{Slot, Slots, StageId, Wish};
@@ -83,8 +83,8 @@ impl WasmStage {
         Self { linked, surroundings, config, description, digest, start, _code: code, slots, id }
     }
 
-    /// Takes it for what was found out before.
-    pub(super) fn described(mut self, description: Description) -> Self {
+    /// Takes it for what it said before.
+    pub(super) fn saying(mut self, description: Description) -> Self {
         self.description = description;
         self
     }
@@ -137,6 +137,12 @@ impl WasmStage {
         };
         let accepted = self.call_in(slot, &[], init).await.map_err(|error| failed("init", error))?;
         accepted.map_err(|faults| Reason::config(faults.into_iter(), ConfigFault::from))
+    }
+
+    /// What was found out about the stage.
+    #[must_use]
+    pub fn described(&self) -> Described {
+        Described { description: self.description.clone(), digest: Arc::clone(&self.digest), start: self.start.clone() }
     }
 
     /// What the stage says about itself.

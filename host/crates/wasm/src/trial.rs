@@ -1,5 +1,5 @@
-//! A module tried out before it is compiled in full: what it says of itself, whether it takes its configuration, and whether
-//! what it holds after `init` can be kept.
+//! A module tried out before it is compiled in full, or in place of that: what it says of itself, whether it takes its
+//! configuration, and whether what it holds after `init` can be kept.
 //!
 //! It runs as it does in a job, within the same limits, but from code that was compiled for this one time.
 
@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use wasmtime::component::Component;
 
 use super::code::{Room, blocking};
 use super::engine;
-use super::error::Unfit;
+use super::error::{Reason, Unfit};
 use super::exports::Linked;
 use super::grants::Grants;
 use super::imports::linker;
@@ -31,15 +30,16 @@ pub(super) struct Trial {
 }
 
 /// What came out.
-pub(super) struct Taken {
+pub(super) struct Tried {
     pub(super) said: Said,
-    /// A component whose instances begin where `init` ended.
-    pub(super) wasm: Vec<u8>,
+    /// A component whose instances begin where `init` ended, or why there can be none, in words that follow the name of the
+    /// stage.
+    pub(super) snapshot: Result<Vec<u8>, String>,
 }
 
 impl Trial {
     /// Tries it out, on a thread of its own: reading and compiling take long. If it is dropped, the trial goes on to its end.
-    pub(super) async fn run(self, room: Option<Room>) -> Result<Taken, Unfit> {
+    pub(super) async fn run(self, room: Option<Room>) -> Result<Tried, Unfit> {
         let handle = Handle::current();
         let try_out = move || {
             let _room = room;
@@ -48,23 +48,34 @@ impl Trial {
         blocking(try_out).await.unwrap_or_else(|broke| Err(broke.into()))
     }
 
-    async fn take(self) -> Result<Taken, Unfit> {
+    async fn take(self) -> Result<Tried, Unfit> {
         let Self { wasm, grants, config, surroundings, slots } = self;
-        let readable = Readable::of(&wasm).map_err(Unfit::Always)?;
-        let linked = compile(&readable.wasm, grants).map_err(|error| Unfit::Now(format!("{error:#}")))?;
+        let readable = Readable::of(&wasm);
+        let linked = compile(readable.as_ref().map_or(&wasm, |readable| &readable.wasm), grants)?;
         let start = Start::Init { why: String::new() };
         let config_text = config.to_string();
         let parts = Parts { linked, code: None, start, surroundings, digest: "".into(), config: config_text, slots };
         let mut stage = WasmStage::new(parts);
         let schema = stage.describe(&config).await?;
-        let held = stage.init_and_read().await?;
-        let wasm = readable.holding(held).map_err(Unfit::Always)?;
-        Ok(Taken { said: Said { description: stage.description().clone(), schema }, wasm })
+        let said = Said { description: stage.description().clone(), schema };
+        let snapshot = match &readable {
+            Ok(readable) => match stage.init_and_read().await {
+                Ok(held) => readable.holding(held),
+                Err(Unfit::Always(why)) => Err(why),
+                Err(other) => return Err(other),
+            },
+            Err(why) => {
+                stage.try_init().await?;
+                Err(why.clone())
+            }
+        };
+        Ok(Tried { said, snapshot })
     }
 }
 
-fn compile(wasm: &[u8], grants: Grants) -> anyhow::Result<Linked> {
-    let engine = engine::trying()?;
-    let component = Component::new(&engine, wasm)?;
-    Ok(Linked::new(linker(&engine, grants)?.instantiate_pre(&component)?)?)
+fn compile(wasm: &[u8], grants: Grants) -> Result<Linked, Unfit> {
+    let component = engine::compile_to_try(wasm).map_err(|error| Unfit::Now(format!("{error:#}")))?;
+    let linked = linker(component.engine(), grants).and_then(|linker| linker.instantiate_pre(&component));
+    // No other compiler changes what it imports and exports.
+    linked.and_then(Linked::new).map_err(|error| Unfit::Refused(Reason::Contract(error)))
 }

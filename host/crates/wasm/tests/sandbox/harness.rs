@@ -15,8 +15,8 @@ use gristmill_core::ports::{
     Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError, Tokens,
 };
 use gristmill_wasm::{
-    Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec, Start,
-    WasmStage,
+    Described, Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec,
+    Start, WasmStage,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -271,7 +271,17 @@ impl Sandbox {
         wasm: Vec<u8>,
         config: serde_json::Value,
     ) -> Result<Loaded, LoadError> {
-        let spec = StageSpec {
+        let stage = runtime.load(self.spec(wasm, config)).await?;
+        Ok(Loaded { stage, _runtime: Arc::clone(runtime) })
+    }
+
+    /// Looks at a stage without loading it.
+    pub(crate) async fn look(&self, wasm: Vec<u8>, config: serde_json::Value) -> Result<Described, LoadError> {
+        self.runtime().look(self.spec(wasm, config)).await
+    }
+
+    fn spec(&self, wasm: Vec<u8>, config: serde_json::Value) -> StageSpec {
+        StageSpec {
             pipeline: "test".into(),
             name: "under-test".into(),
             module: "test.wasm".into(),
@@ -282,9 +292,7 @@ impl Sandbox {
             limits: self.limits,
             isolation: self.isolation,
             model: Some(Arc::clone(&self.model)),
-        };
-        let stage = runtime.load(spec).await?;
-        Ok(Loaded { stage, _runtime: Arc::clone(runtime) })
+        }
     }
 
     pub(crate) async fn misbehave(&self) -> Loaded {
@@ -301,6 +309,10 @@ pub(crate) struct Loaded {
 impl Loaded {
     pub(crate) fn description(&self) -> &Description {
         self.stage.description()
+    }
+
+    pub(crate) fn described(&self) -> Described {
+        self.stage.described()
     }
 
     pub(crate) fn start(&self) -> &Start {

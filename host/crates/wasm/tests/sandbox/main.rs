@@ -7,6 +7,7 @@ mod bounds;
 mod cases;
 mod compatibility;
 mod harness;
+mod look;
 mod shared;
 mod snapshot;
 mod standard;
