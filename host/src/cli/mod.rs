@@ -80,7 +80,11 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
     match line.command {
         Command::Run(run) => run::run(&run).await,
         Command::Check(check) => check::check(&check).await,
-        Command::Demo(demo) => crate::demo::run(crate::demo::Options { keep: demo.keep, plain: demo.plain }).await,
+        Command::Demo(demo) => {
+            let options = crate::demo::Options { keep: demo.keep, plain: demo.plain };
+            // A large future, which would make that of every command as large.
+            Box::pin(crate::demo::run(options)).await
+        }
         Command::Send(send) => send::send(&send).await,
         Command::Tail(tail) => tail::tail(&tail).await,
         Command::Dlq(command) => dlq::run(&command).await,

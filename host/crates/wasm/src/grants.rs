@@ -145,6 +145,7 @@ mod tests {
         let exports = |exports: &[&str]| Interfaces {
             imports: Vec::new(),
             exports: exports.iter().map(|&export| export.to_owned()).collect(),
+            code: 0,
         };
         let (lifecycle, handler) = ("gristmill:stage/lifecycle@0.2.0", "gristmill:stage/handler@0.2.7");
         assert!(check(&exports(&[lifecycle, handler]), Grants::default()).is_ok());

@@ -56,7 +56,10 @@ impl Expected {
                 let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
                 payload.pointer(pointer).is_some_and(|found| match found {
                     Value::String(text) => text == value,
-                    other => other.to_string() == *value,
+                    other => {
+                        let text = other.to_string();
+                        text == *value
+                    }
                 })
             }
         }
