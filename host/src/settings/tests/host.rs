@@ -77,7 +77,7 @@ fn the_keys_of_its_store_have_to_fit_each_other() {
         ("keep_ended = \"8d\"\nkeep_unfinished = \"1d\"\n", "shorter time"),
     ] {
         let fault = fault(&format!("[store]\n{store}"));
-        assert!(fault.contains(expected) && fault.contains("host.toml:"), "{store}: {fault}");
+        assert!(fault.contains(expected) && fault.contains("gristmill.toml:"), "{store}: {fault}");
     }
 }
 
