@@ -16,7 +16,7 @@ pub(super) enum Meaning {
 
 /// What an error means.
 pub(super) fn meaning(error: &RedisError) -> Meaning {
-    match is_unreachable(error) {
+    match is_unreachable(error) || is_full(error) {
         true => Meaning::Later,
         false => error.code().map_or(Meaning::Never, of_code),
     }
@@ -39,6 +39,11 @@ fn of_code(code: &str) -> Meaning {
 /// Whether nobody has answered.
 pub(super) fn is_unreachable(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::ClusterConnectionNotFound)
+}
+
+/// Whether there are too many connections. That is said in place of the first answer, in the way of an unknown error.
+fn is_full(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.starts_with("max number of clients"))
 }
 
 /// The error without its sources, which say the same again.
@@ -75,6 +80,7 @@ mod tests {
             "READONLY You can't write against a read only replica.",
             "CLUSTERDOWN Hash slot not served",
             "NOREPLICAS Not enough good replicas to write.",
+            "ERR max number of clients reached",
         ] {
             assert_eq!(meaning(&answered(line)), Meaning::Later, "{line}");
         }

@@ -139,7 +139,14 @@ impl Reader {
                     reading = None;
                     self.arrived(question, answer).await?;
                 }
-                _ = beat.tick(), if !rests => self.beat().await?,
+                _ = beat.tick(), if !rests => {
+                    let before = self.generation;
+                    self.beat().await?;
+                    if self.generation != before {
+                        // What it brings is another host's by now, as the name is under which it was asked.
+                        reading = None;
+                    }
+                }
                 changed = self.ends.allowed.changed() => {
                     if changed.is_err() {
                         return Ok(());

@@ -202,6 +202,8 @@ async fn a_host_that_lost_its_name_gives_up_its_work_and_goes_on() {
         }
     };
     assert!(tokio::time::timeout(PATIENCE, given_up).await.expect("nothing was given up"), "nobody waits");
+    // What is read under the old name, by a read that began before, is the other host's.
+    streams.write(&numbered(3..4)).await;
     let generations = async {
         loop {
             match source.recv(Demand::ControlOnly).await.unwrap() {
@@ -212,6 +214,9 @@ async fn a_host_that_lost_its_name_gives_up_its_work_and_goes_on() {
     };
     let generation = tokio::time::timeout(PATIENCE, generations).await.expect("it did not go on");
     assert_eq!(generation.0, 2);
+    while payload(&event(source.as_mut()).await) != "00003" {}
+    let (_, consumer, _) = streams.pending().await.pop().unwrap();
+    assert_eq!(consumer, "machine-2", "it works on what another has");
     source.close().await.unwrap();
     another.abort();
 }

@@ -54,10 +54,11 @@ pub(super) fn failure(error: &Error) -> Failure {
         let message = error.as_db_error().map_or("", |error| error.message());
         return by_code(code.code(), message);
     }
-    if error.is_closed() || has_io_error(error) {
-        return Failure::Transient(format!("the connection failed ({})", chain(error)));
+    let text = chain(error);
+    if error.is_closed() || has_io_error(error) || is_cut_off(&text) {
+        return Failure::Transient(format!("the connection failed ({text})"));
     }
-    Failure::Broken(format!("{}; check store.url and the settings of the server", chain(error)))
+    Failure::Broken(format!("{text}; check store.url and the settings of the server"))
 }
 
 /// The same for a connection that the pool could not give.
@@ -95,6 +96,11 @@ fn has_io_error(error: &Error) -> bool {
         source = cause.source();
     }
     false
+}
+
+/// Whether the server went away during a handshake for TLS. OpenSSL tells that by its text only, which differs by its version.
+fn is_cut_off(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("unexpected eof")
 }
 
 /// The error with its causes.
