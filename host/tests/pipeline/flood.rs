@@ -22,7 +22,7 @@ fn most_connections() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit.clone()).unwrap();
+    setrlimit(Resource::Nofile, limit).unwrap();
     // What else is open.
     let most = limit.current.unwrap_or(u64::MAX).saturating_sub(500);
     usize::try_from(most).unwrap_or(usize::MAX).min(10_000)
