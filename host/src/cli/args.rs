@@ -16,8 +16,8 @@ use super::models::Models;
 use super::tap::Tap;
 use super::top::Top;
 use super::verify_output::VerifyOutput;
-use gristmill_admin::{BadListen, Listen};
 use gristmill_core::model::Header;
+use gristmill_core::settings::{BadListen, Listen};
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
 
