@@ -109,6 +109,8 @@ pub(crate) async fn run_watched(
         letters: Arc::new(NoLetters),
         order: Order::None,
         store,
+        recording: None,
+        offload: None,
         accounts: None,
         sampling: Sampling::default(),
         clock: || Timestamp(0),

@@ -39,7 +39,8 @@ impl Wiring<'_> {
     pub(super) async fn connect(self, config: &Pipeline) -> Result<Wired, Failure> {
         let guarantee = guarantee(config);
         let connected = self.broker.connect(subscription(config, guarantee)).await;
-        let Connection { source, outlet, letters } = connected.map_err(|error| broker::failure(config, error))?;
+        let connected = connected.map_err(|error| broker::failure(config, error))?;
+        let Connection { source, outlet, letters, inlet: _ } = connected;
         let delivery = match (outlet, guarantee) {
             (Outlet::Transactor(transactor), Guarantee::ExactlyOnce { .. }) => {
                 Delivery::ExactlyOnce { transactor, bounds: config.transactions }
@@ -59,6 +60,8 @@ impl Wiring<'_> {
             letters,
             order: config.order,
             store: self.stores.jobs,
+            recording: None,
+            offload: None,
             accounts: self.accounts,
             sampling: self.sampling,
             observer: self.observer,

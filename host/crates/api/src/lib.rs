@@ -10,4 +10,4 @@ mod settings;
 
 pub use desk::{Desk, Pipeline, StageLabel};
 pub use problem::{Kind, Problem};
-pub use settings::{ApiSettings, CorsOrigin, Recorded, TlsSettings};
+pub use settings::{ApiSettings, CorsOrigin, TlsSettings};

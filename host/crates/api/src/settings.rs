@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gristmill_core::flow::settings::{Recorded, Results};
 use gristmill_core::settings::{ByteSize, Listen, SecretRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,9 @@ pub struct ApiSettings {
     /// Which jobs have records, and can be asked for.
     #[serde(default)]
     pub record: Recorded,
-    /// Keeps the bytes of outputs, so that `GET /v1/jobs/{id}/result` has them.
-    #[serde(default = "yes")]
-    pub results: bool,
+    /// What becomes of the bytes of outputs, beside the sink.
+    #[serde(default)]
+    pub results: Results,
     /// The web sites whose pages may call the API.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cors: Vec<CorsOrigin>,
@@ -36,18 +37,6 @@ pub struct ApiSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), extend("x-path" = true, "x-show" = "the log"))]
     pub audit: Option<PathBuf>,
-}
-
-/// Which jobs have records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline, extend("x-noun" = "choice of jobs"))]
-pub enum Recorded {
-    /// Every event is a job that can be asked for. Costs each a write to the state store.
-    #[default]
-    All,
-    /// Those that came by the API.
-    Submitted,
 }
 
 /// The certificate of the server.
@@ -76,10 +65,6 @@ fn max_body() -> ByteSize {
     ByteSize::mib(64)
 }
 
-fn yes() -> bool {
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +73,8 @@ mod tests {
     fn only_the_address_has_to_be_said() {
         let settings: ApiSettings = toml::from_str("listen = \"127.0.0.1:8080\"").unwrap();
         assert_eq!(settings.record, Recorded::All);
-        assert!(settings.results && !settings.anyone && settings.tls.is_none());
+        assert_eq!(settings.results, Results::Keep);
+        assert!(!settings.anyone && settings.tls.is_none());
         assert!(toml::from_str::<ApiSettings>("").is_err());
     }
 }

@@ -111,6 +111,8 @@ fn pipeline() -> Pipeline {
         letters: Arc::new(NoLetters),
         order: Order::None,
         store: None,
+        recording: None,
+        offload: None,
         accounts: None,
         sampling: Sampling::default(),
         observer: Arc::new(Observers::default()),

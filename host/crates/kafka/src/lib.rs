@@ -28,6 +28,7 @@ mod join;
 #[cfg(test)]
 mod join_tests;
 mod lag;
+mod late_sink;
 mod leave;
 mod letters;
 mod log;

@@ -48,7 +48,7 @@ pub use deployment::{Deployment, Fingerprint, Step, Waits};
 pub use error::FlowError;
 pub use handle::{Commands, Handle, Intake, NotRunning, PartitionStatus, Status};
 pub use observed::ObservedStore;
-pub use pipeline::{Delivery, Pipeline};
+pub use pipeline::{Delivery, Offload, Pipeline, Recording};
 use timer::sleep_until;
 use wakeup::Wakeup;
 use worker::Worker;

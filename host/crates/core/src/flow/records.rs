@@ -214,6 +214,8 @@ mod tests {
             letters: Arc::new(NoLetters),
             order: Order::Key,
             store: None,
+            recording: None,
+            offload: None,
             accounts: None,
             sampling: Sampling::default(),
             observer: Arc::new(Observers::default()),

@@ -246,17 +246,17 @@ impl JobRecord {
             None => {
                 self.place = Some(claim.place.clone());
                 self.standing = self.standing.max(Standing::at(Phase::Running));
-                if self.cancel {
-                    self.standing = Standing::at(Phase::Ended);
-                    self.ended = Some(Ended::Cancelled);
-                }
                 self.changed(claim.at);
             }
         }
-        match self.cancel {
-            true => Claimed::Over,
-            false => Claimed::Granted { first: self.first.clone(), from_stage: self.from_stage.clone() },
+        if self.cancel {
+            // Before its first stage, or by a host that has died since.
+            self.standing = self.standing.max(Standing::at(Phase::Ended));
+            self.ended = Some(Ended::Cancelled);
+            self.changed(claim.at);
+            return Claimed::Over;
         }
+        Claimed::Granted { first: self.first.clone(), from_stage: self.from_stage.clone() }
     }
 
     /// Takes a note. One of an earlier run, or after the end, changes nothing; how far the job is only grows, and everything
@@ -289,6 +289,15 @@ impl JobRecord {
         match act {
             Act::Cancel if is_over => return Acted::Conflict(self.standing.phase),
             Act::Cancel => self.cancel = true,
+            // The same again: its event may not have been published.
+            Act::Retry { from_stage, event }
+                if self.run > Run::FIRST
+                    && self.standing.phase == Phase::Accepted
+                    && self.event == Some(*event)
+                    && self.from_stage == *from_stage =>
+            {
+                return Acted::Done(self.run);
+            }
             Act::Retry { .. } if !is_over => return Acted::Conflict(self.standing.phase),
             Act::Retry { from_stage, event } => self.begin(self.run.next(), Some(*event), from_stage.clone()),
         }

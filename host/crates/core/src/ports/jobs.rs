@@ -43,7 +43,7 @@ pub struct AskedToCancel {
 #[async_trait]
 pub trait Acts: Send + Sync {
     /// Writes down what is asked ([`JobRecord::act`]). For a retry, the caller publishes the event of the new run afterwards; if
-    /// it cannot, the job stays accepted, and the same request may be repeated by [`Submitted::Before`].
+    /// it cannot, the job stays accepted, and the same act again is the same run.
     async fn ask(&self, job: &JobId, act: &Act, at: Timestamp) -> Result<Acted, StoreError>;
 
     /// The cancellations after this number, in order, at most 1,000. Asked every second by every host, so it reads an index

@@ -23,8 +23,8 @@ pub use accounts::Accounts;
 pub use admission::{Admission, Denied};
 pub use answers::Answers;
 pub use broker::{
-    Broker, Browse, Checked, Connection, From, Group, Guarantee, Outlet, Records, Role, Start, Subscription, Topic,
-    Until, WriteError,
+    Broker, Browse, Checked, Connection, From, Group, Guarantee, Inlet, Outlet, Records, Role, Start, Subscription,
+    Topic, Until, WriteError,
 };
 pub use counters::{Counter, Counters};
 pub use deliveries::{Deliveries, Delivery, Tried};

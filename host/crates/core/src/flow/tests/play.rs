@@ -325,18 +325,11 @@ impl Play {
             Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, models })
         };
         let (deployment, next) = (deployment(1), deployment(2));
+        let (broken, latency) = (self.broken_topics, self.sink_latency);
         let delivery = match self.transactions {
-            None => Delivery::AtLeastOnce(Arc::new(NotingSink {
-                effects: effects.clone(),
-                broken: self.broken_topics,
-                latency: self.sink_latency,
-            })),
+            None => Delivery::AtLeastOnce(Arc::new(NotingSink { effects: effects.clone(), broken, latency })),
             Some((most, aborts)) => Delivery::ExactlyOnce {
-                transactor: Arc::new(NotingTransactor {
-                    effects: effects.clone(),
-                    aborts: aborts.into(),
-                    latency: self.sink_latency,
-                }),
+                transactor: Arc::new(NotingTransactor { effects: effects.clone(), aborts: aborts.into(), latency }),
                 bounds: Transactions { max_jobs: most.try_into().unwrap(), max_wait: Duration::from_secs(1) },
             },
         };
@@ -363,6 +356,8 @@ impl Play {
             letters: Arc::new(letters),
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
+            recording: None,
+            offload: None,
             accounts: self.accounts,
             sampling: Default::default(),
             clock: || Timestamp(0),

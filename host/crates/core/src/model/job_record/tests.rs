@@ -84,6 +84,16 @@ fn an_event_that_waits_is_cancelled_when_it_comes() {
 }
 
 #[test]
+fn a_job_whose_host_died_after_it_was_asked_to_cancel_ends_when_its_event_comes_again() {
+    let mut record = submitted();
+    record.claim(&claim(4));
+    record.apply(&note(Phase::Running, 60));
+    record.act(&Act::Cancel, Timestamp(4));
+    assert_eq!(record.claim(&claim(4)), Claimed::Over);
+    assert_eq!((record.standing.phase, record.ended), (Phase::Ended, Some(Ended::Cancelled)));
+}
+
+#[test]
 fn a_retry_is_a_run_of_its_own_and_late_notes_of_the_run_before_change_nothing() {
     let mut record = submitted();
     let retry = Act::Retry { from_stage: Some("b".into()), event: EventDigest([9; 32]) };
@@ -91,6 +101,7 @@ fn a_retry_is_a_run_of_its_own_and_late_notes_of_the_run_before_change_nothing()
     record.apply(&JobNote { ended: Some(Ended::Failed), ..note(Phase::Ended, 40) });
     assert_eq!(record.act(&retry, Timestamp(4)), Acted::Done(Run(2)));
     let again = record.clone();
+    assert_eq!(record.act(&retry, Timestamp(5)), Acted::Done(Run(2)));
     assert!(!record.apply(&note(Phase::Ended, 0)));
     assert_eq!(record, again);
     let of_run = Claim { run: Run(2), event: EventDigest([9; 32]), ..claim(8) };
