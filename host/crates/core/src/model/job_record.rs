@@ -276,10 +276,27 @@ impl JobRecord {
         self.told = note.told.clone();
         self.changed(note.at);
         let is_over = self.standing.phase == Phase::Ended;
-        if is_over && self.ended == Some(Ended::Completed) {
-            self.standing.percent = Percent::ALL;
+        if is_over {
+            self.finish();
         }
         is_over
+    }
+
+    /// The transaction of its event is known to be committed: what is settling is over. Returns whether it was.
+    pub fn settled(&mut self, at: Timestamp) -> bool {
+        let is_settling = self.standing.phase == Phase::Settling;
+        if is_settling {
+            self.standing = Standing { phase: Phase::Ended, ..self.standing };
+            self.finish();
+            self.changed(at);
+        }
+        is_settling
+    }
+
+    fn finish(&mut self) {
+        if self.ended == Some(Ended::Completed) {
+            self.standing.percent = Percent::ALL;
+        }
     }
 
     /// Does what is asked, or says why not. A cancelled job that a host runs ends by that host's note; one that no host has

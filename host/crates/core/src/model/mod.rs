@@ -65,7 +65,7 @@ pub use size::Size;
 pub use spent::{Day, Spent, SpentOn};
 pub use standing::{Ended, Percent, Phase, Run, StageAt, StageCount, Standing};
 pub use stored::{ObjectName, ObjectOf, StoredPayload};
-pub use submission::{BatchId, Claim, Claimed, EventDigest, IdempotencyKey, Once, Submission, Submitted};
+pub use submission::{BatchId, Claim, Claimed, EventDigest, IdempotencyKey, Once, PayloadText, Submission, Submitted};
 pub use target::{Blame, Ledger, Others, Requester, Sign, Turn};
 pub use text::printable;
 pub use trace::{BadTrace, Sampling, SpanId, TRACEPARENT, TraceContext, TraceId};

@@ -1,5 +1,7 @@
 //! A job that was asked for, before any host has seen its event.
 
+use sha2::{Digest, Sha256};
+
 use super::caller::Owner;
 use super::document::Stamp;
 use super::event::Timestamp;
@@ -18,6 +20,37 @@ pub struct IdempotencyKey(pub String);
 /// What an event must be, to be that of a job: anybody who can write to the topic can write a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventDigest(pub [u8; 32]);
+
+/// The payload of an event, or where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadText<'a> {
+    /// The bytes of the record.
+    Inline(&'a [u8]),
+    /// The header that refers to an object.
+    Reference(&'a str),
+}
+
+impl EventDigest {
+    /// Of an event with this key and payload. Do not change it: records of jobs in flight have it.
+    #[must_use]
+    pub fn of(key: Option<&[u8]>, payload: PayloadText<'_>) -> Self {
+        let mut digest = Sha256::new();
+        let length = key.map_or(u64::MAX, |key| u64::try_from(key.len()).unwrap_or(u64::MAX));
+        digest.update(length.to_be_bytes());
+        digest.update(key.unwrap_or_default());
+        match payload {
+            PayloadText::Inline(bytes) => {
+                digest.update([0]);
+                digest.update(bytes);
+            }
+            PayloadText::Reference(header) => {
+                digest.update([1]);
+                digest.update(header);
+            }
+        }
+        Self(digest.finalize().into())
+    }
+}
 
 /// A job, as it is written down before its event is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,4 +131,25 @@ pub enum Claimed {
     Repeat,
     /// No such job, no such run, or another event: it is an event of its own.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_an_event_stays_and_tells_its_parts_apart() {
+        let inline = |key, payload: &'static str| EventDigest::of(key, PayloadText::Inline(payload.as_bytes()));
+        let hex: String = inline(Some(b"k"), "part").0.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "c3a01450a98e6a8c9f8adaac893afdb75ad418c4004c1331518876c22b6c52c6");
+        let all = [
+            inline(Some(b"k"), "part"),
+            inline(Some(b"kp"), "art"),
+            inline(None, "kpart"),
+            inline(Some(b""), "kpart"),
+            EventDigest::of(Some(b"k"), PayloadText::Reference("part")),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().map(|digest| digest.0).collect();
+        assert_eq!(different.len(), all.len());
+    }
 }

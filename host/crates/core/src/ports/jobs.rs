@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::model::{
-    Act, Acted, Claim, Claimed, JobFilter, JobId, JobNote, JobQuery, JobRecord, Moment, Run, Submission, Submitted,
-    Summary, Timestamp,
+    Act, Acted, Claim, Claimed, JobFilter, JobId, JobNote, JobQuery, JobRecord, Moment, Partition, Position, Run,
+    Submission, Submitted, Summary, Timestamp,
 };
 
 /// What the flow tells of the jobs of one pipeline. Every change follows the rule of [`JobRecord`], as one step: of two hosts
@@ -22,6 +22,11 @@ pub trait Jobs: Send + Sync {
     /// Their moments are added to the histories, up to [`MOST_MOMENTS`](crate::model::MOST_MOMENTS) of a run. If a job with a
     /// webhook is over, its delivery is written down in the same step. A repeated call changes nothing but the history.
     async fn note(&self, notes: &[JobNote]) -> Result<(), StoreError>;
+
+    /// Ends the jobs that are settling, whose events are in this partition before this position
+    /// ([`JobRecord::settled`]): a group that begins there has committed them. Writes deliveries as [`Jobs::note`] does. May be
+    /// repeated.
+    async fn settled_before(&self, partition: &Partition, position: Position, at: Timestamp) -> Result<(), StoreError>;
 }
 
 /// A number of the store's that grows with each act.

@@ -120,3 +120,14 @@ fn every_change_is_seen_by_its_version() {
     record.apply(&note(Phase::Running, 1));
     assert_eq!(record.version, 3);
 }
+
+#[test]
+fn what_waits_for_its_transaction_is_over_once_that_is_known_to_be_committed() {
+    let mut record = submitted();
+    assert!(!record.settled(Timestamp(2)));
+    let settling = JobNote { ended: Some(Ended::Completed), ..note(Phase::Settling, 99) };
+    assert!(!record.apply(&settling));
+    assert!(record.settled(Timestamp(4)));
+    assert_eq!((record.standing.phase, record.standing.percent), (Phase::Ended, Percent::ALL));
+    assert!(!record.settled(Timestamp(5)));
+}
