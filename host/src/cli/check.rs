@@ -24,6 +24,7 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
         limits: host.limits,
         shutdown: CancellationToken::new(),
         watchers: app::Watchers::default(),
+        following: app::Following::default(),
     };
     // Loaded even if a file is faulty: what is wrong with the stages of the others is told in the same run.
     let built = match (Failure::all(found), Host::build(pipelines, options).await) {

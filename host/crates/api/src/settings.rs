@@ -60,6 +60,23 @@ pub struct TlsSettings {
 ))]
 pub struct CorsOrigin(pub String);
 
+impl ApiSettings {
+    /// Everything as it is where nobody says otherwise, on this address.
+    #[must_use]
+    pub fn on(listen: Listen) -> Self {
+        Self {
+            listen,
+            anyone: false,
+            max_body: max_body(),
+            record: Recorded::default(),
+            results: Results::default(),
+            cors: Vec::new(),
+            tls: None,
+            audit: None,
+        }
+    }
+}
+
 /// The largest body if nobody says otherwise.
 fn max_body() -> ByteSize {
     ByteSize::mib(64)
@@ -75,6 +92,7 @@ mod tests {
         assert_eq!(settings.record, Recorded::All);
         assert_eq!(settings.results, Results::Keep);
         assert!(!settings.anyone && settings.tls.is_none());
+        assert_eq!(settings, ApiSettings::on(settings.listen));
         assert!(toml::from_str::<ApiSettings>("").is_err());
     }
 }

@@ -1,0 +1,81 @@
+//! The HTTP API of a host: who is let in, what it asks of the pipelines, and how long it answers.
+
+mod reception;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use gristmill_api::{ApiSettings, Parts, Server};
+use gristmill_auth::{AuthSettings, Open, Tokens};
+use gristmill_core::ports::Admission;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::clock;
+use super::failure::Failure;
+use super::host::Host;
+use crate::settings::is_open;
+
+pub(super) use reception::{entrance, relabelled};
+use reception::Reception;
+
+/// The API of a host, which answers from before its pipelines run until they have ended.
+pub struct Api {
+    reception: Arc<Reception>,
+    stop: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+/// What the API is opened with.
+pub struct ApiOptions<'a> {
+    /// What the operator configured.
+    pub settings: &'a ApiSettings,
+    /// Whose tokens are good; without them everybody who can ask may.
+    pub auth: Option<&'a AuthSettings>,
+    /// The names of the pipelines that are about to run.
+    pub pipelines: Vec<Arc<str>>,
+    /// Cancelled when the operator wants everything to stop: no request is taken from then on.
+    pub shutdown: &'a CancellationToken,
+}
+
+impl Api {
+    /// Opens the API of a host that is about to be built.
+    ///
+    /// # Errors
+    /// An address that cannot be had, or that is open to others; keys that cannot be read.
+    pub async fn open(options: ApiOptions<'_>) -> Result<Self, Failure> {
+        let ApiOptions { settings, auth, pipelines, shutdown } = options;
+        if is_open(settings, auth.is_some()) {
+            return Err(Failure::Setup(anyhow::anyhow!(
+                "the API would listen on {}, which other machines can reach, and let everybody in: add [auth] to the host \
+                 file, listen on 127.0.0.1, or say anyone = true under [api]",
+                settings.listen
+            )));
+        }
+        let admission: Arc<dyn Admission> = match auth {
+            Some(auth) => Arc::new(Tokens::start(auth, Arc::new(clock::now)).context("[auth]").map_err(Failure::Setup)?),
+            None => Arc::new(Open),
+        };
+        let reception = Arc::new(Reception::of(pipelines));
+        let parts = Parts { desk: Arc::<Reception>::clone(&reception), admission, webhooks: None, clock: clock::now };
+        let server = Server::bind(settings, parts).await.map_err(|error| Failure::Setup(error.into()))?;
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        tracing::info!(url = %format_args!("{scheme}://{}", server.address()), "the API listens");
+        let stop = shutdown.child_token();
+        let served = tokio::spawn(server.serve(stop.clone()));
+        Ok(Self { reception, stop, served })
+    }
+
+    /// The host runs.
+    pub fn attend(&self, host: &Arc<Host>) {
+        self.reception.attend(host);
+    }
+
+    /// Takes no more requests, and waits until those that it has are answered: bounded by the server.
+    pub async fn finish(self) {
+        self.stop.cancel();
+        if self.served.await.is_err() {
+            tracing::error!("the API broke: its task panicked");
+        }
+    }
+}
