@@ -42,7 +42,9 @@ impl Following {
     pub(super) fn check(&self, file: &Pipeline) -> Result<(), Failure> {
         let Some(offload) = &self.offload else { return Ok(()) };
         let properties = file.kafka.as_ref().map(|kafka| &kafka.properties.0);
-        let Some(Property::Plain(largest)) = properties.and_then(|properties| properties.get(LARGEST)) else { return Ok(()) };
+        let Some(Property::Plain(largest)) = properties.and_then(|properties| properties.get(LARGEST)) else {
+            return Ok(());
+        };
         match largest.parse::<usize>() {
             Ok(bytes) if bytes < offload.inline_max.saturating_add(HEADERS) => {
                 let place = file.place(&format!("/kafka/properties/{LARGEST}"));

@@ -13,7 +13,9 @@ use gristmill_core::model::{Spent, SpentOn};
 use gristmill_core::ports::{
     Acts, Answers, Counters, Deliveries, Documents, JobBook, Jobs, Observer, Published, Spending, Store, StoreError,
 };
-use gristmill_store::{MemoryDocuments, MemoryJobs, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
+use gristmill_store::{
+    MemoryDocuments, MemoryJobs, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl,
+};
 
 use super::broker::is_embedded;
 use super::clock;
@@ -143,10 +145,7 @@ impl Opening<'_> {
 }
 
 /// A store that keeps whatever a pipeline may have to keep.
-trait Keeper:
-    Store + Answers + Documents + Spending + Jobs + Acts + JobBook + Published + Deliveries + 'static
-{
-}
+trait Keeper: Store + Answers + Documents + Spending + Jobs + Acts + JobBook + Published + Deliveries + 'static {}
 
 impl<S> Keeper for S where
     S: Store + Answers + Documents + Spending + Jobs + Acts + JobBook + Published + Deliveries + 'static

@@ -7,11 +7,11 @@ use gristmill_admin::Admin;
 use gristmill_api::ApiSettings;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::args::{ServerChoice, Run};
+use super::args::{Run, ServerChoice};
 use super::files;
 use crate::app::{
-    self, Api, ApiOptions, Desk, DeskOptions, Failure, Following, Host, HostOptions, Memory, Payloads, RecordSettings, Reloaded,
-    ServiceManager, Watchers,
+    self, Api, ApiOptions, Desk, DeskOptions, Failure, Following, Host, HostOptions, Memory, Payloads, RecordSettings,
+    Reloaded, ServiceManager, Watchers,
 };
 use crate::settings::{HostFile, Pipeline};
 
@@ -117,7 +117,8 @@ async fn open_api(
 ) -> Result<Option<Api>, Failure> {
     let Some(settings) = &file.api else { return Ok(None) };
     let pipelines = pipelines.iter().map(|pipeline| pipeline.name.shared()).collect();
-    Api::open(ApiOptions { settings, auth: file.auth.as_ref(), pipelines, shutdown }).await.map(Some)
+    let (auth, webhooks) = (file.auth.as_ref(), file.webhooks.as_ref());
+    Api::open(ApiOptions { settings, auth, webhooks, pipelines, shutdown }).await.map(Some)
 }
 
 /// Opens the admin server, unless it is switched off. It answers before any pipeline runs, and until it is dropped.
@@ -154,7 +155,8 @@ async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
         if file.traces != before.traces {
             tracing::warn!("[traces] stays as it was when the process was started");
         }
-        let of_api = |file: &HostFile| (file.api.clone(), file.auth.clone(), file.objects.clone(), file.webhooks.clone());
+        let of_api =
+            |file: &HostFile| (file.api.clone(), file.auth.clone(), file.objects.clone(), file.webhooks.clone());
         if of_api(&file) != of_api(before) {
             tracing::warn!("[api], [auth], [objects] and [webhooks] stay as they were when the process was started");
         }

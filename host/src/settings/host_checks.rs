@@ -21,9 +21,10 @@ fn without_api(file: &mut File) {
     if file.has("/api") {
         return;
     }
-    for (table, what) in
-        [("/auth", "[auth] is there, but there is no API to let anybody into"), ("/webhooks", "[webhooks] is there, but without the API no job has any")]
-    {
+    for (table, what) in [
+        ("/auth", "[auth] is there, but there is no API to let anybody into"),
+        ("/webhooks", "[webhooks] is there, but without the API no job has any"),
+    ] {
         if file.has(table) {
             file.report(table, what, "add [api] with listen = \"127.0.0.1:8080\", or take the table out");
         }
@@ -38,7 +39,8 @@ fn who_may_ask(file: &mut File) {
         file.report("/api/anyone", message, "take one of the two out");
     }
     if is_open(&api, has_tokens) {
-        let message = format!("the API would listen on {}, which other machines can reach, and let everybody in", api.listen);
+        let message =
+            format!("the API would listen on {}, which other machines can reach, and let everybody in", api.listen);
         file.report("/api/listen", message, OPEN);
     }
 }

@@ -95,7 +95,12 @@ pub(crate) struct Harness {
 impl Harness {
     /// Creates the topics and writes the files.
     pub(crate) async fn new(setup: Setup) -> Self {
-        let name = format!("a-{:016x}", fastrand::u64(..));
+        Self::named(&format!("a-{:016x}", fastrand::u64(..)), setup).await
+    }
+
+    /// The same with a name of the pipeline. On Kafka others could have it, too.
+    pub(crate) async fn named(name: &str, setup: Setup) -> Self {
+        let name = name.to_owned();
         let harness = Self { name, setup, folder: tempfile::tempdir().unwrap(), starts: AtomicU32::new(0) };
         if harness.setup.broker == Broker::Kafka {
             let topics = [("in", Role::Source), ("out", Role::Sink), ("dead", Role::DeadLetters)]
@@ -140,9 +145,7 @@ impl Harness {
             true => String::new(),
             false => format!("[objects]\nfolder = {objects:?}\n"),
         };
-        format!(
-            "admin = false\n[api]\nlisten = \"127.0.0.1:0\"\n{api}\n[store]\n{store}\n{objects}{host}\n"
-        )
+        format!("admin = false\n[api]\nlisten = \"127.0.0.1:0\"\n{api}\n[store]\n{store}\n{objects}{host}\n")
     }
 
     /// The folder of all files.

@@ -1,7 +1,7 @@
 //! The way of a job from its submission to its result, and over the death of its host.
 
-use crate::harness::{Harness, OBEY, PASS, Setup, header};
 use crate::client::path_of;
+use crate::harness::{Harness, OBEY, PASS, Setup, header};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_is_submitted_followed_and_fetched_with_nothing_installed() {

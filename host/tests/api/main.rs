@@ -2,6 +2,8 @@
 //! `GRISTMILL_TEST_KAFKA` names one.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod browser;
 mod client;
+mod contracts;
 mod harness;
 mod journey;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream::{StreamExt, TryStreamExt};
+use futures_util::stream::TryStreamExt;
 use gristmill_core::model::{ObjectName, StoredPayload, Timestamp};
 use gristmill_core::ports::{Chunks, ObjectError, Objects};
 use gristmill_core::settings::{SecretError, SecretRef};
@@ -63,7 +63,8 @@ impl Bucket {
         let read = |key: &SecretRef| key.read().map(|key| key.expose_secret().to_owned());
         let credential =
             AwsCredential { key_id: read(&settings.access_key)?, secret_key: read(&settings.secret_key)?, token: None };
-        let prefix = settings.prefix.as_deref().map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty());
+        let prefix =
+            settings.prefix.as_deref().map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty());
         let prefix = prefix.map(str::parse).transpose().map_err(|()| BadBucket::Prefix)?;
         let region = settings.region.as_deref().unwrap_or("us-east-1");
         let endpoint = match settings.endpoint.as_deref() {
@@ -211,7 +212,8 @@ impl Objects for Bucket {
 fn failed(path: &Path, error: Error) -> ObjectError {
     match error {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => ObjectError::Refused {
-            reason: "the key is not good, or may not do that: look at objects.s3 and the rights in the bucket".to_owned(),
+            reason: "the key is not good, or may not do that: look at objects.s3 and the rights in the bucket"
+                .to_owned(),
         },
         // Of a request that names no object: the bucket.
         Error::NotFound { .. } => {

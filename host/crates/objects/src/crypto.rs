@@ -1,9 +1,7 @@
 //! Digests and signatures of requests to a bucket, by the libraries that everything else uses.
 
 use hmac::{Hmac, Mac};
-use object_store::client::{
-    CryptoProvider, DigestAlgorithm, DigestContext, HmacContext, Signer, SigningAlgorithm,
-};
+use object_store::client::{CryptoProvider, DigestAlgorithm, DigestContext, HmacContext, Signer, SigningAlgorithm};
 use object_store::{Error, Result};
 use sha2::{Digest, Sha256};
 

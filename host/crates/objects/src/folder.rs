@@ -68,7 +68,9 @@ impl Objects for Folder {
         let missing = || ObjectError::Missing { name: stored.name.as_str().to_owned() };
         let file = match tokio::fs::File::open(&path).await {
             Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Err(missing()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(missing());
+            }
             Err(error) => return Err(failed(&error)),
         };
         let metadata = file.metadata().await.map_err(|error| failed(&error))?;
@@ -186,9 +188,7 @@ fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, ObjectError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, ObjectError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(|error| failed(&error)),
         Err(panicked) => Err(ObjectError::Refused { reason: format!("the work on the folder broke: {panicked}") }),

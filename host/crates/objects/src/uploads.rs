@@ -58,7 +58,9 @@ impl Uploads {
         let url = format!("{}?prefix={}&uploads=", self.bucket, prefix.replace('/', "%2F"));
         let mut request = HttpRequest::new(HttpRequestBody::empty());
         *request.uri_mut() = url.parse().map_err(|error| generic(format!("{error}")))?;
-        AwsAuthorizer::new(&self.credential, "s3", &self.region).with_crypto(&Crypto).try_authorize(&mut request, None)?;
+        AwsAuthorizer::new(&self.credential, "s3", &self.region)
+            .with_crypto(&Crypto)
+            .try_authorize(&mut request, None)?;
         let answer = self.client.execute(request).await.map_err(|error| generic(error.to_string()))?;
         let status = answer.status();
         if !status.is_success() {

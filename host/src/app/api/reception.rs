@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gristmill_api::{Desk, Pipeline, StageLabel};
+use gristmill_api::{Desk, JobView, Pipeline, StageLabel};
+use gristmill_core::model::JobRecord;
 use gristmill_core::ports::Inlet;
 use gristmill_core::settings::ByteSize;
+use gristmill_webhooks::{self as webhooks, Outgoing};
+use serde_json::Value;
 
 use super::super::following::Following;
 use super::super::host::Host;
@@ -43,11 +46,29 @@ impl Desk for Reception {
     fn absent(&self) -> Vec<Arc<str>> {
         let Some(host) = self.host.get() else { return self.names.clone() };
         let running = host.running();
-        let mut absent: Vec<_> = self.names.iter().chain(&running.restarting).chain(running.stopped.keys()).cloned().collect();
+        let mut absent: Vec<_> =
+            self.names.iter().chain(&running.restarting).chain(running.stopped.keys()).cloned().collect();
         absent.retain(|name| !running.by_name.contains_key(name));
         absent.sort();
         absent.dedup();
         absent
+    }
+}
+
+impl webhooks::Desk for Reception {
+    fn outgoing(&self) -> Vec<Outgoing> {
+        let outgoing = |pipeline: &Arc<Pipeline>| Outgoing {
+            pipeline: Arc::clone(&pipeline.name),
+            deliveries: Arc::clone(&pipeline.deliveries),
+        };
+        self.pipelines().iter().map(outgoing).collect()
+    }
+
+    fn show(&self, pipeline: &str, record: &JobRecord) -> Value {
+        let known = self.pipeline(pipeline);
+        let stages = known.as_ref().map_or(&[][..], |known| &known.stages);
+        // Text and numbers are always JSON.
+        serde_json::to_value(JobView::of(pipeline, stages, record)).unwrap_or_default()
     }
 }
 

@@ -103,8 +103,7 @@ fn a_host_without_a_file_has_the_defaults() {
 
 /// The least that the API needs.
 const API: &str = "[api]\nlisten = \"127.0.0.1:8080\"\n";
-const AUTH: &str =
-    "[auth]\nissuer = \"i\"\naudience = \"a\"\nkeys = { jwks = \"https://id.example/keys\" }\n";
+const AUTH: &str = "[auth]\nissuer = \"i\"\naudience = \"a\"\nkeys = { jwks = \"https://id.example/keys\" }\n";
 const WEBHOOKS: &str = "[webhooks]\nsecrets = [{ env = \"WEBHOOK_SECRET\" }]\n";
 
 #[test]
