@@ -3,10 +3,13 @@
 
 mod attempts;
 mod batches;
+mod bookkeeping;
 mod checkpoint;
+mod claims;
 mod deployment;
 mod documents;
 mod done;
+mod entry;
 mod error;
 mod execute;
 mod gather;
@@ -17,12 +20,16 @@ mod inherited;
 mod jobs;
 pub mod names;
 mod observed;
+mod observed_jobs;
 mod order;
 mod outbox;
+mod outputs;
 mod pace;
 mod partitions;
 mod patience;
+mod payload;
 mod pipeline;
+mod recorder;
 mod records;
 mod replay;
 mod retry;
@@ -35,6 +42,7 @@ mod timer;
 mod transactions;
 mod wakeup;
 mod worker;
+mod writer;
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use crate::model::Header;
 
-/// The job, as pipeline/topic/partition/position.
+/// The job, as pipeline/topic/partition/position, or the UUID of a submitted one.
 pub const JOB_ID: &str = "gristmill-job-id";
 /// The item.
 pub const ITEM_ID: &str = "gristmill-item-id";
@@ -58,7 +58,7 @@ pub const FROM_STAGE: &str = "gristmill-from-stage";
 /// On a submitted event: the job and its run, as `JOB;RUN`. The record of the job has to say the same: see
 /// [`Jobs::claim`](crate::ports::Jobs::claim).
 pub const SUBMITTED: &str = "gristmill-submitted";
-/// On the dead letter of a submitted job: where its first event was, as topic/partition/position.
+/// On the dead letter of a submitted job: where its first event was, as pipeline/topic/partition/position.
 pub const FIRST_PLACE: &str = "gristmill-first-place";
 /// On a record without its payload: the object that holds it, as `NAME;sha256=HEX;size=BYTES`.
 pub const PAYLOAD: &str = "gristmill-payload";

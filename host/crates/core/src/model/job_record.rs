@@ -271,9 +271,16 @@ impl JobRecord {
         }
         self.place = Some(note.place.clone());
         self.first.get_or_insert_with(|| note.first.clone());
+        let before = std::mem::replace(&mut self.told, note.told.clone());
+        if note.standing < self.standing {
+            // A host that took over is not yet as far; nor has it asked the models again.
+            self.told.stage = before.stage;
+        }
+        if self.told.spent.calls < before.spent.calls {
+            self.told.spent = before.spent;
+        }
         self.standing = self.standing.max(note.standing);
         self.ended = note.ended;
-        self.told = note.told.clone();
         self.changed(note.at);
         let is_over = self.standing.phase == Phase::Ended;
         if is_over {

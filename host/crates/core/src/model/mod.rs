@@ -5,6 +5,7 @@ mod canonical;
 mod chat;
 mod dead_letters;
 mod digest;
+mod disposition;
 mod document;
 mod embed;
 mod event;
@@ -40,6 +41,7 @@ pub use chat::{
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
 pub use digest::sha256;
+pub use disposition::{Disposition, Failed, FailureKind, Finished, Verdict};
 pub use document::{DocumentGeneration, DocumentId, History, Provenance, RecordGeneration, Stamp, Version};
 pub use embed::{EmbedRequest, EmbedResponse, Embedding, NoVector, Purpose, Vector};
 pub use event::{Event, Timestamp};
@@ -49,7 +51,7 @@ pub use ids::{EventId, Generation, JobId, Next, Partition, Position};
 pub use item::Item;
 pub(crate) use item::{FAILURE_ATTRIBUTE, HOST_ATTRIBUTES};
 pub use item_id::ItemId;
-pub use job::{Disposition, Failed, FailureKind, Finished, Input, Job, Task, Verdict};
+pub use job::{Input, Job, Task};
 pub use job_query::{Cursor, JobFilter, JobQuery, Status, Summary};
 pub use job_record::{
     Act, Acted, JobNote, JobRecord, KeptOutput, MOST_MOMENTS, MOST_OUTPUTS, Moment, MomentKind, OutputRecord, Told,

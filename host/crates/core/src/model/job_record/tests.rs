@@ -131,3 +131,18 @@ fn what_waits_for_its_transaction_is_over_once_that_is_known_to_be_committed() {
     assert_eq!((record.standing.phase, record.standing.percent), (Phase::Ended, Percent::ALL));
     assert!(!record.settled(Timestamp(5)));
 }
+
+#[test]
+fn neither_the_stage_nor_what_it_cost_runs_backwards_with_a_host_that_takes_over() {
+    let mut record = submitted();
+    let told = |name: &str, calls| Told {
+        stage: Some(StageAt { name: name.into(), index: 1, of: 2, items: crate::model::StageCount::default() }),
+        spent: Spent { calls, ..Spent::default() },
+        ..Told::default()
+    };
+    record.apply(&JobNote { told: told("second", 3), ..note(Phase::Running, 60) });
+    record.apply(&JobNote { told: told("first", 0), ..note(Phase::Running, 10) });
+    assert_eq!((record.told.stage.as_ref().unwrap().name.as_str(), record.told.spent.calls), ("second", 3));
+    record.apply(&JobNote { told: told("third", 4), ..note(Phase::Running, 70) });
+    assert_eq!((record.told.stage.as_ref().unwrap().name.as_str(), record.told.spent.calls), ("third", 4));
+}
