@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use gristmill_core::settings::{ByteSize, ReadError, SecretError, read_file};
 use native_tls::{Identity, Protocol};
+use openssl::pkey::PKey;
+use openssl::x509::X509;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -34,7 +36,15 @@ pub enum TlsError {
     /// The key cannot be read.
     #[error("api.tls.key: {0}")]
     Key(#[from] SecretError),
-    /// They do not belong together, or are in another format.
+    /// They do not belong together. OpenSSL finds that with the first client only.
+    #[error(
+        "api.tls: the key does not belong to the first certificate in {path}; put the certificate of this server first"
+    )]
+    OtherKey {
+        /// The certificate.
+        path: String,
+    },
+    /// They are in another format.
     #[error(
         "api.tls: {path} and its key cannot be used: {reason}; both are PEM, the certificate of this server first, the key PKCS #8 \
          (\"BEGIN PRIVATE KEY\"; \"openssl pkcs8 -topk8 -nocrypt\" makes one)"
@@ -72,12 +82,18 @@ impl Files {
     }
 
     fn acceptor(&self, settings: &TlsSettings) -> Result<TlsAcceptor, TlsError> {
-        let acceptor =
-            Identity::from_pkcs8(&self.certificate, self.key.expose_secret().as_bytes()).and_then(|identity| {
-                native_tls::TlsAcceptor::builder(identity).min_protocol_version(Some(Protocol::Tlsv12)).build()
-            });
-        let path = settings.certificate.display().to_string();
-        acceptor.map(TlsAcceptor::from).map_err(|reason| TlsError::Unusable { path, reason })
+        let path = || settings.certificate.display().to_string();
+        let key = self.key.expose_secret().as_bytes();
+        let acceptor = Identity::from_pkcs8(&self.certificate, key).and_then(|identity| {
+            native_tls::TlsAcceptor::builder(identity).min_protocol_version(Some(Protocol::Tlsv12)).build()
+        });
+        let acceptor = acceptor.map_err(|reason| TlsError::Unusable { path: path(), reason })?;
+        let belongs = X509::from_pem(&self.certificate)
+            .and_then(|certificate| Ok(certificate.public_key()?.public_eq(&*PKey::private_key_from_pem(key)?)));
+        match belongs {
+            Ok(true) => Ok(TlsAcceptor::from(acceptor)),
+            Ok(false) | Err(_) => Err(TlsError::OtherKey { path: path() }),
+        }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -273,6 +289,9 @@ mod tests {
             return;
         }
         std::fs::copy(other.path().join("key.pem"), folder.path().join("key.pem")).unwrap();
+        let error = Acceptor::of(&settings(folder.path())).err().unwrap().to_string();
+        assert!(error.starts_with("api.tls: the key does not belong to the first certificate"), "{error}");
+        std::fs::write(folder.path().join("key.pem"), "-----BEGIN RSA PRIVATE KEY-----\nAA==\n").unwrap();
         let error = Acceptor::of(&settings(folder.path())).err().unwrap().to_string();
         assert!(error.contains("certificate.pem and its key cannot be used") && error.contains("PKCS #8"), "{error}");
     }
