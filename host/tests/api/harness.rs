@@ -171,16 +171,12 @@ impl Harness {
     /// The same, as soon as the API listens.
     pub(crate) async fn launch(&self) -> Host {
         let number = self.starts.fetch_add(1, Ordering::Relaxed);
-        let log = self.folder().join(format!("log-{number}"));
-        let errors = std::fs::File::create(&log).unwrap();
-        let mut command = gristmill();
-        command.arg("run").arg(self.folder().join("pipeline.toml")).arg("--host").arg(self.host_file());
-        let child = command.stderr(errors).spawn().unwrap();
-        let mut host = Host { child, log, client: Client::new("") };
-        let line = host.until_logged("the API listens").await;
-        let url = line.split("url=").nth(1).and_then(|rest| rest.split_whitespace().next());
-        host.client = Client::new(url.unwrap_or_else(|| panic!("no address in {line:?}")));
-        host
+        let log = self.folder().join(format!("start-{number}"));
+        std::fs::create_dir(&log).unwrap();
+        Host::launch(&log, |command| {
+            command.arg("run").arg(self.folder().join("pipeline.toml")).arg("--host").arg(self.host_file());
+        })
+        .await
     }
 
     /// All records of the topic of a role. Only with Kafka.
@@ -221,6 +217,19 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// Starts the binary with these arguments and its log in this folder, and waits until the API listens.
+    pub(crate) async fn launch(folder: &Path, with: impl FnOnce(&mut Command)) -> Self {
+        let log = folder.join("log");
+        let mut command = gristmill();
+        with(&mut command);
+        let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+        let mut host = Self { child, log, client: Client::new("") };
+        let line = host.until_logged("the API listens").await;
+        let url = line.split("url=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        host.client = Client::new(url.unwrap_or_else(|| panic!("no address in {line:?}")));
+        host
+    }
+
     /// Its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

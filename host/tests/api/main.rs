@@ -7,3 +7,4 @@ mod client;
 mod contracts;
 mod harness;
 mod journey;
+mod readme;
