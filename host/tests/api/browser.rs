@@ -13,8 +13,9 @@ use tokio::process::Command;
 use crate::client::PATIENCE;
 use crate::harness::{Harness, Setup};
 
-/// How much of the page's time passes before the browser writes down what it shows, in milliseconds.
-const PAGE_TIME: &str = "3000";
+/// How long the page is kept from being loaded, which is when the browser writes down what it shows: meanwhile it follows its
+/// job. If that was too short, it is opened again.
+const LOADING: Duration = Duration::from_secs(3);
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join("upload")
@@ -34,8 +35,8 @@ async fn browser() -> Option<String> {
 async fn shown(browser: &str, url: &str) -> String {
     let profile = tempfile::tempdir().unwrap();
     let mut command = Command::new(browser);
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget", PAGE_TIME]);
-    command.arg(format!("--user-data-dir={}", profile.path().display())).arg(url).kill_on_drop(true);
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]).kill_on_drop(true);
+    command.arg(format!("--user-data-dir={}", profile.path().display())).arg(url);
     let output = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
@@ -53,26 +54,33 @@ async fn until_shown(browser: &str, url: &str, text: &str) -> String {
     }
 }
 
-/// Serves the page as it is, but for the address of the API. `upload` adds a script that does what a user does: a headless
-/// browser has no hands.
-async fn serve(listener: tokio::net::TcpListener, api: &str) {
+/// What a user does with the page: a headless browser has no hands.
+const USER: &str = "const chosen = new DataTransfer();\n\
+    chosen.items.add(new File(['%PDF-1.4 broken'], 'broken.pdf', { type: 'application/pdf' }));\n\
+    document.getElementById('file').files = chosen.files;\n\
+    document.querySelector('button').click();\n";
+
+/// Serves the page as it is, but for the address of the API and a script that takes its time; under `/by-hand`, somebody
+/// uploads a document. Its policy lets the browser load both from here, and nothing else.
+fn serve(listener: tokio::net::TcpListener, api: &str) {
     let read = |name: &str| std::fs::read_to_string(example().join("page").join(name)).unwrap();
-    let (page, script, style) =
-        (read("index.html").replace("http://127.0.0.1:8080", api), read("page.js"), read("page.css"));
-    let by_hand = page.replace("</head>", "<script src=\"user.js\" defer></script></head>");
-    let user = "addEventListener('load', () => {\n\
-                  const chosen = new DataTransfer();\n\
-                  chosen.items.add(new File(['%PDF-1.4 broken'], 'broken.pdf', { type: 'application/pdf' }));\n\
-                  document.getElementById('file').files = chosen.files;\n\
-                  document.querySelector('button').click();\n\
-                });";
+    let page = read("index.html").replace("http://127.0.0.1:8080", api);
+    let with = |scripts: &[&str]| {
+        let scripts: String = scripts.iter().map(|name| format!("<script src=\"{name}\" defer></script>")).collect();
+        page.replace("</head>", &format!("{scripts}</head>"))
+    };
     let typed = |kind: &'static str, text: String| get(async move || ([(header::CONTENT_TYPE, kind)], text));
+    let slow = async || {
+        tokio::time::sleep(LOADING).await;
+        ([(header::CONTENT_TYPE, "text/javascript")], "")
+    };
     let router = Router::new()
-        .route("/", typed("text/html", page))
-        .route("/by-hand", typed("text/html", by_hand))
-        .route("/page.js", typed("text/javascript", script))
-        .route("/user.js", typed("text/javascript", user.to_owned()))
-        .route("/page.css", typed("text/css", style));
+        .route("/", typed("text/html", with(&["slow.js"])))
+        .route("/by-hand", typed("text/html", with(&["user.js", "slow.js"])))
+        .route("/page.js", typed("text/javascript", read("page.js")))
+        .route("/page.css", typed("text/css", read("page.css")))
+        .route("/user.js", typed("text/javascript", USER.to_owned()))
+        .route("/slow.js", get(slow));
     tokio::spawn(async move { axum::serve(listener, router).await });
 }
 
@@ -93,7 +101,7 @@ async fn the_page_shows_the_stage_of_a_job_after_a_reload_and_how_it_ended() {
     let server = ModelServer::start(Script::new().when("", [Behaviour::Held(answer.to_owned())])).await;
     let harness = Harness::new(Setup::embedded(stages(&server)).api(&format!("cors = [{site:?}]"))).await;
     let host = harness.start().await;
-    serve(listener, host.client.base()).await;
+    serve(listener, host.client.base());
 
     let document = std::fs::read(example().join("input/supply-agreement.pdf")).unwrap();
     let job = host.client.submit(&harness.name, "application/pdf", document).await;
@@ -121,7 +129,7 @@ async fn a_document_is_uploaded_from_the_page() {
     // The page names its pipeline.
     let harness = Harness::named("documents", setup).await;
     let host = harness.start().await;
-    serve(listener, host.client.base()).await;
+    serve(listener, host.client.base());
     let page = until_shown(&browser, &format!("{site}/by-hand"), "It failed: ").await;
     assert!(page.contains("broken.pdf"), "{page}");
     let jobs = host.client.get("/v1/jobs").await.is(200).json();
