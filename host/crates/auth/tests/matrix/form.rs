@@ -7,7 +7,7 @@ use gristmill_core::ports::{Admission, Denied};
 use josekit::jws::{ES256, ES384, EdDSA, HS256, JwsSigner, PS256, RS256, RS384, RS512};
 use serde_json::{Value, json};
 
-use super::tokens::{BOTH, Keys, Row, SECRET, ann, bad, by_file, good, hold, part, sign, sign_text, with};
+use super::tokens::{BOTH, Keys, SECRET, ann, bad, by_file, good, hold, part, sign, sign_text, with};
 
 #[tokio::test]
 async fn the_form_and_the_key_of_a_token_are_judged_before_its_claims() {
