@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::admin::{Creation, check_topics};
 use super::embedded::EmbeddedBroker;
 use super::groups;
+use super::guarded_sink::GuardedSink;
 use super::late_sink::LateSink;
 use super::letters::KafkaLetters;
 use super::properties::SECURITY;
@@ -99,7 +100,10 @@ impl Broker for KafkaBroker {
             }
         };
         let letters = Arc::new(KafkaLetters::new(self.settings.clone(), dead_letters));
-        let inlet = inlet(&self.settings, topic, &outlet);
+        let mut inlet = inlet(&self.settings, topic, &outlet);
+        if self.embedded.is_some() {
+            inlet.sink = Arc::new(GuardedSink::new(self.settings.clone(), inlet.sink));
+        }
         Ok(Connection { source: Box::new(source), outlet, letters, inlet })
     }
 

@@ -24,6 +24,7 @@ mod fence;
 mod fit;
 mod groups;
 mod guard;
+mod guarded_sink;
 mod join;
 #[cfg(test)]
 mod join_tests;
