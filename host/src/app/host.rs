@@ -13,10 +13,10 @@ use gristmill_wasm::Runtime;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{entrance, relabelled};
 use super::broker::Brokers;
 use super::changes;
 use super::conflicts::check_together;
+use super::entrance::{entrance, relabelled};
 use super::failure::Failure;
 use super::following::Following;
 use super::load::Loader;

@@ -8,6 +8,7 @@ mod builtin;
 mod changes;
 mod clock;
 mod conflicts;
+mod entrance;
 mod failure;
 mod fingerprint;
 mod following;

@@ -18,7 +18,6 @@ use super::host::Host;
 use crate::settings::is_open;
 
 use reception::Reception;
-pub(super) use reception::{entrance, relabelled};
 
 /// The API of a host, which answers from before its pipelines run until they have ended.
 pub struct Api {
