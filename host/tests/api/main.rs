@@ -2,6 +2,9 @@
 //! `GRISTMILL_TEST_KAFKA` names one.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod abuse;
+mod abuse_names;
+mod abuse_owners;
 mod browser;
 mod client;
 mod contracts;
