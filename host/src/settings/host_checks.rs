@@ -6,18 +6,14 @@ use gristmill_core::settings::Span;
 use gristmill_objects::ObjectSettings;
 use gristmill_store::settings::StoreSettings;
 
-use super::host::HostFile;
-
-type File = Draft<HostFile>;
-
 /// Reports everything that does not fit. Looks only at what is good by itself.
-pub(super) fn check(file: &mut File) {
+pub(super) fn check<T>(file: &mut Draft<T>) {
     without_api(file);
     who_may_ask(file);
     objects(file);
 }
 
-fn without_api(file: &mut File) {
+fn without_api<T>(file: &mut Draft<T>) {
     if file.has("/api") {
         return;
     }
@@ -31,7 +27,7 @@ fn without_api(file: &mut File) {
     }
 }
 
-fn who_may_ask(file: &mut File) {
+fn who_may_ask<T>(file: &mut Draft<T>) {
     let Some(api) = file.part::<ApiSettings>("/api") else { return };
     let has_tokens = file.has("/auth");
     if has_tokens && api.anyone {
@@ -54,7 +50,7 @@ pub fn is_open(api: &ApiSettings, has_tokens: bool) -> bool {
     !has_tokens && !api.anyone && !api.listen.0.ip().is_loopback()
 }
 
-fn objects(file: &mut File) {
+fn objects<T>(file: &mut Draft<T>) {
     if file.has("/objects/folder") && file.has("/objects/s3") {
         file.report("/objects/s3", "[objects] has a folder and a bucket", "take one of the two out");
     }

@@ -61,7 +61,7 @@ impl webhooks::Desk for Reception {
 
     fn show(&self, pipeline: &str, record: &JobRecord) -> Value {
         let known = self.pipeline(pipeline);
-        let stages = known.as_ref().map_or(&[][..], |known| &known.stages);
+        let stages = known.as_ref().map_or(&[][..], |known| known.stages.as_slice());
         // Text and numbers are always JSON.
         serde_json::to_value(JobView::of(pipeline, stages, record)).unwrap_or_default()
     }
@@ -75,6 +75,7 @@ mod tests {
     fn before_the_host_runs_its_pipelines_are_absent_and_not_unknown() {
         let reception = Reception::of(vec!["a".into(), "b".into()]);
         assert!(reception.pipelines().is_empty() && reception.pipeline("a").is_none());
-        assert_eq!(reception.absent(), ["a".into(), "b".into()] as [Arc<str>; 2]);
+        let both: [Arc<str>; 2] = ["a".into(), "b".into()];
+        assert_eq!(reception.absent(), both);
     }
 }
