@@ -11,3 +11,4 @@ mod contracts;
 mod harness;
 mod journey;
 mod readme;
+mod takeover;

@@ -9,6 +9,7 @@ use crate::model::{
     Ended, Event, EventId, Failure, ItemId, JobId, JobNote, MOST_MOMENTS, Moment, MomentKind, OutputRecord, Percent,
     Phase, Plan, Run, Spent, StageAt, StageCount, Stamp, Standing, Timestamp, Told, Waiting,
 };
+use crate::ports::ModelCall;
 
 /// One job that is running or waits for its turn.
 pub(super) struct Entry {
@@ -103,6 +104,14 @@ impl Entry {
             self.moments.push(Moment { at, run: self.run, stage: stage.to_owned(), item, milliseconds, what });
         }
         self.is_news = true;
+    }
+
+    /// Models were called.
+    pub(super) fn called(&mut self, calls: Vec<ModelCall>) {
+        for ModelCall { at, stage, item, alias, target, milliseconds, spent } in calls {
+            let what = MomentKind::ModelCall(alias.to_string(), target.to_string(), spent);
+            self.happened(at, &stage, item, milliseconds, what);
+        }
     }
 
     /// Begins a wait.

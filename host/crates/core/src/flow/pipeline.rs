@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::settings::{DeadLetter, DocumentName, Limits, Order, Recorded, Results, Tombstones, Transactions};
 use crate::model::{ItemId, JobId, Sampling, Spent, Timestamp};
-use crate::ports::{Accounts, Acts, Documents, Jobs, Letters, Objects, Observer, Placed, Sink, Store, Transactor};
+use crate::ports::{
+    Accounts, Acts, Documents, Jobs, Letters, ModelCall, Objects, Observer, Placed, Sink, Store, Transactor,
+};
 
 /// How outputs are written and events settled.
 #[derive(Clone)]
@@ -87,6 +89,11 @@ impl Pipeline {
     /// What the calls of a job took, if it made some.
     pub(super) fn spent(&self, job: &JobId) -> Option<Spent> {
         self.accounts.as_ref()?.spent(job)
+    }
+
+    /// The calls of a job since the last question.
+    pub(super) fn take_calls(&self, job: &JobId) -> Vec<ModelCall> {
+        self.accounts.as_ref().map(|accounts| accounts.take_calls(job)).unwrap_or_default()
     }
 
     /// Where an item goes, given the topic that a branch names.

@@ -205,7 +205,11 @@ impl Recorder {
     pub(super) fn take_news(&self) -> Vec<JobNote> {
         let (now, pipeline) = (self.now(), &self.0.pipeline);
         let mut state = self.state();
-        state.jobs.values_mut().filter_map(|entry| entry.news(now, pipeline.spent(&entry.job))).collect()
+        let news = |entry: &mut Entry| {
+            entry.called(pipeline.take_calls(&entry.job));
+            entry.news(now, pipeline.spent(&entry.job))
+        };
+        state.jobs.values_mut().filter_map(news).collect()
     }
 
     /// The last act that was heard of.
@@ -300,7 +304,8 @@ impl Followed {
     /// The note of the end; nothing is told of the job after it.
     pub(super) fn end(self, phase: Phase, over: Over) -> Option<JobNote> {
         let pipeline = &self.recorder.0.pipeline;
-        let entry = self.recorder.state().jobs.remove(&self.place)?;
+        let mut entry = self.recorder.state().jobs.remove(&self.place)?;
+        entry.called(pipeline.take_calls(&entry.job));
         let spent = pipeline.spent(&entry.job);
         Some(entry.end(phase, over, self.recorder.now(), spent))
     }

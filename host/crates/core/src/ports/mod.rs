@@ -19,7 +19,7 @@ mod stage;
 mod store;
 mod tokens;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, ModelCall};
 pub use admission::{Admission, Denied};
 pub use answers::Answers;
 pub use broker::{
