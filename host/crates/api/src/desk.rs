@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gristmill_core::ports::{Acts, Deliveries, JobBook, Letters, Objects, Published, Sink};
+use gristmill_core::settings::ByteSize;
 
 /// A stage, as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Pipeline {
     pub deliveries: Arc<dyn Deliveries>,
     /// Where large bodies are kept; `None` if there is no such place: then they are refused.
     pub objects: Option<Arc<dyn Objects>>,
+    /// Larger bodies are kept there: `objects.inline_max`.
+    pub inline_max: ByteSize,
 }
 
 /// The pipelines of the host that take jobs.
@@ -46,4 +49,8 @@ pub trait Desk: Send + Sync {
 
     /// The one of this name. `None` if it does not run on this host.
     fn pipeline(&self, name: &str) -> Option<Arc<Pipeline>>;
+
+    /// The names of those that the host has and that do not run now: they start, stop, or are started again. Asking later
+    /// may help.
+    fn absent(&self) -> Vec<Arc<str>>;
 }

@@ -18,6 +18,8 @@ pub enum Kind {
     Unauthenticated,
     /// The token lacks a scope.
     MissingScope,
+    /// A web site asks through somebody's browser, and is not let in.
+    ForeignOrigin,
     /// There is no such path, pipeline, job or batch; or it is not the caller's.
     NotFound,
     /// The path does not take this method.
@@ -52,10 +54,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::Unauthenticated,
         Self::MissingScope,
+        Self::ForeignOrigin,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -80,6 +83,7 @@ impl Kind {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request is malformed"),
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed"),
             Self::MissingScope => (StatusCode::FORBIDDEN, "missing-scope", "The token lacks a scope"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign-origin", "Web sites are not let in"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed")
@@ -108,7 +112,8 @@ impl Kind {
 }
 
 /// An error as its client sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
 pub struct Problem {
     /// Its kind.
     pub kind: Kind,
@@ -121,15 +126,15 @@ pub struct Problem {
 /// The body of an error, as `application/problem+json`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub(crate) struct Members<'a> {
+pub(crate) struct Members {
     /// The kind, as a stable address.
     r#type: String,
     /// The kind, for people.
-    title: &'a str,
+    title: String,
     /// The status of the answer.
     status: u16,
     /// What is wrong, and how to fix it.
-    detail: &'a str,
+    detail: String,
 }
 
 impl Problem {
@@ -137,6 +142,12 @@ impl Problem {
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), retry_after: None }
+    }
+
+    /// A store that does not answer, or something inside that broke. The log has the reason; clients get none of it.
+    pub(crate) fn of_store(error: &dyn std::error::Error) -> Self {
+        tracing::warn!(error = %error, "a request of the API needs a store, which does not do its work");
+        Self::new(Kind::StoreUnavailable, "the state store does not answer for now; ask again").retry_after(2)
     }
 
     /// The same, to be asked again after so many seconds.
@@ -149,7 +160,12 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, end, title) = self.kind.parts();
-        let members = Members { r#type: format!("{TYPES}{end}"), title, status: status.as_u16(), detail: &self.detail };
+        let members = Members {
+            r#type: format!("{TYPES}{end}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail,
+        };
         // A struct of text and a number is always JSON.
         let mut response = Response::new(Body::from(serde_json::to_vec(&members).unwrap_or_default()));
         *response.status_mut() = status;

@@ -258,6 +258,7 @@ mod tests {
         assert_eq!(shown(&acceptor, any, None).await.unwrap(), second);
     }
 
+    /// By our bound, and where OpenSSL is 3.0 or later by its own level of security, too: it holds without ours there.
     #[tokio::test]
     async fn what_is_older_than_tls_1_2_is_refused() {
         let folder = tempfile::tempdir().unwrap();
