@@ -109,7 +109,7 @@ impl Book {
     /// Those that a filter takes, the newest first.
     fn taken<'a>(&'a self, filter: &'a JobFilter, after: Option<&Cursor>) -> impl Iterator<Item = &'a JobRecord> {
         let listed = match after {
-            Some(after) => self.listed.range(..after),
+            Some(after) => self.listed.range::<Cursor, _>(..after),
             None => self.listed.range::<Cursor, _>(..),
         };
         let records = listed.rev().filter_map(|cursor| self.jobs.get(&cursor.job)).map(|kept| &kept.record);

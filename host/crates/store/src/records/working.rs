@@ -75,11 +75,6 @@ impl Working {
         self.records.values().filter(|entry| entry.stored != Some(entry.record.version))
     }
 
-    /// All records.
-    pub(crate) fn records(&self) -> impl Iterator<Item = &JobRecord> {
-        self.records.values().map(|entry| &entry.record)
-    }
-
     /// Makes a change by the rules of [`JobRecord`].
     pub(crate) fn apply(&mut self, change: &Change) -> Done {
         match change {

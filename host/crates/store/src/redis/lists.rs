@@ -114,7 +114,9 @@ impl Redis {
         }
         let mut runs = redis::cmd("HMGET");
         runs.arg(self.names.runs_of_acts());
-        found.iter().for_each(|(job, _)| drop(runs.arg(job)));
+        for (job, _) in &found {
+            runs.arg(job);
+        }
         let runs: Vec<Option<u32>> = self.link.ask(&runs).await?;
         let asked = found.into_iter().zip(runs).filter_map(|((job, number), run)| {
             Some(AskedToCancel { number: ActNumber(number), job: JobId::read(&job)?, run: Run(run?) })
@@ -154,7 +156,7 @@ fn sum(counted: &[String], filter: &JobFilter) -> Summary {
         let mut words = value.splitn(3, ' ');
         let mut number = || words.next().and_then(|word| word.parse::<i64>().ok());
         let (Some(status), Some(percent)) = (number().and_then(records::status), number()) else { continue };
-        let is_theirs = owner.as_ref().is_none_or(|owner| words.next() == Some(owner));
+        let is_theirs = owner.as_ref().is_none_or(|owner| words.next() == Some(owner.as_str()));
         if is_theirs && (filter.statuses.is_empty() || filter.statuses.contains(&status)) {
             summary.by_status[status as usize] += 1;
             summary.percent += percent.unsigned_abs();

@@ -111,7 +111,7 @@ impl Records {
         step.word("record").word(records::encode(record));
         step.does("PEXPIRE").word(&key).number(keep);
         self.write_lists(step, names, entry, &row, known, loaded.now.saturating_add(keep));
-        for (partition, place) in row.settling {
+        if let Some((partition, place)) = row.settling {
             step.does("ZADD").word(names.settling(&partition)).number(0).word(position(place) + job.as_str());
         }
         status::write(step, names, &self.pipeline, record, keep);

@@ -1,6 +1,6 @@
 //! Commands that the server does together, unless something is no longer as it was read.
 
-use redis::{Cmd, Script, ToRedisArgs};
+use redis::{Cmd, Script};
 
 use super::scripts::call;
 
@@ -48,12 +48,14 @@ impl Step {
     pub(super) fn command(&self, script: &Script) -> Cmd {
         let mut command = call(script, &[]);
         command.arg(self.compared.len());
-        for words in &self.compared {
-            words.iter().for_each(|word| drop(command.arg(word)));
+        for word in self.compared.iter().flatten() {
+            command.arg(word.as_slice());
         }
         for words in &self.commands {
             command.arg(words.len());
-            words.iter().for_each(|word| word.write_redis_args(&mut command));
+            for word in words {
+                command.arg(word.as_slice());
+            }
         }
         command
     }
