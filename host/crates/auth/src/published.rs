@@ -237,7 +237,7 @@ impl Origin for FromWeb {
     }
 
     async fn fetch(&self) -> Result<Fetched, String> {
-        let mut response = self.client.get(self.url.clone()).send().await.map_err(|error| plain(error))?;
+        let mut response = self.client.get(self.url.clone()).send().await.map_err(plain)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(format!("it answers {}; redirects are not followed", response.status().as_u16()));
         }
