@@ -336,6 +336,7 @@ mod tests {
         assert_eq!(hex(&encode_moment(&restored)), GOLDEN_MOMENT, "a change needs another version");
     }
 
-    const GOLDEN_RECORD: &str = "";
-    const GOLDEN_MOMENT: &str = "";
+    const GOLDEN_RECORD: &str = "a93d8d5fce550015b8ab1ac59352f35190b0955541bcf68dac134fb6501c3b0a";
+    const GOLDEN_MOMENT: &str =
+        "010000000000000006000000000000000100000000000000056368756e6b000000000000000161000000000000000701";
 }

@@ -134,5 +134,12 @@ mod tests {
         assert!(times.is_sorted());
     }
 
-    const GOLDEN: [&str; 6] = ["", "", "", "", "", ""];
+    const GOLDEN: [&str; 6] = [
+        "d7ca8501ff038ab6",
+        "f4465d150b85c513",
+        "374aeffe539bbece",
+        "138d2a221d7297e2",
+        "fa9a2952fdeb88b1",
+        "92fc11103a425863",
+    ];
 }
