@@ -143,25 +143,3 @@ fn a_folder_that_cannot_be_written_is_no_folder() {
     std::fs::write(outer.path().join("file"), "").unwrap();
     assert!(Folder::open(&outer.path().join("file")).is_err());
 }
-
-#[tokio::test]
-async fn hosts_that_sweep_and_write_at_once_lose_nothing() {
-    let (_outer, folder) = folder();
-    let writing = async {
-        for number in 0..200 {
-            let stored = folder.put(name(&format!("p/{}/input", number % 3)), bytes_of(&["abc"]), 9).await.unwrap();
-            assert_eq!(read(&folder, &stored).await.unwrap(), b"abc");
-        }
-    };
-    let sweeping = async {
-        loop {
-            // Nothing is so old, but empty folders come and go.
-            folder.sweep(Timestamp(0)).await.unwrap();
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        () = writing => {}
-        () = sweeping => {}
-    }
-}
