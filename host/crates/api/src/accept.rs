@@ -37,12 +37,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Reads headers and parameters.
-    pub(crate) fn read(
-        api: &Api,
-        caller: &Caller,
-        headers: &HeaderMap,
-        mut params: Params,
-    ) -> Result<Self, Problem> {
+    pub(crate) fn read(api: &Api, caller: &Caller, headers: &HeaderMap, mut params: Params) -> Result<Self, Problem> {
         let encoding = headers.get(header::CONTENT_ENCODING);
         if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             let detail = "Content-Encoding is not supported: send the body as it is";
@@ -119,11 +114,8 @@ pub(crate) async fn accept_batch(
         Ack::Broker => "queued",
         Ack::Nothing => "accepted",
     };
-    let accepted = |job: &JobId, status| Accepted {
-        job_id: job.to_string(),
-        status,
-        status_url: status_url(job.as_str()),
-    };
+    let accepted =
+        |job: &JobId, status| Accepted { job_id: job.to_string(), status, status_url: status_url(job.as_str()) };
     let (batch, jobs) = match jobs.first() {
         // A repeated request: it has its batch already, and its jobs may be further.
         Some(first) if Some(first) != new.as_ref() => {

@@ -69,7 +69,8 @@ fn check_site(api: &Api, request: &Request) -> Result<(), Problem> {
     if api.anyone || host.is_some_and(is_address) {
         return Ok(());
     }
-    let detail = "ask for an IP address or localhost, or configure [auth] in the host file: this name may be a web site's";
+    let detail =
+        "ask for an IP address or localhost, or configure [auth] in the host file: this name may be a web site's";
     Err(Problem::new(Kind::ForeignOrigin, detail))
 }
 

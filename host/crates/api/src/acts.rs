@@ -8,7 +8,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use gristmill_core::flow::names;
 use gristmill_core::model::{
-    Act, Acted, Caller, Event, EventDigest, Header, JobId, JobRecord, ObjectName, ObjectOf, PayloadText, Phase, Run, Scope,
+    Act, Acted, Caller, Event, EventDigest, Header, JobId, JobRecord, ObjectName, ObjectOf, PayloadText, Phase, Run,
+    Scope,
 };
 use gristmill_core::ports::{Record, Wanted};
 

@@ -137,7 +137,10 @@ pub(crate) async fn act_on_jobs(
     };
     let FilterRequest { pipeline, status, batch, attributes } = asked.filter;
     if pipeline.is_none() && status.is_empty() && batch.is_none() && attributes.is_empty() {
-        return Err(Problem::new(Kind::BadRequest, "the filter is empty: name a pipeline, a status, a batch or attributes"));
+        return Err(Problem::new(
+            Kind::BadRequest,
+            "the filter is empty: name a pipeline, a status, a batch or attributes",
+        ));
     }
     if !(1..=MOST).contains(&asked.most) {
         return Err(Problem::new(Kind::BadRequest, format!("most is a number from 1 to {MOST}")));
@@ -147,8 +150,7 @@ pub(crate) async fn act_on_jobs(
     let jobs = Listing::of(&api, &caller, choice)?.page(None, asked.most).await?;
     let matched = jobs.len();
     let more = matched == usize::try_from(asked.most).unwrap_or(usize::MAX);
-    let mut result =
-        ActionResult { dry_run: asked.dry_run, matched, done: 0, failed: 0, failures: Vec::new(), more };
+    let mut result = ActionResult { dry_run: asked.dry_run, matched, done: 0, failed: 0, failures: Vec::new(), more };
     if asked.dry_run {
         return Ok(json(&result));
     }

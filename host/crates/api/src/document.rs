@@ -20,8 +20,7 @@ const CALLED: &[Kind] = &[
     Kind::NotRunning,
 ];
 /// What a path may answer that has a body.
-const WITH_BODY: &[Kind] =
-    &[Kind::Timeout, Kind::BodyTooLarge, Kind::UnsupportedMediaType, Kind::BrokerUnavailable];
+const WITH_BODY: &[Kind] = &[Kind::Timeout, Kind::BodyTooLarge, Kind::UnsupportedMediaType, Kind::BrokerUnavailable];
 /// What some paths may answer besides.
 const OWN: &[(&str, &[Kind])] = &[
     ("submitJob", &[Kind::IdempotencyKeyReused]),

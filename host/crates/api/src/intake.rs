@@ -107,7 +107,12 @@ pub(crate) async fn all(body: Body, most: u64) -> Result<Bytes, Problem> {
 
 /// Takes a body in: into memory up to the pipeline's `inline_max`, into an object of this name if it is larger. Constant
 /// memory.
-pub(crate) async fn take<S>(chunks: &mut S, pipeline: &Pipeline, name: ObjectName, most: u64) -> Result<Payload, Problem>
+pub(crate) async fn take<S>(
+    chunks: &mut S,
+    pipeline: &Pipeline,
+    name: ObjectName,
+    most: u64,
+) -> Result<Payload, Problem>
 where
     S: Stream<Item = Result<Bytes, Problem>> + Send + Unpin,
 {

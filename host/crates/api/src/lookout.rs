@@ -117,12 +117,6 @@ impl Lookout {
         Ok(receiver)
     }
 
-    /// How many jobs are followed.
-    #[cfg(test)]
-    pub(crate) fn followed(&self) -> usize {
-        lock(&self.followed).len()
-    }
-
     async fn watch(&self, job: &JobId) {
         let mut pause = FRESH;
         loop {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gristmill_core::flow::names;
 use gristmill_core::model::{
-    Attribute, BatchId, EventDigest, Header, IdempotencyKey, JobId, ObjectName, ObjectOf, Once, Owner, PayloadText, Run,
-    StoredPayload, Submission, Submitted, Timestamp, printable,
+    Attribute, BatchId, EventDigest, Header, IdempotencyKey, JobId, ObjectName, ObjectOf, Once, Owner, PayloadText,
+    Run, StoredPayload, Submission, Submitted, Timestamp, printable,
 };
 use gristmill_core::ports::{Record, SinkError};
 use sha2::{Digest, Sha256};

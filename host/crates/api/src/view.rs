@@ -198,11 +198,7 @@ impl CostView {
 
 impl TokensView {
     pub(crate) fn of(spent: &Spent) -> Self {
-        Self {
-            input: spent.input_tokens,
-            cached_input: spent.cache_read_input_tokens,
-            output: spent.output_tokens,
-        }
+        Self { input: spent.input_tokens, cached_input: spent.cache_read_input_tokens, output: spent.output_tokens }
     }
 }
 

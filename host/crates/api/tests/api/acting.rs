@@ -86,7 +86,8 @@ async fn many_are_counted_first_and_acted_on_when_that_is_said() {
     let dry = answer(act(json!({ "action": "retry", "filter": { "pipeline": "p" } })).await.unwrap(), 200).await;
     assert_eq!((&dry["dry_run"], &dry["matched"], &dry["done"]), (&json!(true), &json!(2), &json!(0)));
     assert_eq!(served.fake.state().events.len(), 3);
-    let all = json!({ "action": "retry", "filter": { "pipeline": "p", "status": ["failed", "queued"] }, "dry_run": false });
+    let all =
+        json!({ "action": "retry", "filter": { "pipeline": "p", "status": ["failed", "queued"] }, "dry_run": false });
     let wet = answer(act(all).await.unwrap(), 200).await;
     assert_eq!((&wet["done"], &wet["failed"]), (&json!(2), &json!(1)));
     assert!(wet["failures"][0]["detail"].as_str().unwrap().contains("not over yet"));
@@ -110,7 +111,8 @@ async fn a_webhook_is_sent_again_if_there_is_one() {
     let job = served.submit("x").await;
     let again = || served.post(&format!("/v1/jobs/{job}/webhooks/redeliver")).send();
     problem(again().await.unwrap(), 409, "wrong-state").await;
-    let delivery = Delivery { job: job.clone(), run: Run::FIRST, url: "https://w".into(), tries: 9, last: None, due: None };
+    let delivery =
+        Delivery { job: job.clone(), run: Run::FIRST, url: "https://w".into(), tries: 9, last: None, due: None };
     served.fake.state().deliveries.push(delivery);
     answer(again().await.unwrap(), 202).await;
     assert!(served.fake.state().deliveries[0].due.is_some());

@@ -24,13 +24,13 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The timeout of every wait; enough for a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Larger bodies go to objects.
-pub const INLINE_MAX: u64 = 1_000;
+pub(crate) const INLINE_MAX: u64 = 1_000;
 
 /// What of the host is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Away {
+pub(crate) enum Away {
     #[default]
     Nothing,
     Broker,
@@ -41,26 +41,26 @@ pub enum Away {
 type KeyOf = (Option<Owner>, String);
 
 #[derive(Default)]
-pub struct State {
-    pub jobs: BTreeMap<JobId, JobRecord>,
+pub(crate) struct State {
+    pub(crate) jobs: BTreeMap<JobId, JobRecord>,
     keys: HashMap<KeyOf, (JobId, [u8; 32])>,
-    pub moments: HashMap<JobId, Vec<Moment>>,
-    pub events: Vec<Record>,
-    pub objects: HashMap<String, Vec<u8>>,
-    pub deliveries: Vec<Delivery>,
-    pub away: Away,
+    pub(crate) moments: HashMap<JobId, Vec<Moment>>,
+    pub(crate) events: Vec<Record>,
+    pub(crate) objects: HashMap<String, Vec<u8>>,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) away: Away,
     /// How often the store was asked for a job.
-    pub finds: usize,
+    pub(crate) finds: usize,
     /// How long the broker takes.
-    pub slow: Duration,
+    pub(crate) slow: Duration,
 }
 
 /// The host.
 #[derive(Clone, Default)]
-pub struct Fake(Arc<Mutex<State>>);
+pub(crate) struct Fake(Arc<Mutex<State>>);
 
 impl Fake {
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
@@ -93,16 +93,17 @@ impl Fake {
     }
 
     /// Where the event of a job was published last.
-    pub fn place(&self, job: &JobId) -> EventId {
+    pub(crate) fn place(&self, job: &JobId) -> EventId {
         let state = self.state();
-        let of_job = |record: &Record| header(record, "gristmill-submitted").is_some_and(|id| id.starts_with(job.as_str()));
+        let of_job =
+            |record: &Record| header(record, "gristmill-submitted").is_some_and(|id| id.starts_with(job.as_str()));
         let index = state.events.iter().rposition(of_job).unwrap_or(0);
         let partition = Partition { topic: "in".into(), index: 0 };
         EventId { partition, position: Position(index as u128) }
     }
 
     /// A host notes that a job is so far.
-    pub fn note(&self, job: &JobId, phase: Phase, percent: u8, ended: Option<Ended>, told: Told) {
+    pub(crate) fn note(&self, job: &JobId, phase: Phase, percent: u8, ended: Option<Ended>, told: Told) {
         let place = self.place(job);
         let mut state = self.state();
         let record = state.jobs.get_mut(job).unwrap();
@@ -121,14 +122,14 @@ impl Fake {
     }
 
     /// A host has failed at a job.
-    pub fn fail(&self, job: &JobId) {
+    pub(crate) fn fail(&self, job: &JobId) {
         let told = Told { last_error: Some(Failure::new("bad-input", "it is bad")), ..Told::default() };
         self.note(job, Phase::Ended, 50, Some(Ended::Failed), told);
     }
 }
 
 /// A header of an event, as text.
-pub fn header(record: &Record, name: &str) -> Option<String> {
+pub(crate) fn header(record: &Record, name: &str) -> Option<String> {
     let header = record.headers.iter().find(|header| header.name == name)?;
     Some(String::from_utf8_lossy(header.value.as_deref()?).into_owned())
 }
@@ -273,7 +274,7 @@ impl Objects for Fake {
             digest.update(&chunk);
             size += chunk.len() as u64;
             // Enough to tell bodies apart: a gigabyte is only counted.
-            kept.extend(chunk.iter().take((1 << 20_usize).saturating_sub(kept.len())));
+            kept.extend(chunk.iter().take((1_usize << 20).saturating_sub(kept.len())));
             if size > most {
                 return Err(ObjectError::TooLarge { most });
             }
@@ -327,26 +328,26 @@ impl Letters for Fake {
 }
 
 /// A server in front of a host. It ends with this.
-pub struct Served {
-    pub fake: Fake,
-    pub address: std::net::SocketAddr,
-    pub client: Client,
+pub(crate) struct Served {
+    pub(crate) fake: Fake,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) client: Client,
     _stop: DropGuard,
 }
 
 /// The time of the day.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp(i64::try_from(since.as_millis()).unwrap())
 }
 
 /// A server whose bodies may have 2 GiB.
-pub async fn serve() -> Served {
+pub(crate) async fn serve() -> Served {
     serve_with("").await
 }
 
 /// The same with more settings.
-pub async fn serve_with(more: &str) -> Served {
+pub(crate) async fn serve_with(more: &str) -> Served {
     let text = format!("listen = \"127.0.0.1:0\"\nmax_body = \"2GiB\"\n{more}");
     let settings: ApiSettings = toml::from_str(&text).unwrap();
     let fake = Fake::default();
@@ -364,16 +365,16 @@ pub async fn serve_with(more: &str) -> Served {
 }
 
 impl Served {
-    pub fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("http://{}{path}", self.address))
     }
 
-    pub fn post(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("http://{}{path}", self.address))
     }
 
     /// Submits a body and returns its job.
-    pub async fn submit(&self, body: &'static str) -> JobId {
+    pub(crate) async fn submit(&self, body: &'static str) -> JobId {
         let accepted = self.post("/v1/pipelines/p/jobs").body(body).send().await.unwrap();
         let accepted = answer(accepted, 202).await;
         JobId::read(accepted["job_id"].as_str().unwrap()).unwrap()
@@ -381,14 +382,14 @@ impl Served {
 }
 
 /// Checks an answer's status, and returns its JSON.
-pub async fn answer(response: Response, status: u16) -> Value {
+pub(crate) async fn answer(response: Response, status: u16) -> Value {
     let (found, body) = (response.status().as_u16(), response.bytes().await.unwrap());
     assert_eq!(found, status, "{}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).unwrap()
 }
 
 /// Checks that an answer is a problem of this kind, and returns its detail.
-pub async fn problem(response: Response, status: u16, kind: &str) -> String {
+pub(crate) async fn problem(response: Response, status: u16, kind: &str) -> String {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let body = answer(response, status).await;
     assert_eq!(body["type"], format!("https://gristmill.dev/problems/{kind}"), "{body}");
@@ -397,7 +398,7 @@ pub async fn problem(response: Response, status: u16, kind: &str) -> String {
 }
 
 /// Waits until a job's record is as it should be.
-pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "{what} has not happened");
@@ -406,6 +407,6 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// SHA-256 in hexadecimal.
-pub fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     sha256(bytes)
 }

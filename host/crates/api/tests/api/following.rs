@@ -32,7 +32,12 @@ async fn a_job_is_shown_with_the_stage_it_is_at_and_304_until_it_changes() {
     let served = serve().await;
     let job = served.submit("x").await;
     let stage = StageAt { name: "analyse".into(), index: 2, of: 2, items: StageCount { done: 3, known: 8 } };
-    let told = Told { stage: Some(stage), attempts: 4, last_error: Some(Failure::new("rate-limited", "later")), ..Told::default() };
+    let told = Told {
+        stage: Some(stage),
+        attempts: 4,
+        last_error: Some(Failure::new("rate-limited", "later")),
+        ..Told::default()
+    };
     served.fake.note(&job, Phase::Running, 60, None, told);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let shown = served.get(&path(&job, "")).send().await.unwrap();
@@ -183,7 +188,9 @@ async fn a_result_is_its_bytes_and_no_browser_runs_it() {
     let told = Told { outputs: 1, first_outputs: vec![html], ..Told::default() };
     served.fake.note(&job, Phase::Ended, 0, Some(Ended::Completed), told);
     let result = served.get(&path(&job, "/result")).send().await.unwrap();
-    for (name, value) in [("content-type", "text/html"), ("content-disposition", "attachment"), ("x-content-type-options", "nosniff")] {
+    for (name, value) in
+        [("content-type", "text/html"), ("content-disposition", "attachment"), ("x-content-type-options", "nosniff")]
+    {
         assert_eq!(result.headers()[name], value);
     }
     let tag = result.headers()["etag"].clone();
@@ -230,13 +237,20 @@ async fn timeline_and_webhooks_tell_what_happened() {
         what: MomentKind::Attempt(2, Some(Failure::new("timeout", "too slow"))),
     };
     let tried = Tried { at: Timestamp(6), status: Some(500), error: Some("500".into()) };
-    let delivery = Delivery { job: job.clone(), run: Run::FIRST, url: "https://w".into(), tries: 9, last: Some(tried), due: None };
+    let delivery =
+        Delivery { job: job.clone(), run: Run::FIRST, url: "https://w".into(), tries: 9, last: Some(tried), due: None };
     served.fake.state().moments.insert(job.clone(), vec![moment]);
     served.fake.state().deliveries.push(delivery);
     let timeline = answer(served.get(&path(&job, "/timeline")).send().await.unwrap(), 200).await;
-    assert_eq!((&timeline["moments"][0]["attempt"], &timeline["moments"][0]["error"]["code"]), (&json!(2), &json!("timeout")));
+    assert_eq!(
+        (&timeline["moments"][0]["attempt"], &timeline["moments"][0]["error"]["code"]),
+        (&json!(2), &json!("timeout"))
+    );
     let webhooks = answer(served.get(&path(&job, "/webhooks")).send().await.unwrap(), 200).await;
-    assert_eq!((&webhooks["deliveries"][0]["state"], &webhooks["deliveries"][0]["last_status"]), (&json!("given up"), &json!(500)));
+    assert_eq!(
+        (&webhooks["deliveries"][0]["state"], &webhooks["deliveries"][0]["last_status"]),
+        (&json!("given up"), &json!(500))
+    );
 }
 
 #[tokio::test]

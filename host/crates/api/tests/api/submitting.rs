@@ -16,7 +16,8 @@ async fn a_body_becomes_an_event_that_its_record_proves() {
     let served = serve().await;
     let request = served.post("/v1/pipelines/p/jobs?key=k&webhook=https://w.example/");
     let request = request.header("content-type", "application/pdf").header("Gristmill-Attribute-Case", "7/b");
-    let accepted = request.header("authorization", "Bearer ann:jobs.write,jobs.read").body("%PDF").send().await.unwrap();
+    let accepted =
+        request.header("authorization", "Bearer ann:jobs.write,jobs.read").body("%PDF").send().await.unwrap();
     let headers = accepted.headers().clone();
     let accepted = answer(accepted, 202).await;
     let id = accepted["job_id"].as_str().unwrap();
@@ -57,9 +58,7 @@ async fn a_large_body_becomes_an_object_and_a_reference() {
 async fn one_key_is_one_job_however_often_and_at_the_same_time_it_is_sent() {
     let served = serve().await;
     served.fake.state().slow = Duration::from_millis(50);
-    let post = |body: String| {
-        served.post("/v1/pipelines/p/jobs").header("idempotency-key", "k").body(body).send()
-    };
+    let post = |body: String| served.post("/v1/pipelines/p/jobs").header("idempotency-key", "k").body(body).send();
     // Small and large: the second must name the object of the first.
     for (size, events) in [(10, 1), (5_000, 1)] {
         *served.fake.state() = crate::fake::State::default();
@@ -148,7 +147,10 @@ async fn a_form_with_a_file_is_a_job_and_with_several_a_batch() {
     let accepted = answer(post().await.unwrap(), 202).await;
     assert_eq!(accepted["jobs"].as_array().unwrap().len(), 2);
     let again = answer(post().await.unwrap(), 202).await;
-    assert_eq!((&again["batch_id"], &again["jobs"][1]["job_id"]), (&accepted["batch_id"], &accepted["jobs"][1]["job_id"]));
+    assert_eq!(
+        (&again["batch_id"], &again["jobs"][1]["job_id"]),
+        (&accepted["batch_id"], &accepted["jobs"][1]["job_id"])
+    );
     let batch = answer(served.get(accepted["status_url"].as_str().unwrap()).send().await.unwrap(), 200).await;
     assert_eq!((&batch["total"], &batch["by_status"]["queued"]), (&json!(2), &json!(2)));
     let objects: Vec<_> = served.fake.state().objects.keys().cloned().collect();
@@ -224,9 +226,10 @@ async fn a_body_above_the_bound_is_refused_unread_and_one_that_grows_is_cut() {
     headers.insert("content-length", "2147483649".parse().unwrap());
     let small = serve_with("anyone = true").await;
     // Its length is known: nothing of the body is sent.
-    let long = small.post("/v1/pipelines/p/jobs").headers(headers).body(reqwest::Body::wrap_stream(
-        stream::pending::<Result<Vec<u8>, std::io::Error>>(),
-    ));
+    let long = small
+        .post("/v1/pipelines/p/jobs")
+        .headers(headers)
+        .body(reqwest::Body::wrap_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>()));
     problem(long.send().await.unwrap(), 413, "body-too-large").await;
     let growing = stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20]));
     let sent = served.post("/v1/pipelines/p/batches").header("content-type", "application/json");
