@@ -11,7 +11,7 @@ use crate::workspace::{self, Workspace};
 use crate::{kafka, servers, setup, stages};
 
 /// The integration tests that need Apache Kafka. A new test that needs it belongs in one of them.
-const NEED_A_BROKER: &[&str] = &["broker", "pipeline", "reliability"];
+const NEED_A_BROKER: &[&str] = &["api", "broker", "pipeline", "reliability"];
 
 /// Runs `cargo test` for the host with these arguments.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {

@@ -5,8 +5,11 @@ use anyhow::Result;
 use crate::broker::Broker;
 use crate::deny::{DATABASE, Database, Deny};
 use crate::steps::Steps;
-use crate::workspace::{self, Workspace};
+use crate::workspace::{self, Workspace, which};
 use crate::{rules, servers, setup, stages, test};
+
+/// What pages are tried in.
+const BROWSER: &str = "chromium";
 
 /// How much is verified.
 #[derive(Clone, Copy)]
@@ -19,8 +22,15 @@ pub(crate) enum Extent {
 
 /// Runs the steps until one fails, and prints how long each took.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
-    let mut steps = Steps::new(12);
+    let has_browser = which(BROWSER).is_some();
+    let mut steps = Steps::new(12 + usize::from(!has_browser));
     let result = run_steps(workspace, extent, &mut steps);
+    if result.is_ok() && !has_browser {
+        let why = format!(
+            "{BROWSER} is not here, in which the page of examples/upload is tried; install it with: apt-get install -y {BROWSER}"
+        );
+        steps.leave_out("a page in a browser", &why);
+    }
     eprintln!("\n{steps}");
     result
 }

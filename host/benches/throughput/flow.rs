@@ -109,6 +109,8 @@ pub(crate) async fn run_watched(
         letters: Arc::new(NoLetters),
         order: Order::None,
         store,
+        recording: None,
+        offload: None,
         accounts: None,
         sampling: Sampling::default(),
         clock: || Timestamp(0),
@@ -178,7 +180,13 @@ pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpo
     }
     let (memory, shutdown) = (app::Memory::ThisProcess, CancellationToken::new());
     let options =
-        app::HostOptions { memory, limits: HostLimits::default(), shutdown, watchers: app::Watchers::default() };
+        app::HostOptions {
+            memory,
+            limits: HostLimits::default(),
+            shutdown,
+            watchers: app::Watchers::default(),
+            following: app::Following::default(),
+        };
     let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
     let (_, loaded) = built.pipelines().next().unwrap();
     loaded.deployment.steps.clone()

@@ -11,6 +11,10 @@ pub(super) struct Scripts {
     pub(super) spend: Script,
     pub(super) answer: Script,
     pub(super) count: Script,
+    pub(super) compare: Script,
+    pub(super) forget: Script,
+    pub(super) due: Script,
+    pub(super) tried: Script,
 }
 
 impl Scripts {
@@ -23,12 +27,17 @@ impl Scripts {
             spend: Script::new(include_str!("scripts/spend.lua")),
             answer: Script::new(include_str!("scripts/answer.lua")),
             count: Script::new(include_str!("scripts/count.lua")),
+            compare: Script::new(include_str!("scripts/compare.lua")),
+            forget: Script::new(include_str!("scripts/forget.lua")),
+            due: Script::new(include_str!("scripts/due.lua")),
+            tried: Script::new(include_str!("scripts/tried.lua")),
         }
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> [&Script; 7] {
-        [&self.keep, &self.replace, &self.intend, &self.finish, &self.spend, &self.answer, &self.count]
+    pub(super) fn all(&self) -> [&Script; 11] {
+        let Self { keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried } = self;
+        [keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried]
     }
 }
 

@@ -4,11 +4,16 @@
 
 mod batches;
 mod blame;
+mod book;
+mod cancel;
 mod commands;
 mod deletes;
 mod delivery;
 mod documents;
+mod payloads;
+mod recorded;
 mod groups;
+mod history;
 mod inherited;
 mod play;
 mod replay;

@@ -1,0 +1,14 @@
+//! The HTTP API of the real binary, from a submission to its end: with the embedded broker, or with Kafka where
+//! `GRISTMILL_TEST_KAFKA` names one.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod abuse;
+mod abuse_names;
+mod abuse_owners;
+mod browser;
+mod client;
+mod contracts;
+mod harness;
+mod journey;
+mod readme;
+mod takeover;
