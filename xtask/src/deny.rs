@@ -7,10 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::workspace::{self, Workspace, which};
+use crate::tool::{Tool, cargo_home};
+use crate::workspace::{self, Workspace};
 
-/// Which cargo-deny is installed, where there is none.
-const VERSION: &str = "0.20.2";
+const TOOL: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 /// The variable with a clone of the RustSec advisory database.
 pub(crate) const DATABASE: &str = "GRISTMILL_ADVISORY_DB";
 /// Where cargo-deny fetches it from.
@@ -34,18 +34,9 @@ pub(crate) enum Database {
 }
 
 impl<'a> Deny<'a> {
-    /// The cargo-deny in PATH, whatever its version; else one that is installed beside cargo's own files, once for each
-    /// version.
+    /// Finds it, or installs it.
     pub(crate) fn find(workspace: &'a Workspace) -> Result<Self> {
-        if let Some(program) = which("cargo-deny") {
-            return Ok(Self { workspace, program });
-        }
-        let folder = cargo_home()?.join(format!("gristmill-cargo-deny-{VERSION}"));
-        let program = folder.join("bin/cargo-deny");
-        if !program.is_file() {
-            install(workspace, &folder)?;
-        }
-        Ok(Self { workspace, program })
+        Ok(Self { workspace, program: TOOL.find(workspace)? })
     }
 
     /// Checks licences, bans and sources.
@@ -112,20 +103,6 @@ impl Database {
         let has_one = fs::read_dir(fetched).is_ok_and(|mut databases| databases.next().is_some());
         Ok(has_one.then_some(Self::Fetched))
     }
-}
-
-/// Installs cargo-deny without optimisations: it runs for seconds, and would be compiled for minutes.
-fn install(workspace: &Workspace, folder: &Path) -> Result<()> {
-    let mut cargo = workspace.cargo(["install", "cargo-deny", "--locked", "--debug", "--version", VERSION, "--root"]);
-    cargo.arg(folder).env("CARGO_PROFILE_DEV_DEBUG", "0");
-    workspace::run(&mut cargo).context("cargo-deny is not in PATH and could not be installed")
-}
-
-fn cargo_home() -> Result<PathBuf> {
-    if let Some(home) = env::var_os("CARGO_HOME") {
-        return Ok(env::current_dir()?.join(home));
-    }
-    Ok(PathBuf::from(env::var_os("HOME").context("neither CARGO_HOME nor HOME is set")?).join(".cargo"))
 }
 
 /// A configuration that keeps the database below this folder.

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::workspace;
+
 /// The variable with the folder of the jars, for tests that start their own brokers.
 pub(crate) const HOME: &str = "GRISTMILL_TEST_KAFKA_HOME";
 const VERSION: &str = "4.1.0";
@@ -127,9 +129,11 @@ pub(crate) fn command(work_dir: &Path) -> Result<()> {
 fn launch(libs: &Path, folder: &Path) -> Result<Child> {
     let classes = format!("{}/*", libs.display());
     let properties = folder.join(SERVER);
-    run(Command::new("java")
-        .args(["-cp", &classes, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
-        .arg(&properties))?;
+    workspace::quietly(
+        Command::new("java")
+            .args(["-cp", &classes, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
+            .arg(&properties),
+    )?;
     let log = File::create(folder.join(LOG))?;
     Command::new("java")
         .args(["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", &classes, "kafka.Kafka"])
@@ -172,9 +176,11 @@ fn fetch_jars(home: &Path) -> Result<PathBuf> {
     let fetching = home.join(format!("fetching-{}", std::process::id()));
     fs::create_dir_all(&fetching).with_context(|| format!("cannot create {}", fetching.display()))?;
     fs::write(fetching.join("pom.xml"), POM.replace("@VERSION@", VERSION))?;
-    run(Command::new("mvn")
-        .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs"])
-        .current_dir(&fetching))?;
+    workspace::quietly(
+        Command::new("mvn")
+            .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs"])
+            .current_dir(&fetching),
+    )?;
     if let Err(error) = fs::rename(fetching.join("libs"), &libs) {
         ensure!(libs.exists(), "cannot move the jars of Kafka to {}: {error}", libs.display());
     }
@@ -190,30 +196,13 @@ fn install_missing_tools() -> Result<()> {
     if !root || !works("apt-get", "--version") {
         bail!("a real Kafka needs Java 17 and Maven; install them with: sudo sh -c '{INSTALL}'");
     }
-    announce("Java or Maven is missing: installing them with apt-get");
-    run(Command::new("sh").args(["-c", INSTALL]).env("DEBIAN_FRONTEND", "noninteractive"))
-}
-
-#[allow(clippy::print_stderr)]
-fn announce(what: &str) {
-    eprintln!("{what}");
+    eprintln!("Java or Maven is missing: installing them with apt-get");
+    workspace::quietly(Command::new("sh").args(["-c", INSTALL]).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn works(program: &str, argument: &str) -> bool {
     let output = Command::new(program).arg(argument).output();
     output.is_ok_and(|output| output.status.success())
-}
-
-/// Runs a command to completion; shows its output only if it fails.
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
-    ensure!(
-        output.status.success(),
-        "{command:?} failed:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    Ok(())
 }
 
 /// Two ports that are free now. If another process takes one first, the broker reports that in its log.

@@ -14,6 +14,7 @@ mod setup;
 mod stages;
 mod steps;
 mod test;
+mod tool;
 mod verify;
 mod workspace;
 

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::deny::Deny;
 use crate::steps::Steps;
-use crate::workspace::{self, Workspace, which};
+use crate::tool::Tool;
+use crate::workspace::{self, Workspace};
 use crate::{setup, stages};
 
 /// Shells, and how each names a file of completions.
@@ -19,6 +20,8 @@ const SHELLS: [(&str, &str); 5] = [
     ("elvish", "gristmill.elv"),
     ("powershell", "gristmill.ps1"),
 ];
+
+const CYCLONEDX: Tool = Tool { name: "cargo-cyclonedx", version: "0.5.9" };
 
 /// What cargo-cyclonedx writes beside each Cargo.toml: a name that nothing else has.
 const SBOM: &str = "gristmill-package-sbom";
@@ -48,13 +51,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         fs::copy(&own, folder.join("LICENSE")).with_context(|| format!("cannot copy {}", own.display()))?;
         Ok(())
     })?;
-    match which("cargo-cyclonedx") {
-        Some(_) => steps.take("bill of materials", "cargo xtask package", || bill_of_materials(workspace, &folder))?,
-        None => steps.leave_out(
-            "bill of materials",
-            "cargo-cyclonedx is not installed; `cargo install cargo-cyclonedx --locked` and run this again",
-        ),
-    }
+    steps.take("bill of materials", "cargo xtask package", || bill_of_materials(workspace, &folder))?;
     println!("\n{steps}\n\n{} {}", size(fs::metadata(&binary)?.len()), binary.display());
     Ok(())
 }
@@ -78,8 +75,8 @@ fn completions(binary: &Path, folder: &Path) -> Result<()> {
 
 /// In the form of CycloneDX. The tool writes one for each package of the workspace; that of the host is kept.
 fn bill_of_materials(workspace: &Workspace, folder: &Path) -> Result<()> {
-    let mut command =
-        workspace.cargo(["cyclonedx", "--format", "json", "--override-filename", SBOM, "--manifest-path"]);
+    let mut command = Command::new(CYCLONEDX.find(workspace)?);
+    command.args(["cyclonedx", "--format", "json", "--override-filename", SBOM, "--manifest-path"]);
     let ran = workspace::run(command.arg(workspace.root.join("host/Cargo.toml")));
     let own = workspace.root.join("host").join(format!("{SBOM}.json"));
     let kept = ran.and_then(|()| {

@@ -4,9 +4,9 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail};
 
-use crate::workspace::which;
+use crate::workspace::{self, which};
 
 /// Where Debian installs each version of PostgreSQL.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -33,7 +33,7 @@ pub(crate) fn install() -> Result<()> {
              GRISTMILL_TEST_REDIS and GRISTMILL_TEST_POSTGRES"
         );
     }
-    announce(&format!("not found: {missing}; installing with apt-get"));
+    eprintln!("not found: {missing}; installing with apt-get");
     shell(INSTALL)?;
     // Named after the version that the distribution has; tests that need no vectors do without.
     if let Some(version) = newest_postgres() {
@@ -53,21 +53,6 @@ fn newest_postgres() -> Option<u32> {
     versions.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).max()
 }
 
-/// Runs a line; shows its output only if it fails.
 fn shell(line: &str) -> Result<()> {
-    let mut command = Command::new("sh");
-    command.args(["-c", line]).env("DEBIAN_FRONTEND", "noninteractive");
-    let output = command.output().with_context(|| format!("cannot start `{line}`"))?;
-    ensure!(
-        output.status.success(),
-        "`{line}` failed:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    Ok(())
-}
-
-#[allow(clippy::print_stderr)]
-fn announce(what: &str) {
-    eprintln!("{what}");
+    workspace::quietly(Command::new("sh").args(["-c", line]).env("DEBIAN_FRONTEND", "noninteractive"))
 }

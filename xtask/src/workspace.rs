@@ -77,6 +77,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Runs a program to completion; shows what it printed only if it fails.
+pub(crate) fn quietly(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot start `{}`", line(command)))?;
+    if !output.status.success() {
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        bail!("`{}` failed:\n{out}{err}", line(command));
+    }
+    Ok(())
+}
+
 /// A command as it would be typed.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use gristmill_core::model::Day;
-use gristmill_core::model::meter::{Bound, Want};
+use gristmill_core::model::meter::{Bound, Want, whole};
 use tokio::time::Instant;
 
 use crate::load::Load;
@@ -89,9 +89,7 @@ pub(crate) struct Ask {
 }
 
 fn parts(amount: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below zero")]
-    let parts = (amount.max(0.0) * PARTS - ROUNDING).max(0.0).ceil() as u64;
-    parts
+    whole(amount * PARTS - ROUNDING)
 }
 
 fn signed(amount: f64) -> i64 {

@@ -1,5 +1,7 @@
 //! The encoding of what is kept: a version, a kind, then each field prefixed with its length.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 
 use super::decoding::Decoding;
@@ -141,9 +143,21 @@ pub(super) fn spent_on(values: impl Iterator<Item = Bytes>) -> Spent {
     answers.fold(Spent::default(), |sum, answer| sum.plus(Spent::of(&answer.usage)))
 }
 
-/// Reports that what is kept of a job is of another version. A reader does that once.
-pub(super) fn warn_of_another_version(job: &JobId) {
-    tracing::warn!(%job, "what another version kept cannot be read; the work is done and paid for again");
+/// Reads what is kept of jobs. Reports once that something is of another version.
+#[derive(Debug, Default)]
+pub(super) struct KeptReader {
+    has_warned: AtomicBool,
+}
+
+impl KeptReader {
+    /// The value; `None` if it cannot be read.
+    pub(super) fn read(&self, job: &JobId, value: Vec<u8>) -> Option<Kept> {
+        let kept = decode(Bytes::from(value));
+        if kept.is_none() && !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%job, "what another version kept cannot be read; the work is done and paid for again");
+        }
+        kept
+    }
 }
 
 /// What is kept, part by part.

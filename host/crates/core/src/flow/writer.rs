@@ -58,7 +58,7 @@ async fn begin_partitions(recorder: &Recorder, throttle: &Throttle) {
         let ended = patiently(throttle, || jobs.settled_before(&partition, position, now)).await;
         result = result.and(ended);
     }
-    recorder.wrote(result.as_ref().map(|()| ()));
+    recorder.wrote(result.as_ref().copied());
 }
 
 async fn write_ends(recorder: &Recorder, throttle: &Throttle) {
@@ -73,7 +73,7 @@ async fn write_ends(recorder: &Recorder, throttle: &Throttle) {
             // A job that was aborted meanwhile waits for nothing.
             let _ = written.send(result.clone());
         }
-        recorder.wrote(result.as_ref().map(|()| ()));
+        recorder.wrote(result.as_ref().copied());
     }
 }
 

@@ -59,6 +59,17 @@ pub enum Taken {
     },
 }
 
+/// An amount in whole units, rounded up; nothing for what is below zero.
+#[must_use]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what does not fit becomes the nearest that does"
+)]
+pub fn whole(amount: f64) -> u64 {
+    amount.ceil() as u64
+}
+
 /// How much is used. The rule of every counter, wherever it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Meter {
@@ -108,9 +119,7 @@ impl Meter {
     /// How much is used, as of the last change.
     #[must_use]
     pub fn used(&self) -> u64 {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below zero")]
-        let used = self.used.ceil() as u64;
-        used
+        whole(self.used)
     }
 
     /// What became free meanwhile. A clock that was set back frees nothing.

@@ -1,5 +1,6 @@
 //! Entries whose host died, works long, or was deleted; entries that were trimmed.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use gristmill_core::ports::{Demand, Signal, Source};
@@ -194,9 +195,11 @@ async fn a_host_that_lost_its_name_gives_up_its_work_and_goes_on() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
+    // Something new is wanted, so a read waits for it all the time.
+    let more = Demand::Events(NonZeroUsize::MIN);
     let given_up = async {
         loop {
-            if let Signal::Revoked { ack, .. } = source.recv(Demand::ControlOnly).await.unwrap() {
+            if let Signal::Revoked { ack, .. } = source.recv(more).await.unwrap() {
                 return ack.is_closed();
             }
         }

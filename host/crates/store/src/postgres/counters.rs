@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Postgres;
-use gristmill_core::model::meter::{Taken, Want};
+use gristmill_core::model::meter::{Taken, Want, whole};
 use gristmill_core::ports::{Counter, Counters, StoreError};
 
 const TAKE: &str = "SELECT amount, after, now_used FROM gristmill.take($1, $2, $3, $4, $5, $6, $7)";
@@ -44,10 +44,4 @@ impl Counters for Postgres {
 
 fn float(number: u64) -> f64 {
     number as f64
-}
-
-fn whole(number: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below zero")]
-    let whole = number.ceil() as u64;
-    whole
 }

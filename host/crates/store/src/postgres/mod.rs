@@ -31,7 +31,7 @@ use self::retention::Sweep;
 use self::spending::Adder;
 use self::statement::{Parameters, query};
 use self::writer::{Session, Tables};
-use crate::codec;
+use crate::codec::{self, KeptReader};
 use crate::health::{Failure, Health};
 use crate::queue::Queue;
 use crate::settings::ServerSettings;
@@ -57,6 +57,7 @@ pub struct Postgres {
     health: Arc<Health>,
     pipeline: Arc<str>,
     readers: Pool,
+    kept: KeptReader,
     queue: Queue,
 }
 
@@ -98,7 +99,7 @@ impl Postgres {
             },
         };
         let queue = Queue::start(session, Arc::clone(&health)).map_err(no_thread)?;
-        Ok(Self { health, pipeline: settings.pipeline, readers, queue })
+        Ok(Self { health, pipeline: settings.pipeline, readers, kept: KeptReader::default(), queue })
     }
 
     /// What a question returns.
@@ -137,12 +138,7 @@ async fn prepare(pool: &Pool, url: &PostgresUrl) -> Result<(), Failure> {
 impl Store for Postgres {
     async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError> {
         let rows = self.read(kept::RECALL, &[&self.pipeline.as_ref(), &job.as_str(), &key.0.as_slice()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let kept = codec::decode(Bytes::from(row.get::<_, Vec<u8>>(0)));
-        if kept.is_none() {
-            codec::warn_of_another_version(job);
-        }
-        Ok(kept)
+        Ok(rows.first().and_then(|row| self.kept.read(job, row.get(0))))
     }
 
     async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {

@@ -10,7 +10,7 @@ use super::Redis;
 use super::names;
 use super::scripts::call;
 use super::writer::milliseconds;
-use gristmill_core::model::meter::{Taken, Want};
+use gristmill_core::model::meter::{Taken, Want, whole};
 use gristmill_core::ports::{Counter, Counters, StoreError};
 
 #[async_trait]
@@ -49,10 +49,4 @@ impl Redis {
         };
         count
     }
-}
-
-fn whole(number: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below zero")]
-    let whole = number.ceil() as u64;
-    whole
 }

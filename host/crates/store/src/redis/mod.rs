@@ -29,7 +29,7 @@ use self::link::Link;
 use self::names::Names;
 use self::records::Records;
 use self::writer::{Session, Writes, milliseconds};
-use crate::codec;
+use crate::codec::{self, KeptReader};
 use crate::health::{Failure, Health};
 use crate::queue::Queue;
 use crate::settings::ServerSettings;
@@ -54,6 +54,7 @@ pub struct Redis {
     health: Arc<Health>,
     names: Names,
     link: Link,
+    kept: KeptReader,
     queue: Queue,
 }
 
@@ -106,7 +107,7 @@ impl Redis {
             },
         };
         let queue = Queue::start(session, Arc::clone(&health)).map_err(no_thread)?;
-        Ok(Self { health, names, link, queue })
+        Ok(Self { health, names, link, kept: KeptReader::default(), queue })
     }
 
     /// What a command returns.
@@ -138,12 +139,7 @@ async fn prepare(link: &Link, names: &Names) -> Result<Vec<&'static str>, Failur
 impl Store for Redis {
     async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError> {
         let value: Option<Vec<u8>> = self.ask(redis::cmd("HGET").arg(self.names.job(job)).arg(&key.0)).await?;
-        let Some(value) = value else { return Ok(None) };
-        let kept = codec::decode(Bytes::from(value));
-        if kept.is_none() {
-            codec::warn_of_another_version(job);
-        }
-        Ok(kept)
+        Ok(value.and_then(|value| self.kept.read(job, value)))
     }
 
     async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::failure;
 use super::{answers, documents, spending};
-use crate::codec;
+use crate::codec::KeptReader;
 use crate::health::{Failure, Health};
 use gristmill_core::model::{ChatResponse, DocumentId, JobId, Spent, SpentOn, Timestamp};
 use gristmill_core::ports::{Kept, Key, Remembered};
@@ -43,16 +42,12 @@ impl Reader {
     /// Reads until all senders are dropped, or until the first permanent failure.
     pub(super) fn run(self, mut recalls: mpsc::Receiver<Recall>) {
         let connection = &self.connection;
-        let mut warned = false;
+        let kept = KeptReader::default();
         while let Some(recall) = recalls.blocking_recv() {
             let goes_on = match recall {
                 Recall::Kept { job, key, found } => self.answer(found, || {
-                    let kept = read(connection, &job, key)?.map(|value| codec::decode(Bytes::from(value)));
-                    if kept == Some(None) && !warned {
-                        warned = true;
-                        codec::warn_of_another_version(&job);
-                    }
-                    Ok(kept.flatten())
+                    let value = read(connection, &job, key)?;
+                    Ok(value.and_then(|value| kept.read(&job, value)))
                 }),
                 Recall::Document { document, found } => self.answer(found, || documents::find(connection, &document)),
                 Recall::Spending { found } => self.answer(found, || spending::all(connection)),

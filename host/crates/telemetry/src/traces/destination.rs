@@ -1,9 +1,12 @@
 //! Where spans go and what is said about their process, by the host file and OpenTelemetry's standard variables.
 
+use std::borrow::Cow;
+
 use anyhow::{Context, bail};
 use gristmill_core::model::Sampling;
 use gristmill_core::settings::HeaderText;
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
@@ -145,22 +148,7 @@ fn pairs(list: &str) -> Option<Vec<(String, String)>> {
 
 /// The text without percent-encoding; `None` if it is not UTF-8 then.
 fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]
