@@ -179,14 +179,13 @@ pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpo
         (stage.isolation, stage.checkpoint) = (isolation, checkpoint);
     }
     let (memory, shutdown) = (app::Memory::ThisProcess, CancellationToken::new());
-    let options =
-        app::HostOptions {
-            memory,
-            limits: HostLimits::default(),
-            shutdown,
-            watchers: app::Watchers::default(),
-            following: app::Following::default(),
-        };
+    let options = app::HostOptions {
+        memory,
+        limits: HostLimits::default(),
+        shutdown,
+        watchers: app::Watchers::default(),
+        following: app::Following::default(),
+    };
     let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
     let (_, loaded) = built.pipelines().next().unwrap();
     loaded.deployment.steps.clone()

@@ -122,12 +122,12 @@ impl Opening<'_> {
 
     /// What the pipeline needs of a store.
     fn stores_of<S: Keeper>(self, pipeline: &Pipeline, store: S) -> Stores {
-        self.of_observed(pipeline, &Arc::new(ObservedStore::new(store, self.observer.clone())))
+        self.of_observed(pipeline, &Arc::new(ObservedStore::new(store, Arc::clone(&self.observer))))
     }
 
     /// The same of a store that hosts share, where they also count together.
     fn shared<S: Keeper + Counters>(self, pipeline: &Pipeline, store: S) -> Stores {
-        let store = Arc::new(ObservedStore::new(store, self.observer.clone()));
+        let store = Arc::new(ObservedStore::new(store, Arc::clone(&self.observer)));
         let counters = pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Counters>);
         Stores { counters, ..self.of_observed(pipeline, &store) }
     }

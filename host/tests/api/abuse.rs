@@ -78,7 +78,7 @@ impl Calm {
     async fn hold(self, host: &Host, attack: &str) {
         let p99 = self.good.p99().await;
         let grown = host.resident().saturating_sub(self.memory);
-        eprintln!("{attack}: p99 {p99:?} (in calm {:?}), {} MiB more memory", self.p99, grown >> 20);
+        println!("{attack}: p99 {p99:?} (in calm {:?}), {} MiB more memory", self.p99, grown >> 20);
         assert!(p99 < QUICK.max(self.p99 * OFTEN), "{attack}: p99 {p99:?}, in calm {:?}", self.p99);
         assert!(grown < FLAT, "{attack}: {} MiB more\n{}", grown >> 20, host.last_words());
         host.client.get("/livez").await.is(200);
@@ -101,7 +101,7 @@ fn allow_files(wanted: usize) {
 
 /// Reads until this text has come; `false` if the connection ends before.
 async fn read_until(stream: &mut TcpStream, seen: &mut String, text: &str) -> bool {
-    let mut buffer = [0; 16 << 10];
+    let mut buffer = vec![0; 16 << 10];
     loop {
         if seen.contains(text) {
             return true;

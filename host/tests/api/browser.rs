@@ -27,7 +27,7 @@ async fn browser() -> Option<String> {
     if Command::new(&named).arg("--version").output().await.is_ok_and(|output| output.status.success()) {
         return Some(named);
     }
-    eprintln!("skipped: there is no browser {named:?}; install it with: apt-get install -y chromium");
+    println!("skipped: there is no browser {named:?}; install it with: apt-get install -y chromium");
     None
 }
 

@@ -1,5 +1,7 @@
 //! Who is let in, and how many at a time.
 
+use std::sync::Arc;
+
 use std::net::IpAddr;
 
 use axum::extract::{Request, State};
@@ -16,7 +18,7 @@ const OPEN: [&str; 2] = ["/livez", "/v1/openapi.json"];
 
 /// Lets a request in whose client may ask, if there is room. Its caller is among its extensions from then on.
 pub(crate) async fn admit(State(api): State<Shared>, mut request: Request, next: Next) -> Result<Response, Problem> {
-    let Ok(_permit) = api.requests.clone().try_acquire_owned() else {
+    let Ok(_permit) = Arc::clone(&api.requests).try_acquire_owned() else {
         let detail = "too many requests are answered at this moment; ask again";
         return Err(Problem::new(Kind::TooManyRequests, detail).retry_after(1));
     };

@@ -55,7 +55,7 @@ pub(crate) async fn follow_job(
 ) -> Result<Response, Problem> {
     need(&caller, Scope::ReadJobs)?;
     params.end("none")?;
-    let Ok(permit) = api.streams.clone().try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(&api.streams).try_acquire_owned() else {
         let detail = "too many streams of events are open; ask for the job itself, or later";
         return Err(Problem::new(Kind::TooManyRequests, detail).retry_after(10));
     };

@@ -1,5 +1,7 @@
 //! The paths, and what every answer has in common.
 
+use std::sync::Arc;
+
 use std::sync::LazyLock;
 
 use axum::Router;
@@ -55,11 +57,11 @@ pub(crate) fn router(api: &Shared) -> Router {
             let detail = format!("this path does not take {}; the header Allow says what it takes", request.method());
             Problem::new(Kind::MethodNotAllowed, detail)
         })
-        .layer(from_fn_with_state(api.clone(), admit))
+        .layer(from_fn_with_state(Arc::clone(api), admit))
         // Bodies are bounded where they are read.
         .layer(DefaultBodyLimit::disable())
         .layer(map_response(mark))
-        .with_state(api.clone())
+        .with_state(Arc::clone(api))
 }
 
 /// What browsers must not do with any answer.

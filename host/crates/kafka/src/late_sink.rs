@@ -1,5 +1,7 @@
 //! A producer that is opened when somebody first writes: few need it, and it costs a thread and connections.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
@@ -24,7 +26,7 @@ impl Sink for LateSink {
     async fn deliver(&self, records: Vec<Record>) -> Result<(), SinkError> {
         let Some(first) = records.first() else { return Ok(()) };
         let unavailable =
-            |error| SinkError::Unavailable { topic: first.topic.clone(), source: anyhow::Error::new(error) };
+            |error| SinkError::Unavailable { topic: Arc::clone(&first.topic), source: anyhow::Error::new(error) };
         let sink = self.sink.get_or_try_init(async || KafkaSink::open(&self.settings)).await.map_err(unavailable)?;
         sink.deliver(records).await
     }

@@ -205,7 +205,7 @@ impl Objects for Bucket {
             }
         }
         let prefix = self.prefix.as_ref().map(|prefix| format!("{}/", prefix.as_str())).unwrap_or_default();
-        Ok(deleted + self.uploads.sweep(&*self.store, &prefix, before).await.map_err(|error| failed(&shown, error))?)
+        Ok(deleted + self.uploads.sweep(&self.store, &prefix, before).await.map_err(|error| failed(&shown, error))?)
     }
 }
 

@@ -7,8 +7,8 @@ mod double;
 mod signature;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use double::{Double, KEY, SECRET};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use gristmill_core::model::{ObjectName, StoredPayload};
 use gristmill_core::ports::{Chunks, Objects};
 use gristmill_core::settings::SecretRef;

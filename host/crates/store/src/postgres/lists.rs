@@ -94,7 +94,7 @@ impl Sought {
         format!("${}", self.parameters.len())
     }
 
-    fn from_where(&self) -> String {
+    fn source(&self) -> String {
         format!("{} WHERE {}", self.from, self.conditions.join(" AND "))
     }
 
@@ -106,15 +106,12 @@ impl Sought {
             self.conditions.push(format!("({order}.created, {order}.name) < ({created}, {name})"));
         }
         let most = self.given(i64::from(query.most));
-        format!(
-            "SELECT r.value FROM {} ORDER BY {order}.created DESC, {order}.name DESC LIMIT {most}",
-            self.from_where()
-        )
+        format!("SELECT r.value FROM {} ORDER BY {order}.created DESC, {order}.name DESC LIMIT {most}", self.source())
     }
 
     /// The statement for how many there are, and how far.
     pub(super) fn summary(&self) -> String {
-        format!("SELECT r.status, count(*), sum(r.percent)::bigint FROM {} GROUP BY r.status", self.from_where())
+        format!("SELECT r.status, count(*), sum(r.percent)::bigint FROM {} GROUP BY r.status", self.source())
     }
 
     /// What the statement is given.

@@ -41,7 +41,7 @@ pub(super) fn list(connection: &Connection, query: &JobQuery) -> rusqlite::Resul
     let most = sought.given(i64::from(*most));
     let sql = format!(
         "SELECT r.value FROM {} ORDER BY {order}.created DESC, {order}.name DESC LIMIT {most}",
-        sought.from_where()
+        sought.source()
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(sought.parameters), |row| decode(row.get(0)?, 0))?;
@@ -51,7 +51,7 @@ pub(super) fn list(connection: &Connection, query: &JobQuery) -> rusqlite::Resul
 /// How many there are, and how far.
 pub(super) fn summary(connection: &Connection, filter: &JobFilter) -> rusqlite::Result<Summary> {
     let sought = Sought::of(filter);
-    let sql = format!("SELECT r.status, count(*), sum(r.percent) FROM {} GROUP BY r.status", sought.from_where());
+    let sql = format!("SELECT r.status, count(*), sum(r.percent) FROM {} GROUP BY r.status", sought.source());
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(sought.parameters))?;
     let mut summary = Summary::default();
@@ -135,7 +135,7 @@ impl Sought {
         format!("?{}", self.parameters.len())
     }
 
-    fn from_where(&self) -> String {
+    fn source(&self) -> String {
         match self.conditions.as_slice() {
             [] => self.from.to_owned(),
             conditions => format!("{} WHERE {}", self.from, conditions.join(" AND ")),

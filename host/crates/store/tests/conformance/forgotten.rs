@@ -43,7 +43,7 @@ pub(super) async fn records_go_with_everything_that_belongs_to_them(world: &Worl
         JobFilter { batch: Some(BatchId("b".into())), ..JobFilter::default() },
     ] {
         let listed = records.list(&JobQuery { filter, after: None, most: 10 }).await.unwrap();
-        assert_eq!(listed.into_iter().map(|record| record.job).collect::<Vec<_>>(), [other.clone()]);
+        assert_eq!(listed.into_iter().map(|record| record.job).collect::<Vec<_>>(), std::slice::from_ref(&other));
     }
     assert_eq!(records.asked(ActNumber::default()).await.unwrap().len(), 1);
     // The key can come again, as another job; that of the other one is still taken.

@@ -18,7 +18,7 @@ use super::world::{Kind, Records, World};
 #[derive(Debug, Clone)]
 enum Step {
     Claim(Claim),
-    Note(JobNote),
+    Note(Box<JobNote>),
     Ask(JobId, Act),
     Settled(Position),
 }
@@ -40,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
             note.standing = Standing::at(if phase == 4 { Phase::Settling } else { Phase::Ended });
             note.ended = Some(if percent % 2 == 0 { Ended::Completed } else { Ended::Failed });
         }
-        Step::Note(note)
+        Step::Note(Box::new(note))
     });
     let retry = Act::Retry { from_stage: None, event: EventDigest([5; 32]) };
     let ask = (job, prop_oneof![Just(Act::Cancel), Just(retry)]).prop_map(|(job, act)| Step::Ask(job, act));

@@ -80,12 +80,12 @@ impl Fake {
                 name: "p".into(),
                 source: "in".into(),
                 stages: vec![stage("parse", "parse"), stage("analyse", "Analysing entities")],
-                inlet: fake.clone(),
-                events: fake.clone(),
-                book: fake.clone(),
-                published: fake.clone(),
-                acts: fake.clone(),
-                deliveries: fake.clone(),
+                inlet: Arc::<Self>::clone(&fake),
+                events: Arc::<Self>::clone(&fake),
+                book: Arc::<Self>::clone(&fake),
+                published: Arc::<Self>::clone(&fake),
+                acts: Arc::<Self>::clone(&fake),
+                deliveries: Arc::<Self>::clone(&fake),
                 objects: Some(fake),
                 inline_max: ByteSize::bytes(INLINE_MAX),
             })
@@ -356,7 +356,7 @@ pub(crate) async fn serve_with(more: &str) -> Served {
         false => Err("webhooks are told by HTTPS".to_owned()),
     };
     let host = Arc::new(fake.clone());
-    let parts = Parts { desk: host.clone(), admission: host, webhooks: Some(Arc::new(check)), clock: now };
+    let parts = Parts { desk: Arc::<Fake>::clone(&host), admission: host, webhooks: Some(Arc::new(check)), clock: now };
     let server = Server::bind(&settings, parts).await.unwrap();
     let (address, stop) = (server.address(), CancellationToken::new());
     tokio::spawn(server.serve(stop.clone()));
