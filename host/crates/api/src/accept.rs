@@ -7,25 +7,29 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use gristmill_core::model::{Attribute, BatchId, Caller, IdempotencyKey, JobId, Owner, Timestamp};
+use gristmill_core::model::{Attribute, BatchId, Caller, IdempotencyKey, JobId, Timestamp};
 use gristmill_core::ports::Wanted;
 use tokio::time::timeout;
 
 use super::api::{Api, json, json_bytes, value};
+use super::audit::{Asker, Change};
 use super::desk::Pipeline;
 use super::lookout::Seen;
 use super::problem::{Kind, Problem};
 use super::query::Params;
-use super::submit::{Ack, Draft, Order, new_batch, submit};
+use super::submit::{Ack, Draft, Order, new_batch};
 use super::text;
 use super::view::{Accepted, AcceptedBatch, status_url};
 
 /// When a client may ask for a new job, in seconds.
 const ASK: &str = "1";
+/// What the audit log calls it.
+const SUBMIT: &str = "submit";
+
 /// What a request says beside its body.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    pub(crate) owner: Option<Owner>,
+    pub(crate) asker: Asker,
     pub(crate) idempotency_key: Option<IdempotencyKey>,
     pub(crate) event_key: Option<Bytes>,
     pub(crate) attributes: Vec<Attribute>,
@@ -37,7 +41,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Reads headers and parameters.
-    pub(crate) fn read(api: &Api, caller: &Caller, headers: &HeaderMap, mut params: Params) -> Result<Self, Problem> {
+    pub(crate) fn read(api: &Api, asker: &Asker, headers: &HeaderMap, mut params: Params) -> Result<Self, Problem> {
         let encoding = headers.get(header::CONTENT_ENCODING);
         if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             let detail = "Content-Encoding is not supported: send the body as it is";
@@ -49,7 +53,7 @@ impl Asked {
             Some(_) => return Err(Problem::new(Kind::BadRequest, "ack is \"broker\" or \"none\"")),
         };
         let asked = Self {
-            owner: caller.owner.clone(),
+            asker: asker.clone(),
             idempotency_key: text::idempotency_key(headers)?,
             event_key: text::event_key(params.one("key")?)?,
             attributes: text::attributes(headers)?,
@@ -64,7 +68,7 @@ impl Asked {
 
     fn order(&self, batch: Option<BatchId>) -> Order {
         Order {
-            owner: self.owner.clone(),
+            owner: self.asker.caller.owner.clone(),
             batch,
             key: self.idempotency_key.clone(),
             webhook: self.webhook.clone(),
@@ -77,12 +81,14 @@ impl Asked {
 /// Submits one job and answers.
 pub(crate) async fn accept_job(
     api: &Api,
-    caller: &Caller,
     pipeline: &Arc<Pipeline>,
     drafts: Vec<Draft>,
     asked: &Asked,
 ) -> Result<Response, Problem> {
-    let jobs = submit(&api.keys, &api.work, pipeline, drafts, asked.order(None)).await?;
+    let caller = &asked.asker.caller;
+    let id = drafts.first().map_or_else(String::new, |draft| draft.job.to_string());
+    let change = Change::of(&asked.asker, SUBMIT, &pipeline.name, id);
+    let jobs = api.submitter.submit(pipeline, drafts, asked.order(None), change).await?;
     let Some(job) = jobs.first() else {
         return Err(Problem::new(Kind::Internal, "the store has not said which job it is"));
     };
@@ -99,7 +105,6 @@ pub(crate) async fn accept_job(
 /// Submits jobs together and answers.
 pub(crate) async fn accept_batch(
     api: &Api,
-    caller: &Caller,
     pipeline: &Arc<Pipeline>,
     drafts: Vec<Draft>,
     asked: &Asked,
@@ -109,7 +114,9 @@ pub(crate) async fn accept_batch(
     }
     let batch = new_batch(asked.at);
     let new: Option<JobId> = drafts.first().map(|draft| draft.job.clone());
-    let jobs = submit(&api.keys, &api.work, pipeline, drafts, asked.order(Some(batch.clone()))).await?;
+    let caller = &asked.asker.caller;
+    let change = Change::of(&asked.asker, SUBMIT, &pipeline.name, &*batch.0);
+    let jobs = api.submitter.submit(pipeline, drafts, asked.order(Some(batch.clone())), change).await?;
     let status = match asked.ack {
         Ack::Broker => "queued",
         Ack::Nothing => "accepted",

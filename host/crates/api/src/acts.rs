@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::Response;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use gristmill_core::ports::{Record, Wanted};
 
 use super::accept::accepted_at;
 use super::api::{Api, At, Shared, json, need};
+use super::audit::{Asker, Change};
 use super::desk::Pipeline;
 use super::intake::{self, Payload, check_length, take};
 use super::lookout::Found;
@@ -44,13 +45,13 @@ pub(crate) async fn cancel_job(
     State(api): State<Shared>,
     At(id): At<String>,
     params: Params,
-    Extension(caller): Extension<Caller>,
+    asker: Asker,
 ) -> Result<Response, Problem> {
-    need(&caller, Scope::WriteJobs)?;
+    need(&asker.caller, Scope::WriteJobs)?;
     params.end("none")?;
-    let found = api.lookout.find(&caller, &text::job(&id)?, Wanted::Record).await?;
-    cancel(&api, &found.pipeline, &found.record.job).await?;
-    answer(&api, &caller, &found.record.job).await
+    let found = api.lookout.find(&asker.caller, &text::job(&id)?, Wanted::Record).await?;
+    cancel(&api, &asker, &found.pipeline, &found.record.job).await?;
+    answer(&api, &asker.caller, &found.record.job).await
 }
 
 /// Retry a job
@@ -76,14 +77,14 @@ pub(crate) async fn retry_job(
     State(api): State<Shared>,
     At(id): At<String>,
     mut params: Params,
-    Extension(caller): Extension<Caller>,
+    asker: Asker,
     request: Request,
 ) -> Result<Response, Problem> {
-    need(&caller, Scope::WriteDeadLetters)?;
+    need(&asker.caller, Scope::WriteDeadLetters)?;
     let from_stage = params.one("from_stage")?;
     params.end("from_stage")?;
     check_length(request.headers(), api.max_body)?;
-    let found = api.lookout.find(&caller, &text::job(&id)?, Wanted::Record).await?;
+    let found = api.lookout.find(&asker.caller, &text::job(&id)?, Wanted::Record).await?;
     check_over(&found.record)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.map(text::media_type).transpose()?;
@@ -95,8 +96,9 @@ pub(crate) async fn retry_job(
         payload => Some(Edited { payload, content_type }),
     };
     let Found { pipeline, record, moments: _ } = found;
-    retry(&api, &pipeline, &record, from_stage, edited).await?;
-    answer(&api, &caller, &record.job).await
+    let job = record.job.clone();
+    retry(&api, &asker, &pipeline, record, from_stage, edited).await?;
+    answer(&api, &asker.caller, &job).await
 }
 
 /// Redeliver a webhook
@@ -118,19 +120,25 @@ pub(crate) async fn redeliver_webhook(
     State(api): State<Shared>,
     At(id): At<String>,
     params: Params,
-    Extension(caller): Extension<Caller>,
+    asker: Asker,
 ) -> Result<Response, Problem> {
-    need(&caller, Scope::WriteDeadLetters)?;
+    need(&asker.caller, Scope::WriteDeadLetters)?;
     params.end("none")?;
-    let found = api.lookout.find(&caller, &text::job(&id)?, Wanted::Record).await?;
-    let again = found.pipeline.deliveries.again(&found.record.job, api.now()).await;
-    match again.map_err(|error| Problem::of_store(&error))? {
-        true => answer(&api, &caller, &found.record.job).await,
-        false => {
-            let detail = "the job has no webhook, or is not over yet: there is nothing to deliver again";
-            Err(Problem::new(Kind::WrongState, detail))
+    let found = api.lookout.find(&asker.caller, &text::job(&id)?, Wanted::Record).await?;
+    let Found { pipeline, record, moments: _ } = found;
+    let change = Change::of(&asker, "redeliver", &pipeline.name, record.job.as_str());
+    let (job, now) = (record.job.clone(), api.now());
+    api.audited(change, async move {
+        match pipeline.deliveries.again(&record.job, now).await.map_err(|error| Problem::of_store(&error))? {
+            true => Ok(()),
+            false => {
+                let detail = "the job has no webhook, or is not over yet: there is nothing to deliver again";
+                Err(Problem::new(Kind::WrongState, detail))
+            }
         }
-    }
+    })
+    .await?;
+    answer(&api, &asker.caller, &job).await
 }
 
 /// Where the job is now.
@@ -149,12 +157,27 @@ pub(crate) struct Edited {
 }
 
 /// Asks for the end of a job.
-pub(crate) async fn cancel(api: &Api, pipeline: &Pipeline, job: &JobId) -> Result<(), Problem> {
-    ask(api, pipeline, job, &Act::Cancel).await.map(drop)
+pub(crate) async fn cancel(api: &Shared, asker: &Asker, pipeline: &Arc<Pipeline>, job: &JobId) -> Result<(), Problem> {
+    let change = Change::of(asker, "cancel", &pipeline.name, job.as_str());
+    let (shared, pipeline, job) = (Arc::clone(api), Arc::clone(pipeline), job.clone());
+    api.audited(change, async move { ask(&shared, &pipeline, &job, &Act::Cancel).await.map(drop) }).await
 }
 
 /// Asks for a new run of a job, and publishes its event.
 pub(crate) async fn retry(
+    api: &Shared,
+    asker: &Asker,
+    pipeline: &Arc<Pipeline>,
+    record: JobRecord,
+    from_stage: Option<String>,
+    edited: Option<Edited>,
+) -> Result<(), Problem> {
+    let change = Change::of(asker, "retry", &pipeline.name, record.job.as_str());
+    let (shared, pipeline) = (Arc::clone(api), Arc::clone(pipeline));
+    api.audited(change, async move { run_again(&shared, &pipeline, &record, from_stage, edited).await }).await
+}
+
+async fn run_again(
     api: &Api,
     pipeline: &Arc<Pipeline>,
     record: &JobRecord,

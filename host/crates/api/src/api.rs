@@ -16,11 +16,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::audit::{Asker, Audit, Change};
 use super::desk::{Desk, Pipeline};
 use super::lookout::Lookout;
 use super::problem::{Kind, Problem};
-use super::settings::CorsOrigin;
-use super::submit::Keys;
+use super::settings::{ApiSettings, CorsOrigin};
+use super::submit::Submitter;
 
 /// How many requests are answered at a time, streams of events not counted.
 const REQUESTS: usize = 1_024;
@@ -49,7 +50,8 @@ pub(crate) struct Api {
     pub(crate) anyone: bool,
     pub(crate) origins: Vec<CorsOrigin>,
     pub(crate) lookout: Arc<Lookout>,
-    pub(crate) keys: Arc<Keys>,
+    pub(crate) submitter: Submitter,
+    audit: Arc<Audit>,
     /// What goes on when its client leaves. The server waits for it when it stops.
     pub(crate) work: TaskTracker,
     pub(crate) requests: Arc<Semaphore>,
@@ -62,7 +64,6 @@ pub(crate) type Shared = Arc<Api>;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "the audit log has it")]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Held while a connection is of use, so that it is not closed in favour of another one.
@@ -70,15 +71,16 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) struct InUse(#[expect(dead_code, reason = "it counts as long as it lives")] pub(crate) Arc<()>);
 
 impl Api {
-    pub(crate) fn new(parts: Parts, max_body: u64, anyone: bool, origins: Vec<CorsOrigin>) -> Self {
-        let work = TaskTracker::new();
+    pub(crate) fn new(parts: Parts, settings: &ApiSettings, audit: Audit) -> Self {
+        let (work, audit) = (TaskTracker::new(), Arc::new(audit));
         Self {
             lookout: Arc::new(Lookout::new(Arc::clone(&parts.desk), work.clone())),
             parts,
-            max_body,
-            anyone,
-            origins,
-            keys: Arc::default(),
+            max_body: settings.max_body.get(),
+            anyone: settings.anyone,
+            origins: settings.cors.clone(),
+            submitter: Submitter::new(work.clone(), Arc::clone(&audit)),
+            audit,
             work,
             requests: Arc::new(Semaphore::new(REQUESTS)),
             streams: Arc::new(Semaphore::new(STREAMS)),
@@ -89,6 +91,21 @@ impl Api {
     /// Now.
     pub(crate) fn now(&self) -> Timestamp {
         (self.parts.clock)()
+    }
+
+    /// Makes a change between its two lines in the audit log. Goes on if it is dropped.
+    pub(crate) async fn audited<C>(&self, change: Change, made: C) -> Result<(), Problem>
+    where
+        C: Future<Output = Result<(), Problem>> + Send + 'static,
+    {
+        let audit = Arc::clone(&self.audit);
+        let whole = self.work.spawn(async move {
+            let asked = audit.asked(change).await.map_err(|error| Problem::of_audit(&error))?;
+            let made = made.await;
+            audit.answered(asked, Problem::outcome(made.as_ref().copied()), None).await;
+            made
+        });
+        whole.await.unwrap_or_else(|_| Err(Problem::stopping()))
     }
 
     /// The pipeline of this name.
@@ -127,6 +144,17 @@ pub(crate) fn need(caller: &Caller, scope: Scope) -> Result<(), Problem> {
     }
     let name = Scope::ALL.iter().find(|(_, known)| *known == scope).map_or("", |(name, _)| *name);
     Err(Problem::new(Kind::MissingScope, format!("this needs the scope {name}")))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Head, _: &S) -> Result<Self, Problem> {
+        match (head.extensions.get::<Caller>(), head.extensions.get::<Peer>()) {
+            (Some(caller), Some(peer)) => Ok(Self { caller: caller.clone(), from: peer.0 }),
+            _ => Err(Problem::new(Kind::Internal, "it is not known who asks")),
+        }
+    }
 }
 
 /// What a path holds.

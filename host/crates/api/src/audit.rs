@@ -7,13 +7,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use gristmill_core::model::{Owner, Timestamp};
+use gristmill_core::model::{Caller, Owner, Timestamp};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 /// How many lines may wait to be written. More changes than that wait themselves.
 const WAITING: usize = 1_000;
+
+/// The outcome of a change that is not made yet.
+const ASKED: &str = "asked";
 
 /// Why a change is not written down. It must not be made then.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,13 @@ pub enum AuditError {
     Write(String),
 }
 
+/// Who asks for something, and from which address.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    pub(crate) caller: Caller,
+    pub(crate) from: SocketAddr,
+}
+
 /// A change that somebody asks for. Without anything of a token or a body.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -44,6 +54,13 @@ pub struct Change {
     pub pipeline: String,
     /// Which job or batch, or how many; empty if that is not known yet.
     pub job: String,
+}
+
+impl Change {
+    pub(crate) fn of(asker: &Asker, act: &'static str, pipeline: &str, job: impl Into<String>) -> Self {
+        let caller = asker.caller.owner.clone();
+        Self { caller, from: asker.from, act, pipeline: pipeline.to_owned(), job: job.into() }
+    }
 }
 
 /// A change that is written down, and may be made.
@@ -112,11 +129,11 @@ impl Audit {
     /// If it cannot be written. Then the change must not be made.
     pub async fn asked(&self, change: Change) -> Result<Asked, AuditError> {
         let asked = Asked { request: format!("{:016x}", fastrand::u64(..)), change };
-        self.line(&asked, "asked").await?;
+        self.line(&asked, ASKED).await?;
         Ok(asked)
     }
 
-    /// Writes down what became of it: `done`, `refused`, or the type of the problem; and the job, if it was not known. If that
+    /// Writes down what became of it: `done`, or the type of the problem; and the job, if it was not known. If that
     /// cannot be written, the log says so: the change is made.
     pub async fn answered(&self, mut asked: Asked, outcome: &str, job: Option<&str>) {
         if let Some(job) = job {
@@ -132,6 +149,8 @@ impl Audit {
         let Change { caller, from, act, pipeline, job } = change;
         let (tenant, subject) = (caller.as_ref().map(|c| &*c.tenant), caller.as_ref().map(|c| &*c.subject));
         match &self.target {
+            // There, one line is enough: nothing is refused for want of it.
+            Target::Log if outcome == ASKED => Ok(()),
             Target::Log => {
                 info!(target: "gristmill::audit", request, outcome, act, ?tenant, ?subject, %from, ?pipeline, ?job, "audit");
                 Ok(())

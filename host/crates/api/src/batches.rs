@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
-use gristmill_core::model::{Attribute, Caller, Scope};
+use gristmill_core::model::{Attribute, Scope};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::accept::{Asked, accept_batch};
 use super::api::{At, Shared, need};
+use super::audit::Asker;
 use super::intake::{Payload, all, check_json, check_length, parse, too_large};
 use super::problem::{Kind, Problem};
 use super::query::Params;
@@ -88,12 +89,12 @@ pub(crate) async fn submit_batch(
     State(api): State<Shared>,
     At(name): At<String>,
     params: Params,
-    Extension(caller): Extension<Caller>,
+    asker: Asker,
     request: Request,
 ) -> Result<Response, Problem> {
-    need(&caller, Scope::WriteJobs)?;
+    need(&asker.caller, Scope::WriteJobs)?;
     let pipeline = api.pipeline(&name)?;
-    let asked = Asked::read(&api, &caller, request.headers(), params)?;
+    let asked = Asked::read(&api, &asker, request.headers(), params)?;
     if asked.event_key.is_some() {
         return Err(Problem::new(Kind::BadRequest, "each job of a batch has a key of its own, in the body"));
     }
@@ -111,7 +112,7 @@ pub(crate) async fn submit_batch(
         let named = |problem: Problem| Problem { detail: format!("jobs[{index}]: {}", problem.detail), ..problem };
         drafts.push(draft(job, &common, &asked, pipeline.inline_max.get()).map_err(named)?);
     }
-    accept_batch(&api, &caller, &pipeline, drafts, &asked).await
+    accept_batch(&api, &pipeline, drafts, &asked).await
 }
 
 fn draft(job: JobRequest, common: &[Attribute], asked: &Asked, inline_max: u64) -> Result<Draft, Problem> {

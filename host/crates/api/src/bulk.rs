@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::stream::{StreamExt, iter};
-use gristmill_core::model::{Caller, Scope};
+use gristmill_core::model::Scope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::acts::{cancel, retry};
 use super::api::{Shared, json, need};
+use super::audit::Asker;
 use super::intake::{all, check_json, check_length, parse};
 use super::listing::{Choice, Listed, Listing, MOST};
 use super::problem::{Kind, Problem};
@@ -117,7 +118,7 @@ fn most() -> u32 {
 pub(crate) async fn act_on_jobs(
     State(api): State<Shared>,
     params: Params,
-    Extension(caller): Extension<Caller>,
+    asker: Asker,
     request: Request,
 ) -> Result<Response, Problem> {
     params.end("none")?;
@@ -127,11 +128,11 @@ pub(crate) async fn act_on_jobs(
     let asked: ActionRequest = parse(&body)?;
     let usual: &[&str] = match asked.action {
         Action::Cancel => {
-            need(&caller, Scope::WriteJobs)?;
+            need(&asker.caller, Scope::WriteJobs)?;
             &["accepted", "queued", "running", "waiting"]
         }
         Action::Retry => {
-            need(&caller, Scope::WriteDeadLetters)?;
+            need(&asker.caller, Scope::WriteDeadLetters)?;
             &["failed"]
         }
     };
@@ -147,21 +148,22 @@ pub(crate) async fn act_on_jobs(
     }
     let statuses = if status.is_empty() { usual.iter().map(|&name| name.to_owned()).collect() } else { status };
     let choice = Choice { pipeline, statuses, batch, attributes: attributes.into_iter().collect() };
-    let jobs = Listing::of(&api, &caller, choice)?.page(None, asked.most).await?;
+    let jobs = Listing::of(&api, &asker.caller, choice)?.page(None, asked.most).await?;
     let matched = jobs.len();
     let more = matched == usize::try_from(asked.most).unwrap_or(usize::MAX);
     let mut result = ActionResult { dry_run: asked.dry_run, matched, done: 0, failed: 0, failures: Vec::new(), more };
     if asked.dry_run {
         return Ok(json(&result));
     }
-    let (api, from_stage) = (&api, &asked.from_stage);
+    let (api, asker, from_stage) = (&api, &asker, &asked.from_stage);
     let act = async |(pipeline, record): Listed| {
+        let job = record.job.clone();
         let acted = match asked.action {
-            Action::Cancel => cancel(api, &pipeline, &record.job).await,
-            Action::Retry => retry(api, &pipeline, &record, from_stage.clone(), None).await,
+            Action::Cancel => cancel(api, asker, &pipeline, &record.job).await,
+            Action::Retry => retry(api, asker, &pipeline, record, from_stage.clone(), None).await,
         };
-        api.lookout.forget(&record.job);
-        (record.job, acted)
+        api.lookout.forget(&job);
+        (job, acted)
     };
     let mut acted = iter(jobs).map(act).buffer_unordered(AT_A_TIME);
     while let Some((job, outcome)) = acted.next().await {

@@ -1,12 +1,13 @@
 //! `POST /v1/pipelines/{pipeline}/jobs`: a body becomes a job.
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::Response;
 use gristmill_core::model::{Caller, ObjectName, ObjectOf, Scope};
 
 use super::accept::{Asked, accept_batch, accept_job};
 use super::api::{At, Shared, need};
+use super::audit::Asker;
 use super::forms;
 use super::intake::{self, check_length, take};
 use super::problem::Problem;
@@ -59,12 +60,12 @@ pub(crate) async fn submit_job(
     State(api): State<Shared>,
     At(name): At<String>,
     params: Params,
-    Extension(caller): Extension<Caller>,
+    asker: Asker,
     request: Request,
 ) -> Result<Response, Problem> {
-    need(&caller, Scope::WriteJobs)?;
+    need(&asker.caller, Scope::WriteJobs)?;
     let pipeline = api.pipeline(&name)?;
-    let asked = Asked::read(&api, &caller, request.headers(), params)?;
+    let asked = Asked::read(&api, &asker, request.headers(), params)?;
     check_length(request.headers(), api.max_body)?;
     let content_type = match request.headers().get(header::CONTENT_TYPE) {
         Some(content_type) => text::media_type(content_type.to_str().unwrap_or_default())?,
@@ -73,8 +74,8 @@ pub(crate) async fn submit_job(
     if forms::is_form(&content_type) {
         let drafts = forms::read(&api, &pipeline, &asked, request).await?;
         return match drafts.len() {
-            1 => accept_job(&api, &caller, &pipeline, drafts, &asked).await,
-            _ => accept_batch(&api, &caller, &pipeline, drafts, &asked).await,
+            1 => accept_job(&api, &pipeline, drafts, &asked).await,
+            _ => accept_batch(&api, &pipeline, drafts, &asked).await,
         };
     }
     let job = new_job(asked.at);
@@ -87,7 +88,7 @@ pub(crate) async fn submit_job(
         attributes: asked.attributes.clone(),
         payload,
     };
-    accept_job(&api, &caller, &pipeline, vec![draft], &asked).await
+    accept_job(&api, &pipeline, vec![draft], &asked).await
 }
 
 /// What is accepted.

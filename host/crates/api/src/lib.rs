@@ -37,12 +37,11 @@ mod tls;
 mod view;
 
 pub use api::{CheckWebhook, Parts};
-pub use audit::{Asked, Audit, AuditError, Change};
-pub use cors::{Cors, WithCors};
+pub use audit::AuditError;
 pub use desk::{Desk, Pipeline, StageLabel};
 pub use problem::{Kind, Problem};
 pub use routes::openapi;
 pub use server::{BindError, Server};
 pub use settings::{ApiSettings, CorsOrigin, TlsSettings};
-pub use tls::{Acceptor, HandshakeError, TlsError};
+pub use tls::TlsError;
 pub use view::{CostView, ErrorView, ItemsView, JobView, StageView, TokensView};

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What the address of a type begins with.
-const TYPES: &str = "https://gristmill.dev/problems/";
+/// What a type begins with. A name and no address: there is nothing to fetch that `detail` does not say.
+const TYPES: &str = "urn:gristmill:problem:";
 
 /// The kinds of errors. Never rename one, and never give one another status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,7 +76,7 @@ impl Kind {
         Self::NotRunning,
     ];
 
-    /// The status, the end of the type's address, and the title.
+    /// The status, the end of the type, and the title.
     #[must_use]
     pub fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
@@ -127,7 +127,7 @@ pub struct Problem {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct Members {
-    /// The kind, as a stable address.
+    /// The kind, as a stable name.
     r#type: String,
     /// The kind, for people.
     title: String,
@@ -148,6 +148,26 @@ impl Problem {
     pub(crate) fn of_store(error: &dyn std::error::Error) -> Self {
         tracing::warn!(error = %error, "a request of the API needs a store, which does not do its work");
         Self::new(Kind::StoreUnavailable, "the state store does not answer for now; ask again").retry_after(2)
+    }
+
+    /// A change that is not made because it cannot be written down.
+    pub(crate) fn of_audit(error: &dyn std::error::Error) -> Self {
+        tracing::error!(error = %error, "a change was refused");
+        Self::new(Kind::StoreUnavailable, "the audit log cannot be written, so nothing is changed; ask again")
+            .retry_after(5)
+    }
+
+    /// What became of a change, as the audit log says it.
+    pub(crate) fn outcome(result: Result<(), &Self>) -> &'static str {
+        match result {
+            Ok(()) => "done",
+            Err(problem) => problem.kind.parts().1,
+        }
+    }
+
+    /// The host stops before it has done what was asked.
+    pub(crate) fn stopping() -> Self {
+        Self::new(Kind::NotRunning, "the host is stopping; ask again").retry_after(5)
     }
 
     /// The same, to be asked again after so many seconds.

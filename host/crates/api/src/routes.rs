@@ -1,8 +1,6 @@
 //! The paths, and what every answer has in common.
 
-use std::sync::Arc;
-
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -15,6 +13,7 @@ use utoipa_axum::routes;
 
 use super::access::admit;
 use super::api::{Shared, json_bytes};
+use super::cors::Cors;
 use super::problem::{Kind, Problem};
 use super::{acts, batches, bulk, document, events, follow, jobs, results};
 
@@ -48,7 +47,7 @@ fn documented() -> OpenApiRouter<Shared> {
 /// The server's paths.
 pub(crate) fn router(api: &Shared) -> Router {
     let (router, _) = documented().split_for_parts();
-    router
+    let router = router
         .fallback(async |request: Request| {
             let path: String = request.uri().path().chars().take(200).collect();
             Problem::new(Kind::NotFound, format!("there is no {path}; /v1/openapi.json lists what there is"))
@@ -61,7 +60,12 @@ pub(crate) fn router(api: &Shared) -> Router {
         // Bodies are bounded where they are read.
         .layer(DefaultBodyLimit::disable())
         .layer(map_response(mark))
-        .with_state(Arc::clone(api))
+        .with_state(Arc::clone(api));
+    match api.origins.as_slice() {
+        [] => router,
+        // Around the tokens: browsers send none with their first question.
+        origins => router.layer(Cors::of(origins)),
+    }
 }
 
 /// What browsers must not do with any answer.

@@ -20,6 +20,7 @@ use gristmill_core::settings::Listen;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
@@ -27,8 +28,10 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service};
 
 use super::api::{Api, InUse, Parts, Peer, Shared};
+use super::audit::{Audit, AuditError};
 use super::routes;
 use super::settings::ApiSettings;
+use super::tls::{Acceptor, TlsError};
 
 /// How long the head of a request may take to arrive, from the moment on at which the connection waits for one.
 const HEAD: Duration = Duration::from_secs(10);
@@ -45,6 +48,7 @@ const ENDING: Duration = Duration::from_secs(15);
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<Acceptor>>,
     api: Shared,
 }
 
@@ -59,19 +63,26 @@ pub enum BindError {
         /// Why.
         source: std::io::Error,
     },
+    /// The certificate is no good.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Changes could not be written down.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
 }
 
 impl Server {
-    /// Takes the address. Whether others may reach it is not judged here.
+    /// Reads the certificate, opens the audit log and takes the address. Whether others may reach it is not judged here.
     ///
     /// # Errors
-    /// An address that cannot be had.
+    /// An address that cannot be had, a certificate or an audit log that cannot be used.
     pub async fn bind(settings: &ApiSettings, parts: Parts) -> Result<Self, BindError> {
+        let tls = settings.tls.as_ref().map(Acceptor::of).transpose()?.map(Arc::new);
+        let audit = Audit::open(settings.audit.as_deref(), parts.clock)?;
         let wanted = settings.listen;
         let bound = TcpListener::bind(wanted.0).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (address, listener) = bound.map_err(|source| BindError::Address { address: wanted, source })?;
-        let api = Api::new(parts, settings.max_body.get(), settings.anyone, settings.cors.clone());
-        Ok(Self { listener, address, api: Arc::new(api) })
+        Ok(Self { listener, address, tls, api: Arc::new(Api::new(parts, settings, audit)) })
     }
 
     /// Where it listens.
@@ -80,14 +91,29 @@ impl Server {
         self.address
     }
 
+    /// The same as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Answers until it is stopped. Then requests may end, for at most 15 s, and what they have begun with the broker.
     pub async fn serve(self, stop: CancellationToken) {
         let router = routes::router(&self.api);
         let ending = self.api.stop.clone();
-        let mut connections = Connections::default();
+        let mut connections = Connections { tls: self.tls.clone(), ..Connections::default() };
+        let renewals = async {
+            match &self.tls {
+                Some(tls) => tls.keep_up().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(renewals);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = &mut renewals => {}
                 () = connections.ended() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => connections.open(stream, peer, &router, &ending),
@@ -117,6 +143,7 @@ impl Server {
 struct Connections {
     tasks: JoinSet<()>,
     open: VecDeque<Open>,
+    tls: Option<Arc<Acceptor>>,
 }
 
 struct Open {
@@ -143,24 +170,17 @@ impl Connections {
         }
         let uses = Arc::new(());
         let weak = Arc::downgrade(&uses);
-        let service = TowerToHyperService::new(Used { router: router.clone(), uses, peer: Peer(peer) });
-        let stop = stop.clone();
+        let service = Used { router: router.clone(), uses, peer: Peer(peer) };
+        let (tls, stop) = (self.tls.clone(), stop.clone());
         let task = self.tasks.spawn(async move {
             // Answers are written whole: waiting for more only delays them.
             let _ = stream.set_nodelay(true);
-            let mut server = Builder::new(TokioExecutor::new()).http1_only();
-            server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
-            let connection = server.serve_connection(TokioIo::new(stream), service);
-            tokio::pin!(connection);
-            let served = tokio::select! {
-                served = connection.as_mut() => served,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = served {
-                tracing::debug!(%error, "a connection to the API broke");
+            match tls {
+                None => serve(stream, service, stop).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => serve(stream, service, stop).await,
+                    Err(error) => tracing::debug!(%error, "a connection to the API is not used"),
+                },
             }
         });
         self.open.push_back(Open { task, uses: weak });
@@ -178,6 +198,24 @@ impl Connections {
             }
             None => std::future::pending().await,
         }
+    }
+}
+
+/// Answers the requests of a connection until it ends, or is stopped.
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, paths: Used, stop: CancellationToken) {
+    let mut server = Builder::new(TokioExecutor::new()).http1_only();
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
+    let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(paths));
+    tokio::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the API broke");
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use super::audit::{Audit, Change};
 use super::desk::Pipeline;
 use super::intake::Payload;
 use super::problem::{Kind, Problem};
@@ -61,7 +62,7 @@ type KeyOf = (Arc<str>, Option<Owner>, IdempotencyKey);
 
 /// Idempotency keys whose requests are in work here: later ones wait for the first.
 #[derive(Default)]
-pub(crate) struct Keys(Mutex<HashMap<KeyOf, Weak<tokio::sync::Mutex<()>>>>);
+struct Keys(Mutex<HashMap<KeyOf, Weak<tokio::sync::Mutex<()>>>>);
 
 impl Keys {
     async fn take(&self, key: KeyOf) -> tokio::sync::OwnedMutexGuard<()> {
@@ -94,37 +95,62 @@ pub(crate) fn new_batch(now: Timestamp) -> BatchId {
     BatchId(new_job(now).to_string())
 }
 
-/// Writes jobs down and publishes their events. Returns their ids: those of an earlier request, if it is repeated. Goes on
-/// if it is dropped.
-pub(crate) async fn submit(
-    keys: &Arc<Keys>,
-    work: &TaskTracker,
-    pipeline: &Arc<Pipeline>,
-    drafts: Vec<Draft>,
-    order: Order,
-) -> Result<Vec<JobId>, Problem> {
-    let (told, recorded) = oneshot::channel();
-    let (keys, pipeline, ack) = (Arc::clone(keys), Arc::clone(pipeline), order.ack);
-    let whole = work.spawn(async move {
-        let _turn = match &order.key {
-            Some(key) => Some(keys.take((Arc::clone(&pipeline.name), order.owner.clone(), key.clone())).await),
-            None => None,
-        };
-        let (jobs, records) = match record(&pipeline, drafts, &order).await {
-            Ok(recorded) => recorded,
-            Err(problem) => {
-                let _ = told.send(Err(problem));
-                return Ok(());
-            }
-        };
-        let (missing, records) = records.into_iter().unzip();
-        let _ = told.send(Ok(jobs));
-        deliver(&pipeline, missing, records, order.at).await
-    });
-    let jobs = recorded.await.map_err(|_| stopped())??;
-    match ack {
-        Ack::Nothing => Ok(jobs),
-        Ack::Broker => acknowledged(whole).await.map(|()| jobs),
+/// Writes jobs down and publishes their events.
+pub(crate) struct Submitter {
+    keys: Arc<Keys>,
+    work: TaskTracker,
+    audit: Arc<Audit>,
+}
+
+impl Submitter {
+    pub(crate) fn new(work: TaskTracker, audit: Arc<Audit>) -> Self {
+        Self { keys: Arc::default(), work, audit }
+    }
+
+    /// Returns the ids of the jobs: those of an earlier request, if it is repeated. Goes on if it is dropped.
+    pub(crate) async fn submit(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        drafts: Vec<Draft>,
+        order: Order,
+        change: Change,
+    ) -> Result<Vec<JobId>, Problem> {
+        let (told, recorded) = oneshot::channel();
+        let (keys, audit, pipeline) = (Arc::clone(&self.keys), Arc::clone(&self.audit), Arc::clone(pipeline));
+        let ack = order.ack;
+        let whole = self.work.spawn(async move {
+            let asked = match audit.asked(change).await {
+                Ok(asked) => asked,
+                Err(error) => {
+                    let _ = told.send(Err(Problem::of_audit(&error)));
+                    return Ok(());
+                }
+            };
+            let _turn = match &order.key {
+                Some(key) => Some(keys.take((Arc::clone(&pipeline.name), order.owner.clone(), key.clone())).await),
+                None => None,
+            };
+            let (jobs, records) = match record(&pipeline, drafts, &order).await {
+                Ok(recorded) => recorded,
+                Err(problem) => {
+                    audit.answered(asked, Problem::outcome(Err(&problem)), None).await;
+                    let _ = told.send(Err(problem));
+                    return Ok(());
+                }
+            };
+            // A batch is written down under its own id.
+            let first = jobs.first().filter(|_| order.batch.is_none()).map(JobId::to_string);
+            let (missing, records) = records.into_iter().unzip();
+            let _ = told.send(Ok(jobs));
+            let delivered = deliver(&pipeline, missing, records, order.at).await;
+            audit.answered(asked, Problem::outcome(delivered.as_ref().copied()), first.as_deref()).await;
+            delivered
+        });
+        let jobs = recorded.await.map_err(|_| Problem::stopping())??;
+        match ack {
+            Ack::Nothing => Ok(jobs),
+            Ack::Broker => acknowledged(whole).await.map(|()| jobs),
+        }
     }
 }
 
@@ -143,7 +169,7 @@ pub(crate) async fn publish(
 async fn acknowledged(whole: tokio::task::JoinHandle<Result<(), Problem>>) -> Result<(), Problem> {
     match timeout(ACKNOWLEDGED, whole).await {
         Ok(Ok(published)) => published,
-        Ok(Err(_)) => Err(stopped()),
+        Ok(Err(_)) => Err(Problem::stopping()),
         Err(_) => Err(away("the broker has not acknowledged the event within 10 s")),
     }
 }
@@ -220,10 +246,6 @@ async fn deliver(
 fn away(what: &str) -> Problem {
     let detail = format!("{what}; the job stays accepted: send the same request with the same Idempotency-Key again");
     Problem::new(Kind::BrokerUnavailable, detail).retry_after(5)
-}
-
-fn stopped() -> Problem {
-    Problem::new(Kind::NotRunning, "the host is stopping; ask again").retry_after(5)
 }
 
 /// The event of a run.

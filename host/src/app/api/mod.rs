@@ -56,12 +56,6 @@ impl Api {
                 settings.listen
             )));
         }
-        // Whoever asks for these must not get an API without them.
-        for (key, is_there) in [("api.tls", settings.tls.is_some()), ("api.audit", settings.audit.is_some())] {
-            if is_there {
-                return Err(Failure::Setup(anyhow::anyhow!("{key} is not served yet: take it out of the host file")));
-            }
-        }
         let admission: Arc<dyn Admission> = match auth {
             Some(auth) => {
                 Arc::new(Tokens::start(auth, Arc::new(clock::now)).context("[auth]").map_err(Failure::Setup)?)
@@ -79,7 +73,7 @@ impl Api {
             clock: clock::now,
         };
         let server = Server::bind(settings, parts).await.map_err(|error| Failure::Setup(error.into()))?;
-        tracing::info!(url = %format_args!("http://{}", server.address()), "the API listens");
+        tracing::info!(url = server.url(), "the API listens");
         let stop = shutdown.child_token();
         let served = tokio::spawn(server.serve(stop.clone()));
         let telling = sender.map(|sender| {

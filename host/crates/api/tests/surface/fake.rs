@@ -392,7 +392,7 @@ pub(crate) async fn answer(response: Response, status: u16) -> Value {
 pub(crate) async fn problem(response: Response, status: u16, kind: &str) -> String {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let body = answer(response, status).await;
-    assert_eq!(body["type"], format!("https://gristmill.dev/problems/{kind}"), "{body}");
+    assert_eq!(body["type"], format!("urn:gristmill:problem:{kind}"), "{body}");
     assert!(!body.to_string().contains("canary"), "{body}");
     body["detail"].as_str().unwrap().to_owned()
 }
