@@ -43,17 +43,17 @@ pub(crate) struct Asker {
 
 /// A change that somebody asks for. Without anything of a token or a body.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub(crate) struct Change {
     /// Who; `None` where there are no tokens.
-    pub caller: Option<Owner>,
+    pub(crate) caller: Option<Owner>,
     /// From which address.
-    pub from: SocketAddr,
+    pub(crate) from: SocketAddr,
     /// What: `submit`, `cancel`, `retry`, `redeliver`.
-    pub act: &'static str,
+    pub(crate) act: &'static str,
     /// Of which pipeline; empty if that is not known yet.
-    pub pipeline: String,
+    pub(crate) pipeline: String,
     /// Which job or batch, or how many; empty if that is not known yet.
-    pub job: String,
+    pub(crate) job: String,
 }
 
 impl Change {
@@ -65,7 +65,7 @@ impl Change {
 
 /// A change that is written down, and may be made.
 #[derive(Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     change: Change,
     request: String,
 }
@@ -98,7 +98,7 @@ enum Target {
 }
 
 /// The audit log.
-pub struct Audit {
+pub(crate) struct Audit {
     target: Target,
     clock: fn() -> Timestamp,
 }
@@ -108,7 +108,7 @@ impl Audit {
     ///
     /// # Errors
     /// If it cannot be opened for appending.
-    pub fn open(path: Option<&Path>, clock: fn() -> Timestamp) -> Result<Self, AuditError> {
+    pub(crate) fn open(path: Option<&Path>, clock: fn() -> Timestamp) -> Result<Self, AuditError> {
         let Some(path) = path else { return Ok(Self { target: Target::Log, clock }) };
         let failed = |reason| AuditError::Open { path: path.to_owned(), reason };
         // A pipe without a reader would block for ever.
@@ -127,7 +127,7 @@ impl Audit {
     ///
     /// # Errors
     /// If it cannot be written. Then the change must not be made.
-    pub async fn asked(&self, change: Change) -> Result<Asked, AuditError> {
+    pub(crate) async fn asked(&self, change: Change) -> Result<Asked, AuditError> {
         let asked = Asked { request: format!("{:016x}", fastrand::u64(..)), change };
         self.line(&asked, ASKED).await?;
         Ok(asked)
@@ -135,7 +135,7 @@ impl Audit {
 
     /// Writes down what became of it: `done`, or the type of the problem; and the job, if it was not known. If that
     /// cannot be written, the log says so: the change is made.
-    pub async fn answered(&self, mut asked: Asked, outcome: &str, job: Option<&str>) {
+    pub(crate) async fn answered(&self, mut asked: Asked, outcome: &str, job: Option<&str>) {
         if let Some(job) = job {
             job.clone_into(&mut asked.change.job);
         }

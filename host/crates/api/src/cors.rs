@@ -29,14 +29,14 @@ const LONGEST_LIST: usize = 1_000;
 
 /// A layer that answers browsers for the API. Cookies are never asked for: who calls is in the token.
 #[derive(Debug, Clone)]
-pub struct Cors {
+pub(crate) struct Cors {
     origins: Arc<[String]>,
 }
 
 impl Cors {
     /// For pages of these web sites, and no others.
     #[must_use]
-    pub fn of(origins: &[CorsOrigin]) -> Self {
+    pub(crate) fn of(origins: &[CorsOrigin]) -> Self {
         Self { origins: origins.iter().map(|origin| origin.0.clone()).collect() }
     }
 
@@ -58,7 +58,7 @@ impl<S> Layer<S> for Cors {
 
 /// A service whose answers pages may read.
 #[derive(Debug, Clone)]
-pub struct WithCors<S> {
+pub(crate) struct WithCors<S> {
     inner: S,
     cors: Cors,
 }

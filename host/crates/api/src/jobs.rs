@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::Response;
-use gristmill_core::model::{Caller, ObjectName, ObjectOf, Scope};
+use gristmill_core::model::{ObjectName, ObjectOf, Scope};
 
 use super::accept::{Asked, accept_batch, accept_job};
 use super::api::{At, Shared, need};

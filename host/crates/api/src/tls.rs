@@ -59,7 +59,7 @@ pub enum TlsError {
 
 /// Why a connection is not used.
 #[derive(Debug, thiserror::Error)]
-pub enum HandshakeError {
+pub(crate) enum HandshakeError {
     /// It took longer than 10 s.
     #[error("the handshake took longer than {} s", HANDSHAKE.as_secs())]
     TooSlow,
@@ -102,7 +102,7 @@ impl Files {
 }
 
 /// Accepts connections in TLS 1.2 and later.
-pub struct Acceptor {
+pub(crate) struct Acceptor {
     settings: TlsSettings,
     first: Files,
     current: watch::Sender<TlsAcceptor>,
@@ -113,7 +113,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// If they cannot be read, or do not belong together.
-    pub fn of(settings: &TlsSettings) -> Result<Self, TlsError> {
+    pub(crate) fn of(settings: &TlsSettings) -> Result<Self, TlsError> {
         let first = Files::read(settings)?;
         let current = watch::Sender::new(first.acceptor(settings)?);
         Ok(Self { settings: settings.clone(), first, current })
@@ -124,7 +124,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// If that fails or takes too long.
-    pub async fn accept(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, HandshakeError> {
+    pub(crate) async fn accept(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, HandshakeError> {
         let acceptor = self.current.borrow().clone();
         match timeout(HANDSHAKE, acceptor.accept(stream)).await {
             Ok(accepted) => Ok(accepted?),
@@ -134,7 +134,7 @@ impl Acceptor {
 
     /// Takes over what changes in the files, every 10 s, for ever. What cannot be used is said once in the log, and the old
     /// certificate stays. May be dropped at any time.
-    pub async fn keep_up(&self) {
+    pub(crate) async fn keep_up(&self) {
         let mut last: Option<Files> = None;
         loop {
             sleep(LOOK).await;
