@@ -34,6 +34,7 @@ mod settings;
 mod submit;
 mod text;
 mod tls;
+mod turns;
 mod view;
 
 pub use api::{CheckWebhook, Parts};

@@ -1,7 +1,6 @@
 //! From a body to a job: the record first, then the event, and the answer once the broker has it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +19,7 @@ use super::audit::{Audit, Change};
 use super::desk::Pipeline;
 use super::intake::Payload;
 use super::problem::{Kind, Problem};
+use super::turns::{KeyOf, Turn, Turns};
 
 /// The most jobs of a request.
 pub(crate) const MOST_JOBS: usize = 1_000;
@@ -50,37 +50,14 @@ pub(crate) struct Order {
 }
 
 /// What a request waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub(crate) enum Ack {
     /// The broker's acknowledgement.
     Broker,
     /// Its record only: if the host dies before the broker has the event, the job stays accepted.
+    #[schema(rename = "none")]
     Nothing,
-}
-
-type KeyOf = (Arc<str>, Option<Owner>, IdempotencyKey);
-
-/// Idempotency keys whose requests are in work here: later ones wait for the first.
-#[derive(Default)]
-struct Keys(Mutex<HashMap<KeyOf, Weak<tokio::sync::Mutex<()>>>>);
-
-impl Keys {
-    async fn take(&self, key: KeyOf) -> tokio::sync::OwnedMutexGuard<()> {
-        let turn = {
-            let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = keys.get(&key).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                // Those of requests that are done are dropped, now and then.
-                if keys.len().is_power_of_two() {
-                    keys.retain(|_, turn| turn.strong_count() > 0);
-                }
-                let turn = Arc::default();
-                keys.insert(key, Arc::downgrade(&turn));
-                turn
-            })
-        };
-        turn.lock_owned().await
-    }
 }
 
 /// The id of a job that is submitted now.
@@ -97,14 +74,14 @@ pub(crate) fn new_batch(now: Timestamp) -> BatchId {
 
 /// Writes jobs down and publishes their events.
 pub(crate) struct Submitter {
-    keys: Arc<Keys>,
+    turns: Arc<Turns>,
     work: TaskTracker,
     audit: Arc<Audit>,
 }
 
 impl Submitter {
     pub(crate) fn new(work: TaskTracker, audit: Arc<Audit>) -> Self {
-        Self { keys: Arc::default(), work, audit }
+        Self { turns: Arc::default(), work, audit }
     }
 
     /// Returns the ids of the jobs: those of an earlier request, if it is repeated. Goes on if it is dropped.
@@ -116,7 +93,7 @@ impl Submitter {
         change: Change,
     ) -> Result<Vec<JobId>, Problem> {
         let (told, recorded) = oneshot::channel();
-        let (keys, audit, pipeline) = (Arc::clone(&self.keys), Arc::clone(&self.audit), Arc::clone(pipeline));
+        let (turns, audit, pipeline) = (Arc::clone(&self.turns), Arc::clone(&self.audit), Arc::clone(pipeline));
         let ack = order.ack;
         let whole = self.work.spawn(async move {
             let asked = match audit.asked(change).await {
@@ -126,11 +103,16 @@ impl Submitter {
                     return Ok(());
                 }
             };
-            let _turn = match &order.key {
-                Some(key) => Some(keys.take((Arc::clone(&pipeline.name), order.owner.clone(), key.clone())).await),
-                None => None,
+            let recorded = async {
+                let turn = match &order.key {
+                    Some(key) => {
+                        Some(turn(&turns, (Arc::clone(&pipeline.name), order.owner.clone(), key.clone())).await?)
+                    }
+                    None => None,
+                };
+                record(&pipeline, drafts, &order).await.map(|recorded| (turn, recorded))
             };
-            let (jobs, records) = match record(&pipeline, drafts, &order).await {
+            let (_turn, (jobs, records)) = match recorded.await {
                 Ok(recorded) => recorded,
                 Err(problem) => {
                     audit.answered(asked, Problem::outcome(Err(&problem)), None).await;
@@ -164,6 +146,13 @@ pub(crate) async fn publish(
 ) -> Result<(), Problem> {
     let pipeline = Arc::clone(pipeline);
     acknowledged(work.spawn(async move { deliver(&pipeline, vec![run], vec![record], at).await })).await
+}
+
+/// Waits for the requests before with the same key, for as long as the broker is waited for: where it is away, requests do not
+/// queue up behind the one that waits for it.
+async fn turn(turns: &Turns, key: KeyOf) -> Result<Turn, Problem> {
+    let turn = timeout(ACKNOWLEDGED, turns.take(key)).await;
+    turn.map_err(|_| away("an earlier request with this key still waits for the broker"))
 }
 
 async fn acknowledged(whole: tokio::task::JoinHandle<Result<(), Problem>>) -> Result<(), Problem> {
@@ -373,23 +362,5 @@ mod tests {
         assert_eq!(key_of(&key, 0, &[0; 32]), key);
         assert_ne!(key_of(&key, 1, &[0; 32]), key_of(&key, 2, &[0; 32]));
         assert_ne!(key_of(&key, 1, &[0; 32]), key_of(&key, 1, &[1; 32]));
-    }
-
-    #[tokio::test]
-    async fn requests_with_one_key_take_turns_and_leave_nothing_behind() {
-        let keys = Keys::default();
-        let key = |name: &str| ("p".into(), None, IdempotencyKey(name.into()));
-        let first = keys.take(key("a")).await;
-        let other = keys.take(key("b")).await;
-        let mut second = Box::pin(keys.take(key("a")));
-        assert!(futures_util::poll!(&mut second).is_pending());
-        drop(first);
-        drop(second.await);
-        drop(other);
-        for number in 0..100 {
-            drop(keys.take(key(&number.to_string())).await);
-        }
-        let left = keys.0.lock().unwrap_or_else(PoisonError::into_inner).len();
-        assert!(left <= 64, "{left}");
     }
 }

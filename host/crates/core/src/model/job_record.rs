@@ -236,6 +236,9 @@ impl JobRecord {
 
     /// Whether an event is that of the job; it is the only one from then on.
     pub fn claim(&mut self, claim: &Claim) -> Claimed {
+        if claim.run < self.run && self.is_of_a_run_before(claim) {
+            return Claimed::Repeat;
+        }
         if claim.run != self.run || self.event != Some(claim.event) {
             return Claimed::Unknown;
         }
@@ -257,6 +260,12 @@ impl JobRecord {
             return Claimed::Over;
         }
         Claimed::Granted { first: self.first.clone(), from_stage: self.from_stage.clone() }
+    }
+
+    /// A host that died may not have settled the event of a run that ended, or it was published twice: it comes again after
+    /// a retry. What an edited event was before is not known, but the first one is known by its place.
+    fn is_of_a_run_before(&self, claim: &Claim) -> bool {
+        self.event == Some(claim.event) || self.first.as_ref().is_some_and(|first| first.place == claim.place)
     }
 
     /// Takes a note. One of an earlier run, or after the end, changes nothing; how far the job is only grows, and everything

@@ -127,7 +127,7 @@ pub enum Claimed {
     },
     /// It is, and somebody has asked to cancel the job before it began, or the run is over: nothing is to be done.
     Over,
-    /// The job has another event already: this one is a repeat, and nothing is to be done.
+    /// The job has another event already, or this is the event of a run before: a repeat, and nothing is to be done.
     Repeat,
     /// No such job, no such run, or another event: it is an event of its own.
     Unknown,

@@ -81,7 +81,7 @@ pub(super) async fn a_retry_is_a_run_of_its_own(world: &World) {
     for _ in 0..2 {
         assert_eq!(store.ask(&job, &retry, AT).await.unwrap(), Acted::Done(Run(2)), "the same again is the same");
     }
-    assert_eq!(store.claim(&claim(&submission(1), 7)).await.unwrap(), Claimed::Unknown, "of the run before");
+    assert_eq!(store.claim(&claim(&submission(1), 7)).await.unwrap(), Claimed::Repeat, "of the run before");
     let second = gristmill_core::model::Claim { run: Run(2), event, ..claim(&submission(1), 9) };
     let claimed = store.claim(&second).await.unwrap();
     assert!(matches!(&claimed, Claimed::Granted { first: Some(_), from_stage: Some(stage) } if stage == "enrich"));

@@ -107,7 +107,27 @@ fn a_retry_is_a_run_of_its_own_and_late_notes_of_the_run_before_change_nothing()
     let of_run = Claim { run: Run(2), event: EventDigest([9; 32]), ..claim(8) };
     let first = Some(Stamp { place: place(4), time: Timestamp(1) });
     assert_eq!(record.claim(&of_run), Claimed::Granted { first, from_stage: Some("b".into()) });
-    assert_eq!(record.claim(&claim(4)), Claimed::Unknown);
+}
+
+#[test]
+fn the_event_of_a_run_before_is_a_repeat_and_no_job_of_its_own() {
+    let ended = JobNote { ended: Some(Ended::Failed), ..note(Phase::Ended, 40) };
+    let retried = |event| {
+        let mut record = submitted();
+        record.claim(&claim(4));
+        record.apply(&ended);
+        record.act(&Act::Retry { from_stage: None, event }, Timestamp(4));
+        record
+    };
+    // It comes again because its host died before it was settled, or it was published twice.
+    assert_eq!(retried(DIGEST).claim(&claim(4)), Claimed::Repeat);
+    assert_eq!(retried(DIGEST).claim(&claim(5)), Claimed::Repeat);
+    // After an edit only the first event itself is known.
+    let mut edited = retried(EventDigest([9; 32]));
+    assert_eq!(edited.claim(&claim(4)), Claimed::Repeat);
+    assert_eq!(edited.claim(&claim(5)), Claimed::Unknown);
+    assert_eq!(edited.claim(&Claim { run: Run(3), ..claim(4) }), Claimed::Unknown, "of a run that is still to come");
+    assert_eq!((edited.run, edited.standing.phase), (Run(2), Phase::Accepted));
 }
 
 #[test]
