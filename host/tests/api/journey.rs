@@ -11,7 +11,7 @@ async fn a_document_is_submitted_followed_and_fetched_with_nothing_installed() {
     let over = host.client.until_over(&job).await;
     assert_eq!((&over["status"], &over["progress"], &over["outputs"]), (&"completed".into(), &100.into(), &1.into()));
     assert_eq!(over["pipeline"], harness.name.as_str());
-    let result = host.client.get(&format!("{}/result/0", path_of(&job))).await.is(200);
+    let result = host.client.get(&format!("{}/result/1", path_of(&job))).await.is(200);
     assert_eq!(&*result.body, b"a document");
     assert!(host.terminate().await.success(), "{}", host.last_words());
 }
@@ -45,7 +45,7 @@ async fn a_large_document_takes_the_way_through_the_folder_of_objects() {
     let event = &harness.records("in").await[0];
     assert!(event.payload.as_ref().is_none_or(bytes::Bytes::is_empty), "the body is not in the event");
     assert!(header(event, "gristmill-payload").contains(";size=3145728"));
-    let result = host.client.get(&format!("{}/result/0", path_of(&job))).await.is(200);
+    let result = host.client.get(&format!("{}/result/1", path_of(&job))).await.is(200);
     assert!(result.body == body, "{} bytes", result.body.len());
 }
 
@@ -58,6 +58,6 @@ async fn a_job_and_its_result_are_known_after_a_kill() {
     host.kill().await;
     let host = harness.start().await;
     assert_eq!(host.client.job(&job).await, over);
-    assert_eq!(&*host.client.get(&format!("{}/result/0", path_of(&job))).await.is(200).body, b"before the kill");
+    assert_eq!(&*host.client.get(&format!("{}/result/1", path_of(&job))).await.is(200).body, b"before the kill");
     assert_eq!(harness.records("in").await.len(), 1);
 }

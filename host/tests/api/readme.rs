@@ -48,5 +48,5 @@ async fn a_document_is_submitted_and_followed_with_curl_as_the_readme_says() {
     let told = run(&of_job(&events)).await;
     assert!(told.contains("\"status\":\"completed\""), "the events end with the job: {told}");
     assert!(run(&of_job(&timeline)).await.contains("enrich"));
-    assert!(run(&of_job(&result)).await.contains("ai_enrichment"));
+    assert!(run(&of_job(&result)).await.contains("outputs"));
 }

@@ -6,14 +6,15 @@ use gristmill_test_servers::Postgres;
 use serde_json::Value;
 
 use crate::client::{PATIENCE, path_of};
-use crate::harness::{Harness, Setup};
+use crate::harness::{Harness, OBEY, Setup};
 
 /// The first two stages take no time, the third one four seconds.
 const DOCUMENT: &str = "echo echo compute 4000";
 
 fn stages() -> String {
-    let stage = |name| format!("[[stage]]\nname = \"{name}\"\nmodule = \"GUEST:misbehave\"\n");
-    ["one", "two", "three", "four"].map(stage).concat()
+    let (stage, model) = OBEY.split_once("[models").unwrap();
+    let stages = ["one", "two", "three", "four"].map(|name| stage.replace("\"obey\"", &format!("{name:?}")));
+    format!("{}[models{model}", stages.concat())
 }
 
 /// What must not run backwards.

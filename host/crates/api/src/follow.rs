@@ -148,7 +148,10 @@ pub(crate) async fn get_timeline(
     need(&caller, Scope::ReadJobs)?;
     params.end("none")?;
     let found = api.lookout.find(&caller, &text::job(&id)?, Wanted::History).await?;
-    let moments = found.moments.iter().map(MomentView::of).collect();
+    let mut moments: Vec<_> = found.moments.iter().collect();
+    // They are written together with others, each kind by those who see it.
+    moments.sort_by_key(|moment| (moment.run, moment.at));
+    let moments = moments.into_iter().map(MomentView::of).collect();
     Ok(json(&Timeline { job_id: found.record.job.to_string(), moments }))
 }
 
