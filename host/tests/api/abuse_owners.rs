@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 use crate::client::{Answer, Client};
 use crate::harness::{Harness, PASS, Setup};
 
-const SECRET: &[u8; 40] = b"forty bytes that nobody else knows of us";
+pub(crate) const SECRET: &[u8; 40] = b"forty bytes that nobody else knows of us";
 
 /// A token for a subject, with all scopes but `admin` unless they are given.
-fn token(subject: &str, scope: &str) -> String {
+pub(crate) fn token(subject: &str, scope: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let header = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256"}).to_string());
     let claims =

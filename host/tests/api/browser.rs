@@ -1,5 +1,4 @@
-//! The page of `examples/upload` in a real browser: Debian's `chromium`, or what `GRISTMILL_TEST_BROWSER` names. Without one the
-//! tests say so and pass.
+//! The page of `examples/upload` in a real browser: Debian's `chromium`, or what `GRISTMILL_TEST_BROWSER` names.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,13 +21,13 @@ fn example() -> PathBuf {
 }
 
 /// The browser of this machine.
-async fn browser() -> Option<String> {
+async fn browser() -> String {
     let named = std::env::var("GRISTMILL_TEST_BROWSER").unwrap_or_else(|_| "chromium".to_owned());
-    if Command::new(&named).arg("--version").output().await.is_ok_and(|output| output.status.success()) {
-        return Some(named);
-    }
-    println!("skipped: there is no browser {named:?}; install it with: apt-get install -y chromium");
-    None
+    let version = Command::new(&named).arg("--version").output().await;
+    let help = "run `cargo verify`, `cargo xtask clients` or `apt-get install -y chromium`, or name another one in \
+                GRISTMILL_TEST_BROWSER";
+    assert!(version.is_ok_and(|output| output.status.success()), "there is no browser {named:?}: {help}");
+    named
 }
 
 /// What a page shows, as HTML, after its scripts have run.
@@ -94,7 +93,7 @@ fn stages(server: &ModelServer) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_shows_the_stage_of_a_job_after_a_reload_and_how_it_ended() {
-    let Some(browser) = browser().await else { return };
+    let browser = browser().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let site = format!("http://{}", listener.local_addr().unwrap());
     let answer = r#"{"summary": "an agreement", "entities": []}"#;
@@ -121,7 +120,7 @@ async fn the_page_shows_the_stage_of_a_job_after_a_reload_and_how_it_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_is_uploaded_from_the_page() {
-    let Some(browser) = browser().await else { return };
+    let browser = browser().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let site = format!("http://{}", listener.local_addr().unwrap());
     let server = ModelServer::start(Script::new()).await;

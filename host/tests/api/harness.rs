@@ -19,7 +19,8 @@ const SHOWN: usize = 60;
 /// A stage that changes nothing.
 pub(crate) const PASS: &str = "[[stage]]\nname = \"pass\"\nmodule = \"GUEST:pass\"\nlabel = \"Passing it on\"\n";
 /// A stage that executes the command in each item.
-pub(crate) const OBEY: &str = "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\n";
+pub(crate) const OBEY: &str = "[[stage]]\nname = \"obey\"\nmodule = \"GUEST:misbehave\"\ngrants = [\"llm\"]\n\
+    [models.m]\ntargets = [{ provider = \"openai\", model = \"nobody asks it\", base_url = \"http://127.0.0.1:9\" }]\n";
 
 /// The broker of a pipeline under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

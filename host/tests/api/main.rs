@@ -12,4 +12,5 @@ mod contracts;
 mod harness;
 mod journey;
 mod readme;
+mod schema;
 mod takeover;

@@ -66,7 +66,7 @@ pub(crate) async fn cancel_job(
         ("job_id" = String, Path, description = "The job's id"),
         ("from_stage" = Option<String>, Query, description = "The first stage to run again"),
     ),
-    request_body(content = Option<Vec<u8>>, content_type = "*/*", description = "An edited input; without a body the job gets the same again"),
+    request_body(content(("*/*")), description = "An edited input; without a body the job gets the same again"),
     responses((status = 202, description = "It is in a new run", body = Accepted, headers(
         ("Location" = String, description = "Where to ask for it"),
         ("Retry-After" = u32, description = "When to ask, in seconds"),

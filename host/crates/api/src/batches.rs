@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use super::accept::{Asked, accept_batch};
 use super::api::{At, Shared, need};
 use super::audit::Asker;
-use super::intake::{Payload, all, check_json, check_length, parse, too_large};
+use super::intake::{Object, Payload, all, check_json, check_length, parse, too_large};
 use super::problem::{Kind, Problem};
 use super::query::Params;
-use super::submit::{Draft, MOST_JOBS, new_job};
+use super::submit::{Ack, Draft, MOST_JOBS, new_job};
 use super::text;
 use super::view::AcceptedBatch;
 
@@ -27,8 +27,8 @@ const LARGEST: u64 = 16 << 20;
 #[serde(deny_unknown_fields)]
 pub(crate) struct BatchRequest {
     /// The jobs, 1 to 1,000.
-    #[schema(min_items = 1, max_items = 1_000)]
-    jobs: Vec<JobRequest>,
+    #[schema(value_type = Vec<JobRequest>, min_items = 1, max_items = 1_000)]
+    jobs: Vec<Object<JobRequest>>,
     /// Attributes of all of them. At most 100 of each job, of one line each; names of a-z, 0-9, "-", "_" and ".".
     #[serde(default)]
     attributes: BTreeMap<String, String>,
@@ -72,7 +72,7 @@ fn raw<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<R
     tag = "Submit",
     params(
         ("pipeline" = String, Path, description = "The pipeline's name"),
-        ("ack" = Option<String>, Query, description = "`broker` waits for the broker's acknowledgement, `none` does not"),
+        ("ack" = inline(Option<Ack>), Query, description = "`broker` waits for the broker's acknowledgement, `none` does not"),
         ("webhook" = Option<String>, Query, description = "Whom to tell of the end of each job"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same request", min_length = 1, max_length = 257),
     ),
@@ -108,7 +108,7 @@ pub(crate) async fn submit_batch(
     }
     let common = attributes(batch.attributes, &asked.attributes);
     let mut drafts = Vec::with_capacity(batch.jobs.len());
-    for (index, job) in batch.jobs.into_iter().enumerate() {
+    for (index, Object(job)) in batch.jobs.into_iter().enumerate() {
         let named = |problem: Problem| Problem { detail: format!("jobs[{index}]: {}", problem.detail), ..problem };
         drafts.push(draft(job, &common, &asked, pipeline.inline_max.get()).map_err(named)?);
     }
@@ -151,9 +151,13 @@ mod tests {
     #[test]
     fn json_is_passed_on_as_it_is_written() {
         let batch: BatchRequest = parse(br#"{"jobs": [{"json": {"b": 1.0, "a": 10000000000000000000000}}]}"#).unwrap();
-        assert_eq!(batch.jobs[0].json.as_ref().unwrap().get(), r#"{"b": 1.0, "a": 10000000000000000000000}"#);
+        assert_eq!(batch.jobs[0].0.json.as_ref().unwrap().get(), r#"{"b": 1.0, "a": 10000000000000000000000}"#);
         let null: BatchRequest = parse(br#"{"jobs": [{"json": null}]}"#).unwrap();
-        assert_eq!(null.jobs[0].json.as_ref().unwrap().get(), "null");
+        assert_eq!(null.jobs[0].0.json.as_ref().unwrap().get(), "null");
+        for list in [r#"[[{"text": "a"}]]"#, r#"{"jobs": [[null]]}"#] {
+            let refused = parse::<BatchRequest>(list.as_bytes()).unwrap_err().detail;
+            assert!(refused.contains("expected an object"), "{refused}");
+        }
         assert!(parse::<BatchRequest>(br#"{"jobs": [], "job": 1}"#).unwrap_err().detail.contains("job"));
     }
 

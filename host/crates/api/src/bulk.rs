@@ -12,10 +12,11 @@ use utoipa::ToSchema;
 use super::acts::{cancel, retry};
 use super::api::{Shared, json, need};
 use super::audit::Asker;
-use super::intake::{all, check_json, check_length, parse};
+use super::intake::{Object, all, check_json, check_length, parse};
 use super::listing::{Choice, Listed, Listing, MOST};
 use super::problem::{Kind, Problem};
 use super::query::Params;
+use super::view::StatusName;
 
 /// The largest body.
 const LARGEST: u64 = 64 << 10;
@@ -31,7 +32,8 @@ pub(crate) struct ActionRequest {
     /// What to do.
     action: Action,
     /// With which jobs. At least one member.
-    filter: FilterRequest,
+    #[schema(value_type = FilterRequest)]
+    filter: Object<FilterRequest>,
     /// Of `retry`: the first stage to run again.
     #[serde(default)]
     from_stage: Option<String>,
@@ -61,6 +63,7 @@ pub(crate) struct FilterRequest {
     /// Of this pipeline.
     pipeline: Option<String>,
     /// With one of these statuses. Without it: those that can be cancelled; of `retry` those that have failed.
+    #[schema(value_type = Vec<StatusName>)]
     status: Vec<String>,
     /// Of this batch.
     batch: Option<String>,
@@ -136,7 +139,7 @@ pub(crate) async fn act_on_jobs(
             &["failed"]
         }
     };
-    let FilterRequest { pipeline, status, batch, attributes } = asked.filter;
+    let Object(FilterRequest { pipeline, status, batch, attributes }) = asked.filter;
     if pipeline.is_none() && status.is_empty() && batch.is_none() && attributes.is_empty() {
         return Err(Problem::new(
             Kind::BadRequest,

@@ -51,10 +51,42 @@ pub(crate) fn whole(paths: &OpenApi) -> Value {
         serde_json::to_value(<Members as utoipa::PartialSchema>::schema()).unwrap_or_default();
     if let Some(paths) = document["paths"].as_object_mut() {
         for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
+            settle(operation);
             add_problems(operation);
         }
     }
+    // The same text, whatever crates this one is built with.
+    document.sort_all_objects();
     document
+}
+
+/// Parameters and headers are there or they are not, and never null. The headers of an answer that are not optional are
+/// always there.
+fn settle(operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        forbid_null(parameter);
+    }
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    for response in responses.into_iter().flat_map(|responses| responses.values_mut()) {
+        let headers = response.get_mut("headers").and_then(Value::as_object_mut);
+        for header in headers.into_iter().flat_map(|headers| headers.values_mut()) {
+            let is_optional = forbid_null(header);
+            header["required"] = (!is_optional).into();
+        }
+    }
+}
+
+/// Whether it could be null before.
+fn forbid_null(value: &mut Value) -> bool {
+    let Some(Value::Array(types)) = value.pointer_mut("/schema/type") else { return false };
+    let before = types.len();
+    types.retain(|name| name != "null");
+    let could = types.len() < before;
+    if let [name] = types.as_slice() {
+        value["schema"]["type"] = name.clone();
+    }
+    could
 }
 
 fn add_problems(operation: &mut Value) {
@@ -81,8 +113,11 @@ fn add_problems(operation: &mut Value) {
             "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
         });
         if matches!(status, 429 | 503) {
-            response["headers"]["Retry-After"] =
-                json!({ "description": "When to ask again, in seconds", "schema": { "type": "integer" } });
+            response["headers"]["Retry-After"] = json!({
+                "description": "When to ask again, in seconds",
+                "required": true,
+                "schema": { "type": "integer" },
+            });
         }
         operation["responses"][status.to_string()] = response;
     }

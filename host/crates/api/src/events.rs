@@ -40,7 +40,7 @@ const ALIVE: Duration = Duration::from_secs(15);
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read"),
     ),
     responses(
-        (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events", content(("text/event-stream"))),
         (status = 204, description = "The job is over, and its last state was read"),
     ),
     security(("token" = ["jobs:read"])),

@@ -1,5 +1,6 @@
 //! Forms with files: each file is a job.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use axum::body::Body;
@@ -23,6 +24,24 @@ const FILE_NAME: &str = "filename";
 const LONGEST_FILE_NAME: usize = 1_000;
 /// What all files of a form may hold in memory together, those of up to `inline_max`.
 const IN_MEMORY: u64 = 16 << 20;
+
+/// A form.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "documents what is read part by part")]
+pub(crate) struct Form {
+    /// The documents: all parts that have a file name, whatever they are called.
+    #[schema(inline, min_items = 1, max_items = 1_000)]
+    file: Vec<File>,
+    /// Attributes of all documents: all other parts.
+    #[serde(flatten)]
+    attributes: BTreeMap<String, String>,
+}
+
+/// A document.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "documents what is read part by part")]
+struct File(Vec<u8>);
 
 /// Whether a media type is that of a form with files.
 pub(crate) fn is_form(content_type: &str) -> bool {

@@ -1,9 +1,10 @@
 //! The bodies of requests as they come: bounded in size, and by progress instead of by time.
 
 use std::error::Error;
-use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -11,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{Stream, StreamExt, unfold};
 use gristmill_core::model::{ObjectName, StoredPayload};
 use gristmill_core::ports::{ObjectError, Objects};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -90,9 +92,34 @@ pub(crate) fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// A body of JSON.
+/// A body of JSON, which is an object.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::new(Kind::BadRequest, format!("the body: {error}")))
+    let parsed = serde_json::from_slice(body);
+    parsed.map(|Object(parsed)| parsed).map_err(|error| Problem::new(Kind::BadRequest, format!("the body: {error}")))
+}
+
+/// A JSON object. By itself a struct is a list of its members in order, too: `["cancel", ["p"]]`.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+                text.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
 }
 
 /// All bytes of a small body.

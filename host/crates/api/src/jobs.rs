@@ -12,7 +12,7 @@ use super::forms;
 use super::intake::{self, check_length, take};
 use super::problem::Problem;
 use super::query::Params;
-use super::submit::{Draft, new_job};
+use super::submit::{Ack, Draft, new_job};
 use super::text;
 use super::view::{Accepted, AcceptedBatch, JobView};
 
@@ -32,7 +32,7 @@ const BYTES: &str = "application/octet-stream";
     params(
         ("pipeline" = String, Path, description = "The pipeline's name"),
         ("key" = Option<String>, Query, description = "The key of the event: names the document, and orders its versions", min_length = 1, max_length = 255),
-        ("ack" = Option<String>, Query, description = "`broker` waits for the broker's acknowledgement. `none` answers before it: if the host dies then, the job stays accepted for ever"),
+        ("ack" = inline(Option<Ack>), Query, description = "`broker` waits for the broker's acknowledgement. `none` answers before it: if the host dies then, the job stays accepted for ever"),
         ("wait" = Option<String>, Query, description = "Waits so long for the end of the job, at most 60s: `10s`, `500ms`. Not for batches"),
         ("webhook" = Option<String>, Query, description = "Whom to tell of the end of the job"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same request: the same job, not a second one", min_length = 1, max_length = 257),
@@ -40,8 +40,8 @@ const BYTES: &str = "application/octet-stream";
     request_body(
         description = "The job's input",
         content(
-            (Vec<u8> = "*/*"),
-            (Vec<u8> = "multipart/form-data"),
+            ("*/*"),
+            (inline(forms::Form) = "multipart/form-data"),
         )
     ),
     responses(

@@ -6,6 +6,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gristmill_core::model::{Caller, Ended, KeptOutput, OutputRecord, Phase, Scope};
 use gristmill_core::ports::Wanted;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AnyOfBuilder, Ref, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::api::{At, Shared, has, json, need, value};
 use super::detail::{OutputView, Outputs};
@@ -33,7 +36,7 @@ const HARMLESS: [&str; 7] =
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer"),
     ),
     responses(
-        (status = 200, description = "The output, or the list of outputs", content((Outputs = "application/json"), (Vec<u8> = "*/*")), headers(
+        (status = 200, description = "The output, or the list of outputs", content((inline(OneOrList) = "application/json"), ("*/*")), headers(
             ("ETag" = Option<String>, description = "Of one output: its SHA-256"),
             ("Content-Disposition" = Option<String>, description = "`attachment` of what browsers would run"),
         )),
@@ -80,7 +83,7 @@ pub(crate) async fn get_result(
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer"),
     ),
     responses(
-        (status = 200, description = "Its bytes, in its own media type", body = Vec<u8>, content_type = "*/*", headers(
+        (status = 200, description = "Its bytes, in its own media type", content(("*/*")), headers(
             ("ETag" = String, description = "Its SHA-256"),
             ("Content-Disposition" = Option<String>, description = "`attachment` of what browsers would run"),
         )),
@@ -108,6 +111,22 @@ pub(crate) async fn get_output(
             Err(Problem::new(Kind::Gone, detail))
         }
         None => Err(Problem::new(Kind::NotFound, format!("the job has {} outputs", told.outputs))),
+    }
+}
+
+/// What `getResult` answers in JSON: an output that is JSON looks as its stage has made it.
+struct OneOrList;
+
+impl PartialSchema for OneOrList {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new().item(Ref::from_schema_name(Outputs::name())).item(serde_json::Value::schema()).into()
+    }
+}
+
+impl ToSchema for OneOrList {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Outputs::name().into(), Outputs::schema()));
+        Outputs::schemas(schemas);
     }
 }
 

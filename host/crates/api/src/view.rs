@@ -110,8 +110,8 @@ pub struct ErrorView {
     pub code: String,
     /// For people.
     pub message: String,
-    /// What the stage added.
-    #[schema(value_type = Object)]
+    /// What the stage added, if anything.
+    #[schema(value_type = Option<serde_json::Value>)]
     pub details: Option<serde_json::Value>,
 }
 
