@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill_core::model::Event;
-use gristmill_core::ports::{From, Role, Topic, Until};
+use gristmill_core::ports::{From, Record, Role, Topic, Until};
 use gristmill_kafka::{self as kafka, Creation, Settings, Tail};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::client::{Client, PATIENCE};
+use crate::client::Client;
+pub(crate) use crate::client::PATIENCE;
 
 /// How many lines of its log a failing test shows.
 const SHOWN: usize = 60;
@@ -35,6 +37,10 @@ pub(crate) enum Broker {
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) broker: Broker,
+    /// The address of another Kafka than that of the test run.
+    pub(crate) address: Option<String>,
+    /// Properties of librdkafka, a line each.
+    pub(crate) properties: String,
     /// Partitions of the source topic.
     pub(crate) partitions: u16,
     /// Top-level keys of the pipeline file.
@@ -54,6 +60,8 @@ impl Setup {
     pub(crate) fn embedded(sections: impl Into<String>) -> Self {
         Self {
             broker: Broker::Embedded,
+            address: None,
+            properties: String::new(),
             partitions: 1,
             top: String::new(),
             sections: sections.into(),
@@ -76,6 +84,20 @@ impl Setup {
     /// With these keys of `[api]`.
     pub(crate) fn api(self, keys: &str) -> Self {
         Self { api: keys.to_owned(), ..self }
+    }
+
+    /// On the Kafka at this address instead.
+    pub(crate) fn at(self, address: String) -> Self {
+        Self { address: Some(address), ..self }
+    }
+
+    /// With these properties of librdkafka, a line each.
+    pub(crate) fn properties(self, properties: &str) -> Self {
+        Self { properties: properties.to_owned(), ..self }
+    }
+
+    fn kafka_settings(&self) -> Settings {
+        self.address.as_deref().map_or_else(broker, Settings::new)
     }
 
     /// With a state store that hosts share.
@@ -107,7 +129,7 @@ impl Harness {
             let topics = [("in", Role::Source), ("out", Role::Sink), ("dead", Role::DeadLetters)]
                 .map(|(name, role)| Topic { name: harness.topic(name).into(), role });
             let creation = Creation { partitions: harness.setup.partitions, replication: 1 };
-            kafka::check_topics(&broker(), &topics, Some(creation)).await.unwrap();
+            kafka::check_topics(&harness.setup.kafka_settings(), &topics, Some(creation)).await.unwrap();
         }
         std::fs::write(harness.folder().join("pipeline.toml"), harness.pipeline()).unwrap();
         std::fs::write(harness.host_file(), harness.host()).unwrap();
@@ -119,8 +141,9 @@ impl Harness {
         let kafka = match self.setup.broker {
             Broker::Embedded => "brokers = \"embedded\"".to_owned(),
             Broker::Kafka => format!(
-                "brokers = {:?}\n[kafka.properties]\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 500",
-                broker().brokers
+                "brokers = {:?}\n[kafka.properties]\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 500\n{}",
+                self.setup.kafka_settings().brokers,
+                self.setup.properties
             ),
         };
         let [source, sink, dead] = ["in", "out", "dead"].map(|role| self.topic(role));
@@ -166,7 +189,17 @@ impl Harness {
     pub(crate) async fn start(&self) -> Host {
         let mut host = self.launch().await;
         host.until_logged("dead_letters=").await;
+        self.until_open(&host.client).await;
         host
+    }
+
+    /// Waits until the API takes jobs of the pipeline, which is soon after it runs. Where tokens are needed, with one.
+    pub(crate) async fn until_open(&self, client: &Client) {
+        let (path, deadline) = (format!("/v1/jobs?most=1&pipeline={}", self.name), Instant::now() + PATIENCE);
+        while client.get(&path).await.status == 503 {
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: the pipeline runs");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The same, as soon as the API listens.
@@ -182,12 +215,40 @@ impl Harness {
 
     /// All records of the topic of a role. Only with Kafka.
     pub(crate) async fn records(&self, role: &str) -> Vec<Event> {
-        let mut tail = Tail::open(&broker(), &self.topic(role), From::Start, Until::End).await.unwrap();
+        let mut tail =
+            Tail::open(&self.setup.kafka_settings(), &self.topic(role), From::Start, Until::End).await.unwrap();
         let mut records = Vec::new();
         while let Some(record) = tail.next().await {
             records.push(record.unwrap());
         }
         records
+    }
+
+    /// Writes copies of events, as somebody does who has lost the broker's acknowledgement. Only with Kafka.
+    pub(crate) async fn send_again(&self, events: Vec<Event>) {
+        let (settings, topic) = (self.setup.kafka_settings(), Arc::<str>::from(self.topic("in")));
+        let copy = |event: Event| Record {
+            topic: Arc::clone(&topic),
+            partition: None,
+            key: event.key,
+            payload: event.payload,
+            headers: event.headers,
+            timestamp: event.timestamp,
+        };
+        kafka::send(&settings, None, events.into_iter().map(copy), |_| {}).await.unwrap();
+    }
+
+    /// Waits until every event is settled. Only with Kafka.
+    pub(crate) async fn until_settled(&self) {
+        let (settings, topic, deadline) = (self.setup.kafka_settings(), self.topic("in"), Instant::now() + PATIENCE);
+        loop {
+            let stats = kafka::topic_stats(&settings, &topic, Some(&self.name)).await.unwrap();
+            if stats.iter().all(|partition| partition.lag() == 0) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: all events are settled; {stats:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 
@@ -227,7 +288,8 @@ impl Host {
         let mut host = Self { child, log, client: Client::new("") };
         let line = host.until_logged("the API listens").await;
         let url = line.split("url=").nth(1).and_then(|rest| rest.split_whitespace().next());
-        host.client = Client::new(url.unwrap_or_else(|| panic!("no address in {line:?}")));
+        let url = url.unwrap_or_else(|| panic!("no address in {line:?}"));
+        host.client = Client::new(url.trim_matches('"'));
         host
     }
 
