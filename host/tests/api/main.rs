@@ -10,7 +10,11 @@ mod browser;
 mod client;
 mod contracts;
 mod harness;
+mod idempotency;
 mod journey;
+#[path = "../reliability/own_broker.rs"]
+mod own_broker;
 mod readme;
 mod schema;
 mod takeover;
+mod truth;
