@@ -106,7 +106,7 @@ async fn long_contracts_are_followed_to_their_ends_in_flat_memory() {
             }
         }
     }
-    eprintln!("{CONTRACTS} contracts, {polls} polls, the slowest took {slowest:?}, {} MiB", host.resident() >> 20);
+    println!("{CONTRACTS} contracts, {polls} polls, the slowest took {slowest:?}, {} MiB", host.resident() >> 20);
     assert!(harness.records("dead").await.is_empty());
     assert_eq!(harness.records("out").await.len(), CONTRACTS);
     assert!(host.terminate().await.success(), "{}", host.last_words());
