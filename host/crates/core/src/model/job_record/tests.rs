@@ -1,3 +1,5 @@
+//! What happens to the record of a job, step by step.
+
 use super::*;
 use crate::model::{Partition, Position};
 
