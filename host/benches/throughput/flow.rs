@@ -133,8 +133,17 @@ pub(crate) async fn pass_through(isolation: Isolation, checkpoint: Checkpoint) -
 
 /// The lines of a pipeline file for it.
 pub(crate) fn pass_stage() -> String {
-    let guest = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join("pass.wasm");
-    format!("[[stage]]\nname = \"pass\"\nmodule = {:?}\n", guest.display().to_string())
+    guest("pass")
+}
+
+/// The same for one that fails when it is told to.
+pub(crate) fn failing_stage() -> String {
+    guest("misbehave")
+}
+
+fn guest(name: &str) -> String {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join(format!("{name}.wasm"));
+    format!("[[stage]]\nname = {name:?}\nmodule = {:?}\n", file.display().to_string())
 }
 
 /// The same without a sandbox.
