@@ -11,7 +11,7 @@ use gristmill_core::model::{
 };
 use gristmill_core::ports::{Record, SinkError};
 use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +23,10 @@ use super::turns::{KeyOf, Turn, Turns};
 
 /// The most jobs of a request.
 pub(crate) const MOST_JOBS: usize = 1_000;
+/// The most that may wait for the broker, in KiB: as much as a producer holds by default.
+const WAITING: u32 = 64 << 10;
+/// What an event takes besides its payload, in KiB.
+const EVENT: u32 = 2;
 /// How long the broker's acknowledgement is waited for.
 const ACKNOWLEDGED: Duration = Duration::from_secs(10);
 
@@ -75,13 +79,14 @@ pub(crate) fn new_batch(now: Timestamp) -> BatchId {
 /// Writes jobs down and publishes their events.
 pub(crate) struct Submitter {
     turns: Arc<Turns>,
+    room: Arc<Semaphore>,
     work: TaskTracker,
     audit: Arc<Audit>,
 }
 
 impl Submitter {
     pub(crate) fn new(work: TaskTracker, audit: Arc<Audit>) -> Self {
-        Self { turns: Arc::default(), work, audit }
+        Self { turns: Arc::default(), room: Arc::new(Semaphore::new(WAITING as usize)), work, audit }
     }
 
     /// Returns the ids of the jobs: those of an earlier request, if it is repeated. Goes on if it is dropped.
@@ -92,10 +97,12 @@ impl Submitter {
         order: Order,
         change: Change,
     ) -> Result<Vec<JobId>, Problem> {
+        let room = self.room(&drafts).await?;
         let (told, recorded) = oneshot::channel();
         let (turns, audit, pipeline) = (Arc::clone(&self.turns), Arc::clone(&self.audit), Arc::clone(pipeline));
         let ack = order.ack;
         let whole = self.work.spawn(async move {
+            let _room = room;
             let asked = match audit.asked(change).await {
                 Ok(asked) => asked,
                 Err(error) => {
@@ -133,6 +140,28 @@ impl Submitter {
             Ack::Nothing => Ok(jobs),
             Ack::Broker => acknowledged(whole).await.map(|()| jobs),
         }
+    }
+
+    /// Waits for room until the broker has the events. While it is away, those who do not wait for it, or go away, would fill
+    /// the memory otherwise. Cancel-safe.
+    async fn room(&self, drafts: &[Draft]) -> Result<OwnedSemaphorePermit, Problem> {
+        let kib = drafts.iter().map(weight).fold(0, u32::saturating_add).min(WAITING);
+        match timeout(ACKNOWLEDGED, Arc::clone(&self.room).acquire_many_owned(kib)).await {
+            Ok(room) => room.map_err(|_| Problem::stopping()),
+            Err(_) => {
+                let detail =
+                    "the broker does not keep up with the events that wait for it; nothing is accepted, ask again";
+                Err(Problem::new(Kind::BrokerUnavailable, detail).retry_after(5))
+            }
+        }
+    }
+}
+
+/// What the event of a job takes, in KiB.
+fn weight(draft: &Draft) -> u32 {
+    match &draft.payload {
+        Payload::Inline(bytes) => u32::try_from(bytes.len() >> 10).unwrap_or(WAITING).saturating_add(EVENT),
+        Payload::Stored(_) => EVENT,
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
 
-use crate::fake::{Away, answer, digest, header, problem, serve, serve_with, until};
+use crate::fake::{Away, PATIENCE, answer, digest, header, problem, serve, serve_with, until};
 
 #[tokio::test]
 async fn a_body_becomes_an_event_that_its_record_proves() {
@@ -100,6 +100,27 @@ async fn who_does_not_wait_for_the_broker_is_told_accepted() {
     let accepted = served.post("/v1/pipelines/p/jobs?ack=none").body("x").send().await.unwrap();
     assert_eq!(answer(accepted, 202).await["status"], "accepted");
     until("the event is published", || !served.fake.state().events.is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_waits_for_the_broker_is_bounded_also_if_nobody_waits_with_it() {
+    let served = serve().await;
+    served.fake.state().slow = PATIENCE;
+    let batch = json!({ "jobs": vec![json!({ "text": "x".repeat(900) }); 1_000] });
+    let mut batches = 0;
+    let refused = loop {
+        let answered = served.post("/v1/pipelines/p/batches?ack=none").json(&batch).send().await.unwrap();
+        if answered.status() != 202 {
+            break answered;
+        }
+        batches += 1;
+        assert!(batches < 100, "more than 100 MiB wait");
+    };
+    assert!(batches > 20, "only {batches} batches of 1 MiB wait");
+    assert!(refused.headers().contains_key("retry-after"));
+    let detail = problem(refused, 503, "broker-unavailable").await;
+    assert!(detail.contains("nothing is accepted"), "{detail}");
+    assert_eq!(served.fake.state().jobs.len(), batches * 1_000);
 }
 
 #[tokio::test]
