@@ -157,13 +157,24 @@ async fn a_host_whose_broker_is_away_does_not_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_before_an_orderly_end_is_published() {
+    all_is_published_at_the_end("at-least-once").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_is_by_a_producer_beside_that_of_transactions() {
+    all_is_published_at_the_end("exactly-once").await;
+}
+
+async fn all_is_published_at_the_end(delivery: &str) {
     // Events are on their way for some seconds.
-    let harness = Harness::new(Setup::kafka(PASS).properties("\"linger.ms\" = 3000")).await;
+    let setup = Setup::kafka(PASS).properties("\"linger.ms\" = 3000");
+    let harness = Harness::new(Setup { top: format!("delivery = {delivery:?}"), ..setup }).await;
     let mut host = harness.start().await;
     let (answered, mut counted) = watch::channel(0);
     let posts: Vec<JoinHandle<Option<String>>> =
         (0..MANY).map(|number| unwaited(&host, &harness.name, number, &answered)).collect();
-    counted.wait_for(|count| *count >= MANY / 3).await.unwrap();
+    let reached = tokio::time::timeout(PATIENCE, counted.wait_for(|count| *count >= MANY / 3)).await;
+    reached.expect("some are answered").unwrap();
     assert!(host.terminate().await.success(), "{}", host.last_words());
     let accepted: BTreeSet<String> = join_all(posts).await.into_iter().filter_map(Result::unwrap).collect();
     println!("{} of {MANY} were accepted", accepted.len());
