@@ -4,7 +4,8 @@ use gristmill_core::model::{Ended, EventDigest, PayloadText, Phase, Run, Told};
 use gristmill_core::ports::Delivery;
 use serde_json::json;
 
-use crate::fake::{answer, header, problem, serve};
+use crate::fake::header;
+use crate::served::{answer, problem, serve};
 
 #[tokio::test]
 async fn a_job_is_cancelled_until_it_is_over() {

@@ -7,7 +7,7 @@ use std::process::Command;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use crate::fake::{answer, problem, serve_with};
+use crate::served::{answer, problem, serve_with};
 
 /// The lines of an audit log: act, outcome and job.
 fn lines(path: &Path) -> Vec<(String, String, String)> {

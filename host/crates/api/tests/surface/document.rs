@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gristmill_api::openapi;
 use serde_json::Value;
 
-use crate::fake::serve;
+use crate::served::serve;
 
 fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs").join(name)

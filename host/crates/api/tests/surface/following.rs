@@ -11,7 +11,7 @@ use gristmill_core::model::{
 use gristmill_core::ports::{Delivery, Tried};
 use serde_json::json;
 
-use crate::fake::{answer, problem, serve};
+use crate::served::{answer, problem, serve};
 
 fn item() -> ItemId {
     use gristmill_core::model::DocumentId;
@@ -169,7 +169,7 @@ async fn readers_that_leave_are_noticed_and_others_share_one_look() {
     assert!(shared <= 9, "{shared} looks in 2 s for 50 readers of one job");
     drop(readers);
     let mut last = usize::MAX;
-    crate::fake::until("nobody looks any more", || {
+    crate::served::until("nobody looks any more", || {
         std::thread::sleep(Duration::from_millis(1_500));
         let now = served.fake.state().finds;
         std::mem::replace(&mut last, now) == now

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::fake::{PATIENCE, answer, serve};
+use crate::served::{PATIENCE, answer, serve};
 
 /// A connection on which only this is sent, and what comes back until it is closed.
 fn send(address: std::net::SocketAddr, begin: &[u8]) -> String {

@@ -7,4 +7,5 @@ mod document;
 mod fake;
 mod following;
 mod limits;
+mod served;
 mod submitting;

@@ -9,7 +9,8 @@ use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
 
-use crate::fake::{Away, PATIENCE, answer, digest, header, problem, serve, serve_with, until};
+use crate::fake::{Away, header};
+use crate::served::{PATIENCE, answer, digest, problem, serve, serve_with, until};
 
 #[tokio::test]
 async fn a_body_becomes_an_event_that_its_record_proves() {

@@ -44,7 +44,7 @@ pub enum ObjectError {
     /// It does not let us.
     #[error("the object store refuses: {reason}")]
     Refused {
-        /// The reason, and the way out.
+        /// The reason, and how to fix it.
         reason: String,
     },
 }

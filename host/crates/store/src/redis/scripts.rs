@@ -1,5 +1,7 @@
 //! What is done in one step on the server.
 
+use std::time::Duration;
+
 use redis::{Cmd, Script};
 
 /// The scripts of a store. Each connection loads them when it is opened.
@@ -46,4 +48,10 @@ pub(super) fn call(script: &Script, keys: &[&str]) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
     call.arg(script.get_hash()).arg(keys.len()).arg(keys);
     call
+}
+
+/// For an expiry: at least one, and far from the largest that the server takes.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    const LONGEST: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST)
 }

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::link::Link;
 use super::names::Names;
 use super::records::{self, Records};
-use super::scripts::call;
+use super::scripts::{call, milliseconds};
 use super::{deliveries, spending};
 use crate::codec;
 use crate::generation::{blob, encode, suffix};
@@ -195,10 +195,4 @@ impl Writes {
 /// Of an item in the hash of its document. Topics have no such character, and the other fields of the hash do not have it.
 fn field(topic: &str, item: &str) -> String {
     format!("{topic}\0{item}")
-}
-
-/// For an expiry: at least one, and far from the largest that the server takes.
-pub(super) fn milliseconds(time: Duration) -> u64 {
-    const LONGEST: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST)
 }
