@@ -138,7 +138,10 @@ pub(crate) fn pass_stage() -> String {
 
 /// The same for one that fails when it is told to.
 pub(crate) fn failing_stage() -> String {
-    guest("misbehave")
+    // It could ask models, too.
+    let models =
+        "[models.m]\ntargets = [{ provider = \"openai\", model = \"m\", base_url = \"http://127.0.0.1:9\" }]\n";
+    format!("{}grants = [\"llm\"]\n{models}", guest("misbehave"))
 }
 
 fn guest(name: &str) -> String {

@@ -16,7 +16,7 @@ use crate::peer::cpu_of;
 /// Questions a second: a thousand jobs, each five times.
 pub(super) const PER_SECOND: u32 = 5_000;
 /// Connections that stay open.
-const CONNECTIONS: usize = 100;
+const CONNECTIONS: usize = 200;
 /// How much it gives way to the host where both want to compute.
 const NICE: &str = "10";
 
@@ -105,7 +105,7 @@ async fn ask(connections: Arc<Connections>, jobs: Arc<[Asked]>) {
                 let index = number as usize % jobs.len();
                 let (connections, jobs, seen) = (Arc::clone(&connections), Arc::clone(&jobs), Arc::clone(&seen));
                 tokio::spawn(async move {
-                    let status = ask_for(&connections, &jobs[index], index % 2 == 0).await;
+                    let status = ask_for(&connections, &jobs[index], index.is_multiple_of(2)).await;
                     seen.lock().unwrap().push((status, due.elapsed()));
                 });
                 number += 1;

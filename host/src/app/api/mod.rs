@@ -1,6 +1,7 @@
 //! The HTTP API of a host: who is let in, what it asks of the pipelines, and how long it answers.
 
 mod reception;
+mod threads;
 
 use std::sync::Arc;
 
@@ -18,12 +19,15 @@ use super::host::Host;
 use crate::settings::is_open;
 
 use reception::Reception;
+use threads::Threads;
 
 /// The API of a host, which answers from before its pipelines run until they have ended.
 pub struct Api {
     reception: Arc<Reception>,
     stop: CancellationToken,
     served: JoinHandle<()>,
+    /// Where that happens.
+    threads: Threads,
     /// Who tells of ends, and what stops it.
     telling: Option<(CancellationToken, JoinHandle<()>)>,
 }
@@ -72,16 +76,19 @@ impl Api {
             webhooks: sender.as_ref().map(|sender| check(sender.guard())),
             clock: clock::now,
         };
-        let server = Server::bind(settings, parts).await.map_err(|error| Failure::Setup(error.into()))?;
+        let threads = Threads::start().context("the threads of the API cannot be started").map_err(Failure::Setup)?;
+        let settings = settings.clone();
+        let bound = threads.spawn(async move { Server::bind(&settings, parts).await }).await;
+        let server = bound.map_err(anyhow::Error::from).and_then(|bound| Ok(bound?)).map_err(Failure::Setup)?;
         tracing::info!(url = server.url(), "the API listens");
         let stop = shutdown.child_token();
-        let served = tokio::spawn(server.serve(stop.clone()));
+        let served = threads.spawn(server.serve(stop.clone()));
         let telling = sender.map(|sender| {
             // Not that of the host: jobs end while it stops.
             let stop = CancellationToken::new();
             (stop.clone(), tokio::spawn(sender.run(stop)))
         });
-        Ok(Self { reception, stop, served, telling })
+        Ok(Self { reception, stop, served, threads, telling })
     }
 
     /// The host runs.
@@ -103,6 +110,7 @@ impl Api {
                 tracing::error!("a task of the API panicked");
             }
         }
+        drop(self.threads);
     }
 }
 
