@@ -27,6 +27,8 @@ pub(super) struct Tally {
     pub(super) whole: usize,
     /// Answered with 304.
     pub(super) unchanged: usize,
+    /// Answered with 404: its event is not taken yet.
+    pub(super) unknown: usize,
     /// Answered otherwise.
     pub(super) other: usize,
     /// Percentiles of how long answers took since their questions were due, in us.
@@ -57,8 +59,8 @@ impl Load {
         self.stdin.write_all(b"\n").await.unwrap();
         let line = self.lines.next_line().await.unwrap().expect("the load has ended");
         let numbers: Vec<usize> = line.split(' ').map(|word| word.parse().unwrap()).collect();
-        let [whole, unchanged, other, p50, p99] = numbers[..] else { panic!("{line}") };
-        Tally { whole, unchanged, other, p50, p99 }
+        let [whole, unchanged, unknown, other, p50, p99] = numbers[..] else { panic!("{line}") };
+        Tally { whole, unchanged, unknown, other, p50, p99 }
     }
 
     /// User and system time so far.
@@ -69,7 +71,7 @@ impl Load {
 
 impl Tally {
     pub(super) fn all(&self) -> usize {
-        self.whole + self.unchanged + self.other
+        self.whole + self.unchanged + self.unknown + self.other
     }
 }
 
@@ -132,9 +134,10 @@ async fn ask_for(connections: &Connections, job: &Asked, with_tag: bool) -> u16 
 
 fn report(seen: Vec<(u16, Duration)>) {
     let count = |wanted: u16| seen.iter().filter(|(status, _)| *status == wanted).count();
-    let (whole, unchanged) = (count(200), count(304));
+    let (whole, unchanged, unknown) = (count(200), count(304), count(404));
     let mut took: Vec<u128> = seen.iter().map(|(_, took)| took.as_micros()).collect();
     took.sort_unstable();
     let at = |share| if took.is_empty() { 0 } else { percentile(&took, share) };
-    println!("{whole} {unchanged} {} {} {}", seen.len() - whole - unchanged, at(0.5), at(0.99));
+    let other = seen.len() - whole - unchanged - unknown;
+    println!("{whole} {unchanged} {unknown} {other} {} {}", at(0.5), at(0.99));
 }
