@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::apt::Missing;
 use crate::workspace;
 
 /// The variable with the folder of the jars, for tests that start their own brokers.
@@ -25,7 +26,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(120);
 const SERVER: &str = "server.properties";
 const LOG: &str = "log";
 const LOG_LINES_SHOWN: usize = 20;
-const INSTALL: &str = "apt-get update && apt-get install -y maven default-jre-headless";
 
 /// Kills the broker and deletes its folder when standard input ends. The system closes that pipe however this process
 /// ends, ctrl-c included, so no broker outlives it.
@@ -192,12 +192,8 @@ fn install_missing_tools() -> Result<()> {
     if works("java", "-version") && works("mvn", "-version") {
         return Ok(());
     }
-    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
-    if !root || !works("apt-get", "--version") {
-        bail!("a real Kafka needs Java 17 and Maven; install them with: sudo sh -c '{INSTALL}'");
-    }
-    eprintln!("Java or Maven is missing: installing them with apt-get");
-    workspace::quietly(Command::new("sh").args(["-c", INSTALL]).env("DEBIAN_FRONTEND", "noninteractive"))
+    let packages = "maven default-jre-headless";
+    Missing { what: "Java 17 or Maven, for a real Kafka", packages, or: "" }.install()
 }
 
 fn works(program: &str, argument: &str) -> bool {

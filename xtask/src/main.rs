@@ -1,8 +1,10 @@
 //! The project's tasks: `cargo demo`, `cargo verify`, `cargo stages` and the other commands of `cargo xtask`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool prints")]
 
+mod apt;
 mod bench;
 mod broker;
+mod clients;
 mod deny;
 mod host;
 mod kafka;
@@ -38,6 +40,7 @@ cargo xtask soak [ARGS]    run the reliability tests in full size, about 50 minu
 cargo xtask real-model     run the tests with a genuine small model; compiles llama.cpp the first time, some minutes
 cargo xtask bench [ARGS]   run the benchmarks with a separate broker; ARGS go to the benchmark
 cargo xtask kafka          run an Apache Kafka in the foreground until ctrl-c
+cargo xtask clients        install a browser and schemathesis for the tests, if they are missing
 cargo xtask deny           check licences, bans and sources, and advisories if their database is on this machine
 cargo xtask servers        install Redis and PostgreSQL for the tests, if they are missing
 cargo xtask package        build the release with completions, manual pages, licences and bill of materials
@@ -45,11 +48,13 @@ cargo xtask rules          check the house rules: small files, plain words, no l
 cargo xtask setup          check the build tools, and add the WebAssembly target if it is missing
 
 GRISTMILL_ADVISORY_DB=PATH       a clone of the RustSec advisory database
+GRISTMILL_TEST_BROWSER=PATH      open the pages of tests in this browser instead of chromium
 GRISTMILL_TEST_KAFKA=HOST:PORT   use this broker instead of starting one
 GRISTMILL_TEST_POSTGRES=URL      use this PostgreSQL in tests instead of starting one
 GRISTMILL_TEST_REDIS=URL         use this Redis in tests instead of starting one
 GRISTMILL_TEST_KAFKA_HOME=PATH   the Kafka jars for tests that start their own broker; nothing is downloaded
 GRISTMILL_TEST_MODEL=URL          a server with OpenAI's API, up to /v1, instead of starting one for `real-model`
+GRISTMILL_TEST_SCHEMATHESIS=PATH  test the API with this program of schemathesis; nothing is installed
 GRISTMILL_TEST_SEED=NUMBER       repeat a run of the reliability tests with this seed
 GRISTMILL_KILLS=NUMBER           how often the kill loop kills the host
 GRISTMILL_WASM_RUSTC=PATH        compile the stages with this rustc";
@@ -94,6 +99,7 @@ fn dispatch() -> Result<ExitCode> {
         ("setup", []) => setup::run(&workspace)?,
         ("deny", []) => verify::deny(&workspace)?,
         ("servers", []) => servers::install()?,
+        ("clients", []) => drop(clients::install(&workspace)?),
         ("package", []) => package::run(&workspace)?,
         ("rules", []) => rules::check(&workspace.root)?,
         ("kafka", []) => kafka::command(&workspace.target)?,

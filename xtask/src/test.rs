@@ -8,19 +8,20 @@ use anyhow::{Context, Result};
 
 use crate::broker::{Broker, VARIABLE};
 use crate::workspace::{self, Workspace};
-use crate::{kafka, servers, setup, stages};
+use crate::{clients, kafka, servers, setup, stages};
 
 /// The integration tests that need Apache Kafka. A new test that needs it belongs in one of them.
-const NEED_A_BROKER: &[&str] = &["broker", "pipeline", "reliability"];
+const NEED_A_BROKER: &[&str] = &["api", "broker", "pipeline", "reliability"];
 
 /// Runs `cargo test` for the host with these arguments.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     setup::run(workspace)?;
     servers::install()?;
+    let clients = clients::install(workspace)?;
     let mut broker = Broker::begin(workspace);
     stages::standard(workspace)?;
     stages::guests(workspace)?;
-    workspace::run(with_broker(workspace, &mut broker)?.args(args))
+    workspace::run(with_broker(workspace, &mut broker)?.envs(clients).args(args))
 }
 
 /// `cargo xtask soak`: the reliability tests in full size, with their figures.

@@ -6,7 +6,7 @@ use crate::broker::Broker;
 use crate::deny::{DATABASE, Database, Deny};
 use crate::steps::Steps;
 use crate::workspace::{self, Workspace};
-use crate::{rules, servers, setup, stages, test};
+use crate::{clients, rules, servers, setup, stages, test};
 
 /// How much is verified.
 #[derive(Clone, Copy)]
@@ -19,7 +19,10 @@ pub(crate) enum Extent {
 
 /// Runs the steps until one fails, and prints how long each took.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
-    let mut steps = Steps::new(12);
+    let mut steps = Steps::new(match extent {
+        Extent::Full => 13,
+        Extent::Quick => 11,
+    });
     let result = run_steps(workspace, extent, &mut steps);
     eprintln!("\n{steps}");
     result
@@ -29,8 +32,12 @@ fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result
     steps.take("build tools", "cargo xtask setup", || setup::run(workspace))?;
     // Before the broker, which may install something, too.
     steps.take("Redis and PostgreSQL", "cargo xtask servers", servers::install)?;
-    let mut broker = match extent {
-        Extent::Full => Some(Broker::begin(workspace)),
+    let mut needs = match extent {
+        Extent::Full => {
+            let clients = || clients::install(workspace);
+            let clients = steps.take("browser and schemathesis", "cargo xtask clients", clients)?;
+            Some((Broker::begin(workspace), clients))
+        }
         Extent::Quick => None,
     };
     steps.run("format", &mut workspace.cargo(["fmt", "--all", "--", "--check"]))?;
@@ -41,7 +48,7 @@ fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result
         stages::guests(workspace)
     })?;
     // Long before it is needed: if the broker cannot start, fail before the long builds, not after.
-    if let Some(broker) = &mut broker {
+    if let Some((broker, _)) = &mut needs {
         steps.take("Apache Kafka", "cargo xtask kafka", || broker.address().map(drop))?;
     }
 
@@ -52,9 +59,10 @@ fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result
     clippy(workspace, steps, "clippy of the host", &host)?;
     clippy(workspace, steps, "clippy of the rest", &rest)?;
     steps.run("tests of the rest", workspace.cargo(["test"]).args(&rest))?;
-    match &mut broker {
-        Some(broker) => {
-            let mut tests = test::with_broker(workspace, broker)?;
+    match needs {
+        Some((mut broker, clients)) => {
+            let mut tests = test::with_broker(workspace, &mut broker)?;
+            tests.envs(clients);
             steps.take("tests of the host", "cargo xtask test", || workspace::run(&mut tests))
         }
         None => steps.run("tests of the host without a broker", &mut test::without_broker(workspace)?),

@@ -98,6 +98,11 @@ pub(crate) fn line(command: &Command) -> String {
     line
 }
 
+/// What the caller says in a variable, if anything.
+pub(crate) fn given(variable: &str) -> Option<OsString> {
+    env::var_os(variable).filter(|value| !value.is_empty())
+}
+
 /// Finds a program in PATH.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

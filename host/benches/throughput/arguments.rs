@@ -26,6 +26,23 @@ pub(crate) enum Wanted {
     Latency,
     /// The time from the start of the binary to its first record.
     Start,
+    /// How long the API takes to accept a document.
+    Submit {
+        rounds: usize,
+    },
+    /// What status reads cost a running pipeline.
+    Reads {
+        rounds: usize,
+    },
+    /// Internal: ask the API at this address for the jobs in this file.
+    ApiLoad {
+        address: String,
+        paths: String,
+    },
+    /// What records of jobs cost a pipeline.
+    Records {
+        rounds: usize,
+    },
     /// Internal: run as the process whose memory is measured.
     WorkOff(Job),
 }
@@ -56,8 +73,13 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
     let args: Vec<String> = args.filter(|arg| arg != "--bench" && arg != "--").collect();
     match args.iter().map(String::as_str).collect::<Vec<&str>>().as_slice() {
         ["stages"] => return Ok(Wanted::Stages),
-        ["gateway"] => return Ok(Wanted::Gateway { rounds: ROUNDS }),
-        ["gateway", rounds] => return Ok(Wanted::Gateway { rounds: number::<usize>(rounds)?.max(1) }),
+        ["gateway", rest @ ..] if rest.len() < 2 => return Ok(Wanted::Gateway { rounds: rounds(rest)? }),
+        ["submit", rest @ ..] if rest.len() < 2 => return Ok(Wanted::Submit { rounds: rounds(rest)? }),
+        ["reads", rest @ ..] if rest.len() < 2 => return Ok(Wanted::Reads { rounds: rounds(rest)? }),
+        ["records", rest @ ..] if rest.len() < 2 => return Ok(Wanted::Records { rounds: rounds(rest)? }),
+        ["api-load", address, paths] => {
+            return Ok(Wanted::ApiLoad { address: (*address).into(), paths: (*paths).into() });
+        }
         ["gateway-server"] => return Ok(Wanted::GatewayServer),
         ["latency"] => return Ok(Wanted::Latency),
         ["start"] => return Ok(Wanted::Start),
@@ -83,13 +105,18 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Wanted, String>
             _ => {
                 let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
                 return Err(format!(
-                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or one of stages, gateway [ROUNDS], latency, start, backlog [GB]",
+                    "unknown argument `{arg}`; expected {}, rounds=N, events=N, or one of stages, latency, start, \
+                     gateway [ROUNDS], submit [ROUNDS], reads [ROUNDS], records [ROUNDS], backlog [GB]",
                     names.join(", ")
                 ));
             }
         }
     }
     Ok(Wanted::Rows(arguments))
+}
+
+fn rounds(rest: &[&str]) -> Result<usize, String> {
+    rest.first().map_or(Ok(ROUNDS), |rounds| number::<usize>(rounds).map(|rounds| rounds.max(1)))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

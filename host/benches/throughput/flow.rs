@@ -109,6 +109,8 @@ pub(crate) async fn run_watched(
         letters: Arc::new(NoLetters),
         order: Order::None,
         store,
+        recording: None,
+        offload: None,
         accounts: None,
         sampling: Sampling::default(),
         clock: || Timestamp(0),
@@ -131,8 +133,20 @@ pub(crate) async fn pass_through(isolation: Isolation, checkpoint: Checkpoint) -
 
 /// The lines of a pipeline file for it.
 pub(crate) fn pass_stage() -> String {
-    let guest = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join("pass.wasm");
-    format!("[[stage]]\nname = \"pass\"\nmodule = {:?}\n", guest.display().to_string())
+    guest("pass")
+}
+
+/// The same for one that fails when it is told to.
+pub(crate) fn failing_stage() -> String {
+    // It could ask models, too.
+    let models =
+        "[models.m]\ntargets = [{ provider = \"openai\", model = \"m\", base_url = \"http://127.0.0.1:9\" }]\n";
+    format!("{}grants = [\"llm\"]\n{models}", guest("misbehave"))
+}
+
+fn guest(name: &str) -> String {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests").join(format!("{name}.wasm"));
+    format!("[[stage]]\nname = {name:?}\nmodule = {:?}\n", file.display().to_string())
 }
 
 /// The same without a sandbox.
@@ -177,8 +191,13 @@ pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpo
         (stage.isolation, stage.checkpoint) = (isolation, checkpoint);
     }
     let (memory, shutdown) = (app::Memory::ThisProcess, CancellationToken::new());
-    let options =
-        app::HostOptions { memory, limits: HostLimits::default(), shutdown, watchers: app::Watchers::default() };
+    let options = app::HostOptions {
+        memory,
+        limits: HostLimits::default(),
+        shutdown,
+        watchers: app::Watchers::default(),
+        following: app::Following::default(),
+    };
     let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
     let (_, loaded) = built.pipelines().next().unwrap();
     loaded.deployment.steps.clone()

@@ -5,9 +5,11 @@
 //! `cargo xtask bench NAME…` measures only these rows; `rounds=N` and `events=N` shorten it. `backlog` is another
 //! measurement: the memory in use while a large backlog is processed. So are `stages`, what an item costs in each standard
 //! stage; `gateway`, what a call of a model costs beside the model; `latency`, how long an event takes at half load; and
-//! `start`, how long the first one takes.
+//! `start`, how long the first one takes. Of the HTTP API, `submit` measures how long a document takes to be accepted, `reads`
+//! what status reads cost a running pipeline, and `records` what its jobs' records do.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failed unwrap ends it")]
 
+mod api;
 mod arguments;
 mod backlog;
 mod flow;
@@ -64,6 +66,12 @@ async fn main() {
         Wanted::GatewayServer => gateway::serve().await,
         Wanted::Latency => latency::measure(&broker()).await,
         Wanted::Start => start::measure(&broker(), arguments::ROUNDS).await,
+        Wanted::Submit { rounds } => api::submit::measure(&broker(), rounds).await,
+        Wanted::Reads { rounds } => api::reads::measure(&broker(), rounds).await,
+        Wanted::ApiLoad { address, paths } => {
+            std::thread::spawn(move || api::load::run(&address, &paths)).join().unwrap()
+        }
+        Wanted::Records { rounds } => api::records::measure(&broker(), rounds).await,
         Wanted::Backlog { gigabytes } => backlog::measure(&broker(), gigabytes).await,
         Wanted::WorkOff(job) => backlog::work_off(&broker(), job).await,
     }

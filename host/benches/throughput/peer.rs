@@ -93,7 +93,7 @@ fn committed(watcher: &BaseConsumer, topic: &str) -> usize {
 }
 
 /// User and system time of a process so far.
-fn cpu_of(peer: &Child) -> Duration {
+pub(crate) fn cpu_of(peer: &Child) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", peer.id().unwrap())).unwrap();
     // What follows the name, which may have blanks in it: user and system time are the 12th and 13th.
     let (_, fields) = stat.rsplit_once(')').unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
+use gristmill_api::Pipeline as Entrance;
 use gristmill_core::flow::{Deployment, Handle, Status};
 use gristmill_core::ports::Broker;
 use gristmill_llm::{Limits, Purse};
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::broker::Brokers;
 use super::changes;
 use super::conflicts::check_together;
+use super::entrance::{entrance, relabelled};
 use super::failure::Failure;
+use super::following::Following;
 use super::load::Loader;
 use super::models;
 use super::observers::{Watched, Watchers};
@@ -35,6 +38,8 @@ pub struct HostOptions {
     pub shutdown: CancellationToken,
     /// Who watches the pipelines.
     pub watchers: Watchers,
+    /// What is kept of jobs, for those who follow them.
+    pub following: Following,
 }
 
 /// A process that runs pipelines.
@@ -70,6 +75,8 @@ pub(super) struct Running {
     stores: Stores,
     purse: Option<Arc<Purse>>,
     pub(super) watched: Watched,
+    /// Where jobs come in. `None` if nobody can follow them.
+    pub(super) entrance: Option<Arc<Entrance>>,
     /// Cancelled when it has ended and is not among the running ones any more.
     ended: CancellationToken,
 }
@@ -174,6 +181,7 @@ impl Host {
             purse.allow(file.budgets());
         }
         self.of(&name, |running| {
+            running.entrance = running.entrance.take().map(|entrance| relabelled(&entrance, &file));
             running.file = file;
             running.deployment = loaded.deployment;
         })?;
@@ -228,17 +236,25 @@ impl Host {
     }
 
     pub(super) async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
+        self.options.following.check(&file)?;
         let watched = self.options.watchers.of(&file);
         let loader = self.loader(&file, &watched).await?;
         let (stores, purse) = (loader.stores.clone(), loader.purse.clone());
         let loaded = loader.load(&file, 1).await?;
         let sampling = self.options.watchers.sampling();
-        Ok(Ready { file, loaded, stores, purse, watched, sampling })
+        let following = self.options.following.clone();
+        Ok(Ready { file, loaded, stores, purse, watched, sampling, following })
     }
 
     async fn loader(&self, file: &Pipeline, watched: &Watched) -> Result<Loader<'_>, Failure> {
         let observer = Arc::clone(&watched.observer);
-        let stores = store::open(file, self.options.memory, &self.documents, Arc::clone(&observer)).await?;
+        let opening = store::Opening {
+            memory: self.options.memory,
+            embedded: &self.documents,
+            is_recorded: self.options.following.records.is_some(),
+            observer: Arc::clone(&observer),
+        };
+        let stores = opening.open(file).await?;
         let purse = models::purse(file, &stores).await?;
         Ok(Loader { runtime: &self.runtime, limits: &self.limits, stores, purse, observer })
     }
@@ -266,7 +282,10 @@ impl Host {
         let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
         let ended = CancellationToken::new();
         let (told, watching) = (ended.clone(), watched.clone());
-        let running = Running { file, handle, deployment, broker, stores, purse, watched, ended: told };
+        let following = &self.options.following;
+        let entrance = entrance(&file, &stores, following, &wired.inlet);
+        let over = CancellationToken::new();
+        let running = Running { file, handle, deployment, broker, stores, purse, watched, entrance, ended: told };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);
@@ -274,7 +293,6 @@ impl Host {
             pipelines.by_name.insert(Arc::clone(&name), running);
         }
         tokio::spawn(async move {
-            let over = CancellationToken::new();
             let flow = tokio::spawn(work(wired, loaded, commands));
             let run = async {
                 let result = result(flow.await);

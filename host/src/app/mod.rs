@@ -1,20 +1,25 @@
 //! Composition: from pipeline files to a host that runs them. The only place that builds adapters.
 
 mod admin;
+mod api;
 mod broker;
 mod built;
 mod builtin;
 mod changes;
 mod clock;
 mod conflicts;
+mod entrance;
 mod failure;
 mod fingerprint;
+mod following;
 mod host;
 mod load;
 mod models;
 mod notify;
+mod objects;
 mod observers;
 mod pipeline;
+mod records;
 mod redis;
 mod schemas;
 mod shutdown;
@@ -26,16 +31,19 @@ mod totals;
 mod warnings;
 
 pub use admin::{Desk, DeskOptions, Files};
+pub use api::{Api, ApiOptions};
 pub use broker::{check as check_brokers, embed, named_by_variable, override_brokers, reach};
 pub use built::{Built, Ends};
 pub use builtin::{BUILTIN, Builtin};
 pub use clock::now;
 pub use conflicts::check_together;
 pub use failure::Failure;
+pub use following::{Following, RecordSettings};
 pub use host::{Host, HostOptions, Reloaded};
 pub use load::Loaded;
 pub use models::model_of;
 pub use notify::ServiceManager;
+pub use objects::Payloads;
 pub use observers::{Watchers, start_traces};
 pub use shutdown::{hangups, on_signals};
 pub use store::{Memory, spending};

@@ -7,12 +7,13 @@ use gristmill_core::flow::settings::DeliveryMode;
 use gristmill_core::flow::{self, Delivery};
 use gristmill_core::model::{Sampling, Target};
 use gristmill_core::ports::{
-    Accounts, Broker, Connection, Guarantee, Observer, Outlet, Role, Source, Subscription, Topic,
+    Accounts, Broker, Connection, Guarantee, Inlet, Observer, Outlet, Role, Source, Subscription, Topic,
 };
 
 use super::broker;
 use super::clock;
 use super::failure::Failure;
+use super::following::Following;
 use super::store::{self, Stores};
 use crate::settings::{Pipeline, PipelineFile};
 
@@ -20,6 +21,8 @@ use crate::settings::{Pipeline, PipelineFile};
 pub(super) struct Wired {
     pub(super) source: Box<dyn Source>,
     pub(super) pipeline: Arc<flow::Pipeline>,
+    /// Where jobs come in from outside.
+    pub(super) inlet: Inlet,
 }
 
 /// What a pipeline is wired with.
@@ -29,6 +32,7 @@ pub(super) struct Wiring<'a> {
     pub(super) accounts: Option<Arc<dyn Accounts>>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) sampling: Sampling,
+    pub(super) following: &'a Following,
 }
 
 impl Wiring<'_> {
@@ -39,7 +43,8 @@ impl Wiring<'_> {
     pub(super) async fn connect(self, config: &Pipeline) -> Result<Wired, Failure> {
         let guarantee = guarantee(config);
         let connected = self.broker.connect(subscription(config, guarantee)).await;
-        let Connection { source, outlet, letters } = connected.map_err(|error| broker::failure(config, error))?;
+        let connected = connected.map_err(|error| broker::failure(config, error))?;
+        let Connection { source, outlet, letters, inlet } = connected;
         let delivery = match (outlet, guarantee) {
             (Outlet::Transactor(transactor), Guarantee::ExactlyOnce { .. }) => {
                 Delivery::ExactlyOnce { transactor, bounds: config.transactions }
@@ -47,6 +52,7 @@ impl Wiring<'_> {
             (Outlet::Sink(sink), Guarantee::AtLeastOnce) => Delivery::AtLeastOnce(sink),
             _ => return Err(Failure::Running(anyhow::anyhow!("the broker does not deliver as it was asked to"))),
         };
+        let recording = self.following.recording(&self.stores);
         let pipeline = flow::Pipeline {
             name: config.name.shared(),
             content_type: config.source.content_type.clone(),
@@ -59,13 +65,15 @@ impl Wiring<'_> {
             letters,
             order: config.order,
             store: self.stores.jobs,
+            recording,
+            offload: self.following.offload.clone(),
             accounts: self.accounts,
             sampling: self.sampling,
             observer: self.observer,
             limits: config.limits,
             clock: clock::now,
         };
-        Ok(Wired { source, pipeline: Arc::new(pipeline) })
+        Ok(Wired { source, pipeline: Arc::new(pipeline), inlet })
     }
 }
 

@@ -10,6 +10,7 @@ use gristmill_llm::Purse;
 use tokio::task::JoinError;
 
 use super::failure::Failure;
+use super::following::Following;
 use super::load::Loaded;
 use super::observers::Watched;
 use super::pipeline::{Wired, Wiring};
@@ -26,6 +27,8 @@ pub(super) struct Ready {
     pub(super) watched: Watched,
     /// Which of its traces are recorded.
     pub(super) sampling: Sampling,
+    /// What is kept of its jobs.
+    pub(super) following: Following,
 }
 
 /// A pipeline whose broker answers and has its topics.
@@ -45,8 +48,8 @@ impl Reached {
     pub(super) async fn connect(self) -> Result<Start, Failure> {
         let (stores, observer) = (self.ready.stores.clone(), Arc::clone(&self.ready.watched.observer));
         let accounts = self.ready.purse.clone().map(|purse| purse as Arc<dyn Accounts>);
-        let sampling = self.ready.sampling;
-        let wiring = Wiring { broker: &*self.broker, stores, accounts, observer, sampling };
+        let (sampling, following) = (self.ready.sampling, &self.ready.following);
+        let wiring = Wiring { broker: &*self.broker, stores, accounts, observer, sampling, following };
         let wired = wiring.connect(&self.ready.file).await?;
         Ok(Start { reached: self, wired })
     }

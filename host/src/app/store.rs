@@ -10,12 +10,17 @@ use gristmill_config::Fault;
 use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::{Checkpoint, SinkKey};
 use gristmill_core::model::{Spent, SpentOn};
-use gristmill_core::ports::{Answers, Counters, Documents, Observer, Spending, Store, StoreError};
-use gristmill_store::{MemoryDocuments, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
+use gristmill_core::ports::{
+    Acts, Answers, Counters, Deliveries, Documents, JobBook, Jobs, Observer, Published, Spending, Store, StoreError,
+};
+use gristmill_store::{
+    MemoryDocuments, MemoryJobs, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl,
+};
 
 use super::broker::is_embedded;
 use super::clock;
 use super::failure::Failure;
+use super::records::Records;
 use crate::settings::{Pipeline, StageSettings};
 
 /// How long jobs are remembered.
@@ -43,6 +48,8 @@ pub(super) struct Stores {
     pub(super) spending: Option<Arc<dyn Spending>>,
     /// Counts limits and budgets together with other hosts. `None` if the store is this host's alone.
     pub(super) counters: Option<Arc<dyn Counters>>,
+    /// The records of jobs. `None` if nobody can follow them.
+    pub(super) records: Option<Records>,
 }
 
 /// What pipelines on the embedded broker have done, by their names: one that is started again finds its records there.
@@ -54,76 +61,95 @@ pub(super) struct Embedded(Mutex<BTreeMap<Arc<str>, InMemory>>);
 struct InMemory {
     documents: Arc<MemoryDocuments>,
     spending: Arc<MemorySpending>,
+    records: Arc<MemoryJobs>,
 }
 
 impl Embedded {
-    fn stores(&self, pipeline: &Pipeline) -> Stores {
+    fn stores(&self, pipeline: &Pipeline, is_recorded: bool) -> Stores {
         // Nothing panics in the one line under the lock.
         let mut by_name = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let InMemory { documents, spending } = by_name.entry(pipeline.name.shared()).or_default();
+        let InMemory { documents, spending, records } = by_name.entry(pipeline.name.shared()).or_default();
         Stores {
             jobs: None,
             answers: None,
             documents: by_item(pipeline).then(|| Arc::<MemoryDocuments>::clone(documents) as Arc<dyn Documents>),
             spending: pipeline.asks_models().then(|| Arc::<MemorySpending>::clone(spending) as Arc<dyn Spending>),
             counters: None,
+            records: is_recorded.then(|| Records::of(records)),
         }
     }
 }
 
-/// Opens what the pipeline needs.
-///
-/// # Errors
-/// A folder or a file that cannot be used, at its place in the pipeline file.
-pub(super) async fn open(
-    pipeline: &Pipeline,
-    memory: Memory,
-    embedded: &Embedded,
-    observer: Arc<dyn Observer>,
-) -> Result<Stores, Failure> {
-    if memory == Memory::ThisProcess || is_embedded(pipeline) {
-        return Ok(embedded.stores(pipeline));
-    }
-    if !keeps(pipeline) && !by_item(pipeline) {
-        return Ok(Stores::default());
-    }
-    match &pipeline.store.url {
-        None => {
-            let folder = folder(pipeline)?;
-            let settings = Settings::of(&pipeline.store, folder, &pipeline.name, Arc::new(clock::now));
-            let opened = tokio::task::spawn_blocking(move || Sqlite::open(settings)).await;
-            let store = opened.context("opening the state store")?.map_err(|error| unusable(pipeline, error))?;
-            Ok(stores_of(pipeline, Arc::new(ObservedStore::new(store, observer))))
+/// What stores are opened with, beside their pipeline.
+pub(super) struct Opening<'a> {
+    pub(super) memory: Memory,
+    pub(super) embedded: &'a Embedded,
+    /// Whether jobs have records.
+    pub(super) is_recorded: bool,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+impl Opening<'_> {
+    /// Opens what the pipeline needs.
+    ///
+    /// # Errors
+    /// A folder or a file that cannot be used, at its place in the pipeline file.
+    pub(super) async fn open(self, pipeline: &Pipeline) -> Result<Stores, Failure> {
+        if self.memory == Memory::ThisProcess || is_embedded(pipeline) {
+            return Ok(self.embedded.stores(pipeline, self.is_recorded));
         }
-        Some(StoreUrl::Postgres(url)) => {
-            let store = Postgres::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
-            Ok(shared(pipeline, Arc::new(ObservedStore::new(store, observer))))
+        if !keeps(pipeline) && !by_item(pipeline) && !self.is_recorded {
+            return Ok(Stores::default());
         }
-        Some(StoreUrl::Redis(url)) => {
-            let store = Redis::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
-            Ok(shared(pipeline, Arc::new(ObservedStore::new(store, observer))))
+        match &pipeline.store.url {
+            None => {
+                let folder = folder(pipeline)?;
+                let settings = Settings::of(&pipeline.store, folder, &pipeline.name, Arc::new(clock::now));
+                let opened = tokio::task::spawn_blocking(move || Sqlite::open(settings)).await;
+                let store = opened.context("opening the state store")?.map_err(|error| unusable(pipeline, error))?;
+                Ok(self.stores_of(pipeline, store))
+            }
+            Some(StoreUrl::Postgres(url)) => {
+                let store = Postgres::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
+                Ok(self.shared(pipeline, store))
+            }
+            Some(StoreUrl::Redis(url)) => {
+                let store = Redis::open(url, server(pipeline)?).await.map_err(|error| unusable(pipeline, error))?;
+                Ok(self.shared(pipeline, store))
+            }
+        }
+    }
+
+    /// What the pipeline needs of a store.
+    fn stores_of<S: Keeper>(self, pipeline: &Pipeline, store: S) -> Stores {
+        self.of_observed(pipeline, &Arc::new(ObservedStore::new(store, Arc::clone(&self.observer))))
+    }
+
+    /// The same of a store that hosts share, where they also count together.
+    fn shared<S: Keeper + Counters>(self, pipeline: &Pipeline, store: S) -> Stores {
+        let store = Arc::new(ObservedStore::new(store, Arc::clone(&self.observer)));
+        let counters = pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Counters>);
+        Stores { counters, ..self.of_observed(pipeline, &store) }
+    }
+
+    fn of_observed<S: Keeper>(&self, pipeline: &Pipeline, store: &Arc<ObservedStore<S>>) -> Stores {
+        Stores {
+            jobs: keeps(pipeline).then(|| Arc::clone(store) as Arc<dyn Store>),
+            answers: pipeline.asks_models().then(|| Arc::clone(store) as Arc<dyn Answers>),
+            spending: pipeline.asks_models().then(|| Arc::clone(store) as Arc<dyn Spending>),
+            documents: by_item(pipeline).then(|| Arc::clone(store) as Arc<dyn Documents>),
+            records: self.is_recorded.then(|| Records::of(store)),
+            counters: None,
         }
     }
 }
 
-/// What the pipeline needs of a store.
-fn stores_of<S: Store + Answers + Documents + Spending + 'static>(pipeline: &Pipeline, store: Arc<S>) -> Stores {
-    Stores {
-        jobs: keeps(pipeline).then(|| Arc::clone(&store) as Arc<dyn Store>),
-        answers: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Answers>),
-        spending: pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Spending>),
-        documents: by_item(pipeline).then_some(store as Arc<dyn Documents>),
-        counters: None,
-    }
-}
+/// A store that keeps whatever a pipeline may have to keep.
+trait Keeper: Store + Answers + Documents + Spending + Jobs + Acts + JobBook + Published + Deliveries + 'static {}
 
-/// The same of a store that hosts share, where they also count together.
-fn shared<S>(pipeline: &Pipeline, store: Arc<S>) -> Stores
-where
-    S: Store + Answers + Documents + Spending + Counters + 'static,
+impl<S> Keeper for S where
+    S: Store + Answers + Documents + Spending + Jobs + Acts + JobBook + Published + Deliveries + 'static
 {
-    let counters = pipeline.asks_models().then(|| Arc::clone(&store) as Arc<dyn Counters>);
-    Stores { counters, ..stores_of(pipeline, store) }
 }
 
 /// The settings of a store on a server. Reads its password.
@@ -206,7 +232,7 @@ fn folder(pipeline: &Pipeline) -> Result<PathBuf, Failure> {
 }
 
 /// `GRISTMILL_STATE`, else the user's folder for such things.
-fn state_folder() -> Result<PathBuf, Failure> {
+pub(super) fn state_folder() -> Result<PathBuf, Failure> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable(STATE)
         .or_else(|| variable("XDG_STATE_HOME").map(|folder| folder.join("gristmill")))

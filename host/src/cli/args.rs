@@ -16,8 +16,8 @@ use super::models::Models;
 use super::tap::Tap;
 use super::top::Top;
 use super::verify_output::VerifyOutput;
-use gristmill_admin::{BadListen, Listen};
 use gristmill_core::model::Header;
+use gristmill_core::settings::{BadListen, Listen};
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
 
@@ -37,6 +37,7 @@ Exit codes:
 
 Environment:
   GRISTMILL_ADMIN    where the admin server of `run` listens, or off; overrides the host file
+  GRISTMILL_API      where the HTTP API of `run` listens, or off; overrides the host file
   GRISTMILL_BROKERS  the brokers; overrides the pipeline file
   GRISTMILL_CACHE    the folder of compiled stages; default: a folder in the user's cache folder
   GRISTMILL_STATE    the folder of state stores; default: a folder in the user's state folder
@@ -224,19 +225,22 @@ pub struct Run {
     pub host: Option<PathBuf>,
     /// Where the admin server listens, or "off"; overrides the host file.
     #[arg(long, value_name = "IP:PORT|off", env = "GRISTMILL_ADMIN")]
-    pub admin: Option<AdminChoice>,
+    pub admin: Option<ServerChoice>,
+    /// Where the HTTP API of jobs listens, or "off"; overrides the host file.
+    #[arg(long, value_name = "IP:PORT|off", env = "GRISTMILL_API")]
+    pub api: Option<ServerChoice>,
 }
 
-/// Whether there is an admin server, and where.
+/// Whether there is a server, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AdminChoice {
+pub enum ServerChoice {
     /// There is none.
     Off,
     /// It listens here.
     On(Listen),
 }
 
-impl FromStr for AdminChoice {
+impl FromStr for ServerChoice {
     type Err = BadListen;
 
     fn from_str(text: &str) -> Result<Self, BadListen> {

@@ -24,6 +24,7 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
         limits: host.limits,
         shutdown: CancellationToken::new(),
         watchers: app::Watchers::default(),
+        following: app::Following::default(),
     };
     // Looked at even if a file is faulty: what is wrong with the stages of the others is told in the same run.
     let looked = match (Failure::all(found), look(&pipelines, options, args.compile).await) {

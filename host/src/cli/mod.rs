@@ -78,11 +78,11 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
     };
     telemetry::start(form, level).map_err(Failure::Setup)?;
     match line.command {
-        Command::Run(run) => run::run(&run).await,
+        // Two large futures, which would make that of every command as large.
+        Command::Run(run) => Box::pin(run::run(&run)).await,
         Command::Check(check) => check::check(&check).await,
         Command::Demo(demo) => {
             let options = crate::demo::Options { keep: demo.keep, plain: demo.plain };
-            // A large future, which would make that of every command as large.
             Box::pin(crate::demo::run(options)).await
         }
         Command::Send(send) => send::send(&send).await,

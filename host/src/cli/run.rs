@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_admin::Admin;
+use gristmill_api::ApiSettings;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::args::{AdminChoice, Run};
+use super::args::{Run, ServerChoice};
 use super::files;
-use crate::app::{self, Desk, DeskOptions, Failure, Host, HostOptions, Memory, Reloaded, ServiceManager, Watchers};
-use crate::settings::HostFile;
+use crate::app::{
+    self, Api, ApiOptions, Desk, DeskOptions, Failure, Following, Host, HostOptions, Memory, Payloads, RecordSettings,
+    Reloaded, ServiceManager, Watchers,
+};
+use crate::settings::{HostFile, Pipeline};
 
 /// How long the end of the process waits for the last spans of traces.
 const LAST_SPANS: Duration = Duration::from_secs(5);
@@ -20,7 +24,7 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     app::on_signals(shutdown.clone())?;
     let mut hangups = app::hangups()?;
     let service = ServiceManager::of_this_process();
-    let file = files::host(args.host.as_deref())?;
+    let file = host_file(args)?;
     let pipelines = files::load_to_run(&args.pipelines, &file)?;
     for pipeline in &pipelines {
         let stages = pipeline.stages.len();
@@ -30,7 +34,10 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let (traces, exporting) = app::start_traces(&file.traces)?.unzip();
     let watchers = Watchers { traces, ..Watchers::default() };
     let desk = open_desk(args, &file, &watchers, &shutdown).await?;
-    let options = HostOptions { memory: Memory::Durable, limits: file.limits, shutdown: shutdown.clone(), watchers };
+    let following = follow(&file, &shutdown).await?;
+    let api = open_api(&file, &pipelines, &shutdown).await?;
+    let limits = file.limits;
+    let options = HostOptions { memory: Memory::Durable, limits, shutdown: shutdown.clone(), watchers, following };
     let stopped = || {
         tracing::info!("stopped before any pipeline ran");
         Ok(())
@@ -48,6 +55,9 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     if let Some((desk, _)) = &desk {
         desk.attend(&host);
     }
+    if let Some(api) = &api {
+        api.attend(&host);
+    }
     service.ready();
     let reloads = async {
         while hangups.recv().await.is_some() {
@@ -62,11 +72,53 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         () = reloads => Ok(()),
         never = service.watch(&host, &shutdown) => match never {},
     };
+    if let Some(api) = api {
+        api.finish().await;
+    }
     if let Some(exporting) = exporting {
         exporting.finish(LAST_SPANS).await;
     }
     tracing::info!("stopped");
     ended
+}
+
+/// The host file, with what the command line says of the API.
+fn host_file(args: &Run) -> Result<HostFile, Failure> {
+    let file = files::host(args.host.as_deref())?;
+    let api = match (args.api, file.api) {
+        (None, api) => api,
+        (Some(ServerChoice::Off), _) => None,
+        (Some(ServerChoice::On(listen)), Some(api)) => Some(ApiSettings { listen, ..api }),
+        (Some(ServerChoice::On(listen)), None) => Some(ApiSettings::on(listen)),
+    };
+    Ok(HostFile { api, ..file })
+}
+
+/// What is kept of jobs, if anybody can follow them. Large payloads are swept until the process stops.
+async fn follow(file: &HostFile, shutdown: &CancellationToken) -> Result<Following, Failure> {
+    let records = file.api.as_ref().map(|api| RecordSettings { which: api.record, results: api.results });
+    let offload = match file.object_settings() {
+        Some(settings) => {
+            let payloads = Payloads::open(&settings, &file.store).await?;
+            let offload = payloads.offload();
+            tokio::spawn(payloads.sweep(shutdown.clone()));
+            Some(offload)
+        }
+        None => None,
+    };
+    Ok(Following { records, offload })
+}
+
+/// Opens the HTTP API, if there is one. It answers before any pipeline runs.
+async fn open_api(
+    file: &HostFile,
+    pipelines: &[Pipeline],
+    shutdown: &CancellationToken,
+) -> Result<Option<Api>, Failure> {
+    let Some(settings) = &file.api else { return Ok(None) };
+    let pipelines = pipelines.iter().map(|pipeline| pipeline.name.shared()).collect();
+    let (auth, webhooks) = (file.auth.as_ref(), file.webhooks.as_ref());
+    Api::open(ApiOptions { settings, auth, webhooks, pipelines, shutdown }).await.map(Some)
 }
 
 /// Opens the admin server, unless it is switched off. It answers before any pipeline runs, and until it is dropped.
@@ -78,8 +130,8 @@ async fn open_desk(
 ) -> Result<Option<(Arc<Desk>, DropGuard)>, Failure> {
     let admin = match args.admin {
         None => file.admin.clone(),
-        Some(AdminChoice::Off) => Admin::Off,
-        Some(AdminChoice::On(listen)) => file.admin.clone().listen_on(listen),
+        Some(ServerChoice::Off) => Admin::Off,
+        Some(ServerChoice::On(listen)) => file.admin.clone().listen_on(listen),
     };
     let (paths, host) = (args.pipelines.clone(), args.host.clone());
     let options = DeskOptions {
@@ -94,7 +146,7 @@ async fn open_desk(
 /// Reads all files again, and lets the pipelines that run take on theirs. What is faulty is logged and changes nothing.
 async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
     tracing::info!("reloading");
-    let read = files::host(args.host.as_deref()).and_then(|file| {
+    let read = host_file(args).and_then(|file| {
         if file.limits != before.limits {
             tracing::warn!("the limits of the process stay as they were when it was started");
         }
@@ -103,6 +155,11 @@ async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
         }
         if file.traces != before.traces {
             tracing::warn!("[traces] stays as it was when the process was started");
+        }
+        let of_api =
+            |file: &HostFile| (file.api.clone(), file.auth.clone(), file.objects.clone(), file.webhooks.clone());
+        if of_api(&file) != of_api(before) {
+            tracing::warn!("[api], [auth], [objects] and [webhooks] stay as they were when the process was started");
         }
         files::load_to_run(&args.pipelines, &file)
     });

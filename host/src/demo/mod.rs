@@ -59,6 +59,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         limits: HostLimits::default(),
         shutdown: shutdown.clone(),
         watchers: app::Watchers { observers, ..app::Watchers::default() },
+        following: app::Following::default(),
     };
     let built = shutdown.run_until_cancelled(Host::build(vec![pipeline.clone()], host_options)).await;
     spinner.finish_and_clear();

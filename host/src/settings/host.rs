@@ -5,16 +5,20 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use gristmill_admin::Admin;
+use gristmill_api::ApiSettings;
+use gristmill_auth::AuthSettings;
 use gristmill_config::ConfigError;
 use gristmill_core::settings::{ByteSize, Name, by_name};
 use gristmill_llm::settings::AliasSettings;
+use gristmill_objects::ObjectSettings;
 use gristmill_store::settings::StoreSettings;
 use gristmill_telemetry::traces::TraceSettings;
+use gristmill_webhooks::WebhookSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::store;
+use super::{host_checks, store};
 
 /// A process that runs pipelines of Gristmill.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +44,22 @@ pub struct HostFile {
     /// Where the spans of traces are sent.
     #[schemars(extend("x-secrets" = true))]
     pub traces: TraceSettings,
+    /// The HTTP API that takes jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-secrets" = true))]
+    pub api: Option<ApiSettings>,
+    /// Who may use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-secrets" = true))]
+    pub auth: Option<AuthSettings>,
+    /// Where large payloads are kept. With `[api]` they are kept without this table, too, in a folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-secrets" = true, "x-show" = "see below"))]
+    pub objects: Option<ObjectSettings>,
+    /// Who is told when a job has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-secrets" = true))]
+    pub webhooks: Option<WebhookSettings>,
     /// The file itself: in its own folder of pipelines it is none.
     #[serde(skip)]
     pub path: Option<PathBuf>,
@@ -71,9 +91,19 @@ impl HostFile {
     /// Everything that is wrong with it, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let mut draft = gristmill_config::read::<Self>(path)?;
+        host_checks::check(&mut draft);
         store::check(&mut draft);
-        let checked = draft.finish()?;
-        Ok(Self { path: Some(path.to_owned()), ..checked.value })
+        Ok(Self { path: Some(path.to_owned()), ..draft.finish()?.value })
+    }
+
+    /// Where large payloads are kept, if they are.
+    #[must_use]
+    pub fn object_settings(&self) -> Option<ObjectSettings> {
+        match (&self.objects, &self.api) {
+            (Some(objects), _) => Some(objects.clone()),
+            (None, Some(_)) => Some(ObjectSettings::default()),
+            (None, None) => None,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod budget;
 mod checks;
 mod file;
 mod host;
+mod host_checks;
 mod json_file;
 mod plan;
 mod properties;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 pub use file::{Named, PipelineFile};
 pub use host::{HostFile, HostLimits, host_schema};
+pub use host_checks::is_open;
 pub use redis::{Unfit, unfit};
 pub use reference::fill;
 pub use stage::{Module, OnFailure, Route, StageSettings};

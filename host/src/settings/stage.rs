@@ -24,6 +24,10 @@ pub struct StageSettings {
         "x-form": "in next and branches it means something else; name the stage otherwise"
     }]))]
     pub name: Name,
+    /// What it does, for people who follow a job: `"Analysing entities"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), extend("x-show" = "the name"))]
+    pub label: Option<String>,
     /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, embed, validate, rescue), or the path of a component of
     /// at most 64 MiB.
     #[schemars(extend("x-add" = "module = \"builtin:NAME\" or a file"))]

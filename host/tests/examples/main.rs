@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod dialects;
+mod tasks;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::app::{Ends, Failure, Host, HostOptions, Memory, Reloaded, Watchers};
+use gristmill::app::{Ends, Failure, Following, Host, HostOptions, Memory, Reloaded, Watchers};
 use gristmill::settings::{HostLimits, Pipeline};
 use gristmill_core::flow::{Intake, Status};
 use tokio_util::sync::CancellationToken;
@@ -20,8 +20,13 @@ fn payload(number: usize) -> (&'static str, Option<String>) {
 /// Starts these pipelines in one host, which stops when the token is cancelled.
 async fn start(harnesses: &[&Harness], shutdown: CancellationToken) -> (Arc<Host>, Ends) {
     let files = harnesses.iter().map(|harness| Pipeline::load(&harness.file()).unwrap()).collect();
-    let options =
-        HostOptions { memory: Memory::Durable, limits: HostLimits::default(), shutdown, watchers: Watchers::default() };
+    let options = HostOptions {
+        memory: Memory::Durable,
+        limits: HostLimits::default(),
+        shutdown,
+        watchers: Watchers::default(),
+        following: Following::default(),
+    };
     let (built, ends) = Host::build(files, options).await.unwrap();
     (built.start().await.unwrap().unwrap(), ends)
 }

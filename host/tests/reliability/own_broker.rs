@@ -1,11 +1,11 @@
 //! An Apache Kafka of one test, which can be killed and restarted with the same port and data.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gristmill_kafka::{Settings, topic_stats};
+use gristmill_test_servers::free_port;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -96,7 +96,13 @@ impl OwnBroker {
     }
 }
 
-/// Two ports that are free now. Both are held at the same time: a port that was released may be given out again.
+/// Two ports that are free now, and that clients which look for a broker that is down do not take.
 fn free_ports() -> [u16; 2] {
-    [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap()).map(|held| held.local_addr().unwrap().port())
+    let first = free_port();
+    loop {
+        let second = free_port();
+        if second != first {
+            return [first, second];
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub use control::{Command, Control, Done, Outcome, Refused, Tapped, TappedItem};
 pub use ready::{LONG_PAUSE_SECONDS, readiness};
 pub use reason::{Code, Reason};
 pub use server::{BindError, Server};
-pub use settings::{Admin, AdminSettings, BadListen, DEFAULT, Listen, Tap};
+pub use settings::{Admin, AdminSettings, DEFAULT, Tap};
 pub use view::{
     BrokerView, HostView, InFlight, LimitView, ModelView, PartitionView, PauseKind, PauseView, Phase, PipelineList,
     PipelineState, PipelineView, Recent, SandboxView, StageView, StoreView, TargetState, TargetView, Totals,

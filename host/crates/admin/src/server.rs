@@ -17,7 +17,7 @@ use axum::body::HttpBody;
 use axum::http::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use gristmill_core::settings::SecretError;
+use gristmill_core::settings::{Listen, SecretError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -29,7 +29,7 @@ use tower::{BoxError, Service};
 use super::access::Access;
 use super::control::Control;
 use super::routes::{self, InUse};
-use super::settings::{AdminSettings, DEFAULT, Listen};
+use super::settings::{AdminSettings, DEFAULT};
 
 /// How long the headers of a request may take to arrive, from the moment on at which the connection waits for one.
 const HEADERS: Duration = Duration::from_secs(10);

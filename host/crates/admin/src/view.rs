@@ -191,6 +191,8 @@ pub enum PauseKind {
     Store,
     /// The dead letters cannot be read.
     DeadLetters,
+    /// The object store does not answer.
+    Objects,
 }
 
 /// What a pipeline has done since the process started.

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, iter, pending};
 use gristmill_admin::{
-    AdminSettings, BindError, Code, Command, Control, DEFAULT, Done, HostView, Listen, Outcome, Phase, PipelineState,
+    AdminSettings, BindError, Code, Command, Control, DEFAULT, Done, HostView, Outcome, Phase, PipelineState,
     PipelineView, Reason, Refused, Server, Tapped, TappedItem,
 };
-use gristmill_core::settings::SecretRef;
+use gristmill_core::settings::{Listen, SecretRef};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};

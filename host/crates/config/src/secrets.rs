@@ -6,7 +6,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Parts of key names whose values are secret. Starring out too much does no harm.
-const SECRET_NAMES: [&str; 7] = ["password", "secret", "token", "jaas", "pem", "oauthbearer.config", ".headers."];
+const SECRET_NAMES: [&str; 8] =
+    ["password", "secret", "access_key", "token", "jaas", "pem", "oauthbearer.config", ".headers."];
 
 /// The spans of string values in these tables that are or may be secrets: keys, passwords, and addresses with something
 /// before an "@" or with a password among their parameters.

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use super::admin::{Creation, check_topics};
 use super::embedded::EmbeddedBroker;
 use super::groups;
+use super::guarded_sink::GuardedSink;
+use super::late_sink::LateSink;
 use super::letters::KafkaLetters;
 use super::properties::SECURITY;
 use super::readers;
@@ -18,7 +20,7 @@ use super::source::KafkaSource;
 use super::tail::Tail;
 use super::transactor::{KafkaTransactor, TransactionSettings};
 use gristmill_core::ports::{
-    Broker, Browse, Checked, Connection, Group, Guarantee, Outlet, Records, Source as _, Subscription, Topic,
+    Broker, Browse, Checked, Connection, Group, Guarantee, Inlet, Outlet, Records, Source as _, Subscription, Topic,
     WriteError,
 };
 
@@ -98,7 +100,11 @@ impl Broker for KafkaBroker {
             }
         };
         let letters = Arc::new(KafkaLetters::new(self.settings.clone(), dead_letters));
-        Ok(Connection { source: Box::new(source), outlet, letters })
+        let mut inlet = inlet(&self.settings, topic, &outlet);
+        if self.embedded.is_some() {
+            inlet.sink = Arc::new(GuardedSink::new(self.settings.clone(), inlet.sink));
+        }
+        Ok(Connection { source: Box::new(source), outlet, letters, inlet })
     }
 
     async fn browse(&self, what: Browse) -> anyhow::Result<Box<dyn Records>> {
@@ -115,6 +121,15 @@ impl Broker for KafkaBroker {
     ) -> Result<u64, WriteError> {
         groups::write(&self.settings, reader, groups, progress).await
     }
+}
+
+/// Events are written by the producer of the outputs, unless that writes in transactions only.
+fn inlet(settings: &Settings, topic: Arc<str>, outlet: &Outlet) -> Inlet {
+    let sink = match outlet {
+        Outlet::Sink(sink) => Arc::clone(sink),
+        Outlet::Transactor(_) => Arc::new(LateSink::new(settings.clone())),
+    };
+    Inlet { sink, events: Arc::new(KafkaLetters::new(settings.clone(), topic)) }
 }
 
 async fn outlet(settings: &Settings, source: &KafkaSource, guarantee: Guarantee) -> anyhow::Result<Outlet> {

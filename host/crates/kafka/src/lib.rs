@@ -24,10 +24,12 @@ mod fence;
 mod fit;
 mod groups;
 mod guard;
+mod guarded_sink;
 mod join;
 #[cfg(test)]
 mod join_tests;
 mod lag;
+mod late_sink;
 mod leave;
 mod letters;
 mod log;

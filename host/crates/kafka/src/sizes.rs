@@ -11,7 +11,7 @@ use super::settings::Settings;
 use gristmill_core::ports::{Role, Topic};
 
 /// The longest that looking up the limits takes.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(3);
 /// The topic property that limits its records, in bytes after compression.
 pub(super) const LIMIT: &str = "max.message.bytes";
 /// The limit of dead-letter topics that we create, in bytes: 18 MiB, a record at the producer's limit of 17 MiB plus

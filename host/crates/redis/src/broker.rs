@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::bail;
 use async_trait::async_trait;
 use gristmill_core::ports::{
-    Broker, Browse, Checked, Connection, Group, Guarantee, Outlet, Records, Subscription, Topic, WriteError,
+    Broker, Browse, Checked, Connection, Group, Guarantee, Inlet, Outlet, Records, Sink, Subscription, Topic,
+    WriteError,
 };
 
 use super::browse::Browser;
@@ -50,10 +51,13 @@ impl Broker for RedisBroker {
             }
         }
         let sink = RedisSink::of(&self.client, &self.settings)?;
+        let sink: Arc<dyn Sink> = Arc::new(sink);
         let letters = RedisLetters::of(&self.client, dead_letters)?;
+        let events = RedisLetters::of(&self.client, Arc::clone(&topic))?;
+        let inlet = Inlet { sink: Arc::clone(&sink), events: Arc::new(events) };
         let source = SourceSettings { stream: topic, group, start };
         let source = RedisSource::of(&self.client, &self.settings, source)?;
-        Ok(Connection { source: Box::new(source), outlet: Outlet::Sink(Arc::new(sink)), letters: Arc::new(letters) })
+        Ok(Connection { source: Box::new(source), outlet: Outlet::Sink(sink), letters: Arc::new(letters), inlet })
     }
 
     async fn browse(&self, what: Browse) -> anyhow::Result<Box<dyn Records>> {

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
+use super::decoding::Decoding;
 use gristmill_core::model::{
     Attribute, Canonical, ChatResponse, Embedding, Failure, FinishReason, Header, JobId, Outcome, Output, Size, Spent,
     Usage, Vector,
@@ -109,7 +110,7 @@ fn output(to: &mut Canonical<Vec<u8>>, output: &Output) {
 
 /// Decodes a value; `None` if the bytes are of another version or malformed.
 pub(super) fn decode(bytes: Bytes) -> Option<Kept> {
-    let mut bytes = Decoding(bytes);
+    let mut bytes = Decoding::of(bytes);
     if bytes.byte()? != VERSION {
         return None;
     }
@@ -125,7 +126,7 @@ pub(super) fn decode(bytes: Bytes) -> Option<Kept> {
         4 => Kept::Embedding(bytes.embedding()?),
         _ => return None,
     };
-    bytes.0.is_empty().then_some(kept)
+    bytes.is_done().then_some(kept)
 }
 
 /// The answer, unless it is something else or of another version.
@@ -159,49 +160,8 @@ impl KeptReader {
     }
 }
 
-struct Decoding(Bytes);
-
+/// What is kept, part by part.
 impl Decoding {
-    fn byte(&mut self) -> Option<u8> {
-        self.0.try_get_u8().ok()
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        self.0.try_get_u64().ok()
-    }
-
-    /// A view of the same memory, not a copy.
-    fn bytes(&mut self) -> Option<Bytes> {
-        let length = usize::try_from(self.number()?).ok()?;
-        (length <= self.0.len()).then(|| self.0.split_to(length))
-    }
-
-    fn text(&mut self) -> Option<String> {
-        String::from_utf8(self.bytes()?.into()).ok()
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        match self.byte()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-
-    fn optional<T>(&mut self, read: fn(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        Some(if self.flag()? { Some(read(self)?) } else { None })
-    }
-
-    fn list<T>(&mut self, read: fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let length = self.number()?;
-        // Grows with the elements read: a damaged length must not allocate memory for elements that are missing.
-        let mut list = Vec::new();
-        for _ in 0..length {
-            list.push(read(self)?);
-        }
-        Some(list)
-    }
-
     fn answer(&mut self) -> Option<ChatResponse> {
         Some(ChatResponse {
             text: self.text()?,

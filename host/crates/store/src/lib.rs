@@ -12,14 +12,18 @@
 //! - `request`: what can be asked of that thread
 //! - `writer`: that thread, which writes many requests at once; `worker`: a thread that can be joined
 //! - `health`: whether the store still works; the first permanent failure breaks it for good
-//! - `codec`, `generation`: the encoding of what is kept
+//! - `codec`, `generation`: the encoding of what is kept; `decoding`: how it is read
+//! - `records`: records of jobs, by the rules of the core; `asked`: the queue, as those see it who ask about records
 
+mod asked;
 mod codec;
+mod decoding;
 mod generation;
 mod health;
 mod memory;
 mod postgres;
 mod queue;
+mod records;
 mod redis;
 mod request;
 #[cfg(test)]
@@ -30,7 +34,7 @@ mod url;
 mod worker;
 mod writer;
 
-pub use memory::{MemoryDocuments, MemorySpending};
+pub use memory::{MemoryDocuments, MemoryJobs, MemorySpending};
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use settings::{ServerSettings, Settings, StoreSettings};

@@ -8,10 +8,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::codec;
 use super::health::Health;
-use super::request::Request;
+use super::records::{Change, DeliveryChange, Done};
+use super::request::{DELIVERY_BYTES, Request};
 use super::worker::Worker;
 use super::writer::{Backend, Writer};
-use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Run, Spent, SpentOn, Timestamp};
 use gristmill_core::ports::{JobState, Kept, Key, Placed, StoreError};
 
 /// Maximum bytes waiting to be written; beyond it, callers wait.
@@ -106,6 +107,39 @@ impl Queue {
     pub(super) fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
         self.health.check()?;
         self.send(Request::Spent { on, spent, number: 0 })
+    }
+
+    /// Changes records of jobs, by the rules of the core.
+    pub(super) async fn change(&self, change: Change) -> Result<Done, StoreError> {
+        self.health.check()?;
+        let room = self.room(change.weight()).await?;
+        let (done, answer) = oneshot::channel();
+        self.send(Request::Change { change, done, _room: room })?;
+        self.answered(answer).await
+    }
+
+    /// As [`Published::published`](gristmill_core::ports::Published::published).
+    pub(super) fn published(&self, jobs: &[(JobId, Run)], at: Timestamp) -> Result<(), StoreError> {
+        self.health.check()?;
+        let Ok(room) = Arc::clone(&self.notes).try_acquire_owned() else {
+            tracing::debug!("the store is behind: some jobs stay accepted until a host takes their events");
+            return Ok(());
+        };
+        self.send(Request::Note { change: Change::Published(jobs.to_vec(), at), _room: room })
+    }
+
+    /// Changes deliveries.
+    pub(super) async fn deliver(&self, change: DeliveryChange) -> Result<Done, StoreError> {
+        self.health.check()?;
+        let room = self.room(DELIVERY_BYTES).await?;
+        let (done, answer) = oneshot::channel();
+        self.send(Request::Deliver { change, done, _room: room })?;
+        self.answered(answer).await
+    }
+
+    /// The error for an answer that is to another question.
+    pub(super) fn mistaken(&self) -> StoreError {
+        self.health.error()
     }
 
     async fn answered<T>(&self, answer: oneshot::Receiver<Result<T, String>>) -> Result<T, StoreError> {

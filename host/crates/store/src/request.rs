@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::records::{Change, DeliveryChange, Done};
 use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn};
 use gristmill_core::ports::{JobState, Kept, Key, Placed};
+
+/// The approximate size of a change of deliveries.
+pub(super) const DELIVERY_BYTES: usize = 1_024;
 
 /// A write request. Each holds its share of the queue until it is written.
 pub(super) enum Request {
@@ -54,6 +58,41 @@ pub(super) enum Request {
         /// Given by the writer, in order, from 1: so what may have been added is not added twice.
         number: u64,
     },
+    /// A change of records of jobs.
+    Change {
+        change: Change,
+        /// Like `kept` above, with what became of it.
+        done: oneshot::Sender<Result<Done, String>>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// A change of records that nobody waits for.
+    Note {
+        change: Change,
+        _room: OwnedSemaphorePermit,
+    },
+    /// A change of deliveries.
+    Deliver {
+        change: DeliveryChange,
+        /// Like `done` above.
+        done: oneshot::Sender<Result<Done, String>>,
+        _room: OwnedSemaphorePermit,
+    },
+}
+
+/// The changes of records in a batch, in order. They come before its deliveries.
+pub(super) fn changes(batch: &[Request]) -> impl Iterator<Item = &Change> {
+    batch.iter().filter_map(|request| match request {
+        Request::Change { change, .. } | Request::Note { change, .. } => Some(change),
+        _ => None,
+    })
+}
+
+/// The changes of deliveries in a batch, in order.
+pub(super) fn deliveries(batch: &[Request]) -> impl Iterator<Item = &DeliveryChange> {
+    batch.iter().filter_map(|request| match request {
+        Request::Deliver { change, .. } => Some(change),
+        _ => None,
+    })
 }
 
 impl Request {
@@ -62,7 +101,9 @@ impl Request {
         match self {
             Self::Keep { value, .. } | Self::Answer { value, .. } => Some(value.len()),
             Self::Intend { bytes, .. } => Some(*bytes),
-            Self::Ended { .. } | Self::Finish { .. } | Self::Spent { .. } => None,
+            Self::Change { change, .. } => Some(change.weight()),
+            Self::Deliver { .. } => Some(DELIVERY_BYTES),
+            Self::Ended { .. } | Self::Finish { .. } | Self::Spent { .. } | Self::Note { .. } => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::health::{Failure, Health};
+use super::records::Done;
 use super::request::Request;
 use gristmill_core::ports::Kept;
 
@@ -18,14 +19,24 @@ const NOTES: Duration = Duration::from_millis(200);
 /// How often an idle writer checks whether something is too old.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// What became of a batch.
+#[derive(Default)]
+pub(super) struct Written {
+    /// The earlier value, if any, for each `Keep`.
+    pub(super) earlier: Vec<Option<Kept>>,
+    /// For each change of records, those that nobody waits for included.
+    pub(super) changed: Vec<Done>,
+    /// For each change of deliveries.
+    pub(super) delivered: Vec<Done>,
+}
+
 /// What a store writes to.
 pub(super) trait Backend: Send + 'static {
-    /// Writes the batch. Returns the earlier value, if any, for each `Keep`. The batch is empty if it is only time to see
-    /// whether something is too old.
+    /// Writes the batch. It is empty if it is only time to see whether something is too old.
     ///
     /// # Errors
     /// After a transient failure, it must do no harm to write any of the requests again.
-    fn write(&mut self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure>;
+    fn write(&mut self, batch: &[Request]) -> Result<Written, Failure>;
 
     /// Does what nobody waits for, after each batch.
     fn tidy(&mut self) -> Result<(), Failure>;
@@ -60,8 +71,8 @@ impl<B: Backend> Writer<B> {
     pub(super) fn run(mut self) {
         while let Some(batch) = self.next_batch() {
             let written = match self.backend.write(&batch) {
-                Ok(earlier) => {
-                    drop(answer(batch, Ok(earlier)));
+                Ok(written) => {
+                    drop(answer(batch, Ok(written)));
                     self.backend.tidy()
                 }
                 Err(Failure::Transient(reason)) => {
@@ -136,15 +147,17 @@ impl<B: Backend> Writer<B> {
     }
 }
 
-/// Answers the callers that wait, with the earlier value, if any, for each `Keep`, or with the reason of a transient
-/// failure. Returns the notes that were not written.
-fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) -> Vec<Request> {
-    let (mut earlier, failure) = match written {
-        Ok(earlier) => (earlier.into_iter(), None),
-        Err(reason) => (Vec::new().into_iter(), Some(reason)),
+/// Answers the callers that wait, with what became of their requests, or with the reason of a transient failure. Returns the
+/// notes that were not written.
+fn answer(batch: Vec<Request>, written: Result<Written, String>) -> Vec<Request> {
+    let (written, failure) = match written {
+        Ok(written) => (written, None),
+        Err(reason) => (Written::default(), Some(reason)),
     };
+    let (mut earlier, mut changed, mut delivered) =
+        (written.earlier.into_iter(), written.changed.into_iter(), written.delivered.into_iter());
     let mut unwritten = Vec::new();
-    // The callers may have gone away.
+    // The callers may have gone away. Whoever gets no answer hears that the thread has stopped.
     for request in batch {
         match (request, &failure) {
             (Request::Keep { kept, .. }, None) => drop(kept.send(Ok(earlier.next().flatten()))),
@@ -153,10 +166,17 @@ fn answer(batch: Vec<Request>, written: Result<Vec<Option<Kept>>, String>) -> Ve
             (Request::Intend { noted, .. } | Request::Answer { noted, .. }, Some(reason)) => {
                 drop(noted.send(Err(reason.clone())));
             }
-            (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. }, None) => {}
-            (note @ (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. }), Some(_)) => {
-                unwritten.push(note);
+            (Request::Change { done, .. }, None) => drop(changed.next().map(|made| done.send(Ok(made)))),
+            (Request::Deliver { done, .. }, None) => drop(delivered.next().map(|made| done.send(Ok(made)))),
+            (Request::Change { done, .. } | Request::Deliver { done, .. }, Some(reason)) => {
+                drop(done.send(Err(reason.clone())));
             }
+            (Request::Note { .. }, None) => drop(changed.next()),
+            (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. }, None) => {}
+            (
+                note @ (Request::Ended { .. } | Request::Finish { .. } | Request::Spent { .. } | Request::Note { .. }),
+                Some(_),
+            ) => unwritten.push(note),
         }
     }
     unwritten

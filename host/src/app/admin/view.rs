@@ -153,6 +153,7 @@ fn pause(pause: &Pause) -> PauseView {
         PauseReason::Dependency { stage, .. } => (PauseKind::Dependency, Some(stage.to_string())),
         PauseReason::Store(_) => (PauseKind::Store, None),
         PauseReason::DeadLetters(_) => (PauseKind::DeadLetters, None),
+        PauseReason::Objects(_) => (PauseKind::Objects, None),
     };
     PauseView {
         reason,

@@ -80,3 +80,15 @@ fn the_long_help_lists_exit_codes_and_variables_and_every_command_has_an_example
         }
     }
 }
+
+#[test]
+fn servers_are_named_by_an_address_or_switched_off() {
+    let run = |line: &str| match parse(line).unwrap().command {
+        Command::Run(run) => run,
+        other => panic!("{other:?}"),
+    };
+    let both = run("gristmill run p.toml --api 127.0.0.1:8080 --admin off");
+    assert_eq!(both.api, Some(ServerChoice::On("127.0.0.1:8080".parse().unwrap())));
+    assert_eq!(both.admin, Some(ServerChoice::Off));
+    assert!(parse("gristmill run p.toml --api localhost").is_err());
+}

@@ -69,7 +69,7 @@ pub(super) fn choose(dead_letters: Vec<DeadLetter>, replayed: &BTreeSet<Place>, 
     let mut chosen = Chosen::default();
     let mut newest: BTreeMap<String, usize> = BTreeMap::new();
     for dead_letter in dead_letters {
-        if JobId::replayed(bounds.pipeline, &dead_letter.job).is_none() {
+        if JobId::replayed(bounds.pipeline, dead_letter.named_place()).is_none() {
             chosen.of_others += 1;
         } else if replayed.contains(&dead_letter.place) && !bounds.again {
             chosen.replayed_since += 1;
@@ -118,6 +118,7 @@ mod tests {
             first_attempt: None,
             last_attempt: 1_000,
             error: String::new(),
+            first_place: None,
         }
     }
 

@@ -65,13 +65,20 @@ pub(super) struct DeadLetter {
     /// In milliseconds since the Unix epoch; the record's timestamp if the header is missing.
     pub(super) last_attempt: i64,
     pub(super) error: String,
+    /// The place of the job's first event, with the pipeline before it, if its id does not name that: the job was submitted.
+    pub(super) first_place: Option<String>,
 }
 
 impl DeadLetter {
+    /// The pipeline and the place of the job's first event.
+    pub(super) fn named_place(&self) -> &str {
+        self.first_place.as_deref().unwrap_or(&self.job)
+    }
+
     /// The partition of the job's event, if that is in this topic. Records of one document must stay in one partition, and
     /// not every producer chooses partitions as we would.
     fn partition_in(&self, source: &str) -> Option<u32> {
-        let (_, place) = self.job.split_once('/')?;
+        let (_, place) = self.named_place().split_once('/')?;
         let event: EventId = place.parse().ok()?;
         (&*event.partition.topic == source).then_some(event.partition.index)
     }
@@ -114,6 +121,7 @@ impl Entry {
             first_attempt: time(names::FIRST_ATTEMPT),
             last_attempt: time(names::LAST_ATTEMPT).unwrap_or(event.timestamp.0),
             error: owned(text(names::ERROR)),
+            first_place: text(names::FIRST_PLACE).map(str::to_owned),
         })
     }
 }
@@ -131,6 +139,8 @@ impl Replaying {
     /// The original event, with a header that names its dead letter, from which the pipeline reads which job it resumes.
     pub(super) fn event(&self, dead_letter: &DeadLetter, event: &Event) -> Record {
         let mut headers: Vec<Header> = event.headers.iter().filter(|header| !is_ours(header)).cloned().collect();
+        // Where the payload is belongs to the event.
+        headers.extend(event.headers.iter().filter(|header| header.name == names::PAYLOAD).cloned());
         headers.push(header(names::REPLAY_OF, format!("{}/{}", self.dead_letters, dead_letter.place)));
         headers.extend(self.from_stage.clone().map(|stage| header(names::FROM_STAGE, stage)));
         Record {
@@ -213,6 +223,7 @@ mod tests {
             first_attempt: Some(100),
             last_attempt: 200,
             error: "too slow".into(),
+            first_place: None,
         };
         assert_eq!(dead_letter(), expected);
     }

@@ -97,6 +97,7 @@ mod tests {
             first_attempt: None,
             last_attempt: 1_763_712_000_000,
             error: "too \u{1b}[31mslow\nand red".into(),
+            first_place: None,
         }
     }
 

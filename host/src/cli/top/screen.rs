@@ -243,6 +243,7 @@ fn alarms(host: &HostView) -> Vec<String> {
                 PauseKind::Dependency => "a dependency",
                 PauseKind::Store => "the state store",
                 PauseKind::DeadLetters => "the dead letters",
+                PauseKind::Objects => "the object store",
             };
             let left = match pause.left_seconds {
                 Some(left) => format!("for {} more", time(left)),

@@ -113,3 +113,67 @@ fn a_host_without_a_file_has_the_defaults() {
     assert_eq!(HostFile { path: None, ..loaded }, HostFile::default());
     assert_eq!(host_schema()["title"], "Gristmill host");
 }
+
+/// The least that the API needs.
+const API: &str = "[api]\nlisten = \"127.0.0.1:8080\"\n";
+const AUTH: &str = "[auth]\nissuer = \"i\"\naudience = \"a\"\nkeys = { jwks = \"https://id.example/keys\" }\n";
+const WEBHOOKS: &str = "[webhooks]\nsecrets = [{ env = \"WEBHOOK_SECRET\" }]\n";
+
+#[test]
+fn the_tables_of_the_api_belong_together() {
+    let good = format!("{API}{AUTH}{WEBHOOKS}[objects]\ninline_max = \"64KiB\"\n");
+    let (_folder, file, _) = files(&good, "");
+    let loaded = HostFile::load(&file).unwrap();
+    assert!(loaded.auth.is_some() && loaded.webhooks.is_some());
+    assert_eq!(loaded.object_settings().unwrap().inline_max.to_string(), "64KiB");
+    for table in [AUTH, WEBHOOKS] {
+        let fault = fault(table);
+        assert!(fault.contains("gristmill.toml:1:") && fault.contains("add [api]"), "{fault}");
+    }
+}
+
+#[test]
+fn large_payloads_are_kept_where_there_is_an_api_or_a_table_for_them() {
+    let objects = |text: &str| {
+        let (_folder, file, _) = files(text, "");
+        HostFile::load(&file).unwrap().object_settings()
+    };
+    assert_eq!(objects(""), None);
+    assert!(objects(API).is_some() && objects("[objects]\n").is_some());
+}
+
+#[test]
+fn an_api_that_other_machines_reach_wants_tokens_or_to_be_told_twice() {
+    let open = "[api]\nlisten = \"0.0.0.0:8080\"\n";
+    let refused = fault(open);
+    assert!(refused.contains("/gristmill.toml:2:10") && refused.contains("anyone = true"), "{refused}");
+    for good in [format!("{open}anyone = true\n"), format!("{open}{AUTH}"), API.replace("127.0.0.1", "[::1]")] {
+        let (_folder, file, _) = files(&good, "");
+        HostFile::load(&file).unwrap();
+    }
+    let both = fault(&format!("{open}anyone = true\n{AUTH}"));
+    assert!(both.contains("take one of the two out"), "{both}");
+}
+
+#[test]
+fn payloads_are_in_one_place_and_outlive_the_jobs_that_wait_for_them() {
+    let keys = "access_key = { env = \"A\" }, secret_key = { env = \"B\" }";
+    let both = fault(&format!("[objects]\nfolder = \"o\"\ns3 = {{ bucket = \"b\", {keys} }}\n"));
+    assert!(both.contains("a folder and a bucket"), "{both}");
+    let short = fault("[objects]\nkeep = \"24h\"\n");
+    assert!(short.contains(":2:8") && short.contains("objects.keep is 1d, store.keep_unfinished 7d"), "{short}");
+    let long = fault("[objects]\n[store]\nkeep_unfinished = \"1000h\"\n");
+    assert!(long.contains(":3:19"), "{long}");
+}
+
+#[test]
+fn secrets_of_the_api_stand_elsewhere() {
+    for (text, place) in [
+        ("[webhooks]\nsecrets = [\"canary\"]\n", "must not stand in the file"),
+        ("[objects.s3]\nbucket = \"b\"\naccess_key = \"canary\"\n", "must not stand in the file"),
+        ("[auth]\nissuer = \"i\"\naudience = \"a\"\nkeys = { secret = \"canary\" }\n", "must not stand in the file"),
+    ] {
+        let fault = fault(text);
+        assert!(fault.contains(place) && !fault.contains("canary"), "{fault}");
+    }
+}

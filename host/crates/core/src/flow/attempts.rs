@@ -12,10 +12,11 @@ use super::error::FlowError;
 use super::held::{Held, HeldItems};
 use super::patience::Patience;
 use super::pipeline::Pipeline;
+use super::recorder::Followed;
 use super::replay::Origin;
 use super::throttle::Throttle;
 use super::{checkpoint, gather};
-use crate::model::{Event, Failed, FailureKind, Outcome, Task, TraceContext, Verdict};
+use crate::model::{Event, Failed, Failure, FailureKind, Outcome, Task, TraceContext, Verdict};
 use crate::ports::{Call, FlowEvent, Hold, Kept, Key, StageError, Store};
 
 /// What all stage calls of one job share.
@@ -29,11 +30,24 @@ pub(super) struct JobContext<'a> {
     pub(super) event: &'a Event,
     pub(super) document: &'a Document,
     pub(super) trace: TraceContext,
+    /// `None` if the job has no record.
+    pub(super) followed: Option<&'a Followed>,
 }
 
 impl JobContext<'_> {
     /// Runs a task, unless its outcome was kept by an earlier run of the job.
     pub(super) async fn run(&self, task: Task) -> Result<(Task, Verdict), FlowError> {
+        if let Some(followed) = self.followed {
+            followed.call_begins();
+        }
+        let ran = self.decide(task).await;
+        if let Some(followed) = self.followed {
+            followed.call_ends();
+        }
+        ran
+    }
+
+    async fn decide(&self, task: Task) -> Result<(Task, Verdict), FlowError> {
         let step = &self.deployment.steps[task.stage];
         let call = self.call(step, &task);
         let kept = self.pipeline.store.as_ref().zip(step.checkpoint);
@@ -43,6 +57,9 @@ impl JobContext<'_> {
         };
         let key = checkpoint::key(&step.name, fingerprint, call.edition, &call.item);
         if let Some(outcome) = self.restore(step, &**store, key).await? {
+            if let Some(followed) = self.followed {
+                followed.restored(&step.name, &call.item.id);
+            }
             return Ok((task, Verdict::Decided(outcome)));
         }
         let verdict = match self.attempts(&task, step, call).await? {
@@ -124,10 +141,13 @@ impl JobContext<'_> {
             false => self.batches.join(task.stage, call).await,
         };
         loop {
-            let result = match first.take() {
-                Some(result) => result,
+            let (result, elapsed) = match first.take() {
+                Some(first) => first,
                 None => self.attempt(step, &mut call).await,
             };
+            if let Some(followed) = self.followed {
+                tell(followed, step, &call, elapsed, &result);
+            }
             let (failure, after) = match result {
                 Ok(outcome) => {
                     held.into_iter().for_each(Held::got_through);
@@ -155,7 +175,7 @@ impl JobContext<'_> {
                         }));
                     }
                     // Boxed, as is what else is rare: the future of each job is as large as what it may ever await.
-                    let waited = Box::pin(held.wait(wait, hold, failure)).await;
+                    let waited = Box::pin(self.held_up(held, wait, hold, failure)).await;
                     if hold != Hold::UnevenLimit {
                         paused += waited;
                     }
@@ -173,12 +193,22 @@ impl JobContext<'_> {
             let Some(wait) = policy.again(call.attempt, spent, after, fastrand::f64()) else {
                 return Ok(Verdict::Failed(Failed { failure, attempts: call.attempt, kind: FailureKind::Fault }));
             };
-            Box::pin(tokio::time::sleep(wait)).await;
+            Box::pin(self.before_retry(step, wait)).await;
             call.attempt += 1;
         }
     }
 
-    async fn attempt(&self, step: &Step, call: &mut Call) -> Result<Outcome, StageError> {
+    async fn held_up(&self, held: &mut Held<'_>, wait: Duration, hold: Hold, failure: Failure) -> Duration {
+        let _waits = self.followed.map(|followed| followed.waits(failure.to_string(), Some(wait)));
+        held.wait(wait, hold, failure).await
+    }
+
+    async fn before_retry(&self, step: &Step, wait: Duration) {
+        let _waits = self.followed.map(|followed| followed.waits(format!("retry of stage {}", step.name), Some(wait)));
+        tokio::time::sleep(wait).await;
+    }
+
+    async fn attempt(&self, step: &Step, call: &mut Call) -> (Result<Outcome, StageError>, Duration) {
         call.span = self.span();
         let begun = Instant::now();
         let result = step.stage.run(call).await;
@@ -189,8 +219,21 @@ impl JobContext<'_> {
             elapsed,
             result: &result,
         });
-        result
+        (result, elapsed)
     }
+}
+
+/// Tells the record of a job of an attempt. What waits for a limit or a dependency does not count as one.
+fn tell(followed: &Followed, step: &Step, call: &Call, elapsed: Duration, result: &Result<Outcome, StageError>) {
+    let failure = match result {
+        Ok(Outcome::Reject(failure)) => Some(failure),
+        Ok(Outcome::Emit(_) | Outcome::Drop(_)) => None,
+        Err(StageError::Retry { failure, .. } | StageError::Trap(failure) | StageError::Permanent(failure)) => {
+            Some(failure)
+        }
+        Err(StageError::Slow { .. } | StageError::Store(_) | StageError::Host(_)) => return,
+    };
+    followed.attempted(&step.name, &call.item.id, call.attempt, elapsed, failure);
 }
 
 /// The keys of answers and outcomes are digests under different names, so only a broken store can confuse them.

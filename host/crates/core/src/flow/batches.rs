@@ -20,8 +20,8 @@ use crate::ports::{BatchOf, Call, FlowEvent, StageError};
 /// up the others then; alone, each has the time that its stage gives it.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The result of an item that was in a call with others; `None` if it has to run alone.
-type First = Option<Result<Outcome, StageError>>;
+/// The result of an item that was in a call with others, and how long that took; `None` if it has to run alone.
+type First = Option<(Result<Outcome, StageError>, Duration)>;
 
 /// The calls that wait. Locked because jobs add to them and the task that runs these takes them; never both at once.
 pub(super) struct Batches<'a> {
@@ -110,7 +110,7 @@ impl<'a> Batches<'a> {
                 self.pipeline.observer.observe(&told);
             }
             // A job that has failed meanwhile waits for nothing.
-            let _ = answer.send((call, result));
+            let _ = answer.send((call, result.map(|result| (result, elapsed))));
         }
     }
 }

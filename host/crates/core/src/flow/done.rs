@@ -6,12 +6,20 @@ use tokio::time::Instant;
 
 use super::deployment::Deployment;
 use super::documents::{Document, Upkeep};
+use super::entry::Over;
 use super::error::FlowError;
 use super::pipeline::Pipeline;
-use super::records;
 use super::replay::Origin;
-use crate::model::{Disposition, Event, Failed, Failure, FailureKind, ItemId, JobEnd, Timestamp, TraceContext};
+use super::throttle::Throttle;
+use super::{outputs, payload, records};
+use crate::model::{
+    Disposition, Ended, Event, Failed, Failure, FailureKind, ItemId, JobEnd, JobNote, KeptOutput, OutputRecord, Phase,
+    Timestamp, TraceContext,
+};
 use crate::ports::{End, FlowEvent, JobState, Placed, Record, StoreError};
+
+/// The code of a job that somebody ended.
+const CANCELLED: &str = "cancelled";
 
 /// How a job ended.
 enum Ending {
@@ -23,6 +31,8 @@ enum Ending {
     Dropped(String),
     /// In the dead letters.
     DeadLettered(Failed),
+    /// Somebody asked for that.
+    Cancelled,
 }
 
 /// When a job started.
@@ -51,6 +61,10 @@ pub(super) struct Done {
     trace: TraceContext,
     ending: Ending,
     begun: Begun,
+    /// The first outputs. `None` if the job has no record.
+    outputs: Option<Vec<OutputRecord>>,
+    /// What was noted of the end, if the job has a record and a transaction is still to come.
+    noted: Option<Box<JobNote>>,
 }
 
 impl Done {
@@ -74,7 +88,14 @@ impl Done {
             trace,
             ending: Ending::Emitted(0),
             begun,
+            outputs: None,
+            noted: None,
         }
+    }
+
+    /// The job has a record, which is to have its outputs.
+    pub(super) fn describe_outputs(&mut self) {
+        self.outputs = Some(Vec::new());
     }
 
     /// Sets how the job ended and creates its records.
@@ -83,6 +104,9 @@ impl Done {
             Disposition::Emitted(ends) => {
                 if pipeline.documents.is_some() {
                     self.placed = ends.iter().map(|end| pipeline.place(end.topic.as_ref(), &end.item.id)).collect();
+                }
+                if self.outputs.is_some() {
+                    self.outputs = Some(outputs::describe(pipeline, self.origin.via, &ends));
                 }
                 let from = self.emitted();
                 // Not collected: the vector of ends would be reused, and moved to fit.
@@ -94,6 +118,68 @@ impl Done {
             Disposition::Dropped(code) => self.ending = Ending::Dropped(code),
             Disposition::DeadLettered { stage, failed } => self.dead_letter(pipeline, stage.as_deref(), failed),
         }
+    }
+
+    /// Somebody asked for the end of the job, and it has not come to it by itself.
+    pub(super) fn cancel(&mut self) {
+        self.records.clear();
+        self.placed.clear();
+        self.afterwards = 0;
+        self.upkeep = None;
+        self.ending = Ending::Cancelled;
+    }
+
+    /// Moves large outputs into the object store, if there is one; and others of which the record is to have the bytes, but
+    /// cannot.
+    pub(super) async fn offload(&mut self, pipeline: &Pipeline, throttle: &Throttle) {
+        let (Some(offload), Ending::Emitted(outputs)) = (&pipeline.offload, &self.ending) else { return };
+        let is_kept = outputs::are_kept(pipeline, self.origin.via);
+        for (number, record) in self.records.iter_mut().take(*outputs).enumerate() {
+            let Some(payload) = &record.payload else { continue };
+            let described = self.outputs.as_mut().and_then(|outputs| outputs.get_mut(number)).filter(|_| is_kept);
+            let is_large = payload.len() > offload.inline_max;
+            if !is_large && described.as_ref().is_none_or(|described| described.kept.is_some()) {
+                continue;
+            }
+            let stored = payload::store(offload, throttle, &pipeline.name, &self.origin.job, number, payload).await;
+            if is_large {
+                records::refer_to(record, &stored);
+            }
+            if let Some(described) = described {
+                described.kept = Some(KeptOutput::Object(stored));
+            }
+        }
+    }
+
+    /// How the job is over.
+    pub(super) fn over(&mut self) -> Over {
+        let none =
+            Over { ended: Ended::Completed, failure: None, dropped: None, outputs: 0, first_outputs: Vec::new() };
+        match &self.ending {
+            Ending::Emitted(count) => {
+                Over { outputs: *count, first_outputs: self.outputs.take().unwrap_or_default(), ..none }
+            }
+            Ending::Deleted(_) => none,
+            Ending::Dropped(code) => Over { dropped: Some(code.clone()), ..none },
+            Ending::DeadLettered(failed) => {
+                Over { ended: Ended::Failed, failure: Some(failed.failure.clone()), ..none }
+            }
+            Ending::Cancelled => Over { ended: Ended::Cancelled, ..none },
+        }
+    }
+
+    /// Remembers what was noted while a transaction is still to come.
+    pub(super) fn noted(&mut self, note: JobNote) {
+        // Each moment is told once.
+        self.noted = Some(Box::new(JobNote { moments: Vec::new(), ..note }));
+    }
+
+    /// The note that the transaction is committed, if the job has a record.
+    pub(super) fn committed(&mut self, at: Timestamp) -> Option<JobNote> {
+        let mut note = *self.noted.take()?;
+        note.standing.phase = Phase::Ended;
+        note.at = at;
+        Some(note)
     }
 
     /// The event deletes its document. If events are the keys, one tombstone goes wherever outputs can go: which of
@@ -165,6 +251,11 @@ impl Done {
         self.records = vec![dead_letter.record(pipeline, &self.origin, &self.event)];
         self.afterwards = 0;
         self.upkeep = None;
+        if let Some(noted) = &mut self.noted {
+            noted.ended = Some(Ended::Failed);
+            noted.told.last_error = Some(failed.failure.clone());
+            (noted.told.outputs, noted.told.first_outputs) = (0, Vec::new());
+        }
         self.ending = Ending::DeadLettered(failed);
     }
 
@@ -175,6 +266,7 @@ impl Done {
             Ending::Emitted(records) => (End::Emitted(*records), JobState::Emitted),
             Ending::Deleted(tombstones) => (End::Deleted(*tombstones), JobState::Emitted),
             Ending::Dropped(code) => (End::Dropped(code), JobState::Dropped),
+            Ending::Cancelled => (End::Dropped(CANCELLED), JobState::Dropped),
             Ending::DeadLettered(failed) => (End::DeadLettered(failed), JobState::DeadLettered),
         };
         // Before the models forget it.
@@ -205,7 +297,7 @@ impl Done {
         match &self.ending {
             Ending::DeadLettered(Failed { kind: FailureKind::Rejected, .. }) => JobEnd::Rejected,
             Ending::DeadLettered(_) => JobEnd::Fault,
-            Ending::Emitted(_) | Ending::Deleted(_) | Ending::Dropped(_) => JobEnd::Good,
+            Ending::Emitted(_) | Ending::Deleted(_) | Ending::Dropped(_) | Ending::Cancelled => JobEnd::Good,
         }
     }
 

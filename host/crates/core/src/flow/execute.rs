@@ -8,16 +8,19 @@ use tokio::time::Instant;
 
 use super::attempts::JobContext;
 use super::batches::Batches;
+use super::claims::{self, Arrived};
 use super::deployment::Deployment;
 use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
 use super::done::{Begun, Done};
 use super::error::FlowError;
 use super::held::HeldItems;
 use super::names::is_ours;
+use super::payload::{self, Payloads};
 use super::pipeline::{Delivery, Pipeline};
+use super::recorder::{Followed, Recorder};
 use super::replay::Origin;
 use super::throttle::Throttle;
-use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Sampling, TraceContext};
+use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Phase, Sampling, Task, TraceContext, Verdict};
 use crate::ports::{FlowEvent, Sink, SinkError};
 
 /// What jobs start with.
@@ -26,34 +29,124 @@ pub(super) struct Start {
     pub(super) deployment: Arc<Deployment>,
     pub(super) throttle: Throttle,
     pub(super) held: HeldItems,
+    /// `None` if no job has a record.
+    pub(super) recorder: Option<Recorder>,
+    pub(super) payloads: Payloads,
 }
 
-/// Runs the job of an event. When it returns, every output or the dead letter is acknowledged, or, in a pipeline with
-/// transactions, ready for one.
+/// Runs the job of an event. When it returns, every output or the dead letter is acknowledged and the end is recorded; or,
+/// in a pipeline with transactions, ready for one.
 pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> Result<Box<Done>, FlowError> {
-    let Start { pipeline, deployment, throttle, held } = start;
-    let origin = Origin::find(&event, pipeline, throttle, &deployment.plan).await;
+    let Start { pipeline, deployment, throttle, recorder, .. } = start;
+    let (origin, nothing) = match claims::find(&event, pipeline, throttle, &deployment.plan).await? {
+        Arrived::Job(origin) => (origin, None),
+        Arrived::Nothing(origin, code) => (origin, Some(code)),
+    };
     let trace = trace(&event, &origin, pipeline.sampling);
     let begun = Begun { at: Instant::now(), time: (pipeline.clock)() };
     pipeline.observer.observe(&FlowEvent::JobStarted { job: &origin.job, event: &event });
     let mut done = Box::new(Done::new(Arc::clone(deployment), origin, event, trace, begun));
-    let (origin, event) = (&done.origin, &done.event);
+    let followed = match (nothing, recorder) {
+        (None, Some(recorder)) => recorder.follow(&done.origin, &done.event),
+        _ => None,
+    };
+    if followed.is_some() {
+        done.describe_outputs();
+    }
+    if let Some(code) = nothing {
+        done.end_in(pipeline, Disposition::Dropped(code.into()));
+    } else {
+        // It is dropped wherever it is, unless its end is on its way.
+        let worked = tokio::select! {
+            biased;
+            () = cancelled(followed.as_ref()), if followed.is_some() => None,
+            worked = work(start, batches, &mut done, trace, followed.as_ref()) => Some(worked),
+        };
+        match worked {
+            Some(worked) => worked?,
+            None => done.cancel(),
+        }
+    }
+    if let Delivery::AtLeastOnce(sink) = &pipeline.delivery {
+        deliver(pipeline, &**sink, &mut done).await?;
+    }
+    if let (Some(recorder), Some(followed)) = (recorder, followed) {
+        Box::pin(record_end(recorder, followed, pipeline, &mut done)).await?;
+    }
+    if let Delivery::AtLeastOnce(_) = &pipeline.delivery {
+        done.acknowledged(pipeline)?;
+    }
+    Ok(done)
+}
+
+async fn cancelled(followed: Option<&Followed>) {
+    match followed {
+        Some(followed) => followed.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Writes the end of the job before its event is settled. With transactions there are two steps: that its end is to come,
+/// and after the transaction that it came.
+async fn record_end(
+    recorder: &Recorder,
+    followed: Followed,
+    pipeline: &Pipeline,
+    done: &mut Done,
+) -> Result<(), FlowError> {
+    let phase = match &pipeline.delivery {
+        Delivery::AtLeastOnce(_) => Phase::Ended,
+        Delivery::ExactlyOnce { .. } => Phase::Settling,
+    };
+    let Some(note) = followed.end(phase, done.over()) else { return Ok(()) };
+    if phase == Phase::Settling {
+        done.noted(note.clone());
+    }
+    let written = recorder.write_end(note).await;
+    written.map_err(|source| FlowError::Store { job: done.origin.job.clone(), source })
+}
+
+/// Gets the job as far as its records, which are to be written.
+async fn work(
+    start: &Start,
+    batches: &Batches<'_>,
+    done: &mut Done,
+    trace: TraceContext,
+    followed: Option<&Followed>,
+) -> Result<(), FlowError> {
+    let Start { pipeline, deployment, throttle, held, payloads, .. } = start;
+    // Held as long as the stages need it.
+    let mut read = None;
+    let mut resolved = None;
+    if let Some(reference) = payload::reference(&done.event) {
+        match Box::pin(payloads.read(reference, throttle)).await {
+            Ok(new) => {
+                resolved = Some(Box::new(Event { payload: Some(new.payload.clone()), ..done.event.clone() }));
+                read = Some(new);
+            }
+            Err(failed) => {
+                done.end_in(pipeline, Disposition::DeadLettered { stage: None, failed });
+                return Ok(());
+            }
+        }
+    }
+    let (origin, event) = (&done.origin, resolved.as_deref().unwrap_or(&done.event));
     match Arrival::of(event, origin, pipeline) {
         Arrival::Unusable(failed) => done.end_in(pipeline, Disposition::DeadLettered { stage: None, failed }),
         Arrival::Drop(code) => done.end_in(pipeline, Disposition::Dropped(code.into())),
         Arrival::Delete(None) => done.delete(pipeline),
         Arrival::Delete(Some(id)) => match Known::look_up(pipeline, throttle, origin, id).await? {
-            Known::Superseded(document) => superseded(pipeline, &mut done, document),
+            Known::Superseded(document) => superseded(pipeline, done, document),
             Known::Newest(document, upkeep) => {
                 done.document = Some(document);
                 done.delete(pipeline);
                 if let Some(upkeep) = upkeep {
-                    Box::pin(keep_up(pipeline, throttle, &mut done, upkeep)).await?;
+                    Box::pin(keep_up(pipeline, throttle, done, upkeep)).await?;
                 }
             }
         },
         Arrival::Process(id, attributes) => match Known::look_up(pipeline, throttle, origin, id).await? {
-            Known::Superseded(document) => superseded(pipeline, &mut done, document),
+            Known::Superseded(document) => superseded(pipeline, done, document),
             Known::Newest(document, upkeep) => {
                 let context = JobContext {
                     pipeline,
@@ -65,21 +158,22 @@ pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> R
                     event,
                     document: &document,
                     trace,
+                    followed,
                 };
                 let disposition = through_stages(&context, attributes).await?;
+                drop((resolved, read));
                 done.document = Some(document);
                 done.end_in(pipeline, disposition);
+                if pipeline.offload.is_some() {
+                    Box::pin(done.offload(pipeline, throttle)).await;
+                }
                 if let Some(upkeep) = upkeep {
-                    Box::pin(keep_up(pipeline, throttle, &mut done, upkeep)).await?;
+                    Box::pin(keep_up(pipeline, throttle, done, upkeep)).await?;
                 }
             }
         },
     }
-    if let Delivery::AtLeastOnce(sink) = &pipeline.delivery {
-        deliver(pipeline, &**sink, &mut done).await?;
-        done.acknowledged(pipeline)?;
-    }
-    Ok(done)
+    Ok(())
 }
 
 /// A later generation of the document is in the sink, and must stay there.
@@ -151,6 +245,10 @@ async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) ->
     let plan = Arc::clone(&context.deployment.plan);
     let document = context.document.id.clone();
     let mut job = Job::start(document, plan, first_item(context, attributes), limits.max_job_bytes.as_usize());
+    if let Some(followed) = context.followed {
+        job.count();
+        followed.progress(&context.deployment.plan, &job);
+    }
     // Made only when several tasks run: the usual job has one at a time, and a set costs more than polling it.
     let mut running: Option<FuturesUnordered<_>> = None;
     let mut room = limits.items_in_flight.get() as usize;
@@ -159,7 +257,7 @@ async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) ->
             let Some(task) = job.next_task() else { break };
             if running.as_ref().is_none_or(FuturesUnordered::is_empty) && !job.is_ready() {
                 let (task, verdict) = context.run(task).await?;
-                job.apply(task, verdict);
+                apply(context, &mut job, task, verdict);
                 continue;
             }
             room -= 1;
@@ -172,10 +270,17 @@ async fn through_stages(context: &JobContext<'_>, attributes: Vec<Attribute>) ->
         if let Some(ended) = ended {
             let (task, verdict) = ended?;
             room += 1;
-            job.apply(task, verdict);
+            apply(context, &mut job, task, verdict);
         } else if let Some(disposition) = job.end() {
             return Ok(disposition);
         }
+    }
+}
+
+fn apply(context: &JobContext<'_>, job: &mut Job, task: Task, verdict: Verdict) {
+    job.apply(task, verdict);
+    if let Some(followed) = context.followed {
+        followed.progress(&context.deployment.plan, job);
     }
 }
 

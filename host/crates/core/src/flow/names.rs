@@ -2,7 +2,7 @@
 
 use crate::model::Header;
 
-/// The job, as pipeline/topic/partition/position.
+/// The job, as pipeline/topic/partition/position, or the UUID of a submitted one.
 pub const JOB_ID: &str = "gristmill-job-id";
 /// The item.
 pub const ITEM_ID: &str = "gristmill-item-id";
@@ -55,6 +55,13 @@ pub const REPLAYS: &str = "gristmill-replays";
 pub const REPLAY_OF: &str = "gristmill-replay-of";
 /// On a replayed event: the first stage to run again.
 pub const FROM_STAGE: &str = "gristmill-from-stage";
+/// On a submitted event: the job and its run, as `JOB;RUN`. The record of the job has to say the same: see
+/// [`Jobs::claim`](crate::ports::Jobs::claim).
+pub const SUBMITTED: &str = "gristmill-submitted";
+/// On the dead letter of a submitted job: where its first event was, as pipeline/topic/partition/position.
+pub const FIRST_PLACE: &str = "gristmill-first-place";
+/// On a record without its payload: the object that holds it, as `NAME;sha256=HEX;size=BYTES`.
+pub const PAYLOAD: &str = "gristmill-payload";
 /// On a marker in the dead-letter topic: the position of the dead letter that was replayed, as partition/offset.
 pub const REPLAYED: &str = "gristmill-replayed";
 /// On such a marker: when it was replayed, in milliseconds since the Unix epoch.

@@ -15,7 +15,7 @@ use crate::ports::{
 
 /// Reports to an observer how long a store takes to answer.
 pub struct ObservedStore<S> {
-    store: S,
+    pub(super) store: S,
     observer: Arc<dyn Observer>,
 }
 
@@ -26,7 +26,7 @@ impl<S> ObservedStore<S> {
         Self { store, observer }
     }
 
-    fn see<T>(&self, operation: StoreOperation, begun: Instant, result: &Result<T, StoreError>) {
+    pub(super) fn see<T>(&self, operation: StoreOperation, begun: Instant, result: &Result<T, StoreError>) {
         let outcome = match result {
             Ok(_) => StoreOutcome::Answered,
             Err(StoreError::Transient { .. }) => StoreOutcome::Transient,

@@ -38,19 +38,16 @@ impl OrderQueues {
         Some(Sequence { partition: event.id.partition.clone(), generation: event.generation, key })
     }
 
-    /// Returns the event if its job may start now, and queues it otherwise.
-    pub(super) fn admit(&mut self, sequence: Option<&Sequence>, event: Event) -> Option<Event> {
-        let Some(sequence) = sequence else { return Some(event) };
-        match self.waiting.get_mut(sequence) {
-            Some(queue) => {
-                queue.push_back(event);
-                None
-            }
-            None => {
-                self.waiting.insert(sequence.clone(), VecDeque::new());
-                Some(event)
-            }
+    /// Returns the event if its job may start now; queues it otherwise.
+    pub(super) fn admit(&mut self, sequence: Option<&Sequence>, event: Event) -> Result<Event, &Event> {
+        let Some(sequence) = sequence else { return Ok(event) };
+        if !self.waiting.contains_key(sequence) {
+            self.waiting.insert(sequence.clone(), VecDeque::new());
+            return Ok(event);
         }
+        let queue = self.waiting.entry(sequence.clone()).or_default();
+        queue.push_back(event);
+        Err(&queue[queue.len() - 1])
     }
 
     /// Called when a job of the sequence has ended. Returns the event whose job starts next.

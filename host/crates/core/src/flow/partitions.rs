@@ -15,15 +15,21 @@ pub(super) struct PartitionState {
     /// How many jobs are running their stages.
     pub(super) running: usize,
     pub(super) outbox: Outbox,
+    has_begun: bool,
 }
 
 impl PartitionState {
     fn new(generation: Generation) -> Self {
-        Self { progress: Progress::new(generation), running: 0, outbox: Outbox::default() }
+        Self { progress: Progress::new(generation), running: 0, outbox: Outbox::default(), has_begun: false }
     }
 
     pub(super) fn generation(&self) -> Generation {
         self.progress.generation()
+    }
+
+    /// Whether its first event is arriving.
+    pub(super) fn begins(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_begun, true)
     }
 
     fn is_busy(&self) -> bool {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::settings::{DeadLetter, DocumentName, Limits, Order, Tombstones, Transactions};
+use super::settings::{DeadLetter, DocumentName, Limits, Order, Recorded, Results, Tombstones, Transactions};
 use crate::model::{ItemId, JobId, Sampling, Spent, Timestamp};
-use crate::ports::{Accounts, Documents, Letters, Observer, Placed, Sink, Store, Transactor};
+use crate::ports::{
+    Accounts, Acts, Documents, Jobs, Letters, ModelCall, Objects, Observer, Placed, Sink, Store, Transactor,
+};
 
 /// How outputs are written and events settled.
 #[derive(Clone)]
@@ -18,6 +20,28 @@ pub enum Delivery {
         /// When a transaction begins.
         bounds: Transactions,
     },
+}
+
+/// How the records of jobs are kept, for those who follow them.
+#[derive(Clone)]
+pub struct Recording {
+    /// The records.
+    pub jobs: Arc<dyn Jobs>,
+    /// What people ask of the jobs.
+    pub acts: Arc<dyn Acts>,
+    /// Which jobs have one.
+    pub which: Recorded,
+    /// What becomes of the bytes of outputs.
+    pub results: Results,
+}
+
+/// Where payloads are kept that are too large for a record.
+#[derive(Clone)]
+pub struct Offload {
+    /// The store.
+    pub objects: Arc<dyn Objects>,
+    /// Payloads of more bytes go there.
+    pub inline_max: usize,
 }
 
 /// The fixed wiring of a pipeline. The part that can change is its [`Deployment`](super::Deployment).
@@ -45,6 +69,10 @@ pub struct Pipeline {
     pub order: Order,
     /// The state store. `None` if nothing is kept for later attempts.
     pub store: Option<Arc<dyn Store>>,
+    /// The records of jobs. `None` if nobody can ask for them: then none are written.
+    pub recording: Option<Recording>,
+    /// Where large payloads are. `None` if nowhere: a record without its payload is a dead letter then.
+    pub offload: Option<Offload>,
     /// What jobs have spent on models. `None` if no stage may call one.
     pub accounts: Option<Arc<dyn Accounts>>,
     /// Which of the traces that begin with a job are recorded.
@@ -61,6 +89,11 @@ impl Pipeline {
     /// What the calls of a job took, if it made some.
     pub(super) fn spent(&self, job: &JobId) -> Option<Spent> {
         self.accounts.as_ref()?.spent(job)
+    }
+
+    /// The calls of a job since the last question.
+    pub(super) fn take_calls(&self, job: &JobId) -> Vec<ModelCall> {
+        self.accounts.as_ref().map(|accounts| accounts.take_calls(job)).unwrap_or_default()
     }
 
     /// Where an item goes, given the topic that a branch names.

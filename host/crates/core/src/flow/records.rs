@@ -8,9 +8,10 @@ use bytes::Bytes;
 use super::documents::Document;
 use super::names::{self, is_ours};
 use super::pipeline::Pipeline;
-use super::replay::Origin;
+use super::replay::{Origin, Via, text as value};
 use crate::model::{
-    Event, Failed, FailureKind, Finished, Header, ItemId, JobId, Spent, TRACEPARENT, Timestamp, TraceContext, sha256,
+    Event, Failed, FailureKind, Finished, Header, ItemId, JobId, Spent, StoredPayload, TRACEPARENT, Timestamp,
+    TraceContext, sha256,
 };
 use crate::ports::Record;
 
@@ -134,6 +135,12 @@ impl DeadLetter<'_> {
         add(names::FIRST_ATTEMPT, self.first_attempt.0.to_string());
         add(names::LAST_ATTEMPT, self.last_attempt.0.to_string());
         add(names::REPLAYS, origin.replays.to_string());
+        if origin.via == Via::Api {
+            add(names::FIRST_PLACE, JobId::new(&pipeline.name, &origin.first.place).to_string());
+        }
+        if let Some(reference) = value(&event.headers, names::PAYLOAD) {
+            add(names::PAYLOAD, reference.to_owned());
+        }
         if let Some(spent) = self.spent {
             add(names::COST, spent.cost.number());
             add(names::INPUT_TOKENS, spent.input_tokens.to_string());
@@ -162,6 +169,13 @@ impl DeadLetter<'_> {
             timestamp: event.timestamp,
         }
     }
+}
+
+/// Moves a payload out of its record: it is kept as this object.
+pub(super) fn refer_to(record: &mut Record, stored: &StoredPayload) {
+    record.headers.push(text(names::PAYLOAD, stored.to_string()));
+    // Not null, which would delete what has this key.
+    record.payload = Some(Bytes::new());
 }
 
 fn text(name: impl Into<Cow<'static, str>>, value: String) -> Header {
@@ -214,6 +228,8 @@ mod tests {
             letters: Arc::new(NoLetters),
             order: Order::Key,
             store: None,
+            recording: None,
+            offload: None,
             accounts: None,
             sampling: Sampling::default(),
             observer: Arc::new(Observers::default()),
@@ -290,6 +306,27 @@ mod tests {
              gristmill-item-id: a%2Fb/chunk.2\n\
              traceparent: 00-de0539cb4aa07385541251152cde2daf-abc37621620424a8-00\n"
         );
+    }
+
+    #[test]
+    fn the_dead_letter_of_a_submitted_job_says_where_its_first_event_and_its_payload_are() {
+        let mut event = event();
+        event.headers = vec![header(names::PAYLOAD, Bytes::from_static(b"p/x;sha256=00;size=7"))];
+        let failed = Failed { failure: Failure::new("odd", "odd"), attempts: 1, kind: FailureKind::Fault };
+        let (first_attempt, last_attempt) = (Timestamp(5), Timestamp(6));
+        let letter = DeadLetter {
+            stage: None,
+            module: None,
+            failed: &failed,
+            document: None,
+            first_attempt,
+            last_attempt,
+            spent: None,
+        };
+        let origin = Origin { via: Via::Api, ..Origin::new(&event, "p") };
+        let shown = shown(&letter.record(&pipeline(None), &origin, &event));
+        let expected = "gristmill-first-place: p/in/3/42\ngristmill-payload: p/x;sha256=00;size=7\n";
+        assert!(shown.contains(expected), "{shown}");
     }
 
     #[test]

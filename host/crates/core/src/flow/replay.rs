@@ -4,7 +4,7 @@ use super::names::{self, is_ours};
 use super::patience::Patience;
 use super::pipeline::Pipeline;
 use super::throttle::Throttle;
-use crate::model::{Event, EventId, Header, JobId, Plan, Provenance, Stamp, Timestamp};
+use crate::model::{Event, EventId, Header, JobId, Plan, Provenance, Run, Stamp, Timestamp};
 use crate::ports::{Edition, PauseReason};
 
 /// Where a job comes from: a new event or a replay.
@@ -12,14 +12,25 @@ use crate::ports::{Edition, PauseReason};
 pub(super) struct Origin {
     /// The id of the job: derived from the event, or that of the job it continues.
     pub(super) job: JobId,
+    /// How the job came.
+    pub(super) via: Via,
     /// Where and when its event was first.
     pub(super) first: Stamp,
     /// How often the job was replayed from the dead letters.
     pub(super) replays: u32,
     /// The first stage to run again. `None` reuses everything that was kept.
-    anew_from: Option<usize>,
+    pub(super) anew_from: Option<usize>,
     /// When the job was first tried, in milliseconds since the Unix epoch. `None` if it is new or that is unknown.
     pub(super) first_attempt: Option<i64>,
+}
+
+/// How a job came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Via {
+    /// As an event of the topic.
+    Topic,
+    /// By the API, which wrote its record first.
+    Api,
 }
 
 impl Origin {
@@ -69,6 +80,7 @@ impl Origin {
     pub(super) fn new(event: &Event, pipeline: &str) -> Self {
         Self {
             job: JobId::new(pipeline, &event.id),
+            via: Via::Topic,
             first: Stamp { place: event.id.clone(), time: event.timestamp },
             replays: 0,
             anew_from: None,
@@ -80,22 +92,40 @@ impl Origin {
     /// and headers. What is known of that job is read from the dead letter, not from the event.
     fn proven(event: &Event, letter: &Event, pipeline: &str, plan: &Plan) -> Option<Self> {
         let own = |event: &Event| event.headers.iter().filter(|header| !is_ours(header)).cloned().collect::<Vec<_>>();
-        if event.key != letter.key || event.payload != letter.payload || own(event) != own(letter) {
+        let told = |name: &str| text(&letter.headers, name);
+        let is_same_payload =
+            event.payload == letter.payload && text(&event.headers, names::PAYLOAD) == told(names::PAYLOAD);
+        if event.key != letter.key || !is_same_payload || own(event) != own(letter) {
             return None;
         }
-        let told = |name: &str| text(&letter.headers, name);
         told(names::FAILURE_REASON)?;
-        let (job, place) = JobId::replayed(pipeline, told(names::JOB_ID)?)?;
+        let named = told(names::JOB_ID)?;
+        let (job, place, via) = match JobId::replayed(pipeline, named) {
+            Some((job, place)) => (job, place, Via::Topic),
+            // The id of a submitted job does not name the pipeline.
+            None => (JobId::read(named)?, JobId::replayed(pipeline, told(names::FIRST_PLACE)?)?.1, Via::Api),
+        };
         let time = told(names::SOURCE_TIME).and_then(|time| time.parse().ok());
         let stage = text(&event.headers, names::FROM_STAGE);
         let before: u32 = told(names::REPLAYS).and_then(|count| count.parse().ok()).unwrap_or_default();
         Some(Self {
             job,
+            via,
             first: Stamp { place, time: time.map_or(letter.timestamp, Timestamp) },
             replays: before.saturating_add(1),
             anew_from: stage.and_then(|stage| plan.nodes.iter().position(|node| &*node.name == stage)),
             first_attempt: told(names::FIRST_ATTEMPT).and_then(|time| time.parse().ok()),
         })
+    }
+
+    /// Whether the event names a job or a dead letter that it may belong to.
+    pub(super) fn is_named(event: &Event) -> bool {
+        event.headers.iter().any(|header| header.name == names::SUBMITTED || header.name == names::REPLAY_OF)
+    }
+
+    /// The run of the job.
+    pub(super) fn run(&self) -> Run {
+        Run(self.replays.saturating_add(1))
     }
 
     /// Where the event comes from.
@@ -113,7 +143,7 @@ impl Origin {
 }
 
 /// The last header of this name, as text.
-fn text<'h>(headers: &'h [Header], name: &str) -> Option<&'h str> {
+pub(super) fn text<'h>(headers: &'h [Header], name: &str) -> Option<&'h str> {
     let header = headers.iter().rev().find(|header| header.name == name)?;
     std::str::from_utf8(header.value.as_deref()?).ok()
 }
@@ -172,6 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn the_job_that_was_submitted_is_continued_in_its_pipeline_only() {
+        let job = JobId::submitted(1, &[0; 10]);
+        let letter = |first| {
+            let letter = [("mine", "x"), ("failure_reason", "trap"), ("gristmill-replays", "1")];
+            event(
+                "dead/0/7",
+                &[&letter[..], &[("gristmill-job-id", job.as_str()), ("gristmill-first-place", first)]].concat(),
+            )
+        };
+        let origin = proven(&event("in/0/9", &REPLAY), &letter("p/in/0/4")).unwrap();
+        assert_eq!((origin.job.as_str(), origin.via, origin.run()), (job.as_str(), Via::Api, Run(3)));
+        assert_eq!(origin.first.place.to_string(), "in/0/4");
+        for other in ["q/in/0/4", "in/0/4", ""] {
+            assert_eq!(proven(&event("in/0/9", &REPLAY), &letter(other)), None, "{other:?}");
+        }
+    }
+
+    #[test]
     fn only_a_dead_letter_of_the_same_record_and_pipeline_proves_a_replay() {
         let (replay, letter) = (event("in/0/9", &REPLAY), event("dead/0/7", &LETTER));
         let without = |name: &str| LETTER.into_iter().filter(|(other, _)| *other != name).collect::<Vec<_>>();
@@ -181,6 +229,7 @@ mod tests {
             ("key", Event { key: None, ..letter.clone() }),
             ("payload", Event { payload: None, ..letter.clone() }),
             ("header", other(&with("mine", "y"))),
+            ("another object", other(&[LETTER.to_vec(), vec![("gristmill-payload", "x")]].concat())),
             ("more headers", other(&without("mine"))),
             ("no dead letter", other(&without("failure_reason"))),
             ("no job", other(&without("gristmill-job-id"))),

@@ -12,6 +12,30 @@ use crate::settings::{ByteSize, Span, TopicName, span};
 pub use super::retry::RetryPolicy;
 pub use crate::ports::Start;
 
+/// Which jobs have records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "choice of jobs"))]
+pub enum Recorded {
+    /// Every event is a job that can be asked for. Costs each a write to the state store.
+    #[default]
+    All,
+    /// Those that came by the API.
+    Submitted,
+}
+
+/// What becomes of the bytes of outputs, beside the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "treatment of results"))]
+pub enum Results {
+    /// They stay in the record of a submitted job, so that the API has its result.
+    #[default]
+    Keep,
+    /// They are in the sink only.
+    Forget,
+}
+
 /// Bounds of the pipeline as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -34,6 +34,7 @@ fn is_same(one: &PauseReason, other: &PauseReason) -> bool {
         (PauseReason::Dependency { stage: one, .. }, PauseReason::Dependency { stage: other, .. }) => one == other,
         (PauseReason::Store(_), PauseReason::Store(_))
         | (PauseReason::DeadLetters(_), PauseReason::DeadLetters(_))
+        | (PauseReason::Objects(_), PauseReason::Objects(_))
         | (PauseReason::Operator, PauseReason::Operator) => true,
         _ => false,
     }

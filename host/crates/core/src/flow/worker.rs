@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::bookkeeping::Bookkeeping;
 use super::deployment::Deployment;
 use super::error::FlowError;
 use super::execute::Start;
@@ -15,6 +16,7 @@ use super::held::HeldItems;
 use super::jobs::{Ended, Jobs};
 use super::order::{OrderQueues, Sequence};
 use super::partitions::Partitions;
+use super::payload::Payloads;
 use super::pipeline::{Delivery, Pipeline};
 use super::room::Room;
 use super::throttle::Throttle;
@@ -38,6 +40,8 @@ pub(super) struct Worker {
     transactions: Transactions,
     dead_letters: DeadLetterRate,
     room: Room,
+    payloads: Payloads,
+    books: Bookkeeping,
     /// The last report to the observers.
     reported: Queues,
 }
@@ -51,9 +55,11 @@ impl Worker {
     pub(super) fn new(pipeline: Arc<Pipeline>, deployment: Arc<Deployment>) -> Self {
         // Said, because other members of the group may have everything.
         deployment.share(Portion::NONE);
+        let throttle = Throttle::new(Arc::clone(&pipeline.observer));
         Self {
             intake: Intake::Open,
-            throttle: Throttle::new(Arc::clone(&pipeline.observer)),
+            books: Bookkeeping::new(&pipeline, &throttle),
+            throttle,
             held_items: HeldItems::default(),
             partitions: Partitions::default(),
             jobs: Jobs::default(),
@@ -62,6 +68,7 @@ impl Worker {
             transactions: Transactions::new(&pipeline.delivery),
             dead_letters: DeadLetterRate::new(pipeline.limits.dead_letter_bounds()),
             room: Room::new(pipeline.limits),
+            payloads: Payloads::new(pipeline.offload.clone(), &pipeline.limits),
             reported: Queues::default(),
             deployment,
             pipeline,
@@ -153,6 +160,7 @@ impl Worker {
         (self.jobs.is_empty() || self.are_all_held())
             && !self.transactions.is_running()
             && transactions::ready(&self.partitions) == 0
+            && self.books.is_quiet()
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -174,6 +182,7 @@ impl Worker {
             () = sleep_until(self.partitions.deadline()) => Ok(Wakeup::RevocationOverdue),
             () = sleep_until(due) => Ok(Wakeup::TimePassed),
             () = self.throttle.changed() => Ok(Wakeup::TimePassed),
+            () = self.books.quiet(), if self.intake == Intake::Draining => Ok(Wakeup::TimePassed),
         }
     }
 
@@ -234,7 +243,8 @@ impl Worker {
     /// Handles the end of a transaction.
     pub(super) fn transacted(&mut self, result: Result<(), TransactionError>) -> Result<(), FlowError> {
         self.pipeline.observer.observe(&FlowEvent::Notice(&Notice::Commit(transactions::outcome(&result))));
-        for done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
+        for mut done in self.transactions.settle(result, &mut self.partitions, &self.pipeline)? {
+            self.books.committed(&mut done);
             self.room.remove((1, done.event.size()));
             self.dead_letters.note(done.end());
             done.acknowledged(&self.pipeline)?;
@@ -283,6 +293,7 @@ impl Worker {
             self.jobs.abort(&partition);
             self.partitions.open(partition, generation);
         }
+        self.books.assigned();
         self.deployment.share(self.partitions.portion());
     }
 
@@ -296,6 +307,9 @@ impl Worker {
             tracing::debug!(event = %first.id, "ignored events of a partition that is no longer ours");
             return;
         };
+        if state.begins() {
+            self.books.begins_at(first);
+        }
         let size = self.deployment.group_size(self.jobs.group_size()).min(self.most_in_a_group);
         let mut admitted = Vec::with_capacity(events.len().min(size));
         let mut groups = Vec::new();
@@ -303,8 +317,9 @@ impl Worker {
             state.progress.start(event.id.position);
             self.room.add(event.size());
             let sequence = self.queues.sequence(&event);
-            if let Some(event) = self.queues.admit(sequence.as_ref(), event) {
-                admitted.push((event, sequence));
+            match self.queues.admit(sequence.as_ref(), event) {
+                Ok(event) => admitted.push((event, sequence)),
+                Err(queued) => self.books.queued(queued),
             }
             if admitted.len() >= size {
                 groups.push(std::mem::take(&mut admitted));
@@ -324,7 +339,8 @@ impl Worker {
         }
         let (pipeline, deployment) = (Arc::clone(&self.pipeline), Arc::clone(&self.deployment));
         let (throttle, held) = (self.throttle.clone(), self.held_items.clone());
-        self.jobs.start(Start { pipeline, deployment, throttle, held }, admitted);
+        let (recorder, payloads) = (self.books.recorder(), self.payloads.clone());
+        self.jobs.start(Start { pipeline, deployment, throttle, held, recorder, payloads }, admitted);
     }
 
     /// Partitions are being taken away: running jobs may finish, no new ones start, and then the source is notified.
@@ -344,6 +360,7 @@ impl Worker {
     fn close(&mut self, partition: &Partition) {
         for event in self.queues.forget(partition) {
             self.room.remove((1, event.size()));
+            self.books.left(&event);
         }
         if let Some(state) = self.partitions.close(partition) {
             self.room.remove(state.outbox.held());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use uuid::{Builder, Uuid};
 
 /// A part of a topic whose events are settled in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,6 +120,23 @@ impl JobId {
         Some((Self::new(pipeline, &event), event))
     }
 
+    /// The job that is submitted at this moment, in milliseconds since the Unix epoch: a UUID of version 7, with these
+    /// random bytes.
+    #[must_use]
+    pub fn submitted(milliseconds: u64, random: &[u8; 10]) -> Self {
+        let id = Builder::from_unix_timestamp_millis(milliseconds, random).into_uuid();
+        Self(id.hyphenated().to_string().into())
+    }
+
+    /// The job with this id, as clients and stores write it: submitted, or `pipeline/topic/partition/position`. `None` for any
+    /// other text, and for another spelling of an id.
+    #[must_use]
+    pub fn read(id: &str) -> Option<Self> {
+        let is_uuid = Uuid::try_parse(id).is_ok_and(|uuid| uuid.hyphenated().to_string() == id);
+        let of_event = || id.split_once('/').and_then(|(pipeline, _)| Self::replayed(pipeline, id)).map(|(job, _)| job);
+        if is_uuid { Some(Self(id.into())) } else { of_event() }
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -153,6 +171,26 @@ mod tests {
         let redis = EventId { position: Position((1_764_150_000_000 << 64) | 7), ..kafka.clone() };
         assert_eq!(JobId::new("p", &kafka).as_str(), "p/in/3/42");
         assert_eq!(JobId::new("p", &redis).as_str(), "p/in/3/1764150000000-7");
+    }
+
+    #[test]
+    fn an_id_is_read_in_its_own_spelling_only() {
+        let submitted = JobId::submitted(1_764_150_000_000, &[0xff; 10]);
+        assert_eq!(submitted.as_str(), "019abf88-b980-7fff-bfff-ffffffffffff");
+        for id in [submitted.as_str(), "p/in/3/42"] {
+            assert_eq!(JobId::read(id).unwrap().as_str(), id);
+        }
+        let upper = submitted.as_str().to_uppercase();
+        for id in [
+            "",
+            "p",
+            "p/in/03/42",
+            &upper,
+            "{019abf88-b980-7fff-bfff-ffffffffffff}",
+            "019abf88b9807fffbfffffffffffffff",
+        ] {
+            assert_eq!(JobId::read(id), None, "{id:?}");
+        }
     }
 
     #[test]

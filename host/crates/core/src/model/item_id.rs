@@ -28,6 +28,12 @@ impl ItemId {
         Self(format!("{document}{suffix}").into())
     }
 
+    /// The item with this id, as a record of a job has it.
+    #[must_use]
+    pub fn recorded(id: String) -> Self {
+        Self(id.into())
+    }
+
     /// The `ordinal`-th output of `stage` for this item.
     #[must_use]
     pub fn child(&self, stage: &str, ordinal: usize) -> Self {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::disposition::{Disposition, Failed, FailureKind, Finished, Verdict};
 use super::document::DocumentId;
 use super::failure::Failure;
 use super::header::Attribute;
@@ -17,6 +18,7 @@ use super::item_id::ItemId;
 use super::outcome::{Outcome, Output};
 use super::plan::{Intake, OnFailure, Plan, Target};
 use super::size::Size;
+use super::standing::StageCount;
 
 /// An item's place in the order of outputs: the ordinals of the outputs that led to it.
 type Path = SmallVec<[usize; 4]>;
@@ -52,60 +54,6 @@ enum Rescue {
     Mended,
 }
 
-/// The result of a task, after all its attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The stage decided.
-    Decided(Outcome),
-    /// The stage could not decide and will not be tried again.
-    Failed(Failed),
-}
-
-/// Why a task was given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// The reason.
-    pub failure: Failure,
-    /// How many times it was tried.
-    pub attempts: u32,
-    /// Whether that was decided or happened.
-    pub kind: FailureKind,
-}
-
-/// What a failure says about the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// Nothing: the data was rejected on purpose.
-    Rejected,
-    /// That something does not work: attempts used up, a trap, a permanent error.
-    Fault,
-}
-
-/// An item that has left the last stage on its route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finished {
-    /// The topic that a branch routed it to; `None` is the pipeline's sink.
-    pub topic: Option<Arc<str>>,
-    /// The item.
-    pub item: Item,
-}
-
-/// How a job ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Disposition {
-    /// These items are written in this order, all or none.
-    Emitted(Vec<Finished>),
-    /// Nothing is written. The text is the code of the first item that was dropped or skipped, or "nothing-emitted".
-    Dropped(String),
-    /// The event goes to the dead letters.
-    DeadLettered {
-        /// The stage that failed; `None` if no stage was reached.
-        stage: Option<Arc<str>>,
-        /// The reason, and the number of attempts.
-        failed: Failed,
-    },
-}
-
 /// One job in memory.
 #[derive(Debug)]
 pub struct Job {
@@ -123,6 +71,8 @@ pub struct Job {
     finished: Vec<(Path, Finished)>,
     dropped: Option<String>,
     failed: Option<(Arc<str>, Failed)>,
+    /// The calls of each stage; empty unless they are counted.
+    counts: Vec<StageCount>,
 }
 
 impl Job {
@@ -141,9 +91,34 @@ impl Job {
             finished: Vec::new(),
             dropped: None,
             failed: None,
+            counts: Vec::new(),
         };
         job.enter(&first, item, Path::new(), Rescue::NotNeeded);
         job
+    }
+
+    /// Counts the calls of stages from now on. To be called before the first task.
+    pub fn count(&mut self) {
+        self.counts = vec![StageCount::default(); self.plan.nodes.len()];
+        for task in &self.ready {
+            self.counts[task.stage].known += 1;
+        }
+        for stage in self.gathering.keys() {
+            self.counts[*stage].known += 1;
+        }
+    }
+
+    /// The calls of each stage that are done and known, in the order of the plan; empty without [`Job::count`]. What a
+    /// stage gathers is one call.
+    #[must_use]
+    pub fn counts(&self) -> &[StageCount] {
+        &self.counts
+    }
+
+    fn knows_one_more(&mut self, stage: usize) {
+        if let Some(count) = self.counts.get_mut(stage) {
+            count.known = count.known.saturating_add(1);
+        }
     }
 
     /// The next task to run, if one is ready. It counts as running until [`Job::apply`].
@@ -165,6 +140,9 @@ impl Job {
     pub fn apply(&mut self, task: Task, verdict: Verdict) {
         if let Some(index) = self.running.iter().position(|place| *place == task.place()) {
             self.running.swap_remove(index);
+        }
+        if let Some(count) = self.counts.get_mut(task.stage) {
+            count.done = count.done.saturating_add(1);
         }
         if self.failed.is_some() {
             return;
@@ -268,8 +246,14 @@ impl Job {
                 self.bytes += bytes;
                 // A repaired item enters alone: its siblings have already been gathered.
                 if self.plan.node(*stage).intake == Intake::Gathered && !matches!(rescue, Rescue::Mended) {
-                    self.gathering.entry(*stage).or_default().insert(path, item);
+                    let gathered = self.gathering.entry(*stage).or_default();
+                    let is_first = gathered.is_empty();
+                    gathered.insert(path, item);
+                    if is_first {
+                        self.knows_one_more(*stage);
+                    }
                 } else {
+                    self.knows_one_more(*stage);
                     self.ready.push_back(Task { stage: *stage, input: Input::Item(item), path, rescue });
                 }
                 return;
@@ -306,6 +290,7 @@ impl Job {
                 let item = with_failure(item, &node.name, &failed.failure);
                 self.bytes += item.size();
                 let rescue = Rescue::Mending { stage, failed };
+                self.knows_one_more(rescuer);
                 self.ready.push_back(Task { stage: rescuer, input: Input::Item(item), path: task.path, rescue });
             }
             (OnFailure::DeadLetter | OnFailure::Rescue(_), _, _) => self.give_up(stage, failed),

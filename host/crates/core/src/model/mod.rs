@@ -1,9 +1,11 @@
 //! The values that move through Gristmill and the decisions about them: no async, no I/O, no serde.
 
+mod caller;
 mod canonical;
 mod chat;
 mod dead_letters;
 mod digest;
+mod disposition;
 mod document;
 mod embed;
 mod event;
@@ -13,6 +15,8 @@ mod ids;
 mod item;
 mod item_id;
 mod job;
+mod job_query;
+mod job_record;
 mod merge;
 pub mod meter;
 mod money;
@@ -23,16 +27,21 @@ mod progress;
 pub mod schema;
 mod size;
 mod spent;
+mod standing;
+mod stored;
+mod submission;
 mod target;
 pub mod text;
 mod trace;
 
+pub use caller::{Caller, Owner, Scope};
 pub use canonical::{Canonical, Write};
 pub use chat::{
     BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
 };
 pub use dead_letters::{DeadLetterBounds, DeadLetterRate, JobEnd};
 pub use digest::sha256;
+pub use disposition::{Disposition, Failed, FailureKind, Finished, Verdict};
 pub use document::{DocumentGeneration, DocumentId, History, Provenance, RecordGeneration, Stamp, Version};
 pub use embed::{EmbedRequest, EmbedResponse, Embedding, NoVector, Purpose, Vector};
 pub use event::{Event, Timestamp};
@@ -42,7 +51,12 @@ pub use ids::{EventId, Generation, JobId, Next, Partition, Position};
 pub use item::Item;
 pub(crate) use item::{FAILURE_ATTRIBUTE, HOST_ATTRIBUTES};
 pub use item_id::ItemId;
-pub use job::{Disposition, Failed, FailureKind, Finished, Input, Job, Task, Verdict};
+pub use job::{Input, Job, Task};
+pub use job_query::{Cursor, JobFilter, JobQuery, Status, Summary};
+pub use job_record::{
+    Act, Acted, JobNote, JobRecord, KeptOutput, MOST_MOMENTS, MOST_OUTPUTS, Moment, MomentKind, OutputRecord, Told,
+    Waiting,
+};
 pub use merge::{Merge, MergeScope};
 pub use money::{NoAmount, Usd};
 pub use outcome::{Outcome, Output};
@@ -51,6 +65,9 @@ pub use portion::Portion;
 pub use progress::Progress;
 pub use size::Size;
 pub use spent::{Day, Spent, SpentOn};
+pub use standing::{Ended, Percent, Phase, Run, StageAt, StageCount, Standing};
+pub use stored::{ObjectName, ObjectOf, StoredPayload};
+pub use submission::{BatchId, Claim, Claimed, EventDigest, IdempotencyKey, Once, PayloadText, Submission, Submitted};
 pub use target::{Blame, Ledger, Others, Requester, Sign, Turn};
 pub use text::printable;
 pub use trace::{BadTrace, Sampling, SpanId, TRACEPARENT, TraceContext, TraceId};

@@ -94,6 +94,17 @@ pub struct Connection {
     pub outlet: Outlet,
     /// The dead letters, to be read back.
     pub letters: Arc<dyn Letters>,
+    /// The events, to be written and read back from outside the flow.
+    pub inlet: Inlet,
+}
+
+/// Where events are handed in while a pipeline runs. Outlives nothing: it ends with its connection.
+#[derive(Clone)]
+pub struct Inlet {
+    /// Writes events, one by one, for many callers at a time. Not part of any transaction of the flow.
+    pub sink: Arc<dyn Sink>,
+    /// Reads single events back.
+    pub events: Arc<dyn Letters>,
 }
 
 /// Where the outputs of one source go.

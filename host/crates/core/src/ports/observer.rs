@@ -166,6 +166,8 @@ pub enum PauseReason {
     Store(String),
     /// The dead letters cannot be read.
     DeadLetters(String),
+    /// The object store does not answer.
+    Objects(String),
 }
 
 impl fmt::Display for PauseReason {
@@ -173,7 +175,7 @@ impl fmt::Display for PauseReason {
         match self {
             Self::Operator => f.write_str("paused by an operator"),
             Self::Dependency { stage, failure } => write!(f, "stage {stage}: {failure}"),
-            Self::Store(reason) | Self::DeadLetters(reason) => f.write_str(reason),
+            Self::Store(reason) | Self::DeadLetters(reason) | Self::Objects(reason) => f.write_str(reason),
         }
     }
 }

@@ -17,6 +17,7 @@
 
 mod file;
 mod headers;
+mod listen;
 mod money;
 mod names;
 mod quantity;
@@ -24,6 +25,7 @@ mod secret;
 
 pub use file::{ReadError, read_file};
 pub use headers::{HeaderText, Headers, headers};
+pub use listen::{BadListen, Listen};
 pub use names::{Name, TopicName, by_name, is_name, is_topic};
 pub use quantity::{ByteSize, Span, span};
 pub use secret::{SecretError, SecretRef, is_open_to_others};

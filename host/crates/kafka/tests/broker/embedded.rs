@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gristmill_core::ports::{Broker, Connection, From, Guarantee, Record, Source, Start, Subscription, Until};
+use gristmill_core::ports::{
+    Broker, Connection, From, Guarantee, Record, SinkError, Source, Start, Subscription, Until,
+};
 use gristmill_kafka::{EmbeddedBroker, KafkaBroker, SendFault, Settings, Tail, send, unread};
 
 use crate::harness::{Harness, PATIENCE, event, events, settle};
@@ -59,6 +61,44 @@ async fn the_embedded_broker_is_not_sent_more_than_it_keeps() {
     assert!((30..=42).contains(&error.acknowledged), "{}", error.acknowledged);
     let kept = tailed(&harness.0.settings, harness.topic(), From::Start).await;
     assert_eq!(kept.len() as u64, error.acknowledged, "nothing was dropped");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_inlet_of_an_embedded_broker_takes_no_more_than_its_reader_can_read() {
+    let topic = fresh_name();
+    let embedded = Arc::new(EmbeddedBroker::start().unwrap());
+    embedded.create_topic(&topic, 1).unwrap();
+    let broker = KafkaBroker::embedded(Arc::clone(&embedded), Settings::new(""), 1);
+    let subscription = Subscription {
+        topic: topic.as_str().into(),
+        dead_letters: "dead".into(),
+        group: fresh_name().into(),
+        start: Start::Earliest,
+        drain_timeout: Duration::from_secs(1),
+        guarantee: Guarantee::AtLeastOnce,
+    };
+    let Connection { mut source, inlet, .. } = broker.connect(subscription).await.unwrap();
+    let payload = Bytes::from(vec![b'x'; 100_000]);
+    let mut taken = 0;
+    let error = loop {
+        match inlet.sink.deliver(vec![record(&topic, payload.clone())]).await {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+        assert!(taken < 60, "more than a partition keeps");
+    };
+    assert!(matches!(error, SinkError::Unavailable { .. }), "{error:?}");
+    assert!((30..=42).contains(&taken), "{taken}");
+    // Everything that was taken can be read, by place as well, and makes room.
+    let arrived = events(source.as_mut(), taken).await;
+    let found = inlet.events.find(&arrived[0].id).await.unwrap();
+    assert_eq!(found.unwrap().payload, Some(payload.clone()));
+    settle(source.as_mut(), &arrived[taken - 1]);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while inlet.sink.deliver(vec![record(&topic, payload.clone())]).await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "no room is made");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

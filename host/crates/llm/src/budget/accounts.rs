@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use gristmill_core::model::{BudgetScope, Day, JobId, Spent, SpentOn, Usd};
+use gristmill_core::model::{BudgetScope, Day, JobId, MOST_MOMENTS, Spent, SpentOn, Usd};
+use gristmill_core::ports::ModelCall;
 
 use super::together::{Missing, Pot as Counted};
 use crate::settings::{BudgetSettings, Budgets};
@@ -54,6 +55,8 @@ struct JobAccount {
     age: u64,
     pot: Pot,
     spent: Spent,
+    /// The calls since somebody asked for them.
+    calls: Vec<ModelCall>,
 }
 
 /// A budget that a call does not fit.
@@ -194,6 +197,18 @@ impl Accounts {
             let account = self.job(job);
             account.spent = account.spent.plus(spent);
         }
+    }
+
+    /// Remembers a call of a job for its history, unless there are so many that nobody asks.
+    pub(super) fn remember(&mut self, job: &JobId, call: ModelCall) {
+        if let Some(account) = self.jobs.get_mut(job).filter(|account| account.calls.len() < MOST_MOMENTS) {
+            account.calls.push(call);
+        }
+    }
+
+    /// The calls of a job since the last question.
+    pub(super) fn take_calls(&mut self, job: &JobId) -> Vec<ModelCall> {
+        self.jobs.get_mut(job).map(|account| std::mem::take(&mut account.calls)).unwrap_or_default()
     }
 
     /// This host may spend so much more of a pot. Of an earlier day it may not.

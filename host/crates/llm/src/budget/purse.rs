@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gristmill_core::model::meter::Taken;
-use gristmill_core::model::{Blame, BudgetScope, ChatFailure, Day, JobId, Spent, SpentOn, Timestamp, Usd};
-use gristmill_core::ports::{self, Caller, Counters, ModelError, Spending, StoreError};
+use gristmill_core::model::{Blame, BudgetScope, ChatFailure, Day, ItemId, JobId, Spent, SpentOn, Timestamp, Usd};
+use gristmill_core::ports::{self, Caller, Counters, ModelCall, ModelError, Spending, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -143,7 +143,16 @@ impl Purse {
                 Ok(day) => {
                     let (stage, alias) = (Arc::clone(&caller.stage), alias.into());
                     let on = SpentOn { day, stage, alias, target: NO_TARGET.into() };
-                    return Ok(Reservation { purse: self, job: caller.job.clone(), on, estimate, open: true });
+                    let (item, begun) = (Arc::clone(&caller.item), Instant::now());
+                    return Ok(Reservation {
+                        purse: self,
+                        job: caller.job.clone(),
+                        on,
+                        estimate,
+                        open: true,
+                        item,
+                        begun,
+                    });
                 }
                 Err(shortage) => shortage,
             };
@@ -193,6 +202,10 @@ impl ports::Accounts for Purse {
     fn spent(&self, job: &JobId) -> Option<Spent> {
         self.accounts().spent(job)
     }
+
+    fn take_calls(&self, job: &JobId) -> Vec<ModelCall> {
+        self.accounts().take_calls(job)
+    }
 }
 
 /// A job's own budget fails the job; any other is a limit that all items meet, so the pipeline waits.
@@ -224,6 +237,8 @@ pub(crate) struct Reservation<'p> {
     on: SpentOn,
     estimate: Option<Usd>,
     open: bool,
+    item: Arc<str>,
+    begun: Instant,
 }
 
 impl Reservation<'_> {
@@ -254,12 +269,27 @@ impl Reservation<'_> {
         Spent { calls: 1, cost, unpriced: u64::from(self.estimate.is_none()), ..Spent::default() }
     }
 
+    fn call(&self, spent: Spent) -> ModelCall {
+        ModelCall {
+            at: (self.purse.clock)(),
+            stage: Arc::clone(&self.on.stage),
+            item: ItemId::recorded(self.item.to_string()),
+            alias: Arc::clone(&self.on.alias),
+            target: Arc::clone(&self.on.target),
+            milliseconds: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            spent,
+        }
+    }
+
     fn settle(&mut self, spent: Option<Spent>) -> Result<(), StoreError> {
         self.open = false;
         let reserved = self.estimate.unwrap_or_default();
         let idle = {
             let mut accounts = self.purse.accounts();
             accounts.settle(self.on.day, &self.job, &self.on.stage, reserved, spent);
+            if let Some(spent) = spent {
+                accounts.remember(&self.job, self.call(spent));
+            }
             accounts.idle(self.on.day, &self.on.stage)
         };
         self.purse.give_back(idle);

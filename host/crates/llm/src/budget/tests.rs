@@ -311,6 +311,19 @@ async fn what_targets_have_answered_today_is_known_to_the_first_who_asks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_calls_of_a_job_are_told_once_for_its_history() {
+    let purse = purse(budgets(Some(3), None, None));
+    layer(Paid::new(90), &purse).chat(&caller(1, "s", "a", 0), &asked()).await.unwrap();
+    let calls = purse.take_calls(&job(1));
+    let told = |call: &gristmill_core::ports::ModelCall| {
+        (call.item.to_string(), call.stage.to_string(), call.milliseconds, call.spent.output_tokens)
+    };
+    assert_eq!(calls.iter().map(told).collect::<Vec<_>>(), [("a".to_owned(), "s".to_owned(), 1_000, 90)]);
+    assert_eq!(purse.take_calls(&job(1)), []);
+    assert_eq!(purse.take_calls(&job(2)), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_comes_again_has_spent_what_its_kept_answers_took() {
     let before = Spent { calls: 3, cost: Usd::nano(2 * CALL), ..Spent::default() };
     let book = Arc::new(Book { of_job: before, ..Book::default() });

@@ -91,7 +91,7 @@ pub(super) async fn write(transaction: &Transaction<'_>, pipeline: &str, batch: 
                     *finished = last;
                 }
             }
-            Request::Keep { .. } | Request::Answer { .. } | Request::Ended { .. } | Request::Spent { .. } => {}
+            _ => {}
         }
     }
     together.write(transaction, pipeline).await

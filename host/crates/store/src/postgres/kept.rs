@@ -100,7 +100,7 @@ pub(super) async fn write(
             Request::Ended { job, state, .. } => {
                 jobs.insert(job.as_str(), Some(*state));
             }
-            Request::Answer { .. } | Request::Intend { .. } | Request::Finish { .. } | Request::Spent { .. } => {}
+            _ => {}
         }
     }
     let mut earlier = Vec::new();

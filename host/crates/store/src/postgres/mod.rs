@@ -1,11 +1,15 @@
 //! A store in a database of PostgreSQL, which hosts share.
 
 mod answers;
+mod book;
 mod connect;
 mod counters;
+mod deliveries;
 mod documents;
 mod failure;
 mod kept;
+mod lists;
+mod records;
 mod retention;
 mod schema;
 mod spending;

@@ -35,6 +35,31 @@ const UNFINISHED: &str = "
     ), gone AS (DELETE FROM gristmill.kept k USING old WHERE k.job = old.id)
     DELETE FROM gristmill.job j USING old WHERE j.id = old.id";
 
+/// Records of jobs, with everything that is written with them.
+const RECORDS_OVER: &str = "
+    WITH old AS (
+        SELECT id FROM gristmill.record WHERE pipeline = $1 AND is_over AND touched < now() - make_interval(secs => $2)
+        ORDER BY touched LIMIT $3 FOR UPDATE SKIP LOCKED
+    ), attributes AS (DELETE FROM gristmill.attribute a USING old WHERE a.record = old.id),
+    keys AS (DELETE FROM gristmill.once o USING old WHERE o.record = old.id),
+    moments AS (DELETE FROM gristmill.moment m USING old WHERE m.record = old.id),
+    acts AS (DELETE FROM gristmill.act a USING old WHERE a.record = old.id),
+    deliveries AS (DELETE FROM gristmill.delivery d USING old WHERE d.record = old.id)
+    DELETE FROM gristmill.record r USING old WHERE r.id = old.id";
+
+/// The same for those of unfinished jobs.
+const RECORDS_UNFINISHED: &str = "
+    WITH old AS (
+        SELECT id FROM gristmill.record
+        WHERE pipeline = $1 AND NOT is_over AND touched < now() - make_interval(secs => $2)
+        ORDER BY touched LIMIT $3 FOR UPDATE SKIP LOCKED
+    ), attributes AS (DELETE FROM gristmill.attribute a USING old WHERE a.record = old.id),
+    keys AS (DELETE FROM gristmill.once o USING old WHERE o.record = old.id),
+    moments AS (DELETE FROM gristmill.moment m USING old WHERE m.record = old.id),
+    acts AS (DELETE FROM gristmill.act a USING old WHERE a.record = old.id),
+    deliveries AS (DELETE FROM gristmill.delivery d USING old WHERE d.record = old.id)
+    DELETE FROM gristmill.record r USING old WHERE r.id = old.id";
+
 /// Documents that have left nothing in the sink.
 const DOCUMENTS: &str = "
     DELETE FROM gristmill.document WHERE id IN (
@@ -111,11 +136,14 @@ impl Sweep {
         let full = STEP.unsigned_abs();
         let ended = execute(transaction, ENDED, &[&pipeline, &self.keep_ended, &STEP]).await?;
         let unfinished = execute(transaction, UNFINISHED, &[&pipeline, &self.keep_unfinished, &STEP]).await?;
+        let over = execute(transaction, RECORDS_OVER, &[&pipeline, &self.keep_ended, &STEP]).await?;
+        let unheard = execute(transaction, RECORDS_UNFINISHED, &[&pipeline, &self.keep_unfinished, &STEP]).await?;
         let documents = execute(transaction, DOCUMENTS, &[&pipeline, &self.keep_unfinished, &STEP]).await?;
         let answers = answers::forget(transaction, pipeline, self.answers, STEP).await?;
         let counters = execute(transaction, COUNTERS, &[&STEP]).await?;
         execute(transaction, WRITERS, &[]).await?;
-        self.under_way = [ended, unfinished, documents, answers, counters].iter().any(|deleted| *deleted >= full);
+        let deleted = [ended, unfinished, over, unheard, documents, answers, counters];
+        self.under_way = deleted.iter().any(|deleted| *deleted >= full);
         Ok(())
     }
 }

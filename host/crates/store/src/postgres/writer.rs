@@ -10,11 +10,10 @@ use tokio_postgres::Error;
 use super::failure::{failure, no_answer, pool_failure};
 use super::retention::Sweep;
 use super::spending::Adder;
-use super::{answers, documents, kept};
+use super::{answers, deliveries, documents, kept, records};
 use crate::health::Failure;
-use crate::request::Request;
-use crate::writer::Backend;
-use gristmill_core::ports::Kept;
+use crate::request::{self, Request};
+use crate::writer::{Backend, Written};
 
 /// How long a transaction may take.
 const WRITE: Duration = Duration::from_secs(30);
@@ -43,9 +42,9 @@ pub(super) struct Tables {
 }
 
 impl Backend for Session {
-    fn write(&mut self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
+    fn write(&mut self, batch: &[Request]) -> Result<Written, Failure> {
         if batch.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Written::default());
         }
         self.runtime.block_on(self.tables.write(batch))
     }
@@ -67,20 +66,23 @@ impl Backend for Session {
 }
 
 impl Tables {
-    async fn write(&mut self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
+    async fn write(&mut self, batch: &[Request]) -> Result<Written, Failure> {
         let mut client = self.pool.get().await.map_err(|error| pool_failure(&error))?;
         let adder = &self.adder;
         let written = async {
             let transaction = begin(&mut client).await.map_err(|error| failure(&error))?;
             let earlier = kept::write(&transaction, &self.pipeline, batch).await?;
-            let rest = async {
-                documents::write(&transaction, &self.pipeline, batch).await?;
-                let bytes = answers::write(&transaction, &self.pipeline, batch).await?;
-                Ok((bytes, adder.write(&transaction, &self.pipeline, batch).await?))
-            };
-            let (bytes, added) = rest.await.map_err(|error: Error| failure(&error))?;
-            transaction.commit().await.map_err(|error| failure(&error))?;
-            Ok((earlier, bytes, added))
+            let failed = |error: Error| failure(&error);
+            documents::write(&transaction, &self.pipeline, batch).await.map_err(failed)?;
+            let bytes = answers::write(&transaction, &self.pipeline, batch).await.map_err(failed)?;
+            let changed = records::change(&transaction, &self.pipeline, request::changes(batch)).await?;
+            let mut delivered = Vec::new();
+            for change in request::deliveries(batch) {
+                delivered.push(deliveries::change(&transaction, &self.pipeline, change).await?);
+            }
+            let added = adder.write(&transaction, &self.pipeline, batch).await.map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+            Ok((Written { earlier, changed, delivered }, bytes, added))
         };
         let written = match tokio::time::timeout(WRITE, written).await {
             Ok(written) => written,
@@ -91,10 +93,10 @@ impl Tables {
             }
         };
         match written {
-            Ok((earlier, bytes, added)) => {
+            Ok((written, bytes, added)) => {
                 self.adder.added = Some(added);
                 self.sweep.note_answers(bytes);
-                Ok(earlier)
+                Ok(written)
             }
             Err(failure) => {
                 // The answer to the commit may have been lost.

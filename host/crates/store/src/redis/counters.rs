@@ -8,8 +8,7 @@ use redis::Cmd;
 
 use super::Redis;
 use super::names;
-use super::scripts::call;
-use super::writer::milliseconds;
+use super::scripts::{call, milliseconds};
 use gristmill_core::model::meter::{Taken, Want, whole};
 use gristmill_core::ports::{Counter, Counters, StoreError};
 

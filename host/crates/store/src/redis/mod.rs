@@ -1,13 +1,19 @@
 //! A store on a Redis server, which hosts share.
 
+mod book;
 mod counters;
+mod deliveries;
 mod documents;
 mod failure;
 mod link;
+mod lists;
 mod names;
+mod records;
 mod scripts;
 mod server;
 mod spending;
+mod status;
+mod step;
 mod writer;
 
 use std::collections::HashMap;
@@ -21,7 +27,9 @@ use tokio::runtime;
 
 use self::link::Link;
 use self::names::Names;
-use self::writer::{Session, Writes, milliseconds};
+use self::records::Records;
+use self::scripts::milliseconds;
+use self::writer::{Session, Writes};
 use crate::codec::{self, KeptReader};
 use crate::health::{Failure, Health};
 use crate::queue::Queue;
@@ -30,8 +38,9 @@ use crate::url::RedisUrl;
 use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
 use gristmill_core::ports::{Answers, Documents, JobState, Kept, Key, Placed, Remembered, Spending, Store, StoreError};
 
-/// The version of what is written. A newer one is refused.
-const VERSION: u32 = 1;
+/// The version of what is written. A newer one is refused, so that no older host runs jobs without their records. 2: records
+/// of jobs.
+const VERSION: u32 = 2;
 /// How long to wait before a server that does not answer yet is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -82,10 +91,17 @@ impl Redis {
             runtime::Builder::new_multi_thread().worker_threads(1).thread_name("store-io").enable_all().build();
         let session = Session {
             runtime: runtime.map_err(no_thread)?,
+            begun: None,
+            is_behind: false,
             writes: Writes {
                 link: Link::new(client),
                 names: names.clone(),
                 host: format!("{:032x}", fastrand::u128(..)).into(),
+                records: Records {
+                    pipeline: Arc::clone(&settings.pipeline),
+                    keep_ended: milliseconds(settings.keep_ended),
+                    keep_unfinished: milliseconds(settings.keep_unfinished),
+                },
                 keep_ended: milliseconds(settings.keep_ended),
                 keep_unfinished: milliseconds(settings.keep_unfinished),
                 max_answers: settings.max_answers,
@@ -113,6 +129,9 @@ async fn prepare(link: &Link, names: &Names) -> Result<Vec<&'static str>, Failur
             "a newer Gristmill wrote it (version {found}, this one knows {VERSION}); use that version again, or another \
              database: unfinished jobs then pay again for what they had paid for"
         )));
+    }
+    if found < VERSION {
+        link.ask::<redis::Value>(redis::cmd("SET").arg(&version).arg(VERSION)).await?;
     }
     Ok(warnings)
 }

@@ -1,5 +1,7 @@
 //! What is done in one step on the server.
 
+use std::time::Duration;
+
 use redis::{Cmd, Script};
 
 /// The scripts of a store. Each connection loads them when it is opened.
@@ -11,6 +13,10 @@ pub(super) struct Scripts {
     pub(super) spend: Script,
     pub(super) answer: Script,
     pub(super) count: Script,
+    pub(super) compare: Script,
+    pub(super) forget: Script,
+    pub(super) due: Script,
+    pub(super) tried: Script,
 }
 
 impl Scripts {
@@ -23,12 +29,17 @@ impl Scripts {
             spend: Script::new(include_str!("scripts/spend.lua")),
             answer: Script::new(include_str!("scripts/answer.lua")),
             count: Script::new(include_str!("scripts/count.lua")),
+            compare: Script::new(include_str!("scripts/compare.lua")),
+            forget: Script::new(include_str!("scripts/forget.lua")),
+            due: Script::new(include_str!("scripts/due.lua")),
+            tried: Script::new(include_str!("scripts/tried.lua")),
         }
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> [&Script; 7] {
-        [&self.keep, &self.replace, &self.intend, &self.finish, &self.spend, &self.answer, &self.count]
+    pub(super) fn all(&self) -> [&Script; 11] {
+        let Self { keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried } = self;
+        [keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried]
     }
 }
 
@@ -37,4 +48,10 @@ pub(super) fn call(script: &Script, keys: &[&str]) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
     call.arg(script.get_hash()).arg(keys.len()).arg(keys);
     call
+}
+
+/// For an expiry: at least one, and far from the largest that the server takes.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    const LONGEST: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST)
 }

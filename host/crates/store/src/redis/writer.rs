@@ -1,7 +1,7 @@
 //! Writes to Redis: a batch in one journey, each request in one step on the server.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use redis::{Cmd, Pipeline, Value};
@@ -9,23 +9,33 @@ use tokio::runtime::Runtime;
 
 use super::link::Link;
 use super::names::Names;
-use super::scripts::call;
-use super::spending;
+use super::records::{self, Records};
+use super::scripts::{call, milliseconds};
+use super::{deliveries, spending};
 use crate::codec;
 use crate::generation::{blob, encode, suffix};
 use crate::health::Failure;
-use crate::request::Request;
-use crate::writer::Backend;
+use crate::request::{self, Request};
+use crate::writer::{Backend, Written};
 use gristmill_core::model::{DocumentId, RecordGeneration};
 use gristmill_core::ports::{Kept, Placed};
 
 /// The approximate size of an answer besides its value, in bytes.
 const ANSWER_BYTES: usize = 256;
 
+/// Time between two looks for records that are too old, unless they are kept for less.
+const EVERY: Duration = Duration::from_secs(60);
+/// Maximum records deleted in one step.
+const STEP: usize = 200;
+
 /// The server as its writer sees it, on the writer's own thread. It has a runtime of its own, so that what is queued is
 /// written also when the host's ends.
 pub(super) struct Session {
     pub(super) runtime: Runtime,
+    /// When records were last looked at that may be too old.
+    pub(super) begun: Option<Instant>,
+    /// Whether some are left.
+    pub(super) is_behind: bool,
     pub(super) writes: Writes,
 }
 
@@ -34,6 +44,7 @@ pub(super) struct Writes {
     pub(super) names: Names,
     /// Unique among all hosts and runs.
     pub(super) host: Arc<str>,
+    pub(super) records: Records,
     /// In milliseconds, as below.
     pub(super) keep_ended: u64,
     pub(super) keep_unfinished: u64,
@@ -42,25 +53,48 @@ pub(super) struct Writes {
 }
 
 impl Backend for Session {
-    fn write(&mut self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
+    fn write(&mut self, batch: &[Request]) -> Result<Written, Failure> {
         if batch.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Written::default());
         }
         self.runtime.block_on(self.writes.write(batch))
     }
 
-    /// Nothing: what is too old goes by itself.
+    /// Takes records from the lists whose time is over. Everything else that is too old goes by itself.
     fn tidy(&mut self) -> Result<(), Failure> {
+        let every = Duration::from_millis(self.writes.keep_ended).min(EVERY);
+        if !self.is_behind && self.begun.is_some_and(|begun| begun.elapsed() < every) {
+            return Ok(());
+        }
+        self.begun = Some(Instant::now());
+        self.is_behind = false;
+        let Writes { link, names, .. } = &self.writes;
+        let deleted: usize = self.runtime.block_on(link.ask(&records::forget(link, names, STEP)))?;
+        self.is_behind = deleted >= STEP;
         Ok(())
     }
 
     fn is_behind(&self) -> bool {
-        false
+        self.is_behind
     }
 }
 
 impl Writes {
-    async fn write(&self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
+    async fn write(&self, batch: &[Request]) -> Result<Written, Failure> {
+        let earlier = self.keep(batch).await?;
+        let changes: Vec<_> = request::changes(batch).collect();
+        let changed = match changes.is_empty() {
+            true => Vec::new(),
+            false => self.records.change(&self.link, &self.names, &changes).await?,
+        };
+        let mut delivered = Vec::new();
+        for change in request::deliveries(batch) {
+            delivered.push(deliveries::change(&self.link, &self.names, change).await?);
+        }
+        Ok(Written { earlier, changed, delivered })
+    }
+
+    async fn keep(&self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
         let mut commands = redis::pipe();
         // First: a kept answer is always a counted one.
         let spent = spending::add(&self.link.scripts().spend, &self.names, &self.host, batch);
@@ -73,13 +107,18 @@ impl Writes {
                 commands.add_command(command);
             }
         }
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
         let answers = self.link.ask_all(&mut commands).await?;
         let mut answers = answers.into_iter().skip(before);
         let (mut earlier, mut again) = (Vec::new(), redis::pipe());
         for request in batch {
             let answer = match request {
                 // Without a command of its own.
-                Request::Spent { .. } => continue,
+                Request::Spent { .. } | Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {
+                    continue;
+                }
                 _ => answers.next(),
             };
             let Request::Keep { job, key, value, .. } = request else { continue };
@@ -137,7 +176,9 @@ impl Writes {
                 finish.arg(encode(last)).arg(self.keep_unfinished);
                 finish
             }
-            Request::Spent { .. } => return None,
+            Request::Spent { .. } | Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {
+                return None;
+            }
         })
     }
 
@@ -154,10 +195,4 @@ impl Writes {
 /// Of an item in the hash of its document. Topics have no such character, and the other fields of the hash do not have it.
 fn field(topic: &str, item: &str) -> String {
     format!("{topic}\0{item}")
-}
-
-/// For an expiry: at least one, and far from the largest that the server takes.
-pub(super) fn milliseconds(time: Duration) -> u64 {
-    const LONGEST: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST)
 }

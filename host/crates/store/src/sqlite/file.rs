@@ -14,6 +14,8 @@ use gristmill_core::ports::StoreError;
 
 /// How long opening waits for another process that writes the same file.
 const BUSY: Duration = Duration::from_secs(60);
+/// How many statements a connection keeps prepared: more than there are, but for filters of lists.
+const STATEMENTS: usize = 128;
 /// SQLite's `application_id` of the file, which marks it as Gristmill's.
 const APPLICATION: i32 = 0x4772_6973;
 /// The log is truncated to this size when it restarts.
@@ -79,6 +81,7 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX answer_expires ON answer (expires, bytes);
     ",
+    include_str!("records.sql"),
 ];
 
 /// The file of a pipeline in the folder.
@@ -193,6 +196,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)

@@ -1,10 +1,14 @@
 //! A store in a local file of SQLite.
 
 mod answers;
+mod book;
+mod deliveries;
 mod documents;
 mod failure;
 mod file;
+mod lists;
 mod reader;
+mod records;
 mod retention;
 mod spending;
 #[cfg(test)]

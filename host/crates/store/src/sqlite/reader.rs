@@ -25,6 +25,8 @@ pub(super) enum Recall {
     Spending { found: Answer<Vec<(SpentOn, Spent)>> },
     /// What the answers took that are kept of a job.
     SpentByJob { job: JobId, found: Answer<Spent> },
+    /// Something about records of jobs, which answers by itself with [`Reader::answer`].
+    Record(Box<dyn FnOnce(&Reader) -> bool + Send>),
     /// An answer that is not too old by then.
     Answer { key: Key, now: Timestamp, found: Answer<Option<ChatResponse>> },
 }
@@ -50,6 +52,7 @@ impl Reader {
                 Recall::Document { document, found } => self.answer(found, || documents::find(connection, &document)),
                 Recall::Spending { found } => self.answer(found, || spending::all(connection)),
                 Recall::SpentByJob { job, found } => self.answer(found, || spending::of_job(connection, &job)),
+                Recall::Record(read) => read(&self),
                 Recall::Answer { key, now, found } => self.answer(found, || answers::find(connection, key, now)),
             };
             if !goes_on {
@@ -59,7 +62,7 @@ impl Reader {
     }
 
     /// Answers a request, unless its caller has gone away. False if the store is broken.
-    fn answer<T>(&self, found: Answer<T>, read: impl FnOnce() -> rusqlite::Result<T>) -> bool {
+    pub(super) fn answer<T>(&self, found: Answer<T>, read: impl FnOnce() -> rusqlite::Result<T>) -> bool {
         if found.is_closed() {
             return true;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::{answers, documents};
+use super::{answers, documents, records};
 use gristmill_core::model::Timestamp;
 
 /// Milliseconds between the starts of two sweeps.
@@ -21,7 +21,7 @@ const STEP_PAGES: u32 = 256;
 /// again what it frees.
 const SPARE_PAGES: u64 = 1_024;
 
-/// Deletes jobs by their age, documents that have left nothing in the sink, and answers by their age or for want of room.
+/// Deletes jobs and their records by their age, documents that have left nothing in the sink, and answers by their age or for want of room.
 pub(super) struct Sweep {
     keep_ended: i64,
     keep_unfinished: i64,
@@ -83,7 +83,9 @@ impl Sweep {
                 }
             }
         }
-        left.rows -= documents::forget(connection, now.0.saturating_sub(self.keep_unfinished), left.rows)?;
+        let (over, unfinished) = (now.0.saturating_sub(self.keep_ended), now.0.saturating_sub(self.keep_unfinished));
+        left.rows -= records::forget(connection, over, unfinished, left.rows)?;
+        left.rows -= documents::forget(connection, unfinished, left.rows)?;
         left.rows -= answers::forget(connection, now, self.answers, left.rows)?;
         self.under_way = left.rows == 0 || shrink(connection)?;
         Ok(())

@@ -6,12 +6,12 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::failure::failure;
 use super::retention::Sweep;
-use super::{answers, documents, spending};
+use super::{answers, deliveries, documents, records, spending};
 use crate::codec;
 use crate::health::Failure;
-use crate::request::Request;
+use crate::request::{self, Request};
 use crate::settings::Clock;
-use crate::writer::Backend;
+use crate::writer::{Backend, Written};
 use gristmill_core::model::{JobId, Timestamp};
 use gristmill_core::ports::{JobState, Kept, Key};
 
@@ -35,7 +35,7 @@ pub(super) struct File {
 }
 
 impl Backend for File {
-    fn write(&mut self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
+    fn write(&mut self, batch: &[Request]) -> Result<Written, Failure> {
         self.transact(batch).map_err(|error| self.failed(&error))
     }
 
@@ -62,17 +62,19 @@ impl File {
         failure
     }
 
-    fn transact(&mut self, batch: &[Request]) -> rusqlite::Result<Vec<Option<Kept>>> {
+    fn transact(&mut self, batch: &[Request]) -> rusqlite::Result<Written> {
         let now = (self.clock)();
-        let mut earlier = Vec::new();
+        let mut written = Written::default();
         if !self.sweep.begin_when_due(now) && batch.is_empty() {
-            return Ok(earlier);
+            return Ok(written);
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for request in batch {
             self.logged += request.awaited().unwrap_or(0) + REQUEST_BYTES;
             match request {
-                Request::Keep { job, key, value, .. } => earlier.push(keep(&transaction, job, *key, value, now)?),
+                Request::Keep { job, key, value, .. } => {
+                    written.earlier.push(keep(&transaction, job, *key, value, now)?);
+                }
                 Request::Answer { key, value, keep, .. } => {
                     answers::keep(&transaction, *key, value, *keep, now)?;
                     self.sweep.note_answer(answers::size(value));
@@ -83,14 +85,20 @@ impl File {
                 }
                 Request::Finish { document, last } => documents::finish(&transaction, document, last, now)?,
                 Request::Spent { on, spent, .. } => spending::add(&transaction, on, spent)?,
+                // Together, below.
+                Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {}
             }
+        }
+        written.changed = records::change(&transaction, request::changes(batch), now)?;
+        for change in request::deliveries(batch) {
+            written.delivered.push(deliveries::change(&transaction, change, now)?);
         }
         if self.sweep.under_way() {
             self.sweep.step(&transaction, now)?;
             self.logged += REQUEST_BYTES;
         }
         transaction.commit()?;
-        Ok(earlier)
+        Ok(written)
     }
 
     /// Checkpoints the log into the file, as far as no reader needs it, so that the log can restart.

@@ -1,16 +1,25 @@
-//! What every state store promises, on a file of SQLite, PostgreSQL and Redis: one list of cases, run over each.
+//! What every state store promises, on a file of SQLite, PostgreSQL and Redis, and for records of jobs in memory: one list of
+//! cases, run over each.
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 #![allow(clippy::print_stdout, reason = "a test says which case it is at")]
 
+mod acts;
 mod answers;
 mod counters;
+mod deliveries;
 mod documents;
+mod forgotten;
+mod hash;
 mod jobs;
+mod lists;
+mod model;
 mod outage;
+mod records;
 mod refusals;
 #[path = "../../src/samples.rs"]
 mod samples;
 mod spending;
+mod submissions;
 mod tls;
 mod unanswered;
 mod world;
@@ -52,11 +61,65 @@ const CASES: &[Case] = cases![
     spending::the_answers_kept_of_a_job_say_what_it_has_spent,
 ];
 
+/// Of records of jobs.
+const RECORDS: &[Case] = cases![
+    records::the_first_event_that_proves_itself_is_the_only_one,
+    records::notes_of_jobs_without_a_record_make_one_and_never_run_backwards,
+    records::hosts_that_note_the_same_new_jobs_at_once_agree,
+    records::a_history_is_kept_up_to_its_bound,
+    records::what_is_settling_ends_below_what_a_group_has_committed,
+    records::records_survive_reopening,
+    records::a_job_is_known_to_be_published,
+    submissions::of_many_callers_with_one_key_one_is_the_first,
+    submissions::a_batch_is_written_whole_or_not_at_all,
+    submissions::keys_belong_to_their_owner,
+    acts::hosts_hear_of_each_cancellation_in_order,
+    acts::an_act_is_forgotten_once_its_job_is_over,
+    acts::a_retry_is_a_run_of_its_own,
+    lists::pages_are_stable_while_jobs_are_added,
+    lists::a_filter_takes_what_its_rule_takes,
+    lists::a_large_batch_is_summed_up_at_once,
+    deliveries::a_webhook_is_due_when_its_job_is_over_and_taken_by_one_host,
+    deliveries::what_a_host_has_taken_and_dropped_comes_back,
+    deliveries::a_delivery_can_be_made_again,
+];
+
+/// Of records of jobs where they become too old.
+const FORGOTTEN: &[Case] =
+    cases![forgotten::records_go_with_everything_that_belongs_to_them, forgotten::an_unfinished_record_stays_longer,];
+
 async fn run(kind: Kind) {
-    for (name, case) in CASES {
+    for (name, case) in CASES.iter().chain(FORGOTTEN) {
         println!("{name}");
         case(&World::new(kind).await).await;
     }
+}
+
+async fn run_records(kind: Kind) {
+    for (name, case) in RECORDS {
+        println!("{name}");
+        case(&World::new(kind).await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_keeps_records_of_jobs() {
+    run_records(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_keeps_records_of_jobs() {
+    run_records(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_keeps_records_of_jobs() {
+    run_records(Kind::Redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_keeps_records_of_jobs() {
+    run_records(Kind::Memory).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use gristmill_core::model::{EventId, JobId, Outcome, Partition, Position, Timestamp};
-use gristmill_core::ports::{Answers, Documents, Kept, Key, Spending, Store};
-use gristmill_store::{Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
+use gristmill_core::ports::{
+    Acts, Answers, Deliveries, Documents, JobBook, Jobs, Kept, Key, Published, Spending, Store,
+};
+use gristmill_store::{MemoryJobs, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
 use gristmill_test_servers as servers;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -19,17 +21,25 @@ pub(crate) trait Ports: Store + Answers + Documents + Spending {}
 
 impl<T: Store + Answers + Documents + Spending> Ports for T {}
 
+/// What a store of records of jobs is.
+pub(crate) trait Records: Jobs + Acts + JobBook + Published + Deliveries {}
+
+impl<T: Jobs + Acts + JobBook + Published + Deliveries> Records for T {}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
     Postgres,
     Redis,
+    /// For records of jobs only.
+    Memory,
 }
 
 #[derive(Clone)]
 pub(crate) enum Place {
     Folder(Arc<TempDir>),
     Server(StoreUrl),
+    Memory(Arc<MemoryJobs>),
 }
 
 /// Where the hosts of a case keep what they do.
@@ -48,6 +58,7 @@ impl World {
     pub(crate) async fn new(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::of(Place::Folder(Arc::new(tempfile::tempdir().unwrap()))),
+            Kind::Memory => Self::of(Place::Memory(Arc::default())),
             Kind::Postgres => Self::at(&servers::Postgres::shared().await.database().await),
             Kind::Redis => {
                 static SHARED: OnceCell<servers::Redis> = OnceCell::const_new();
@@ -87,24 +98,40 @@ impl World {
     /// The store of another pipeline.
     pub(crate) async fn open_for(&self, pipeline: &str) -> Arc<dyn Ports> {
         match &self.place {
-            Place::Folder(folder) => {
-                let ahead = Arc::clone(&self.ahead);
-                let clock = move || {
-                    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-                    Timestamp(i64::try_from(since.as_millis()).unwrap() + ahead.load(Ordering::SeqCst))
-                };
-                let settings = Settings {
-                    keep_ended: self.keep_ended,
-                    keep_unfinished: self.keep_unfinished,
-                    max_answers: self.max_answers,
-                    ..Settings::new(folder.path(), pipeline, Arc::new(clock))
-                };
-                Arc::new(Sqlite::open(settings).unwrap())
-            }
+            Place::Folder(folder) => Arc::new(Sqlite::open(self.file(folder, pipeline)).unwrap()),
             Place::Server(StoreUrl::Postgres(url)) => {
                 Arc::new(Postgres::open(url, self.settings(pipeline)).await.unwrap())
             }
             Place::Server(StoreUrl::Redis(url)) => Arc::new(Redis::open(url, self.settings(pipeline)).await.unwrap()),
+            Place::Memory(_) => panic!("for records only"),
+        }
+    }
+
+    /// The records of jobs, as another host has them.
+    pub(crate) async fn records(&self) -> Arc<dyn Records> {
+        match &self.place {
+            Place::Folder(folder) => Arc::new(Sqlite::open(self.file(folder, &self.pipeline)).unwrap()),
+            Place::Server(StoreUrl::Postgres(url)) => {
+                Arc::new(Postgres::open(url, self.settings(&self.pipeline)).await.unwrap())
+            }
+            Place::Server(StoreUrl::Redis(url)) => {
+                Arc::new(Redis::open(url, self.settings(&self.pipeline)).await.unwrap())
+            }
+            Place::Memory(jobs) => Arc::<MemoryJobs>::clone(jobs),
+        }
+    }
+
+    fn file(&self, folder: &TempDir, pipeline: &str) -> Settings {
+        let ahead = Arc::clone(&self.ahead);
+        let clock = move || {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            Timestamp(i64::try_from(since.as_millis()).unwrap() + ahead.load(Ordering::SeqCst))
+        };
+        Settings {
+            keep_ended: self.keep_ended,
+            keep_unfinished: self.keep_unfinished,
+            max_answers: self.max_answers,
+            ..Settings::new(folder.path(), pipeline, Arc::new(clock))
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod figures;
 mod place;
+mod submitter;
 mod writer;
 
 use std::io::{BufRead, BufReader};

@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::place::Place;
 use super::{job, kept, key};
 
-const FOLDER: &str = "GRISTMILL_TEST_STORE_FOLDER";
-const URL: &str = "GRISTMILL_TEST_STORE_URL";
 const FIRST: &str = "GRISTMILL_TEST_STORE_FIRST";
 const BYTES: &str = "GRISTMILL_TEST_STORE_BYTES";
 /// How many tasks keep values at once.
@@ -38,10 +36,7 @@ impl Writer {
             }
         };
         command.args(["--exact", "writer::writes_until_it_is_ended", "--nocapture", "--test-threads=1"]);
-        match place {
-            Place::Folder(folder) => command.env(FOLDER, folder),
-            Place::Server(url) => command.env(URL, url),
-        };
+        place.tell(&mut command);
         command.env(FIRST, self.first.to_string()).env(BYTES, self.bytes.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
@@ -50,11 +45,7 @@ impl Writer {
 /// Not a test in itself: without the environment it returns at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_until_it_is_ended() {
-    let place = match (std::env::var_os(FOLDER), std::env::var(URL)) {
-        (Some(folder), _) => Place::Folder(folder.into()),
-        (None, Ok(url)) => Place::Server(url),
-        (None, Err(_)) => return,
-    };
+    let Some(place) = Place::told() else { return };
     let number = |name| std::env::var(name).unwrap().parse::<u64>().unwrap();
     let bytes = usize::try_from(number(BYTES)).unwrap();
     let next = Arc::new(AtomicU64::new(number(FIRST)));

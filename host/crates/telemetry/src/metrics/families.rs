@@ -198,8 +198,8 @@ impl Families {
         );
         registry.register(
             "pauses",
-            "Times at which a pipeline began to take no events, by what it waits for: operator, dependency, store or \
-             dead_letters",
+            "Times at which a pipeline began to take no events, by what it waits for: operator, dependency, store, \
+             dead_letters or objects",
             pauses.clone(),
         );
         registry.register(
@@ -294,8 +294,8 @@ impl Gauges {
         registry.register("jobs_held", "Jobs in flight that an outage holds", gauges.held.clone());
         registry.register(
             "paused",
-            "1 while no events are taken, by what is waited for: operator, dependency, store or dead_letters, else 0. Scalers \
-             should not add hosts meanwhile",
+            "1 while no events are taken, by what is waited for: operator, dependency, store, dead_letters or objects, \
+             else 0. Scalers should not add hosts meanwhile",
             gauges.paused.clone(),
         );
         registry.register(

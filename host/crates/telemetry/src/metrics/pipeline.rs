@@ -387,5 +387,6 @@ pub(super) fn kind(why: &PauseReason) -> &'static str {
         PauseReason::Dependency { .. } => "dependency",
         PauseReason::Store(_) => "store",
         PauseReason::DeadLetters(_) => "dead_letters",
+        PauseReason::Objects(_) => "objects",
     }
 }

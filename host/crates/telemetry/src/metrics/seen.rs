@@ -203,6 +203,7 @@ fn is_same(one: &PauseReason, other: &PauseReason) -> bool {
         (PauseReason::Dependency { stage: one, .. }, PauseReason::Dependency { stage: other, .. }) => one == other,
         (PauseReason::Operator, PauseReason::Operator)
         | (PauseReason::Store(_), PauseReason::Store(_))
+        | (PauseReason::Objects(_), PauseReason::Objects(_))
         | (PauseReason::DeadLetters(_), PauseReason::DeadLetters(_)) => true,
         _ => false,
     }
@@ -212,7 +213,7 @@ fn is_same(one: &PauseReason, other: &PauseReason) -> bool {
 fn is_told_to_end(why: &PauseReason) -> bool {
     match why {
         PauseReason::Operator | PauseReason::Dependency { .. } => true,
-        PauseReason::Store(_) | PauseReason::DeadLetters(_) => false,
+        PauseReason::Store(_) | PauseReason::DeadLetters(_) | PauseReason::Objects(_) => false,
     }
 }
 

@@ -293,6 +293,8 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
         letters: host,
         order: Order::Key,
         store: None,
+        recording: None,
+        offload: None,
         accounts: None,
         sampling: Sampling::default(),
         clock: || Timestamp(0),

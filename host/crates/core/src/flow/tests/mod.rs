@@ -4,13 +4,18 @@
 
 mod batches;
 mod blame;
+mod book;
+mod cancel;
 mod commands;
 mod deletes;
 mod delivery;
 mod documents;
 mod groups;
+mod history;
 mod inherited;
+mod payloads;
 mod play;
+mod recorded;
 mod replay;
 mod resume;
 mod routes;

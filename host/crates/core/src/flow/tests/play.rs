@@ -1,7 +1,7 @@
 //! The test language for the flow: a history of signals goes in, a log of effects comes out, in simulated time.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,57 +10,28 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::book::{MemoryBook, MemoryObjects};
 use super::server::Server;
 use super::world::{KeptLetters, MemoryStore, NotingModels, NotingSink, NotingTransactor, Obedient};
-use crate::flow::settings::{DeadLetter, DocumentName, Limits, Order, RetryPolicy, Tombstones, Transactions};
-use crate::flow::{Delivery, Deployment, Fingerprint, FlowError, Handle, Pipeline, Step, Waits, run};
+use crate::flow::settings::{
+    DeadLetter, DocumentName, Limits, Order, Recorded, Results, RetryPolicy, Tombstones, Transactions,
+};
+use crate::flow::{
+    Delivery, Deployment, Fingerprint, FlowError, Handle, Offload, Pipeline, Recording, Step, Waits, run,
+};
 use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
 use crate::ports::{
-    Accounts, Batching, Demand, FlowEvent, Observer, PauseReason, Signal, Source, SourceError, Stage, Store,
+    Accounts, Batching, Demand, FlowEvent, Jobs, Observer, PauseReason, Signal, Source, SourceError, Stage, Store,
 };
 use crate::settings::TopicName;
 
-/// One line of a history.
-#[derive(Debug, Clone)]
-pub(super) enum Moment {
-    Assign(u32),
-    Revoke(u32),
-    /// The partition is already lost: nobody waits for its running jobs.
-    Lose(u32),
-    /// Partition, position, payload. Anything after an "@" is the key.
-    Arrive(u32, u128, &'static str),
-    /// Partition, first position, payloads: events that arrive together.
-    ArriveTogether(u32, u128, &'static [&'static str]),
-    /// The same, with headers as "name=value".
-    Replay(u32, u128, &'static str, &'static [&'static str]),
-    /// Nothing happens for this long.
-    Wait(Duration),
-    /// The operator pauses the pipeline, and resumes it after this long.
-    PauseFor(Duration),
-    /// The operator swaps in another deployment, whose stages append "v2" to what they emit.
-    Swap,
-    /// The operator stops the pipeline.
-    Stop,
-    /// The source reports how far behind the group is in a partition.
-    Lag(u32, u64),
-}
-pub(super) use Moment::{Arrive, ArriveTogether, Assign, Lag, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait};
+pub(super) use super::history::Effects;
+pub(super) use super::history::Moment::{
+    self, Arrive, ArriveTogether, Assign, Cancel, Lag, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait,
+};
 
 /// The longest that a history may take, in simulated time.
 const LONGEST_HISTORY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What happened, each line with its simulated second.
-#[derive(Clone)]
-pub(super) struct Effects {
-    pub(super) begun: Instant,
-    pub(super) lines: Arc<Mutex<Vec<String>>>,
-}
-
-impl Effects {
-    pub(super) fn note(&self, what: impl std::fmt::Display) {
-        self.lines.lock().unwrap().push(format!("{}s {what}", self.begun.elapsed().as_secs()));
-    }
-}
 
 fn partition(index: u32) -> Partition {
     Partition { topic: "in".into(), index }
@@ -77,6 +48,7 @@ struct ScriptedSource {
     handle: Handle,
     /// The deployment that a swap installs.
     next: Arc<Deployment>,
+    book: Option<Arc<MemoryBook>>,
 }
 
 impl ScriptedSource {
@@ -147,6 +119,7 @@ impl Source for ScriptedSource {
                 Some(Moment::Lag(index, records)) => {
                     return Ok(Signal::Lag { partition: partition(index), records });
                 }
+                Some(Moment::Cancel(job)) => self.book.as_ref().unwrap().cancel(job),
                 Some(Moment::Wait(time)) => self.waiting_until = Some(Instant::now() + time),
                 Some(Moment::Stop) => {
                     self.handle.drain();
@@ -266,6 +239,12 @@ pub(super) struct Play {
     pub(super) letters_away: u32,
     /// Logs which portion of the work the models are told.
     pub(super) log_portions: bool,
+    /// The records of jobs; their ends are logged.
+    pub(super) book: Option<Arc<MemoryBook>>,
+    /// Which jobs have one.
+    pub(super) recorded: Recorded,
+    /// Where payloads of more than 8 bytes are.
+    pub(super) objects: Option<Arc<MemoryObjects>>,
 }
 
 /// A dead letter: position, payload, headers.
@@ -293,6 +272,9 @@ impl Default for Play {
             letters: Vec::new(),
             letters_away: 0,
             log_portions: false,
+            book: None,
+            recorded: Recorded::All,
+            objects: None,
         }
     }
 }
@@ -325,18 +307,14 @@ impl Play {
             Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, models })
         };
         let (deployment, next) = (deployment(1), deployment(2));
+        if let Some(book) = &self.book {
+            book.log_to(&effects);
+        }
+        let (broken, latency) = (self.broken_topics, self.sink_latency);
         let delivery = match self.transactions {
-            None => Delivery::AtLeastOnce(Arc::new(NotingSink {
-                effects: effects.clone(),
-                broken: self.broken_topics,
-                latency: self.sink_latency,
-            })),
+            None => Delivery::AtLeastOnce(Arc::new(NotingSink { effects: effects.clone(), broken, latency })),
             Some((most, aborts)) => Delivery::ExactlyOnce {
-                transactor: Arc::new(NotingTransactor {
-                    effects: effects.clone(),
-                    aborts: aborts.into(),
-                    latency: self.sink_latency,
-                }),
+                transactor: Arc::new(NotingTransactor { effects: effects.clone(), aborts: aborts.into(), latency }),
                 bounds: Transactions { max_jobs: most.try_into().unwrap(), max_wait: Duration::from_secs(1) },
             },
         };
@@ -363,6 +341,13 @@ impl Play {
             letters: Arc::new(letters),
             order: self.order,
             store: self.store.map(|store| store as Arc<dyn Store>),
+            recording: self.book.clone().map(|book| Recording {
+                jobs: Arc::clone(&book) as Arc<dyn Jobs>,
+                acts: book,
+                which: self.recorded,
+                results: Results::Keep,
+            }),
+            offload: self.objects.map(|objects| Offload { objects, inline_max: 8 }),
             accounts: self.accounts,
             sampling: Default::default(),
             clock: || Timestamp(0),
@@ -384,6 +369,7 @@ impl Play {
             waiting_until: None,
             handle,
             next,
+            book: self.book,
         };
         let flow = run(&mut source, Arc::new(pipeline), deployment, commands);
         let ended = tokio::time::timeout(LONGEST_HISTORY, flow).await.expect("the flow did not end after its history");

@@ -343,3 +343,43 @@ fn items_collect_attributes_up_to_a_bound() {
         assert_eq!(code.as_deref(), outcome, "{stage}");
     }
 }
+
+fn counted(job: &Job) -> Vec<(u32, u32)> {
+    job.counts().iter().map(|count| (count.done, count.known)).collect()
+}
+
+#[test]
+fn the_calls_of_each_stage_are_counted_and_what_is_gathered_is_one_call() {
+    let mut plan = Plan::straight(&["split", "mark", "sum"]);
+    plan.nodes[2].intake = Intake::Gathered;
+    let mut job = planned(plan);
+    assert_eq!(counted(&job), [], "not unless somebody wants to know");
+    job.count();
+    assert_eq!(counted(&job), [(0, 1), (0, 0), (0, 0)]);
+    let split = job.next_task().unwrap();
+    job.apply(split, emit(&["a", "b"]));
+    assert_eq!(counted(&job), [(1, 1), (0, 2), (0, 0)]);
+    for done in 1..=2 {
+        let mark = job.next_task().unwrap();
+        job.apply(mark, emit(&["m"]));
+        assert_eq!(counted(&job), [(1, 1), (done, 2), (0, 1)]);
+    }
+    let sum = job.next_task().unwrap();
+    job.apply(sum, emit(&["s"]));
+    assert_eq!(counted(&job), [(1, 1), (2, 2), (1, 1)]);
+}
+
+#[test]
+fn a_rescue_and_the_call_after_it_are_counted_too() {
+    let mut plan = Plan::straight(&["parse", "mend"]);
+    plan.nodes[0].next = Target::Sink;
+    plan.nodes[0].on_failure = OnFailure::Rescue(1);
+    let mut job = planned(plan);
+    job.count();
+    let parse = job.next_task().unwrap();
+    job.apply(parse, Verdict::Failed(failed("bad")));
+    assert_eq!(counted(&job), [(1, 1), (0, 1)]);
+    let mend = job.next_task().unwrap();
+    job.apply(mend, emit(&["mended"]));
+    assert_eq!(counted(&job), [(1, 2), (1, 1)]);
+}

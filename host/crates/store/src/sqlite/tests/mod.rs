@@ -299,7 +299,7 @@ async fn files_of_others_and_of_newer_versions_are_refused_and_left_alone() {
     drop(harness.open());
     let connection = Connection::open(harness.file()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(harness.refusal().contains("a newer Gristmill wrote it (version 99, this one knows 3)"));
+    assert!(harness.refusal().contains("a newer Gristmill wrote it (version 99, this one knows 4)"));
     connection.execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1").unwrap();
     assert!(harness.refusal().contains("another application (id 7)"));
     drop(connection);

@@ -77,7 +77,10 @@ fn a_store_that_is_not_there_or_older_has_nothing_spent() {
     drop(harness.open());
     Connection::open(harness.file())
         .unwrap()
-        .execute_batch("DROP TABLE spent; DROP TABLE answer; PRAGMA user_version = 1")
+        .execute_batch(
+            "DROP TABLE spent; DROP TABLE answer; DROP TABLE record; DROP TABLE attribute; DROP TABLE once;
+             DROP TABLE moment; DROP TABLE act; DROP TABLE delivery; PRAGMA user_version = 1",
+        )
         .unwrap();
     assert_eq!(spending_of(&folder, "p").unwrap(), []);
     drop(harness.open());

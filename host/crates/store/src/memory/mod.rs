@@ -1,9 +1,12 @@
-//! What documents have left in the sink, and what was spent on models, remembered as long as this process lives: for
-//! brokers that end with it.
+//! What documents have left in the sink, what was spent on models, and records of jobs, remembered as long as this process
+//! lives: for brokers that end with it.
+
+mod jobs;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use self::jobs::MemoryJobs;
 use async_trait::async_trait;
 use gristmill_core::model::{DocumentGeneration, DocumentId, History, JobId, RecordGeneration, Spent, SpentOn};
 use gristmill_core::ports::{Documents, Placed, Remembered, Spending, StoreError};

@@ -1,0 +1,92 @@
+//! The server, as those see it who ask about records of jobs.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Redis, deliveries};
+use crate::health::Failure;
+use gristmill_core::model::{
+    Act, Acted, Claim, Claimed, JobFilter, JobId, JobNote, JobQuery, JobRecord, Moment, Partition, Position, Run,
+    Submission, Submitted, Summary, Timestamp,
+};
+use gristmill_core::ports::{
+    ActNumber, Acts, AskedToCancel, Deliveries, Delivery, JobBook, Jobs, Published, StoreError, Tried, Wanted,
+};
+
+impl Redis {
+    async fn read<T>(&self, read: impl Future<Output = Result<T, Failure>>) -> Result<T, StoreError> {
+        self.health.check()?;
+        read.await.map_err(|failure| self.health.failed(failure))
+    }
+}
+
+#[async_trait]
+impl Jobs for Redis {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        self.queue.claim(claim).await
+    }
+
+    async fn note(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+        self.queue.note_jobs(notes).await
+    }
+
+    async fn settled_before(&self, partition: &Partition, position: Position, at: Timestamp) -> Result<(), StoreError> {
+        self.queue.settled_before(partition, position, at).await
+    }
+}
+
+#[async_trait]
+impl Acts for Redis {
+    async fn ask(&self, job: &JobId, act: &Act, at: Timestamp) -> Result<Acted, StoreError> {
+        self.queue.act(job, act, at).await
+    }
+
+    async fn asked(&self, after: ActNumber) -> Result<Vec<AskedToCancel>, StoreError> {
+        self.read(self.acts_after(after)).await
+    }
+}
+
+#[async_trait]
+impl JobBook for Redis {
+    async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>, StoreError> {
+        self.queue.submit(submissions).await
+    }
+
+    async fn find(&self, job: &JobId, wanted: Wanted) -> Result<Option<(JobRecord, Vec<Moment>)>, StoreError> {
+        self.read(self.record(job, wanted)).await
+    }
+
+    async fn list(&self, query: &JobQuery) -> Result<Vec<JobRecord>, StoreError> {
+        self.read(self.part(query)).await
+    }
+
+    async fn summary(&self, filter: &JobFilter) -> Result<Summary, StoreError> {
+        self.read(self.sum(filter)).await
+    }
+}
+
+impl Published for Redis {
+    fn published(&self, jobs: &[(JobId, Run)], at: Timestamp) -> Result<(), StoreError> {
+        self.queue.published(jobs, at)
+    }
+}
+
+#[async_trait]
+impl Deliveries for Redis {
+    async fn due(&self, now: Timestamp, lease: Duration, most: u32) -> Result<Vec<(Delivery, JobRecord)>, StoreError> {
+        self.queue.due(now, lease, most).await
+    }
+
+    async fn tried(&self, job: &JobId, run: Run, tried: &Tried, next: Option<Timestamp>) -> Result<(), StoreError> {
+        self.queue.tried(job, run, tried, next).await
+    }
+
+    async fn again(&self, job: &JobId, now: Timestamp) -> Result<bool, StoreError> {
+        self.queue.again(job, now).await
+    }
+
+    async fn of(&self, job: &JobId) -> Result<Vec<Delivery>, StoreError> {
+        self.read(deliveries::of(&self.link, &self.names, job)).await
+    }
+}
