@@ -210,11 +210,13 @@ impl Objects for Bucket {
 }
 
 fn failed(path: &Path, error: Error) -> ObjectError {
+    let refused = || ObjectError::Refused {
+        reason: "the key is not good, or may not do that: look at objects.s3 and the rights in the bucket".to_owned(),
+    };
     match error {
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => ObjectError::Refused {
-            reason: "the key is not good, or may not do that: look at objects.s3 and the rights in the bucket"
-                .to_owned(),
-        },
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => refused(),
+        // Of a list, the client says that only in its text.
+        Error::Generic { .. } if short(&error).contains("status code: 403") => refused(),
         // Of a request that names no object: the bucket.
         Error::NotFound { .. } => {
             ObjectError::Refused { reason: "there is no such bucket: look at objects.s3.bucket".to_owned() }
