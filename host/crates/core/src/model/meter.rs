@@ -61,7 +61,7 @@ pub enum Taken {
 
 /// An amount in whole units, rounded up; nothing for what is below zero.
 #[must_use]
-#[allow(
+#[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "what does not fit becomes the nearest that does"
