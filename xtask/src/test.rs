@@ -1,10 +1,11 @@
 //! `cargo xtask test`: the host's tests, with the guests built and a broker running.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fs, io, thread};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::broker::{Broker, VARIABLE};
 use crate::workspace::{self, Workspace};
@@ -13,7 +14,11 @@ use crate::{clients, kafka, servers, setup, stages};
 /// The integration tests that need Apache Kafka. A new test that needs it belongs in one of them.
 const NEED_A_BROKER: &[&str] = &["api", "broker", "pipeline", "reliability"];
 
-/// Runs `cargo test` for the host with these arguments.
+/// The tests that mostly wait: for hosts that were killed, for brokers that went away. Alone they take as long as all others
+/// together, so they run beside them.
+const MOSTLY_WAITS: &str = "reliability";
+
+/// Runs the tests of the host; with arguments, `cargo test` with these.
 pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     setup::run(workspace)?;
     servers::install()?;
@@ -21,7 +26,40 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let mut broker = Broker::begin(workspace);
     stages::standard(workspace)?;
     stages::guests(workspace)?;
+    if args.is_empty() {
+        return all(workspace, &mut broker, &clients);
+    }
     workspace::run(with_broker(workspace, &mut broker)?.envs(clients).args(args))
+}
+
+/// All tests of the host: built together, then in two lanes. What the second one prints is shown after the first has ended.
+pub(crate) fn all(workspace: &Workspace, broker: &mut Broker, clients: &[(&str, PathBuf)]) -> Result<()> {
+    let mut cargo = |args: &[&str]| -> Result<Command> {
+        let mut command = with_broker(workspace, broker)?;
+        command.envs(clients.iter().map(|(name, program)| (name, program))).args(args);
+        Ok(command)
+    };
+    workspace::run(&mut cargo(&["--no-run"])?)?;
+
+    let others = integration_tests_of_host(workspace)?;
+    let others = others.iter().filter(|test| *test != MOSTLY_WAITS).flat_map(|test| ["--test", test]);
+    let mut first = cargo(&[&["--lib", "--bins"], others.collect::<Vec<_>>().as_slice()].concat())?;
+    // Cargo cannot combine documentation tests with a selection of tests.
+    let mut documentation = cargo(&["--doc"])?;
+    let mut second = cargo(&["--test", MOSTLY_WAITS])?;
+
+    let log = workspace.target.join("tests-beside.log");
+    let (log, name) = (&log, log.display());
+    let out = File::create(log).with_context(|| format!("cannot write {name}"))?;
+    second.stdout(out.try_clone()?).stderr(out);
+    let (first, second) = thread::scope(|scope| {
+        let second = scope.spawn(|| workspace::run(&mut second));
+        let (first, documentation) = (workspace::run(&mut first), workspace::run(&mut documentation));
+        (first.and(documentation), second.join())
+    });
+    let mut shown = File::open(log).with_context(|| format!("cannot read {name}"))?;
+    io::copy(&mut shown, &mut io::stderr()).with_context(|| format!("cannot show {name}"))?;
+    first.and(second.map_err(|_| anyhow!("the thread that runs `{MOSTLY_WAITS}` panicked"))?)
 }
 
 /// `cargo xtask soak`: the reliability tests in full size, with their figures.
@@ -51,15 +89,24 @@ pub(crate) fn with_broker(workspace: &Workspace, broker: &mut Broker) -> Result<
 pub(crate) fn without_broker(workspace: &Workspace) -> Result<Command> {
     let mut command = workspace.cargo(["test", "--no-fail-fast", "--lib", "--bins"]);
     command.args(workspace.host_packages("--package")?);
-    for folder in host_tests(workspace)? {
-        for test in integration_tests(&folder)? {
-            if !NEED_A_BROKER.contains(&test.as_str()) {
-                command.args(["--test", &test]);
-            }
+    for test in integration_tests_of_host(workspace)? {
+        if !NEED_A_BROKER.contains(&test.as_str()) {
+            command.args(["--test", &test]);
         }
     }
     command.env_remove(VARIABLE);
     Ok(command)
+}
+
+/// The names of the integration tests of the host and its crates.
+fn integration_tests_of_host(workspace: &Workspace) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for folder in host_tests(workspace)? {
+        names.extend(integration_tests(&folder)?);
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 /// The folders of integration tests of the host and its crates.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::broker::Broker;
 use crate::deny::{DATABASE, Database, Deny};
 use crate::steps::Steps;
-use crate::workspace::{self, Workspace};
+use crate::workspace::Workspace;
 use crate::{clients, rules, servers, setup, stages, test};
 
 /// How much is verified.
@@ -61,9 +61,7 @@ fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result
     steps.run("tests of the rest", workspace.cargo(["test"]).args(&rest))?;
     match needs {
         Some((mut broker, clients)) => {
-            let mut tests = test::with_broker(workspace, &mut broker)?;
-            tests.envs(clients);
-            steps.take("tests of the host", "cargo xtask test", || workspace::run(&mut tests))
+            steps.take("tests of the host", "cargo xtask test", || test::all(workspace, &mut broker, &clients))
         }
         None => steps.run("tests of the host without a broker", &mut test::without_broker(workspace)?),
     }
