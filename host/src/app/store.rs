@@ -14,7 +14,8 @@ use gristmill_core::ports::{
     Acts, Answers, Counters, Deliveries, Documents, JobBook, Jobs, Observer, Published, Spending, Store, StoreError,
 };
 use gristmill_store::{
-    MemoryDocuments, MemoryJobs, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl,
+    MemoryDocuments, MemoryJobs, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreSettings,
+    StoreUrl,
 };
 
 use super::broker::is_embedded;
@@ -56,19 +57,27 @@ pub(super) struct Stores {
 #[derive(Default)]
 pub(super) struct Embedded(Mutex<BTreeMap<Arc<str>, InMemory>>);
 
-/// What is remembered of a pipeline as long as the process lives.
-#[derive(Default)]
+/// What is remembered of a pipeline, at most as long as the process lives.
 struct InMemory {
     documents: Arc<MemoryDocuments>,
     spending: Arc<MemorySpending>,
     records: Arc<MemoryJobs>,
 }
 
+impl InMemory {
+    fn new(settings: &StoreSettings) -> Self {
+        let records = MemoryJobs::new(settings.keep_ended, settings.keep_unfinished, Arc::new(clock::now));
+        let records = Arc::new(records);
+        Self { documents: Arc::default(), spending: Arc::default(), records }
+    }
+}
+
 impl Embedded {
     fn stores(&self, pipeline: &Pipeline, is_recorded: bool) -> Stores {
         // Nothing panics in the one line under the lock.
         let mut by_name = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let InMemory { documents, spending, records } = by_name.entry(pipeline.name.shared()).or_default();
+        let InMemory { documents, spending, records } =
+            by_name.entry(pipeline.name.shared()).or_insert_with(|| InMemory::new(&pipeline.store));
         Stores {
             jobs: None,
             answers: None,

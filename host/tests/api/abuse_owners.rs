@@ -45,13 +45,7 @@ async fn ask(client: &Client, method: &str, path: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_of_somebody_else_is_not_there_on_any_route() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("secret");
-    std::fs::write(&file, SECRET).unwrap();
-    let auth = format!(
-        "[auth]\nissuer = \"test\"\naudience = \"gristmill\"\nkeys = {{ secret = {{ file = {:?} }} }}\n",
-        file.display().to_string()
-    );
-    let harness = Harness::new(Setup::embedded(PASS).host(&auth)).await;
+    let harness = Harness::new(Setup::embedded(PASS).secret(folder.path(), SECRET)).await;
     let host = harness.start().await;
     let all = "jobs:read jobs:write dlq:write";
     let [ann, bob] = ["ann", "bob"].map(|subject| host.client.with_token(&token(subject, all)));

@@ -81,6 +81,16 @@ impl Setup {
         Self { host: tables.to_owned(), ..self }
     }
 
+    /// With `[auth]` by this secret, which is put into the folder.
+    pub(crate) fn secret(self, folder: &Path, secret: &[u8]) -> Self {
+        let file = folder.join("secret");
+        std::fs::write(&file, secret).unwrap();
+        self.host(&format!(
+            "[auth]\nissuer = \"test\"\naudience = \"gristmill\"\nkeys = {{ secret = {{ file = {:?} }} }}\n",
+            file.display().to_string()
+        ))
+    }
+
     /// With these keys of `[api]`.
     pub(crate) fn api(self, keys: &str) -> Self {
         Self { api: keys.to_owned(), ..self }

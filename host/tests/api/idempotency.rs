@@ -305,13 +305,7 @@ async fn a_batch_is_submitted_once_and_as_a_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_key_of_two_owners_is_two_jobs() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("secret");
-    std::fs::write(&file, SECRET).unwrap();
-    let auth = format!(
-        "[auth]\nissuer = \"test\"\naudience = \"gristmill\"\nkeys = {{ secret = {{ file = {:?} }} }}\n",
-        file.display().to_string()
-    );
-    let harness = Harness::new(Setup::embedded(PASS).host(&auth)).await;
+    let harness = Harness::new(Setup::embedded(PASS).secret(folder.path(), SECRET)).await;
     let host = harness.start().await;
     let mut jobs = BTreeSet::new();
     for (subject, body) in [("ann", "of Ann"), ("bob", "of Bob")] {

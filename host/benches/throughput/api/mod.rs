@@ -1,6 +1,7 @@
 //! What the HTTP API takes and what it costs, with the real binary and its state store on the disk.
 
 mod connections;
+mod disk;
 mod host;
 pub(crate) mod load;
 pub(crate) mod reads;

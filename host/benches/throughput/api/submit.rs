@@ -1,7 +1,9 @@
 //! How long a small document takes from `POST` to 202, beside the broker's acknowledgement alone: `just bench submit`.
 //!
-//! Requests are due at a steady rate and none waits for another; the time of each counts from the moment it was due.
+//! Requests are due at a steady rate and none waits for another; the time of each counts from the moment it was due. What a bare
+//! sync of the disk takes beside them is shown, too: on many a disk it stalls now and then, and all that is stored waits with it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::connections::Connections;
+use super::disk::Disk;
 use super::host::{Api, Binary, Host, Pipeline};
 use super::{median, percentile};
 use crate::{create, flow, load, topic};
@@ -83,23 +86,27 @@ pub(crate) async fn measure(settings: &Settings, rounds: usize) {
     let unsynced = start(settings, &binary, &format!("{plain}-memory"), Api::WithoutDisk).await;
     let names = [
         "acknowledgement, alone",
+        "a bare sync, beside it",
         "acknowledgement, beside the next",
         "202",
+        "a bare sync, beside it",
         "acknowledgement, beside the next",
         "202, with an audit file",
+        "a bare sync, beside it",
         "acknowledgement, beside the next",
         "202, with the store in memory",
+        "a bare sync, beside it",
     ];
-    let mut took: [Vec<Took>; 7] = Default::default();
+    let mut took: [Vec<Took>; 11] = Default::default();
     for round in 1..=rounds {
         let phases = [
             (0, vec![producer.clone()]),
-            (1, vec![producer.clone(), logged.way()]),
-            (3, vec![producer.clone(), audited.way()]),
-            (5, vec![producer.clone(), unsynced.way()]),
+            (2, vec![producer.clone(), logged.way()]),
+            (5, vec![producer.clone(), audited.way()]),
+            (8, vec![producer.clone(), unsynced.way()]),
         ];
         for (first, ways) in phases {
-            for (index, mut took_now) in side_by_side(&ways).await.into_iter().enumerate() {
+            for (index, mut took_now) in side_by_side(&ways, &binary.file("")).await.into_iter().enumerate() {
                 took_now.sort_unstable();
                 let milliseconds = |share| percentile(&took_now, share).as_secs_f64() * 1e3;
                 let now = Took { p50: milliseconds(0.5), p99: milliseconds(0.99) };
@@ -118,12 +125,13 @@ pub(crate) async fn measure(settings: &Settings, rounds: usize) {
     for (name, Took { p50, p99 }) in names.iter().zip(&medians) {
         println!("{name:<34} {p50:>6.1} ms {p99:>6.1} ms");
     }
-    for at in [2, 4, 6] {
+    for at in [3, 6, 9] {
         println!(
-            "{} beyond the acknowledgement, p99: {:.1} ms beside it, {:.1} ms if that is alone",
+            "{} beyond the acknowledgement, p99: {:.1} ms beside it, {:.1} ms if that is alone; a bare sync {:.1} ms",
             names[at],
             medians[at].p99 - medians[at - 1].p99,
-            medians[at].p99 - medians[0].p99
+            medians[at].p99 - medians[0].p99,
+            medians[at + 1].p99
         );
     }
 }
@@ -142,8 +150,10 @@ async fn start(settings: &Settings, binary: &Binary, name: &str, api: Api) -> En
     Entrance { host, head: head.into() }
 }
 
-/// Sends in all these ways in the same seconds. Returns how long each took since it was due, by way.
-async fn side_by_side(ways: &[Way]) -> Vec<Vec<Duration>> {
+/// Sends in all these ways in the same seconds. Returns how long each took since it was due, by way; and last how long a bare
+/// sync in the folder would have taken.
+async fn side_by_side(ways: &[Way], folder: &Path) -> Vec<Vec<Duration>> {
+    let disk = Disk::start(folder);
     let mut order: Vec<usize> = (0..ways.len()).collect();
     let mut running = JoinSet::new();
     let start = Instant::now();
@@ -165,6 +175,9 @@ async fn side_by_side(ways: &[Way]) -> Vec<Vec<Duration>> {
             took[at].push(time);
         }
     }
+    let counted = PER_SECOND * WARM_UP..PER_SECOND * (WARM_UP + SECONDS);
+    let due: Vec<_> = counted.map(|number| (start + Duration::from_secs(1) * number / PER_SECOND).into_std()).collect();
+    took.push(disk.end(&due));
     took
 }
 

@@ -14,10 +14,11 @@ use tokio::time::timeout;
 use super::api::{Api, json, json_bytes, value};
 use super::audit::{Asker, Change};
 use super::desk::Pipeline;
+use super::draft::{Ack, Draft, Order, new_batch};
 use super::lookout::Seen;
 use super::problem::{Kind, Problem};
 use super::query::Params;
-use super::submit::{Ack, Draft, Order, new_batch};
+use super::submit::Taken;
 use super::text;
 use super::view::{Accepted, AcceptedBatch, status_url};
 
@@ -88,12 +89,16 @@ pub(crate) async fn accept_job(
     let caller = &asked.asker.caller;
     let id = drafts.first().map_or_else(String::new, |draft| draft.job.to_string());
     let change = Change::of(&asked.asker, SUBMIT, &pipeline.name, id);
-    let jobs = api.submitter.submit(pipeline, drafts, asked.order(None), change).await?;
+    let Taken { jobs, mut new } = api.submitter.submit(pipeline, drafts, asked.order(None), change).await?;
     let Some(job) = jobs.first() else {
         return Err(Problem::new(Kind::Internal, "the store has not said which job it is"));
     };
-    // Not as it was before it was published.
-    api.lookout.forget(job);
+    match new.pop() {
+        // The store is not asked for what it was just told.
+        Some(record) => api.lookout.know(pipeline, record),
+        // Not as it was before it was published.
+        None => api.lookout.forget(job),
+    }
     if let Some(ended) = wait_for_end(api, caller, job, asked.wait).await? {
         return Ok(job_as_it_is(job, &ended));
     }
@@ -113,10 +118,9 @@ pub(crate) async fn accept_batch(
         return Err(Problem::new(Kind::BadRequest, "wait is for single jobs; follow the batch instead"));
     }
     let batch = new_batch(asked.at);
-    let new: Option<JobId> = drafts.first().map(|draft| draft.job.clone());
     let caller = &asked.asker.caller;
     let change = Change::of(&asked.asker, SUBMIT, &pipeline.name, &*batch.0);
-    let jobs = api.submitter.submit(pipeline, drafts, asked.order(Some(batch.clone())), change).await?;
+    let Taken { jobs, new } = api.submitter.submit(pipeline, drafts, asked.order(Some(batch.clone())), change).await?;
     let status = match asked.ack {
         Ack::Broker => "queued",
         Ack::Nothing => "accepted",
@@ -125,7 +129,7 @@ pub(crate) async fn accept_batch(
         |job: &JobId, status| Accepted { job_id: job.to_string(), status, status_url: status_url(job.as_str()) };
     let (batch, jobs) = match jobs.first() {
         // A repeated request: it has its batch already, and its jobs may be further.
-        Some(first) if Some(first) != new.as_ref() => {
+        Some(first) if new.is_empty() => {
             let found = api.lookout.find(caller, first, Wanted::Record).await?;
             let jobs = join_all(jobs.iter().map(async |job| {
                 let seen = api.lookout.see(caller, job).await;

@@ -17,11 +17,12 @@ use super::accept::accepted_at;
 use super::api::{Api, At, Shared, json, need};
 use super::audit::{Asker, Change};
 use super::desk::Pipeline;
+use super::draft::new_job;
 use super::intake::{self, Payload, check_length, take};
 use super::lookout::Found;
 use super::problem::{Kind, Problem};
 use super::query::Params;
-use super::submit::{add_attribute, event, event_digest, fill, new_job, publish};
+use super::submit::{add_attribute, event, event_digest, fill};
 use super::text;
 use super::view::{Accepted, status_url};
 
@@ -56,7 +57,8 @@ pub(crate) async fn cancel_job(
 
 /// Retry a job
 ///
-/// Runs a job again that is over: from the stage that failed, or from `from_stage` on. With a body, that is its new input.
+/// Runs a job again that is over: from the stage that failed, or from `from_stage` on. With a body, that is its new input;
+/// without one it gets what a host has taken last.
 #[utoipa::path(
     post,
     path = "/v1/jobs/{job_id}/retry",
@@ -203,10 +205,13 @@ async fn run_again(
             return Err(Problem::new(Kind::Gone, detail));
         }
     };
+    let inline = |event: &Event| Payload::Inline(event.payload.clone().unwrap_or_default());
+    let input = edited.as_ref().map(|edited| edited.payload.clone()).or_else(|| last.as_ref().map(inline));
+    let room = api.submitter.room_for(&input.unwrap_or_else(|| Payload::Inline(Bytes::new()))).await?;
     let act = Act::Retry { from_stage, event: digest };
     let run = ask(api, pipeline, &record.job, &act).await?;
     let event = again(api, pipeline, record, run, key, last, edited);
-    publish(&api.work, pipeline, (record.job.clone(), run), event, api.now()).await
+    api.submitter.publish(room, pipeline, (record.job.clone(), run), event).await
 }
 
 async fn ask(api: &Api, pipeline: &Pipeline, job: &JobId, act: &Act) -> Result<Run, Problem> {
@@ -221,8 +226,7 @@ async fn ask(api: &Api, pipeline: &Pipeline, job: &JobId, act: &Act) -> Result<R
 
 /// A job that is not over is not retried; one whose retry could not be published is, again.
 fn check_over(record: &JobRecord) -> Result<(), Problem> {
-    let is_unpublished = record.run > Run::FIRST && record.standing.phase == Phase::Accepted;
-    match record.standing.phase == Phase::Ended || is_unpublished {
+    match record.standing.phase == Phase::Ended || record.is_unpublished_retry() {
         true => Ok(()),
         false => Err(not_over()),
     }
@@ -235,7 +239,8 @@ fn not_over() -> Problem {
 /// The event of the last run that a host has taken, if the broker still has it.
 async fn last_event(pipeline: &Pipeline, record: &JobRecord) -> Result<Option<Event>, Problem> {
     let first = || record.first.as_ref().map(|first| &first.place);
-    let Some(place) = record.place.as_ref().or_else(first) else { return Ok(None) };
+    let taken = record.place.as_ref().or(record.earlier_place.as_ref());
+    let Some(place) = taken.or_else(first) else { return Ok(None) };
     let found = pipeline.events.find(place).await.map_err(|error| {
         tracing::warn!(pipeline = %pipeline.name, %error, "the event of a job cannot be read back");
         Problem::new(Kind::BrokerUnavailable, "the event of the job cannot be read for now; ask again").retry_after(5)

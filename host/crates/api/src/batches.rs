@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use super::accept::{Asked, accept_batch};
 use super::api::{At, Shared, need};
 use super::audit::Asker;
+use super::draft::{Ack, Draft, MOST_JOBS, new_job};
 use super::intake::{Object, Payload, all, check_json, check_length, parse, too_large};
 use super::problem::{Kind, Problem};
 use super::query::Params;
-use super::submit::{Ack, Draft, MOST_JOBS, new_job};
 use super::text;
 use super::view::AcceptedBatch;
 

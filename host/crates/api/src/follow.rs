@@ -19,7 +19,7 @@ const USUAL: u32 = 100;
 
 /// Get a job
 ///
-/// At most 250 ms old. Ask as often as you like, with `If-None-Match`: most answers are 304.
+/// At most 250 ms old, 1 s if it has not changed for that long, and 2 s once it is over. Ask as often as you like, with `If-None-Match`: most answers are 304.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{job_id}",

@@ -13,9 +13,9 @@ use gristmill_core::model::{Attribute, ObjectName, ObjectOf};
 use super::accept::Asked;
 use super::api::Api;
 use super::desk::Pipeline;
+use super::draft::{Draft, MOST_JOBS, new_job};
 use super::intake::{Payload, broken, paced, take, too_large};
 use super::problem::{Kind, Problem};
-use super::submit::{Draft, MOST_JOBS, new_job};
 use super::text;
 
 /// The attribute with the name of a file.

@@ -8,11 +8,11 @@ use gristmill_core::model::{ObjectName, ObjectOf, Scope};
 use super::accept::{Asked, accept_batch, accept_job};
 use super::api::{At, Shared, need};
 use super::audit::Asker;
+use super::draft::{Ack, Draft, new_job};
 use super::forms;
 use super::intake::{self, check_length, take};
 use super::problem::Problem;
 use super::query::Params;
-use super::submit::{Ack, Draft, new_job};
 use super::text;
 use super::view::{Accepted, AcceptedBatch, JobView};
 

@@ -18,6 +18,7 @@ mod cors;
 mod desk;
 mod detail;
 mod document;
+mod draft;
 mod events;
 mod follow;
 mod forms;

@@ -1,5 +1,5 @@
-//! What readers of jobs see: a cache that asks the store for each job at most every 250 ms, whoever else reads it, and one
-//! task for each job that somebody follows.
+//! What readers of jobs see: a cache that asks the store for each job at most every 250 ms, whoever else reads it, more seldom
+//! while the job stays as it is; and one task for each job that somebody follows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,10 +18,13 @@ use super::problem::{Kind, Problem};
 use super::text::no_job;
 use super::view::JobView;
 
-/// How old an answer may be.
+/// How old an answer may be about a job that has just changed.
 const FRESH: Duration = Duration::from_millis(250);
-/// How often a job is looked at that somebody follows and that does not change. It begins with [`FRESH`].
+/// The same about one that does not change: it begins with [`FRESH`]. Also how often such a job is looked at that somebody
+/// follows.
 const SELDOM: Duration = Duration::from_secs(1);
+/// The same about one that is over. Retries that come by this API are seen at once, those by another host then.
+const OVER: Duration = Duration::from_secs(2);
 /// With so many jobs in the cache, those that nobody has read lately are forgotten.
 const MANY: usize = 4_096;
 
@@ -46,15 +49,62 @@ pub(crate) struct Found {
     pub(crate) moments: Vec<Moment>,
 }
 
-/// What is known of one job.
+/// What is known of one job. Its lock is held while the store is asked: one question at a time.
 #[derive(Default)]
-struct Slot(Option<(Instant, Option<Arc<Seen>>)>);
+struct Slot(Option<Known>);
+
+/// All that is known.
+#[derive(Default)]
+struct Slots {
+    by_job: HashMap<JobId, Arc<tokio::sync::Mutex<Slot>>>,
+    /// With so many, what is no longer good is forgotten.
+    many: usize,
+}
+
+impl Slots {
+    fn of(&mut self, job: &JobId) -> &Arc<tokio::sync::Mutex<Slot>> {
+        if self.by_job.len() >= self.many.max(MANY) && !self.by_job.contains_key(job) {
+            let is_good = |slot: &Slot| slot.0.as_ref().is_some_and(Known::is_good);
+            self.by_job.retain(|_, slot| slot.try_lock().map_or(true, |slot| is_good(&slot)));
+            // Not again for each of the next ones, if most of them are good.
+            self.many = 2 * self.by_job.len();
+        }
+        self.by_job.entry(job.clone()).or_default()
+    }
+}
+
+/// A job, as it was seen.
+struct Known {
+    /// `None` if there is no such job.
+    seen: Option<Arc<Seen>>,
+    at: Instant,
+    /// How long it may be told.
+    good_for: Duration,
+}
+
+impl Known {
+    /// What was just seen, after what was known before.
+    fn after(before: Option<&Self>, seen: Option<Arc<Seen>>) -> Self {
+        let good_for = match (&seen, before) {
+            (Some(seen), _) if seen.is_over => OVER,
+            (Some(seen), Some(Self { seen: Some(last), good_for, .. })) if last.tag == seen.tag => {
+                SELDOM.min(*good_for * 2)
+            }
+            _ => FRESH,
+        };
+        Self { seen, at: Instant::now(), good_for }
+    }
+
+    fn is_good(&self) -> bool {
+        self.at.elapsed() < self.good_for
+    }
+}
 
 /// The cache and the tasks.
 pub(crate) struct Lookout {
     desk: Arc<dyn Desk>,
     work: TaskTracker,
-    slots: Mutex<HashMap<JobId, Arc<tokio::sync::Mutex<Slot>>>>,
+    slots: Mutex<Slots>,
     followed: Mutex<HashMap<JobId, watch::Sender<Arc<Seen>>>>,
 }
 
@@ -87,13 +137,25 @@ impl Lookout {
 
     /// The same from the cache.
     pub(crate) async fn see(&self, caller: &Caller, job: &JobId) -> Result<Arc<Seen>, Problem> {
-        let seen = self.look(job).await?;
+        let seen = self.look(job, Known::is_good).await?;
         seen.filter(|seen| caller.sees(seen.owner.as_ref())).ok_or_else(|| no_job(job.as_str()))
+    }
+
+    /// A new job is as this record says, unless somebody has seen it already.
+    pub(crate) fn know(&self, pipeline: &Arc<Pipeline>, record: JobRecord) {
+        let slot = self.slot(&record.job);
+        // Whoever has the lock asks the store now.
+        if let Ok(mut slot) = slot.try_lock()
+            && slot.0.is_none()
+        {
+            let found = Found { pipeline: Arc::clone(pipeline), record, moments: Vec::new() };
+            slot.0 = Some(Known::after(None, Some(Arc::new(Seen::of(&found)))));
+        }
     }
 
     /// What is known of a job has changed: the next reader sees it.
     pub(crate) fn forget(&self, job: &JobId) {
-        lock(&self.slots).remove(job);
+        lock(&self.slots).by_job.remove(job);
     }
 
     /// The job from now on, until it is over. The receiver has its present state; it is closed after the last one.
@@ -121,7 +183,7 @@ impl Lookout {
         let mut pause = FRESH;
         loop {
             tokio::time::sleep(pause).await;
-            let seen = self.look(job).await;
+            let seen = self.look(job, |known| known.at.elapsed() < FRESH).await;
             let mut followed = lock(&self.followed);
             let Some(sender) = followed.get(job) else { return };
             // Whoever comes from now on finds none, and begins another task.
@@ -150,36 +212,27 @@ impl Lookout {
     }
 
     /// From the cache, or from the store and into it. Others who ask for the same job wait for the one answer.
-    async fn look(&self, job: &JobId) -> Result<Option<Arc<Seen>>, Problem> {
+    async fn look(&self, job: &JobId, is_good: fn(&Known) -> bool) -> Result<Option<Arc<Seen>>, Problem> {
         let slot = self.slot(job);
         let mut slot = slot.lock().await;
-        if let Some((at, seen)) = &slot.0
-            && at.elapsed() < FRESH
-        {
-            return Ok(seen.clone());
+        if let Some(known) = slot.0.as_ref().filter(|known| is_good(known)) {
+            return Ok(known.seen.clone());
         }
         let seen = self.ask(job, Wanted::Record).await?.map(|found| Arc::new(Seen::of(&found)));
-        slot.0 = Some((Instant::now(), seen.clone()));
+        slot.0 = Some(Known::after(slot.0.as_ref(), seen.clone()));
         Ok(seen)
     }
 
     fn slot(&self, job: &JobId) -> Arc<tokio::sync::Mutex<Slot>> {
-        let mut slots = lock(&self.slots);
-        if slots.len() >= MANY && !slots.contains_key(job) {
-            let is_fresh = |slot: &Slot| slot.0.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH);
-            slots.retain(|_, slot| slot.try_lock().map_or(true, |slot| is_fresh(&slot)));
-        }
-        Arc::clone(slots.entry(job.clone()).or_default())
+        Arc::clone(lock(&self.slots).of(job))
     }
 
     async fn ask(&self, job: &JobId, wanted: Wanted) -> Result<Option<Found>, Problem> {
         // An event's job names its pipeline; a submitted one can be of any.
-        let (pipelines, is_hidden) = match job.as_str().split_once('/') {
-            Some((name, _)) => {
-                let is_absent = self.desk.absent().iter().any(|absent| **absent == *name);
-                (self.desk.pipeline(name).into_iter().collect(), is_absent)
-            }
-            None => (self.desk.pipelines(), !self.desk.absent().is_empty()),
+        let named = job.as_str().split_once('/').map(|(name, _)| name);
+        let pipelines = match named {
+            Some(name) => self.desk.pipeline(name).into_iter().collect(),
+            None => self.desk.pipelines(),
         };
         let answers = join_all(pipelines.into_iter().map(async |pipeline| {
             let found = pipeline.book.find(job, wanted).await;
@@ -194,9 +247,10 @@ impl Lookout {
                 Err(error) => failed = Some(error),
             }
         }
+        let is_hidden = || self.desk.absent().iter().any(|absent| named.is_none_or(|name| **absent == *name));
         match failed {
             Some(error) => Err(Problem::of_store(&error)),
-            None if is_hidden => {
+            None if is_hidden() => {
                 let detail = "the job may be of a pipeline that does not run on this host for now";
                 Err(Problem::new(Kind::NotRunning, detail).retry_after(5))
             }

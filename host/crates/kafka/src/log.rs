@@ -2,7 +2,7 @@
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Logs one line. `facility` is librdkafka's short name of what the line is about.
 pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -28,8 +28,28 @@ impl ClientContext for LogOnly {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if is_end(&error) {
+            return;
+        }
         tracing::warn!(target: "librdkafka", %error, "{reason}");
     }
 }
 
 impl rdkafka::consumer::ConsumerContext for LogOnly {}
+
+/// Readers ask to be told of the ends of partitions, and librdkafka calls that an error. Most come with the records; some come
+/// here, too.
+fn is_end(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_partition_is_nothing_to_warn_of() {
+        assert!(is_end(&KafkaError::Global(RDKafkaErrorCode::PartitionEOF)));
+        assert!(!is_end(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown)));
+    }
+}

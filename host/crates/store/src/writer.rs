@@ -1,6 +1,7 @@
 //! The one thread that writes. Requests that arrive while some are written go into the next batch, so that many callers
 //! share one synchronisation of a disk, or one journey to a server.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ const BATCH_REQUESTS: usize = 1_024;
 const BATCH_BYTES: usize = 8 << 20;
 /// No caller waits for ends of jobs to be written, so they may wait this long to share another batch.
 const NOTES: Duration = Duration::from_millis(200);
+/// Notes of records wait this long even if a batch is written meanwhile: by then most of their jobs have begun, and nothing is
+/// left to write.
+const RECORD_NOTES: Duration = Duration::from_millis(100);
 /// How often an idle writer checks whether something is too old.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -56,6 +60,8 @@ pub(super) struct Writer<B> {
     health: Arc<Health>,
     /// Notes of a batch that failed, for the next one: nobody waits for them, so nobody would ask again.
     again: Vec<Request>,
+    /// Notes of records, and until when they wait.
+    waiting: VecDeque<(Instant, Request)>,
     /// All senders are dropped: what cannot be written now is given up.
     ending: bool,
     /// The number of the last note of what was spent.
@@ -64,7 +70,8 @@ pub(super) struct Writer<B> {
 
 impl<B: Backend> Writer<B> {
     pub(super) fn new(backend: B, requests: Receiver<Request>, health: Arc<Health>) -> Self {
-        Self { backend, requests, health, again: Vec::new(), ending: false, spent: 0 }
+        let (again, waiting) = (Vec::new(), VecDeque::new());
+        Self { backend, requests, health, again, waiting, ending: false, spent: 0 }
     }
 
     /// Writes until all senders are dropped and every request is written, or until the first permanent failure.
@@ -118,10 +125,18 @@ impl<B: Backend> Writer<B> {
         };
         let (mut batch, mut bytes, mut somebody_waits) = (std::mem::take(&mut self.again), 0, false);
         let mut until = Instant::now() + wait;
+        if let Some((due, _)) = self.waiting.front() {
+            until = until.min(*due);
+        }
         while batch.len() < BATCH_REQUESTS && bytes < BATCH_BYTES {
             let wait = if somebody_waits { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
             match self.requests.recv_timeout(wait) {
                 Ok(mut request) => {
+                Ok(note @ Request::Note { .. }) => {
+                    let due = Instant::now() + RECORD_NOTES;
+                    until = until.min(due);
+                    self.waiting.push_back((due, note));
+                }
                     match request.awaited() {
                         Some(size) => {
                             bytes += size;
@@ -135,7 +150,6 @@ impl<B: Backend> Writer<B> {
                     }
                     batch.push(request);
                 }
-                Err(RecvTimeoutError::Disconnected) if batch.is_empty() => return None,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.ending = true;
                     break;
@@ -143,7 +157,11 @@ impl<B: Backend> Writer<B> {
                 Err(RecvTimeoutError::Timeout) => break,
             }
         }
-        Some(batch)
+        let now = Instant::now();
+        while let Some((_, note)) = self.waiting.pop_front_if(|(due, _)| *due <= now || self.ending) {
+            batch.push(note);
+        }
+        (!self.ending || !batch.is_empty()).then_some(batch)
     }
 }
 
@@ -180,4 +198,76 @@ fn answer(batch: Vec<Request>, written: Result<Written, String>) -> Vec<Request>
         }
     }
     unwritten
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
+
+    use gristmill_core::model::{Act, JobId, Run, Timestamp};
+    use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+    use super::*;
+    use crate::records::Change;
+
+    /// Passes on of each batch when it came, and how many of its requests are notes.
+    struct Told(Sender<(Instant, usize, usize)>);
+
+    impl Backend for Told {
+        fn write(&mut self, batch: &[Request]) -> Result<Written, Failure> {
+            let notes = batch.iter().filter(|request| matches!(request, Request::Note { .. })).count();
+            let _ = self.0.send((Instant::now(), batch.len() - notes, notes));
+            Ok(Written { changed: batch.iter().map(|_| Done::Made).collect(), ..Written::default() })
+        }
+
+        fn tidy(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn is_behind(&self) -> bool {
+            false
+        }
+    }
+
+    fn room() -> OwnedSemaphorePermit {
+        Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
+    }
+
+    fn note() -> Request {
+        let job = JobId::submitted(1, &[0; 10]);
+        Request::Note { change: Change::Published(vec![(job, Run::FIRST)], Timestamp(1)), _room: room() }
+    }
+
+    fn change() -> Request {
+        let (done, _) = oneshot::channel();
+        let change = Change::Ask(JobId::submitted(1, &[0; 10]), Act::Cancel, Timestamp(1));
+        Request::Change { change, done, _room: room() }
+    }
+
+    #[test]
+    fn a_note_of_a_record_waits_for_what_makes_it_needless_and_is_never_lost() {
+        let (send, requests) = channel();
+        let (tell, told) = channel();
+        let writer = Writer::new(Told(tell), requests, Arc::new(Health::new("s")));
+        let running = thread::spawn(move || writer.run());
+        let sent = Instant::now();
+        send.send(note()).unwrap();
+        send.send(change()).unwrap();
+        let mut changes = 0;
+        loop {
+            let (at, others, notes) = told.recv_timeout(Duration::from_secs(60)).unwrap();
+            changes += others;
+            if notes > 0 {
+                assert!(at - sent >= RECORD_NOTES, "after {:?}", at - sent);
+                break;
+            }
+        }
+        assert_eq!(changes, 1);
+        // At the end it does not wait.
+        send.send(note()).unwrap();
+        drop(send);
+        running.join().unwrap();
+        assert_eq!(told.try_iter().map(|(_, _, notes)| notes).sum::<usize>(), 1);
+    }
 }

@@ -38,3 +38,35 @@ impl Drop for Threads {
         self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Long, for a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn it_answers_while_all_threads_of_the_pipelines_compute() {
+        let threads = Threads::start().unwrap();
+        let (answered, answer) = std::sync::mpsc::channel();
+        let pipelines = Builder::new_current_thread().build().unwrap();
+        pipelines.block_on(async {
+            drop(threads.spawn(async move { answered.send(std::thread::current().name().map(str::to_owned)) }));
+            // This thread computes: nothing else of its runtime gets on.
+            assert_eq!(answer.recv_timeout(PATIENCE).unwrap().as_deref(), Some("api"));
+        });
+    }
+
+    #[tokio::test]
+    async fn they_end_with_what_still_runs_there_and_from_within_a_task() {
+        let threads = Threads::start().unwrap();
+        let endless = threads.spawn(std::future::pending::<()>());
+        // A runtime that is dropped in a task panics.
+        drop(threads);
+        let ended = tokio::time::timeout(PATIENCE, endless).await.unwrap();
+        assert!(ended.unwrap_err().is_cancelled());
+    }
+}

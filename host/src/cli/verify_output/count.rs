@@ -23,7 +23,7 @@ type Id = u128;
 /// What is known of a job from its records.
 #[derive(Debug, Clone, Copy, Default)]
 struct Job {
-    outputs: bool,
+    outputs: u64,
     /// The index of its reason, if it is in the dead letters.
     dead: Option<u16>,
 }
@@ -35,6 +35,10 @@ pub(super) struct Count<'e> {
     bounds: Bounds,
     expected: &'e [Expected],
     jobs: HashMap<Id, Job>,
+    /// The same of those that were submitted: their ids do not name a pipeline, only their events do.
+    submitted: HashMap<Id, Job>,
+    /// Those of them of which an event has come.
+    come: HashSet<Id>,
     /// The digest of the value that each item had when it came first.
     items: HashMap<Id, u64>,
     /// The places of the dead letters.
@@ -100,6 +104,8 @@ impl<'e> Count<'e> {
             bounds,
             expected,
             jobs: HashMap::new(),
+            submitted: HashMap::new(),
+            come: HashSet::new(),
             items: HashMap::new(),
             letters: HashSet::new(),
             reasons: Vec::new(),
@@ -112,14 +118,15 @@ impl<'e> Count<'e> {
         let Some(payload) = &record.payload else { return Ok(()) };
         let Some(job) = self.own_job(record) else { return Ok(()) };
         self.totals.outputs += 1;
-        self.jobs.entry(id(&[&job])).or_default().outputs = true;
+        self.known(&job).outputs += 1;
+        let job = job.as_str().as_bytes();
         let Some(item) = value(record, names::ITEM_ID) else { return Ok(()) };
         let digest = match value(record, names::OUTPUT_SHA256) {
             Some(digest) => id(&[digest]),
             None => id(&[payload]),
         };
         let digest = digest as u64;
-        match self.items.entry(id(&[record.id.partition.topic.as_bytes(), &job, item])) {
+        match self.items.entry(id(&[record.id.partition.topic.as_bytes(), job, item])) {
             Entry::Vacant(entry) => {
                 entry.insert(digest);
             }
@@ -132,9 +139,13 @@ impl<'e> Count<'e> {
     /// A record of the topic of dead letters.
     pub(super) fn dead_letter(&mut self, record: &Event) -> Result<(), TooMany> {
         let Some(job) = self.own_job(record) else { return Ok(()) };
+        let is_elsewhere = |place: &str| JobId::replayed(&self.pipeline, place).is_none();
+        if text(record, names::FIRST_PLACE).is_some_and(is_elsewhere) {
+            return Ok(());
+        }
         let Some(reason) = text(record, names::FAILURE_REASON) else { return Ok(()) };
         let index = self.index_of(reason);
-        self.jobs.entry(id(&[&job])).or_default().dead = Some(u16::try_from(index).unwrap_or(u16::MAX));
+        self.known(&job).dead = Some(u16::try_from(index).unwrap_or(u16::MAX));
         self.letters.insert(id(&[record.id.to_string().as_bytes()]));
         self.check()
     }
@@ -147,21 +158,32 @@ impl<'e> Count<'e> {
             totals.replays += 1;
             return;
         }
-        let job = JobId::new(&self.pipeline, &event.id);
+        let own = JobId::new(&self.pipeline, &event.id);
         // Taken out: what is left in the end belongs to events that are gone.
-        let job = self.jobs.remove(&id(&[job.as_str().as_bytes()])).unwrap_or_default();
+        let own = self.jobs.remove(&id(&[own.as_str().as_bytes()]));
+        let job = match (own, submitted(event)) {
+            (Some(own), _) => own,
+            (None, None) => Job::default(),
+            // Retries of a job are further events of it; so is one that was published twice.
+            (None, Some(named)) if !self.come.insert(named) => {
+                self.totals.replays += 1;
+                return;
+            }
+            (None, Some(named)) => self.submitted.remove(&named).unwrap_or_default(),
+        };
+        let totals = &mut self.totals;
         if event.payload.is_none() && event.key.is_some() && job.dead.is_none() {
             totals.deletes += 1;
             return;
         }
-        let left_nothing = !job.outputs && job.dead.is_none();
+        let left_nothing = job.outputs == 0 && job.dead.is_none();
         if left_nothing && self.expected.iter().any(|expected| expected.matches(event)) {
             totals.dropped += 1;
             return;
         }
         totals.events += 1;
         match job {
-            Job { outputs: true, .. } => totals.enriched += 1,
+            Job { outputs: 1.., .. } => totals.enriched += 1,
             Job { dead: Some(reason), .. } => {
                 let reason = self.reasons.get(usize::from(reason)).map_or(OTHER, String::as_str);
                 *totals.dead_lettered.entry(reason.to_owned()).or_default() += 1;
@@ -177,7 +199,9 @@ impl<'e> Count<'e> {
 
     /// What became of the events.
     pub(super) fn end(mut self) -> Totals {
-        self.totals.gone = self.jobs.values().filter(|job| job.outputs).count() as u64;
+        self.totals.gone = self.jobs.values().filter(|job| job.outputs > 0).count() as u64;
+        // Jobs that no event of ours names are those of other pipelines.
+        self.totals.outputs -= self.submitted.values().map(|job| job.outputs).sum::<u64>();
         self.totals
     }
 
@@ -194,17 +218,39 @@ impl<'e> Count<'e> {
         })
     }
 
-    /// The id of the record's job, if it is one of this pipeline.
-    fn own_job(&self, record: &Event) -> Option<Vec<u8>> {
+    /// What is known of a job.
+    fn known(&mut self, job: &JobId) -> &mut Job {
+        let jobs = if is_submitted(job) { &mut self.submitted } else { &mut self.jobs };
+        jobs.entry(id(&[job.as_str().as_bytes()])).or_default()
+    }
+
+    /// The record's job, if it may be one of this pipeline.
+    fn own_job(&self, record: &Event) -> Option<JobId> {
         let job = text(record, names::JOB_ID)?;
-        JobId::replayed(&self.pipeline, job).map(|(job, _)| job.as_str().as_bytes().to_vec())
+        match JobId::replayed(&self.pipeline, job) {
+            Some((job, _)) => Some(job),
+            None => JobId::read(job).filter(is_submitted),
+        }
     }
 
     fn check(&self) -> Result<(), TooMany> {
         let most = self.bounds.outputs;
-        let is_full = self.items.len().max(self.jobs.len()).max(self.letters.len()) > most;
+        let jobs = self.jobs.len() + self.submitted.len();
+        let is_full = self.items.len().max(jobs).max(self.letters.len()) > most;
         if is_full { Err(TooMany(most)) } else { Ok(()) }
     }
+}
+
+/// Whether a job was submitted: then its id does not name its event.
+fn is_submitted(job: &JobId) -> bool {
+    !job.as_str().contains('/')
+}
+
+/// The submitted job that an event names.
+fn submitted(event: &Event) -> Option<Id> {
+    let (job, _) = text(event, names::SUBMITTED)?.split_once(';')?;
+    let job = JobId::read(job).filter(is_submitted)?;
+    Some(id(&[job.as_str().as_bytes()]))
 }
 
 /// The last header of this name, as consumers read it.
@@ -230,133 +276,4 @@ fn id(parts: &[&[u8]]) -> Id {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use gristmill_core::model::{Generation, Header, Partition, Position, Timestamp};
-
-    use super::*;
-
-    const BOUNDS: Bounds = Bounds { outputs: 100, missing: 2 };
-
-    fn record(topic: &str, offset: u128, headers: &[(&'static str, &str)]) -> Event {
-        let header = |(name, value): &(&'static str, &str)| Header {
-            name: (*name).into(),
-            value: Some(Bytes::copy_from_slice(value.as_bytes())),
-        };
-        Event {
-            id: EventId { partition: Partition { topic: topic.into(), index: 0 }, position: Position(offset) },
-            generation: Generation::default(),
-            key: Some(Bytes::from_static(b"k")),
-            payload: Some(Bytes::from_static(b"v")),
-            headers: headers.iter().map(header).collect(),
-            timestamp: Timestamp(0),
-            deliveries: None,
-            fault: None,
-        }
-    }
-
-    fn output(job: &str, item: &str, digest: &str) -> Event {
-        record("out", 0, &[("gristmill-job-id", job), ("gristmill-item-id", item), ("gristmill-output-sha256", digest)])
-    }
-
-    fn dead(offset: u128, job: &str, reason: &str) -> Event {
-        record("dead", offset, &[("gristmill-job-id", job), ("failure_reason", reason)])
-    }
-
-    fn count(outputs: &[Event], letters: &[Event], events: &[Event]) -> Totals {
-        counted(&[], outputs, letters, events)
-    }
-
-    fn counted(expected: &[Expected], outputs: &[Event], letters: &[Event], events: &[Event]) -> Totals {
-        let mut count = Count::new("p", BOUNDS, expected);
-        outputs.iter().for_each(|record| count.output(record).unwrap());
-        letters.iter().for_each(|record| count.dead_letter(record).unwrap());
-        events.iter().for_each(|record| count.event(record));
-        count.end()
-    }
-
-    #[test]
-    fn every_event_is_enriched_dead_or_missing() {
-        let outputs = [output("p/in/0/1", "a", "1"), output("p/in/0/1", "b", "1"), output("p/in/0/2", "c", "1")];
-        let letters = [dead(0, "p/in/0/3", "trap"), dead(1, "p/in/0/2", "trap")];
-        let events: Vec<Event> = (1..=7).map(|offset| record("in", offset, &[])).collect();
-        let totals = count(&outputs, &letters, &events);
-        assert_eq!((totals.events, totals.enriched, totals.missing, totals.outputs), (7, 2, 4, 3));
-        assert_eq!(totals.dead_lettered, BTreeMap::from([("trap".into(), 1)]), "one of the two has outputs since");
-        let missing: Vec<String> = totals.missing_events.iter().map(ToString::to_string).collect();
-        assert_eq!(missing, ["in/0/4", "in/0/5"], "only so many are named");
-        assert!((totals.rate().unwrap() - 2.0 / 7.0).abs() < 1e-9);
-        assert_eq!(count(&[], &[], &[]).rate(), None);
-    }
-
-    #[test]
-    fn what_is_expected_to_be_dropped_is_not_missing_but_counts_if_it_has_left_something() {
-        let beat = |offset| record("in", offset, &[("kind", "heartbeat")]);
-        let events = [record("in", 0, &[]), beat(1), beat(2), beat(3), record("in", 4, &[])];
-        let (outputs, letters) =
-            ([output("p/in/0/0", "a", "1"), output("p/in/0/2", "b", "1")], [dead(0, "p/in/0/3", "trap")]);
-        let totals = counted(&["kind=heartbeat".parse().unwrap()], &outputs, &letters, &events);
-        assert_eq!((totals.events, totals.enriched, totals.dropped, totals.missing), (4, 2, 1, 1));
-        assert_eq!(totals.dead_lettered.get("trap"), Some(&1));
-    }
-
-    #[test]
-    fn a_repeat_is_the_same_item_of_the_same_job() {
-        let outputs = [
-            output("p/in/0/1", "a", "1"),
-            output("p/in/0/1", "a", "1"),
-            output("p/in/0/1", "a", "2"),
-            // A later generation of the same document.
-            output("p/in/0/2", "a", "1"),
-        ];
-        let totals = count(&outputs, &[], &[]);
-        assert_eq!((totals.outputs, totals.repeats, totals.differing_repeats), (4, 1, 1));
-        assert_eq!(totals.gone, 2, "their events are not in the topic");
-    }
-
-    #[test]
-    fn values_are_compared_where_there_is_no_digest() {
-        let item = |payload: &'static [u8]| {
-            let record = record("out", 0, &[("gristmill-job-id", "p/in/0/1"), ("gristmill-item-id", "a")]);
-            Event { payload: Some(Bytes::from_static(payload)), ..record }
-        };
-        let totals = count(&[item(b"x"), item(b"x"), item(b"y")], &[], &[]);
-        assert_eq!((totals.repeats, totals.differing_repeats), (1, 1));
-    }
-
-    #[test]
-    fn deletes_and_replays_are_no_events_of_their_own() {
-        let delete = Event { payload: None, ..record("in", 1, &[]) };
-        let replay = record("in", 2, &[("gristmill-replay-of", "dead/0/5")]);
-        let claimed = record("in", 3, &[("gristmill-replay-of", "dead/0/6")]);
-        let totals = count(
-            &[output("p/in/0/0", "a", "1")],
-            &[dead(5, "p/in/0/0", "trap")],
-            &[record("in", 0, &[]), delete, replay, claimed],
-        );
-        assert_eq!((totals.events, totals.enriched, totals.deletes, totals.replays, totals.missing), (2, 1, 1, 1, 1));
-    }
-
-    #[test]
-    fn what_others_wrote_does_not_count() {
-        let foreign = [output("q/in/0/1", "a", "1"), record("out", 1, &[]), output("p/in/0/01", "a", "1")];
-        let tombstone = Event { payload: None, ..output("p/in/0/1", "a", "1") };
-        let letters = [dead(0, "q/in/0/1", "trap"), record("dead", 1, &[("gristmill-replayed", "0/0")])];
-        let totals = count(&[&foreign[..], &[tombstone]].concat(), &letters, &[record("in", 1, &[])]);
-        assert_eq!((totals.outputs, totals.missing, totals.enriched), (0, 1, 0));
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut count = Count::new("p", Bounds { outputs: 2, missing: 0 }, &[]);
-        for item in ["a", "b"] {
-            count.output(&output("p/in/0/1", item, "1")).unwrap();
-        }
-        assert_eq!(count.output(&output("p/in/0/1", "c", "1")), Err(TooMany(2)));
-        let mut count = Count::new("p", Bounds { outputs: 1_000_000, missing: 0 }, &[]);
-        for offset in 0..3 * REASONS as u128 {
-            count.dead_letter(&dead(offset, &format!("p/in/0/{offset}"), &format!("r{offset}"))).unwrap();
-        }
-        assert!(count.reasons.len() <= REASONS + 1, "{}", count.reasons.len());
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use gristmill_core::model::{Ended, EventDigest, PayloadText, Phase, Run, Told};
 use gristmill_core::ports::Delivery;
 use serde_json::json;
 
-use crate::fake::header;
+use crate::fake::{Away, header};
 use crate::served::{answer, problem, serve};
 
 #[tokio::test]
@@ -57,6 +57,26 @@ async fn a_retry_with_a_body_has_that_as_its_input() {
     assert_eq!(state.events[1].payload.as_deref(), Some(&b"good"[..]));
     assert_eq!(header(&state.events[1], "content-type").unwrap(), "text/plain");
     assert_eq!(state.jobs[&job].event, Some(EventDigest::of(None, PayloadText::Inline(b"good"))));
+}
+
+#[tokio::test]
+async fn a_retry_whose_edited_input_was_not_published_gives_way_to_one_without() {
+    let served = serve().await;
+    let job = served.submit("first").await;
+    served.fake.fail(&job);
+    let retry = |body: &'static str| served.post(&format!("/v1/jobs/{job}/retry")).body(body).send();
+    answer(retry("second").await.unwrap(), 202).await;
+    served.fake.fail(&job);
+    served.fake.state().away = Away::Broker;
+    problem(retry("third").await.unwrap(), 503, "broker-unavailable").await;
+    served.fake.state().away = Away::Nothing;
+    answer(retry("").await.unwrap(), 202).await;
+    let state = served.fake.state();
+    let (record, event) = (&state.jobs[&job], state.events.last().unwrap());
+    assert_eq!(event.payload.as_deref(), Some(&b"second"[..]), "what a host has taken last");
+    assert_eq!(header(event, "gristmill-submitted"), Some(format!("{job};{}", record.run.0)));
+    assert_eq!(record.event, Some(EventDigest::of(None, PayloadText::Inline(b"second"))));
+    assert_eq!(record.standing.phase, Phase::Queued);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use gristmill_core::ports::{
 use gristmill_core::settings::ByteSize;
 use sha2::{Digest, Sha256};
 
-/// Larger bodies go to objects.
+/// Larger bodies go to objects, unless [`State::inline_max`] says otherwise.
 pub(crate) const INLINE_MAX: u64 = 1_000;
 
 /// What of the host is away.
@@ -33,12 +33,12 @@ pub(crate) enum Away {
     Pipeline,
 }
 
-type KeyOf = (Option<Owner>, String);
+pub(crate) type KeyOf = (Option<Owner>, String);
 
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) jobs: BTreeMap<JobId, JobRecord>,
-    keys: HashMap<KeyOf, (JobId, [u8; 32])>,
+    pub(crate) keys: HashMap<KeyOf, (JobId, [u8; 32])>,
     pub(crate) moments: HashMap<JobId, Vec<Moment>>,
     pub(crate) events: Vec<Record>,
     pub(crate) objects: HashMap<String, Vec<u8>>,
@@ -48,6 +48,7 @@ pub(crate) struct State {
     pub(crate) finds: usize,
     /// How long the broker takes.
     pub(crate) slow: Duration,
+    pub(crate) inline_max: Option<u64>,
 }
 
 /// The host.
@@ -69,6 +70,7 @@ impl Fake {
 
     fn here(&self) -> Option<Arc<Pipeline>> {
         let fake = Arc::new(self.clone());
+        let inline_max = self.state().inline_max.unwrap_or(INLINE_MAX);
         let stage = |name: &str, label: &str| StageLabel { name: name.into(), label: label.into() };
         (self.state().away != Away::Pipeline).then(|| {
             Arc::new(Pipeline {
@@ -82,7 +84,7 @@ impl Fake {
                 acts: Arc::<Self>::clone(&fake),
                 deliveries: Arc::<Self>::clone(&fake),
                 objects: Some(fake),
-                inline_max: ByteSize::bytes(INLINE_MAX),
+                inline_max: ByteSize::bytes(inline_max),
             })
         })
     }
@@ -174,6 +176,9 @@ impl JobBook for Fake {
         let found: Vec<_> = submissions.iter().map(|one| known(&state, one)).collect();
         if found.contains(&Some(Submitted::Conflict)) {
             return Ok(found.into_iter().map(|found| found.unwrap_or(Submitted::Conflict)).collect());
+        }
+        if found.iter().any(Option::is_some) {
+            return Ok(found.into_iter().map(|found| found.unwrap_or(Submitted::Forgotten)).collect());
         }
         let mut all = Vec::new();
         for (one, found) in submissions.into_iter().zip(found) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream;
-use gristmill_core::model::{Ended, EventDigest, JobId, PayloadText, Phase, Told};
+use gristmill_core::model::{Ended, EventDigest, JobId, PayloadText, Phase, Run, Told};
 use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
@@ -60,7 +60,6 @@ async fn one_key_is_one_job_however_often_and_at_the_same_time_it_is_sent() {
     let served = serve().await;
     served.fake.state().slow = Duration::from_millis(50);
     let post = |body: String| served.post("/v1/pipelines/p/jobs").header("idempotency-key", "k").body(body).send();
-    // Small and large: the second must name the object of the first.
     for (size, events) in [(10, 1), (5_000, 1)] {
         *served.fake.state() = crate::fake::State::default();
         let answers = join_all((0..50).map(|_| post("x".repeat(size)))).await;
@@ -106,6 +105,8 @@ async fn who_does_not_wait_for_the_broker_is_told_accepted() {
 #[tokio::test]
 async fn what_waits_for_the_broker_is_bounded_also_if_nobody_waits_with_it() {
     let served = serve().await;
+    let job = served.submit("x").await;
+    served.fake.fail(&job);
     served.fake.state().slow = PATIENCE;
     let batch = json!({ "jobs": vec![json!({ "text": "x".repeat(900) }); 1_000] });
     let mut batches = 0;
@@ -121,7 +122,60 @@ async fn what_waits_for_the_broker_is_bounded_also_if_nobody_waits_with_it() {
     assert!(refused.headers().contains_key("retry-after"));
     let detail = problem(refused, 503, "broker-unavailable").await;
     assert!(detail.contains("nothing is accepted"), "{detail}");
-    assert_eq!(served.fake.state().jobs.len(), batches * 1_000);
+    assert_eq!(served.fake.state().jobs.len(), 1 + batches * 1_000);
+    // Those of further runs wait in the same room.
+    served.fake.state().inline_max = Some(4 << 20);
+    let edited = "x".repeat(2 << 20);
+    let retry = served.post(&format!("/v1/jobs/{job}/retry")).body(edited).send().await.unwrap();
+    problem(retry, 503, "broker-unavailable").await;
+    assert_eq!(served.fake.state().jobs[&job].run, Run::FIRST, "nothing is written");
+}
+
+#[tokio::test]
+async fn a_repeat_is_the_event_of_its_job_also_if_its_payload_is_kept_elsewhere_now() {
+    for (first, now) in [(1_000, 10), (10, 1_000)] {
+        let served = serve().await;
+        let post = || served.post("/v1/pipelines/p/jobs").header("idempotency-key", "k").body("x".repeat(500)).send();
+        *served.fake.state() = crate::fake::State { inline_max: Some(first), away: Away::Broker, ..Default::default() };
+        problem(post().await.unwrap(), 503, "broker-unavailable").await;
+        (served.fake.state().inline_max, served.fake.state().away) = (Some(now), Away::Nothing);
+        answer(post().await.unwrap(), 202).await;
+        let state = served.fake.state();
+        let (record, event) = (state.jobs.values().next().unwrap(), &state.events[0]);
+        let reference = header(event, "gristmill-payload");
+        assert_eq!(reference.is_some(), now < 500);
+        let payload = match (&reference, &event.payload) {
+            (Some(reference), None) => {
+                let stored: gristmill_core::model::StoredPayload = reference.parse().unwrap();
+                assert!(state.objects.contains_key(stored.name.as_str()), "{reference} is nowhere");
+                PayloadText::Reference(reference)
+            }
+            (None, Some(bytes)) => PayloadText::Inline(bytes),
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(record.event, Some(EventDigest::of(None, payload)), "its record proves it");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_batch_of_which_a_job_is_deleted_is_still_that_batch() {
+    let served = serve().await;
+    let batch = json!({ "jobs": [{ "text": "one" }, { "text": "two" }, { "text": "three" }] });
+    let post = || served.post("/v1/pipelines/p/batches").header("idempotency-key", "k").json(&batch).send();
+    let first = answer(post().await.unwrap(), 202).await;
+    let gone = JobId::read(first["jobs"][0]["job_id"].as_str().unwrap()).unwrap();
+    {
+        let mut state = served.fake.state();
+        state.jobs.remove(&gone);
+        state.keys.retain(|_, (job, _)| *job != gone);
+    }
+    let again = answer(post().await.unwrap(), 202).await;
+    assert_eq!(again["batch_id"], first["batch_id"]);
+    let ids = |batch: &serde_json::Value| -> Vec<_> {
+        batch["jobs"].as_array().unwrap().iter().map(|job| job["job_id"].clone()).collect()
+    };
+    assert_eq!(ids(&again), ids(&first)[1..]);
+    assert_eq!(served.fake.state().events.len(), 3, "nothing is done again");
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use super::replay::Origin;
 use super::throttle::Throttle;
 use super::{outputs, payload, records};
 use crate::model::{
-    Disposition, Ended, Event, Failed, Failure, FailureKind, ItemId, JobEnd, JobNote, KeptOutput, OutputRecord, Phase,
-    Timestamp, TraceContext,
+    Disposition, Ended, Event, Failed, Failure, FailureKind, ItemId, JobEnd, JobNote, KeptOutput, ObjectName, ObjectOf,
+    OutputRecord, Phase, Timestamp, TraceContext,
 };
 use crate::ports::{End, FlowEvent, JobState, Placed, Record, StoreError};
 
@@ -141,7 +141,9 @@ impl Done {
             if !is_large && described.as_ref().is_none_or(|described| described.kept.is_some()) {
                 continue;
             }
-            let stored = payload::store(offload, throttle, &pipeline.name, &self.origin.job, number, payload).await;
+            let what = ObjectOf::Output(self.origin.run(), number);
+            let name = ObjectName::of(&pipeline.name, &self.origin.job, what);
+            let stored = payload::store(offload, throttle, name, payload).await;
             if is_large {
                 records::refer_to(record, &stored);
             }

@@ -1,7 +1,9 @@
 //! What is known of one running job, and the notes that tell it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::replay::Origin;
@@ -17,6 +19,7 @@ pub(super) struct Entry {
     pub(super) run: Run,
     place: EventId,
     first: Stamp,
+    begun: Instant,
     plan: Option<Arc<Plan>>,
     counts: Vec<StageCount>,
     /// How many calls of stages there are now, waits between their attempts included.
@@ -55,6 +58,7 @@ impl Entry {
             run: origin.run(),
             place: event.id.clone(),
             first: origin.first.clone(),
+            begun: Instant::now(),
             plan: None,
             counts: Vec::new(),
             calls: 0,
@@ -126,6 +130,11 @@ impl Entry {
     pub(super) fn goes_on(&mut self, number: WaitNumber) {
         self.waits.retain(|(other, _)| *other != number);
         self.is_news = true;
+    }
+
+    /// Whether it is older than this.
+    pub(super) fn is_older(&self, than: Duration) -> bool {
+        self.begun.elapsed() >= than
     }
 
     /// What is to be told, if that is more than the last note told.
@@ -250,6 +259,15 @@ mod tests {
         assert_eq!(why(&entry), None);
         entry.call_ends();
         assert_eq!(why(&entry).as_deref(), Some("unknown"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_young_until_it_is_as_old_as_that() {
+        let (entry, least) = (entry(), Duration::from_millis(250));
+        tokio::time::advance(Duration::from_millis(249)).await;
+        assert!(!entry.is_older(least));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(entry.is_older(least));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::pipeline::Offload;
 use super::replay::text;
 use super::settings::Limits;
 use super::throttle::Throttle;
-use crate::model::{Event, Failed, Failure, FailureKind, JobId, ObjectName, ObjectOf, StoredPayload};
+use crate::model::{Event, Failed, Failure, FailureKind, ObjectName, StoredPayload};
 use crate::ports::{Chunks, ObjectError, PauseReason};
 
 /// The unit in which memory is counted, in bytes.
@@ -107,21 +107,13 @@ async fn collect(offload: &Offload, stored: &StoredPayload, size: usize) -> Resu
     }
 }
 
-/// Stores an output of a job. Asks until the store answers; no new jobs start during the waits.
-pub(super) async fn store(
-    offload: &Offload,
-    throttle: &Throttle,
-    pipeline: &str,
-    job: &JobId,
-    number: usize,
-    payload: &Bytes,
-) -> StoredPayload {
+/// Stores an output of the run of a job. Asks until the store answers; no new jobs start during the waits.
+pub(super) async fn store(offload: &Offload, throttle: &Throttle, name: ObjectName, payload: &Bytes) -> StoredPayload {
     let mut patience = Patience::default();
     loop {
-        let name = ObjectName::of(pipeline, job, ObjectOf::Output(number));
         let whole = payload.clone();
         let chunks: Chunks = stream::once(async move { Ok(whole) }).boxed();
-        match offload.objects.put(name, chunks, u64::MAX).await {
+        match offload.objects.put(name.clone(), chunks, u64::MAX).await {
             Ok(stored) => return stored,
             Err(away) => patience.wait(throttle, PauseReason::Objects(away.to_string())).await,
         };

@@ -201,15 +201,16 @@ impl Recorder {
         self.0.quiet.notify_one();
     }
 
-    /// Notes of all jobs of which there is news.
-    pub(super) fn take_news(&self) -> Vec<JobNote> {
+    /// Notes of all jobs of which there is news. Of younger jobs nothing is told: most of them end first, and their end is all
+    /// that is written then.
+    pub(super) fn take_news(&self, youngest: Duration) -> Vec<JobNote> {
         let (now, pipeline) = (self.now(), &self.0.pipeline);
         let mut state = self.state();
         let news = |entry: &mut Entry| {
             entry.called(pipeline.take_calls(&entry.job));
             entry.news(now, pipeline.spent(&entry.job))
         };
-        state.jobs.values_mut().filter_map(news).collect()
+        state.jobs.values_mut().filter(|entry| entry.is_older(youngest)).filter_map(news).collect()
     }
 
     /// The last act that was heard of.

@@ -36,7 +36,7 @@ async fn write(recorder: &Recorder, throttle: &Throttle) {
         write_ends(recorder, throttle).await;
         if due <= Instant::now() {
             due = Instant::now() + EVERY;
-            for notes in recorder.take_news().chunks(MOST_NOTES) {
+            for notes in recorder.take_news(EVERY).chunks(MOST_NOTES) {
                 if let Err(broken) = note(recorder, throttle, notes).await {
                     recorder.wrote(Err(&broken));
                 }

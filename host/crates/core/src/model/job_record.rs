@@ -15,6 +15,8 @@ use super::submission::{BatchId, Claim, Claimed, EventDigest, Submission};
 
 /// How many outputs are stored of a job; of the others only their number.
 pub const MOST_OUTPUTS: usize = 100;
+/// Of how many different events of earlier runs is known that they were its events.
+const MOST_EVENTS: usize = 100;
 /// How many entries of its history are stored of a run; later ones are counted only.
 pub const MOST_MOMENTS: usize = 1_000;
 
@@ -104,10 +106,14 @@ pub struct JobRecord {
     pub run: Run,
     /// What the event of that run must be. `None` if the run was not asked for: the event came without the API.
     pub event: Option<EventDigest>,
+    /// What the events of earlier runs were, where they were others: the newest last. One of them may come again.
+    pub earlier_events: Vec<EventDigest>,
     /// The first stage that the run repeats.
     pub from_stage: Option<String>,
     /// Where the event of the run is, once a host has taken it.
     pub place: Option<EventId>,
+    /// Where the event of the last run before it is that a host has taken.
+    pub earlier_place: Option<EventId>,
     /// Where and when the event of the first run was.
     pub first: Option<Stamp>,
     /// How far the run is.
@@ -215,8 +221,10 @@ impl JobRecord {
             version: 1,
             run: Run::FIRST,
             event: None,
+            earlier_events: Vec::new(),
             from_stage: None,
             place: None,
+            earlier_place: None,
             first: None,
             standing: Standing::at(Phase::Accepted),
             ended: None,
@@ -263,9 +271,22 @@ impl JobRecord {
     }
 
     /// A host that died may not have settled the event of a run that ended, or it was published twice: it comes again after
-    /// a retry. What an edited event was before is not known, but the first one is known by its place.
+    /// a retry. What an event was that came without the API is not known, but the first one is known by its place.
     fn is_of_a_run_before(&self, claim: &Claim) -> bool {
-        self.event == Some(claim.event) || self.first.as_ref().is_some_and(|first| first.place == claim.place)
+        let is_first = || self.first.as_ref().is_some_and(|first| first.place == claim.place);
+        self.is_event(&claim.event) || is_first()
+    }
+
+    /// Whether this is what the event of the run is, or that of a run before.
+    #[must_use]
+    pub fn is_event(&self, event: &EventDigest) -> bool {
+        self.event == Some(*event) || self.earlier_events.contains(event)
+    }
+
+    /// Whether the event of a retry may not have been published.
+    #[must_use]
+    pub fn is_unpublished_retry(&self) -> bool {
+        self.run > Run::FIRST && self.standing.phase == Phase::Accepted
     }
 
     /// Takes a note. One of an earlier run, or after the end, changes nothing; how far the job is only grows, and everything
@@ -324,14 +345,14 @@ impl JobRecord {
             Act::Cancel => self.cancel = true,
             // The same again: its event may not have been published.
             Act::Retry { from_stage, event }
-                if self.run > Run::FIRST
-                    && self.standing.phase == Phase::Accepted
-                    && self.event == Some(*event)
-                    && self.from_stage == *from_stage =>
+                if self.is_unpublished_retry() && self.event == Some(*event) && self.from_stage == *from_stage =>
             {
                 return Acted::Done(self.run);
             }
-            Act::Retry { .. } if !is_over => return Acted::Conflict(self.standing.phase),
+            // Another one takes its place: if its event comes after all, it is one of a run before.
+            Act::Retry { .. } if !is_over && !self.is_unpublished_retry() => {
+                return Acted::Conflict(self.standing.phase);
+            }
             Act::Retry { from_stage, event } => self.begin(self.run.next(), Some(*event), from_stage.clone()),
         }
         self.changed(at);
@@ -340,9 +361,14 @@ impl JobRecord {
 
     fn begin(&mut self, run: Run, event: Option<EventDigest>, from_stage: Option<String>) {
         self.run = run;
-        self.event = event;
+        if let Some(earlier) = std::mem::replace(&mut self.event, event).filter(|earlier| !self.is_event(earlier)) {
+            if self.earlier_events.len() >= MOST_EVENTS {
+                self.earlier_events.remove(0);
+            }
+            self.earlier_events.push(earlier);
+        }
         self.from_stage = from_stage;
-        self.place = None;
+        self.earlier_place = self.place.take().or(self.earlier_place.take());
         self.standing = Standing::at(Phase::Accepted);
         self.ended = None;
         self.cancel = false;

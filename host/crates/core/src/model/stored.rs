@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::digest::sha256;
 use super::ids::JobId;
+use super::standing::Run;
 
 /// The name of an object: at most 512 bytes of a-z, 0-9, "-", "_", "." and "/", never "." or ".." between two "/".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,8 +16,8 @@ pub struct ObjectName(String);
 pub enum ObjectOf {
     /// What was submitted.
     Input,
-    /// The output of a job with this number.
-    Output(usize),
+    /// The output of a run with this number, from 0. A later run leaves it alone.
+    Output(Run, usize),
 }
 
 /// A reference to an object, in place of a payload.
@@ -44,7 +45,7 @@ impl ObjectName {
         let digest = sha256(format!("{pipeline}\n{job}").as_bytes());
         let what = match what {
             ObjectOf::Input => "input".to_owned(),
-            ObjectOf::Output(number) => format!("output-{number}"),
+            ObjectOf::Output(run, number) => format!("output-{}-{number}", run.0),
         };
         Self(format!("{}/{}-{}/{what}", plain(pipeline), plain(job.as_str()), &digest[..16]))
     }
@@ -111,6 +112,16 @@ mod tests {
         for wrong in [text.to_uppercase(), text.replace("size=5", "size=+5"), text.replace("ab", "a"), text + ";"] {
             assert_eq!(wrong.parse::<StoredPayload>(), Err(()), "{wrong}");
         }
+    }
+
+    #[test]
+    fn each_output_of_each_run_has_a_name_of_its_own() {
+        let name = |what| ObjectName::of("p", &JobId::submitted(1, &[0; 10]), what);
+        let all =
+            [ObjectOf::Input, ObjectOf::Output(Run(1), 1), ObjectOf::Output(Run(1), 11), ObjectOf::Output(Run(2), 1)];
+        let names: std::collections::BTreeSet<_> = all.into_iter().map(name).collect();
+        assert_eq!(names.len(), all.len());
+        assert_eq!(names.iter().find(|name| name.as_str().parse() != Ok((*name).clone())), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::event::Timestamp;
 use super::header::Attribute;
 use super::ids::{EventId, JobId};
 use super::standing::Run;
+use super::stored::StoredPayload;
 
 /// Jobs that were submitted together. The text of an UUID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,23 +32,33 @@ pub enum PayloadText<'a> {
 }
 
 impl EventDigest {
-    /// Of an event with this key and payload. Do not change it: records of jobs in flight have it.
+    /// Of an event with this key and payload, wherever its bytes are: whether they are in an object depends on a setting, which
+    /// may change. Do not change it: records of jobs in flight have it.
     #[must_use]
     pub fn of(key: Option<&[u8]>, payload: PayloadText<'_>) -> Self {
+        match payload {
+            PayloadText::Inline(bytes) => Self::of_bytes(key, &Sha256::digest(bytes).into()),
+            PayloadText::Reference(header) => match header.parse::<StoredPayload>() {
+                Ok(stored) => Self::of_bytes(key, &stored.sha256),
+                // It refers to nothing: no payload is like it.
+                Err(()) => Self::tagged(1, key, header.as_bytes()),
+            },
+        }
+    }
+
+    /// Of an event with this key and a payload with this SHA-256.
+    #[must_use]
+    pub fn of_bytes(key: Option<&[u8]>, sha256: &[u8; 32]) -> Self {
+        Self::tagged(0, key, sha256)
+    }
+
+    fn tagged(tag: u8, key: Option<&[u8]>, payload: &[u8]) -> Self {
         let mut digest = Sha256::new();
         let length = key.map_or(u64::MAX, |key| u64::try_from(key.len()).unwrap_or(u64::MAX));
         digest.update(length.to_be_bytes());
         digest.update(key.unwrap_or_default());
-        match payload {
-            PayloadText::Inline(bytes) => {
-                digest.update([0]);
-                digest.update(bytes);
-            }
-            PayloadText::Reference(header) => {
-                digest.update([1]);
-                digest.update(header);
-            }
-        }
+        digest.update([tag]);
+        digest.update(payload);
         Self(digest.finalize().into())
     }
 }
@@ -96,6 +107,8 @@ pub enum Submitted {
         /// Whether the broker is known to have its event.
         is_published: bool,
     },
+    /// The same request has come before, and this job of it is deleted: it was over for long.
+    Forgotten,
     /// The key has come with another request.
     Conflict,
 }
@@ -136,12 +149,13 @@ pub enum Claimed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ObjectName, ObjectOf};
 
     #[test]
     fn the_digest_of_an_event_stays_and_tells_its_parts_apart() {
         let inline = |key, payload: &'static str| EventDigest::of(key, PayloadText::Inline(payload.as_bytes()));
         let hex: String = inline(Some(b"k"), "part").0.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "c3a01450a98e6a8c9f8adaac893afdb75ad418c4004c1331518876c22b6c52c6");
+        assert_eq!(hex, "4befe73ebb91e7fcb6473039324d2d3212f813b0a6523a56ee09b298682f659e");
         let all = [
             inline(Some(b"k"), "part"),
             inline(Some(b"kp"), "art"),
@@ -151,5 +165,13 @@ mod tests {
         ];
         let different: std::collections::BTreeSet<_> = all.iter().map(|digest| digest.0).collect();
         assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
+    fn an_event_is_the_same_wherever_its_payload_is() {
+        let name = ObjectName::of("p", &JobId::submitted(1, &[0; 10]), ObjectOf::Input);
+        let stored = StoredPayload { name, sha256: Sha256::digest(b"part").into(), size: 4 };
+        let reference = EventDigest::of(None, PayloadText::Reference(&stored.to_string()));
+        assert_eq!(reference, EventDigest::of(None, PayloadText::Inline(b"part")));
     }
 }

@@ -60,8 +60,8 @@ pub trait Acts: Send + Sync {
 #[async_trait]
 pub trait JobBook: Send + Sync {
     /// Writes submissions down, all or none, and says of each what became of it. One key wins once, also of two calls on
-    /// different hosts at the same time. If one of them has come before, none is written, and those without a key are answered
-    /// like that one: so the key of a batch is that of its first job. A dropped call might still write: the same key finds it.
+    /// different hosts at the same time. If one of them has come before, none is written: those that are no longer known are
+    /// forgotten, or in conflict if that one is. A dropped call might still write: the same key finds it.
     async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>, StoreError>;
 
     /// The record of a job, and what has happened in it if that is wanted, the oldest first. Cancel-safe.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::records::{Change, Done, Entry, Working};
+use crate::settings::Clock;
 use gristmill_core::model::{
     Act, Acted, Claim, Claimed, Cursor, JobFilter, JobId, JobNote, JobQuery, JobRecord, MOST_MOMENTS, Moment,
     Partition, Phase, Position, Run, Submission, Submitted, Summary, Timestamp,
@@ -18,16 +19,22 @@ use gristmill_core::ports::{
 /// The largest answer to [`Acts::asked`].
 const MOST_ACTS: usize = 1_000;
 
-/// Records of jobs in memory. Grows with the jobs.
-#[derive(Debug, Default)]
+/// Records of jobs in memory, until they are too old. Grows with the jobs of that time.
 pub struct MemoryJobs {
     /// Locked because flow, API and sender of webhooks share it; never held across an await.
     book: Mutex<Book>,
+    /// How long the record of a job that is over is kept, and that of another one, since it last changed; in milliseconds.
+    keep_over: i64,
+    keep_unfinished: i64,
+    clock: Clock,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Book {
     jobs: HashMap<JobId, Kept>,
+    /// When the records of jobs that are over last changed, and those of the others.
+    over: BTreeSet<(Timestamp, JobId)>,
+    unfinished: BTreeSet<(Timestamp, JobId)>,
     /// In the order of the list, upwards.
     listed: BTreeSet<Cursor>,
     keys: HashMap<[u8; 32], (JobId, [u8; 32])>,
@@ -35,20 +42,37 @@ struct Book {
     last_act: ActNumber,
 }
 
-#[derive(Debug)]
 struct Kept {
     record: JobRecord,
+    touched: Timestamp,
+    /// The key that it came with.
+    key: Option<[u8; 32]>,
     moments: BTreeMap<Run, Vec<Moment>>,
     deliveries: BTreeMap<Run, Leased>,
 }
 
-#[derive(Debug)]
 struct Leased {
     delivery: Delivery,
     until: Option<Timestamp>,
 }
 
 impl MemoryJobs {
+    /// No records yet. They are kept for so long after they last changed: those of jobs that are over, and the others.
+    #[must_use]
+    pub fn new(keep_ended: Duration, keep_unfinished: Duration, clock: Clock) -> Self {
+        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let (keep_over, keep_unfinished) = (milliseconds(keep_ended), milliseconds(keep_unfinished));
+        Self { book: Mutex::default(), keep_over, keep_unfinished, clock }
+    }
+
+    fn change(&self, change: &Change) -> Done {
+        let now = (self.clock)();
+        let before = |keep: i64| Timestamp(now.0.saturating_sub(keep));
+        let mut book = self.book();
+        book.forget(before(self.keep_over), before(self.keep_unfinished));
+        book.change(change, now)
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // Nothing panics midway through a change.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
@@ -56,7 +80,28 @@ impl MemoryJobs {
 }
 
 impl Book {
-    fn change(&mut self, change: &Change) -> Done {
+    /// Deletes the records that last changed before these moments.
+    fn forget(&mut self, over_before: Timestamp, unfinished_before: Timestamp) {
+        while self.over.first().is_some_and(|(touched, _)| *touched < over_before) {
+            self.over.pop_first().into_iter().for_each(|(_, job)| self.delete(&job));
+        }
+        while self.unfinished.first().is_some_and(|(touched, _)| *touched < unfinished_before) {
+            self.unfinished.pop_first().into_iter().for_each(|(_, job)| self.delete(&job));
+        }
+    }
+
+    fn delete(&mut self, job: &JobId) {
+        let Some(Kept { record, key, .. }) = self.jobs.remove(job) else { return };
+        self.listed.remove(&Cursor { created: record.created, job: job.clone() });
+        if let Some(key) = key {
+            self.keys.remove(&key);
+        }
+        if record.cancel {
+            self.acts.retain(|_, (other, _)| other != job);
+        }
+    }
+
+    fn change(&mut self, change: &Change, now: Timestamp) -> Done {
         let mut working = Working::default();
         for key in change.keys() {
             if let Some((job, request)) = self.keys.get(&key) {
@@ -72,11 +117,11 @@ impl Book {
             self.jobs.values().filter(settling).for_each(|kept| working.load_stored(Some(kept)));
         }
         let done = working.apply(change);
-        working.changed().for_each(|entry| self.write(entry));
+        working.changed().for_each(|entry| self.write(entry, now));
         done
     }
 
-    fn write(&mut self, entry: &Entry) {
+    fn write(&mut self, entry: &Entry, now: Timestamp) {
         let record = &entry.record;
         self.listed.insert(Cursor { created: record.created, job: record.job.clone() });
         if let Some((key, request)) = entry.once {
@@ -89,8 +134,20 @@ impl Book {
         if entry.forgets_acts() {
             self.acts.retain(|_, (job, _)| *job != record.job);
         }
-        let new = || Kept { record: record.clone(), moments: BTreeMap::new(), deliveries: BTreeMap::new() };
+        let new = || Kept {
+            record: record.clone(),
+            touched: now,
+            key: entry.once.map(|(key, _)| key),
+            moments: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+        };
         let kept = self.jobs.entry(record.job.clone()).or_insert_with(new);
+        let before = (kept.touched, record.job.clone());
+        self.over.remove(&before);
+        self.unfinished.remove(&before);
+        let touched = if record.standing.phase == Phase::Ended { &mut self.over } else { &mut self.unfinished };
+        touched.insert((now, record.job.clone()));
+        kept.touched = now;
         kept.record = record.clone();
         for moment in &entry.moments {
             let of_run = kept.moments.entry(moment.run).or_default();
@@ -128,19 +185,19 @@ impl Working {
 #[async_trait]
 impl Jobs for MemoryJobs {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
-        match self.book().change(&Change::Claim(claim.clone())) {
+        match self.change(&Change::Claim(claim.clone())) {
             Done::Claimed(claimed) => Ok(claimed),
             _ => Ok(Claimed::Unknown),
         }
     }
 
     async fn note(&self, notes: &[JobNote]) -> Result<(), StoreError> {
-        self.book().change(&Change::Note(notes.to_vec()));
+        self.change(&Change::Note(notes.to_vec()));
         Ok(())
     }
 
     async fn settled_before(&self, partition: &Partition, position: Position, at: Timestamp) -> Result<(), StoreError> {
-        self.book().change(&Change::Settled(partition.clone(), position, at));
+        self.change(&Change::Settled(partition.clone(), position, at));
         Ok(())
     }
 }
@@ -148,7 +205,7 @@ impl Jobs for MemoryJobs {
 #[async_trait]
 impl Acts for MemoryJobs {
     async fn ask(&self, job: &JobId, act: &Act, at: Timestamp) -> Result<Acted, StoreError> {
-        match self.book().change(&Change::Ask(job.clone(), act.clone(), at)) {
+        match self.change(&Change::Ask(job.clone(), act.clone(), at)) {
             Done::Acted(acted) => Ok(acted),
             _ => Ok(Acted::Unknown),
         }
@@ -164,7 +221,7 @@ impl Acts for MemoryJobs {
 #[async_trait]
 impl JobBook for MemoryJobs {
     async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>, StoreError> {
-        match self.book().change(&Change::Submit(submissions)) {
+        match self.change(&Change::Submit(submissions)) {
             Done::Submitted(submitted) => Ok(submitted),
             _ => Ok(Vec::new()),
         }
@@ -195,7 +252,7 @@ impl JobBook for MemoryJobs {
 
 impl Published for MemoryJobs {
     fn published(&self, jobs: &[(JobId, Run)], at: Timestamp) -> Result<(), StoreError> {
-        self.book().change(&Change::Published(jobs.to_vec(), at));
+        self.change(&Change::Published(jobs.to_vec(), at));
         Ok(())
     }
 }
@@ -242,5 +299,58 @@ impl Deliveries for MemoryJobs {
         let book = self.book();
         let deliveries = book.jobs.get(job).into_iter().flat_map(|kept| kept.deliveries.values());
         Ok(deliveries.map(|leased| leased.delivery.clone()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use gristmill_core::model::{EventDigest, IdempotencyKey, Once};
+
+    use super::*;
+
+    fn submission(number: u8) -> Submission {
+        Submission {
+            job: JobId::submitted(1, &[number; 10]),
+            owner: None,
+            batch: None,
+            once: Some(Once { key: IdempotencyKey(number.to_string()), request: [number; 32] }),
+            event: EventDigest([number; 32]),
+            attributes: Vec::new(),
+            webhook: None,
+            at: Timestamp(5),
+        }
+    }
+
+    #[tokio::test]
+    async fn records_are_forgotten_by_their_age_with_their_keys() {
+        let time = Arc::new(AtomicI64::new(0));
+        let clock = Arc::clone(&time);
+        let clock = Arc::new(move || Timestamp(clock.load(Ordering::SeqCst)));
+        let jobs = MemoryJobs::new(Duration::from_millis(10), Duration::from_millis(50), clock);
+        let (over, unfinished) = (submission(1), submission(2));
+        jobs.submit(vec![over.clone(), unfinished.clone()]).await.unwrap();
+        // Cancelled before any host has it: over when its event comes.
+        jobs.ask(&over.job, &Act::Cancel, Timestamp(6)).await.unwrap();
+        let partition = Partition { topic: "in".into(), index: 0 };
+        let place = gristmill_core::model::EventId { partition, position: Position(1) };
+        let claim = Claim { job: over.job.clone(), run: Run::FIRST, place, event: over.event, at: Timestamp(7) };
+        assert_eq!(jobs.claim(&claim).await.unwrap(), Claimed::Over);
+        let listed = async || {
+            let all = JobQuery { filter: JobFilter::default(), after: None, most: 10 };
+            jobs.list(&all).await.unwrap().into_iter().map(|record| record.job).collect::<Vec<_>>()
+        };
+        for (now, left) in [(10, 2), (11, 1), (50, 1), (51, 0)] {
+            time.store(now, Ordering::SeqCst);
+            jobs.published(&[], Timestamp(8)).unwrap();
+            assert_eq!(listed().await.len(), left, "at {now}");
+        }
+        assert_eq!(jobs.find(&over.job, Wanted::Record).await.unwrap(), None);
+        // Nothing that belonged to them is left.
+        let book = jobs.book();
+        let sizes = [book.jobs.len(), book.over.len(), book.unfinished.len(), book.listed.len(), book.keys.len()];
+        assert_eq!((sizes, book.acts.len()), ([0; 5], 0));
     }
 }

@@ -11,7 +11,7 @@ use crate::decoding::Decoding;
 
 /// The first byte. Any change to the encoding needs a new version, and a new version of every store: records are not done
 /// again like what is kept.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 type To = Canonical<Vec<u8>>;
 
@@ -30,8 +30,10 @@ pub(crate) fn encode(record: &JobRecord) -> Vec<u8> {
         version,
         run,
         event,
+        earlier_events,
         from_stage,
         place,
+        earlier_place,
         first,
         standing: Standing { phase, percent, stage, done },
         ended,
@@ -53,8 +55,10 @@ pub(crate) fn encode(record: &JobRecord) -> Vec<u8> {
     to.number(*version);
     to.number(run.0.into());
     to.optional(event.as_ref(), |to, EventDigest(digest)| to.bytes(digest));
+    to.list(earlier_events.iter(), |to, EventDigest(digest)| to.bytes(digest));
     to.optional(from_stage.as_deref(), Canonical::text);
     to.optional(place.as_ref(), event_id);
+    to.optional(earlier_place.as_ref(), event_id);
     to.optional(first.as_ref(), |to, Stamp { place, time: at }| {
         event_id(to, place);
         time(to, *at);
@@ -196,8 +200,10 @@ impl Decoding {
             version: self.number()?,
             run: Run(self.small()?),
             event: self.optional(|from| from.digest().map(EventDigest))?,
+            earlier_events: self.list(|from| from.digest().map(EventDigest))?,
             from_stage: self.optional(Self::text)?,
             place: self.optional(Self::event_id)?,
+            earlier_place: self.optional(Self::event_id)?,
             first: self.optional(|from| Some(Stamp { place: from.event_id()?, time: from.time()? }))?,
             standing: Standing {
                 phase: self.phase()?,
@@ -336,7 +342,7 @@ mod tests {
         assert_eq!(hex(&encode_moment(&restored)), GOLDEN_MOMENT, "a change needs another version");
     }
 
-    const GOLDEN_RECORD: &str = "a93d8d5fce550015b8ab1ac59352f35190b0955541bcf68dac134fb6501c3b0a";
+    const GOLDEN_RECORD: &str = "ce5fd1f6494703ce1a187dce783ac1073e7e0cc60a3287b67f25a95694af10d3";
     const GOLDEN_MOMENT: &str =
-        "010000000000000006000000000000000100000000000000056368756e6b000000000000000161000000000000000701";
+        "020000000000000006000000000000000100000000000000056368756e6b000000000000000161000000000000000701";
 }

@@ -135,8 +135,12 @@ impl Working {
     /// All or none: if one of them has come before, so has the request that they are in.
     fn submit(&mut self, submissions: &[Submission]) -> Vec<Submitted> {
         let before: Vec<Option<Submitted>> = submissions.iter().map(|submission| self.before(submission)).collect();
-        if let Some(first) = before.iter().flatten().next().cloned() {
-            return before.into_iter().map(|before| before.unwrap_or_else(|| first.clone())).collect();
+        if let Some(first) = before.iter().flatten().next() {
+            let other = match first {
+                Submitted::Conflict => Submitted::Conflict,
+                _ => Submitted::Forgotten,
+            };
+            return before.into_iter().map(|before| before.unwrap_or_else(|| other.clone())).collect();
         }
         for submission in submissions {
             let once = submission.once.as_ref();
@@ -220,11 +224,21 @@ mod tests {
         submitted(&mut working, &[submission(1, Some(("k", 1))), submission(2, None)]);
         let before = Submitted::Before { job: submission(1, None).job, is_published: false };
         let again = [submission(3, Some(("k", 1))), submission(4, None)];
-        assert_eq!(submitted(&mut working, &again), [before.clone(), before]);
+        assert_eq!(submitted(&mut working, &again), [before, Submitted::Forgotten]);
         assert_eq!(working.changed().count(), 2);
         // The same call again, its answer lost.
         let before = |number| Submitted::Before { job: submission(number, None).job, is_published: false };
         assert_eq!(submitted(&mut working, &[submission(1, None), submission(2, None)]), [before(1), before(2)]);
+    }
+
+    #[test]
+    fn what_is_deleted_of_a_request_is_not_another_job_of_it() {
+        let mut working = Working::default();
+        submitted(&mut working, &[submission(2, Some(("l", 1)))]);
+        let before = Submitted::Before { job: submission(2, None).job, is_published: false };
+        let again = [submission(3, Some(("k", 1))), submission(4, Some(("l", 1)))];
+        assert_eq!(submitted(&mut working, &again), [Submitted::Forgotten, before]);
+        assert_eq!(working.changed().count(), 1);
     }
 
     #[test]

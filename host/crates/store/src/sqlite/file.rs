@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::failure::{HELD, reason};
@@ -18,8 +19,8 @@ const BUSY: Duration = Duration::from_secs(60);
 const STATEMENTS: usize = 128;
 /// SQLite's `application_id` of the file, which marks it as Gristmill's.
 const APPLICATION: i32 = 0x4772_6973;
-/// The log is truncated to this size when it restarts.
-const LOG_BYTES: i64 = 8 << 20;
+/// The log is truncated to this size when it begins anew. Where it is written over, a sync has less to do.
+const LOG_BYTES: i64 = 32 << 20;
 
 /// The migrations to the newest version, in order. Never change a released one: add another.
 const MIGRATIONS: &[&str] = &[
@@ -97,11 +98,19 @@ pub(super) fn path(folder: &Path, pipeline: &str) -> Result<PathBuf, StoreError>
     Ok(folder.join(format!("{pipeline}.sqlite")))
 }
 
-/// Opens two connections to the file, a writer and a reader. Waits for other processes that open or write it.
+/// One for each thread.
+pub(super) struct Connections {
+    pub(super) writer: Connection,
+    pub(super) reader: Connection,
+    /// Copies the log into the file.
+    pub(super) checkpoints: Connection,
+}
+
+/// Opens the connections to the file. Waits for other processes that open or write it.
 ///
 /// # Errors
 /// The folder or the file cannot be created or opened; it belongs to another program or a newer version.
-pub(super) fn open(path: &Path, max_size: u64) -> Result<(Connection, Connection), StoreError> {
+pub(super) fn open(path: &Path, max_size: u64) -> Result<Connections, StoreError> {
     let refused = |reason| StoreError::Broken { store: path.display().to_string(), reason };
     make(path).map_err(|error| {
         refused(format!(
@@ -112,10 +121,11 @@ pub(super) fn open(path: &Path, max_size: u64) -> Result<(Connection, Connection
     let begun = Instant::now();
     loop {
         match prepare(path, max_size) {
-            Ok((writer, reader)) => {
+            Ok(connections) => {
+                let Connections { writer, reader, checkpoints } = &connections;
                 // From now on SQLite waits only briefly; longer waits are up to the callers, who know about them.
-                let held = writer.busy_timeout(HELD).and_then(|()| reader.busy_timeout(HELD));
-                return held.map(|()| (writer, reader)).map_err(|error| refused(reason(&error, max_size)));
+                let held = [writer, reader, checkpoints].into_iter().try_for_each(|one| one.busy_timeout(HELD));
+                return held.map(|()| connections).map_err(|error| refused(reason(&error, max_size)));
             }
             Err(Refusal::NotUsable(reason)) => return Err(refused(reason)),
             // Two processes may create the file at the same moment: SQLite does not always wait by itself here.
@@ -160,7 +170,7 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refusal> {
+fn prepare(path: &Path, max_size: u64) -> Result<Connections, Refusal> {
     let mut writer = connect(path)?;
     // Checked before anything is changed: the file may not be Gristmill's. In one transaction, because another process
     // may be creating it right now.
@@ -179,7 +189,7 @@ fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refus
     }
     // Once COMMIT returns, the data is on the disk: not only written, but synchronised.
     writer.pragma_update(None, "synchronous", "FULL")?;
-    // The writer checkpoints itself, because SQLite's automatic checkpoints do not report failures.
+    // A thread of ours checkpoints: SQLite's automatic checkpoints do not report failures, and writes wait for them.
     writer.pragma_update(None, "wal_autocheckpoint", 0)?;
     writer.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     let page: u64 = writer.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -189,7 +199,12 @@ fn prepare(path: &Path, max_size: u64) -> Result<(Connection, Connection), Refus
     let reader = connect(path)?;
     reader.pragma_update(None, "wal_autocheckpoint", 0)?;
     reader.pragma_update(None, "query_only", true)?;
-    Ok((writer, reader))
+    let checkpoints = connect(path)?;
+    // What is copied is on the disk before the log may begin anew.
+    checkpoints.pragma_update(None, "synchronous", "FULL")?;
+    checkpoints.pragma_update(None, "wal_autocheckpoint", 0)?;
+    checkpoints.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(Connections { writer, reader, checkpoints })
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod book;
+mod checkpoint;
 mod deliveries;
 mod documents;
 mod failure;
@@ -21,6 +22,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
+use self::checkpoint::Checkpoints;
+use self::file::Connections;
 use self::reader::{Reader, Recall};
 use self::retention::Sweep;
 use crate::health::Health;
@@ -59,7 +62,7 @@ impl Sqlite {
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
         let path = file::path(&settings.folder, &settings.pipeline)?;
         let max_size = settings.max_size;
-        let (connection, reading) = file::open(&path, max_size)?;
+        let Connections { writer, reader, checkpoints } = file::open(&path, max_size)?;
         let health = Arc::new(Health::new(path.display().to_string()));
         let no_thread = |error: std::io::Error| StoreError::Broken {
             store: path.display().to_string(),
@@ -68,8 +71,16 @@ impl Sqlite {
         // A full file breaks the store, so what can be done without never fills it.
         let answers = settings.max_answers.min(max_size / 4);
         let sweep = Sweep::new(settings.keep_ended, settings.keep_unfinished, answers);
-        let file = writer::File { connection, max_size, sweep, clock: Arc::clone(&settings.clock), logged: 0 };
-        let reader = Reader { connection: reading, max_size, health: Arc::clone(&health) };
+        let checkpoints = Checkpoints::start(checkpoints, max_size, Arc::clone(&health)).map_err(no_thread)?;
+        let file = writer::File {
+            checkpoints: Some(checkpoints),
+            connection: writer,
+            max_size,
+            sweep,
+            clock: Arc::clone(&settings.clock),
+            logged: 0,
+        };
+        let reader = Reader { connection: reader, max_size, health: Arc::clone(&health) };
         Ok(Self {
             recalls: Recalls::start(reader).map_err(no_thread)?,
             queue: Queue::start(file, Arc::clone(&health)).map_err(no_thread)?,

@@ -139,6 +139,15 @@ fn write(connection: &Connection, entry: &Entry, now: Timestamp) -> rusqlite::Re
 
 /// At most so many of each run.
 fn write_moments(connection: &Connection, entry: &Entry, id: i64) -> rusqlite::Result<()> {
+    if entry.stored.is_none() && entry.moments.iter().all(|moment| moment.run == entry.record.run) {
+        // The usual end of a short job: there are none yet to be counted.
+        let mut insert =
+            connection.prepare_cached("INSERT INTO moment (record, run, number, value) VALUES (?1, ?2, ?3, ?4)")?;
+        for (number, moment) in (1_i64..).zip(entry.moments.iter().take(MOST_MOMENTS)) {
+            insert.execute(params![id, moment.run.0, number, records::encode_moment(moment)])?;
+        }
+        return Ok(());
+    }
     let mut insert = connection.prepare_cached(
         "INSERT INTO moment (record, run, number, value)
          SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3 FROM moment WHERE record = ?1 AND run = ?2

@@ -40,7 +40,7 @@ CREATE TABLE moment (
     number INTEGER NOT NULL,
     value  BLOB NOT NULL,
     PRIMARY KEY (record, run, number)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 -- Numbers are never used again: hosts ask for what is after the last one they have seen.
 CREATE TABLE act (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

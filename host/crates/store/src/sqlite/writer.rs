@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::checkpoint::{self, Checkpoints};
 use super::failure::failure;
 use super::retention::Sweep;
 use super::{answers, deliveries, documents, records, spending};
@@ -15,32 +16,47 @@ use crate::writer::{Backend, Written};
 use gristmill_core::model::{JobId, Timestamp};
 use gristmill_core::ports::{JobState, Kept, Key};
 
-/// The log is checkpointed into the file after about this many bytes.
+/// A checkpoint is asked for after about this many bytes of log.
 const CHECKPOINT_BYTES: usize = 4 << 20;
+/// With about this many bytes of log that nobody has begun to copy, writes wait: the log must not grow without bound.
+const BEHIND_BYTES: usize = 64 << 20;
 /// The bytes of log that each request is assumed to take besides its value.
 const REQUEST_BYTES: usize = 8 << 10;
-/// Above this many pages (64 MiB) the log is truncated as well, which waits for readers.
-const LONG_LOG: i64 = 16 << 10;
+/// Above this many pages (128 MiB) the log is truncated as well, which waits for readers.
+const LONG_LOG: i64 = 32 << 10;
 /// The resolution, in milliseconds, of the time at which a job was last changed.
 const TOUCH: i64 = 1_000;
 
 /// The file as its writer sees it.
 pub(super) struct File {
+    /// `None` while closing. Dropped before the connection: the last one to close cleans up the file.
+    pub(super) checkpoints: Option<Checkpoints>,
     pub(super) connection: Connection,
     pub(super) max_size: u64,
     pub(super) sweep: Sweep,
     pub(super) clock: Clock,
-    /// Approximate bytes written to the log since the last checkpoint.
+    /// Approximate bytes written to the log since a checkpoint was asked for.
     pub(super) logged: usize,
 }
 
 impl Backend for File {
     fn write(&mut self, batch: &[Request]) -> Result<Written, Failure> {
+        if self.checkpoints.as_ref().is_some_and(Checkpoints::is_broken) {
+            return Err(self.not_copied());
+        }
         self.transact(batch).map_err(|error| self.failed(&error))
     }
 
     fn tidy(&mut self) -> Result<(), Failure> {
-        if self.logged < CHECKPOINT_BYTES { Ok(()) } else { self.close() }
+        let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
+        if self.logged >= CHECKPOINT_BYTES && checkpoints.ask() {
+            self.logged = 0;
+        } else if self.logged >= BEHIND_BYTES {
+            self.logged = 0;
+            checkpoints.wait_and_ask();
+        }
+        // The log begins anew only if a write begins with nothing left to copy: never, if others copy beside writes.
+        if checkpoints.take_long() { self.checkpoint().map_err(|error| self.failed(&error)) } else { Ok(()) }
     }
 
     fn is_behind(&self) -> bool {
@@ -48,6 +64,9 @@ impl Backend for File {
     }
 
     fn close(&mut self) -> Result<(), Failure> {
+        if self.checkpoints.take().is_some_and(Checkpoints::end) {
+            return Err(self.not_copied());
+        }
         self.checkpoint().map_err(|error| self.failed(&error))
     }
 }
@@ -56,10 +75,20 @@ impl File {
     fn failed(&self, error: &rusqlite::Error) -> Failure {
         let failure = failure(error, self.max_size);
         if matches!(failure, Failure::Broken(_)) {
-            // SQLite would otherwise try another checkpoint while it closes.
-            let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            self.copy_no_more();
         }
         failure
+    }
+
+    /// The thread beside this one has failed, and has said why.
+    fn not_copied(&self) -> Failure {
+        self.copy_no_more();
+        Failure::Broken("its log could not be copied into it".into())
+    }
+
+    fn copy_no_more(&self) {
+        // SQLite would otherwise try another checkpoint while it closes.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
     fn transact(&mut self, batch: &[Request]) -> rusqlite::Result<Written> {
@@ -101,11 +130,9 @@ impl File {
         Ok(written)
     }
 
-    /// Checkpoints the log into the file, as far as no reader needs it, so that the log can restart.
+    /// Checkpoints what is left, as far as no reader needs it, so that the log can begin anew.
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
-        self.logged = 0;
-        let pages: i64 = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
-        if pages > LONG_LOG {
+        if checkpoint::pages(&self.connection)? > LONG_LOG {
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         }
         Ok(())

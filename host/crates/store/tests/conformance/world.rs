@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gristmill_core::model::{EventId, JobId, Outcome, Partition, Position, Timestamp};
 use gristmill_core::ports::{
-    Acts, Answers, Deliveries, Documents, JobBook, Jobs, Kept, Key, Published, Spending, Store,
+    Acts, Answers, Deliveries, Documents, JobBook, Jobs, KeepOne, Kept, Key, Published, Spending, Store,
 };
 use gristmill_store::{MemoryJobs, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
 use gristmill_test_servers as servers;
@@ -58,7 +58,10 @@ impl World {
     pub(crate) async fn new(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::of(Place::Folder(Arc::new(tempfile::tempdir().unwrap()))),
-            Kind::Memory => Self::of(Place::Memory(Arc::default())),
+            Kind::Memory => {
+                let (day, clock) = (Duration::from_secs(24 * 60 * 60), Arc::new(|| Timestamp(0)));
+                Self::of(Place::Memory(Arc::new(MemoryJobs::new(day, day, clock))))
+            }
             Kind::Postgres => Self::at(&servers::Postgres::shared().await.database().await),
             Kind::Redis => {
                 static SHARED: OnceCell<servers::Redis> = OnceCell::const_new();

@@ -73,7 +73,7 @@ async fn large_outputs_are_objects_and_small_ones_are_not() {
     assert_eq!(of("out", &effects), ["0s out small", "0s out "], "no payload, and not null");
     let stored: Vec<_> =
         objects.objects.lock().unwrap().keys().filter(|name| name.contains("output")).cloned().collect();
-    assert!(stored.len() == 1 && stored[0].ends_with("/output-1"), "{stored:?}");
+    assert!(stored.len() == 1 && stored[0].ends_with("/output-1-1"), "{stored:?}");
 }
 
 #[tokio::test(start_paused = true)]

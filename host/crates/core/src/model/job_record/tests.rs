@@ -124,12 +124,36 @@ fn the_event_of_a_run_before_is_a_repeat_and_no_job_of_its_own() {
     // It comes again because its host died before it was settled, or it was published twice.
     assert_eq!(retried(DIGEST).claim(&claim(4)), Claimed::Repeat);
     assert_eq!(retried(DIGEST).claim(&claim(5)), Claimed::Repeat);
-    // After an edit only the first event itself is known.
+    // After edits, too, whichever of them it is.
     let mut edited = retried(EventDigest([9; 32]));
-    assert_eq!(edited.claim(&claim(4)), Claimed::Repeat);
-    assert_eq!(edited.claim(&claim(5)), Claimed::Unknown);
+    let of_second = Claim { run: Run(2), event: EventDigest([9; 32]), ..claim(6) };
+    assert!(matches!(edited.claim(&of_second), Claimed::Granted { .. }));
+    edited.apply(&JobNote { run: Run(2), place: place(6), ..ended.clone() });
+    let third = Act::Retry { from_stage: None, event: EventDigest([10; 32]) };
+    assert_eq!(edited.act(&third, Timestamp(5)), Acted::Done(Run(3)));
+    assert_eq!(edited.earlier_place, Some(place(6)));
+    for before in [claim(4), claim(5), of_second.clone(), Claim { place: place(7), ..of_second }] {
+        assert_eq!(edited.claim(&before), Claimed::Repeat, "{before:?}");
+    }
+    assert_eq!(edited.claim(&Claim { event: EventDigest([8; 32]), ..claim(5) }), Claimed::Unknown);
+    let mut edited = retried(EventDigest([9; 32]));
     assert_eq!(edited.claim(&Claim { run: Run(3), ..claim(4) }), Claimed::Unknown, "of a run that is still to come");
     assert_eq!((edited.run, edited.standing.phase), (Run(2), Phase::Accepted));
+}
+
+#[test]
+fn a_retry_that_was_not_published_gives_way_to_another_one() {
+    let retry = |digest| Act::Retry { from_stage: None, event: EventDigest([digest; 32]) };
+    let mut record = submitted();
+    record.claim(&claim(4));
+    record.apply(&JobNote { ended: Some(Ended::Failed), ..note(Phase::Ended, 40) });
+    assert_eq!(record.act(&retry(9), Timestamp(4)), Acted::Done(Run(2)));
+    // The edited input is nowhere: it runs with what there was before.
+    assert_eq!(record.act(&retry(7), Timestamp(5)), Acted::Done(Run(3)));
+    let late = Claim { run: Run(2), event: EventDigest([9; 32]), ..claim(8) };
+    assert_eq!(record.claim(&late), Claimed::Repeat, "its event came after all");
+    record.published(Run(3), Timestamp(6));
+    assert_eq!(record.act(&retry(9), Timestamp(7)), Acted::Conflict(Phase::Queued));
 }
 
 #[test]

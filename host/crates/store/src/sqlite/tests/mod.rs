@@ -1,6 +1,7 @@
 //! The store on a real file: what it keeps, for how long, and how it fails.
 
 mod answers;
+mod checkpoints;
 mod documents;
 mod spending;
 
