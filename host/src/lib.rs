@@ -6,6 +6,7 @@
 //! - [`settings`]: the pipeline file, composed of its owners' settings
 //! - [`cli`], [`demo`]: the command line and the demo
 
+mod allocator;
 pub mod app;
 pub mod cli;
 mod console;

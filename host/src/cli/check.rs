@@ -9,12 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Check;
 use super::files;
+use crate::allocator;
 use crate::app::{self, Failure, Host, HostOptions, Memory};
 use crate::console;
 use crate::settings::{Module, Pipeline};
 
 /// Looks at everything that the pipelines name and prints it, and what is probably not meant.
 pub(super) async fn check(args: &Check) -> Result<(), Failure> {
+    // Each module is compiled for one look, and then none of that is needed any more.
+    allocator::give_back_at_once();
     let host = files::host(args.host.as_deref())?;
     let (pipelines, read) = files::load_each(&args.pipelines, &host);
     let mut found = vec![read];

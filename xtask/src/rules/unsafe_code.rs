@@ -4,6 +4,7 @@ use super::tokens::tokens;
 
 /// The files that may contain `unsafe`, each with its reason.
 const UNSAFE: &[(&str, &str)] = &[
+    ("host/src/allocator.rs", "the allocator's options have no safe function"),
     ("host/crates/kafka/src/message.rs", "the safe headers of rdkafka panic on a name that is not UTF-8"),
     ("host/crates/kafka/src/commit.rs", "the safe asynchronous commit of rdkafka does not report its result"),
     ("host/crates/kafka/src/fence.rs", "the safe group metadata of rdkafka does not show its generation"),

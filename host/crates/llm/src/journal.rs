@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use gristmill_core::model::{ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, JobId};
-use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, ModelOperation, SavedBy, Store, StoreError};
+use gristmill_core::ports::{Caller, Keep, Kept, Key, Model, ModelError, ModelOperation, SavedBy, Store, StoreError};
 
 use super::memory::{CallKey, Memory, Slot};
 use super::saved::Saved;
@@ -74,10 +74,10 @@ impl<M: Model> Journaled<M> {
         };
         slot.note_paid(Some(answer.clone()));
         // In its own task: the answer is paid for, so it is stored even when nobody waits for it any more.
-        let (store, job, kept) = (Arc::clone(store), caller.job.clone(), Kept::Answer(answer.clone()));
-        let keeping = tokio::spawn(async move { store.keep(&job, key, &kept).await });
-        let earlier = match keeping.await {
-            Ok(kept) => kept?,
+        let (store, kept) = (Arc::clone(store), Kept::Answer(answer.clone()));
+        let new = [Keep { job: caller.job.clone(), key, kept }];
+        let earlier = match tokio::spawn(async move { store.keep_all(&new).await }).await {
+            Ok(kept) => kept?.into_iter().next().flatten(),
             Err(lost) => {
                 let reason = format!("an answer could not be stored: {lost}");
                 return Err(StoreError::Broken { store: "of this pipeline".into(), reason }.into());

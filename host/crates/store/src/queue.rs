@@ -9,11 +9,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::codec;
 use super::health::Health;
 use super::records::{Change, DeliveryChange, Done};
-use super::request::{DELIVERY_BYTES, Request};
+use super::request::{DELIVERY_BYTES, Request, Row};
 use super::worker::Worker;
 use super::writer::{Backend, Writer};
 use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Run, Spent, SpentOn, Timestamp};
-use gristmill_core::ports::{JobState, Kept, Key, Placed, StoreError};
+use gristmill_core::ports::{JobState, Keep, Kept, Key, Placed, StoreError};
 
 /// Maximum bytes waiting to be written; beyond it, callers wait.
 const QUEUE_BYTES: usize = 32 << 20;
@@ -51,13 +51,17 @@ impl Queue {
         })
     }
 
-    /// As [`Store::keep`](gristmill_core::ports::Store::keep).
-    pub(super) async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
+    /// As [`Store::keep_all`](gristmill_core::ports::Store::keep_all).
+    pub(super) async fn keep(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
         self.health.check()?;
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
         // Reserve room before encoding: a caller that waits for room holds no second copy.
-        let room = self.room(codec::weight(kept)).await?;
+        let room = self.room(new.iter().map(|new| codec::weight(&new.kept)).sum()).await?;
+        let row = |Keep { job, key, kept }: &Keep| Row { job: job.clone(), key: *key, value: codec::encode(kept) };
         let (done, answer) = oneshot::channel();
-        self.send(Request::Keep { job: job.clone(), key, value: codec::encode(kept), kept: done, _room: room })?;
+        self.send(Request::Keep { rows: new.iter().map(row).collect(), kept: done, _room: room })?;
         self.answered(answer).await
     }
 

@@ -11,15 +11,21 @@ use gristmill_core::ports::{JobState, Kept, Key, Placed};
 /// The approximate size of a change of deliveries.
 pub(super) const DELIVERY_BYTES: usize = 1_024;
 
+/// An encoded value that is to be kept of a job.
+pub(super) struct Row {
+    pub(super) job: JobId,
+    pub(super) key: Key,
+    pub(super) value: Vec<u8>,
+}
+
 /// A write request. Each holds its share of the queue until it is written.
 pub(super) enum Request {
     Keep {
-        job: JobId,
-        key: Key,
-        value: Vec<u8>,
-        /// Answered once the value is safe, with the earlier value, if any, which stays; or with the reason of a transient
-        /// failure. Dropped if the store is broken.
-        kept: oneshot::Sender<Result<Option<Kept>, String>>,
+        /// At least one.
+        rows: Vec<Row>,
+        /// Answered once the values are safe, with the earlier value for each, if any, which stays; or with the reason of a
+        /// transient failure. Dropped if the store is broken.
+        kept: oneshot::Sender<Result<Vec<Option<Kept>>, String>>,
         _room: OwnedSemaphorePermit,
     },
     /// An answer that any job may reuse.
@@ -96,10 +102,19 @@ pub(super) fn deliveries(batch: &[Request]) -> impl Iterator<Item = &DeliveryCha
 }
 
 impl Request {
+    /// How many rows it writes, or about as many.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Keep { rows, .. } => rows.len(),
+            _ => 1,
+        }
+    }
+
     /// The approximate size of what it writes, in bytes, if somebody waits for it; `None` for notes.
     pub(super) fn awaited(&self) -> Option<usize> {
         match self {
-            Self::Keep { value, .. } | Self::Answer { value, .. } => Some(value.len()),
+            Self::Keep { rows, .. } => Some(rows.iter().map(|row| row.value.len()).sum()),
+            Self::Answer { value, .. } => Some(value.len()),
             Self::Intend { bytes, .. } => Some(*bytes),
             Self::Change { change, .. } => Some(change.weight()),
             Self::Deliver { .. } => Some(DELIVERY_BYTES),

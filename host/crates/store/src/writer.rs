@@ -11,8 +11,8 @@ use super::records::Done;
 use super::request::Request;
 use gristmill_core::ports::Kept;
 
-/// Maximum requests in one batch.
-const BATCH_REQUESTS: usize = 1_024;
+/// Maximum rows in one batch, exceeded by one request at most.
+const BATCH_ROWS: usize = 1_024;
 /// Maximum bytes in one batch, exceeded by one request at most.
 const BATCH_BYTES: usize = 8 << 20;
 /// No caller waits for ends of jobs to be written, so they may wait this long to share another batch.
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// What became of a batch.
 #[derive(Default)]
 pub(super) struct Written {
-    /// The earlier value, if any, for each `Keep`.
+    /// The earlier value, if any, for each row of each `Keep`.
     pub(super) earlier: Vec<Option<Kept>>,
     /// For each change of records, those that nobody waits for included.
     pub(super) changed: Vec<Done>,
@@ -124,19 +124,20 @@ impl<B: Backend> Writer<B> {
             false => NOTES,
         };
         let (mut batch, mut bytes, mut somebody_waits) = (std::mem::take(&mut self.again), 0, false);
+        let mut rows = batch.len();
         let mut until = Instant::now() + wait;
         if let Some((due, _)) = self.waiting.front() {
             until = until.min(*due);
         }
-        while batch.len() < BATCH_REQUESTS && bytes < BATCH_BYTES {
+        while rows < BATCH_ROWS && bytes < BATCH_BYTES {
             let wait = if somebody_waits { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
             match self.requests.recv_timeout(wait) {
-                Ok(mut request) => {
                 Ok(note @ Request::Note { .. }) => {
                     let due = Instant::now() + RECORD_NOTES;
                     until = until.min(due);
                     self.waiting.push_back((due, note));
                 }
+                Ok(mut request) => {
                     match request.awaited() {
                         Some(size) => {
                             bytes += size;
@@ -148,6 +149,7 @@ impl<B: Backend> Writer<B> {
                         self.spent += 1;
                         *number = self.spent;
                     }
+                    rows += request.rows();
                     batch.push(request);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -178,7 +180,9 @@ fn answer(batch: Vec<Request>, written: Result<Written, String>) -> Vec<Request>
     // The callers may have gone away. Whoever gets no answer hears that the thread has stopped.
     for request in batch {
         match (request, &failure) {
-            (Request::Keep { kept, .. }, None) => drop(kept.send(Ok(earlier.next().flatten()))),
+            (Request::Keep { rows, kept, .. }, None) => {
+                drop(kept.send(Ok(rows.iter().map(|_| earlier.next().flatten()).collect())));
+            }
             (Request::Keep { kept, .. }, Some(reason)) => drop(kept.send(Err(reason.clone()))),
             (Request::Intend { noted, .. } | Request::Answer { noted, .. }, None) => drop(noted.send(Ok(()))),
             (Request::Intend { noted, .. } | Request::Answer { noted, .. }, Some(reason)) => {

@@ -22,10 +22,9 @@ const LARGEST: ByteSize = ByteSize::mib(64);
 /// The instance that `wasmtime-wizer` exports, with a function for each memory and each global.
 const READERS: &str = "wasmtime:wizer/access";
 
-/// A component that can be read, and how to write what was read.
+/// How to write what was read of a component.
 pub(super) struct Readable<'a> {
     context: ComponentContext<'a>,
-    pub(super) wasm: Vec<u8>,
 }
 
 /// What an instance holds, by the function that reads it.
@@ -36,14 +35,14 @@ pub(super) struct Held {
 }
 
 impl<'a> Readable<'a> {
-    /// Adds the functions that read.
+    /// Adds the functions that read, and returns the component that has them beside it.
     ///
     /// # Errors
     /// Why instances of the component cannot be kept, in words that follow its name.
-    pub(super) fn of(wasm: &'a [u8]) -> Result<Self, String> {
+    pub(super) fn of(wasm: &'a [u8]) -> Result<(Self, Vec<u8>), String> {
         only_passes_resources(wasm)?;
         match Wizer::new().instrument_component(wasm) {
-            Ok((context, wasm)) => Ok(Self { context, wasm }),
+            Ok((context, wasm)) => Ok((Self { context }, wasm)),
             Err(error) => Err(format!("it cannot be read: {error:#}")),
         }
     }

@@ -50,8 +50,10 @@ impl Trial {
 
     async fn take(self) -> Result<Tried, Unfit> {
         let Self { wasm, grants, config, surroundings, slots } = self;
-        let readable = Readable::of(&wasm);
-        let linked = compile(readable.as_ref().map_or(&wasm, |readable| &readable.wasm), grants)?;
+        let (readable, linked) = match Readable::of(&wasm) {
+            Ok((readable, wasm)) => (Ok(readable), compile(&wasm, grants)?),
+            Err(why) => (Err(why), compile(&wasm, grants)?),
+        };
         let start = Start::Init { why: String::new() };
         let config_text = config.to_string();
         let parts = Parts { linked, code: None, start, surroundings, digest: "".into(), config: config_text, slots };

@@ -2,10 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::settings::RetryPolicy;
 use crate::model::{Intake, Plan, Portion};
 use crate::ports::{Models, Stage};
+
+/// Short enough to hold nobody up and to keep all cores busy, long against what a task costs.
+const SPAN: Duration = Duration::from_millis(2);
+/// The same where outcomes are kept: the jobs of a task share their writes, each of which takes about a millisecond and a sync
+/// of the disk.
+const SPAN_WITH_WRITES: Duration = Duration::from_millis(8);
 
 /// One version of a pipeline's plan and stages. Each job keeps the version it started with.
 pub struct Deployment {
@@ -20,14 +27,20 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// How many events may share a task, of at most so many. Where a stage may wait each has its own: an event that waits
-    /// must not hold what others need.
-    pub(super) fn group_size(&self, most: usize) -> usize {
+    /// How long the jobs of one task should compute, altogether. `None` where a stage may wait: then each event has a task of
+    /// its own, because one that waits must not hold what others need.
+    pub(super) fn span(&self) -> Option<Duration> {
         let gathers = self.plan.nodes.iter().any(|node| node.intake == Intake::Gathered);
         match gathers || self.steps.iter().any(|step| step.waits == Waits::Maybe) {
-            true => 1,
-            false => most,
+            true => None,
+            false if self.keeps_outcomes() => Some(SPAN_WITH_WRITES),
+            false => Some(SPAN),
         }
+    }
+
+    /// Whether outcomes of a stage are kept, if there is a store.
+    pub(super) fn keeps_outcomes(&self) -> bool {
+        self.steps.iter().any(|step| step.checkpoint.is_some())
     }
 
     /// Tells the models how much of the group's work is done here.

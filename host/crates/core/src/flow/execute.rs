@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::attempts::JobContext;
-use super::batches::Batches;
 use super::claims::{self, Arrived};
 use super::deployment::Deployment;
 use super::documents::{Arrival, Document, Known, SUPERSEDED, Upkeep};
@@ -20,6 +20,7 @@ use super::pipeline::{Delivery, Pipeline};
 use super::recorder::{Followed, Recorder};
 use super::replay::Origin;
 use super::throttle::Throttle;
+use super::together::Together;
 use crate::model::{Attribute, Disposition, Event, Item, ItemId, Job, Phase, Sampling, Task, TraceContext, Verdict};
 use crate::ports::{FlowEvent, Sink, SinkError};
 
@@ -36,7 +37,29 @@ pub(super) struct Start {
 
 /// Runs the job of an event. When it returns, every output or the dead letter is acknowledged and the end is recorded; or,
 /// in a pipeline with transactions, ready for one.
-pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> Result<Box<Done>, FlowError> {
+pub(super) async fn job(start: &Start, together: &Together<'_>, event: Event) -> Result<Box<Done>, FlowError> {
+    let Start { pipeline, recorder, .. } = start;
+    // Boxed, and so gone with all that its stages needed when the job waits for acknowledgements, as most do most of the
+    // time: what is in flight is small then, and the memory is used again by the next job while it is still in the cache.
+    let (mut done, followed) = Box::pin(as_far_as_records(start, together, event)).await?;
+    if let Delivery::AtLeastOnce(sink) = &pipeline.delivery {
+        deliver(pipeline, &**sink, &mut done).await?;
+    }
+    if let (Some(recorder), Some(followed)) = (recorder, followed) {
+        Box::pin(record_end(recorder, followed, pipeline, &mut done)).await?;
+    }
+    if let Delivery::AtLeastOnce(_) = &pipeline.delivery {
+        done.acknowledged(pipeline)?;
+    }
+    Ok(done)
+}
+
+/// Runs the job of an event until its records are to be written.
+async fn as_far_as_records(
+    start: &Start,
+    together: &Together<'_>,
+    event: Event,
+) -> Result<(Box<Done>, Option<Followed>), FlowError> {
     let Start { pipeline, deployment, throttle, recorder, .. } = start;
     let (origin, nothing) = match claims::find(&event, pipeline, throttle, &deployment.plan).await? {
         Arrived::Job(origin) => (origin, None),
@@ -60,23 +83,14 @@ pub(super) async fn job(start: &Start, batches: &Batches<'_>, event: Event) -> R
         let worked = tokio::select! {
             biased;
             () = cancelled(followed.as_ref()), if followed.is_some() => None,
-            worked = work(start, batches, &mut done, trace, followed.as_ref()) => Some(worked),
+            worked = work(start, together, &mut done, trace, followed.as_ref()) => Some(worked),
         };
         match worked {
             Some(worked) => worked?,
             None => done.cancel(),
         }
     }
-    if let Delivery::AtLeastOnce(sink) = &pipeline.delivery {
-        deliver(pipeline, &**sink, &mut done).await?;
-    }
-    if let (Some(recorder), Some(followed)) = (recorder, followed) {
-        Box::pin(record_end(recorder, followed, pipeline, &mut done)).await?;
-    }
-    if let Delivery::AtLeastOnce(_) = &pipeline.delivery {
-        done.acknowledged(pipeline)?;
-    }
-    Ok(done)
+    Ok((done, followed))
 }
 
 async fn cancelled(followed: Option<&Followed>) {
@@ -109,7 +123,7 @@ async fn record_end(
 /// Gets the job as far as its records, which are to be written.
 async fn work(
     start: &Start,
-    batches: &Batches<'_>,
+    together: &Together<'_>,
     done: &mut Done,
     trace: TraceContext,
     followed: Option<&Followed>,
@@ -153,7 +167,9 @@ async fn work(
                     deployment,
                     throttle,
                     held,
-                    batches,
+                    batches: &together.batches,
+                    checkpoints: together.checkpoints.as_ref(),
+                    keys: OnceCell::new(),
                     origin,
                     event,
                     document: &document,
@@ -229,12 +245,14 @@ async fn deliver(pipeline: &Pipeline, sink: &dyn Sink, done: &mut Done) -> Resul
 /// The job's first item, which is the event itself.
 fn first_item(context: &JobContext<'_>, attributes: Vec<Attribute>) -> Item {
     let event = context.event;
+    let mut headers = Vec::with_capacity(event.headers.len());
+    headers.extend(event.headers.iter().filter(|header| !is_ours(header)).cloned());
     Item {
         id: ItemId::root(&context.document.id),
         key: event.key.clone(),
         payload: event.payload.clone().unwrap_or_default(),
         content_type: event.content_type().map(str::to_owned).or_else(|| context.pipeline.content_type.clone()),
-        headers: event.headers.iter().filter(|header| !is_ours(header)).cloned().collect(),
+        headers,
         attributes,
     }
 }

@@ -12,10 +12,13 @@ use crate::model::{DocumentId, Input, Item, ItemId};
 /// otherwise `base64`.
 const CONTENT_TYPE: &str = "application/json";
 
-/// The input of the stage as one item.
-pub(super) fn item(document: &DocumentId, stage: &str, input: &Input) -> Item {
+/// The input of the stage as one item. A single one is taken out, and only its id stays.
+pub(super) fn item(document: &DocumentId, stage: &str, input: &mut Input) -> Item {
     let items = match input {
-        Input::Item(item) => return item.clone(),
+        Input::Item(item) => {
+            let rest = Item::common(item.id.clone(), &[]);
+            return std::mem::replace(item, rest);
+        }
         Input::Gathered(items) => items,
     };
     let gathered = json!({ "items": items.iter().map(entry).collect::<Vec<Value>>() });
@@ -76,7 +79,7 @@ mod tests {
             one(1, b"plain", None, "page-2"),
             one(2, b"\xff\x00", Some("image/png"), "page-3"),
         ];
-        let all = item(&document, "sum", &Input::Gathered(items));
+        let all = item(&document, "sum", &mut Input::Gathered(items));
         assert_eq!(all.id.as_str(), "d/sum.all");
         assert_eq!(all.attributes.len(), 1, "the attributes that all have in common");
         let document: Value = serde_json::from_slice(&all.payload).unwrap();

@@ -6,10 +6,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::Id;
 
-use super::batches::Batches;
 use super::done::Done;
 use super::error::FlowError;
 use super::execute::{self, Start};
+use super::together::Together;
 use crate::model::Event;
 
 /// A job has ended.
@@ -24,14 +24,14 @@ pub(super) struct Report {
 /// Runs the jobs of these events, and reports each as it ends.
 pub(super) async fn run(start: Start, events: Vec<Event>, report: UnboundedSender<Report>) -> Result<(), FlowError> {
     let group = tokio::task::id();
-    let batches = Batches::new(&start.pipeline, &start.deployment);
+    let together = Together::new(&start.pipeline, &start.deployment);
     let job = |(index, event)| {
-        let (start, batches) = (&start, &batches);
+        let (start, together) = (&start, &together);
         // Boxed because a set of futures moves each of them several times.
-        Box::pin(async move { (index, execute::job(start, batches, event).await) })
+        Box::pin(async move { (index, execute::job(start, together, event).await) })
     };
     let mut jobs: FuturesUnordered<_> = events.into_iter().enumerate().map(job).collect();
-    let mut calls = batches.calls();
+    let mut work = together.work();
     loop {
         tokio::select! {
             biased;
@@ -40,7 +40,7 @@ pub(super) async fn run(start: Start, events: Vec<Event>, report: UnboundedSende
                 Some((index, done)) => drop(report.send(Report { group, index, done: done? })),
                 None => return Ok(()),
             },
-            () = calls.next() => {}
+            () = work.next() => {}
         }
     }
 }

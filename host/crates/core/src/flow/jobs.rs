@@ -1,6 +1,7 @@
 //! The jobs running their stages: a task for each group of events that arrived together.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
@@ -59,9 +60,9 @@ impl Default for Jobs {
 }
 
 impl Jobs {
-    /// How many events a task should carry, by what jobs have cost so far.
-    pub(super) fn group_size(&self) -> usize {
-        self.pace.group_size()
+    /// How many events a task should carry that is to compute for so long, by what jobs have cost so far.
+    pub(super) fn group_size(&self, span: Duration) -> usize {
+        self.pace.group_size(span)
     }
 
     /// Starts the jobs of events of one partition and generation, at least one, each with the sequence it belongs to.

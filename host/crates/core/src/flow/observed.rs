@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::model::meter::{Taken, Want};
 use crate::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
 use crate::ports::{
-    Answers, Counter, Counters, Documents, FlowEvent, JobState, Kept, Key, Observer, Placed, Remembered, Spending,
-    Store, StoreError, StoreOperation, StoreOutcome,
+    Answers, Counter, Counters, Documents, FlowEvent, JobState, Keep, Kept, Key, Observer, Placed, Remembered,
+    Spending, Store, StoreError, StoreOperation, StoreOutcome,
 };
 
 /// Reports to an observer how long a store takes to answer.
@@ -45,9 +45,16 @@ impl<S: Store> Store for ObservedStore<S> {
         result
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
+    async fn keys(&self, jobs: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
         let begun = Instant::now();
-        let result = self.store.keep(job, key, kept).await;
+        let result = self.store.keys(jobs).await;
+        self.see(StoreOperation::Recall, begun, &result);
+        result
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
+        let begun = Instant::now();
+        let result = self.store.keep_all(new).await;
         self.see(StoreOperation::Keep, begun, &result);
         result
     }

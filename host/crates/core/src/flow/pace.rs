@@ -10,9 +10,6 @@ use tokio::time::Instant;
 
 /// The most events in one task: beyond that, a task costs next to nothing for each.
 const MOST: u64 = 32;
-/// How long the jobs of one task should compute, altogether: short enough to hold nobody up and to keep all cores busy,
-/// long against what a task costs.
-const SPAN: Duration = Duration::from_millis(2);
 /// Nothing was measured yet.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -27,9 +24,9 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How many events a task should carry. 1 as long as nothing is known.
-    pub(super) fn group_size(&self) -> usize {
-        size(self.0.load(Ordering::Relaxed))
+    /// How many events a task should carry whose jobs are to compute for so long. 1 as long as nothing is known.
+    pub(super) fn group_size(&self, span: Duration) -> usize {
+        size(self.0.load(Ordering::Relaxed), span)
     }
 
     /// Does the work of so many jobs and notes how long it computed; waiting does not count.
@@ -55,8 +52,8 @@ impl Pace {
     }
 }
 
-fn size(each: u64) -> usize {
-    let span = u64::try_from(SPAN.as_nanos()).unwrap_or(u64::MAX);
+fn size(each: u64, span: Duration) -> usize {
+    let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     usize::try_from((span / each.max(1)).clamp(1, MOST)).unwrap_or(1)
 }
 
@@ -64,26 +61,29 @@ fn size(each: u64) -> usize {
 mod tests {
     use super::*;
 
+    const SPAN: Duration = Duration::from_millis(2);
+
     #[test]
     fn short_jobs_share_a_task_and_long_ones_do_not() {
-        let micros = |micros: u64| size(micros * 1_000);
+        let micros = |micros: u64| size(micros * 1_000, SPAN);
         assert_eq!([0, 8, 100, 500, 2_000, 5_000_000].map(micros), [32, 32, 20, 4, 1, 1]);
-        assert_eq!(size(UNKNOWN), 1);
+        assert_eq!(size(500_000, 4 * SPAN), 16);
+        assert_eq!(size(UNKNOWN, SPAN), 1);
     }
 
     #[test]
     fn the_pace_follows_what_jobs_cost() {
         let pace = Pace::default();
         pace.note(10_000);
-        assert_eq!(pace.group_size(), 32);
+        assert_eq!(pace.group_size(SPAN), 32);
         (0..40).for_each(|_| pace.note(1_000_000));
-        assert_eq!(pace.group_size(), 2);
+        assert_eq!(pace.group_size(SPAN), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_is_not_computing() {
         let pace = Pace::default();
         pace.clone().measure(1, tokio::time::sleep(Duration::from_secs(9))).await;
-        assert_eq!(pace.group_size(), 32);
+        assert_eq!(pace.group_size(SPAN), 32);
     }
 }

@@ -49,7 +49,7 @@ impl Emitted<'_> {
             headers.push(text([names::ATTRIBUTE, &attribute.name].concat(), attribute.value));
         }
         headers.retain(|header| !header.name.eq_ignore_ascii_case(TRACEPARENT));
-        headers.push(text(TRACEPARENT, self.trace.to_string()));
+        headers.push(header(TRACEPARENT, Bytes::copy_from_slice(&self.trace.text())));
         Record {
             topic: end.topic.unwrap_or_else(|| Arc::clone(&pipeline.output_topic)),
             partition: None,
@@ -67,7 +67,7 @@ impl Emitted<'_> {
     pub(super) fn tombstone(&self, topic: Arc<str>, key: Option<Bytes>, item: Option<&ItemId>) -> Record {
         let mut headers = Vec::new();
         self.identify(&mut headers, item);
-        headers.push(text(TRACEPARENT, self.trace.to_string()));
+        headers.push(header(TRACEPARENT, Bytes::copy_from_slice(&self.trace.text())));
         Record { topic, partition: None, key, payload: None, headers, timestamp: self.event.timestamp }
     }
 
@@ -83,7 +83,7 @@ impl Emitted<'_> {
 impl Document {
     fn identify(&self, headers: &mut Vec<Header>) {
         headers.push(header(names::DOCUMENT_ID, self.id.bytes()));
-        headers.push(text(names::GENERATION, self.generation.to_string()));
+        headers.push(text(names::GENERATION, self.generation.text()));
     }
 }
 

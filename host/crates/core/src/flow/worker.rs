@@ -310,7 +310,7 @@ impl Worker {
         if state.begins() {
             self.books.begins_at(first);
         }
-        let size = self.deployment.group_size(self.jobs.group_size()).min(self.most_in_a_group);
+        let size = self.deployment.span().map_or(1, |span| self.jobs.group_size(span)).min(self.most_in_a_group);
         let mut admitted = Vec::with_capacity(events.len().min(size));
         let mut groups = Vec::new();
         for event in events {

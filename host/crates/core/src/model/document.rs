@@ -7,7 +7,7 @@ use bytestring::ByteString;
 
 use super::digest::push_sha256;
 use super::event::Timestamp;
-use super::ids::{EventId, LONGEST_NUMBERS};
+use super::ids::{EventId, LONGEST_NUMBERS, push_number};
 
 /// Identifies a document across all of its generations, in every pipeline and on every host.
 ///
@@ -39,7 +39,10 @@ impl DocumentId {
     pub fn unnamed(place: &EventId) -> Self {
         let mut id = String::with_capacity(place.partition.topic.len() + LONGEST_NUMBERS);
         percent_encode(place.partition.topic.as_bytes(), &mut id);
-        let _ = write!(id, ":{}:{}", place.partition.index, place.position);
+        id.push(':');
+        push_number(&mut id, place.partition.index);
+        id.push(':');
+        place.position.push_to(&mut id);
         Self(id.into())
     }
 
@@ -68,11 +71,18 @@ impl fmt::Display for DocumentId {
 }
 
 fn percent_encode(bytes: &[u8], encoded: &mut String) {
+    let is_unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    // Names of topics, and most keys, are so as a whole.
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && bytes.iter().all(is_unreserved)
+    {
+        return encoded.push_str(text);
+    }
     for byte in bytes {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(*byte)),
-            other => {
-                let _ = write!(encoded, "%{other:02X}");
+        match is_unreserved(byte) {
+            true => encoded.push(char::from(*byte)),
+            false => {
+                let _ = write!(encoded, "%{byte:02X}");
             }
         }
     }
@@ -97,6 +107,16 @@ impl DocumentGeneration {
         Self { milliseconds: u64::try_from(record.time.0).unwrap_or_default(), sequence: record.place.position.0 }
     }
 
+    /// As text, as `Display` writes it.
+    #[must_use]
+    pub fn text(self) -> String {
+        let mut text = String::with_capacity(LONGEST_NUMBERS);
+        push_number(&mut text, self.milliseconds);
+        text.push('-');
+        push_number(&mut text, self.sequence);
+        text
+    }
+
     fn after(self) -> Self {
         Self { sequence: self.sequence.saturating_add(1), ..self }
     }
@@ -104,7 +124,7 @@ impl DocumentGeneration {
 
 impl fmt::Display for DocumentGeneration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.milliseconds, self.sequence)
+        f.write_str(&self.text())
     }
 }
 

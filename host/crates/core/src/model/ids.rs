@@ -1,6 +1,6 @@
 //! The positions of events, and the ids of jobs.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -33,14 +33,25 @@ impl Position {
     pub fn next(self) -> Next {
         Next(self.0.saturating_add(1))
     }
+
+    /// Writes it at the end of a text, as `Display` does.
+    pub(super) fn push_to(self, text: &mut String) {
+        match u64::try_from(self.0) {
+            Ok(offset) => push_number(text, offset),
+            Err(_) => {
+                push_number(text, self.0 >> 64);
+                text.push('-');
+                push_number(text, self.0 & u128::from(u64::MAX));
+            }
+        }
+    }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match u64::try_from(self.0) {
-            Ok(offset) => offset.fmt(f),
-            Err(_) => write!(f, "{}-{}", self.0 >> 64, self.0 & u128::from(u64::MAX)),
-        }
+        let mut text = String::with_capacity(LONGEST_NUMBERS);
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 
@@ -57,6 +68,11 @@ impl FromStr for Position {
             }
         }
     }
+}
+
+/// Writes a number at the end of a text. Not by a formatter: ids are made for each event.
+pub(super) fn push_number(text: &mut String, number: impl itoa::Integer) {
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// The first position of a partition that is not settled yet: what a broker stores as "committed". It has its own type
@@ -107,7 +123,12 @@ impl JobId {
         // Ids are made for each event: with room for all of it, the text does not move while it grows.
         let mut id = String::with_capacity(pipeline.len() + event.partition.topic.len() + LONGEST_NUMBERS);
         id.push_str(pipeline);
-        let _ = write!(id, "/{event}");
+        id.push('/');
+        id.push_str(&event.partition.topic);
+        id.push('/');
+        push_number(&mut id, event.partition.index);
+        id.push('/');
+        event.position.push_to(&mut id);
         Self(id.into())
     }
 

@@ -1,11 +1,12 @@
 //! The ids of items.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::document::DocumentId;
+use super::ids::push_number;
 
 /// The number of an output and what stands before it, in bytes; no job has outputs enough for more.
 const LONGEST_ORDINAL: usize = 12;
@@ -39,7 +40,10 @@ impl ItemId {
     pub fn child(&self, stage: &str, ordinal: usize) -> Self {
         let mut id = String::with_capacity(self.0.len() + stage.len() + LONGEST_ORDINAL);
         id.push_str(&self.0);
-        let _ = write!(id, "/{stage}.{ordinal}");
+        id.push('/');
+        id.push_str(stage);
+        id.push('.');
+        push_number(&mut id, ordinal);
         Self(id.into())
     }
 

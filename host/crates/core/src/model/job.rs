@@ -85,7 +85,8 @@ impl Job {
             plan,
             most_bytes,
             bytes: 0,
-            ready: VecDeque::new(),
+            // Most jobs have one task at a time, and room for more is a part of what each job holds.
+            ready: VecDeque::with_capacity(1),
             running: SmallVec::new(),
             gathering: BTreeMap::new(),
             finished: Vec::new(),
@@ -177,10 +178,13 @@ impl Job {
         if self.finished.is_empty() {
             return Some(Disposition::Dropped(self.dropped.take().unwrap_or_else(|| "nothing-emitted".into())));
         }
-        let mut finished = std::mem::take(&mut self.finished);
+        let finished = &mut self.finished;
         // No two have the same place.
         finished.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        Some(Disposition::Emitted(finished.into_iter().map(|(_, finished)| finished).collect()))
+        // Not collected: the vector would be reused, and moved to fit.
+        let mut ends = Vec::with_capacity(finished.len());
+        ends.extend(finished.drain(..).map(|(_, finished)| finished));
+        Some(Disposition::Emitted(ends))
     }
 
     /// The first gathering stage, if no more items can reach it. Routes lead only to stages with a higher index, so
@@ -200,7 +204,7 @@ impl Job {
         let plan = Arc::clone(&self.plan);
         let node = plan.node(task.stage);
         // Look up all routes before any output takes one.
-        let mut routes = Vec::with_capacity(outputs.len());
+        let mut routes: SmallVec<[_; 1]> = SmallVec::with_capacity(outputs.len());
         for output in &outputs {
             routes.push(match (&output.branch, &task.rescue) {
                 (None, Rescue::Mending { stage, .. }) => (Target::Stage(*stage), Rescue::Mended),
@@ -210,6 +214,12 @@ impl Job {
                     None => return Err(NotEmitted::Item(unmapped(&node.name, branch))),
                 },
             });
+        }
+        let leaves = |(target, _): &&(Target, Rescue)| matches!(target, Target::Sink | Target::Topic(_));
+        let ends = routes.iter().filter(leaves).count();
+        match self.finished.is_empty() {
+            true => self.finished.reserve_exact(ends),
+            false => self.finished.reserve(ends),
         }
         let parent = task.input.parent(&self.document, &node.name);
         for (ordinal, (output, (target, rescue))) in outputs.into_iter().zip(routes).enumerate() {

@@ -151,15 +151,23 @@ impl Sampling {
     }
 }
 
-impl fmt::Display for TraceContext {
+impl TraceContext {
     /// As a `traceparent` header of version 00.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    #[must_use]
+    pub fn text(self) -> [u8; 55] {
         // Written for each record, and the formats of the standard library take their time over each number.
         let mut text = *b"00-................................-................-..";
         write_hex(&mut text[3..35], self.trace.get());
         write_hex(&mut text[36..52], self.span.get().into());
         write_hex(&mut text[53..], self.flags.into());
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        text
+    }
+}
+
+impl fmt::Display for TraceContext {
+    /// As [`TraceContext::text`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 

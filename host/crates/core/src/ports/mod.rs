@@ -42,5 +42,5 @@ pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Tra
 pub use source::{CommitOutcome, Demand, Fate, Notice, Reach, Signal, Source, SourceError};
 pub use spending::Spending;
 pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
-pub use store::{JobState, Kept, Key, Store, StoreError};
+pub use store::{JobState, Keep, KeepOne, Kept, Key, Store, StoreError};
 pub use tokens::Tokens;

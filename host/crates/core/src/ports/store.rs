@@ -52,6 +52,17 @@ pub enum StoreError {
     },
 }
 
+/// A value that is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// The job that it is kept of.
+    pub job: JobId,
+    /// Under this key.
+    pub key: Key,
+    /// The value.
+    pub kept: Kept,
+}
+
 /// What is remembered of jobs, within this process or after a crash: the journal of paid answers and the checkpoints
 /// of stages.
 #[async_trait]
@@ -59,10 +70,15 @@ pub trait Store: Send + Sync {
     /// Returns what is kept under the key, if anything. Cancel-safe.
     async fn recall(&self, job: &JobId, key: Key) -> Result<Option<Kept>, StoreError>;
 
-    /// Keeps a value unless one is already kept under the key: the first one wins, so that two hosts doing the same
-    /// work agree on one result. Returns the earlier value, which the caller must use instead of its own. Once this has
-    /// returned, the kept value survives a crash of the process or the machine. A dropped call might still keep it.
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError>;
+    /// The keys under which something is kept of each of these jobs, in their order: an empty list for a new job, 32 bytes
+    /// for each value otherwise. Cancel-safe.
+    async fn keys(&self, jobs: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError>;
+
+    /// Keeps each of these values, in one write, unless one is already kept under its key: the first one wins, so that two
+    /// hosts doing the same work agree on one result. Returns the earlier value for each, in order, which the caller must
+    /// use instead of its own. Once this has returned, the kept values survive a crash of the process or the machine. After
+    /// an error, and after a dropped call, some of them might be kept.
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError>;
 
     /// Notes that the job has ended: what is kept for it may be deleted some time later. Does not wait. If this is
     /// never called, the job's data is kept longer, which does no harm.
@@ -71,3 +87,19 @@ pub trait Store: Send + Sync {
     /// If the store has already failed: nothing may be acknowledged any more.
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError>;
 }
+
+/// Keeps one value at a time.
+pub trait KeepOne: Store {
+    /// Keeps a value as [`Store::keep_all`] does. Returns the earlier value, if there is one.
+    fn keep(
+        &self,
+        job: &JobId,
+        key: Key,
+        kept: &Kept,
+    ) -> impl Future<Output = Result<Option<Kept>, StoreError>> + Send {
+        let new = Keep { job: job.clone(), key, kept: kept.clone() };
+        async move { Ok(self.keep_all(&[new]).await?.into_iter().next().flatten()) }
+    }
+}
+
+impl<S: Store + ?Sized> KeepOne for S {}

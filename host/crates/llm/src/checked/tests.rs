@@ -8,7 +8,7 @@ use crate::fixtures::{caller, request, response, schema};
 use crate::journal::Journaled;
 use crate::settings::AliasSettings;
 use gristmill_core::model::{Format, JobId};
-use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
+use gristmill_core::ports::{JobState, Keep, Kept, Key, Store, StoreError};
 
 /// Gives these answers in turn, each after a second, and keeps the requests.
 #[derive(Default)]
@@ -69,8 +69,13 @@ impl Store for Shelf {
         Ok(self.0.lock().unwrap().get(&(job.clone(), key)).cloned())
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
-        Ok(self.0.lock().unwrap().insert((job.clone(), key), kept.clone()))
+    async fn keys(&self, _: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        panic!("only the flow asks for keys")
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
+        let mut all = self.0.lock().unwrap();
+        Ok(new.iter().map(|new| all.insert((new.job.clone(), new.key), new.kept.clone())).collect())
     }
 
     fn ended(&self, _: &JobId, _: JobState) -> Result<(), StoreError> {

@@ -150,7 +150,11 @@ impl Store for Shelf {
         if self.recalls { Ok(kept) } else { Err(Self::broken()) }
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
+    async fn keys(&self, _: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        panic!("only the flow asks for keys")
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
         self.asked_to_keep.add_permits(1);
         self.let_keep.acquire().await.unwrap().forget();
         if self.away.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
@@ -159,13 +163,15 @@ impl Store for Shelf {
         if !self.keeps {
             return Err(Self::broken());
         }
-        match self.kept.lock().unwrap().entry((job.clone(), key)) {
-            Entry::Occupied(earlier) => Ok(Some(earlier.get().clone())),
+        let mut all = self.kept.lock().unwrap();
+        let keep = |Keep { job, key, kept }: &Keep| match all.entry((job.clone(), *key)) {
+            Entry::Occupied(earlier) => Some(earlier.get().clone()),
             Entry::Vacant(room) => {
                 room.insert(kept.clone());
-                Ok(None)
+                None
             }
-        }
+        };
+        Ok(new.iter().map(keep).collect())
     }
 
     fn ended(&self, _: &JobId, _: JobState) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use gristmill_core::model::{ChatFailure, EmbedRequest, EmbedResponse, Embedding, Usage};
-use gristmill_core::ports::{Caller, Kept, Key, Model, ModelError, ModelOperation, SavedBy, StoreError};
+use gristmill_core::ports::{Caller, Keep, Kept, Key, Model, ModelError, ModelOperation, SavedBy, StoreError};
 
 use super::super::memory::{CallKey, VectorSlot};
 use super::Journaled;
@@ -99,13 +99,12 @@ impl<M: Model> Journaled<M> {
         known: Vec<Known>,
     ) -> Result<Vec<Embedding>, ModelError> {
         let mut embeddings = Vec::with_capacity(known.len());
-        let mut keeping = Vec::new();
+        let (mut at, mut new) = (Vec::new(), Vec::new());
         for (entry, known) in entries.iter().zip(known) {
             let embedding = match (known, &self.store) {
-                (Known::Paid(paid), Some(store)) => {
-                    let (store, job, key) = (Arc::clone(store), caller.job.clone(), entry.key);
-                    let kept = Kept::Embedding(paid.clone());
-                    keeping.push((embeddings.len(), async move { store.keep(&job, key, &kept).await }));
+                (Known::Paid(paid), Some(_)) => {
+                    at.push(embeddings.len());
+                    new.push(Keep { job: caller.job.clone(), key: entry.key, kept: Kept::Embedding(paid.clone()) });
                     paid
                 }
                 (Known::Paid(embedding) | Known::Kept(embedding), _) => embedding,
@@ -116,15 +115,17 @@ impl<M: Model> Journaled<M> {
             };
             embeddings.push(embedding);
         }
-        let (at, keeping): (Vec<usize>, Vec<_>) = keeping.into_iter().unzip();
-        // In its own task: they are paid for, so they are stored even when nobody waits for them any more.
-        let kept = tokio::spawn(join_all(keeping)).await.map_err(|lost| StoreError::Broken {
-            store: "of this pipeline".into(),
-            reason: format!("vectors could not be stored: {lost}"),
-        })?;
-        for (at, kept) in at.into_iter().zip(kept) {
-            if let (Some(Kept::Embedding(earlier)), Some(ours)) = (kept?, embeddings.get_mut(at)) {
-                *ours = earlier;
+        if let Some(store) = self.store.as_ref().filter(|_| !new.is_empty()).map(Arc::clone) {
+            // In its own task: they are paid for, so they are stored even when nobody waits for them any more.
+            let kept = tokio::spawn(async move { store.keep_all(&new).await });
+            let kept = kept.await.map_err(|lost| StoreError::Broken {
+                store: "of this pipeline".into(),
+                reason: format!("vectors could not be stored: {lost}"),
+            })??;
+            for (at, kept) in at.into_iter().zip(kept) {
+                if let (Some(Kept::Embedding(earlier)), Some(ours)) = (kept, embeddings.get_mut(at)) {
+                    *ours = earlier;
+                }
             }
         }
         for (entry, embedding) in entries.iter().zip(&embeddings) {

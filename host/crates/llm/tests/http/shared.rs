@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use gristmill_core::model::{ChatMessage, ChatRequest, Format, JobId, Merge, MergeScope, Role};
-use gristmill_core::ports::{FlowEvent, JobState, Kept, Key, Model, Observer, Observers, SavedBy, Store, StoreError};
+use gristmill_core::ports::{
+    FlowEvent, JobState, Keep, Kept, Key, Model, Observer, Observers, SavedBy, Store, StoreError,
+};
 use gristmill_llm::Surroundings;
 use gristmill_llm::settings::{AliasSettings, CacheSettings, Settings, TargetSettings};
 
@@ -83,8 +85,13 @@ impl Store for Shelf {
         Ok(self.0.lock().unwrap().get(&(job.clone(), key)).cloned())
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
-        Ok(self.0.lock().unwrap().insert((job.clone(), key), kept.clone()))
+    async fn keys(&self, _: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        panic!("only the flow asks for keys")
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
+        let mut all = self.0.lock().unwrap();
+        Ok(new.iter().map(|new| all.insert((new.job.clone(), new.key), new.kept.clone())).collect())
     }
 
     fn ended(&self, _: &JobId, _: JobState) -> Result<(), StoreError> {

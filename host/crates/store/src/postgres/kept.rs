@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
 
 use super::failure::failure;
 use super::statement::{execute, query};
 use crate::codec;
 use crate::health::Failure;
-use crate::request::Request;
-use gristmill_core::ports::{JobState, Kept};
+use crate::request::{self, Request};
+use gristmill_core::ports::{JobState, Kept, Key};
 
 /// Creates missing jobs. One that is replayed after its end is unfinished again. In the order of their names, as everywhere
 /// here, so that two hosts do not wait for each other.
@@ -60,6 +61,13 @@ pub(super) const RECALL: &str = "
     SELECT k.value FROM gristmill.kept k JOIN gristmill.job j ON j.id = k.job
     WHERE j.pipeline = $1 AND j.name = $2 AND k.key = $3";
 
+/// Each with the place of its job among those that were asked about, counted from 1.
+pub(super) const KEYS: &str = "
+    SELECT g.place, k.key
+    FROM unnest($2::text[]) WITH ORDINALITY AS g (name, place)
+    JOIN gristmill.job j ON j.pipeline = $1 AND j.name = g.name
+    JOIN gristmill.kept k ON k.job = j.id";
+
 pub(super) const ALL_OF_JOB: &str = "
     SELECT k.value FROM gristmill.kept k JOIN gristmill.job j ON j.id = k.job
     WHERE j.pipeline = $1 AND j.name = $2";
@@ -72,7 +80,20 @@ struct Given<'a> {
     value: &'a [u8],
 }
 
-/// Keeps the values of the batch and notes the ends of its jobs. Returns the earlier value, if any, for each `Keep`.
+/// The keys of each job, from the rows of [`KEYS`].
+pub(super) fn keys(jobs: usize, rows: &[Row]) -> Vec<Vec<Key>> {
+    let mut keys = vec![Vec::new(); jobs];
+    for row in rows {
+        let place = usize::try_from(row.get::<_, i64>(0) - 1).ok();
+        let key = <[u8; 32]>::try_from(row.get::<_, &[u8]>(1)).ok();
+        if let (Some(of_job), Some(key)) = (place.and_then(|place| keys.get_mut(place)), key) {
+            of_job.push(Key(key));
+        }
+    }
+    keys
+}
+
+/// Keeps the values of the batch and notes the ends of its jobs. Returns the earlier value, if any, for each row to keep.
 pub(super) async fn write(
     transaction: &Transaction<'_>,
     pipeline: &str,
@@ -87,14 +108,16 @@ pub(super) async fn write(
     let mut asked = Vec::new();
     for request in batch {
         match request {
-            Request::Keep { job, key, value, .. } => {
-                let name = job.as_str();
-                jobs.insert(name, None);
-                kept_of.push(name);
-                let place = *places.entry((name, &key.0)).or_insert(given.len());
-                asked.push((place, place == given.len()));
-                if place == given.len() {
-                    given.push(Given { name, key: &key.0, value });
+            Request::Keep { rows, .. } => {
+                for request::Row { job, key, value } in rows {
+                    let name = job.as_str();
+                    jobs.insert(name, None);
+                    kept_of.push(name);
+                    let place = *places.entry((name, &key.0)).or_insert(given.len());
+                    asked.push((place, place == given.len()));
+                    if place == given.len() {
+                        given.push(Given { name, key: &key.0, value });
+                    }
                 }
             }
             Request::Ended { job, state, .. } => {

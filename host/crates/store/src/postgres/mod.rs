@@ -37,7 +37,9 @@ use crate::queue::Queue;
 use crate::settings::ServerSettings;
 use crate::url::PostgresUrl;
 use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
-use gristmill_core::ports::{Answers, Documents, JobState, Kept, Key, Placed, Remembered, Spending, Store, StoreError};
+use gristmill_core::ports::{
+    Answers, Documents, JobState, Keep, Kept, Key, Placed, Remembered, Spending, Store, StoreError,
+};
 
 /// Connections that read. One more writes.
 const READERS: usize = 8;
@@ -141,8 +143,14 @@ impl Store for Postgres {
         Ok(rows.first().and_then(|row| self.kept.read(job, row.get(0))))
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
-        self.queue.keep(job, key, kept).await
+    async fn keys(&self, jobs: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        let names: Vec<&str> = jobs.iter().map(JobId::as_str).collect();
+        let rows = self.read(kept::KEYS, &[&self.pipeline.as_ref(), &names]).await?;
+        Ok(kept::keys(jobs.len(), &rows))
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
+        self.queue.keep(new).await
     }
 
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {

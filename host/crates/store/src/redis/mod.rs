@@ -36,7 +36,9 @@ use crate::queue::Queue;
 use crate::settings::ServerSettings;
 use crate::url::RedisUrl;
 use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
-use gristmill_core::ports::{Answers, Documents, JobState, Kept, Key, Placed, Remembered, Spending, Store, StoreError};
+use gristmill_core::ports::{
+    Answers, Documents, JobState, Keep, Kept, Key, Placed, Remembered, Spending, Store, StoreError,
+};
 
 /// The version of what is written. A newer one is refused, so that no older host runs jobs without their records. 2: records
 /// of jobs.
@@ -143,8 +145,25 @@ impl Store for Redis {
         Ok(value.and_then(|value| self.kept.read(job, value)))
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
-        self.queue.keep(job, key, kept).await
+    async fn keys(&self, jobs: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        self.health.check()?;
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut commands = redis::pipe();
+        for job in jobs {
+            commands.cmd("HKEYS").arg(self.names.job(job));
+        }
+        let answers = self.link.ask_all(&mut commands).await.map_err(|failure| self.health.failed(failure))?;
+        let keys = |answer| {
+            let keys: Vec<Vec<u8>> = redis::from_redis_value(answer).unwrap_or_default();
+            keys.into_iter().filter_map(|key| key.try_into().ok().map(Key)).collect()
+        };
+        Ok(answers.into_iter().map(keys).collect())
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
+        self.queue.keep(new).await
     }
 
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {

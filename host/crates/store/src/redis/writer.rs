@@ -15,7 +15,7 @@ use super::{deliveries, spending};
 use crate::codec;
 use crate::generation::{blob, encode, suffix};
 use crate::health::Failure;
-use crate::request::{self, Request};
+use crate::request::{self, Request, Row};
 use crate::writer::{Backend, Written};
 use gristmill_core::model::{DocumentId, RecordGeneration};
 use gristmill_core::ports::{Kept, Placed};
@@ -103,7 +103,11 @@ impl Writes {
             commands.add_command(spend);
         }
         for request in batch {
-            if let Some(command) = self.command(request) {
+            if let Request::Keep { rows, .. } = request {
+                for row in rows {
+                    commands.add_command(self.keep_row(row));
+                }
+            } else if let Some(command) = self.command(request) {
                 commands.add_command(command);
             }
         }
@@ -114,25 +118,30 @@ impl Writes {
         let mut answers = answers.into_iter().skip(before);
         let (mut earlier, mut again) = (Vec::new(), redis::pipe());
         for request in batch {
-            let answer = match request {
+            let rows = match request {
+                Request::Keep { rows, .. } => rows,
                 // Without a command of its own.
                 Request::Spent { .. } | Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {
                     continue;
                 }
-                _ => answers.next(),
+                _ => {
+                    answers.next();
+                    continue;
+                }
             };
-            let Request::Keep { job, key, value, .. } = request else { continue };
-            let Some(Value::BulkString(old)) = answer else {
-                earlier.push(None);
-                continue;
-            };
-            let kept = codec::decode(Bytes::from(old.clone()));
-            if kept.is_none() {
-                let mut replace = call(&self.link.scripts().replace, &[&self.names.job(job)]);
-                replace.arg(&key.0).arg(value).arg(old);
-                again.add_command(replace);
+            for Row { job, key, value } in rows {
+                let Some(Value::BulkString(old)) = answers.next() else {
+                    earlier.push(None);
+                    continue;
+                };
+                let kept = codec::decode(Bytes::from(old.clone()));
+                if kept.is_none() {
+                    let mut replace = call(&self.link.scripts().replace, &[&self.names.job(job)]);
+                    replace.arg(&key.0).arg(value).arg(old);
+                    again.add_command(replace);
+                }
+                earlier.push(kept);
             }
-            earlier.push(kept);
         }
         self.replace(&mut again).await?;
         Ok(earlier)
@@ -150,14 +159,16 @@ impl Writes {
         }
     }
 
+    fn keep_row(&self, Row { job, key, value }: &Row) -> Cmd {
+        let mut keep = call(&self.link.scripts().keep, &[&self.names.job(job)]);
+        keep.arg(&key.0).arg(value).arg(self.keep_unfinished);
+        keep
+    }
+
+    /// The command of a request that has exactly one.
     fn command(&self, request: &Request) -> Option<Cmd> {
         let scripts = self.link.scripts();
         Some(match request {
-            Request::Keep { job, key, value, .. } => {
-                let mut keep = call(&scripts.keep, &[&self.names.job(job)]);
-                keep.arg(&key.0).arg(value).arg(self.keep_unfinished);
-                keep
-            }
             Request::Answer { key, value, keep, .. } => {
                 let [times, sizes, sum] = self.names.of_answers();
                 let mut answer = call(&scripts.answer, &[&times, &sizes, &sum]);
@@ -176,9 +187,11 @@ impl Writes {
                 finish.arg(encode(last)).arg(self.keep_unfinished);
                 finish
             }
-            Request::Spent { .. } | Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {
-                return None;
-            }
+            Request::Keep { .. }
+            | Request::Spent { .. }
+            | Request::Change { .. }
+            | Request::Note { .. }
+            | Request::Deliver { .. } => return None,
         })
     }
 

@@ -31,7 +31,9 @@ use crate::queue::Queue;
 use crate::settings::{Clock, Settings};
 use crate::worker::Worker;
 use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
-use gristmill_core::ports::{Answers, Documents, JobState, Kept, Key, Placed, Remembered, Spending, Store, StoreError};
+use gristmill_core::ports::{
+    Answers, Documents, JobState, Keep, Kept, Key, Placed, Remembered, Spending, Store, StoreError,
+};
 
 pub use self::spending::spending_of;
 
@@ -105,8 +107,13 @@ impl Store for Sqlite {
         self.ask(Recall::Kept { job: job.clone(), key, found }, answer).await
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
-        self.queue.keep(job, key, kept).await
+    async fn keys(&self, jobs: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        let (found, answer) = oneshot::channel();
+        self.ask(Recall::Keys { jobs: jobs.to_vec(), found }, answer).await
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
+        self.queue.keep(new).await
     }
 
     fn ended(&self, job: &JobId, state: JobState) -> Result<(), StoreError> {

@@ -19,6 +19,8 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, String>>;
 pub(super) enum Recall {
     /// What is kept of a job under a key.
     Kept { job: JobId, key: Key, found: Answer<Option<Kept>> },
+    /// The keys of what is kept of jobs.
+    Keys { jobs: Vec<JobId>, found: Answer<Vec<Vec<Key>>> },
     /// What is remembered of a document.
     Document { document: DocumentId, found: Answer<Remembered> },
     /// What was spent.
@@ -49,6 +51,7 @@ impl Reader {
                     let value = read(connection, &job, key)?;
                     Ok(value.and_then(|value| kept.read(&job, value)))
                 }),
+                Recall::Keys { jobs, found } => self.answer(found, || keys(connection, &jobs)),
                 Recall::Document { document, found } => self.answer(found, || documents::find(connection, &document)),
                 Recall::Spending { found } => self.answer(found, || spending::all(connection)),
                 Recall::SpentByJob { job, found } => self.answer(found, || spending::of_job(connection, &job)),
@@ -80,6 +83,15 @@ impl Reader {
         let _ = found.send(answer);
         true
     }
+}
+
+/// In one transaction: each statement would lock the file for itself otherwise.
+fn keys(connection: &Connection, jobs: &[JobId]) -> rusqlite::Result<Vec<Vec<Key>>> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut statement =
+        transaction.prepare_cached("SELECT key FROM kept WHERE job = (SELECT id FROM job WHERE name = ?1)")?;
+    let mut of_job = |job: &JobId| statement.query_map([job.as_str()], |row| row.get(0).map(Key))?.collect();
+    jobs.iter().map(&mut of_job).collect()
 }
 
 fn read(connection: &Connection, job: &JobId, key: Key) -> rusqlite::Result<Option<Vec<u8>>> {

@@ -10,7 +10,7 @@ use super::retention::Sweep;
 use super::{answers, deliveries, documents, records, spending};
 use crate::codec;
 use crate::health::Failure;
-use crate::request::{self, Request};
+use crate::request::{self, Request, Row};
 use crate::settings::Clock;
 use crate::writer::{Backend, Written};
 use gristmill_core::model::{JobId, Timestamp};
@@ -101,8 +101,11 @@ impl File {
         for request in batch {
             self.logged += request.awaited().unwrap_or(0) + REQUEST_BYTES;
             match request {
-                Request::Keep { job, key, value, .. } => {
-                    written.earlier.push(keep(&transaction, job, *key, value, now)?);
+                Request::Keep { rows, .. } => {
+                    self.logged += (rows.len() - 1) * REQUEST_BYTES;
+                    for Row { job, key, value } in rows {
+                        written.earlier.push(keep(&transaction, job, *key, value, now)?);
+                    }
                 }
                 Request::Answer { key, value, keep, .. } => {
                     answers::keep(&transaction, *key, value, *keep, now)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use gristmill_core::model::{Outcome, Output};
-use gristmill_core::ports::{JobState, Kept, Store, StoreError};
+use gristmill_core::ports::{JobState, Keep, KeepOne, Kept, Key, Store, StoreError};
 
 use super::samples::every_kind;
 use super::world::{World, job, key, text, until};
@@ -76,6 +76,34 @@ pub(super) async fn callers_of_one_host_that_keep_the_same_thing_agree(world: &W
     let first = earlier.iter().position(Option::is_none).unwrap();
     assert_eq!(earlier.iter().flatten().count(), 49, "one is the first");
     assert!(earlier.iter().flatten().all(|earlier| *earlier == values[first]));
+}
+
+pub(super) async fn values_kept_in_one_write_each_get_an_answer_of_their_own(world: &World) {
+    let store = world.open().await;
+    store.keep(&job(1), key(0), &text("old")).await.unwrap();
+    let new = |number: u128, at: u64, value: &str| Keep { job: job(number), key: key(at), kept: text(value) };
+    let together = [new(2, 0, "a"), new(1, 0, "b"), new(1, 1, "c"), new(2, 0, "d"), new(3, 7, "e")];
+    let earlier = store.keep_all(&together).await.unwrap();
+    assert_eq!(earlier, [None, Some(text("old")), None, Some(text("a")), None]);
+    assert_eq!(store.keep_all(&[]).await.unwrap(), []);
+    drop(store);
+    let store = world.open().await;
+    for (number, at, value) in [(1, 0, "old"), (1, 1, "c"), (2, 0, "a"), (3, 7, "e")] {
+        assert_eq!(store.recall(&job(number), key(at)).await.unwrap(), Some(text(value)));
+    }
+    assert_eq!(store.keep_all(&together[2..3]).await.unwrap(), [Some(text("c"))]);
+}
+
+pub(super) async fn the_keys_of_what_is_kept_of_jobs_are_known(world: &World) {
+    let store = world.open().await;
+    for (number, at) in [(1, 3), (1, 1), (2, 7), (4, 1)] {
+        store.keep(&job(number), key(at), &text("x")).await.unwrap();
+    }
+    let mut keys = store.keys(&[job(1), job(9), job(2), job(1)]).await.unwrap();
+    keys.iter_mut().for_each(|keys| keys.sort_unstable());
+    let both = vec![key(1), key(3)];
+    assert_eq!(keys, [both.clone(), Vec::new(), vec![key(7)], both]);
+    assert_eq!(store.keys(&[]).await.unwrap(), Vec::<Vec<Key>>::new());
 }
 
 pub(super) async fn each_pipeline_has_its_own(world: &World) {

@@ -42,6 +42,8 @@ const CASES: &[Case] = cases![
     jobs::of_two_hosts_that_keep_the_same_thing_the_first_wins,
     jobs::hosts_that_keep_the_same_things_at_once_agree,
     jobs::callers_of_one_host_that_keep_the_same_thing_agree,
+    jobs::values_kept_in_one_write_each_get_an_answer_of_their_own,
+    jobs::the_keys_of_what_is_kept_of_jobs_are_known,
     jobs::each_pipeline_has_its_own,
     jobs::large_values_and_many_at_once_are_kept,
     jobs::a_dropped_store_writes_what_was_asked_for,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use gristmill_core::ports::{JobState, StoreError};
+use gristmill_core::ports::{JobState, KeepOne, StoreError};
 use gristmill_test_servers as servers;
 
 use super::spending::{on, spent};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use gristmill_core::ports::{Store, StoreError};
+use gristmill_core::ports::{KeepOne, Store, StoreError};
 use gristmill_store::{Postgres, PostgresUrl, Redis, RedisUrl, ServerSettings, StoreUrl};
 use gristmill_test_servers as servers;
 

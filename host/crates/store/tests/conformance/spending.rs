@@ -1,7 +1,7 @@
 //! What was spent on models.
 
 use gristmill_core::model::{ChatResponse, Day, Spent, SpentOn, Usage, Usd};
-use gristmill_core::ports::Kept;
+use gristmill_core::ports::{KeepOne, Kept};
 
 use super::samples::every_kind;
 use super::world::{World, job, key, text};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use gristmill_core::ports::{Store, StoreError};
+use gristmill_core::ports::{KeepOne, StoreError};
 use gristmill_store::{Postgres, Redis, ServerSettings, StoreUrl};
 use gristmill_test_servers as servers;
 use tempfile::TempDir;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gristmill_core::ports::StoreError;
+use gristmill_core::ports::{KeepOne, StoreError};
 use gristmill_test_servers as servers;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};

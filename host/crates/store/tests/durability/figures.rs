@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gristmill_core::ports::JobState;
+use gristmill_core::ports::{JobState, KeepOne};
 use gristmill_test_servers::{Postgres, Redis};
 
 use super::place::Place;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::play::{Arrive, Assign, Moment, Play, Stop, Wait};
+use super::play::{Arrive, ArriveTogether, Assign, Moment, Play, Stop, Wait};
 use super::seconds;
 use super::world::MemoryStore;
 use crate::flow::FlowError;
@@ -77,6 +77,27 @@ async fn what_another_host_kept_first_is_what_counts() {
     let effects = play(&blind).effects(&[Assign(0), Arrive(0, 1, "a"), Wait(seconds(1)), Stop]).await;
     assert_eq!(of("call", &effects).len(), 1, "the outcome of the other host ends the job: {effects:?}");
     assert!(of("out", &effects).is_empty() && of("settled", &effects).len() == 1, "{effects:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_jobs_that_arrived_together_have_to_keep_goes_into_one_write_and_nobody_waits_for_the_slow_one() {
+    let store: Arc<MemoryStore> = Arc::default();
+    // After a first one, by which the flow learns that its jobs are short.
+    let history = [
+        Assign(0),
+        Arrive(0, 0, "first"),
+        Wait(seconds(1)),
+        ArriveTogether(0, 1, &["a", "split b c", "slow 5"]),
+        Wait(seconds(60)),
+        Stop,
+    ];
+    let effects = play(&store).effects(&history).await;
+    assert_eq!(*store.writes.lock().unwrap(), [1, 1, 2, 3, 1, 1], "{effects:?}");
+    assert_eq!(of("out", &effects), ["0s out first", "1s out a", "1s out b", "1s out c", "11s out slow 5"]);
+    // Another host finds all of it.
+    let effects = play(&store).effects(&history).await;
+    assert_eq!(of("call", &effects), Vec::<String>::new());
+    assert_eq!(of("restored", &effects).len(), 9);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,8 +12,8 @@ use super::play::Effects;
 use super::server::Server;
 use crate::model::{Event, EventId, Failure, JobId, Outcome, Output, Portion, Sign};
 use crate::ports::{
-    Batch, Batching, Call, Hold, JobState, Kept, Key, Letters, LettersError, Models, Record, Sink, SinkError, Stage,
-    StageError, Store, StoreError, TransactionError, Transactor,
+    Batch, Batching, Call, Hold, JobState, Keep, Kept, Key, Letters, LettersError, Models, Record, Sink, SinkError,
+    Stage, StageError, Store, StoreError, TransactionError, Transactor,
 };
 
 /// A sink that logs what it gets, and refuses what the test tells it to.
@@ -132,6 +132,8 @@ pub(super) struct MemoryStore {
     pub(super) blind: bool,
     /// How many calls are left unanswered before one is answered.
     pub(super) silent: Mutex<u32>,
+    /// How many values each write had.
+    pub(super) writes: Mutex<Vec<usize>>,
 }
 
 impl MemoryStore {
@@ -164,16 +166,28 @@ impl Store for MemoryStore {
         Ok(self.kept.lock().unwrap().get(&(job.clone(), key)).cloned())
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
+    async fn keys(&self, jobs: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        self.answers()?;
+        let kept = self.kept.lock().unwrap();
+        let keys = |job: &JobId| kept.keys().filter(|(of, _)| of == job && !self.blind).map(|(_, key)| *key).collect();
+        Ok(jobs.iter().map(keys).collect())
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
         self.works()?;
         self.answers()?;
-        match self.kept.lock().unwrap().entry((job.clone(), key)) {
-            Entry::Occupied(earlier) => Ok(Some(earlier.get().clone())),
+        self.writes.lock().unwrap().push(new.len());
+        // Not at once: whoever waits for the write must not go on before it.
+        tokio::task::yield_now().await;
+        let mut all = self.kept.lock().unwrap();
+        let keep = |Keep { job, key, kept }: &Keep| match all.entry((job.clone(), *key)) {
+            Entry::Occupied(earlier) => Some(earlier.get().clone()),
             Entry::Vacant(room) => {
                 room.insert(kept.clone());
-                Ok(None)
+                None
             }
-        }
+        };
+        Ok(new.iter().map(keep).collect())
     }
 
     fn ended(&self, _: &JobId, _: JobState) -> Result<(), StoreError> {

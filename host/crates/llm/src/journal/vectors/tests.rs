@@ -56,14 +56,21 @@ impl Store for Shelf {
         Ok(self.kept.lock().unwrap().get(&(job.clone(), key)).cloned())
     }
 
-    async fn keep(&self, job: &JobId, key: Key, kept: &Kept) -> Result<Option<Kept>, StoreError> {
+    async fn keys(&self, _: &[JobId]) -> Result<Vec<Vec<Key>>, StoreError> {
+        panic!("only the flow asks for keys")
+    }
+
+    async fn keep_all(&self, new: &[Keep]) -> Result<Vec<Option<Kept>>, StoreError> {
         if self.away.load(Ordering::Relaxed) {
             return Err(StoreError::Transient { store: "shelf".into(), reason: "out of reach".into() });
         }
         let mut all = self.kept.lock().unwrap();
-        let earlier = all.get(&(job.clone(), key)).cloned();
-        all.entry((job.clone(), key)).or_insert_with(|| kept.clone());
-        Ok(earlier)
+        let keep = |Keep { job, key, kept }: &Keep| {
+            let earlier = all.get(&(job.clone(), *key)).cloned();
+            all.entry((job.clone(), *key)).or_insert_with(|| kept.clone());
+            earlier
+        };
+        Ok(new.iter().map(keep).collect())
     }
 
     fn ended(&self, _: &JobId, _: JobState) -> Result<(), StoreError> {

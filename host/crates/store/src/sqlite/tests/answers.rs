@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use gristmill_core::model::ChatResponse;
-use gristmill_core::ports::{Answers, Kept, Store};
+use gristmill_core::ports::{Answers, KeepOne, Kept};
 
 use super::{Harness, every_kind, job, key, text};
 use crate::Settings;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gristmill_core::model::{
     DocumentGeneration, DocumentId, EventId, History, ItemId, Partition, Position, RecordGeneration, Stamp, Timestamp,
 };
-use gristmill_core::ports::{Documents, Placed, Remembered, Store};
+use gristmill_core::ports::{Documents, KeepOne, Placed, Remembered};
 
 use super::{Harness, gone, job, key, text};
 use crate::MemoryDocuments;

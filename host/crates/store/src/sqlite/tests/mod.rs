@@ -19,7 +19,7 @@ use super::Sqlite;
 use crate::Settings;
 use crate::samples::every_kind;
 use gristmill_core::model::{ChatResponse, EventId, JobId, Outcome, Partition, Position, Timestamp, Usage};
-use gristmill_core::ports::{JobState, Kept, Key, Store, StoreError};
+use gristmill_core::ports::{JobState, KeepOne, Kept, Key, Store, StoreError};
 
 /// A folder for stores, and their clock.
 struct Harness {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{MemorySpending, spending_of};
 use gristmill_core::model::{Day, Spent, SpentOn, Usd};
-use gristmill_core::ports::Spending;
+use gristmill_core::ports::{KeepOne, Spending};
 
 fn on(day: u32, stage: &str) -> SpentOn {
     SpentOn { day: Day(day), stage: stage.into(), alias: "smart".into(), target: "openai/m".into() }
