@@ -13,7 +13,8 @@ use super::change::{Change, Done};
 /// The records of a batch.
 #[derive(Default)]
 pub(crate) struct Working {
-    records: BTreeMap<JobId, Entry>,
+    /// Boxed, because a map moves its values when others come between them, and these are large.
+    records: BTreeMap<JobId, Box<Entry>>,
     /// Which job a key stands for, and with which request it came.
     keys: BTreeMap<[u8; 32], (JobId, [u8; 32])>,
 }
@@ -62,7 +63,7 @@ impl Working {
     /// Adds what the store has.
     pub(crate) fn load(&mut self, record: JobRecord) {
         let stored = Some(record.version);
-        self.records.insert(record.job.clone(), Entry::new(record, stored));
+        self.records.insert(record.job.clone(), Box::new(Entry::new(record, stored)));
     }
 
     /// Adds what the store has under a key.
@@ -72,7 +73,7 @@ impl Working {
 
     /// What is different from what the store has, in the order of the jobs.
     pub(crate) fn changed(&self) -> impl Iterator<Item = &Entry> {
-        self.records.values().filter(|entry| entry.stored != Some(entry.record.version))
+        self.records.values().map(|entry| &**entry).filter(|entry| entry.stored != Some(entry.record.version))
     }
 
     /// Makes a change by the rules of [`JobRecord`].
@@ -104,7 +105,7 @@ impl Working {
     }
 
     fn note(&mut self, note: &JobNote) {
-        let heard = || Entry::new(JobRecord::heard(note), None);
+        let heard = || Box::new(Entry::new(JobRecord::heard(note), None));
         let entry = self.records.entry(note.job.clone()).or_insert_with(heard);
         let before = entry.record.version;
         entry.change(|record| record.apply(note));
@@ -149,7 +150,7 @@ impl Working {
                 self.keys.insert(key, (submission.job.clone(), request));
             }
             let entry = Entry { once, ..Entry::new(JobRecord::of(submission.clone()), None) };
-            self.records.insert(submission.job.clone(), entry);
+            self.records.insert(submission.job.clone(), Box::new(entry));
         }
         vec![Submitted::New; submissions.len()]
     }
