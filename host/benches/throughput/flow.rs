@@ -96,7 +96,7 @@ pub(crate) async fn run_watched(
     let mut source = KafkaSource::open(place.settings, SourceSettings::new(place.group, &[place.source])).unwrap();
     let observer = Arc::new(Count { wanted: count, ended, ..Count::default() });
     let plan = Arc::new(Plan::straight(&steps.iter().map(|step| &*step.name).collect::<Vec<&str>>()));
-    let deployment = Arc::new(Deployment { version: 1, plan, steps, models: None });
+    let deployment = Arc::new(Deployment::new(1, plan, steps, None));
     let pipeline = flow::Pipeline {
         name: "bench".into(),
         content_type: None,

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::builtin::BUILTIN;
 use super::failure::Failure;
 use super::store::{Stores, keeps_outcomes};
-use super::{fingerprint, warnings};
+use super::{checks, fingerprint, warnings};
 use crate::settings::{self, HostLimits, Pipeline};
 
 /// The stages and models of a pipeline, ready to run.
@@ -88,8 +88,9 @@ impl Loader<'_> {
         let model = gateway.as_ref().map(|gateway| &gateway.model);
         let load = |spec| Box::pin(self.runtime.load(spec));
         let stages = faultless(pipeline, stages(pipeline, model, &load).await, |stage| stage.description())?;
-        warnings::log(pipeline);
-        let described = stages.iter().map(WasmStage::described).collect();
+        let described: Vec<Described> = stages.iter().map(WasmStage::described).collect();
+        checks::faultless(pipeline, &described)?;
+        warnings::log(pipeline, &described);
         let steps = pipeline.stages.iter().zip(stages).enumerate();
         let step = |(index, (stage, loaded)): (usize, (&settings::StageSettings, WasmStage))| {
             let digest = Arc::<str>::from(loaded.digest());
@@ -105,7 +106,7 @@ impl Loader<'_> {
         };
         let steps = steps.map(step).collect();
         let models = gateway.map(|gateway| gateway.models);
-        let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, models };
+        let deployment = Deployment::new(version, Arc::clone(&pipeline.plan), steps, models);
         Ok(Loaded { deployment: Arc::new(deployment), described })
     }
 
@@ -117,7 +118,9 @@ impl Loader<'_> {
         let gateway = self.models(pipeline)?;
         let model = gateway.as_ref().map(|gateway| &gateway.model);
         let look = |spec| Box::pin(self.runtime.look(spec));
-        Ok(faultless(pipeline, stages(pipeline, model, &look).await, |described| &described.description)?)
+        let described = faultless(pipeline, stages(pipeline, model, &look).await, |described| &described.description)?;
+        checks::faultless(pipeline, &described)?;
+        Ok(described)
     }
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.

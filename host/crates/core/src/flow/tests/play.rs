@@ -304,7 +304,7 @@ impl Play {
         let deployment = |version| {
             let steps = names.iter().map(|name| step(name, version)).collect();
             let models = self.log_portions.then(|| NotingModels::of(&effects, version));
-            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, models })
+            Arc::new(Deployment::new(version, Arc::clone(&plan), steps, models))
         };
         let (deployment, next) = (deployment(1), deployment(2));
         if let Some(book) = &self.book {
