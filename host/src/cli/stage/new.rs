@@ -1,0 +1,33 @@
+//! `gristmill stage new`.
+
+use std::env;
+use std::path::Path;
+
+use anyhow::Context;
+use gristmill_toolchain::{missing, new_stage};
+
+use super::args::New;
+use crate::app::Failure;
+use crate::console::{note, print};
+
+/// Begins a stage in the folder of the command, and says what comes next.
+pub(super) fn new(args: &New) -> Result<(), Failure> {
+    let here = env::current_dir().context("there is no present folder")?;
+    let written = new_stage(&here, &args.name, args.lang.into()).map_err(|error| Failure::Setup(error.into()))?;
+    let folder = written.folder.strip_prefix(&here).unwrap_or(&written.folder);
+    let text = format!("{}: the stage {}\n\nNext:\n  gristmill stage test {0}\n", shown(folder), args.name);
+    print(&text)?;
+    lacking();
+    Ok(())
+}
+
+fn shown(folder: &Path) -> String {
+    folder.display().to_string()
+}
+
+/// Says what is missing to build stages here. That is no failure yet.
+pub(in crate::cli) fn lacking() {
+    if let Some(missing) = missing() {
+        note(&format!("note: {missing}"));
+    }
+}
