@@ -9,15 +9,20 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::completions::Completions;
+use super::dev::args::Dev;
 use super::dlq::Dlq;
 use super::health::Health;
 use super::man::Man;
 use super::models::Models;
+use super::new::New;
+use super::stage::Stage;
 use super::tap::Tap;
 use super::top::Top;
 use super::verify_output::VerifyOutput;
 use gristmill_core::model::Header;
 use gristmill_core::settings::{BadListen, Listen};
+
+use crate::settings::Watch;
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
 
@@ -118,6 +123,39 @@ pub enum Command {
     /// Example: gristmill demo --keep
     #[command(verbatim_doc_comment)]
     Demo(Demo),
+    /// Begin a project: a pipeline with a stage of your own
+    ///
+    /// It runs with nothing installed but Rust: its broker is embedded, its model is scripted, and it carries the SDK along.
+    ///
+    /// Example: gristmill new hello
+    #[command(verbatim_doc_comment)]
+    New(New),
+    /// Begin, build, test and look at stages
+    ///
+    /// docs/stages.md is a tutorial.
+    ///
+    /// Examples:
+    ///   gristmill stage new shout
+    ///   gristmill stage test stages/shout
+    ///   gristmill stage inspect builtin:chunk
+    #[command(verbatim_doc_comment, subcommand)]
+    Stage(Stage),
+    /// Develop a pipeline: what you save is built, swapped in and shown at work
+    ///
+    /// Runs the pipeline on an embedded broker and sends it sample events: the files in the folder samples beside the pipeline
+    /// file, or those of --send. Shows the way of each through the stages. When the pipeline file, a module, the source of a
+    /// stage, a script or a sample is saved, it builds and takes on what changed, sends the samples again and shows what is
+    /// different. What is faulty is shown, and the version before goes on. A module is built from its source if a Cargo project
+    /// of its name is above it.
+    ///
+    /// Models elsewhere are not asked, unless --models file says so: answers are made of the item's own words.
+    ///
+    /// Examples:
+    ///   gristmill dev pipeline.toml
+    ///   gristmill dev pipeline.toml --send contract.pdf events.jsonl
+    ///   gristmill dev pipeline.toml --once
+    #[command(verbatim_doc_comment)]
+    Dev(Dev),
     /// Send files to a topic, one record each
     ///
     /// Ends when the broker has acknowledged every record. --brokers overrides the brokers of the pipeline file. With
@@ -207,6 +245,9 @@ pub enum Command {
     ///   gristmill completions fish > ~/.config/fish/completions/gristmill.fish
     #[command(verbatim_doc_comment)]
     Completions(Completions),
+    /// Compile one stage for a host, which starts this itself and writes what to do to standard input
+    #[command(hide = true)]
+    CompileStage,
     /// Write a manual page for each command to a folder
     ///
     /// Example: gristmill man target/package/man
@@ -229,6 +270,9 @@ pub struct Run {
     /// Where the HTTP API of jobs listens, or "off"; overrides the host file.
     #[arg(long, value_name = "IP:PORT|off", env = "GRISTMILL_API")]
     pub api: Option<ServerChoice>,
+    /// Whether changed pipeline files and modules are taken on by themselves; overrides the host file.
+    #[arg(long, value_enum, value_name = "on|poll|off")]
+    pub watch: Option<Watch>,
 }
 
 /// Whether there is a server, and where.
@@ -362,7 +406,7 @@ pub enum From {
 }
 
 /// NAME=VALUE; the value may be empty and may contain "=".
-fn header(text: &str) -> Result<Header, String> {
+pub(super) fn header(text: &str) -> Result<Header, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => {
             Ok(Header { name: name.to_owned().into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) })

@@ -9,13 +9,14 @@ use gristmill_core::model::Plan;
 use gristmill_core::settings::{Name, Span, TopicName};
 use gristmill_kafka::Brokers;
 use gristmill_llm::settings::{AliasSettings, TargetSettings};
-use gristmill_wasm::Grants;
 
 use super::file::{MOST_STAGES, PipelineFile};
+use super::grants::Grants;
 use super::host::HostFile;
 use super::plan::plan;
 use super::properties;
 use super::redis;
+use super::requires;
 use super::stage::StageSettings;
 use super::store;
 
@@ -53,7 +54,11 @@ pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
 
     let stages: Option<Vec<StageSettings>> = (0..stages).map(|index| file.part(&format!("/stage/{index}"))).collect();
     match stages {
-        Some(stages) if !stages.is_empty() => plan(file, &stages),
+        Some(stages) if !stages.is_empty() => {
+            let plan = plan(file, &stages)?;
+            requires::check(file, &plan, &stages);
+            Some(plan)
+        }
         _ => None,
     }
 }
@@ -162,7 +167,7 @@ fn models_for_grants(file: &mut File, stages: usize) {
     }
     for index in 0..stages {
         let pointer = format!("/stage/{index}/grants");
-        if file.part::<Grants>(&pointer).is_some_and(Grants::asks_models) {
+        if file.part::<Grants>(&pointer).is_some_and(|grants| grants.asks_models()) {
             let message = format!("{} may ask models, but there are none", file.title(&format!("/stage/{index}")));
             file.report(&pointer, message, "add [models.NAME] with targets, or take the grant away");
         }
