@@ -194,9 +194,11 @@ pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpo
     let options = app::HostOptions {
         memory,
         limits: HostLimits::default(),
+        compiler: app::Compiler::Here,
         shutdown,
         watchers: app::Watchers::default(),
         following: app::Following::default(),
+        versions: app::Versions::none(),
     };
     let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
     let (_, loaded) = built.pipelines().next().unwrap();

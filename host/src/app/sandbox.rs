@@ -17,8 +17,7 @@ use gristmill_core::settings::ByteSize;
 use gristmill_llm::settings::{AliasSettings, ScriptedSettings, TargetSettings};
 use gristmill_store::MemoryState;
 use gristmill_wasm::{
-    Compiler,
-    Description, Grants, Isolation, LoadError, Module, Runtime, StageLimits, StageSpec, State, WasmStage,
+    Compiler, Description, Grants, Isolation, LoadError, Module, Runtime, StageLimits, StageSpec, State, WasmStage,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -220,7 +219,8 @@ impl Scripts {
     }
 }
 
-const NO_ANSWERS: &str = "nothing says what models answer here: write an answers.toml beside the item, or name one with --answers";
+const NO_ANSWERS: &str =
+    "nothing says what models answer here: write an answers.toml beside the item, or name one with --answers";
 
 #[async_trait]
 impl Model for Scripts {

@@ -8,6 +8,7 @@ use gristmill_toolchain::{Language, Name, Network};
 
 use super::super::args::header;
 use super::subject::Subject;
+use super::versions::{Activate, HistoryOf, List, Rollback};
 
 /// What to do with a stage.
 #[derive(Debug, Subcommand)]
@@ -71,6 +72,35 @@ pub enum Stage {
     /// Example: gristmill stage sdk
     #[command(verbatim_doc_comment)]
     Sdk(Sdk),
+    /// List the versions of a pipeline's stages on a host: which serve, and why others do not
+    ///
+    /// Asks the admin server of the host; so do the three below.
+    ///
+    /// Example: gristmill stage list contracts enrich
+    #[command(verbatim_doc_comment)]
+    List(List),
+    /// Let another version of a stage serve, while the pipeline runs
+    ///
+    /// A file is sent to the host, which compiles it, checks it and tries it out before new jobs run it; jobs in flight end with
+    /// the version that they began with. If it fails any of that, what serves goes on. What was activated is still there after
+    /// a restart, until the module that the pipeline file names changes.
+    ///
+    /// Examples:
+    ///   gristmill stage activate contracts enrich target/stages/enrich.wasm
+    ///   gristmill stage activate contracts enrich new.wasm --canary 5 --promote-after 10m
+    ///   gristmill stage activate contracts enrich 3
+    #[command(verbatim_doc_comment)]
+    Activate(Activate),
+    /// Let the version serve that served before, or end a canary
+    ///
+    /// Example: gristmill stage rollback contracts enrich
+    #[command(verbatim_doc_comment)]
+    Rollback(Rollback),
+    /// Show what became of a stage's versions: when, by whom, and why
+    ///
+    /// Example: gristmill stage history contracts enrich
+    #[command(verbatim_doc_comment)]
+    History(HistoryOf),
 }
 
 /// `gristmill stage new`.

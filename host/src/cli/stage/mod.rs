@@ -11,6 +11,7 @@ mod run;
 mod sdk;
 mod subject;
 mod test;
+mod versions;
 
 pub(super) use args::Stage;
 pub(super) use new::lacking;
@@ -27,5 +28,9 @@ pub(super) async fn run(command: &Stage) -> Result<(), Failure> {
         Stage::Inspect(args) => inspect::inspect(args).await,
         Stage::Export(args) => export::export(args),
         Stage::Sdk(args) => sdk::sdk(args),
+        Stage::List(args) => versions::list(args).await,
+        Stage::Activate(args) => versions::activate(args).await,
+        Stage::Rollback(args) => versions::rollback(args).await,
+        Stage::History(args) => versions::history(args).await,
     }
 }

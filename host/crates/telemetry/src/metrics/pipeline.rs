@@ -15,6 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::Instant;
 
+use super::custom::Custom;
 use super::families::{Families, Sum};
 use super::labels::{
     Asked, AskedWith, ByReason, Ended, OfPipeline, Paused, Saved, Stored, Tokens, WithFate, WithKind, WithReason,
@@ -28,14 +29,21 @@ use super::window::{self, Window};
 /// The reasons of a pipeline's dead letters, with their counters.
 pub(super) type Reasons = ByReason<Counter>;
 
+/// What a run of a pipeline shares with the runs before it.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) reasons: Arc<Reasons>,
+    pub(super) custom: Arc<Custom>,
+}
+
 /// One run of a pipeline. Its counters go on from those of earlier runs in this process.
 #[derive(Debug)]
 pub struct PipelineMetrics {
-    name: Arc<str>,
-    families: Arc<Families>,
+    pub(super) name: Arc<str>,
+    pub(super) families: Arc<Families>,
     jobs: Jobs,
     stages: Stages,
-    reasons: Arc<Reasons>,
+    counted: Counted,
     /// A lock, because models are asked side by side. Written only when one is asked for the first time.
     models: RwLock<Vec<Arc<Asking>>>,
     store: Store,
@@ -77,7 +85,7 @@ struct Asking {
 struct Store([[Histogram; 3]; 2]);
 
 impl PipelineMetrics {
-    pub(super) fn new(name: Arc<str>, families: Arc<Families>, reasons: Arc<Reasons>) -> Self {
+    pub(super) fn new(name: Arc<str>, families: Arc<Families>, counted: Counted) -> Self {
         let of_pipeline = OfPipeline { pipeline: Arc::clone(&name) };
         let ended = |end| families.jobs.get_or_create_owned(&Ended { pipeline: Arc::clone(&name), end });
         let jobs = Jobs {
@@ -98,7 +106,7 @@ impl PipelineMetrics {
         Self {
             jobs,
             stages: Stages::new(Arc::clone(&name), Arc::clone(&families)),
-            reasons,
+            counted,
             models: RwLock::default(),
             store: Store::new(&name, &families),
             state: Mutex::default(),
@@ -135,7 +143,7 @@ impl PipelineMetrics {
             store_failing: state.failing(now),
             totals,
             lately: Lately { over, ends },
-            reasons: self.reasons.all().into_iter().map(|(reason, count)| (reason, count.get())).collect(),
+            reasons: self.counted.reasons.all().into_iter().map(|(reason, count)| (reason, count.get())).collect(),
             stages: self.stages.all(),
             models: self.models().iter().map(|asking| asking.totals()).collect(),
         }
@@ -182,7 +190,7 @@ impl PipelineMetrics {
                     let (pipeline, reason) = (Arc::clone(&self.name), Arc::clone(reason));
                     self.families.dead_letters.get_or_create_owned(&WithReason { pipeline, reason })
                 };
-                self.reasons.of(&failed.failure.code, count).inc();
+                self.counted.reasons.of(&failed.failure.code, count).inc();
                 self.window().note(window::Ended::DeadLettered, Instant::now());
             }
         }
@@ -283,6 +291,9 @@ impl Observer for PipelineMetrics {
                 };
                 let labels = Saved { pipeline: Arc::clone(&self.name), alias: (*alias).into(), by };
                 self.families.model_calls_saved.get_or_create(&labels).inc();
+            }
+            FlowEvent::Measured { stage, measure } => {
+                self.counted.custom.measured(&self.families, &self.name, stage, measure);
             }
             FlowEvent::StoreCall { operation, elapsed, outcome } => {
                 self.store.of(*operation, *outcome).observe(elapsed.as_secs_f64());

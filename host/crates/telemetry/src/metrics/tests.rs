@@ -9,8 +9,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use gristmill_core::flow::{Intake, PartitionStatus, Status};
 use gristmill_core::model::{
-    Amount, ChatFailure, ChatRequest, DocumentGeneration, DocumentId, Event, EventId, Failed, Failure, FailureKind, Generation,
-    Item, ItemId, JobId, Measure, Next, Outcome, Partition, Position, Timestamp, TraceContext, Usage,
+    Amount, ChatFailure, ChatRequest, DocumentGeneration, DocumentId, Event, EventId, Failed, Failure, FailureKind,
+    Generation, Item, ItemId, JobId, Measure, Next, Outcome, Partition, Position, Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{
     Call, Caller, CommitOutcome, Edition, End, Exchange, Fate, FlowEvent, Keys, ModelOperation, Notice, Observer,
