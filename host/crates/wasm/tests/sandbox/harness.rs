@@ -12,11 +12,11 @@ use gristmill_core::model::{
     Vector,
 };
 use gristmill_core::ports::{
-    Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError, Tokens,
+    Batching, Call, Caller, Edition, Model, ModelError, Observer, Outbound, Stage, StageError, StoreError, Tokens,
 };
 use gristmill_wasm::{
-    Described, Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec,
-    Start, WasmStage,
+    Compiler, Described, Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits,
+    StageSpec, Start, State, WasmStage,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -194,6 +194,15 @@ pub(crate) struct Sandbox {
     grants: Grants,
     routed: BTreeSet<String>,
     model: Arc<dyn Model>,
+    outside: Outside,
+}
+
+/// What a stage reaches beside models.
+#[derive(Clone, Default)]
+pub(crate) struct Outside {
+    pub(crate) http: Option<Arc<dyn Outbound>>,
+    pub(crate) state: Option<State>,
+    pub(crate) metrics: Option<Arc<dyn Observer>>,
 }
 
 impl Sandbox {
@@ -203,7 +212,8 @@ impl Sandbox {
             instances: 16,
             limits: StageLimits::default(),
             isolation: Isolation::Item,
-            grants: Grants { llm: true, embeddings: true },
+            grants: Grants { llm: true, embeddings: true, ..Grants::default() },
+            outside: Outside::default(),
             routed: BTreeSet::new(),
             model: scripted(|_| Duration::ZERO),
         }
@@ -212,7 +222,7 @@ impl Sandbox {
     /// The same host, restarted.
     pub(crate) fn again(&self) -> Self {
         let (cache, model) = (Arc::clone(&self.cache), Arc::clone(&self.model));
-        Self { cache, model, routed: self.routed.clone(), ..*self }
+        Self { cache, model, routed: self.routed.clone(), outside: self.outside.clone(), ..*self }
     }
 
     pub(crate) fn instances(self, instances: usize) -> Self {
@@ -244,6 +254,12 @@ impl Sandbox {
         Self { model, ..self }
     }
 
+    /// Grants what is there of this.
+    pub(crate) fn outside(self, outside: Outside) -> Self {
+        let (http, state, metrics) = (outside.http.is_some(), outside.state.is_some(), outside.metrics.is_some());
+        Self { grants: Grants { http, state, metrics, ..self.grants }, outside, ..self }
+    }
+
     pub(crate) fn cached_files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.cache.path().join("stages")).unwrap();
         entries.map(|entry| entry.unwrap().path()).collect()
@@ -256,6 +272,7 @@ impl Sandbox {
             largest_memory: self.limits.memory.as_usize(),
             tokens: Arc::new(Words),
             shutdown: CancellationToken::new(),
+            compiler: Compiler::Here,
         };
         Arc::new(Runtime::new(settings).unwrap())
     }
@@ -292,6 +309,9 @@ impl Sandbox {
             limits: self.limits,
             isolation: self.isolation,
             model: Some(Arc::clone(&self.model)),
+            http: self.outside.http.clone(),
+            state: self.outside.state.clone(),
+            metrics: self.outside.metrics.clone(),
         }
     }
 
