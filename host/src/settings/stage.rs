@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use gristmill_core::flow::settings::{Checkpoint, RetryPolicy};
 use gristmill_core::settings::{Name, TopicName, by_name, is_name};
 use gristmill_llm::settings::StageBudget;
-use gristmill_wasm::{Grants, Isolation, StageLimits};
+use gristmill_wasm::{Isolation, StageLimits};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use super::grants::Grants;
 
 /// One stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,8 +34,9 @@ pub struct StageSettings {
     /// at most 64 MiB.
     #[schemars(extend("x-add" = "module = \"builtin:NAME\" or a file"))]
     pub module: Module,
-    /// What the stage may use: `"llm"` for answers of models, `"embeddings"` for vectors of texts. Both require an alias in
-    /// `[models]`.
+    /// What the stage may use: `"llm"` for answers of models, `"embeddings"` for vectors of texts, which both require an alias
+    /// in `[models]`; `{ http = […] }` for calls of other services, `"state"` for values that it keeps between items,
+    /// `"metrics"` for numbers of its own. See [grants](grants.md).
     #[serde(default)]
     pub grants: Grants,
     /// A table, passed to the stage as JSON after validation against the stage's own schema. Dates become strings. A table

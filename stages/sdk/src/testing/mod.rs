@@ -22,6 +22,7 @@
 pub(crate) mod imports;
 #[cfg(feature = "proptest")]
 mod items;
+pub(crate) mod outside;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
@@ -29,6 +30,7 @@ use std::rc::Rc;
 
 #[cfg(feature = "proptest")]
 pub use items::{items, texts};
+pub use outside::Counted;
 
 use crate::context::Identity;
 use crate::llm::{Error, FinishReason, Request, Response, Usage};
@@ -65,6 +67,7 @@ pub(crate) struct State {
     pub(crate) identity: Identity,
     pub(crate) time_left: u64,
     pub(crate) is_cancelled: bool,
+    pub(crate) outside: outside::Outside,
 }
 
 thread_local! {
@@ -86,6 +89,7 @@ impl Host {
             identity,
             time_left: u64::MAX,
             is_cancelled: false,
+            outside: outside::Outside::default(),
         };
         Self { state: Rc::new(RefCell::new(state)) }
     }

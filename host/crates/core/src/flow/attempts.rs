@@ -68,7 +68,7 @@ impl JobContext<'_> {
                 let kept = Kept::Outcome(outcome);
                 match self.keep(&**store, key, &kept).await?.unwrap_or(kept) {
                     Kept::Outcome(outcome) => Verdict::Decided(outcome),
-                    Kept::Answer(_) | Kept::Embedding(_) => return Err(mixed_up(step)),
+                    Kept::Answer(_) | Kept::Embedding(_) | Kept::Http(_) => return Err(mixed_up(step)),
                 }
             }
             other => other,
@@ -104,7 +104,7 @@ impl JobContext<'_> {
                 self.pipeline.observer.observe(&FlowEvent::Restored { job, stage, trace });
                 Ok(Some(outcome))
             }
-            Some(Kept::Answer(_) | Kept::Embedding(_)) => Err(mixed_up(step)),
+            Some(Kept::Answer(_) | Kept::Embedding(_) | Kept::Http(_)) => Err(mixed_up(step)),
             None => Ok(None),
         }
     }

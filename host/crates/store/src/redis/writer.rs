@@ -91,7 +91,7 @@ impl Writes {
         for change in request::deliveries(batch) {
             delivered.push(deliveries::change(&self.link, &self.names, change).await?);
         }
-        Ok(Written { earlier, changed, delivered })
+        Ok(Written { earlier, changed, delivered, ..Written::default() })
     }
 
     async fn keep(&self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
@@ -116,7 +116,11 @@ impl Writes {
         for request in batch {
             let answer = match request {
                 // Without a command of its own.
-                Request::Spent { .. } | Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {
+                Request::Spent { .. }
+                | Request::State { .. }
+                | Request::Change { .. }
+                | Request::Note { .. }
+                | Request::Deliver { .. } => {
                     continue;
                 }
                 _ => answers.next(),
@@ -176,7 +180,11 @@ impl Writes {
                 finish.arg(encode(last)).arg(self.keep_unfinished);
                 finish
             }
-            Request::Spent { .. } | Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {
+            Request::Spent { .. }
+            | Request::State { .. }
+            | Request::Change { .. }
+            | Request::Note { .. }
+            | Request::Deliver { .. } => {
                 return None;
             }
         })

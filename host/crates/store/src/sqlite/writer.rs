@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::failure::failure;
 use super::retention::Sweep;
-use super::{answers, deliveries, documents, records, spending};
+use super::{answers, deliveries, documents, records, spending, state};
 use crate::codec;
 use crate::health::Failure;
 use crate::request::{self, Request};
@@ -84,6 +84,9 @@ impl File {
                     documents::intend(&transaction, document, begun, items, now)?;
                 }
                 Request::Finish { document, last } => documents::finish(&transaction, document, last, now)?,
+                Request::State { stage, write, .. } => {
+                    written.wrote.push(state::write(&transaction, stage, write)?);
+                }
                 Request::Spent { on, spent, .. } => spending::add(&transaction, on, spent)?,
                 // Together, below.
                 Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {}
