@@ -4,7 +4,6 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bytes::Bytes;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -15,6 +14,8 @@ use super::health::Health;
 use super::man::Man;
 use super::models::Models;
 use super::new::New;
+use super::payload::header;
+use super::schema::Schema;
 use super::stage::Stage;
 use super::tap::Tap;
 use super::top::Top;
@@ -295,23 +296,6 @@ impl FromStr for ServerChoice {
     }
 }
 
-/// `gristmill schema`.
-#[derive(Debug, Args)]
-pub struct Schema {
-    /// Of which kind of file.
-    #[arg(value_enum, default_value_t = FileKind::Pipeline)]
-    pub file: FileKind,
-}
-
-/// A kind of configuration file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FileKind {
-    /// A pipeline file.
-    Pipeline,
-    /// A host file, for `run --host`.
-    Host,
-}
-
 /// `gristmill check`.
 #[derive(Debug, Args)]
 pub struct Check {
@@ -403,16 +387,6 @@ pub enum From {
     Start,
     /// At the next record to arrive.
     End,
-}
-
-/// NAME=VALUE; the value may be empty and may contain "=".
-pub(super) fn header(text: &str) -> Result<Header, String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => {
-            Ok(Header { name: name.to_owned().into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) })
-        }
-        _ => Err("expected NAME=VALUE, for example source=crm".to_owned()),
-    }
 }
 
 #[cfg(test)]

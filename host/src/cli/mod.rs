@@ -13,6 +13,7 @@ mod health;
 mod man;
 mod models;
 mod new;
+mod payload;
 mod reloads;
 mod run;
 mod schema;

@@ -1,8 +1,8 @@
 //! Files that are put in place whole: whoever watches one sees the old or the new, never a half.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::fs;
 
 /// Writes a file by one rename, and makes its folder. A file with these bytes is left as it is.
 pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {

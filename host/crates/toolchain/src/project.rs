@@ -47,7 +47,9 @@ impl Project {
     /// # Errors
     /// A project is there that cannot be read.
     pub fn of(module: &Path) -> Result<Option<Self>, ProjectError> {
-        let Some(name) = module.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")) else { return Ok(None) };
+        let Some(name) = module.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")) else {
+            return Ok(None);
+        };
         let above = module.ancestors().skip(1).filter(|folder| folder.join("Cargo.toml").is_file());
         for folder in above {
             if let Some(krate) = rust::crate_called(folder, &name)? {

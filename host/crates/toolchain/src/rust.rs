@@ -182,11 +182,13 @@ mod tests {
     /// A workspace with these stages.
     fn workspace(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"stages/*\"]\n").unwrap();
+        fs::write(folder.path().join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"stages/*\"]\n")
+            .unwrap();
         for name in names {
             let stage = folder.path().join("stages").join(name);
             fs::create_dir_all(stage.join("src")).unwrap();
-            let manifest = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n");
+            let manifest =
+                format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n");
             fs::write(stage.join("Cargo.toml"), manifest).unwrap();
             fs::write(stage.join("src/lib.rs"), "").unwrap();
         }

@@ -11,7 +11,7 @@ use gristmill_core::model::{Header, Timestamp};
 use gristmill_core::ports::Record;
 use gristmill_core::settings::{ByteSize, read_file};
 
-use super::super::send::media_type;
+use super::super::payload::media_type;
 
 /// The folder beside the pipeline file whose files are sent if none are named.
 const FOLDER: &str = "samples";

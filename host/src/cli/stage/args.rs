@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use gristmill_core::model::Header;
 use gristmill_toolchain::{Language, Name, Network};
 
-use super::super::args::header;
+use super::super::payload::header;
 use super::subject::Subject;
 use super::versions::{Activate, HistoryOf, List, Rollback};
 

@@ -26,7 +26,7 @@ fn shown(folder: &Path) -> String {
 }
 
 /// Says what is missing to build stages here. That is no failure yet.
-pub(in crate::cli) fn lacking() {
+pub(crate) fn lacking() {
     if let Some(missing) = missing() {
         note(&format!("note: {missing}"));
     }

@@ -270,9 +270,13 @@ mod tests {
 
     #[test]
     fn times_and_sizes_are_shown_in_the_unit_that_fits() {
-        assert_eq!([17, 1_700, 1_700_000].map(|micros| shown(Duration::from_micros(micros))), ["17 µs", "1.7 ms", "1.7 s"]);
-        assert_eq!([900, 9_000, 90_000, 9_000_000].map(|size| amount(ByteSize::bytes(size))), [
-            "900 bytes", "8.8 KiB", "88 KiB", "8.6 MiB"
-        ]);
+        assert_eq!(
+            [17, 1_700, 1_700_000].map(|micros| shown(Duration::from_micros(micros))),
+            ["17 µs", "1.7 ms", "1.7 s"]
+        );
+        assert_eq!(
+            [900, 9_000, 90_000, 9_000_000].map(|size| amount(ByteSize::bytes(size))),
+            ["900 bytes", "8.8 KiB", "88 KiB", "8.6 MiB"]
+        );
     }
 }

@@ -7,7 +7,7 @@ use gristmill_core::model::{Attribute, Header, Outcome};
 use gristmill_core::settings::ByteSize;
 use gristmill_toolchain::cases::Expected;
 
-use super::super::send::{media_type, read};
+use super::super::payload::{media_type, read};
 use super::args::Run;
 use super::config;
 use super::portrait::{amount, shown};

@@ -71,10 +71,13 @@ pub(super) fn builtin(name: &str) -> Result<&'static Builtin, Failure> {
 
 /// Builds the stage in a folder, whose tools say on standard error what they do.
 pub(super) async fn build(folder: PathBuf, network: Network) -> Result<(Project, Built), Failure> {
-    let project = tokio::task::spawn_blocking(move || Project::at(&folder)).await.context("the project was not read")?;
+    let project =
+        tokio::task::spawn_blocking(move || Project::at(&folder)).await.context("the project was not read")?;
     let project = project.map_err(|error| Failure::Setup(error.into()))?;
     if let Some(Vendored::Other(theirs, ours)) = vendored(project.root()) {
-        note(&format!("note: the SDK in this project is {theirs}, this version brings {ours}: `gristmill stage sdk` updates it"));
+        note(&format!(
+            "note: the SDK in this project is {theirs}, this version brings {ours}: `gristmill stage sdk` updates it"
+        ));
     }
     let options = BuildOptions { network, ..BuildOptions::default() };
     let built = project.build(options).await.map_err(|error| Failure::Running(error.into()))?;

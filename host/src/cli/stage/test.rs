@@ -8,7 +8,7 @@ use gristmill_core::model::{Attribute, Header};
 use gristmill_toolchain::cases::{Case, Expected, diff, read_all};
 use gristmill_wasm::Module;
 
-use super::super::send::media_type;
+use super::super::payload::media_type;
 use super::args::Test;
 use super::subject::{build, found};
 use crate::app::{Failure, Sandbox, SandboxItem, SandboxStage};
@@ -44,7 +44,9 @@ pub(super) async fn test(args: &Test) -> Result<(), Failure> {
     }
     let count = cases.len();
     match failed {
-        0 => print(&format!("{count} {}\n", if count == 1 { "case" } else { "cases" })).map(drop).map_err(Failure::from),
+        0 => {
+            print(&format!("{count} {}\n", if count == 1 { "case" } else { "cases" })).map(drop).map_err(Failure::from)
+        }
         _ => Err(Failure::Running(anyhow::anyhow!(
             "{failed} of {count} cases failed; if what came out is right, --update writes it"
         ))),

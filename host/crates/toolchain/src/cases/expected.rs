@@ -148,7 +148,10 @@ impl ExpectedOutput {
             branch: branch.clone(),
             content_type: content_type.clone(),
             key: key.as_deref().map(shown),
-            headers: headers.iter().map(|Header { name, value }| (name.to_string(), value.as_deref().map_or_else(String::new, shown))).collect(),
+            headers: headers
+                .iter()
+                .map(|Header { name, value }| (name.to_string(), value.as_deref().map_or_else(String::new, shown)))
+                .collect(),
             attributes: attributes.iter().map(|Attribute { name, value }| (name.clone(), value.clone())).collect(),
             ..Self::default()
         };
@@ -222,7 +225,11 @@ mod tests {
     #[test]
     fn json_may_be_written_in_any_way_but_nothing_else() {
         let emit = |json: Option<&str>, text: Option<&str>| Expected::Emit {
-            outputs: vec![ExpectedOutput { json: json.map(Into::into), text: text.map(Into::into), ..Default::default() }],
+            outputs: vec![ExpectedOutput {
+                json: json.map(Into::into),
+                text: text.map(Into::into),
+                ..Default::default()
+            }],
         };
         assert!(emit(Some("{\"a\":1}"), None).says(&emit(Some("{ \"a\": 1 }\n"), None)));
         assert!(!emit(Some("{\"a\":1}"), None).says(&emit(Some("{\"a\":2}"), None)));

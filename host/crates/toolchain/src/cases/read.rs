@@ -122,9 +122,10 @@ pub fn read_all(stage: &Path, filter: Option<&str>) -> Result<Vec<Case>, CaseErr
     match (cases.is_empty(), filter) {
         (false, _) => Ok(cases),
         (true, None) => Err(CaseError::None(folder.display().to_string())),
-        (true, Some(filter)) => {
-            Err(CaseError::Item { case: folder.display().to_string(), found: format!("no case with {filter:?} in its name") })
-        }
+        (true, Some(filter)) => Err(CaseError::Item {
+            case: folder.display().to_string(),
+            found: format!("no case with {filter:?} in its name"),
+        }),
     }
 }
 
@@ -136,8 +137,8 @@ fn read(name: String, folder: PathBuf, shared: Option<&PathBuf>) -> Result<Case,
         [] => return Err(CaseError::Item { case: folder.display().to_string(), found: "no item".to_owned() }),
         _ => return Err(CaseError::Item { case: folder.display().to_string(), found: "several items".to_owned() }),
     };
-    let payload = read_file(&item, LARGEST_ITEM)
-        .map_err(|error| CaseError::Read { path: item.display().to_string(), error })?;
+    let payload =
+        read_file(&item, LARGEST_ITEM).map_err(|error| CaseError::Read { path: item.display().to_string(), error })?;
     let own = Some(folder.join("answers.toml")).filter(|answers| answers.is_file());
     Ok(Case {
         terms: parsed(&folder.join("case.toml"))?.unwrap_or_default(),

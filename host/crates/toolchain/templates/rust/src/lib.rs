@@ -1,22 +1,18 @@
 //! A stage that puts one space between words and counts them.
 
-use gristmill_sdk::serde::Deserialize;
 use gristmill_sdk::{ConfigFault, Descriptor, Item, Outcome, Output, Stage, StageError, log};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-/// What the pipeline file sets under `config`.
-#[derive(Deserialize)]
-#[serde(crate = "gristmill_sdk::serde", deny_unknown_fields)]
+/// What the pipeline file sets under `config`. The host checks it by the schema that is derived from this.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Texts with fewer words are dropped.
     #[serde(default)]
+    #[schemars(range(max = 1000))]
     least_words: usize,
 }
-
-const SCHEMA: &str = r#"{
-    "type": "object",
-    "properties": { "least_words": { "type": "integer", "minimum": 0, "maximum": 1000 } },
-    "additionalProperties": false
-}"#;
 
 /// The stage.
 pub struct {{type}} {
@@ -28,7 +24,7 @@ impl Stage for {{type}} {
 
     fn describe() -> Descriptor {
         Descriptor::new("{{name}}", env!("CARGO_PKG_VERSION"), "Puts one space between words and counts them")
-            .config_schema(SCHEMA)
+            .config::<Config>()
             .accepts(&["text/*"])
     }
 
@@ -37,10 +33,7 @@ impl Stage for {{type}} {
     }
 
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
-        let Some(text) = item.text() else {
-            return Ok(Outcome::reject("not-utf8", "the payload is not UTF-8 text"));
-        };
-        let words: Vec<&str> = text.split_whitespace().collect();
+        let words: Vec<&str> = item.utf8()?.split_whitespace().collect();
         if words.len() < self.least_words {
             return Ok(Outcome::drop("too-short"));
         }
@@ -58,9 +51,8 @@ mod tests {
     #[test]
     fn words_are_counted() {
         let stage = {{type}} { least_words: 0 };
-        let Ok(Outcome::Emit(outputs)) = stage.process(Item::sample("two  words\n", Some("text/plain"))) else {
-            panic!("not emitted")
-        };
+        let item = Item::sample("two  words\n", Some("text/plain"));
+        let Ok(Outcome::Emit(outputs)) = stage.process(item) else { panic!("not emitted") };
         assert_eq!(outputs[0].payload, b"two words");
     }
 }
