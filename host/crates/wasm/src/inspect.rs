@@ -4,6 +4,7 @@
 use wasmparser::{Parser, Payload};
 
 use super::error::Reason;
+use super::notes::Unrouted;
 
 /// Maximum functions of a component, those of all its core modules together. A component of Python or JavaScript, with
 /// its interpreter, has about 20,000.
@@ -20,12 +21,21 @@ const MOST_NAMES: usize = 1_000;
 
 /// What a component imports and exports, by name, and how much code it has.
 #[derive(Debug, Default)]
-pub(super) struct Interfaces {
-    pub(super) imports: Vec<String>,
-    pub(super) exports: Vec<String>,
-    /// In bytes.
-    pub(super) code: usize,
+pub struct Interfaces {
+    /// The names of what it imports, with their versions.
+    pub imports: Vec<String>,
+    /// The names of what it exports, with their versions.
+    pub exports: Vec<String>,
+    /// How many functions it has, in all its core modules.
+    pub functions: usize,
+    /// The size of these, in bytes.
+    pub code: usize,
+    pub(super) unrouted: Unrouted,
 }
+
+/// The interface and the function by which a stage asks for routes.
+const CONTEXT: &str = "gristmill:stage/context@";
+const IS_ROUTED: &str = "is-routed";
 
 /// Reads through a component without checking it in full, which the compiler does.
 pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
@@ -40,6 +50,15 @@ pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
                 bound("modules and components in it", parts, MOST_PARTS)?;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
+            // Of what the contract offers, a core module imports only what it calls.
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(malformed)?;
+                    if import.module.starts_with(CONTEXT) && import.name == IS_ROUTED {
+                        interfaces.unrouted = Unrouted::Asked;
+                    }
+                }
+            }
             Payload::CodeSectionStart { count, .. } => {
                 functions = functions.saturating_add(count);
                 bound("functions", functions as usize, MOST_FUNCTIONS as usize)?;
@@ -65,6 +84,7 @@ pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
             _ => {}
         }
     }
+    interfaces.functions = functions as usize;
     Ok(interfaces)
 }
 
