@@ -9,7 +9,6 @@ use gristmill_core::settings::Name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::PipelineFile;
 use super::stage::StageSettings;
 
 /// Stages that every item has passed before it enters one with a grant: `requires = { llm = ["sanitize"] }`. A file in which
@@ -55,7 +54,7 @@ struct Rule<'r> {
 }
 
 /// Reports stages that items can enter without having passed what is required, and names that are no stage.
-pub(super) fn check(file: &mut Draft<PipelineFile>, plan: &Plan, stages: &[StageSettings]) {
+pub(super) fn check<F>(file: &mut Draft<F>, plan: &Plan, stages: &[StageSettings]) {
     let Some(requires) = file.part::<Requires>("/requires") else { return };
     for rule in requires.rules() {
         for (number, name) in rule.before.iter().enumerate() {
@@ -79,7 +78,7 @@ pub(super) fn check(file: &mut Draft<PipelineFile>, plan: &Plan, stages: &[Stage
     }
 }
 
-fn no_stage(file: &mut Draft<PipelineFile>, pointer: &str, name: &str, stages: &[StageSettings]) {
+fn no_stage<F>(file: &mut Draft<F>, pointer: &str, name: &str, stages: &[StageSettings]) {
     let names: Vec<&str> = stages.iter().map(|stage| &*stage.name).collect();
     let list = format!("stages are: {}", names.join(", "));
     let label = match nearest(name, names.iter().copied()) {

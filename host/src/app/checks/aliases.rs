@@ -4,7 +4,7 @@ use gristmill_config::{Fault, nearest};
 use gristmill_llm::settings::{AliasSettings, TargetSettings};
 
 use super::said::Alias;
-use super::{Findings, Stages};
+use super::stages::{Findings, Stages};
 
 /// The alias of a request that names none, if there are several.
 const DEFAULT: &str = "default";

@@ -7,7 +7,8 @@ use gristmill_core::flow::settings::RetryPolicy;
 use gristmill_core::settings::Span;
 use gristmill_llm::settings::AliasSettings;
 
-use super::{Findings, Stages, aliases};
+use super::aliases;
+use super::stages::{Findings, Stages};
 
 /// How many calls of models one request may cost before that is worth a word. The defaults come to 9.
 const MANY_CALLS: u64 = 50;

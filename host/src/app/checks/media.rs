@@ -6,7 +6,7 @@ use gristmill_config::Fault;
 use gristmill_core::model::{Intake, Target};
 
 use super::said::UNCHANGED;
-use super::{Findings, Stages};
+use super::stages::{Findings, Stages};
 
 /// What a gathering stage gets.
 const GATHERED: &str = "application/json";

@@ -10,6 +10,7 @@ mod payloads;
 mod routes;
 mod said;
 mod shape;
+mod stages;
 #[cfg(test)]
 mod tests;
 
@@ -18,15 +19,7 @@ use gristmill_wasm::Described;
 
 use crate::settings::Pipeline;
 use said::Said;
-
-/// What was found, each at its place.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    /// What cannot work.
-    pub(super) faults: Vec<Fault>,
-    /// What is hardly meant.
-    pub(super) warnings: Vec<Fault>,
-}
+use stages::{Findings, Stages};
 
 /// Refuses what cannot work; `described` as in [`check`].
 ///
@@ -60,22 +53,4 @@ pub(super) fn check(pipeline: &Pipeline, described: &[Described]) -> Findings {
     routes::check(&stages, &mut findings);
     attempts::check(&stages, &mut findings);
     findings
-}
-
-/// The stages of a pipeline, and what they say.
-struct Stages<'p> {
-    pipeline: &'p Pipeline,
-    described: &'p [Described],
-    said: &'p [Said],
-}
-
-impl Stages<'_> {
-    fn name(&self, index: usize) -> &str {
-        &self.pipeline.stages[index].name
-    }
-
-    /// Whether a failure of an item in this stage is what somebody wants to hear of.
-    fn fails_loudly(&self, index: usize) -> bool {
-        matches!(self.pipeline.stages[index].on_failure, crate::settings::OnFailure::DeadLetter)
-    }
 }

@@ -4,7 +4,7 @@ use gristmill_config::Fault;
 use gristmill_core::model::{Intake, Target};
 
 use super::shape::{Fit, fit};
-use super::{Findings, Stages};
+use super::stages::{Findings, Stages};
 
 /// Reports neighbours whose schemas contradict each other, and warns where the one does not promise what the other wants.
 pub(super) fn check(stages: &Stages<'_>, findings: &mut Findings) {

@@ -4,7 +4,7 @@ use gristmill_config::Fault;
 use gristmill_core::model::Target;
 use gristmill_wasm::Unrouted;
 
-use super::{Findings, Stages};
+use super::stages::{Findings, Stages};
 
 /// How many branches a message names.
 const NAMED: usize = 5;
