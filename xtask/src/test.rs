@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::broker::{Broker, VARIABLE};
 use crate::workspace::{self, Workspace};
-use crate::{clients, kafka, servers, setup, stages};
+use crate::{clients, kafka, languages, servers, setup, stages};
 
 /// The integration tests that need Apache Kafka. A new test that needs it belongs in one of them.
 const NEED_A_BROKER: &[&str] = &["api", "broker", "pipeline", "reliability"];
@@ -21,6 +21,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let mut broker = Broker::begin(workspace);
     stages::standard(workspace)?;
     stages::guests(workspace)?;
+    languages::build(workspace)?;
     workspace::run(with_broker(workspace, &mut broker)?.envs(clients).args(args))
 }
 

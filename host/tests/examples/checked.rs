@@ -16,6 +16,7 @@ fn pipelines() -> Vec<PathBuf> {
             let is_pipeline = |path: &Path| {
                 path.extension().is_some_and(|extension| extension == "toml")
                     && fs::read_to_string(path).unwrap().contains("[[stage]]")
+                    && is_built(path)
             };
             if path.is_dir() {
                 folders.push(path);
@@ -26,6 +27,14 @@ fn pipelines() -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Stages in Python and JavaScript are only where the tools of these languages are.
+fn is_built(pipeline: &Path) -> bool {
+    let text = fs::read_to_string(pipeline).unwrap();
+    let modules = text.lines().filter_map(|line| line.strip_prefix("module = \"../../target/languages/"));
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("languages");
+    modules.map(|rest| rest.trim_end_matches('"')).all(|name| target.join(name).is_file())
 }
 
 /// The exit code, and what was said of the files.

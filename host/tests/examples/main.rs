@@ -6,6 +6,7 @@
 mod checked;
 mod dev;
 mod dialects;
+mod languages;
 mod tasks;
 
 use std::collections::BTreeSet;
@@ -103,8 +104,9 @@ fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Headers that differ between runs or builds.
-const VARYING: [&str; 5] = [
+const VARYING: [&str; 6] = [
     "gristmill-module",
+    "gristmill-stage-versions",
     "gristmill-first-attempt",
     "gristmill-last-attempt",
     "gristmill-source-time",

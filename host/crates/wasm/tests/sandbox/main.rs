@@ -11,6 +11,7 @@ mod harness;
 mod languages;
 mod hostile;
 mod look;
+mod outside;
 mod reach;
 mod shared;
 mod snapshot;
