@@ -10,8 +10,8 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use gristmill_core::model::{
-    DocumentGeneration, DocumentId, EventId, Item, ItemId, JobId, Outcome, Partition, Position, Quota, Stamp, Timestamp,
-    TraceContext,
+    DocumentGeneration, DocumentId, EventId, Item, ItemId, JobId, Outcome, Partition, Position, Quota, Stamp,
+    Timestamp, TraceContext,
 };
 use gristmill_core::ports::{Call, Edition, Stage, StageError, Store};
 use gristmill_outbound::{Calls, Parts, SystemLookup};
@@ -129,8 +129,18 @@ impl Process {
         };
         let (trace, edition) = (TraceContext::of_job(&job), Edition::default());
         let generation = DocumentGeneration::of(&stamp);
-        let call =
-            Call { job, event, document, generation, timestamp: Timestamp(0), item, attempt: 1, edition, trace, span: trace };
+        let call = Call {
+            job,
+            event,
+            document,
+            generation,
+            timestamp: Timestamp(0),
+            item,
+            attempt: 1,
+            edition,
+            trace,
+            span: trace,
+        };
         match self.stage.run(&call).await? {
             Outcome::Emit(outputs) => Ok(String::from_utf8_lossy(&outputs[0].payload).into_owned()),
             other => panic!("{other:?}"),

@@ -14,6 +14,7 @@ mod process;
 mod scrape;
 mod seen;
 mod stages;
+mod store;
 #[cfg(test)]
 mod tests;
 mod versions;

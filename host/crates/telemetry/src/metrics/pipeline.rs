@@ -9,7 +9,6 @@ use gristmill_core::flow::Status;
 use gristmill_core::model::{ChatFailure, Spent, Usage};
 use gristmill_core::ports::{
     CommitOutcome, End, Fate, FlowEvent, ModelOperation, Notice, Observer, PauseReason, Revocation, SavedBy,
-    StoreOperation, StoreOutcome,
 };
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
@@ -18,12 +17,12 @@ use tokio::time::Instant;
 use super::custom::Custom;
 use super::families::{Families, Sum};
 use super::labels::{
-    Asked, AskedWith, ByReason, Ended, OfPipeline, Paused, Saved, Stored, Tokens, WithFate, WithKind, WithReason,
-    WithResult,
+    Asked, AskedWith, ByReason, Ended, OfPipeline, Paused, Saved, Tokens, WithFate, WithKind, WithReason, WithResult,
 };
 use super::moment::{Lately, Moment, OfModel, Totals};
 use super::seen::{News, State};
 use super::stages::Stages;
+use super::store::Store;
 use super::window::{self, Window};
 
 /// The reasons of a pipeline's dead letters, with their counters.
@@ -79,10 +78,6 @@ struct Asking {
     answered: AtomicU64,
     failed: AtomicU64,
 }
-
-/// Durations by operation and outcome.
-#[derive(Debug)]
-struct Store([[Histogram; 3]; 2]);
 
 impl PipelineMetrics {
     pub(super) fn new(name: Arc<str>, families: Arc<Families>, counted: Counted) -> Self {
@@ -354,30 +349,6 @@ impl Asking {
             input_tokens: input.0.get(),
             output_tokens: output.0.get(),
             cost_usd: self.cost.get(),
-        }
-    }
-}
-
-impl Store {
-    fn new(pipeline: &Arc<str>, families: &Families) -> Self {
-        let series = |operation, outcome| {
-            let labels = Stored { pipeline: Arc::clone(pipeline), operation, outcome };
-            families.store_seconds.get_or_create_owned(&labels)
-        };
-        let of = |operation| ["answered", "transient", "broken"].map(|outcome| series(operation, outcome));
-        Self([of("recall"), of("keep")])
-    }
-
-    fn of(&self, operation: StoreOperation, outcome: StoreOutcome) -> &Histogram {
-        let [recall, keep] = &self.0;
-        let [answered, transient, broken] = match operation {
-            StoreOperation::Recall => recall,
-            StoreOperation::Keep => keep,
-        };
-        match outcome {
-            StoreOutcome::Answered => answered,
-            StoreOutcome::Transient => transient,
-            StoreOutcome::Broken => broken,
         }
     }
 }

@@ -12,7 +12,7 @@ use gristmill_core::model::{
     Vector,
 };
 use gristmill_core::ports::{
-    Batching, Call, Caller, Edition, Model, ModelError, Observer, Outbound, Stage, StageError, StoreError, Tokens,
+    Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError, Tokens,
 };
 use gristmill_wasm::{
     Compiler, Described, Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits,
@@ -20,6 +20,8 @@ use gristmill_wasm::{
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+use crate::outside::Outside;
 
 /// A guest that `cargo stages` built.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
@@ -197,14 +199,6 @@ pub(crate) struct Sandbox {
     outside: Outside,
 }
 
-/// What a stage reaches beside models.
-#[derive(Clone, Default)]
-pub(crate) struct Outside {
-    pub(crate) http: Option<Arc<dyn Outbound>>,
-    pub(crate) state: Option<State>,
-    pub(crate) metrics: Option<Arc<dyn Observer>>,
-}
-
 impl Sandbox {
     pub(crate) fn new() -> Self {
         Self {
@@ -256,8 +250,7 @@ impl Sandbox {
 
     /// Grants what is there of this.
     pub(crate) fn outside(self, outside: Outside) -> Self {
-        let (http, state, metrics) = (outside.http.is_some(), outside.state.is_some(), outside.metrics.is_some());
-        Self { grants: Grants { http, state, metrics, ..self.grants }, outside, ..self }
+        Self { grants: outside.granted_with(self.grants), outside, ..self }
     }
 
     pub(crate) fn cached_files(&self) -> Vec<PathBuf> {
@@ -298,7 +291,7 @@ impl Sandbox {
     }
 
     fn spec(&self, wasm: Vec<u8>, config: serde_json::Value) -> StageSpec {
-        StageSpec {
+        self.outside.give(StageSpec {
             pipeline: "test".into(),
             name: "under-test".into(),
             module: "test.wasm".into(),
@@ -309,10 +302,10 @@ impl Sandbox {
             limits: self.limits,
             isolation: self.isolation,
             model: Some(Arc::clone(&self.model)),
-            http: self.outside.http.clone(),
-            state: self.outside.state.clone(),
-            metrics: self.outside.metrics.clone(),
-        }
+            http: None,
+            state: None,
+            metrics: None,
+        })
     }
 
     pub(crate) async fn misbehave(&self) -> Loaded {

@@ -13,7 +13,8 @@ use gristmill_core::ports::{
 use gristmill_wasm::{Grants, State};
 use serde_json::json;
 
-use crate::harness::{Loaded, Outside, Sandbox, guest};
+use crate::harness::{Loaded, Sandbox, guest};
+use crate::outside::Outside;
 use crate::text;
 
 /// Answers with the path, or fails as it says.
@@ -189,10 +190,7 @@ async fn what_a_stage_counts_is_told_if_its_name_is_one() {
     assert_eq!(text(stage.run("count pages scanned").await), "counted");
     assert_eq!(text(stage.run("count Pages{} scanned").await), "counted");
     let noted = world.noted.0.lock().unwrap();
-    let expected = [
-        "under-test pages [(\"kind\", \"scanned\")] +2",
-        "under-test length [] 19",
-        "under-test length [] 21",
-    ];
+    let expected =
+        ["under-test pages [(\"kind\", \"scanned\")] +2", "under-test length [] 19", "under-test length [] 21"];
     assert_eq!(*noted, expected);
 }

@@ -26,7 +26,8 @@ async fn counting(statuses: &'static [u16]) -> (u16, Arc<AtomicU32>, Arc<Mutex<V
 }
 
 fn journaling(port: u16, store: Option<Arc<dyn Store>>) -> Calls {
-    let grant = format!("http = [\"* http://here.example:{port}/*\"]\njournal = true\nallow_private = [\"127.0.0.0/8\"]");
+    let grant =
+        format!("http = [\"* http://here.example:{port}/*\"]\njournal = true\nallow_private = [\"127.0.0.0/8\"]");
     calls_with(&grant, here(), store).unwrap()
 }
 

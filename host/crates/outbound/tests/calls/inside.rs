@@ -27,8 +27,15 @@ async fn no_form_of_an_address_leads_inside() {
         ("both.example", &[&["8.8.8.8", "127.0.0.1"]]),
     ]);
     let hosts = [
-        "loopback.example", "six.example", "mapped.example", "nat64.example", "any.example", "metadata.example",
-        "private.example", "multicast.example", "both.example",
+        "loopback.example",
+        "six.example",
+        "mapped.example",
+        "nat64.example",
+        "any.example",
+        "metadata.example",
+        "private.example",
+        "multicast.example",
+        "both.example",
     ];
     let rules: Vec<_> = hosts.iter().map(|host| format!("\"http://{host}:{port}/*\"")).collect();
     let grant = format!("http = [{}]", rules.join(", "));
@@ -39,8 +46,20 @@ async fn no_form_of_an_address_leads_inside() {
     }
     // Numbers are refused when the grant is read, in every spelling.
     for number in [
-        "127.0.0.1", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "127.1", "0", "[::1]", "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[fe80::1]", "[fd00::1]", "169.254.169.254", "10.0.0.1",
+        "127.0.0.1",
+        "2130706433",
+        "0177.0.0.1",
+        "0x7f.0.0.1",
+        "127.1",
+        "0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1]",
+        "[fd00::1]",
+        "169.254.169.254",
+        "10.0.0.1",
     ] {
         let port = if number.contains("::1]") { port_six } else { port };
         let grant = format!("http = [\"http://{number}:{port}/*\"]");
@@ -60,7 +79,9 @@ async fn a_name_that_leads_elsewhere_the_second_time_is_compared_again() {
     let port = address.port();
     // The first answer is public and leads nowhere, the second is the one that the trick is about.
     let names = Names::of(&[("rebound.example", &[&["192.0.2.1"], &["127.0.0.1"]])]);
-    let grant = format!("http = [\"http://rebound.example:{port}/*\"]\nallow_private = [\"192.0.2.0/24\"]\ntimeout = \"300ms\"");
+    let grant = format!(
+        "http = [\"http://rebound.example:{port}/*\"]\nallow_private = [\"192.0.2.0/24\"]\ntimeout = \"300ms\""
+    );
     let calls = calls_with(&grant, names, None).unwrap();
     let url = format!("http://rebound.example:{port}/");
     assert!(call(&calls, &request("GET", &url)).await.is_err(), "nobody is at the first address");
@@ -86,9 +107,8 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 async fn only_what_the_grant_names_is_called() {
     let address = serve(Router::new().fallback(|| async { "here" })).await;
     let port = address.port();
-    let calls = calls(&format!(
-        "http = [\"http://here.example:{port}/v1/*\", \"POST http://here.example:{port}/v1/parts\"]"
-    ));
+    let calls =
+        calls(&format!("http = [\"http://here.example:{port}/v1/*\", \"POST http://here.example:{port}/v1/parts\"]"));
     let at = |path: &str| format!("http://here.example:{port}{path}");
     assert_eq!(call(&calls, &request("GET", &at("/v1/a?b=../c"))).await.unwrap().response.status, 200);
     assert_eq!(call(&calls, &request("POST", &at("/v1/parts"))).await.unwrap().response.status, 200);

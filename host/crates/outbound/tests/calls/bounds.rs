@@ -39,7 +39,8 @@ async fn ten_gigabytes_are_not_read() {
         })
         .await;
         let port = address.port();
-        let calls = calls(&format!("http = [\"http://here.example:{port}/\"]\nmax_response = \"1MiB\"\ntimeout = \"1m\""));
+        let calls =
+            calls(&format!("http = [\"http://here.example:{port}/\"]\nmax_response = \"1MiB\"\ntimeout = \"1m\""));
         let failed = call(&calls, &request("GET", &format!("http://here.example:{port}/"))).await;
         assert_eq!(failed.err(), Some(HttpFailure::TooLarge(1 << 20)));
         // What is on its way in the buffers of the system was never here.
@@ -120,7 +121,8 @@ async fn a_service_that_nobody_reaches_is_at_fault_and_one_that_answers_others_i
     );
     let names = Names::of(&[("here.example", &[&["127.0.0.1"]])]);
     let calls = calls_with(&grant, names, None).unwrap();
-    let blame = async |position: u128, url: String| match calls.call(&caller_of(position), &request("GET", &url)).await {
+    let blame = async |position: u128, url: String| match calls.call(&caller_of(position), &request("GET", &url)).await
+    {
         Ok(answered) => answered.blame,
         Err(OutboundError::Http { blame, .. }) => blame,
         Err(OutboundError::Store(error)) => panic!("{error}"),
