@@ -59,7 +59,8 @@ fn build_one(workspace: &Workspace, language: Language, component: &Path) -> Res
 }
 
 fn with_python(workspace: &Workspace, tools: &Path, component: &Path) -> Result<()> {
-    python::environment(tools, PYTHON).context("componentize-py, which builds stages in Python, cannot be installed")?;
+    python::environment(tools, PYTHON)
+        .context("componentize-py, which builds stages in Python, cannot be installed")?;
     let sdk = workspace.root.join(SDK).join("python/gristmill.py");
     let sources = copied(tools, &[sdk, workspace.root.join("examples/python/invoice.py")])?;
     let mut build = Command::new(tools.join("bin/componentize-py"));
