@@ -80,9 +80,15 @@ async fn compile(errand: Errand, wasm: Module, tokens: Arc<dyn Tokens>) -> anyho
 fn limit(limits: CompileLimits) -> anyhow::Result<()> {
     // Not the address space, of which instances reserve much more than they use. This counts what can be written to.
     bound(Resource::Data, limits.memory.as_usize() as u64)?;
-    bound(Resource::Cpu, limits.cpu.as_secs_f64().ceil() as u64)?;
+    bound(Resource::Cpu, limits.cpu.as_secs() + u64::from(limits.cpu.subsec_nanos() > 0))?;
     bound(Resource::Fsize, LARGEST_FILE)?;
     bound(Resource::Core, 0)?;
+    // A thread that panics, because it got no stack for example, would be waited for.
+    let say = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        say(panic);
+        std::process::abort();
+    }));
     // Where the system is not asked for this, both only make it a better neighbour.
     let _ = nice(NICE);
     let _ = fs::write("/proc/self/oom_score_adj", "1000");

@@ -83,7 +83,7 @@ fn died(status: ExitStatus, limits: CompileLimits) -> Reason {
     if is(Signal::XCPU) {
         return Reason::CompileLimit(format!("{:?} of CPU time (limits.compile.cpu)", limits.cpu));
     }
-    // Rust's allocator aborts when the system refuses memory.
+    // So the child ends when the system refuses memory. If it was for something else, that is in the log.
     if is(Signal::ABORT) {
         return Reason::CompileLimit(of_memory(limits));
     }
