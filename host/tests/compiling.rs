@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gristmill::app::COMPILE_STAGE;
+use gristmill::app::compiler_child;
 use gristmill_core::settings::ByteSize;
 use gristmill_wasm::{
-    CompileLimits, Compiler, CompilerChild, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings,
-    StageLimits, StageSpec, Start, WasmStage,
+    CompileLimits, Compiler, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec,
+    Start, WasmStage,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -88,8 +88,7 @@ impl Compiling {
     }
 
     async fn load(&self, wasm: Vec<u8>, config: Value) -> Result<WasmStage, LoadError> {
-        let child =
-            CompilerChild { program: self.program.clone(), arguments: vec![COMPILE_STAGE.into()], limits: self.limits };
+        let child = compiler_child(self.program.clone(), self.limits);
         let limits = StageLimits { cpu: Duration::from_millis(300), ..StageLimits::default() };
         let runtime = Runtime::new(RuntimeSettings {
             cache: self.folder.path().join("cache"),

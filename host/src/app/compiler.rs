@@ -9,10 +9,10 @@ use gristmill_wasm::{CompileLimits, Compiler, CompilerChild};
 use super::failure::Failure;
 
 /// The command by which the program is such a child.
-pub const COMPILE_STAGE: &str = "compile-stage";
+const COMPILE_STAGE: &str = "compile-stage";
 
 /// Has modules compiled in children of this process that may use so much. To be used only by a program that knows the
-/// command [`COMPILE_STAGE`].
+/// command `compile-stage`.
 ///
 /// # Errors
 /// The system does not say which program this is.
@@ -24,7 +24,15 @@ pub fn compiler_in_child(limits: CompileLimits) -> Result<Compiler, Failure> {
         false => std::env::current_exe()
             .map_err(|error| Failure::Setup(anyhow::Error::new(error).context("no program to compile stages with")))?,
     };
-    Ok(Compiler::Child(CompilerChild { program, arguments: vec![COMPILE_STAGE.into()], limits }))
+    Ok(Compiler::Child(compiler_child(program, limits)))
+}
+
+/// A child of this program that may use so much.
+#[must_use]
+pub fn compiler_child(program: PathBuf, limits: CompileLimits) -> CompilerChild {
+    // Or the allocator would take a GiB at its start, and the limit of memory would count that.
+    let environment = vec![("MIMALLOC_ARENA_EAGER_COMMIT".into(), "0".into())];
+    CompilerChild { program, arguments: vec![COMPILE_STAGE.into()], environment, limits }
 }
 
 /// Is such a child: does what the parent writes to `input`, and returns what it is to be told.

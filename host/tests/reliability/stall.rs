@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gristmill::app::{COMPILE_STAGE, Compiler, Following, Host, HostOptions, Memory, Versions, Watchers};
+use gristmill::app::{Compiler, Following, Host, HostOptions, Memory, Versions, Watchers, compiler_child};
 use gristmill::settings::{HostLimits, Pipeline};
 use gristmill_core::ports::{FlowEvent, Observer};
-use gristmill_wasm::{CompileLimits, CompilerChild};
+use gristmill_wasm::CompileLimits;
 use tokio_util::sync::CancellationToken;
 
 use crate::extent::{Run, alone, size};
@@ -61,11 +61,8 @@ async fn a_new_module_serves_soon_and_the_traffic_hardly_notices() {
 
     let (ends, shutdown) = (Arc::new(Ends::default()), CancellationToken::new());
     let observers: Vec<Arc<dyn Observer>> = vec![Arc::<Ends>::clone(&ends)];
-    let child = CompilerChild {
-        program: Path::new(env!("CARGO_BIN_EXE_gristmill")).to_owned(),
-        arguments: vec![COMPILE_STAGE.into()],
-        limits: CompileLimits::default(),
-    };
+    let program = Path::new(env!("CARGO_BIN_EXE_gristmill")).to_owned();
+    let child = compiler_child(program, CompileLimits::default());
     let options = HostOptions {
         memory: Memory::Durable,
         limits: HostLimits::default(),
@@ -74,6 +71,7 @@ async fn a_new_module_serves_soon_and_the_traffic_hardly_notices() {
         watchers: Watchers { observers, ..Watchers::default() },
         following: Following::default(),
         versions: Versions::none(),
+        registry: gristmill::app::registry(gristmill::app::Network::Online).unwrap(),
     };
     let (built, over) = Host::build(vec![Pipeline::load(&harness.file()).unwrap()], options).await.unwrap();
     let host = built.start().await.unwrap().unwrap();

@@ -36,6 +36,8 @@ pub struct CompilerChild {
     pub program: PathBuf,
     /// The arguments with which the program calls [`compile_for_parent`](crate::compile_for_parent) on its standard input, and prints what that returns.
     pub arguments: Vec<OsString>,
+    /// Variables of its environment, beside the few that it gets of ours.
+    pub environment: Vec<(OsString, OsString)>,
     /// What it may use.
     pub limits: CompileLimits,
 }

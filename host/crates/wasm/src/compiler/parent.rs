@@ -43,6 +43,7 @@ impl CompilerChild {
         let kept = KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env_clear().envs(kept).kill_on_drop(true);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (mut input, output) = (child.stdin.take(), child.stdout.take());
         let mut header = serde_json::to_vec(errand)?;
