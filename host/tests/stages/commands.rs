@@ -55,7 +55,8 @@ fn one_item_runs_alone() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     fs::write(at.join("item.md"), "# One\n\nA text.\n\n# Two\n\nAnother text.\n").unwrap();
-    let came = succeeds(at, &["stage", "run", "builtin:chunk", "item.md", "--config", "size = 20", "--config", "overlap = 0"]);
+    let came =
+        succeeds(at, &["stage", "run", "builtin:chunk", "item.md", "--config", "size = 20", "--config", "overlap = 0"]);
     let came: toml::Table = came.parse().unwrap();
     assert_eq!(came["outcome"].as_str(), Some("emit"));
     assert!(came["output"].as_array().unwrap().len() > 1, "{came}");

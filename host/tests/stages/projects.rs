@@ -1,6 +1,7 @@
 //! A stage of one's own, when something is wrong with it.
 
 use std::fs;
+use std::path::Path;
 
 use super::{command, fails, folder, succeeds};
 
@@ -42,12 +43,13 @@ fn a_stage_that_does_not_compile_leaves_the_last_component_in_place() {
 }
 
 #[test]
-fn what_is_missing_to_build_a_stage_is_said_with_the_way_out() {
+fn what_is_missing_to_build_a_stage_is_said_with_how_to_get_it() {
     let folder = folder("lacking");
-    let output = command("gristmill", &folder).args(["stage", "new", "poor"]).env("CARGO", "/nowhere").output().unwrap();
+    let output =
+        command("gristmill", &folder).args(["stage", "new", "poor"]).env("CARGO", "/nowhere").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("https://rustup.rs"), "{said}");
-    for (variable, value, way_out) in
+    for (variable, value, how) in
         [("CARGO", "/nowhere", "https://rustup.rs"), ("RUSTC", "/nowhere", "install Rust by https://rustup.rs")]
     {
         let mut build = command("gristmill", &folder);
@@ -56,7 +58,23 @@ fn what_is_missing_to_build_a_stage_is_said_with_the_way_out() {
         build.env("CARGO_TARGET_DIR", folder.join("target"));
         let output = build.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && said.contains(way_out), "{variable}: {said}");
+        assert!(!output.status.success() && said.contains(how), "{variable}: {said}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_stage_in_another_language_says_what_builds_it() {
+    let folder = folder("languages");
+    for (language, how) in [("python", "pip install -r requirements.txt"), ("js", "npm install")] {
+        succeeds(&folder, &["stage", "new", language, "--lang", language]);
+        let mut build = command("gristmill", &folder);
+        build
+            .args(["stage", "build", language])
+            .env("PATH", Path::new(env!("CARGO_BIN_EXE_gristmill")).parent().unwrap());
+        let output = build.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(how), "{language}: {said}");
     }
     fs::remove_dir_all(&folder).unwrap();
 }

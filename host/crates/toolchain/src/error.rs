@@ -8,7 +8,7 @@ use super::missing::Missing;
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     /// No sources are there.
-    #[error("{0} has no Cargo.toml; `gristmill stage new NAME` begins a stage")]
+    #[error("{0} has no Cargo.toml, stage.py or stage.js; `gristmill stage new NAME` begins a stage")]
     NoSources(String),
     /// There is more than one stage, or none.
     #[error("{folder} has {found}; name the folder of one")]

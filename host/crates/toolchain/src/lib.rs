@@ -12,6 +12,7 @@ mod place;
 mod project;
 mod rust;
 mod scaffold;
+mod script;
 mod sdk;
 mod template;
 

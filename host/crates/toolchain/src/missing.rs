@@ -22,6 +22,10 @@ pub enum Missing {
     Newer(String),
     /// The compiler has no standard library for the target. Whether the compiler is rustup's.
     Target(Origin),
+    /// There is no componentize-py, which builds stages in Python.
+    ComponentizePy,
+    /// There is no Node.js, or not what builds stages in JavaScript.
+    NodeModules,
 }
 
 /// Where a compiler comes from.
@@ -44,6 +48,13 @@ impl fmt::Display for Missing {
             Self::Target(Origin::Rustup) => {
                 write!(f, "Rust cannot build for {TARGET} yet: run `rustup target add {TARGET}`")
             }
+            Self::ComponentizePy => f.write_str(
+                "componentize-py was not found: run `python3 -m venv .venv && .venv/bin/pip install -r requirements.txt` in \
+                 the folder of the stage",
+            ),
+            Self::NodeModules => f.write_str(
+                "what builds the stage is not installed: run `npm install` in its folder, with Node.js 22 or later",
+            ),
             Self::Target(Origin::Elsewhere) => write!(
                 f,
                 "this Rust has no standard library for {TARGET}, and is not rustup's, which could add it: install Rust by \
@@ -124,12 +135,12 @@ mod tests {
     fn what_is_missing_says_how_to_get_it() {
         assert_eq!(origin(std::path::Path::new("/home/a/.rustup/toolchains/stable-x86_64")), Origin::Rustup);
         assert_eq!(origin(std::path::Path::new("/usr")), Origin::Elsewhere);
-        for (missing, way_out) in [
+        for (missing, how) in [
             (Missing::Cargo, "https://rustup.rs"),
             (Missing::Newer("1.80.1".into()), "rustup update stable"),
             (Missing::Target(Origin::Rustup), "rustup target add wasm32-wasip2"),
         ] {
-            assert!(missing.to_string().contains(way_out), "{missing}");
+            assert!(missing.to_string().contains(how), "{missing}");
         }
     }
 }

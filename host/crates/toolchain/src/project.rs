@@ -8,6 +8,7 @@ use super::error::{BuildError, ProjectError};
 use super::options::BuildOptions;
 use super::place;
 use super::rust::{self, Crate};
+use super::script::Script;
 
 /// Where the component of a project is put, below its root.
 const COMPONENTS: &str = "target/stages";
@@ -15,8 +16,14 @@ const COMPONENTS: &str = "target/stages";
 /// The sources of one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    krate: Crate,
+    sources: Sources,
     component: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sources {
+    Rust(Crate),
+    Script(Script),
 }
 
 /// What a build made.
@@ -31,14 +38,18 @@ pub struct Built {
 }
 
 impl Project {
-    /// The project in a folder: a crate, or a workspace with one stage. Runs cargo; blocks for about 0.1 s.
+    /// The project in a folder: a crate, a workspace with one stage, or a stage in Python or JavaScript. Runs cargo; blocks for about 0.1 s.
     ///
     /// # Errors
     /// No project is there, or not one alone, or it cannot be read.
     pub fn at(folder: &Path) -> Result<Self, ProjectError> {
-        let krate = rust::crate_at(folder)?;
-        let component = krate.workspace.join(COMPONENTS).join(&krate.name).with_extension("wasm");
-        Ok(Self { krate, component })
+        let sources = match Script::at(folder) {
+            Some(script) => Sources::Script(script),
+            None => Sources::Rust(rust::crate_at(folder)?),
+        };
+        let mut project = Self { sources, component: PathBuf::new() };
+        project.component = project.root().join(COMPONENTS).join(format!("{}.wasm", project.name()));
+        Ok(project)
     }
 
     /// The project that a module was built of, by its path: the nearest workspace above that has a stage of that name.
@@ -50,31 +61,45 @@ impl Project {
         let Some(name) = module.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")) else {
             return Ok(None);
         };
-        let above = module.ancestors().skip(1).filter(|folder| folder.join("Cargo.toml").is_file());
-        for folder in above {
+        for folder in module.ancestors().skip(1) {
+            if let Some(script) = Script::at(folder).filter(|script| script.name == name) {
+                return Ok(Some(Self { sources: Sources::Script(script), component: module.to_owned() }));
+            }
+            if !folder.join("Cargo.toml").is_file() {
+                continue;
+            }
             if let Some(krate) = rust::crate_called(folder, &name)? {
-                return Ok(Some(Self { krate, component: module.to_owned() }));
+                return Ok(Some(Self { sources: Sources::Rust(krate), component: module.to_owned() }));
             }
         }
         Ok(None)
     }
 
-    /// The stage's name, which is the crate's.
+    /// The stage's name: the crate's, or that of its folder.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.krate.name
+        match &self.sources {
+            Sources::Rust(krate) => &krate.name,
+            Sources::Script(script) => &script.name,
+        }
     }
 
     /// The stage's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.krate.folder
+        match &self.sources {
+            Sources::Rust(krate) => &krate.folder,
+            Sources::Script(script) => &script.folder,
+        }
     }
 
     /// The folder of the workspace, which is the stage's own if it stands alone.
     #[must_use]
     pub fn root(&self) -> &Path {
-        &self.krate.workspace
+        match &self.sources {
+            Sources::Rust(krate) => &krate.workspace,
+            Sources::Script(script) => &script.folder,
+        }
     }
 
     /// Where a build puts the component.
@@ -86,7 +111,10 @@ impl Project {
     /// The files and folders that the component is made of, as far as they are the project's own. Those that are there.
     #[must_use]
     pub fn sources(&self) -> Vec<PathBuf> {
-        let Crate { folder, workspace, .. } = &self.krate;
+        let Crate { folder, workspace, .. } = match &self.sources {
+            Sources::Rust(krate) => krate,
+            Sources::Script(script) => return script.sources(),
+        };
         let of = |folder: &Path, names: &[&str]| names.iter().map(|name| folder.join(name)).collect::<Vec<_>>();
         let mut sources = of(folder, &["Cargo.toml", "build.rs", "src", ".cargo/config.toml"]);
         if workspace != folder {
@@ -103,7 +131,10 @@ impl Project {
     /// It cannot be built; what was in place stays.
     pub async fn build(&self, options: BuildOptions) -> Result<Built, BuildError> {
         let begun = Instant::now();
-        let (made, output) = rust::build(&self.krate, options).await?;
+        let (made, output) = match &self.sources {
+            Sources::Rust(krate) => rust::build(krate, options).await?,
+            Sources::Script(script) => script.build(options).await?,
+        };
         let io = |what: &str, path: &Path| {
             let what = format!("{what} {}", path.display());
             |error| BuildError::Io { what, error }

@@ -16,6 +16,10 @@ pub enum Language {
     /// Rust.
     #[default]
     Rust,
+    /// Python, which is experimental.
+    Python,
+    /// JavaScript, which is experimental.
+    JavaScript,
 }
 
 impl Language {
@@ -23,6 +27,8 @@ impl Language {
     fn template(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Python => "python",
+            Self::JavaScript => "js",
         }
     }
 }
@@ -72,12 +78,21 @@ pub fn new_project(at: &Path, name: &Name) -> Result<Written, NewError> {
     Ok(Written { folder: root.clone(), root })
 }
 
-/// Begins a stage: in `stages/NAME` of the project that `at` is in, or else in the folder `NAME` of `at`, with the SDK.
+/// Begins a stage: in `stages/NAME` of the project that `at` is in, or else in the folder `NAME` of `at`, with the SDK. One in
+/// another language than Rust is in the folder `NAME`, of the project if there is one.
 ///
 /// # Errors
 /// The folder exists, or something cannot be written.
 pub fn new_stage(at: &Path, name: &Name, language: Language) -> Result<Written, NewError> {
-    if let Some(root) = at.ancestors().find(|folder| is_project(folder)) {
+    let project = at.ancestors().find(|folder| is_project(folder));
+    if language != Language::Rust {
+        // Beside the stages of a workspace, which takes in all that is in `stages`.
+        let folder = fresh(project.unwrap_or(at).join(name.as_str()))?;
+        put_all(&folder, template::files(language.template(), &Words { name, sdk: "" }))?;
+        put_all(&folder, sdk::contract())?;
+        return Ok(Written { root: folder.clone(), folder });
+    }
+    if let Some(root) = project {
         let folder = new_in(root, name, language)?;
         return Ok(Written { folder, root: root.to_owned() });
     }
@@ -181,6 +196,21 @@ mod tests {
         assert_eq!(manifest["profile"]["release"]["panic"].as_str(), Some("abort"));
         let sdk = manifest["dependencies"]["gristmill-sdk"]["path"].as_str().unwrap();
         assert!(stage.folder.join(sdk).join("src/lib.rs").is_file(), "{sdk}");
+    }
+
+    #[test]
+    fn a_stage_in_another_language_brings_its_module_and_the_contract() {
+        let folder = tempfile::tempdir().unwrap();
+        for (language, source, module) in
+            [(Language::Python, "stage.py", "gristmill.py"), (Language::JavaScript, "stage.js", "gristmill.js")]
+        {
+            let stage = new_stage(folder.path(), &name(&format!("s-{}", language.template())), language).unwrap();
+            for file in [source, module, "wit/stage.wit", "README.md", "cases/tidy/item.txt"] {
+                assert!(stage.folder.join(file).is_file(), "{language:?}: {file}");
+            }
+            let text = fs::read_to_string(stage.folder.join(source)).unwrap();
+            assert!(text.contains(&format!("\"s-{}\"", language.template())), "{text}");
+        }
     }
 
     #[test]

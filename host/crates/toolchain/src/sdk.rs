@@ -64,6 +64,13 @@ pub fn write_sdk(project: &Path) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// The contract, in a folder `wit`.
+pub(crate) fn contract() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    collect(&WIT, Path::new("wit"), &mut files);
+    files
+}
+
 /// The version of this binary, and a digest: before a release, one version has many SDKs.
 fn version(files: &[(PathBuf, String)]) -> String {
     let mut digest = Sha256::new();

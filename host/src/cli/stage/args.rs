@@ -17,7 +17,9 @@ pub enum Stage {
     ///
     /// In a project, it becomes stages/NAME; elsewhere the folder NAME, which then carries the SDK along.
     ///
-    /// Example: gristmill stage new shout
+    /// Examples:
+    ///   gristmill stage new shout
+    ///   gristmill stage new shout --lang python
     #[command(verbatim_doc_comment)]
     New(New),
     /// Build a stage, and show what became of it
@@ -118,12 +120,18 @@ pub struct New {
 pub enum LanguageChoice {
     /// Rust.
     Rust,
+    /// Python, which is experimental.
+    Python,
+    /// JavaScript, which is experimental.
+    Js,
 }
 
 impl From<LanguageChoice> for Language {
     fn from(choice: LanguageChoice) -> Self {
         match choice {
             LanguageChoice::Rust => Self::Rust,
+            LanguageChoice::Python => Self::Python,
+            LanguageChoice::Js => Self::JavaScript,
         }
     }
 }

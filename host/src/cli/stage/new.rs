@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use gristmill_toolchain::{missing, new_stage};
 
-use super::args::New;
+use super::args::{LanguageChoice, New};
 use crate::app::Failure;
 use crate::console::{note, print};
 
@@ -15,9 +15,15 @@ pub(super) fn new(args: &New) -> Result<(), Failure> {
     let here = env::current_dir().context("there is no present folder")?;
     let written = new_stage(&here, &args.name, args.lang.into()).map_err(|error| Failure::Setup(error.into()))?;
     let folder = written.folder.strip_prefix(&here).unwrap_or(&written.folder);
-    let text = format!("{}: the stage {}\n\nNext:\n  gristmill stage test {0}\n", shown(folder), args.name);
+    let before = match args.lang {
+        LanguageChoice::Rust => "",
+        LanguageChoice::Python | LanguageChoice::Js => "  install what its README.md says\n",
+    };
+    let text = format!("{}: the stage {}\n\nNext:\n{before}  gristmill stage test {0}\n", shown(folder), args.name);
     print(&text)?;
-    lacking();
+    if args.lang == LanguageChoice::Rust {
+        lacking();
+    }
     Ok(())
 }
 
