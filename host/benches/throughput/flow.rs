@@ -199,6 +199,7 @@ pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpo
         watchers: app::Watchers::default(),
         following: app::Following::default(),
         versions: app::Versions::none(),
+        registry: app::registry(app::Network::Online).unwrap(),
     };
     let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
     let (_, loaded) = built.pipelines().next().unwrap();

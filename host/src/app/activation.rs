@@ -56,7 +56,7 @@ pub enum VersionError {
     #[error("{0}")]
     Conflict(String),
     /// It failed a step; what served before goes on.
-    #[error("{0}")]
+    #[error("{}", .0.lines())]
     Unfit(Failure),
     /// The host could not do it.
     #[error("{0}")]
@@ -186,7 +186,7 @@ impl Host {
         let (step, described) = match Box::pin(Loader::replace(&self.runtime, replacement)).await {
             Ok(loaded) => loaded,
             Err(failure) => {
-                versions.try_note(of, noted(Change::Refused, Some(failure.to_string())), None).await;
+                versions.try_note(of, noted(Change::Refused, Some(failure.lines())), None).await;
                 self.of(&of.pipeline, |running| running.count_version(*index, Change::Refused))?;
                 return Err(VersionError::Unfit(failure));
             }
@@ -258,7 +258,7 @@ impl Host {
         let file = self.file_of(place)?;
         if *wanted == file {
             let stage = self.of(&place.of.pipeline, |running| running.file.stages[place.index].clone())?;
-            match bytes_of(&stage.module, stage.grants.imports()).await {
+            match bytes_of(&stage, &self.options.registry).await {
                 Ok(wasm) if digest(&wasm) == file => return Ok(Candidate { wasm, by, file }),
                 _ => {}
             }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use gristmill_core::flow::{Handle, Status};
-use gristmill_core::ports::Broker;
+use gristmill_core::ports::{Broker, Sink};
 use gristmill_llm::Limits;
+use gristmill_registry::Registry;
 use gristmill_wasm::{Compiler, Described, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,8 @@ pub struct HostOptions {
     pub following: Following,
     /// The versions of stages.
     pub versions: Versions,
+    /// Where modules come from that are in registries.
+    pub registry: Registry,
 }
 
 /// A process that runs pipelines.
@@ -93,6 +96,12 @@ impl Host {
     /// When there is none of that name; so below.
     pub fn broker(&self, name: &str) -> Result<Arc<dyn Broker>, Failure> {
         self.of(name, |running| Arc::clone(&running.broker))
+    }
+
+    /// Writes events of a pipeline that runs, without a connection of its own. An embedded broker is not asked whether it has
+    /// room for them.
+    pub fn events(&self, name: &str) -> Result<Arc<dyn Sink>, Failure> {
+        self.of(name, |running| Arc::clone(&running.events))
     }
 
     /// Takes no new events in a pipeline until it is resumed. Jobs in flight end, partitions are kept.
@@ -152,7 +161,7 @@ impl Host {
             let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
             return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
         }
-        let choice = Choice { versions: &self.options.versions, unfit: Unfit::Refuse };
+        let choice = self.choice(&self.options.versions, Unfit::Refuse);
         let loader =
             Loader { runtime: &self.runtime, limits: &self.limits, stores, purse: purse.clone(), observer, choice };
         let loaded = loader.load(&file, version).await?;
@@ -213,18 +222,22 @@ impl Host {
         check_together(&others.chain([file]).collect::<Vec<_>>())
     }
 
+    fn choice<'a>(&'a self, versions: &'a Versions, unfit: Unfit) -> Choice<'a> {
+        Choice { versions, unfit, registry: &self.options.registry }
+    }
+
     /// As far as possible without compiling what would run: what is known of each stage.
     pub(super) async fn look(&self, file: &Pipeline) -> Result<Vec<Described>, Failure> {
         let watched = self.options.watchers.of(file);
         let none = Versions::none();
-        let choice = Choice { versions: &none, unfit: Unfit::Refuse };
+        let choice = self.choice(&none, Unfit::Refuse);
         self.loader(file, &watched, choice).await?.look(file).await
     }
 
     pub(super) async fn load(&self, file: Pipeline, unfit: Unfit) -> Result<Ready, Failure> {
         self.options.following.check(&file)?;
         let watched = self.options.watchers.of(&file);
-        let choice = Choice { versions: &self.options.versions, unfit };
+        let choice = self.choice(&self.options.versions, unfit);
         let loader = self.loader(&file, &watched, choice).await?;
         let (stores, purse) = (loader.stores.clone(), loader.purse.clone());
         let loaded = loader.load(&file, 1).await?;
@@ -279,6 +292,7 @@ impl Host {
         let (told, watching) = (ended.clone(), watched.clone());
         let following = &self.options.following;
         let entrance = entrance(&file, &stores, following, &wired.inlet);
+        let events = Arc::clone(&wired.inlet.sink);
         let over = CancellationToken::new();
         let (trial, watched) = (None, watched);
         let running = Running {
@@ -292,6 +306,7 @@ impl Host {
             stores,
             purse,
             watched,
+            events,
             entrance,
             ended: told,
         };

@@ -84,7 +84,7 @@ pub(super) fn runtime(
 }
 
 /// `GRISTMILL_CACHE`, else the user's cache folder.
-fn cache_folder() -> Result<PathBuf, Failure> {
+pub(super) fn cache_folder() -> Result<PathBuf, Failure> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("GRISTMILL_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("gristmill")))

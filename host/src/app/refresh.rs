@@ -36,7 +36,7 @@ impl Host {
     async fn refresh_stage(self: &Arc<Self>, place: &Place, stage: &settings::StageSettings) -> Result<(), Failure> {
         let StageOf { pipeline, stage: name } = &place.of;
         let refused = Refused::Stage(Arc::clone(pipeline), Arc::clone(name));
-        let wasm = match bytes_of(&stage.module, stage.grants.imports()).await {
+        let wasm = match bytes_of(stage, &self.options.registry).await {
             Ok(wasm) => wasm,
             Err(reason) => {
                 let why = format!("its module {reason}");

@@ -1,11 +1,13 @@
 //! The stages of a pipeline by their modules: which one each runs, read once, and what came of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use gristmill_registry::{Registry, TrustedKey};
 use gristmill_versions::{By, Change, Digest};
-use gristmill_wasm::{Grants, LoadError, Module, Reason, StageSpec};
+use gristmill_wasm::{LoadError, Module, Reason, StageSpec};
 
 use super::builtin::BUILTIN;
 use super::outside::Outside;
@@ -20,6 +22,8 @@ const SIDE_BY_SIDE: usize = 2;
 pub(super) struct Choice<'a> {
     pub(super) versions: &'a Versions,
     pub(super) unfit: Unfit,
+    /// Where modules come from that are in registries.
+    pub(super) registry: &'a Registry,
 }
 
 /// What becomes of an activated version that cannot be loaded.
@@ -50,9 +54,11 @@ where
     F: Future<Output = Result<T, LoadError>>,
 {
     // A standard stage with a grant can be another component than the one without.
-    let mut by_module: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
+    // And one that has to be signed is looked at for each key.
+    let mut by_module: BTreeMap<(String, bool, Option<&Path>), Vec<usize>> = BTreeMap::new();
     for (index, stage) in pipeline.stages.iter().enumerate() {
-        by_module.entry((named(&stage.module), stage.grants.llm)).or_default().push(index);
+        let key = stage.signed_by.as_deref();
+        by_module.entry((named(&stage.module), stage.grants.llm, key)).or_default().push(index);
     }
     let of_modules = by_module.into_values().map(|indices| of_module(pipeline, indices, outside, choice, work));
     let of_modules: Vec<_> = of_modules.collect();
@@ -79,7 +85,7 @@ where
         let stage = &pipeline.stages[index];
         let bytes = match wasm.take() {
             Some(bytes) => Ok(bytes),
-            None => bytes_of(&stage.module, stage.grants.imports()).await,
+            None => bytes_of(stage, choice.registry).await,
         };
         let result = match bytes {
             Ok(bytes) => {
@@ -112,7 +118,7 @@ async fn of_stage<T, F>(
 where
     F: Future<Output = Result<T, LoadError>>,
 {
-    let Choice { versions, unfit } = choice;
+    let Choice { versions, unfit, .. } = choice;
     let Place { pipeline, index, outside } = place;
     let stage = &pipeline.stages[index];
     let of = StageOf { pipeline: pipeline.name.shared(), stage: stage.name.shared() };
@@ -131,7 +137,7 @@ where
         }
     }
     let value = work(outside.give(pipeline, index, spec(pipeline, index, file.clone()))).await?;
-    if let settings::Module::File(_) = stage.module {
+    if let settings::Module::File(_) | settings::Module::Registry(_) = stage.module {
         versions.loaded(&of, &file, &named).await;
     }
     Ok(Loaded { value, file: named })
@@ -148,20 +154,35 @@ pub(super) fn named(module: &settings::Module) -> String {
     match module {
         settings::Module::Builtin(name) => format!("builtin:{name}"),
         settings::Module::File(path) => path.display().to_string(),
+        settings::Module::Registry(reference) => reference.to_string(),
     }
 }
 
-/// The module that a file names.
-pub(super) async fn bytes_of(module: &settings::Module, grants: Grants) -> Result<Module, Reason> {
-    match module {
+/// The module that a file names for a stage.
+pub(super) async fn bytes_of(stage: &settings::StageSettings, registry: &Registry) -> Result<Module, Reason> {
+    match &stage.module {
         settings::Module::Builtin(name) => match BUILTIN.iter().find(|builtin| builtin.name == name) {
-            Some(builtin) => Ok(Module::new(builtin.component(grants))),
+            Some(builtin) => Ok(Module::new(builtin.component(stage.grants.imports()))),
             None => Err(Reason::NoSuchBuiltin(BUILTIN.iter().map(|builtin| builtin.name.to_owned()).collect())),
         },
         settings::Module::File(path) => {
             let path = path.clone();
             let read = tokio::task::spawn_blocking(move || Module::read(&path)).await;
             read.unwrap_or_else(|panicked| Err(Reason::Read(std::io::Error::other(panicked).into())))
+        }
+        settings::Module::Registry(reference) => {
+            let refused = |error| Reason::Refused(format!("{:#}", anyhow::Error::new(error)));
+            let key = match stage.signed_by.clone() {
+                Some(path) => {
+                    let read = tokio::task::spawn_blocking(move || TrustedKey::read(&path)).await;
+                    Some(
+                        read.map_err(|panicked| Reason::Read(std::io::Error::other(panicked).into()))?
+                            .map_err(refused)?,
+                    )
+                }
+                None => None,
+            };
+            registry.component(reference, key.as_ref()).await.map(Module::new).map_err(refused)
         }
     }
 }

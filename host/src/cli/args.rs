@@ -97,7 +97,8 @@ pub enum Command {
     /// Check pipelines without running them
     ///
     /// Reads the files, tries out every stage, and checks each stage's configuration against the stage's own schema. Every
-    /// fault is shown with its line and how to fix it. Contacts no broker and no model, so it can run in a commit hook.
+    /// fault is shown with its line and how to fix it. Contacts no broker and no model, so it can run in a commit hook; modules
+    /// in registries are fetched once.
     ///
     /// Examples:
     ///   gristmill check pipeline.toml
@@ -308,6 +309,9 @@ pub struct Check {
     /// Compile the stages too, into the folder of compiled stages: the next start finds them there.
     #[arg(long)]
     pub compile: bool,
+    /// Fetch no module from a registry: those that were not fetched before are faults.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `gristmill demo`.

@@ -27,6 +27,7 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
         watchers: app::Watchers::default(),
         following: app::Following::default(),
         versions: app::Versions::none(),
+        registry: app::registry(if args.offline { app::Network::Offline } else { app::Network::Online })?,
     };
     // Looked at even if a file is faulty: what is wrong with the stages of the others is told in the same run.
     let looked = match (Failure::all(found), look(&pipelines, options, args.compile).await) {
@@ -44,6 +45,7 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
             let module = match &stage.module {
                 Module::Builtin(name) => format!("builtin:{name}"),
                 Module::File(path) => path.display().to_string(),
+                Module::Registry(reference) => reference.to_string(),
             };
             let _ = writeln!(
                 text,

@@ -45,6 +45,7 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         watchers,
         following,
         versions: Versions::open(&file.versions).await,
+        registry: app::registry(app::Network::Online)?,
     };
     let stopped = || {
         tracing::info!("stopped before any pipeline ran");

@@ -62,6 +62,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         watchers: app::Watchers { observers, ..app::Watchers::default() },
         following: app::Following::default(),
         versions: app::Versions::none(),
+        registry: app::registry(app::Network::Online)?,
     };
     let built = shutdown.run_until_cancelled(Host::build(vec![pipeline.clone()], host_options)).await;
     spinner.finish_and_clear();

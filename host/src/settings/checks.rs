@@ -17,7 +17,7 @@ use super::plan::plan;
 use super::properties;
 use super::redis;
 use super::requires;
-use super::stage::StageSettings;
+use super::stage::{Module, StageSettings};
 use super::store;
 
 type File = Draft<PipelineFile>;
@@ -47,6 +47,7 @@ pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
     }
     store::check(file);
     names_once(file, stages);
+    signatures(file, stages);
     if host.is_some_and(|host| host.models.is_empty()) {
         models_for_grants(file, stages);
         vectors_for_grants(file, stages);
@@ -156,6 +157,19 @@ fn names_once(file: &mut File, stages: usize) {
             None => {
                 first.insert(name, pointer);
             }
+        }
+    }
+}
+
+/// Only what comes from a registry has signatures.
+fn signatures(file: &mut File, stages: usize) {
+    for index in 0..stages {
+        let pointer = format!("/stage/{index}/signed_by");
+        let module = file.part::<Module>(&format!("/stage/{index}/module"));
+        if file.has(&pointer) && module.is_some_and(|module| !matches!(module, Module::Registry(_))) {
+            let title = file.title(&format!("/stage/{index}"));
+            let message = format!("{title} has a key, but its module is in no registry");
+            file.report(&pointer, message, "take it away, or name the module as oci://REGISTRY/NAME@sha256:…");
         }
     }
 }

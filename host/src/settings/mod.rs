@@ -125,13 +125,14 @@ impl Pipeline {
         self.file.folder()
     }
 
-    /// The files that it names and that what it does depends on: modules, JSON files of configurations, scripts of models.
+    /// The files that it names and that what it does depends on: modules, keys, JSON files of configurations, scripts of models.
     #[must_use]
     pub fn files(&self) -> BTreeSet<PathBuf> {
         let modules = self.stages.iter().filter_map(|stage| match &stage.module {
             Module::File(path) => Some(path.clone()),
-            Module::Builtin(_) => None,
+            Module::Builtin(_) | Module::Registry(_) => None,
         });
+        let keys = self.stages.iter().filter_map(|stage| stage.signed_by.clone());
         let targets = self.models.values().flat_map(AliasSettings::all_targets);
         let scripts = targets.filter_map(|(_, target)| match target {
             TargetSettings::Scripted(scripted) => Some(scripted.script.clone()),
@@ -140,7 +141,7 @@ impl Pipeline {
             | TargetSettings::Gemini(_)
             | TargetSettings::Ollama(_) => None,
         });
-        self.json_files.iter().cloned().chain(modules).chain(scripts).collect()
+        self.json_files.iter().cloned().chain(modules).chain(keys).chain(scripts).collect()
     }
 
     /// Where the value at a JSON Pointer into a stage's `config` stands ("/tasks/1"), or the nearest thing around it;

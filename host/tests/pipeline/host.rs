@@ -28,6 +28,7 @@ async fn start(harnesses: &[&Harness], shutdown: CancellationToken) -> (Arc<Host
         watchers: Watchers::default(),
         following: Following::default(),
         versions: Versions::none(),
+        registry: gristmill::app::registry(gristmill::app::Network::Online).unwrap(),
     };
     let (built, ends) = Host::build(files, options).await.unwrap();
     (built.start().await.unwrap().unwrap(), ends)

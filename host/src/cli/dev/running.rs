@@ -4,13 +4,22 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use gristmill_core::flow::settings::DeliveryMode;
+use gristmill_core::model::Size;
 use gristmill_core::ports::{Observer, Record};
+use gristmill_kafka::Property;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::trace::Trace;
 use crate::app::{self, Failure, Host, HostOptions, Memory, Reloaded};
 use crate::settings::{HostLimits, Pipeline};
+
+/// How long the embedded broker may keep a fetch waiting, in milliseconds: it answers one that found nothing only then, however
+/// soon something comes.
+const LONGEST_FETCH: &str = "10";
+
+/// As much as an embedded broker keeps in any case, headers and its own framing aside.
+const AT_ONCE: usize = 1 << 20;
 
 /// A pipeline that runs.
 pub(super) struct Running {
@@ -35,6 +44,10 @@ pub(super) enum Taken {
 pub(super) fn loosen(pipeline: &mut Pipeline) {
     pipeline.kafka = None;
     app::embed(pipeline);
+    if let Some(kafka) = &mut pipeline.kafka {
+        let wait = Property::Plain(LONGEST_FETCH.to_owned());
+        kafka.properties.0.insert("fetch.wait.max.ms".to_owned(), wait);
+    }
     pipeline.delivery = DeliveryMode::AtLeastOnce;
     pipeline.limits.max_dead_letter_rate = 1.0;
     pipeline.limits.max_reject_rate = 1.0;
@@ -62,6 +75,7 @@ impl Running {
             watchers: app::Watchers { observers, ..app::Watchers::default() },
             following: app::Following::default(),
             versions: app::Versions::none(),
+            registry: app::registry(app::Network::Online)?,
         };
         let (built, ends) = Host::build(vec![pipeline.clone()], options).await?;
         let Some(host) = built.start().await? else {
@@ -104,6 +118,11 @@ impl Running {
     /// # Errors
     /// The broker does not take them.
     pub(super) async fn send(&self, records: Vec<Record>) -> Result<(), Failure> {
+        if records.iter().map(Size::size).sum::<usize>() <= AT_ONCE {
+            self.host.events(&self.pipeline.name)?.deliver(records).await.map_err(anyhow::Error::new)?;
+            return Ok(());
+        }
+        // It connects anew, which takes half a second, and sends what the broker has room for.
         let broker = self.host.broker(&self.pipeline.name)?;
         let groups = records.into_iter().map(|record| vec![record]).collect();
         broker.write(groups, Some(self.pipeline.group()), &|_| {}).await.map_err(anyhow::Error::new)?;

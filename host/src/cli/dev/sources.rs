@@ -30,7 +30,7 @@ impl Sources {
             .iter()
             .filter_map(|stage| match &stage.module {
                 Module::File(path) => Some(path.clone()),
-                Module::Builtin(_) => None,
+                Module::Builtin(_) | Module::Registry(_) => None,
             })
             .collect();
         self.projects.retain(|module, _| named.contains(module));

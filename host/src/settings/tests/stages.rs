@@ -120,7 +120,7 @@ error: "module" in stage 2 is an address
   --> pipes/p.toml:15:10
    |
 15 | module = "https://x/y.wasm"
-   |          ^^^^^^^^^^^^^^^^^^ modules are files, or "builtin:NAME"
+   |          ^^^^^^^^^^^^^^^^^^ modules are files, "builtin:NAME", or in a registry, "oci://REGISTRY/NAME@sha256:…"
 
 error: stage 3 has no "name"
   --> pipes/p.toml:16:1
