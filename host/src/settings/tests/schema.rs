@@ -53,6 +53,7 @@ const UNSEEN: &[&str] = &[
     // TOML has numbers that JSON has not.
     "is a number that JSON cannot hold",
     // Bounds of sizes and times, which are text with a unit.
+    "from 1KiB to",
     "from 64KiB to",
     "from 1MiB to",
     "from 100ms to",
