@@ -7,6 +7,7 @@ mod checked;
 mod dev;
 mod dialects;
 mod languages;
+mod registry;
 mod tasks;
 
 use std::collections::BTreeSet;
