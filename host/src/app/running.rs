@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gristmill_api::Pipeline as Entrance;
 use gristmill_core::flow::{Deployment, Handle};
 use gristmill_core::model::Share;
-use gristmill_core::ports::Broker;
+use gristmill_core::ports::{Broker, Sink};
 use gristmill_llm::Purse;
 use gristmill_versions::{Change, Digest};
 use gristmill_wasm::Described;
@@ -64,6 +64,8 @@ pub(super) struct Running {
     /// What the stages reach.
     pub(super) outside: Arc<Outside>,
     pub(super) broker: Arc<dyn Broker>,
+    /// Writes events from outside, by the producer that it has anyway.
+    pub(super) events: Arc<dyn Sink>,
     pub(super) stores: Stores,
     pub(super) purse: Option<Arc<Purse>>,
     pub(super) watched: Watched,

@@ -145,8 +145,12 @@ impl<'a> Session<'a> {
             let pipeline = self.read()?;
             let new = self.sources.find(&pipeline).await.map_err(|error| Failure::Setup(error.into()))?;
             change.build.extend(new);
+            // That their sources are there is no change.
+            eyes.turn_to(self.look()).await;
         }
         if !change.build.is_empty() {
+            let names: Vec<_> = change.build.iter().filter_map(|module| module.file_stem()?.to_str()).collect();
+            self.say(&format!("{}building {}{}", self.palette.dim, names.join(", "), self.palette.off))?;
             let built = tokio::select! {
                 built = self.build(&change.build) => built,
                 more = eyes.change(|| self.look()) => {
