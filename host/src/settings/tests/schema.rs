@@ -46,6 +46,8 @@ const UNSEEN: &[&str] = &[
     "may ask models, but there are none",
     "may ask for vectors, but no model's first target makes any",
     "two stages are named",
+    "about items that have not passed",
+    "[requires] names no stage",
     // Of librdkafka's properties the schema knows none.
     "unknown Kafka property",
     "the Kafka property",
