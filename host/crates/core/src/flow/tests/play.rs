@@ -19,7 +19,10 @@ use crate::flow::settings::{
 use crate::flow::{
     Canary, Delivery, Deployment, Fingerprint, FlowError, Handle, Offload, Pipeline, Recording, Step, Waits, run,
 };
-use crate::model::{CanaryTerms, DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Promotion, Timestamp};
+use crate::model::{
+    CanaryTerms, DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Promotion,
+    Timestamp,
+};
 use crate::ports::{
     Accounts, Batching, Demand, FlowEvent, Jobs, Observer, PauseReason, Signal, Source, SourceError, Stage, Store,
 };
@@ -27,7 +30,8 @@ use crate::settings::TopicName;
 
 pub(super) use super::history::Effects;
 pub(super) use super::history::Moment::{
-    self, Arrive, ArriveTogether, Assign, Cancel, Lag, Lose, PauseFor, Promote, Replay, Revoke, Stop, Swap, Try, Wait, Withdraw,
+    self, Arrive, ArriveTogether, Assign, Cancel, Lag, Lose, PauseFor, Promote, Replay, Revoke, Stop, Swap, Try, Wait,
+    Withdraw,
 };
 
 /// The longest that a history may take, in simulated time.
