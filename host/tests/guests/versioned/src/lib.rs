@@ -26,7 +26,7 @@ impl Stage for Versioned {
     fn process(&self, item: Item) -> Result<Outcome, StageError> {
         let text = item.text().unwrap_or_default();
         let read: Value =
-            serde_json::from_str(text).map_err(|error| StageError::permanent("invalid-json", &error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| StageError::permanent("invalid-json", error.to_string()))?;
         let payload = if read.is_null() { read.to_string() } else { text.to_owned() };
         let before = item.attributes.iter().find(|attribute| attribute.name == "ran");
         let before = before.map_or("", |attribute| &attribute.value);
