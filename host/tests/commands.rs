@@ -10,7 +10,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 fn gristmill(cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
-    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .env("GRISTMILL_CACHE", cache)
+        .env("GRISTMILL_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"))
+        .env_remove("GRISTMILL_BROKERS")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
     command
 }
 

@@ -33,6 +33,7 @@ impl Service {
             .arg("run")
             .arg(&pipeline)
             .env("GRISTMILL_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
+            .env("GRISTMILL_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"))
             .env("NOTIFY_SOCKET", &path)
             .env("WATCHDOG_USEC", patience.as_micros().to_string())
             .env_remove("WATCHDOG_PID")

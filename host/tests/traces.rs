@@ -24,7 +24,11 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 fn gristmill() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG");
+    command
+        .env("GRISTMILL_CACHE", cache)
+        .env("GRISTMILL_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"))
+        .env_remove("GRISTMILL_BROKERS")
+        .env_remove("RUST_LOG");
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }

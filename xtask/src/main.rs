@@ -8,7 +8,9 @@ mod clients;
 mod deny;
 mod host;
 mod kafka;
+mod languages;
 mod package;
+mod python;
 mod real_model;
 mod rules;
 mod servers;
@@ -41,6 +43,7 @@ cargo xtask real-model     run the tests with a genuine small model; compiles ll
 cargo xtask bench [ARGS]   run the benchmarks with a separate broker; ARGS go to the benchmark
 cargo xtask kafka          run an Apache Kafka in the foreground until ctrl-c
 cargo xtask clients        install a browser and schemathesis for the tests, if they are missing
+cargo xtask languages      build the example stages in Python and JavaScript; installs their tools into the target folder
 cargo xtask deny           check licences, bans and sources, and advisories if their database is on this machine
 cargo xtask servers        install Redis and PostgreSQL for the tests, if they are missing
 cargo xtask package        build the release with completions, manual pages, licences and bill of materials
@@ -100,6 +103,7 @@ fn dispatch() -> Result<ExitCode> {
         ("deny", []) => verify::deny(&workspace)?,
         ("servers", []) => servers::install()?,
         ("clients", []) => drop(clients::install(&workspace)?),
+        ("languages", []) => languages::build(&workspace)?,
         ("package", []) => package::run(&workspace)?,
         ("rules", []) => rules::check(&workspace.root)?,
         ("kafka", []) => kafka::command(&workspace.target)?,

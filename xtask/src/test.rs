@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::broker::{Broker, VARIABLE};
 use crate::workspace::{self, Workspace};
-use crate::{clients, kafka, servers, setup, stages};
+use crate::{clients, kafka, languages, servers, setup, stages};
 
 /// The integration tests that need Apache Kafka. A new test that needs it belongs in one of them.
 const NEED_A_BROKER: &[&str] = &["api", "broker", "pipeline", "reliability"];
@@ -26,6 +26,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let mut broker = Broker::begin(workspace);
     stages::standard(workspace)?;
     stages::guests(workspace)?;
+    languages::build(workspace)?;
     if args.is_empty() {
         return all(workspace, &mut broker, &clients);
     }

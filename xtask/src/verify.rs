@@ -6,7 +6,7 @@ use crate::broker::Broker;
 use crate::deny::{DATABASE, Database, Deny};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{clients, rules, servers, setup, stages, test};
+use crate::{clients, languages, rules, servers, setup, stages, test};
 
 /// How much is verified.
 #[derive(Clone, Copy)]
@@ -20,8 +20,8 @@ pub(crate) enum Extent {
 /// Runs the steps until one fails, and prints how long each took.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
     let mut steps = Steps::new(match extent {
-        Extent::Full => 13,
-        Extent::Quick => 11,
+        Extent::Full => 14,
+        Extent::Quick => 12,
     });
     let result = run_steps(workspace, extent, &mut steps);
     eprintln!("\n{steps}");
@@ -47,6 +47,8 @@ fn run_steps(workspace: &Workspace, extent: Extent, steps: &mut Steps) -> Result
         stages::standard(workspace)?;
         stages::guests(workspace)
     })?;
+    let languages = || languages::build(workspace);
+    steps.take("stages in Python and JavaScript", "cargo xtask languages", languages)?;
     // Long before it is needed: if the broker cannot start, fail before the long builds, not after.
     if let Some((broker, _)) = &mut needs {
         steps.take("Apache Kafka", "cargo xtask kafka", || broker.address().map(drop))?;

@@ -96,7 +96,7 @@ pub(crate) async fn run_watched(
     let mut source = KafkaSource::open(place.settings, SourceSettings::new(place.group, &[place.source])).unwrap();
     let observer = Arc::new(Count { wanted: count, ended, ..Count::default() });
     let plan = Arc::new(Plan::straight(&steps.iter().map(|step| &*step.name).collect::<Vec<&str>>()));
-    let deployment = Arc::new(Deployment { version: 1, plan, steps, models: None });
+    let deployment = Arc::new(Deployment::new(1, plan, steps, None));
     let pipeline = flow::Pipeline {
         name: "bench".into(),
         content_type: None,
@@ -194,9 +194,12 @@ pub(crate) async fn load(stages: &str, isolation: Isolation, checkpoint: Checkpo
     let options = app::HostOptions {
         memory,
         limits: HostLimits::default(),
+        compiler: app::Compiler::Here,
         shutdown,
         watchers: app::Watchers::default(),
         following: app::Following::default(),
+        versions: app::Versions::none(),
+        registry: app::registry(app::Network::Online).unwrap(),
     };
     let (built, _) = app::Host::build(vec![pipeline], options).await.unwrap();
     let (_, loaded) = built.pipelines().next().unwrap();

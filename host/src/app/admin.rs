@@ -1,6 +1,7 @@
 //! What the admin server asks of the host: how it is, and commands to its pipelines.
 
 mod scrape;
+mod versions;
 mod view;
 
 use std::sync::{Arc, OnceLock};
@@ -143,7 +144,9 @@ impl Control for Desk {
         let host = self.host()?;
         find(host, pipeline)?;
         let stages: Vec<Arc<str>> = host
-            .of(pipeline, |running| running.deployment.steps.iter().map(|step| Arc::clone(&step.name)).collect())
+            .of(pipeline, |running| {
+                running.serving.deployment.steps.iter().map(|step| Arc::clone(&step.name)).collect()
+            })
             .map_err(refused)?;
         if let Some(stage) = stage.filter(|stage| !stages.iter().any(|known| **known == **stage)) {
             let stages = stages.join(", ");

@@ -10,6 +10,7 @@ use super::conflicts::check_together;
 use super::failure::Failure;
 use super::host::{Host, HostOptions};
 use super::load::{self, Loaded};
+use super::stages::Unfit;
 use super::steps::Ready;
 use super::store;
 use super::supervisor::{self, Ended};
@@ -34,7 +35,7 @@ impl Host {
         // One after the other: each holds modules in memory while they are compiled.
         let mut loaded = Vec::new();
         for file in files {
-            loaded.push(host.load(file).await);
+            loaded.push(host.load(file, Unfit::FallBack).await);
         }
         let pipelines = Failure::all(loaded)?;
         Ok((Built { host, pipelines }, ends))
@@ -56,7 +57,7 @@ impl Host {
 
     fn new(files: &[Pipeline], options: HostOptions) -> Result<(Self, Ends), Failure> {
         check_together(&files.iter().collect::<Vec<_>>())?;
-        let runtime = load::runtime(files, options.limits, options.shutdown.clone())?;
+        let runtime = load::runtime(files, options.limits, options.compiler.clone(), options.shutdown.clone())?;
         let (ended, ends) = mpsc::unbounded_channel();
         let host = Self {
             runtime,
@@ -105,7 +106,7 @@ impl Built {
             }
         }
         for start in starts {
-            host.run(start);
+            host.run(start).await;
         }
         Ok(Some(host))
     }

@@ -1,15 +1,14 @@
 //! The process that pipelines run in. It owns what they share - engine, limits of models, brokers - and each pipeline by its
 //! name: built, started, paused, reloaded and drained without the others.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use gristmill_api::Pipeline as Entrance;
-use gristmill_core::flow::{Deployment, Handle, Status};
-use gristmill_core::ports::Broker;
-use gristmill_llm::{Limits, Purse};
-use gristmill_wasm::{Described, Runtime};
+use gristmill_core::flow::{Handle, Status};
+use gristmill_core::ports::{Broker, Sink};
+use gristmill_llm::Limits;
+use gristmill_registry::Registry;
+use gristmill_wasm::{Compiler, Described, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +22,12 @@ use super::load::Loader;
 use super::models;
 use super::observers::{Watched, Watchers};
 use super::pipeline;
+use super::running::{Pipelines, Running, serving};
+use super::stages::{Choice, Unfit};
 use super::steps::{Reached, Ready, Start, result, work};
-use super::store::{self, Memory, Stores};
+use super::store::{self, Memory};
 use super::supervisor::Ended;
+use super::versions::Versions;
 use crate::settings::{HostLimits, Pipeline};
 
 /// What a host is built with, beside its pipelines.
@@ -34,12 +36,18 @@ pub struct HostOptions {
     pub memory: Memory,
     /// Bounds of the process.
     pub limits: HostLimits,
+    /// Who compiles modules.
+    pub compiler: Compiler,
     /// Cancelled when the operator wants everything to stop.
     pub shutdown: CancellationToken,
     /// Who watches the pipelines.
     pub watchers: Watchers,
     /// What is kept of jobs, for those who follow them.
     pub following: Following,
+    /// The versions of stages.
+    pub versions: Versions,
+    /// Where modules come from that are in registries.
+    pub registry: Registry,
 }
 
 /// A process that runs pipelines.
@@ -54,31 +62,6 @@ pub struct Host {
     /// Held while pipelines are started, stopped or reloaded: one change at a time, each from its check to its end.
     pub(super) changing: tokio::sync::Mutex<()>,
     pub(super) ended: mpsc::UnboundedSender<Ended>,
-}
-
-/// The pipelines that run, the one that is being restarted, and why others do not run any more.
-#[derive(Default)]
-pub(super) struct Pipelines {
-    pub(super) by_name: BTreeMap<Arc<str>, Running>,
-    pub(super) restarting: Option<Arc<str>>,
-    /// Those that stopped by themselves.
-    pub(super) stopped: BTreeMap<Arc<str>, String>,
-}
-
-/// A pipeline that runs.
-pub(super) struct Running {
-    pub(super) file: Pipeline,
-    pub(super) handle: Handle,
-    /// What new jobs run.
-    pub(super) deployment: Arc<Deployment>,
-    broker: Arc<dyn Broker>,
-    stores: Stores,
-    purse: Option<Arc<Purse>>,
-    pub(super) watched: Watched,
-    /// Where jobs come in. `None` if nobody can follow them.
-    pub(super) entrance: Option<Arc<Entrance>>,
-    /// Cancelled when it has ended and is not among the running ones any more.
-    ended: CancellationToken,
 }
 
 /// How a pipeline took on a changed file.
@@ -115,6 +98,12 @@ impl Host {
         self.of(name, |running| Arc::clone(&running.broker))
     }
 
+    /// Writes events of a pipeline that runs, without a connection of its own. An embedded broker is not asked whether it has
+    /// room for them.
+    pub fn events(&self, name: &str) -> Result<Arc<dyn Sink>, Failure> {
+        self.of(name, |running| Arc::clone(&running.events))
+    }
+
     /// Takes no new events in a pipeline until it is resumed. Jobs in flight end, partitions are kept.
     pub async fn pause(&self, name: &str) -> Result<(), Failure> {
         Ok(self.handle(name)?.pause().await.context(not_running(name))?)
@@ -144,8 +133,8 @@ impl Host {
     pub async fn start(self: &Arc<Self>, file: Pipeline) -> Result<(), Failure> {
         let _changing = self.changing.lock().await;
         self.check_beside(&file, |_| true)?;
-        let reached = self.reach(self.load(file).await?).await?;
-        self.run(reached.connect().await?);
+        let reached = self.reach(self.load(file, Unfit::FallBack).await?).await?;
+        self.run(reached.connect().await?).await;
         Ok(())
     }
 
@@ -156,23 +145,25 @@ impl Host {
         let _changing = self.changing.lock().await;
         let name = file.name.shared();
         let (old, before, broker) = self.of(&name, |running| {
-            (running.file.clone(), Arc::clone(&running.deployment), Arc::clone(&running.broker))
+            (running.file.clone(), Arc::clone(&running.serving.deployment), Arc::clone(&running.broker))
         })?;
         let (stores, purse, observer) = self.of(&name, |running| {
             (running.stores.clone(), running.purse.clone(), Arc::clone(&running.watched.observer))
         })?;
-        let version = before.version + 1;
+        let version = self.of(&name, Running::next)?;
         self.check_beside(&file, |other| *other != *name)?;
         // Those that an outage holds would keep the old key, address or model, which may be what is wrong.
         let is_held = self.handle(&name)?.status().await.context(not_running(&name))?.held > 0;
         if is_held || !pipeline::is_same_wiring(&old, &file) {
-            let reached = self.reach(self.load(file).await?).await?;
+            let reached = self.reach(self.load(file, Unfit::Refuse).await?).await?;
             changes::log(&name, &before, &reached.ready.loaded.deployment);
             // A task of its own, so that the pipeline starts again even when nobody waits for it any more.
             let restart = tokio::spawn(Arc::clone(self).restart(name, reached));
             return restart.await.context("restarting a pipeline")?.map(|()| Reloaded::Restarted);
         }
-        let loader = Loader { runtime: &self.runtime, limits: &self.limits, stores, purse: purse.clone(), observer };
+        let choice = self.choice(&self.options.versions, Unfit::Refuse);
+        let loader =
+            Loader { runtime: &self.runtime, limits: &self.limits, stores, purse: purse.clone(), observer, choice };
         let loaded = loader.load(&file, version).await?;
         pipeline::check(&*broker, &file).await?;
         changes::log(&name, &before, &loaded.deployment);
@@ -180,10 +171,12 @@ impl Host {
         if let Some(purse) = purse {
             purse.allow(file.budgets());
         }
+        let (serving, outside) = serving(loaded);
+        let watched = self.of(&name, |running| running.watched.clone())?;
+        self.note_serving(&file, &serving, &watched).await;
         self.of(&name, |running| {
             running.entrance = running.entrance.take().map(|entrance| relabelled(&entrance, &file));
-            running.file = file;
-            running.deployment = loaded.deployment;
+            (running.file, running.serving, running.outside, running.trial) = (file, serving, outside, None);
         })?;
         Ok(Reloaded::Swapped { version })
     }
@@ -197,7 +190,7 @@ impl Host {
         }
         match reached.connect().await {
             Ok(start) => {
-                self.run(start);
+                self.run(start).await;
                 Ok(())
             }
             Err(failure) => {
@@ -229,16 +222,23 @@ impl Host {
         check_together(&others.chain([file]).collect::<Vec<_>>())
     }
 
+    fn choice<'a>(&'a self, versions: &'a Versions, unfit: Unfit) -> Choice<'a> {
+        Choice { versions, unfit, registry: &self.options.registry }
+    }
+
     /// As far as possible without compiling what would run: what is known of each stage.
     pub(super) async fn look(&self, file: &Pipeline) -> Result<Vec<Described>, Failure> {
         let watched = self.options.watchers.of(file);
-        self.loader(file, &watched).await?.look(file).await
+        let none = Versions::none();
+        let choice = self.choice(&none, Unfit::Refuse);
+        self.loader(file, &watched, choice).await?.look(file).await
     }
 
-    pub(super) async fn load(&self, file: Pipeline) -> Result<Ready, Failure> {
+    pub(super) async fn load(&self, file: Pipeline, unfit: Unfit) -> Result<Ready, Failure> {
         self.options.following.check(&file)?;
         let watched = self.options.watchers.of(&file);
-        let loader = self.loader(&file, &watched).await?;
+        let choice = self.choice(&self.options.versions, unfit);
+        let loader = self.loader(&file, &watched, choice).await?;
         let (stores, purse) = (loader.stores.clone(), loader.purse.clone());
         let loaded = loader.load(&file, 1).await?;
         let sampling = self.options.watchers.sampling();
@@ -246,7 +246,12 @@ impl Host {
         Ok(Ready { file, loaded, stores, purse, watched, sampling, following })
     }
 
-    async fn loader(&self, file: &Pipeline, watched: &Watched) -> Result<Loader<'_>, Failure> {
+    async fn loader<'h>(
+        &'h self,
+        file: &Pipeline,
+        watched: &Watched,
+        choice: Choice<'h>,
+    ) -> Result<Loader<'h>, Failure> {
         let observer = Arc::clone(&watched.observer);
         let opening = store::Opening {
             memory: self.options.memory,
@@ -256,7 +261,7 @@ impl Host {
         };
         let stores = opening.open(file).await?;
         let purse = models::purse(file, &stores).await?;
-        Ok(Loader { runtime: &self.runtime, limits: &self.limits, stores, purse, observer })
+        Ok(Loader { runtime: &self.runtime, limits: &self.limits, stores, purse, observer, choice })
     }
 
     pub(super) async fn reach(&self, ready: Ready) -> Result<Reached, Failure> {
@@ -266,7 +271,7 @@ impl Host {
     }
 
     /// Runs a connected pipeline in a task of its own. When it has ended, it is not among the running ones any more.
-    pub(super) fn run(self: &Arc<Self>, start: Start) {
+    pub(super) async fn run(self: &Arc<Self>, start: Start) {
         let Start { reached: Reached { ready, broker, address }, wired } = start;
         let Ready { file, loaded, stores, purse, watched, .. } = ready;
         let name = file.name.shared();
@@ -279,13 +284,32 @@ impl Host {
             "running"
         );
         let (handle, commands) = Handle::new(self.options.shutdown.child_token());
-        let (host, deployment) = (Arc::clone(self), Arc::clone(&loaded.deployment));
+        let host = Arc::clone(self);
+        let (serving, outside) = serving(loaded);
+        self.note_serving(&file, &serving, &watched).await;
+        let (deployment, last) = (Arc::clone(&serving.deployment), serving.deployment.version);
         let ended = CancellationToken::new();
         let (told, watching) = (ended.clone(), watched.clone());
         let following = &self.options.following;
         let entrance = entrance(&file, &stores, following, &wired.inlet);
+        let events = Arc::clone(&wired.inlet.sink);
         let over = CancellationToken::new();
-        let running = Running { file, handle, deployment, broker, stores, purse, watched, entrance, ended: told };
+        let (trial, watched) = (None, watched);
+        let running = Running {
+            file,
+            handle,
+            serving,
+            trial,
+            last,
+            outside,
+            broker,
+            stores,
+            purse,
+            watched,
+            events,
+            entrance,
+            ended: told,
+        };
         {
             let mut pipelines = self.running();
             pipelines.restarting.take_if(|restarting| *restarting == name);
@@ -293,7 +317,7 @@ impl Host {
             pipelines.by_name.insert(Arc::clone(&name), running);
         }
         tokio::spawn(async move {
-            let flow = tokio::spawn(work(wired, loaded, commands));
+            let flow = tokio::spawn(work(wired, deployment, commands));
             let run = async {
                 let result = result(flow.await);
                 over.cancel();
@@ -328,13 +352,6 @@ impl Host {
 
     pub(super) fn running(&self) -> MutexGuard<'_, Pipelines> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Pipelines {
-    /// How many run, or will in a moment.
-    fn count(&self) -> usize {
-        self.by_name.len() + usize::from(self.restarting.is_some())
     }
 }
 

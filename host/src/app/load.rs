@@ -1,28 +1,26 @@
 //! From the settings of stages and models to things that run; everything wrong with them is reported at once, in its place.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::stream;
 use gristmill_config::{ConfigError, Fault};
 use gristmill_core::flow::{Deployment, Step, Waits};
-use gristmill_core::ports::{Model, Observer};
+use gristmill_core::ports::Observer;
 use gristmill_llm::settings::Settings;
 use gristmill_llm::{Gateway, Limits, Purse, Surroundings};
+use gristmill_versions::Digest;
 use gristmill_wasm::{
-    ConfigFault, Described, Description, Grants, LoadError, Module, Reason, Runtime, RuntimeSettings, StageSpec,
-    WasmStage,
+    Compiler, ConfigFault, Described, Description, LoadError, Module, Reason, Runtime, RuntimeSettings, WasmStage,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::builtin::BUILTIN;
 use super::failure::Failure;
+use super::outside::Outside;
+use super::stages::{self, Choice, stages, version_spec};
 use super::store::{Stores, keeps_outcomes};
-use super::{fingerprint, warnings};
-use crate::settings::{self, HostLimits, Pipeline};
+use super::{checks, fingerprint, warnings};
+use crate::settings::{HostLimits, Pipeline};
 
 /// The stages and models of a pipeline, ready to run.
 pub struct Loaded {
@@ -30,10 +28,11 @@ pub struct Loaded {
     pub deployment: Arc<Deployment>,
     /// What was found out about each stage.
     pub described: Vec<Described>,
+    /// The module that the file names for each stage, whether it runs that or a version over it.
+    pub(super) files: Vec<Digest>,
+    /// What the stages reach, for one that takes the place of another.
+    pub(super) outside: Arc<Outside>,
 }
-
-/// How many modules are in memory at a time: while one is read or written, another is compiled.
-const SIDE_BY_SIDE: usize = 2;
 
 /// What the stages and models of a pipeline are loaded with.
 pub(super) struct Loader<'a> {
@@ -43,12 +42,26 @@ pub(super) struct Loader<'a> {
     /// What the models may cost. `None` if no stage may ask one.
     pub(super) purse: Option<Arc<Purse>>,
     pub(super) observer: Arc<dyn Observer>,
+    /// Which modules the stages run.
+    pub(super) choice: Choice<'a>,
+}
+
+/// A stage that takes the place of another one in a pipeline that runs.
+pub(super) struct Replacement<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    /// Which stage.
+    pub(super) index: usize,
+    pub(super) wasm: Module,
+    pub(super) outside: &'a Outside,
+    /// What is known of all stages so far.
+    pub(super) described: &'a [Described],
 }
 
 /// The engine of a process that runs these pipelines: its instances are bounded in sum.
 pub(super) fn runtime(
     pipelines: &[Pipeline],
     bounds: HostLimits,
+    compiler: Compiler,
     shutdown: CancellationToken,
 ) -> Result<Runtime, Failure> {
     let wanted = |pipeline: &Pipeline| {
@@ -66,11 +79,12 @@ pub(super) fn runtime(
         largest_memory: largest.unwrap_or(0).next_multiple_of(64 << 10),
         tokens: Arc::new(gristmill_tokens::BuiltIn),
         shutdown,
+        compiler,
     })?)
 }
 
 /// `GRISTMILL_CACHE`, else the user's cache folder.
-fn cache_folder() -> Result<PathBuf, Failure> {
+pub(super) fn cache_folder() -> Result<PathBuf, Failure> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("GRISTMILL_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("gristmill")))
@@ -85,28 +99,47 @@ impl Loader<'_> {
     /// All faults, each at its place in the pipeline file.
     pub(super) async fn load(self, pipeline: &Pipeline, version: u64) -> Result<Loaded, Failure> {
         let gateway = self.models(pipeline)?;
-        let model = gateway.as_ref().map(|gateway| &gateway.model);
+        let outside = self.outside(pipeline, gateway.as_ref())?;
         let load = |spec| Box::pin(self.runtime.load(spec));
-        let stages = faultless(pipeline, stages(pipeline, model, &load).await, |stage| stage.description())?;
-        warnings::log(pipeline);
-        let described = stages.iter().map(WasmStage::described).collect();
-        let steps = pipeline.stages.iter().zip(stages).enumerate();
-        let step = |(index, (stage, loaded)): (usize, (&settings::StageSettings, WasmStage))| {
-            let digest = Arc::<str>::from(loaded.digest());
-            Step {
-                name: stage.name.shared(),
-                stage: Arc::new(loaded),
-                checkpoint: keeps_outcomes(stage)
-                    .then(|| fingerprint::of(&digest, &stage.config, &pipeline.plan.node(index).branches)),
-                digest,
-                retry: stage.retry,
-                waits: if stage.grants == Grants::default() { Waits::Never } else { Waits::Maybe },
+        let stages = stages(pipeline, &outside, self.choice, &load).await;
+        let stages = faultless(pipeline, stages, |stage| stage.value.description())?;
+        let described: Vec<Described> = stages.iter().map(|stage| stage.value.described()).collect();
+        checks::faultless(pipeline, &described)?;
+        warnings::log(pipeline, &described);
+        let (mut steps, mut files) = (Vec::new(), Vec::new());
+        for (index, stages::Loaded { value, file }) in stages.into_iter().enumerate() {
+            steps.push(step(pipeline, index, value));
+            files.push(file);
+        }
+        let models = gateway.map(|gateway| gateway.models);
+        let deployment = Arc::new(Deployment::new(version, Arc::clone(&pipeline.plan), steps, models));
+        Ok(Loaded { deployment, described, files, outside: Arc::new(outside) })
+    }
+
+    /// Loads a stage that takes the place of another one, and returns it with what is known of all stages then.
+    ///
+    /// # Errors
+    /// All faults of it, and of its neighbours beside it.
+    pub(super) async fn replace(
+        runtime: &Runtime,
+        replacement: Replacement<'_>,
+    ) -> Result<(Step, Vec<Described>), Failure> {
+        let Replacement { pipeline, index, wasm, outside, described } = replacement;
+        let spec = outside.give(pipeline, index, version_spec(pipeline, index, wasm));
+        let stage = match Box::pin(runtime.load(spec)).await {
+            Ok(stage) => stage,
+            Err(error) => {
+                return Err(ConfigError::check(stage_faults(pipeline, index, error))
+                    .map_or_else(Failure::from, |()| Failure::Running(anyhow::anyhow!("the stage cannot be loaded"))));
             }
         };
-        let steps = steps.map(step).collect();
-        let models = gateway.map(|gateway| gateway.models);
-        let deployment = Deployment { version, plan: Arc::clone(&pipeline.plan), steps, models };
-        Ok(Loaded { deployment: Arc::new(deployment), described })
+        ConfigError::check(undeclared_branches(pipeline, index, stage.description()))?;
+        let mut described = described.to_vec();
+        if let Some(place) = described.get_mut(index) {
+            *place = stage.described();
+        }
+        checks::faultless(pipeline, &described)?;
+        Ok((step(pipeline, index, stage), described))
     }
 
     /// Looks at every stage and model of a pipeline, without compiling what would run.
@@ -115,9 +148,18 @@ impl Loader<'_> {
     /// Those of [`load`](Self::load).
     pub(super) async fn look(self, pipeline: &Pipeline) -> Result<Vec<Described>, Failure> {
         let gateway = self.models(pipeline)?;
-        let model = gateway.as_ref().map(|gateway| &gateway.model);
+        let outside = self.outside(pipeline, gateway.as_ref())?;
         let look = |spec| Box::pin(self.runtime.look(spec));
-        Ok(faultless(pipeline, stages(pipeline, model, &look).await, |described| &described.description)?)
+        let looked = stages(pipeline, &outside, self.choice, &look).await;
+        let looked = faultless(pipeline, looked, |looked| &looked.value.description)?;
+        let described: Vec<Described> = looked.into_iter().map(|looked| looked.value).collect();
+        checks::faultless(pipeline, &described)?;
+        Ok(described)
+    }
+
+    /// What the stages reach outside.
+    fn outside(&self, pipeline: &Pipeline, gateway: Option<&Gateway>) -> Result<Outside, Failure> {
+        Outside::new(pipeline, gateway.map(|gateway| &gateway.model), &self.stores, &self.observer)
     }
 
     /// The models of the pipeline, if any stage may ask one; what they answer is kept in the store.
@@ -140,56 +182,19 @@ impl Loader<'_> {
     }
 }
 
-/// What came of each stage in its order, or why it cannot be used. Some modules are worked on side by side; the stages of
-/// one module one after the other, so that it is read and compiled once.
-async fn stages<T, F>(
-    pipeline: &Pipeline,
-    model: Option<&Arc<dyn Model>>,
-    work: &impl Fn(StageSpec) -> F,
-) -> Vec<Result<T, LoadError>>
-where
-    F: Future<Output = Result<T, LoadError>>,
-{
-    // A standard stage with a grant can be another component than the one without.
-    let mut by_module: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
-    for (index, stage) in pipeline.stages.iter().enumerate() {
-        by_module.entry((named(&stage.module), stage.grants.llm)).or_default().push(index);
+/// A loaded stage in its place.
+fn step(pipeline: &Pipeline, index: usize, loaded: WasmStage) -> Step {
+    let stage = &pipeline.stages[index];
+    let digest = Arc::<str>::from(loaded.digest());
+    Step {
+        name: stage.name.shared(),
+        stage: Arc::new(loaded),
+        checkpoint: keeps_outcomes(stage)
+            .then(|| fingerprint::of(&digest, &stage.config, &pipeline.plan.node(index).branches)),
+        digest,
+        retry: stage.retry,
+        waits: if stage.grants.waits() { Waits::Maybe } else { Waits::Never },
     }
-    let by_module: Vec<_> = by_module.into_values().map(|indices| of_module(pipeline, indices, model, work)).collect();
-    let done = stream::iter(by_module).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await;
-    let mut done: Vec<_> = done.into_iter().flatten().collect();
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
-}
-
-/// What came of the stages at these places, which are of one module.
-async fn of_module<T, F>(
-    pipeline: &Pipeline,
-    indices: Vec<usize>,
-    model: Option<&Arc<dyn Model>>,
-    work: &impl Fn(StageSpec) -> F,
-) -> Vec<(usize, Result<T, LoadError>)>
-where
-    F: Future<Output = Result<T, LoadError>>,
-{
-    let mut done = Vec::new();
-    let mut wasm: Option<Module> = None;
-    for index in indices {
-        let stage = &pipeline.stages[index];
-        let bytes = match wasm.take() {
-            Some(bytes) => Ok(bytes),
-            None => bytes_of(&stage.module, stage.grants).await,
-        };
-        let result = match bytes {
-            Ok(bytes) => {
-                wasm = Some(bytes.clone());
-                work(spec(pipeline, index, bytes, model.cloned())).await
-            }
-            Err(reason) => Err(LoadError { stage: stage.name.to_string(), module: named(&stage.module), reason }),
-        };
-        done.push((index, result));
-    }
-    done
 }
 
 /// All of them, if none is refused and the file maps no branch that its stage never takes.
@@ -226,44 +231,6 @@ fn undeclared_branches(pipeline: &Pipeline, index: usize, description: &Descript
         Fault::at(place, what).label(declared.clone())
     };
     unknown.map(fault).collect()
-}
-
-/// A module as messages call it.
-fn named(module: &settings::Module) -> String {
-    match module {
-        settings::Module::Builtin(name) => format!("builtin:{name}"),
-        settings::Module::File(path) => path.display().to_string(),
-    }
-}
-
-async fn bytes_of(module: &settings::Module, grants: Grants) -> Result<Module, Reason> {
-    match module {
-        settings::Module::Builtin(name) => match BUILTIN.iter().find(|builtin| builtin.name == name) {
-            Some(builtin) => Ok(Module::new(builtin.component(grants))),
-            None => Err(Reason::NoSuchBuiltin(BUILTIN.iter().map(|builtin| builtin.name.to_owned()).collect())),
-        },
-        settings::Module::File(path) => {
-            let path = path.clone();
-            let read = tokio::task::spawn_blocking(move || Module::read(&path)).await;
-            read.unwrap_or_else(|panicked| Err(Reason::Read(std::io::Error::other(panicked).into())))
-        }
-    }
-}
-
-fn spec(pipeline: &Pipeline, index: usize, wasm: Module, model: Option<Arc<dyn Model>>) -> StageSpec {
-    let stage = &pipeline.stages[index];
-    StageSpec {
-        pipeline: pipeline.name.shared(),
-        name: stage.name.shared(),
-        module: named(&stage.module),
-        wasm,
-        config: stage.config.clone(),
-        routed: pipeline.plan.node(index).branches.keys().cloned().collect(),
-        grants: stage.grants,
-        limits: stage.limits,
-        isolation: stage.isolation,
-        model,
-    }
 }
 
 /// Where in the file the reason lies: in the configuration, in the grants, or at the module.

@@ -31,7 +31,15 @@ pub(super) async fn purse(pipeline: &Pipeline, stores: &Stores) -> Result<Option
 /// # Errors
 /// A key or a script that cannot be read.
 pub fn model_of(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
-    let alias = AliasSettings { reask: 0, ..AliasSettings::new(vec![target.clone()]) };
+    let settings = AliasSettings { reask: 0, ..AliasSettings::new(vec![target.clone()]) };
+    model_alone("test", settings).map_err(Failure::Setup)
+}
+
+/// One alias, without a store or a budget. Reads its keys and scripts.
+///
+/// # Errors
+/// A key or a script that cannot be read.
+pub(super) fn model_alone(alias: &str, settings: AliasSettings) -> anyhow::Result<Arc<dyn Model>> {
     let surroundings = Surroundings {
         store: None,
         answers: None,
@@ -40,7 +48,6 @@ pub fn model_of(target: &TargetSettings) -> Result<Arc<dyn Model>, Failure> {
         purse: Arc::new(Purse::new(Budgets::default(), Arc::new(clock::now))),
         observer: Arc::new(Observers::default()),
     };
-    let settings = Settings { models: [("test".to_owned(), alias)].into(), ..Settings::default() };
-    let gateway = gristmill_llm::build(settings, surroundings).map_err(Failure::Setup)?;
-    Ok(gateway.model)
+    let settings = Settings { models: [(alias.to_owned(), settings)].into(), ..Settings::default() };
+    Ok(gristmill_llm::build(settings, surroundings)?.model)
 }

@@ -186,7 +186,16 @@ mod tests {
 
     fn pipeline(name: &str, intake: Intake, jobs: usize) -> PipelineNow {
         let queues = Queues { jobs, ..Queues::default() };
-        let status = Status { intake, throttled: None, held: 0, queues, deployment: 1, partitions: Vec::new() };
+        let status = Status {
+            intake,
+            throttled: None,
+            held: 0,
+            queues,
+            deployment: 1,
+            canary: None,
+            live: Vec::new(),
+            partitions: Vec::new(),
+        };
         PipelineNow { name: name.into(), status, silent: None }
     }
 

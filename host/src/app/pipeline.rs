@@ -147,6 +147,8 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
         store,
         // The purse, which outlives deployments.
         budget: _,
+        // Checked when the file is read.
+        requires: _,
         // The deployment.
         retry: _,
         stages: _,
@@ -165,6 +167,7 @@ pub(super) fn is_same_wiring(old: &Pipeline, new: &Pipeline) -> bool {
         && old.store == *store
         // A store is opened only for a pipeline that keeps something.
         && store::keeps(old) == store::keeps(new)
+        && store::keeps_state(old) == store::keeps_state(new)
         // And a purse for one that asks models.
         && old.asks_models() == new.asks_models()
 }

@@ -11,6 +11,7 @@ use gristmill_wasm::Instances;
 
 use super::host::Host;
 use super::observers::Watched;
+use super::running::Refusals;
 
 /// How long a main loop may take to answer. Whoever asks wants to know within two seconds that it does not.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -22,6 +23,8 @@ pub(super) struct Snapshot {
     pub(super) restarting: Option<Arc<str>>,
     /// Those that stopped by themselves, and why.
     pub(super) stopped: Vec<(Arc<str>, String)>,
+    /// What is on disk and was not taken on.
+    pub(super) refused: Refusals,
     pub(super) targets: Vec<TargetNow>,
     pub(super) instances: Instances,
 }
@@ -54,7 +57,7 @@ struct Asked {
 impl Host {
     /// How it is now. Takes at most a moment longer than a main loop may take to answer.
     pub(super) async fn snapshot(&self) -> Snapshot {
-        let (asked, restarting, stopped) = {
+        let (asked, restarting, stopped, refused) = {
             let running = self.running();
             let asked: Vec<Asked> = running
                 .by_name
@@ -66,13 +69,13 @@ impl Host {
                         sink: pipeline.file.sink.topic.to_string(),
                         dead_letters: pipeline.file.dead_letter.topic.to_string(),
                     },
-                    deployment: Arc::clone(&pipeline.deployment),
+                    deployment: Arc::clone(&pipeline.serving.deployment),
                     handle: pipeline.handle.clone(),
                     watched: pipeline.watched.clone(),
                 })
                 .collect();
             let stopped = running.stopped.iter().map(|(name, why)| (Arc::clone(name), why.clone())).collect();
-            (asked, running.restarting.clone(), stopped)
+            (asked, running.restarting.clone(), stopped, running.refused.clone())
         };
         let pipelines = join_all(asked.into_iter().map(Asked::now)).await;
         Snapshot {
@@ -80,6 +83,7 @@ impl Host {
             pipelines: pipelines.into_iter().flatten().collect(),
             restarting,
             stopped,
+            refused,
             targets: self.limits.targets(),
             instances: self.runtime.instances(),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use gristmill_core::flow::{self, Commands, FlowError};
+use gristmill_core::flow::{self, Commands, Deployment, FlowError};
 use gristmill_core::model::Sampling;
 use gristmill_core::ports::{Accounts, Broker};
 use gristmill_llm::Purse;
@@ -55,9 +55,9 @@ impl Reached {
     }
 }
 
-pub(super) async fn work(mut wired: Wired, loaded: Loaded, commands: Commands) -> Result<(), Failure> {
+pub(super) async fn work(mut wired: Wired, deployment: Arc<Deployment>, commands: Commands) -> Result<(), Failure> {
     let name = Arc::clone(&wired.pipeline.name);
-    let ended = flow::run(&mut *wired.source, wired.pipeline, loaded.deployment, commands).await;
+    let ended = flow::run(&mut *wired.source, wired.pipeline, deployment, commands).await;
     ended.map_err(|error| {
         let policy = matches!(error, FlowError::TooManyDeadLetters { .. });
         let error = anyhow::Error::new(error).context(format!("the pipeline {name} stopped"));

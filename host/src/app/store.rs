@@ -11,11 +11,12 @@ use gristmill_core::flow::ObservedStore;
 use gristmill_core::flow::settings::{Checkpoint, SinkKey};
 use gristmill_core::model::{Spent, SpentOn};
 use gristmill_core::ports::{
-    Acts, Answers, Counters, Deliveries, Documents, JobBook, Jobs, Observer, Published, Spending, Store, StoreError,
+    Acts, Answers, Counters, Deliveries, Documents, JobBook, Jobs, Observer, Published, Spending, StageState, Store,
+    StoreError,
 };
 use gristmill_store::{
-    MemoryDocuments, MemoryJobs, MemorySpending, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreSettings,
-    StoreUrl,
+    MemoryDocuments, MemoryJobs, MemorySpending, MemoryState, Postgres, Redis, ServerSettings, Settings, Sqlite,
+    StoreSettings, StoreUrl,
 };
 
 use super::broker::is_embedded;
@@ -49,6 +50,8 @@ pub(super) struct Stores {
     pub(super) spending: Option<Arc<dyn Spending>>,
     /// Counts limits and budgets together with other hosts. `None` if the store is this host's alone.
     pub(super) counters: Option<Arc<dyn Counters>>,
+    /// What stages keep between items. `None` if none may.
+    pub(super) state: Option<Arc<dyn StageState>>,
     /// The records of jobs. `None` if nobody can follow them.
     pub(super) records: Option<Records>,
 }
@@ -61,6 +64,7 @@ pub(super) struct Embedded(Mutex<BTreeMap<Arc<str>, InMemory>>);
 struct InMemory {
     documents: Arc<MemoryDocuments>,
     spending: Arc<MemorySpending>,
+    state: Arc<MemoryState>,
     records: Arc<MemoryJobs>,
 }
 
@@ -68,7 +72,7 @@ impl InMemory {
     fn new(settings: &StoreSettings) -> Self {
         let records = MemoryJobs::new(settings.keep_ended, settings.keep_unfinished, Arc::new(clock::now));
         let records = Arc::new(records);
-        Self { documents: Arc::default(), spending: Arc::default(), records }
+        Self { documents: Arc::default(), spending: Arc::default(), state: Arc::default(), records }
     }
 }
 
@@ -76,7 +80,7 @@ impl Embedded {
     fn stores(&self, pipeline: &Pipeline, is_recorded: bool) -> Stores {
         // Nothing panics in the one line under the lock.
         let mut by_name = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let InMemory { documents, spending, records } =
+        let InMemory { documents, spending, state, records } =
             by_name.entry(pipeline.name.shared()).or_insert_with(|| InMemory::new(&pipeline.store));
         Stores {
             jobs: None,
@@ -84,6 +88,7 @@ impl Embedded {
             documents: by_item(pipeline).then(|| Arc::<MemoryDocuments>::clone(documents) as Arc<dyn Documents>),
             spending: pipeline.asks_models().then(|| Arc::<MemorySpending>::clone(spending) as Arc<dyn Spending>),
             counters: None,
+            state: keeps_state(pipeline).then(|| Arc::<MemoryState>::clone(state) as Arc<dyn StageState>),
             records: is_recorded.then(|| Records::of(records)),
         }
     }
@@ -107,7 +112,7 @@ impl Opening<'_> {
         if self.memory == Memory::ThisProcess || is_embedded(pipeline) {
             return Ok(self.embedded.stores(pipeline, self.is_recorded));
         }
-        if !keeps(pipeline) && !by_item(pipeline) && !self.is_recorded {
+        if !keeps(pipeline) && !keeps_state(pipeline) && !by_item(pipeline) && !self.is_recorded {
             return Ok(Stores::default());
         }
         match &pipeline.store.url {
@@ -147,6 +152,7 @@ impl Opening<'_> {
             answers: pipeline.asks_models().then(|| Arc::clone(store) as Arc<dyn Answers>),
             spending: pipeline.asks_models().then(|| Arc::clone(store) as Arc<dyn Spending>),
             documents: by_item(pipeline).then(|| Arc::clone(store) as Arc<dyn Documents>),
+            state: keeps_state(pipeline).then(|| Arc::clone(store) as Arc<dyn StageState>),
             records: self.is_recorded.then(|| Records::of(store)),
             counters: None,
         }
@@ -154,10 +160,13 @@ impl Opening<'_> {
 }
 
 /// A store that keeps whatever a pipeline may have to keep.
-trait Keeper: Store + Answers + Documents + Spending + Jobs + Acts + JobBook + Published + Deliveries + 'static {}
+trait Keeper:
+    Store + Answers + Documents + Spending + StageState + Jobs + Acts + JobBook + Published + Deliveries + 'static
+{
+}
 
 impl<S> Keeper for S where
-    S: Store + Answers + Documents + Spending + Jobs + Acts + JobBook + Published + Deliveries + 'static
+    S: Store + Answers + Documents + Spending + StageState + Jobs + Acts + JobBook + Published + Deliveries + 'static
 {
 }
 
@@ -187,15 +196,21 @@ fn fault(pipeline: &Pipeline, pointer: &str, message: &str, reason: &dyn std::er
     Failure::Config(Fault::at(place, message).label(reason.to_string()).into())
 }
 
-/// Whether the pipeline has something of its jobs to keep: answers that were paid for, or outcomes of stages.
+/// Whether the pipeline has something of its jobs to keep: answers of models and services, or outcomes of stages.
 pub(super) fn keeps(pipeline: &Pipeline) -> bool {
-    pipeline.asks_models() || pipeline.stages.iter().any(keeps_outcomes)
+    let keeps = |stage: &StageSettings| stage.grants.journals() || keeps_outcomes(stage);
+    pipeline.asks_models() || pipeline.stages.iter().any(keeps)
+}
+
+/// Whether a stage keeps values between items.
+pub(super) fn keeps_state(pipeline: &Pipeline) -> bool {
+    pipeline.stages.iter().any(|stage| stage.grants.state.is_some())
 }
 
 /// What is paid for is worth keeping: automatically that is what a stage with models decides.
 pub(super) fn keeps_outcomes(stage: &StageSettings) -> bool {
     match stage.checkpoint {
-        Checkpoint::Auto => stage.grants.asks_models(),
+        Checkpoint::Auto => stage.grants.asks_models() || stage.grants.journals(),
         Checkpoint::Always => true,
         Checkpoint::Never => false,
     }

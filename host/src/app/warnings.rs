@@ -5,14 +5,21 @@ use std::path::Path;
 use gristmill_config::Fault;
 use gristmill_core::settings::{SecretRef, is_open_to_others};
 use gristmill_kafka::Property;
+use gristmill_wasm::Described;
 
-use super::schemas;
+use super::{checks, schemas};
 use crate::settings::Pipeline;
 
 /// What is probably not meant, each at its place: in the file, in what its models can be held to, and in the permissions of
-/// the keys that it names.
+/// the keys that it names, and in what its stages say of themselves.
 #[must_use]
-pub fn warnings(pipeline: &Pipeline) -> Vec<Fault> {
+pub fn warnings(pipeline: &Pipeline, described: &[Described]) -> Vec<Fault> {
+    let mut warnings = of_file(pipeline);
+    warnings.extend(checks::check(pipeline, described).warnings);
+    warnings
+}
+
+fn of_file(pipeline: &Pipeline) -> Vec<Fault> {
     let mut warnings = pipeline.warnings();
     warnings.extend(schemas::warnings(pipeline));
     for (pointer, file) in key_files(pipeline) {
@@ -26,8 +33,8 @@ pub fn warnings(pipeline: &Pipeline) -> Vec<Fault> {
 }
 
 /// Logs the warnings of a pipeline that is about to run.
-pub(super) fn log(pipeline: &Pipeline) {
-    for warning in warnings(pipeline) {
+pub(super) fn log(pipeline: &Pipeline, described: &[Described]) {
+    for warning in warnings(pipeline, described) {
         tracing::warn!(pipeline = %pipeline.name, place = %warning.place(), "{}", warning.line());
     }
 }
@@ -109,7 +116,7 @@ targets = [
 "#
         );
         let pipeline = Pipeline::parse(&text, Path::new("p.toml")).unwrap();
-        let told: Vec<String> = warnings(&pipeline).iter().map(ToString::to_string).collect();
+        let told: Vec<String> = of_file(&pipeline).iter().map(ToString::to_string).collect();
         let expected = [("p.toml:2:", &open), ("p.toml:2:", &tls), ("p.toml:13:", &open), ("p.toml:15:", &open)];
         assert_eq!(told.len(), expected.len(), "{told:#?}");
         for (told, (place, file)) in told.iter().zip(expected) {

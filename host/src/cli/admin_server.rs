@@ -5,17 +5,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use gristmill_core::settings::SecretRef;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::app::Failure;
 
 /// How long a connection, and the beginning of an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a host may take for what was asked: modules arrive, are compiled and tried out.
+const WORK: Duration = Duration::from_secs(600);
 /// How much of an error is shown.
 const SHOWN: usize = 2048;
 /// The variable with the token.
@@ -64,12 +69,38 @@ impl AdminServer {
     pub(super) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Response> {
         let url = self.at(path, query)?;
         let answer = tokio::time::timeout(PATIENCE, self.client.get(url).send()).await;
-        let answer = answer.map_err(anyhow::Error::from).and_then(|answer| Ok(answer?)).with_context(|| {
-            format!(
-                "no host answers at {}; it listens where [admin] of its host file says, --url names another place",
-                self.base
-            )
-        })?;
+        let answer = answer.map_err(anyhow::Error::from).and_then(|answer| Ok(answer?));
+        self.successful(answer.with_context(|| self.nobody())?).await
+    }
+
+    /// Asks for something to be done, and waits until it is.
+    ///
+    /// # Errors
+    /// That nobody answers, or why the host does not do as asked.
+    pub(super) async fn post(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Response> {
+        self.ask(self.client.post(self.at(path, query)?)).await
+    }
+
+    /// Sends a module with its digest, and waits until the host has tried it out.
+    ///
+    /// # Errors
+    /// That nobody answers, or why the host does not take it.
+    pub(super) async fn push(&self, path: &[&str], query: &[(&str, &str)], wasm: Vec<u8>) -> anyhow::Result<Response> {
+        let digest = format!("sha-256=:{}:", BASE64_STANDARD.encode(Sha256::digest(&wasm)));
+        self.ask(self.client.post(self.at(path, query)?).header("content-digest", digest).body(wasm)).await
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let answer = request.timeout(WORK).send().await.with_context(|| self.nobody())?;
+        self.successful(answer).await
+    }
+
+    fn nobody(&self) -> String {
+        let base = &self.base;
+        format!("no host answers at {base}; it listens where [admin] of its host file says, --url names another place")
+    }
+
+    async fn successful(&self, answer: Response) -> anyhow::Result<Response> {
         if answer.status().is_success() {
             return Ok(answer);
         }

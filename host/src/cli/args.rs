@@ -4,20 +4,26 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bytes::Bytes;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::completions::Completions;
+use super::dev::args::Dev;
 use super::dlq::Dlq;
 use super::health::Health;
 use super::man::Man;
 use super::models::Models;
+use super::new::New;
+use super::payload::header;
+use super::schema::Schema;
+use super::stage::Stage;
 use super::tap::Tap;
 use super::top::Top;
 use super::verify_output::VerifyOutput;
 use gristmill_core::model::Header;
 use gristmill_core::settings::{BadListen, Listen};
+
+use crate::settings::Watch;
 
 const ABOUT: &str = "Runs AI pipelines on Kafka as sandboxed WebAssembly stages";
 
@@ -91,7 +97,8 @@ pub enum Command {
     /// Check pipelines without running them
     ///
     /// Reads the files, tries out every stage, and checks each stage's configuration against the stage's own schema. Every
-    /// fault is shown with its line and how to fix it. Contacts no broker and no model, so it can run in a commit hook.
+    /// fault is shown with its line and how to fix it. Contacts no broker and no model, so it can run in a commit hook; modules
+    /// in registries are fetched once.
     ///
     /// Examples:
     ///   gristmill check pipeline.toml
@@ -118,6 +125,39 @@ pub enum Command {
     /// Example: gristmill demo --keep
     #[command(verbatim_doc_comment)]
     Demo(Demo),
+    /// Begin a project: a pipeline with a stage of your own
+    ///
+    /// It runs with nothing installed but Rust: its broker is embedded, its model is scripted, and it carries the SDK along.
+    ///
+    /// Example: gristmill new hello
+    #[command(verbatim_doc_comment)]
+    New(New),
+    /// Begin, build, test and look at stages
+    ///
+    /// docs/stages.md is a tutorial.
+    ///
+    /// Examples:
+    ///   gristmill stage new shout
+    ///   gristmill stage test stages/shout
+    ///   gristmill stage inspect builtin:chunk
+    #[command(verbatim_doc_comment, subcommand)]
+    Stage(Stage),
+    /// Develop a pipeline: what you save is built, swapped in and shown at work
+    ///
+    /// Runs the pipeline on an embedded broker and sends it sample events: the files in the folder samples beside the pipeline
+    /// file, or those of --send. Shows the way of each through the stages. When the pipeline file, a module, the source of a
+    /// stage, a script or a sample is saved, it builds and takes on what changed, sends the samples again and shows what is
+    /// different. What is faulty is shown, and the version before goes on. A module is built from its source if a Cargo project
+    /// of its name is above it.
+    ///
+    /// Models elsewhere are not asked, unless --models file says so: answers are made of the item's own words.
+    ///
+    /// Examples:
+    ///   gristmill dev pipeline.toml
+    ///   gristmill dev pipeline.toml --send contract.pdf events.jsonl
+    ///   gristmill dev pipeline.toml --once
+    #[command(verbatim_doc_comment)]
+    Dev(Dev),
     /// Send files to a topic, one record each
     ///
     /// Ends when the broker has acknowledged every record. --brokers overrides the brokers of the pipeline file. With
@@ -207,6 +247,9 @@ pub enum Command {
     ///   gristmill completions fish > ~/.config/fish/completions/gristmill.fish
     #[command(verbatim_doc_comment)]
     Completions(Completions),
+    /// Compile one stage for a host, which starts this itself and writes what to do to standard input
+    #[command(hide = true)]
+    CompileStage,
     /// Write a manual page for each command to a folder
     ///
     /// Example: gristmill man target/package/man
@@ -229,6 +272,9 @@ pub struct Run {
     /// Where the HTTP API of jobs listens, or "off"; overrides the host file.
     #[arg(long, value_name = "IP:PORT|off", env = "GRISTMILL_API")]
     pub api: Option<ServerChoice>,
+    /// Whether changed pipeline files and modules are taken on by themselves; overrides the host file.
+    #[arg(long, value_enum, value_name = "on|poll|off")]
+    pub watch: Option<Watch>,
 }
 
 /// Whether there is a server, and where.
@@ -251,23 +297,6 @@ impl FromStr for ServerChoice {
     }
 }
 
-/// `gristmill schema`.
-#[derive(Debug, Args)]
-pub struct Schema {
-    /// Of which kind of file.
-    #[arg(value_enum, default_value_t = FileKind::Pipeline)]
-    pub file: FileKind,
-}
-
-/// A kind of configuration file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FileKind {
-    /// A pipeline file.
-    Pipeline,
-    /// A host file, for `run --host`.
-    Host,
-}
-
 /// `gristmill check`.
 #[derive(Debug, Args)]
 pub struct Check {
@@ -280,6 +309,9 @@ pub struct Check {
     /// Compile the stages too, into the folder of compiled stages: the next start finds them there.
     #[arg(long)]
     pub compile: bool,
+    /// Fetch no module from a registry: those that were not fetched before are faults.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `gristmill demo`.
@@ -359,16 +391,6 @@ pub enum From {
     Start,
     /// At the next record to arrive.
     End,
-}
-
-/// NAME=VALUE; the value may be empty and may contain "=".
-fn header(text: &str) -> Result<Header, String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => {
-            Ok(Header { name: name.to_owned().into(), value: Some(Bytes::copy_from_slice(value.as_bytes())) })
-        }
-        _ => Err("expected NAME=VALUE, for example source=crm".to_owned()),
-    }
 }
 
 #[cfg(test)]

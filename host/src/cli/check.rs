@@ -25,9 +25,12 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let options = HostOptions {
         memory: Memory::ThisProcess,
         limits: host.limits,
+        compiler: app::Compiler::Here,
         shutdown: CancellationToken::new(),
         watchers: app::Watchers::default(),
         following: app::Following::default(),
+        versions: app::Versions::none(),
+        registry: app::registry(if args.offline { app::Network::Offline } else { app::Network::Online })?,
     };
     // Looked at even if a file is faulty: what is wrong with the stages of the others is told in the same run.
     let looked = match (Failure::all(found), look(&pipelines, options, args.compile).await) {
@@ -37,14 +40,15 @@ pub(super) async fn check(args: &Check) -> Result<(), Failure> {
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
     let mut text = String::new();
     for (pipeline, stages) in pipelines.iter().zip(looked) {
-        for warning in app::warnings(pipeline) {
+        for warning in app::warnings(pipeline, &stages) {
             console::note(&format!("{}\n", warning.render(style)));
         }
         let _ = writeln!(text, "{}: {} → {}", pipeline.name, pipeline.source.topic, pipeline.sink.topic);
-        for (stage, Described { description, digest, start }) in pipeline.stages.iter().zip(&stages) {
+        for (stage, Described { description, digest, start, .. }) in pipeline.stages.iter().zip(&stages) {
             let module = match &stage.module {
                 Module::Builtin(name) => format!("builtin:{name}"),
                 Module::File(path) => path.display().to_string(),
+                Module::Registry(reference) => reference.to_string(),
             };
             let _ = writeln!(
                 text,

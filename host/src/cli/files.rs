@@ -78,7 +78,8 @@ fn scripts(pipeline: &Pipeline) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// The pipeline files in a folder, sorted by name.
+pub(super) fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let listed = || format!("cannot read the folder {}", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(listed)? {

@@ -4,16 +4,22 @@ mod admin_server;
 mod args;
 mod check;
 mod cluster;
+mod compile_stage;
 mod completions;
+mod dev;
 mod dlq;
 mod files;
 mod health;
 mod man;
 mod models;
+mod new;
+mod payload;
+mod reloads;
 mod run;
 mod schema;
 mod send;
 mod show;
+mod stage;
 mod tail;
 mod tap;
 mod top;
@@ -61,9 +67,11 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         LogFormat::Json => LogForm::Json,
     };
     let level = match &line.command {
-        Command::Run(_) => Level::INFO,
+        // What the stage logs is a part of what is asked for.
+        Command::Run(_) | Command::CompileStage | Command::Stage(stage::Stage::Run(_)) => Level::INFO,
         Command::Check(_)
         | Command::Demo(_)
+        | Command::Dev(_)
         | Command::Send(_)
         | Command::Tail(_)
         | Command::Dlq(_)
@@ -74,6 +82,8 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         | Command::Tap(_)
         | Command::Completions(_)
         | Command::Man(_)
+        | Command::New(_)
+        | Command::Stage(_)
         | Command::Schema(_) => Level::ERROR,
     };
     telemetry::start(form, level).map_err(Failure::Setup)?;
@@ -85,6 +95,9 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
             let options = crate::demo::Options { keep: demo.keep, plain: demo.plain };
             Box::pin(crate::demo::run(options)).await
         }
+        Command::New(args) => new::new(&args),
+        Command::Stage(command) => Box::pin(stage::run(&command)).await,
+        Command::Dev(args) => Box::pin(dev::dev(&args)).await,
         Command::Send(send) => send::send(&send).await,
         Command::Tail(tail) => tail::tail(&tail).await,
         Command::Dlq(command) => dlq::run(&command).await,
@@ -96,6 +109,7 @@ async fn command(line: CommandLine) -> Result<(), Failure> {
         Command::Completions(args) => completions::print(&args, CommandLine::command()),
         Command::Man(args) => man::write(&args, CommandLine::command()),
         Command::Schema(args) => schema::print(&args),
+        Command::CompileStage => Box::pin(compile_stage::compile_stage()).await,
     }
 }
 

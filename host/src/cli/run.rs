@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_admin::Admin;
-use gristmill_api::ApiSettings;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::args::{Run, ServerChoice};
 use super::files;
+use super::reloads::{Reloads, host_file};
 use crate::app::{
     self, Api, ApiOptions, Desk, DeskOptions, Failure, Following, Host, HostOptions, Memory, Payloads, RecordSettings,
-    Reloaded, ServiceManager, Watchers,
+    ServiceManager, Versions, Watchers,
 };
 use crate::settings::{HostFile, Pipeline};
 
@@ -37,7 +37,16 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let following = follow(&file, &shutdown).await?;
     let api = open_api(&file, &pipelines, &shutdown).await?;
     let limits = file.limits;
-    let options = HostOptions { memory: Memory::Durable, limits, shutdown: shutdown.clone(), watchers, following };
+    let options = HostOptions {
+        memory: Memory::Durable,
+        limits,
+        compiler: app::compiler_in_child(limits.compile)?,
+        shutdown: shutdown.clone(),
+        watchers,
+        following,
+        versions: Versions::open(&file.versions).await,
+        registry: app::registry(app::Network::Online)?,
+    };
     let stopped = || {
         tracing::info!("stopped before any pipeline ran");
         Ok(())
@@ -59,10 +68,12 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         api.attend(&host);
     }
     service.ready();
+    let reloads = Reloads::new(args, &file, Arc::clone(&host));
+    let watching = Reloads::new(args, &file, Arc::clone(&host)).watch();
     let reloads = async {
         while hangups.recv().await.is_some() {
             service.reloading();
-            reload(args, &file, &host).await;
+            reloads.all().await;
             service.ready();
         }
         std::future::pending().await
@@ -70,6 +81,7 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     let ended = tokio::select! {
         ended = ends.all() => ended,
         () = reloads => Ok(()),
+        () = watching => Ok(()),
         never = service.watch(&host, &shutdown) => match never {},
     };
     if let Some(api) = api {
@@ -80,18 +92,6 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
     }
     tracing::info!("stopped");
     ended
-}
-
-/// The host file, with what the command line says of the API.
-fn host_file(args: &Run) -> Result<HostFile, Failure> {
-    let file = files::host(args.host.as_deref())?;
-    let api = match (args.api, file.api) {
-        (None, api) => api,
-        (Some(ServerChoice::Off), _) => None,
-        (Some(ServerChoice::On(listen)), Some(api)) => Some(ApiSettings { listen, ..api }),
-        (Some(ServerChoice::On(listen)), None) => Some(ApiSettings::on(listen)),
-    };
-    Ok(HostFile { api, ..file })
 }
 
 /// What is kept of jobs, if anybody can follow them. Large payloads are swept until the process stops.
@@ -141,51 +141,4 @@ async fn open_desk(
         files: Box::new(move |name| files::load_one(&paths, &files::host(host.as_deref())?, name)),
     };
     Desk::open(&admin, options).await
-}
-
-/// Reads all files again, and lets the pipelines that run take on theirs. What is faulty is logged and changes nothing.
-async fn reload(args: &Run, before: &HostFile, host: &Arc<Host>) {
-    tracing::info!("reloading");
-    let read = host_file(args).and_then(|file| {
-        if file.limits != before.limits {
-            tracing::warn!("the limits of the process stay as they were when it was started");
-        }
-        if file.admin != before.admin {
-            tracing::warn!("[admin] stays as it was when the process was started");
-        }
-        if file.traces != before.traces {
-            tracing::warn!("[traces] stays as it was when the process was started");
-        }
-        let of_api =
-            |file: &HostFile| (file.api.clone(), file.auth.clone(), file.objects.clone(), file.webhooks.clone());
-        if of_api(&file) != of_api(before) {
-            tracing::warn!("[api], [auth], [objects] and [webhooks] stay as they were when the process was started");
-        }
-        files::load_to_run(&args.pipelines, &file)
-    });
-    let pipelines = match read {
-        Ok(pipelines) => pipelines,
-        Err(failure) => {
-            tracing::error!("nothing was reloaded, and the pipelines continue as they were: {failure}");
-            return;
-        }
-    };
-    let running = host.names();
-    for name in &running {
-        if !pipelines.iter().any(|pipeline| *pipeline.name == **name) {
-            tracing::warn!(pipeline = %name, "no file has this pipeline any more; it continues as it was");
-        }
-    }
-    for pipeline in pipelines {
-        let name = pipeline.name.shared();
-        if !running.contains(&name) {
-            tracing::warn!(pipeline = %name, "not running, and a reload starts nothing; restart the process for it");
-            continue;
-        }
-        match host.reload(pipeline).await {
-            Ok(Reloaded::Swapped { version }) => tracing::info!(pipeline = %name, version, "reloaded"),
-            Ok(Reloaded::Restarted) => tracing::info!(pipeline = %name, "reloaded by a restart"),
-            Err(failure) => tracing::error!(pipeline = %name, "not reloaded: {failure}"),
-        }
-    }
 }

@@ -1,20 +1,19 @@
 //! `gristmill send`.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Send;
 use super::cluster::Cluster;
+use super::payload::{media_type, read};
 use crate::app::{self, Failure};
 use crate::console;
 use gristmill_core::model::Header;
 use gristmill_core::ports::Record;
-use gristmill_core::settings::{ByteSize, read_file};
 
 /// Sends files, or their lines, and waits until every record is acknowledged.
 pub(super) async fn send(args: &Send) -> Result<(), Failure> {
@@ -50,21 +49,6 @@ fn bar_style() -> ProgressStyle {
     ProgressStyle::with_template("{bar:40} {pos}/{len} written").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// A whole file is held in memory until it is written.
-const LARGEST_FILE: ByteSize = ByteSize::mib(1 << 10);
-
-fn read(file: &Path) -> anyhow::Result<Bytes> {
-    if file == Path::new("-") {
-        let mut content = Vec::new();
-        let mut input = std::io::stdin().lock().take(LARGEST_FILE.get() + 1);
-        input.read_to_end(&mut content).context("cannot read standard input")?;
-        ensure!(content.len() <= LARGEST_FILE.as_usize(), "standard input is larger than {LARGEST_FILE}");
-        return Ok(content.into());
-    }
-    let unreadable = || format!("cannot read {}; standard input is called \"-\"", file.display());
-    Ok(read_file(file, LARGEST_FILE).with_context(unreadable)?.into())
-}
-
 fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) -> Record {
     let mut headers = args.headers.clone();
     let text = |name: &'static str, value: &str| Header {
@@ -85,28 +69,4 @@ fn record(args: &Send, file: &Path, content_type: Option<&str>, content: Bytes) 
         headers,
         timestamp: app::now(),
     }
-}
-
-/// The media type for the file's extension. With `None`, stages detect it from the content.
-pub(crate) fn media_type(file: &Path) -> Option<&'static str> {
-    let extension = file.extension()?.to_str()?.to_ascii_lowercase();
-    Some(match extension.as_str() {
-        "pdf" => "application/pdf",
-        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "pptx" => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        "odt" => "application/vnd.oasis.opendocument.text",
-        "ods" => "application/vnd.oasis.opendocument.spreadsheet",
-        "odp" => "application/vnd.oasis.opendocument.presentation",
-        "epub" => "application/epub+zip",
-        "rtf" => "application/rtf",
-        "eml" => "message/rfc822",
-        "html" | "htm" => "text/html",
-        "md" | "markdown" => "text/markdown",
-        "txt" | "text" | "log" => "text/plain",
-        "json" | "jsonl" | "ndjson" => "application/json",
-        "xml" => "application/xml",
-        "csv" => "text/csv",
-        _ => return None,
-    })
 }

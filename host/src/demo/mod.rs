@@ -57,9 +57,12 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let host_options = HostOptions {
         memory: Memory::ThisProcess,
         limits: HostLimits::default(),
+        compiler: app::Compiler::Here,
         shutdown: shutdown.clone(),
         watchers: app::Watchers { observers, ..app::Watchers::default() },
         following: app::Following::default(),
+        versions: app::Versions::none(),
+        registry: app::registry(app::Network::Online)?,
     };
     let built = shutdown.run_until_cancelled(Host::build(vec![pipeline.clone()], host_options)).await;
     spinner.finish_and_clear();

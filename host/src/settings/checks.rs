@@ -9,14 +9,15 @@ use gristmill_core::model::Plan;
 use gristmill_core::settings::{Name, Span, TopicName};
 use gristmill_kafka::Brokers;
 use gristmill_llm::settings::{AliasSettings, TargetSettings};
-use gristmill_wasm::Grants;
 
 use super::file::{MOST_STAGES, PipelineFile};
+use super::grants::Grants;
 use super::host::HostFile;
 use super::plan::plan;
 use super::properties;
 use super::redis;
-use super::stage::StageSettings;
+use super::requires;
+use super::stage::{Module, StageSettings};
 use super::store;
 
 type File = Draft<PipelineFile>;
@@ -46,6 +47,7 @@ pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
     }
     store::check(file);
     names_once(file, stages);
+    signatures(file, stages);
     if host.is_some_and(|host| host.models.is_empty()) {
         models_for_grants(file, stages);
         vectors_for_grants(file, stages);
@@ -53,7 +55,11 @@ pub(super) fn check(file: &mut File, host: Option<&HostFile>) -> Option<Plan> {
 
     let stages: Option<Vec<StageSettings>> = (0..stages).map(|index| file.part(&format!("/stage/{index}"))).collect();
     match stages {
-        Some(stages) if !stages.is_empty() => plan(file, &stages),
+        Some(stages) if !stages.is_empty() => {
+            let plan = plan(file, &stages)?;
+            requires::check(file, &plan, &stages);
+            Some(plan)
+        }
         _ => None,
     }
 }
@@ -155,6 +161,19 @@ fn names_once(file: &mut File, stages: usize) {
     }
 }
 
+/// Only what comes from a registry has signatures.
+fn signatures(file: &mut File, stages: usize) {
+    for index in 0..stages {
+        let pointer = format!("/stage/{index}/signed_by");
+        let module = file.part::<Module>(&format!("/stage/{index}/module"));
+        if file.has(&pointer) && module.is_some_and(|module| !matches!(module, Module::Registry(_))) {
+            let title = file.title(&format!("/stage/{index}"));
+            let message = format!("{title} has a key, but its module is in no registry");
+            file.report(&pointer, message, "take it away, or name the module as oci://REGISTRY/NAME@sha256:…");
+        }
+    }
+}
+
 fn models_for_grants(file: &mut File, stages: usize) {
     let models = file.written("/models").and_then(|models| models.as_object());
     if models.is_some_and(|models| !models.is_empty()) || !file.is_sound("/models") {
@@ -162,7 +181,7 @@ fn models_for_grants(file: &mut File, stages: usize) {
     }
     for index in 0..stages {
         let pointer = format!("/stage/{index}/grants");
-        if file.part::<Grants>(&pointer).is_some_and(Grants::asks_models) {
+        if file.part::<Grants>(&pointer).is_some_and(|grants| grants.asks_models()) {
             let message = format!("{} may ask models, but there are none", file.title(&format!("/stage/{index}")));
             file.report(&pointer, message, "add [models.NAME] with targets, or take the grant away");
         }

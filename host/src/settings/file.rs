@@ -13,6 +13,7 @@ use gristmill_store::settings::StoreSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::requires::Requires;
 use super::stage::StageSettings;
 
 /// Maximum stages of a pipeline; the bound of [`PipelineFile::stages`] in its schema.
@@ -66,6 +67,9 @@ pub struct PipelineFile {
     /// What the models may cost.
     #[serde(default)]
     pub budget: BudgetSettings,
+    /// What items must have passed before a stage with a grant sees them.
+    #[serde(default)]
+    pub requires: Requires,
     /// One table for each stage, in order; 1 to 256.
     #[serde(rename = "stage")]
     #[schemars(length(min = 1, max = 256), extend(

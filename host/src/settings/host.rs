@@ -13,11 +13,13 @@ use gristmill_llm::settings::AliasSettings;
 use gristmill_objects::ObjectSettings;
 use gristmill_store::settings::StoreSettings;
 use gristmill_telemetry::traces::TraceSettings;
+use gristmill_wasm::CompileLimits;
 use gristmill_webhooks::WebhookSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::versions::{VersionSettings, Watch};
 use super::{host_checks, store};
 
 /// A process that runs pipelines of Gristmill.
@@ -44,6 +46,10 @@ pub struct HostFile {
     /// Where the spans of traces are sent.
     #[schemars(extend("x-secrets" = true))]
     pub traces: TraceSettings,
+    /// Whether changed pipeline files and modules are taken on by themselves. `run --watch` overrides it.
+    pub watch: Watch,
+    /// The versions of stages, for `gristmill stage`.
+    pub versions: VersionSettings,
     /// The HTTP API that takes jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-secrets" = true))]
@@ -76,11 +82,14 @@ pub struct HostLimits {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-min" = "1MiB", "x-max" = "1GiB", "x-show" = "the largest of the stages"))]
     pub memory: Option<ByteSize>,
+    /// What the process may use that compiles and tries out one module, apart from this one.
+    pub compile: CompileLimits,
 }
 
 impl Default for HostLimits {
     fn default() -> Self {
-        Self { instances: NonZeroU32::MIN.saturating_add(511), memory: None }
+        let instances = NonZeroU32::MIN.saturating_add(511);
+        Self { instances, memory: None, compile: CompileLimits::default() }
     }
 }
 

@@ -7,6 +7,7 @@
 mod budget;
 mod checks;
 mod file;
+mod grants;
 mod host;
 mod host_checks;
 mod json_file;
@@ -14,26 +15,33 @@ mod plan;
 mod properties;
 mod redis;
 mod reference;
+mod requires;
 mod stage;
 mod store;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod warnings;
 
+use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gristmill_config::{Checked, ConfigError, Draft, Fault, Place};
 use gristmill_core::model::Plan;
+use gristmill_llm::settings::{AliasSettings, TargetSettings};
 use serde_json::Value;
 
 pub use file::{Named, PipelineFile};
+pub use grants::{Grants, StateQuota};
 pub use host::{HostFile, HostLimits, host_schema};
 pub use host_checks::is_open;
 pub use redis::{Unfit, unfit};
 pub use reference::fill;
+pub use requires::Requires;
 pub use stage::{Module, OnFailure, Route, StageSettings};
+pub use versions::{VersionSettings, Watch};
 
 /// A pipeline file that is good, and the plan that its stages make.
 #[derive(Debug, Clone)]
@@ -41,6 +49,8 @@ pub struct Pipeline {
     /// The routes between the stages.
     pub plan: Arc<Plan>,
     file: Checked<PipelineFile>,
+    /// The JSON files that it names.
+    json_files: Vec<PathBuf>,
 }
 
 impl Pipeline {
@@ -80,8 +90,9 @@ impl Pipeline {
         let plan = checks::check(&mut draft, host);
         let has_store = draft.has("/store");
         let mut file = draft.finish()?;
+        let mut json_files = Vec::new();
         if let Some(host) = host {
-            json_file::fill_in(&mut file)?;
+            json_files = json_file::fill_in(&mut file)?;
             for (name, alias) in &host.models {
                 file.value.models.entry(name.clone()).or_insert_with(|| alias.clone());
             }
@@ -91,7 +102,7 @@ impl Pipeline {
         }
         match plan {
             Some(plan) => {
-                let pipeline = Self { plan: Arc::new(plan), file };
+                let pipeline = Self { plan: Arc::new(plan), file, json_files };
                 if host.is_some() {
                     ConfigError::check(pipeline.budget_faults())?;
                 }
@@ -112,6 +123,25 @@ impl Pipeline {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.file.folder()
+    }
+
+    /// The files that it names and that what it does depends on: modules, keys, JSON files of configurations, scripts of models.
+    #[must_use]
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        let modules = self.stages.iter().filter_map(|stage| match &stage.module {
+            Module::File(path) => Some(path.clone()),
+            Module::Builtin(_) | Module::Registry(_) => None,
+        });
+        let keys = self.stages.iter().filter_map(|stage| stage.signed_by.clone());
+        let targets = self.models.values().flat_map(AliasSettings::all_targets);
+        let scripts = targets.filter_map(|(_, target)| match target {
+            TargetSettings::Scripted(scripted) => Some(scripted.script.clone()),
+            TargetSettings::OpenAi(_)
+            | TargetSettings::Anthropic(_)
+            | TargetSettings::Gemini(_)
+            | TargetSettings::Ollama(_) => None,
+        });
+        self.json_files.iter().cloned().chain(modules).chain(keys).chain(scripts).collect()
     }
 
     /// Where the value at a JSON Pointer into a stage's `config` stands ("/tasks/1"), or the nearest thing around it;

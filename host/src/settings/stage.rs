@@ -7,11 +7,14 @@ use std::path::PathBuf;
 use gristmill_core::flow::settings::{Checkpoint, RetryPolicy};
 use gristmill_core::settings::{Name, TopicName, by_name, is_name};
 use gristmill_llm::settings::StageBudget;
-use gristmill_wasm::{Grants, Isolation, StageLimits};
+use gristmill_registry::Reference;
+use gristmill_wasm::{Isolation, StageLimits};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use super::grants::Grants;
 
 /// One stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,12 +31,17 @@ pub struct StageSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100), extend("x-show" = "the name"))]
     pub label: Option<String>,
-    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, embed, validate, rescue), or the path of a component of
-    /// at most 64 MiB.
+    /// `"builtin:NAME"` (extract, chunk, language, sanitize, enrich, embed, validate, rescue), the path of a component of
+    /// at most 64 MiB, or one in a registry: `"oci://REGISTRY/NAME@sha256:…"`, see [registries](registries.md).
     #[schemars(extend("x-add" = "module = \"builtin:NAME\" or a file"))]
     pub module: Module,
-    /// What the stage may use: `"llm"` for answers of models, `"embeddings"` for vectors of texts. Both require an alias in
-    /// `[models]`.
+    /// The public key, `cosign.pub`, with which a module in a registry has to be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), extend("x-path" = true, "x-show" = "none"))]
+    pub signed_by: Option<PathBuf>,
+    /// What the stage may use: `"llm"` for answers of models, `"embeddings"` for vectors of texts, which both require an alias
+    /// in `[models]`; `{ http = […] }` for calls of other services, `"state"` for values that it keeps between items,
+    /// `"metrics"` for numbers of its own. See [grants](grants.md).
     #[serde(default)]
     pub grants: Grants,
     /// A table, passed to the stage as JSON after validation against the stage's own schema. Dates become strings. A table
@@ -89,6 +97,8 @@ pub enum Module {
     Builtin(String),
     /// A component's file.
     File(PathBuf),
+    /// A component in a registry.
+    Registry(Reference),
 }
 
 /// Where outputs of a stage go.
@@ -124,6 +134,7 @@ impl Module {
     fn read(text: &str) -> Option<Self> {
         match text.strip_prefix(BUILTIN) {
             Some(name) => is_name(name).then(|| Self::Builtin(name.to_owned())),
+            None if text.starts_with(Reference::SCHEME) => Reference::parse(text).ok().map(Self::Registry),
             None => (!text.is_empty() && !text.contains("://")).then(|| Self::File(text.into())),
         }
     }
@@ -156,6 +167,7 @@ impl Serialize for Module {
         match self {
             Self::Builtin(name) => serializer.collect_str(&format_args!("{BUILTIN}{name}")),
             Self::File(path) => path.serialize(serializer),
+            Self::Registry(reference) => serializer.collect_str(reference),
         }
     }
 }
@@ -224,12 +236,20 @@ impl JsonSchema for Module {
                     "x-form": "for example \"builtin:extract\"",
                 },
                 {
-                    "pattern": "^builtin:|^(?!.*://)",
+                    "pattern": "^builtin:|^oci://|^(?!.*://)",
                     "x-fault": "is an address",
-                    "x-form": "modules are files, or \"builtin:NAME\"",
+                    "x-form": "modules are files, \"builtin:NAME\", or in a registry, \"oci://REGISTRY/NAME@sha256:…\"",
+                },
+                {
+                    "pattern": concat!(
+                        r"^(?!oci://)|^oci://(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[1-9][0-9]{0,4})?",
+                        r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$",
+                    ),
+                    "x-fault": "names no component in a registry by its digest",
+                    "x-form": "oci://REGISTRY/NAME@sha256: and the 64 digits of its manifest's digest",
                 },
             ],
-            "if": { "not": { "pattern": "^builtin:" } },
+            "if": { "not": { "pattern": "^builtin:|^oci://" } },
             "then": { "x-path": true },
         })
     }

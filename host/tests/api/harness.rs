@@ -273,6 +273,7 @@ fn broker() -> Settings {
 pub(crate) fn gristmill() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
     command.env("GRISTMILL_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command.env("GRISTMILL_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     for variable in ["GRISTMILL_BROKERS", "GRISTMILL_API", "GRISTMILL_ADMIN", "RUST_LOG"] {
         command.env_remove(variable);
     }

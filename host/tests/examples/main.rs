@@ -3,7 +3,11 @@
 //! `GRISTMILL_UPDATE_EXAMPLES=1 cargo test --test examples` rewrites the expected files; review the diff.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod checked;
+mod dev;
 mod dialects;
+mod languages;
+mod registry;
 mod tasks;
 
 use std::collections::BTreeSet;
@@ -19,7 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 fn gristmill() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .env("GRISTMILL_CACHE", cache)
+        .env("GRISTMILL_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"))
+        .env_remove("GRISTMILL_BROKERS")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
     command
 }
 
@@ -96,8 +105,9 @@ fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Headers that differ between runs or builds.
-const VARYING: [&str; 5] = [
+const VARYING: [&str; 6] = [
     "gristmill-module",
+    "gristmill-stage-versions",
     "gristmill-first-attempt",
     "gristmill-last-attempt",
     "gristmill-source-time",

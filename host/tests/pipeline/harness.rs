@@ -115,7 +115,10 @@ impl Harness {
 
     fn start_on(&self, args: &[PathBuf]) -> Host {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
-        let child = gristmill().arg("run").args(args).stderr(log).kill_on_drop(true).spawn().unwrap();
+        let state = self.folder.path().join("state");
+        let mut command = gristmill();
+        command.arg("run").args(args).env("GRISTMILL_STATE", state).stderr(log).kill_on_drop(true);
+        let child = command.spawn().unwrap();
         Host { child, log: self.folder.path().join("log") }
     }
 
@@ -190,7 +193,12 @@ impl Harness {
 pub(crate) fn gristmill() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .env("GRISTMILL_CACHE", cache)
+        .env("GRISTMILL_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"))
+        .env_remove("GRISTMILL_BROKERS")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
     command
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::app::{Ends, Failure, Following, Host, HostOptions, Memory, Reloaded, Watchers};
+use gristmill::app::{Compiler, Ends, Failure, Following, Host, HostOptions, Memory, Reloaded, Versions, Watchers};
 use gristmill::settings::{HostLimits, Pipeline};
 use gristmill_core::flow::{Intake, Status};
 use tokio_util::sync::CancellationToken;
@@ -23,9 +23,12 @@ async fn start(harnesses: &[&Harness], shutdown: CancellationToken) -> (Arc<Host
     let options = HostOptions {
         memory: Memory::Durable,
         limits: HostLimits::default(),
+        compiler: Compiler::Here,
         shutdown,
         watchers: Watchers::default(),
         following: Following::default(),
+        versions: Versions::none(),
+        registry: gristmill::app::registry(gristmill::app::Network::Online).unwrap(),
     };
     let (built, ends) = Host::build(files, options).await.unwrap();
     (built.start().await.unwrap().unwrap(), ends)

@@ -9,6 +9,7 @@ mod metrics;
 mod models;
 mod real_model;
 mod supervisor;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -212,6 +212,19 @@ impl Harness {
         Host::start(&self.file(), self.folder.path().join(format!("log-{number}")))
     }
 
+    /// Starts a host with this pipeline and this host file, which keeps versions in this test's folder.
+    pub(crate) fn start_as(&self, host: &str) -> Host {
+        let number = self.starts.fetch_add(1, Ordering::Relaxed);
+        let (file, versions) = (self.folder.path().join("host.toml"), self.folder.path().join("versions"));
+        std::fs::write(&file, format!("[versions]\nfolder = {versions:?}\n{host}")).unwrap();
+        Host::start_as(&self.file(), &file, self.folder.path().join(format!("log-{number}")))
+    }
+
+    /// The folder of this test.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Starts a host with this pipeline and a state store of its own, like one on another machine.
     pub(crate) fn start_apart(&self, machine: usize) -> Host {
         let number = self.starts.fetch_add(1, Ordering::Relaxed);

@@ -17,7 +17,11 @@ pub(crate) fn gristmill() -> Command {
 /// Sets the environment of the binary under test.
 pub(crate) fn with_environment(mut command: Command) -> Command {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    command.env("GRISTMILL_CACHE", cache).env_remove("GRISTMILL_BROKERS").env_remove("RUST_LOG");
+    command
+        .env("GRISTMILL_CACHE", cache)
+        .env("GRISTMILL_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"))
+        .env_remove("GRISTMILL_BROKERS")
+        .env_remove("RUST_LOG");
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     command
 }
@@ -30,9 +34,23 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn start(file: &Path, log: PathBuf) -> Self {
+        Self::spawn(gristmill().arg("run").arg(file), log)
+    }
+
+    /// The same with a host file.
+    pub(crate) fn start_as(file: &Path, host: &Path, log: PathBuf) -> Self {
+        Self::spawn(gristmill().arg("run").arg(file).arg("--host").arg(host), log)
+    }
+
+    fn spawn(command: &mut Command, log: PathBuf) -> Self {
         let errors = std::fs::File::create(&log).unwrap();
-        let child = gristmill().arg("run").arg(file).stderr(errors).spawn().unwrap();
+        let child = command.stderr(errors).spawn().unwrap();
         Self { child, log }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("the host has ended")
     }
 
     /// Its log.

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 #![allow(clippy::print_stdout, reason = "figures are printed for --nocapture")]
 
+mod bad_modules;
 mod blame;
 mod dead_letters;
 mod disk;
@@ -18,6 +19,7 @@ mod harness;
 mod host;
 mod kill_loop;
 mod limits;
+mod modules;
 mod offsets;
 mod oracle;
 mod outage;
@@ -28,5 +30,7 @@ mod reader;
 mod readiness;
 mod shared_store;
 mod slow;
+mod stall;
+mod swaps;
 mod three_hosts;
 mod watch;

@@ -1,10 +1,13 @@
 //! Vectors for texts through the host: a stage names an alias and never sees a key. Needs the grant "embeddings".
 
+#[cfg(target_arch = "wasm32")]
 use crate::bindings::gristmill::stage::embeddings as host;
 pub use crate::bindings::gristmill::stage::embeddings::{Purpose, Request, Response};
 pub use crate::llm::{Error, Usage};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::imports::embeddings as host;
 
-/// Something that embeds texts: [`Host`] in the sandbox, a script in unit tests.
+/// Something that embeds texts: [`Host`], or one of your own in unit tests.
 pub trait Model {
     /// Vectors for the inputs, in order.
     ///

@@ -30,14 +30,28 @@
 //! gristmill_sdk::stage!(Shout);
 //! ```
 
+mod chat;
 pub mod context;
 pub mod embeddings;
+mod error;
 pub mod fence;
+pub mod http;
+mod json;
 pub mod llm;
 pub mod log;
+pub mod metrics;
+pub mod prompt;
+pub mod schema;
+pub mod state;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 pub mod tokens;
 mod types;
 
+pub use error::StageError;
+#[doc(hidden)]
+pub use error::to_host;
+pub use schemars;
 pub use serde;
 pub use serde_json;
 pub use types::NoConfig;
@@ -56,9 +70,7 @@ pub mod bindings {
 }
 
 pub use bindings::exports::gristmill::stage::lifecycle::{Branch, ConfigFault, Descriptor};
-pub use bindings::gristmill::stage::types::{
-    Attribute, Failure, Header, Item, Outcome, Output, Retry, Source, StageError,
-};
+pub use bindings::gristmill::stage::types::{Attribute, Failure, Header, Item, Outcome, Output, Retry, Source};
 
 /// One stage: a component with one configuration.
 ///
@@ -80,8 +92,8 @@ pub trait Stage: Sized + 'static {
     /// Handles one item.
     ///
     /// # Errors
-    /// The stage could not decide, because of a transient failure or one that will repeat. Bad data is not an error:
-    /// return [`Outcome::reject`].
+    /// The stage could not decide, because of a transient failure or one that will repeat; or the data is bad, which
+    /// [`Outcome::reject`] says as well.
     fn process(&self, item: Item) -> Result<Outcome, StageError>;
 
     /// Handles several items of one job, with one result for each in the same order. The host calls it only for a stage
@@ -115,7 +127,8 @@ macro_rules! stage {
         #[allow(unsafe_code, missing_docs)]
         mod gristmill_component {
             use $crate::bindings::exports::gristmill::stage::{batch_handler, handler, lifecycle};
-            use $crate::{ConfigFault, Descriptor, Item, Outcome, Stage, StageError};
+            use $crate::bindings::gristmill::stage::types::StageError;
+            use $crate::{ConfigFault, Descriptor, Item, Outcome, Stage};
 
             struct Component;
 
@@ -138,8 +151,8 @@ macro_rules! stage {
             impl handler::Guest for Component {
                 fn process(item: Item) -> Result<Outcome, StageError> {
                     STAGE.with(|cell| match cell.get() {
-                        Some(stage) => stage.process(item),
-                        None => Err($crate::not_initialised()),
+                        Some(stage) => $crate::to_host(stage.process(item)),
+                        None => $crate::to_host(Err($crate::not_initialised())),
                     })
                 }
             }
@@ -147,8 +160,8 @@ macro_rules! stage {
             impl batch_handler::Guest for Component {
                 fn process_batch(items: Vec<Item>) -> Vec<Result<Outcome, StageError>> {
                     STAGE.with(|cell| match cell.get() {
-                        Some(stage) => stage.process_batch(items),
-                        None => items.iter().map(|_| Err($crate::not_initialised())).collect(),
+                        Some(stage) => stage.process_batch(items).into_iter().map($crate::to_host).collect(),
+                        None => items.iter().map(|_| $crate::to_host(Err($crate::not_initialised()))).collect(),
                     })
                 }
             }

@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 
-use crate::StageError;
+#[cfg(target_arch = "wasm32")]
 use crate::bindings::gristmill::stage::llm as host;
 pub use crate::bindings::gristmill::stage::llm::{
     Content, FinishReason, Format, Media, Merge, MergeScope, Message, Request, Response, Role, Schema,
 };
 pub use crate::bindings::gristmill::stage::llm_types::{BadOutput, Budget, BudgetScope, Busy, Error, TooLong, Usage};
+pub use crate::chat::{Answer, Chat, Text, chat};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::imports::llm as host;
 
-/// Something that answers requests: [`Host`] in the sandbox, a script in unit tests.
+/// Something that answers requests: [`Host`], or one of your own in unit tests.
 pub trait Model {
     /// One completion.
     ///
@@ -95,6 +98,17 @@ impl Request {
         self
     }
 
+    /// The text of all messages of this role, with an empty line between two of them.
+    #[must_use]
+    pub fn text(&self, role: Role) -> String {
+        let messages = self.messages.iter().filter(|message| message.role == role);
+        let texts = messages.flat_map(|message| &message.content).filter_map(|content| match content {
+            Content::Text(text) => Some(text.as_str()),
+            Content::Media(_) => None,
+        });
+        texts.collect::<Vec<_>>().join("\n\n")
+    }
+
     /// Sets the item that the request is for. Needed only in a [`Stage::process_batch`](crate::Stage::process_batch) of
     /// your own.
     #[must_use]
@@ -131,46 +145,9 @@ impl Message {
     }
 }
 
-impl From<Error> for StageError {
-    /// Converts each case as `llm-types.error` documents it.
-    fn from(error: Error) -> Self {
-        match error {
-            Error::RateLimited(busy) => Self::rate_limited("llm-rate-limited", busy.message, busy.retry_after),
-            Error::BudgetExhausted(Budget { scope: BudgetScope::Job, message }) => {
-                Self::permanent("llm-budget-exhausted", message)
-            }
-            Error::BudgetExhausted(Budget { message, .. }) => Self::rate_limited("llm-budget-exhausted", message, None),
-            Error::Unavailable(busy) => Self::retryable("llm-unavailable", busy.message, busy.retry_after),
-            Error::Timeout(message) => Self::retryable("llm-timeout", message, None),
-            Error::Misconfigured(message) => Self::rate_limited("llm-misconfigured", message, None),
-            Error::Other(message) => Self::retryable("llm-failed", message, None),
-            Error::ContextLengthExceeded(long) => Self::permanent("llm-context-length-exceeded", long.message),
-            Error::ContentFiltered(message) => Self::permanent("llm-content-filtered", message),
-            Error::InvalidOutput(bad) => Self::permanent("llm-invalid-output", bad.problems.join("; ")),
-            Error::InvalidRequest(message) => Self::permanent("llm-invalid-request", message),
-            Error::Denied(message) => Self::permanent("llm-denied", message),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_budget_of_the_job_is_the_items_own() {
-        for (scope, pauses) in [
-            (BudgetScope::Job, false),
-            (BudgetScope::Stage, true),
-            (BudgetScope::Pipeline, true),
-            (BudgetScope::Day, true),
-            (BudgetScope::Account, true),
-        ] {
-            let error: StageError = Error::BudgetExhausted(Budget { scope, message: String::new() }).into();
-            assert_eq!(matches!(error, StageError::RateLimited(_)), pauses, "{scope:?}");
-            assert_eq!(matches!(error, StageError::Permanent(_)), !pauses, "{scope:?}");
-        }
-    }
 
     #[test]
     fn a_request_that_names_no_item_is_for_the_one_in_hand() {

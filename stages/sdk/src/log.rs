@@ -1,24 +1,22 @@
 //! Messages for the operator; the host adds pipeline, stage and job, and limits rate and length.
 
-use crate::bindings::gristmill::stage::logging::{self as host, Level};
-
-fn log(level: Level, message: &str) {
-    if cfg!(target_arch = "wasm32") {
-        host::log(level, "", message);
-    }
-}
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::gristmill::stage::logging as host;
+pub use crate::bindings::gristmill::stage::logging::Level;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::imports::logging as host;
 
 /// Logs a detail that helps to follow one item.
 pub fn debug(message: &str) {
-    log(Level::Debug, message);
+    host::log(Level::Debug, "", message);
 }
 
 /// Logs a normal event.
 pub fn info(message: &str) {
-    log(Level::Info, message);
+    host::log(Level::Info, "", message);
 }
 
 /// Logs something that an operator should look at.
 pub fn warn(message: &str) {
-    log(Level::Warn, message);
+    host::log(Level::Warn, "", message);
 }

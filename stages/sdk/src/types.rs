@@ -1,11 +1,12 @@
 //! Constructors and helpers for the types of the WIT package.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Attribute, Branch, ConfigFault, Descriptor, Failure, Header, Item, Outcome, Output, Retry, StageError};
+use crate::{Attribute, Branch, ConfigFault, Descriptor, Failure, Header, Item, Outcome, Output};
 
 /// The configuration of a stage that has none: an empty table.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
@@ -205,25 +206,5 @@ impl Failure {
     pub fn details(mut self, details: &serde_json::Value) -> Self {
         self.details_json = Some(details.to_string());
         self
-    }
-}
-
-impl StageError {
-    /// A failure that will be the same on every attempt.
-    #[must_use]
-    pub fn permanent(code: &str, message: impl Into<String>) -> Self {
-        Self::Permanent(Failure::new(code, message))
-    }
-
-    /// A transient failure of this item; the host retries after at least `after` milliseconds, or its own backoff.
-    #[must_use]
-    pub fn retryable(code: &str, message: impl Into<String>, after: Option<u64>) -> Self {
-        Self::Retryable(Retry { cause: Failure::new(code, message), after })
-    }
-
-    /// A transient failure that other items will meet too: the host slows the whole pipeline down.
-    #[must_use]
-    pub fn rate_limited(code: &str, message: impl Into<String>, after: Option<u64>) -> Self {
-        Self::RateLimited(Retry { cause: Failure::new(code, message), after })
     }
 }

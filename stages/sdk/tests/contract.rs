@@ -67,7 +67,7 @@ fn faults(resolve: &Resolve, package: PackageId) -> Vec<String> {
 #[test]
 fn every_item_of_the_contract_has_documentation_and_its_version() {
     let (resolve, package) = contract();
-    assert_eq!(resolve.packages[package].name.to_string(), "gristmill:stage@0.2.1");
+    assert_eq!(resolve.packages[package].name.to_string(), "gristmill:stage@0.2.2");
     assert!(resolve.packages[package].interfaces.len() > 5, "the test sees the interfaces");
     assert_eq!(faults(&resolve, package), Vec::<String>::new());
 }

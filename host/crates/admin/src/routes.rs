@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -22,10 +22,11 @@ use tokio::time::timeout;
 use super::access::{Access, Client};
 use super::control::{Command, Control, Done, Tapped};
 use super::problem::Problem;
+use super::pushes;
 use super::reason::{Code, Reason};
-use super::view::{HostView, PipelineList, PipelineView};
+use super::view::{HostView, PipelineList, PipelineView, Warning};
 
-/// The longest body of a request, in bytes. No request needs one.
+/// The longest body of a request, in bytes. Only a push needs one, which has a bound of its own.
 const LARGEST_BODY: usize = 64 << 10;
 /// How long a body may take to arrive.
 const BODY: Duration = Duration::from_secs(10);
@@ -48,8 +49,15 @@ struct Shared {
 }
 
 /// All paths.
-pub(super) fn router(control: Arc<dyn Control>, access: Access) -> Router {
+pub(super) fn router(control: Arc<dyn Control>, versions: pushes::Shared, access: Access) -> Router {
     let shared = Shared { control, access: Arc::new(access), taps: Arc::new(Semaphore::new(TAPS)) };
+    let of_versions = Router::new()
+        .route("/v1/pipelines/{name}/versions", get(pushes::of_pipeline))
+        .route("/v1/pipelines/{name}/stages/{stage}/versions", get(pushes::of_stage).post(pushes::push))
+        .route("/v1/pipelines/{name}/stages/{stage}/history", get(pushes::history))
+        .route("/v1/pipelines/{name}/stages/{stage}/activate", post(pushes::activate))
+        .route("/v1/pipelines/{name}/stages/{stage}/rollback", post(pushes::rollback))
+        .with_state(versions);
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -59,6 +67,7 @@ pub(super) fn router(control: Arc<dyn Control>, access: Access) -> Router {
         .route("/v1/pipelines/{name}", get(pipeline))
         .route("/v1/pipelines/{name}/{command}", post(command))
         .route("/v1/pipelines/{name}/tap", get(tap))
+        .merge(of_versions)
         .fallback(async |request: Request| {
             let path = request.uri().path();
             Problem::new(StatusCode::NOT_FOUND, format!("there is no {path}; docs/admin-api.md lists what there is"))
@@ -77,9 +86,17 @@ async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Re
     let (mut parts, body) = request.into_parts();
     let client = shared.access.check(&parts)?;
     parts.extensions.insert(client);
+    // A module is received by the path that takes it, within bounds of its own.
+    if parts.method == Method::POST && parts.uri.path().ends_with("/versions") {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let too_large =
-        || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "no request needs a body, and none may be above 64 KiB");
+    let too_large = || {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "no other request than a push needs a body, and none may be above 64 KiB",
+        )
+    };
     if length.is_some_and(|length: u64| length > LARGEST_BODY as u64) {
         return Err(too_large());
     }
@@ -95,6 +112,9 @@ async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Re
 struct Readiness {
     ready: bool,
     reasons: Vec<Reason>,
+    /// What is on disk and does not run: nothing that makes a host unready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
 }
 
 /// The same for a client without a token: what went wrong is nobody else's business.
@@ -110,11 +130,11 @@ struct OnlyCode {
 }
 
 async fn readyz(State(shared): State<Shared>, Extension(client): Extension<Client>) -> Response {
-    let reasons = shared.control.view().await.reasons;
+    let HostView { reasons, warnings, .. } = shared.control.view().await;
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     match client {
-        Client::Known => (status, Json(Readiness { ready, reasons })).into_response(),
+        Client::Known => (status, Json(Readiness { ready, reasons, warnings })).into_response(),
         Client::Unknown => {
             let reasons = reasons.into_iter().map(|reason| OnlyCode { code: reason.code }).collect();
             (status, Json(Codes { ready, reasons })).into_response()

@@ -28,8 +28,10 @@ use tower::{BoxError, Service};
 
 use super::access::Access;
 use super::control::Control;
+use super::pushes;
 use super::routes::{self, InUse};
-use super::settings::{AdminSettings, DEFAULT};
+use super::settings::{AdminSettings, DEFAULT, Push};
+use super::versions::Versions;
 
 /// How long the headers of a request may take to arrive, from the moment on at which the connection waits for one.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -45,6 +47,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     access: Access,
+    push: Push,
 }
 
 /// Why there is no server.
@@ -90,7 +93,7 @@ impl Server {
         };
         let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (address, listener) = bound.map_err(|source| BindError::Address { address: wanted, source })?;
-        Ok(Self { listener, address, access })
+        Ok(Self { listener, address, access, push: settings.push })
     }
 
     /// Where it listens.
@@ -100,8 +103,9 @@ impl Server {
     }
 
     /// Answers until it is stopped. Then all connections are closed.
-    pub async fn serve(self, control: Arc<dyn Control>, stop: CancellationToken) {
-        let router = routes::router(control, self.access);
+    pub async fn serve<H: Control + Versions>(self, host: Arc<H>, stop: CancellationToken) {
+        let versions = pushes::Shared::new(Arc::<H>::clone(&host), self.push);
+        let router = routes::router(host, versions, self.access);
         let mut connections = Connections::default();
         loop {
             tokio::select! {

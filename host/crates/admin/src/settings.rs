@@ -34,6 +34,8 @@ pub struct AdminSettings {
     pub token: Option<SecretRef>,
     /// What `gristmill tap` may show.
     pub tap: Tap,
+    /// Whether modules of stages may be sent. What a module may do, the pipeline file says all the same.
+    pub push: Push,
 }
 
 /// What may be shown of items as they pass.
@@ -48,6 +50,18 @@ pub enum Tap {
     Redacted,
     /// Contents too.
     Full,
+}
+
+/// Whether modules of stages may be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-noun" = "choice"))]
+pub enum Push {
+    /// Yes.
+    #[default]
+    On,
+    /// No: they come from files alone.
+    Off,
 }
 
 impl Default for Admin {
@@ -126,7 +140,7 @@ mod tests {
         assert_eq!(read("admin = true"), Some(Admin::default()));
         let on = read("[admin]\nlisten = \"0.0.0.0:80\"\ntap = \"full\"").unwrap();
         let listen = "0.0.0.0:80".parse().unwrap();
-        assert_eq!(on, Admin::On(AdminSettings { listen: Some(listen), token: None, tap: Tap::Full }));
+        assert_eq!(on, Admin::On(AdminSettings { listen: Some(listen), tap: Tap::Full, ..AdminSettings::default() }));
         assert_eq!(read("[admin]\nlisten = \"nowhere\""), None);
     }
 

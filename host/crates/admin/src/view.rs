@@ -18,12 +18,29 @@ pub struct HostView {
     pub phase: Phase,
     /// Why it is not ready; empty if it is. What [`readiness`](super::readiness) says of the rest.
     pub reasons: Vec<Reason>,
+    /// What is on disk and does not run, and why; what ran before goes on. Empty if there is nothing of that kind. No reason
+    /// not to be ready.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// Its pipelines by name, those that have stopped by themselves among them.
     pub pipelines: Vec<PipelineView>,
     /// The models that its pipelines ask, by address and name.
     pub targets: Vec<TargetView>,
     /// The instances of stages.
     pub sandbox: SandboxView,
+}
+
+/// Something on disk that was not taken on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The pipeline. Absent if files cannot be read, so that nobody knows whose they are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pipeline: Option<String>,
+    /// The stage whose module it is. Absent if it is the pipeline's file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stage: Option<String>,
+    /// Why.
+    pub message: String,
 }
 
 /// The body of `GET /v1/pipelines`.
@@ -58,6 +75,12 @@ pub struct PipelineView {
     pub stopped: Option<String>,
     /// The version of the deployment that new jobs run: 1 at the start, one more with each swap.
     pub deployment: u64,
+    /// The deployments that new jobs run or that jobs in flight still run, by version.
+    #[serde(default)]
+    pub live: Vec<LiveView>,
+    /// The deployment that a share of the new jobs runs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub canary: Option<CanaryView>,
     /// The topic of its events.
     pub source: String,
     /// The consumer group.
@@ -109,6 +132,40 @@ pub enum PipelineState {
     Restarting,
     /// It has stopped by itself.
     Stopped,
+}
+
+/// A deployment that is in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveView {
+    /// Its version.
+    pub deployment: u64,
+    /// How many of its jobs are in flight.
+    pub jobs: u64,
+}
+
+/// A deployment that a share of the new jobs runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CanaryView {
+    /// Its version.
+    pub deployment: u64,
+    /// The share, as "5%".
+    pub share: String,
+    /// What is known of its jobs.
+    pub canary: TallyView,
+    /// What is known of those of the deployment that serves, in the same time.
+    pub serving: TallyView,
+}
+
+/// Jobs of a deployment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct TallyView {
+    /// How many ended.
+    pub jobs: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// How long 95% of them took at most. Absent while there are too few.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub p95_seconds: Option<f64>,
 }
 
 /// A stage of a pipeline.

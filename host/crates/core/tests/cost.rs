@@ -117,7 +117,7 @@ fn pass(events: u64, books: Books) {
             checkpoint: None,
         };
         let plan = Arc::new(Plan::straight(&["pass"]));
-        let deployment = Arc::new(Deployment { version: 1, plan, steps: vec![step], models: None });
+        let deployment = Arc::new(Deployment::new(1, plan, vec![step], None));
         run(&mut feed, Arc::new(pipeline(books)), deployment, commands).await.unwrap();
         assert_eq!(feed.settled, u128::from(events));
     });

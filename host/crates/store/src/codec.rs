@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::decoding::Decoding;
 use gristmill_core::model::{
-    Attribute, Canonical, ChatResponse, Embedding, Failure, FinishReason, Header, JobId, Outcome, Output, Size, Spent,
-    Usage, Vector,
+    Attribute, Canonical, ChatResponse, Embedding, Failure, FinishReason, Header, HttpResponse, JobId, Outcome, Output,
+    Size, Spent, Usage, Vector,
 };
 use gristmill_core::ports::Kept;
 
@@ -19,6 +19,7 @@ pub(super) fn weight(kept: &Kept) -> usize {
     let texts = match kept {
         Kept::Answer(answer) => answer.text.len(),
         Kept::Embedding(embedding) => embedding.vector.as_bytes().len(),
+        Kept::Http(response) => response.body.len(),
         Kept::Outcome(Outcome::Emit(outputs)) => outputs.size(),
         Kept::Outcome(Outcome::Drop(_) | Outcome::Reject(_)) => 0,
     };
@@ -55,6 +56,16 @@ pub(super) fn encode(kept: &Kept) -> Vec<u8> {
             to.bytes(vector.as_bytes());
             usage(&mut to, used);
             to.text(model);
+        }
+        Kept::Http(HttpResponse { status, headers, body, cached }) => {
+            to.kind(5);
+            to.number(u64::from(*status));
+            to.list(headers.iter(), |to, (name, value)| {
+                to.text(name);
+                to.text(value);
+            });
+            to.bytes(body);
+            to.kind(u8::from(*cached));
         }
     }
     to.into_inner()
@@ -124,6 +135,7 @@ pub(super) fn decode(bytes: Bytes) -> Option<Kept> {
             details: bytes.optional(Decoding::text)?,
         })),
         4 => Kept::Embedding(bytes.embedding()?),
+        5 => Kept::Http(bytes.http()?),
         _ => return None,
     };
     bytes.is_done().then_some(kept)
@@ -192,6 +204,15 @@ impl Decoding {
     fn embedding(&mut self) -> Option<Embedding> {
         let vector = Vector::from_bytes(self.bytes()?).ok()?;
         Some(Embedding { vector, usage: self.usage()?, model: self.text()? })
+    }
+
+    fn http(&mut self) -> Option<HttpResponse> {
+        Some(HttpResponse {
+            status: u16::try_from(self.number()?).ok()?,
+            headers: self.list(|bytes| Some((bytes.text()?, bytes.text()?)))?,
+            body: self.bytes()?,
+            cached: self.flag()?,
+        })
     }
 
     fn output(&mut self) -> Option<Output> {

@@ -34,7 +34,7 @@ mod url;
 mod worker;
 mod writer;
 
-pub use memory::{MemoryDocuments, MemoryJobs, MemorySpending};
+pub use memory::{MemoryDocuments, MemoryJobs, MemorySpending, MemoryState};
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use settings::{ServerSettings, Settings, StoreSettings};

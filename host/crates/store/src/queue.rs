@@ -9,10 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::codec;
 use super::health::Health;
 use super::records::{Change, DeliveryChange, Done};
-use super::request::{DELIVERY_BYTES, Request, Row};
+use super::request::{DELIVERY_BYTES, Request, Row, state_bytes};
 use super::worker::Worker;
 use super::writer::{Backend, Writer};
-use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Run, Spent, SpentOn, Timestamp};
+use gristmill_core::model::{
+    ChatResponse, DocumentId, JobId, RecordGeneration, Run, Spent, SpentOn, StateWrite, Timestamp, Wrote,
+};
 use gristmill_core::ports::{JobState, Keep, Kept, Key, Placed, StoreError};
 
 /// Maximum bytes waiting to be written; beyond it, callers wait.
@@ -111,6 +113,15 @@ impl Queue {
     pub(super) fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
         self.health.check()?;
         self.send(Request::Spent { on, spent, number: 0 })
+    }
+
+    /// As [`StageState::write_entry`](gristmill_core::ports::StageState::write_entry).
+    pub(super) async fn write_entry(&self, stage: &str, write: StateWrite) -> Result<Wrote, StoreError> {
+        self.health.check()?;
+        let room = self.room(state_bytes(&write)).await?;
+        let (wrote, answer) = oneshot::channel();
+        self.send(Request::State { stage: stage.to_owned(), write, wrote, _room: room })?;
+        self.answered(answer).await
     }
 
     /// Changes records of jobs, by the rules of the core.

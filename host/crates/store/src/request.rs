@@ -5,8 +5,16 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::records::{Change, DeliveryChange, Done};
-use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use gristmill_core::model::{DocumentId, JobId, RecordGeneration, Spent, SpentOn, StateWrite, Wrote};
 use gristmill_core::ports::{JobState, Kept, Key, Placed};
+
+/// The approximate size of a row of what a stage keeps, besides its key and value.
+const STATE_BYTES: usize = 256;
+
+/// The approximate size of a change of what a stage keeps.
+pub(super) fn state_bytes(write: &StateWrite) -> usize {
+    write.key.len() + write.value.as_ref().map_or(0, bytes::Bytes::len) + STATE_BYTES
+}
 
 /// The approximate size of a change of deliveries.
 pub(super) const DELIVERY_BYTES: usize = 1_024;
@@ -64,6 +72,14 @@ pub(super) enum Request {
         /// Given by the writer, in order, from 1: so what may have been added is not added twice.
         number: u64,
     },
+    /// A change of what a stage keeps.
+    State {
+        stage: String,
+        write: StateWrite,
+        /// Like `kept` above, with what became of it.
+        wrote: oneshot::Sender<Result<Wrote, String>>,
+        _room: OwnedSemaphorePermit,
+    },
     /// A change of records of jobs.
     Change {
         change: Change,
@@ -117,6 +133,7 @@ impl Request {
             Self::Answer { value, .. } => Some(value.len()),
             Self::Intend { bytes, .. } => Some(*bytes),
             Self::Change { change, .. } => Some(change.weight()),
+            Self::State { write, .. } => Some(state_bytes(write)),
             Self::Deliver { .. } => Some(DELIVERY_BYTES),
             Self::Ended { .. } | Self::Finish { .. } | Self::Spent { .. } | Self::Note { .. } => None,
         }

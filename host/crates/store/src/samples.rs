@@ -1,7 +1,7 @@
 //! What tests keep.
 
 use gristmill_core::model::{
-    Attribute, ChatResponse, Embedding, Failure, FinishReason, Header, Outcome, Output, Usage, Vector,
+    Attribute, ChatResponse, Embedding, Failure, FinishReason, Header, HttpResponse, Outcome, Output, Usage, Vector,
 };
 use gristmill_core::ports::Kept;
 
@@ -57,5 +57,11 @@ pub(super) fn every_kind() -> Vec<Kept> {
         reject(None),
         reject(Some("{}")),
         Kept::Embedding(Embedding { vector: Vector::new(&[0.25, -1.0]).unwrap(), usage, model: "openai/m".into() }),
+        Kept::Http(HttpResponse {
+            status: 201,
+            headers: vec![("content-type".into(), "text/plain".into())],
+            body: vec![0, 255].into(),
+            cached: false,
+        }),
     ]
 }

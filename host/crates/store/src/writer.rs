@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::health::{Failure, Health};
 use super::records::Done;
 use super::request::Request;
+use gristmill_core::model::Wrote;
 use gristmill_core::ports::Kept;
 
 /// Maximum rows in one batch, exceeded by one request at most.
@@ -28,6 +29,8 @@ const IDLE: Duration = Duration::from_secs(60);
 pub(super) struct Written {
     /// The earlier value, if any, for each row of each `Keep`.
     pub(super) earlier: Vec<Option<Kept>>,
+    /// For each change of what stages keep, where the writer makes them.
+    pub(super) wrote: Vec<Wrote>,
     /// For each change of records, those that nobody waits for included.
     pub(super) changed: Vec<Done>,
     /// For each change of deliveries.
@@ -176,6 +179,7 @@ fn answer(batch: Vec<Request>, written: Result<Written, String>) -> Vec<Request>
     };
     let (mut earlier, mut changed, mut delivered) =
         (written.earlier.into_iter(), written.changed.into_iter(), written.delivered.into_iter());
+    let mut wrote_in_order = written.wrote.into_iter();
     let mut unwritten = Vec::new();
     // The callers may have gone away. Whoever gets no answer hears that the thread has stopped.
     for request in batch {
@@ -188,6 +192,8 @@ fn answer(batch: Vec<Request>, written: Result<Written, String>) -> Vec<Request>
             (Request::Intend { noted, .. } | Request::Answer { noted, .. }, Some(reason)) => {
                 drop(noted.send(Err(reason.clone())));
             }
+            (Request::State { wrote, .. }, None) => drop(wrote_in_order.next().map(|made| wrote.send(Ok(made)))),
+            (Request::State { wrote, .. }, Some(reason)) => drop(wrote.send(Err(reason.clone()))),
             (Request::Change { done, .. }, None) => drop(changed.next().map(|made| done.send(Ok(made)))),
             (Request::Deliver { done, .. }, None) => drop(delivered.next().map(|made| done.send(Ok(made)))),
             (Request::Change { done, .. } | Request::Deliver { done, .. }, Some(reason)) => {

@@ -3,7 +3,10 @@
 //!
 //! What an event costs is a few additions: series are looked up once. What is labelled is bounded, see `labels`.
 
+mod changes;
+mod custom;
 mod families;
+mod gauges;
 mod labels;
 mod moment;
 mod pipeline;
@@ -11,8 +14,10 @@ mod process;
 mod scrape;
 mod seen;
 mod stages;
+mod store;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod window;
 
 use std::collections::BTreeMap;
@@ -22,10 +27,12 @@ use std::time::SystemTime;
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
 
-use families::{Families, Gauges};
+use custom::Custom;
+use families::Families;
+use gauges::Gauges;
 pub use moment::{Lately, Moment, OfModel, OfStage, Totals};
 pub use pipeline::PipelineMetrics;
-use pipeline::Reasons;
+use pipeline::{Counted, Reasons};
 use process::Process;
 pub use scrape::{Readiness, SandboxNow, Scrape, SpansNow, TargetNow};
 pub use seen::{Ahead, Behind, Pause};
@@ -43,6 +50,8 @@ pub struct Metrics {
     gauges: Mutex<Gauges>,
     /// Of all pipelines that have run, by name: a reason that was a label once stays one.
     reasons: Mutex<BTreeMap<Arc<str>, Arc<Reasons>>>,
+    /// Likewise.
+    custom: Mutex<BTreeMap<Arc<str>, Arc<Custom>>>,
 }
 
 impl Metrics {
@@ -54,7 +63,7 @@ impl Metrics {
         let families = Arc::new(Families::register(own));
         let gauges = Mutex::new(Gauges::register(own));
         registry.register_collector(Box::new(Process::new(started)));
-        Self { registry, families, gauges, reasons: Mutex::default() }
+        Self { registry, families, gauges, reasons: Mutex::default(), custom: Mutex::default() }
     }
 
     /// The observer of a run of a pipeline. Its counters go on from those of earlier runs.
@@ -64,7 +73,11 @@ impl Metrics {
             let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(reasons.entry(Arc::clone(name)).or_default())
         };
-        Arc::new(PipelineMetrics::new(Arc::clone(name), Arc::clone(&self.families), reasons))
+        let custom = {
+            let mut custom = self.custom.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(custom.entry(Arc::clone(name)).or_default())
+        };
+        Arc::new(PipelineMetrics::new(Arc::clone(name), Arc::clone(&self.families), Counted { reasons, custom }))
     }
 
     /// Everything in Prometheus' text format.

@@ -6,6 +6,8 @@ wasmtime::component::bindgen!({
     imports: {
         "gristmill:stage/llm": async | trappable,
         "gristmill:stage/embeddings": async | trappable,
+        "gristmill:stage/http": async | trappable,
+        "gristmill:stage/state": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -44,6 +44,11 @@ impl Cache {
         }
     }
 
+    /// Where compiled code is kept. `None` if it is not.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// Returns the component of this name from the cache, or compiles it. May block for seconds: do not call it on an
     /// async thread.
     pub(super) fn compile(&self, engine: &Engine, name: &str, wasm: &[u8]) -> wasmtime::Result<Component> {

@@ -1,6 +1,7 @@
 //! The code of stages, each by its name: in memory while a stage uses it, in the cache, or compiled now.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -71,6 +72,11 @@ impl Codes {
             |made: &Made| Arc::strong_count(made) > 1 || made.try_lock().is_ok_and(|code| code.strong_count() > 0);
         by_name.retain(|_, made| is_used(made));
         Arc::clone(by_name.entry(Arc::clone(name)).or_default())
+    }
+
+    /// Where compiled code is kept. `None` if it is not.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.cache.folder()
     }
 
     /// Waits until a module with so many bytes of code may be compiled. May be dropped.

@@ -1,6 +1,6 @@
 //! What a stage says about itself, cleaned: it is shown to operators, who must be able to trust what they see.
 
-use gristmill_core::model::text;
+use gristmill_core::model::{Failure, text};
 use gristmill_core::settings::is_name;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,21 @@ impl Description {
                 Some(most) if takes_batches => usize::try_from(most.max(1)).unwrap_or(usize::MAX),
                 _ => 1,
             },
+        })
+    }
+
+    /// Why an item of this media type is rejected. One without a type is let through: the stage may look at the content.
+    pub(super) fn refuses(&self, content_type: Option<&str>) -> Option<Failure> {
+        let full = content_type.filter(|_| !self.accepts.is_empty())?;
+        let bare = full.split(';').next().unwrap_or(full).trim().to_ascii_lowercase();
+        let taken = self.accepts.iter().any(|accepted| match accepted.strip_suffix('*') {
+            Some(start) => bare.starts_with(start),
+            None => *accepted == bare,
+        });
+        (!taken).then(|| {
+            let accepts = text::line(&self.accepts.join(", "), 1_000);
+            let message = format!("the stage accepts {accepts}, not {:?}", text::line(&bare, 255));
+            Failure::new("unsupported-media-type", message)
         })
     }
 }

@@ -1,10 +1,13 @@
 //! The engines: one that runs stages, made for many short-lived instances, and those that try a module out.
 
+use std::num::NonZeroUsize;
+
 use wasmtime::component::Component;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm, Strategy,
 };
 
+use super::backtrace::MOST_FRAMES;
 use super::limits::TICK;
 
 /// Maximum core instances per component. A Rust component has about 4, a Python one more than 20.
@@ -80,9 +83,9 @@ fn common(compiler: Strategy) -> Config {
         .wasm_memory64(false)
         .wasm_tail_call(false)
         .wasm_relaxed_simd(false)
-        // Nobody asks where in a module an address lies: there are no backtraces.
+        // A backtrace has the names of functions, not the places in them: nobody asks where in a module an address lies.
         .generate_address_map(false)
-        .wasm_backtrace_max_frames(None);
+        .wasm_backtrace_max_frames(NonZeroUsize::new(MOST_FRAMES));
     config
 }
 

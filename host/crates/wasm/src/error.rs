@@ -7,6 +7,7 @@ use super::bindings::exports::gristmill::stage::lifecycle::ConfigFault as GuestF
 use gristmill_core::model::text;
 use gristmill_core::ports::StoreError;
 use gristmill_core::settings::{ByteSize, ReadError};
+use serde::{Deserialize, Serialize};
 
 /// The state store failed during a guest's call. The guest can do nothing about it: the call ends, and the flow
 /// decides.
@@ -15,7 +16,7 @@ use gristmill_core::settings::{ByteSize, ReadError};
 pub(super) struct StoreFault(#[from] pub(super) StoreError);
 
 /// One fault in a stage's configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigFault {
     /// JSON Pointer into the configuration; "" for all of it.
     pub pointer: String,
@@ -112,6 +113,12 @@ pub enum Reason {
     Schema(String),
     /// The configuration does not fit.
     Config(Vec<ConfigFault>),
+    /// Compiling it or trying it out takes more than that may; holds the limit with its amount and its name.
+    CompileLimit(String),
+    /// The process that compiles did not get to an answer.
+    Compiler(String),
+    /// That process refuses it, in these words.
+    Refused(String),
 }
 
 impl Reason {
@@ -158,6 +165,12 @@ impl Reason {
             Self::Contract(error) => format!("does not fit the stage contract: {error:#}"),
             Self::Call { function, failure } => format!("failed in {function}: {failure}"),
             Self::Schema(fault) => format!("has an invalid JSON Schema for its configuration: {fault}"),
+            Self::CompileLimit(limit) => format!(
+                "is too costly: compiling it and trying it out takes more than {limit}; make it smaller, or raise the limit in \
+                 the host file"
+            ),
+            Self::Compiler(how) => format!("was not compiled: the process that does it failed, {how}"),
+            Self::Refused(words) => words.clone(),
             Self::Config(faults) => {
                 let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
                 format!("does not take this configuration: {}", faults.join("; "))
@@ -174,6 +187,16 @@ pub(super) enum Unfit {
     Always(String),
     /// It broke on the way. The module in full decides whether it is any good.
     Now(String),
+}
+
+impl Unfit {
+    /// Why the module cannot be used, where nothing but this was tried.
+    pub(super) fn into_reason(self) -> Reason {
+        match self {
+            Self::Refused(reason) => reason,
+            Self::Always(why) | Self::Now(why) => Reason::Compile(wasmtime::Error::msg(why)),
+        }
+    }
 }
 
 impl From<Reason> for Unfit {

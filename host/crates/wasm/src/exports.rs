@@ -9,7 +9,7 @@ use super::bindings::exports::gristmill::stage::{batch_handler, handler, lifecyc
 use super::state::CallState;
 
 /// The only export that a component can leave out.
-const BATCH_HANDLER: &str = "gristmill:stage/batch-handler@0.2.1";
+const BATCH_HANDLER: &str = "gristmill:stage/batch-handler@0.2.2";
 
 /// A component whose imports are linked and whose exports are found.
 pub(super) struct Linked {

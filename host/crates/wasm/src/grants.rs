@@ -1,34 +1,44 @@
 //! What a stage may call: every import of a component must be free for all stages, or granted in the pipeline file.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::Reason;
 use super::inspect::Interfaces;
 
-/// What a stage can be allowed to reach. The list is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline, extend("x-noun" = "grant"))]
-pub enum Grant {
-    /// Language models. Then `[models]` must have an alias.
-    Llm,
-    /// Models that make vectors of texts. Then `[models]` must have an alias.
-    Embeddings,
-}
-
-/// The grants of one stage, written as a list of [`Grant`]s.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "Vec<Grant>", into = "Vec<Grant>")]
-#[schemars(inline, with = "Vec<Grant>", extend("x-form" = r#"for example grants = ["llm"]"#))]
+/// What a stage was granted, import by import. The pipeline file says more about some of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grants {
     /// It may ask language models.
     pub llm: bool,
     /// It may ask embedding models.
     pub embeddings: bool,
+    /// It may call other services.
+    pub http: bool,
+    /// It may keep values between items.
+    pub state: bool,
+    /// It may count in the host's metrics.
+    pub metrics: bool,
 }
 
 impl Grants {
+    /// Those that a component needs for what it imports.
+    #[must_use]
+    pub fn needed_by(interfaces: &Interfaces) -> Self {
+        let imports = |interface: &str| {
+            interfaces.imports.iter().any(|import| {
+                let path = import.split('@').next().unwrap_or(import);
+                path.strip_prefix("gristmill:stage/") == Some(interface)
+            })
+        };
+        Self {
+            llm: imports("llm"),
+            embeddings: imports("embeddings"),
+            http: imports("http"),
+            state: imports("state"),
+            metrics: imports("metrics"),
+        }
+    }
+
     /// Whether it may ask models for something, which is paid for.
     #[must_use]
     pub fn asks_models(self) -> bool {
@@ -36,16 +46,32 @@ impl Grants {
     }
 }
 
-impl From<Vec<Grant>> for Grants {
-    fn from(grants: Vec<Grant>) -> Self {
-        Self { llm: grants.contains(&Grant::Llm), embeddings: grants.contains(&Grant::Embeddings) }
-    }
+/// What can be granted, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grant {
+    /// Language models.
+    Llm,
+    /// Models that make vectors of texts.
+    Embeddings,
+    /// Calls of other services.
+    Http,
+    /// Values that are kept between items.
+    State,
+    /// Numbers in the host's metrics.
+    Metrics,
 }
 
 impl From<Grants> for Vec<Grant> {
     fn from(grants: Grants) -> Self {
-        let Grants { llm, embeddings } = grants;
-        let each = [(llm, Grant::Llm), (embeddings, Grant::Embeddings)];
+        let Grants { llm, embeddings, http, state, metrics } = grants;
+        let each = [
+            (llm, Grant::Llm),
+            (embeddings, Grant::Embeddings),
+            (http, Grant::Http),
+            (state, Grant::State),
+            (metrics, Grant::Metrics),
+        ];
         each.into_iter().filter_map(|(granted, grant)| granted.then_some(grant)).collect()
     }
 }
@@ -95,12 +121,11 @@ fn verdict(import: &str, grants: Grants) -> Result<(), String> {
         }
         return match interface {
             _ if FREE.contains(&interface) => Ok(()),
-            "llm" if grants.llm => Ok(()),
-            "llm" => Err("it is not granted; add grants = [\"llm\"] to the stage to let it ask models".into()),
-            "embeddings" if grants.embeddings => Ok(()),
-            "embeddings" => {
-                Err("it is not granted; add grants = [\"embeddings\"] to the stage to let it embed texts".into())
-            }
+            "llm" => granted(grants.llm, "\"llm\"", "ask models"),
+            "embeddings" => granted(grants.embeddings, "\"embeddings\"", "embed texts"),
+            "http" => granted(grants.http, "{ http = [\"https://HOST/PATH*\"] }", "call other services"),
+            "state" => granted(grants.state, "\"state\"", "keep values between items"),
+            "metrics" => granted(grants.metrics, "\"metrics\"", "count in the host's metrics"),
             _ => Err("this host does not have it; a newer host may".into()),
         };
     }
@@ -110,22 +135,37 @@ fn verdict(import: &str, grants: Grants) -> Result<(), String> {
     Err("no stage can be granted this import; the contract is in the wit folder".into())
 }
 
+fn granted(is_granted: bool, grant: &str, what: &str) -> Result<(), String> {
+    match is_granted {
+        true => Ok(()),
+        false => Err(format!("it is not granted; add grants = [{grant}] to the stage to let it {what}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: Grants = Grants { llm: true, embeddings: true, http: true, state: true, metrics: true };
+
     #[test]
-    fn a_model_is_only_for_those_who_were_granted_it() {
+    fn a_grant_is_for_one_import_only() {
+        let none = Grants::default();
         for (name, grants) in [
-            ("llm", Grants { llm: true, ..Grants::default() }),
-            ("embeddings", Grants { embeddings: true, ..Grants::default() }),
+            ("llm", Grants { llm: true, ..none }),
+            ("embeddings", Grants { embeddings: true, ..none }),
+            ("http", Grants { http: true, ..none }),
+            ("state", Grants { state: true, ..none }),
+            ("metrics", Grants { metrics: true, ..none }),
         ] {
-            let import = format!("gristmill:stage/{name}@0.2.0");
+            let import = format!("gristmill:stage/{name}@0.2.2");
             assert!(verdict(&import, grants).is_ok());
-            assert!(verdict(&import, Grants::default()).unwrap_err().contains(&format!("grants = [\"{name}\"]")));
-            let others = Grants { llm: !grants.llm, embeddings: !grants.embeddings };
-            assert!(verdict(&import, others).is_err(), "a grant is for one import only");
+            let refused = verdict(&import, none).unwrap_err();
+            assert!(refused.contains("grants = [") && refused.contains(name), "{refused}");
+            let interfaces = Interfaces { imports: vec![import], ..Interfaces::default() };
+            assert_eq!(Grants::needed_by(&interfaces), grants);
         }
+        assert!(verdict("gristmill:stage/llm@0.2.2", Grants { llm: false, ..ALL }).is_err());
     }
 
     #[test]
@@ -145,7 +185,7 @@ mod tests {
         let exports = |exports: &[&str]| Interfaces {
             imports: Vec::new(),
             exports: exports.iter().map(|&export| export.to_owned()).collect(),
-            code: 0,
+            ..Interfaces::default()
         };
         let (lifecycle, handler) = ("gristmill:stage/lifecycle@0.2.0", "gristmill:stage/handler@0.2.7");
         assert!(check(&exports(&[lifecycle, handler]), Grants::default()).is_ok());
@@ -163,7 +203,7 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         for import in [
-            "gristmill:stage/state@0.2.0",
+            "gristmill:stage/files@0.2.0",
             "gristmill:stage/logging@0.1.0",
             "gristmill:stage/logging@0.20.0",
             "gristmill:stage/logging@0.3.0",
@@ -171,7 +211,7 @@ mod tests {
             "wasi:io/streams@0.3.0",
             "evil:corp/keys",
         ] {
-            assert!(verdict(import, Grants { llm: true, embeddings: true }).is_err(), "{import}");
+            assert!(verdict(import, ALL).is_err(), "{import}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use wasmparser::{Parser, Payload};
 
 use super::error::Reason;
+use super::notes::Unrouted;
 
 /// Maximum functions of a component, those of all its core modules together. A component of Python or JavaScript, with
 /// its interpreter, has about 20,000.
@@ -11,8 +12,8 @@ const MOST_FUNCTIONS: u32 = 50_000;
 /// The most code of a component, in bytes.
 const MOST_CODE: usize = 32 << 20;
 /// The largest function, in bytes. The compiler's time grows with the square of a function's branches: 4 s and 210 MiB at
-/// this size, 42 s and 530 MiB at 1 MiB. The largest of our own stages has 48 KiB.
-const LARGEST_FUNCTION: usize = 256 << 10;
+/// 256 KiB, 42 s and 530 MiB at 1 MiB. The largest of our own stages has 48 KiB, but the loop of Python's interpreter 417.
+const LARGEST_FUNCTION: usize = 512 << 10;
 /// Maximum core modules and components in a component, of all depths.
 const MOST_PARTS: usize = 200;
 /// Maximum imports, and maximum exports.
@@ -20,12 +21,21 @@ const MOST_NAMES: usize = 1_000;
 
 /// What a component imports and exports, by name, and how much code it has.
 #[derive(Debug, Default)]
-pub(super) struct Interfaces {
-    pub(super) imports: Vec<String>,
-    pub(super) exports: Vec<String>,
-    /// In bytes.
-    pub(super) code: usize,
+pub struct Interfaces {
+    /// The names of what it imports, with their versions.
+    pub imports: Vec<String>,
+    /// The names of what it exports, with their versions.
+    pub exports: Vec<String>,
+    /// How many functions it has, in all its core modules.
+    pub functions: usize,
+    /// The size of these, in bytes.
+    pub code: usize,
+    pub(super) unrouted: Unrouted,
 }
+
+/// The interface and the function by which a stage asks for routes.
+const CONTEXT: &str = "gristmill:stage/context@";
+const IS_ROUTED: &str = "is-routed";
 
 /// Reads through a component without checking it in full, which the compiler does.
 pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
@@ -40,6 +50,15 @@ pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
                 bound("modules and components in it", parts, MOST_PARTS)?;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
+            // Of what the contract offers, a core module imports only what it calls.
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(malformed)?;
+                    if import.module.starts_with(CONTEXT) && import.name == IS_ROUTED {
+                        interfaces.unrouted = Unrouted::Asked;
+                    }
+                }
+            }
             Payload::CodeSectionStart { count, .. } => {
                 functions = functions.saturating_add(count);
                 bound("functions", functions as usize, MOST_FUNCTIONS as usize)?;
@@ -65,6 +84,7 @@ pub(super) fn inspect(wasm: &[u8]) -> Result<Interfaces, Reason> {
             _ => {}
         }
     }
+    interfaces.functions = functions as usize;
     Ok(interfaces)
 }
 
@@ -111,7 +131,7 @@ mod tests {
         for (wasm, expected) in [
             (component(50_000, 1), None),
             (component(100_000, 1), Some("has too many functions: at most 50000 are allowed")),
-            (component(1, 257 << 10), Some("has too many bytes in one function: at most 262144 are allowed")),
+            (component(1, 513 << 10), Some("has too many bytes in one function: at most 524288 are allowed")),
             (component(140, 250 << 10), Some("has too many bytes of code: at most 33554432 are allowed")),
         ] {
             let refused = inspect(&wasm).err().map(|reason| reason.to_string());

@@ -1,6 +1,7 @@
 //! One instance of a stage: a store, the guest in it, and what is reset for each call.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -18,6 +19,13 @@ pub(super) struct Instance {
     store: Store<CallState>,
     /// `None` until it is created, within the limits of its first call.
     guest: Option<Exports>,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let state = self.store.data();
+        state.surroundings.largest.fetch_max(state.memory.used(), Ordering::Relaxed);
+    }
 }
 
 impl Instance {

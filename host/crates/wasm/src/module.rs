@@ -8,6 +8,7 @@ use gristmill_core::settings::{ByteSize, read_file};
 use sha2::{Digest, Sha256};
 
 use super::error::Reason;
+use super::inspect::{Interfaces, inspect};
 
 /// The largest module.
 const LARGEST: ByteSize = ByteSize::mib(64);
@@ -35,6 +36,33 @@ impl Module {
     /// It is not a regular file of at most 64 MiB, or cannot be read.
     pub fn read(path: &Path) -> Result<Self, Reason> {
         Ok(Self::new(read_file(path, LARGEST).map_err(Reason::Read)?))
+    }
+
+    /// Its size.
+    #[must_use]
+    pub fn size(&self) -> ByteSize {
+        ByteSize::bytes(self.wasm.len() as u64)
+    }
+
+    /// What it imports and exports. Does not compile it.
+    ///
+    /// # Errors
+    /// It is no component, or larger than one may be.
+    pub fn interfaces(&self) -> Result<Interfaces, Reason> {
+        self.check_header()?;
+        inspect(&self.wasm)
+    }
+
+    /// SHA-256 of the bytes, in 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.wasm
     }
 
     /// Refuses bytes that cannot be a component, with a message that says what they are.

@@ -40,6 +40,20 @@ pub struct Described {
     pub digest: Arc<str>,
     /// How its instances begin.
     pub start: Start,
+    /// The JSON Schema of its configuration, in its own words. `None` if it takes none.
+    pub schema: Option<Arc<str>>,
+    /// What it does about branches without a route.
+    pub unrouted: Unrouted,
+}
+
+/// What a stage does about those of its branches that the pipeline file gives no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unrouted {
+    /// It can ask which of them have one.
+    Asked,
+    /// It cannot: what it emits on another fails.
+    #[default]
+    Unasked,
 }
 
 /// What is known of a module with a configuration.

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Once};
 
 use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 
 use super::cache::Cache;
 use super::code::{Code, Codes};
+use super::compiler::{Compiler, CompilerChild, Errand};
+use super::description::Description;
 use super::engine;
 use super::error::{LoadError, Reason, Unfit};
 use super::exports::Linked;
@@ -18,13 +21,13 @@ use super::imports::linker;
 use super::inspect::inspect;
 use super::limits::{Isolation, MemoryInUse, StageLimits};
 use super::module::Module;
-use super::notes::{self, Described, Notes, Said, Start};
+use super::notes::{self, Described, Notes, Said, Start, Unrouted};
 use super::schema;
 use super::slots::Slots;
 use super::stage::{Parts, WasmStage};
-use super::state::Surroundings;
+use super::state::{State, Surroundings};
 use super::trial::{Trial, Tried};
-use gristmill_core::ports::{Model, Tokens};
+use gristmill_core::ports::{Model, Observer, Outbound, Tokens};
 
 /// How the process runs components.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct RuntimeSettings {
     pub tokens: Arc<dyn Tokens>,
     /// Cancelled when the host is asked to stop; visible to guests.
     pub shutdown: CancellationToken,
+    /// Who compiles and tries out what is not in the cache.
+    pub compiler: Compiler,
 }
 
 /// A stage to load.
@@ -61,8 +66,14 @@ pub struct StageSpec {
     pub limits: StageLimits,
     /// Which of its calls share an instance.
     pub isolation: Isolation,
-    /// The model that answers its requests; used only if granted.
+    /// The model that answers its requests; used only if granted, as what follows.
     pub model: Option<Arc<dyn Model>>,
+    /// What calls other services.
+    pub http: Option<Arc<dyn Outbound>>,
+    /// What keeps its values.
+    pub state: Option<State>,
+    /// What its numbers are told to.
+    pub metrics: Option<Arc<dyn Observer>>,
 }
 
 /// The instances of a process at one moment.
@@ -87,6 +98,7 @@ pub struct Runtime {
     largest_memory: usize,
     tokens: Arc<dyn Tokens>,
     shutdown: CancellationToken,
+    compiler: Compiler,
 }
 
 impl Runtime {
@@ -104,6 +116,7 @@ impl Runtime {
             largest_memory: settings.largest_memory,
             tokens: settings.tokens,
             shutdown: settings.shutdown,
+            compiler: settings.compiler,
         })
     }
 
@@ -138,6 +151,18 @@ impl Runtime {
         looked.await.map_err(|reason| LoadError { stage, module, reason })
     }
 
+    /// What a module says of itself, and the schema of its configuration, whatever it is configured with here. May be
+    /// dropped.
+    ///
+    /// # Errors
+    /// It is no stage, or does not describe itself.
+    pub async fn describe(&self, spec: StageSpec) -> Result<(Description, Option<String>), LoadError> {
+        let (stage, module) = (spec.name.to_string(), spec.module.clone());
+        let described = async { self.trial(&self.wanted(spec)?).describe().await.map_err(Unfit::into_reason) };
+        let said = described.await.map_err(|reason| LoadError { stage, module, reason })?;
+        Ok((said.description, said.schema))
+    }
+
     /// Refuses what need not be compiled to be refused.
     fn wanted(&self, spec: StageSpec) -> Result<Wanted, Reason> {
         // The engine would give it less without a word.
@@ -152,16 +177,22 @@ impl Runtime {
             stage: spec.name,
             routed: spec.routed,
             model: spec.model.filter(|_| spec.grants.asks_models()),
+            http: spec.http.filter(|_| spec.grants.http),
+            state: spec.state.filter(|_| spec.grants.state),
+            metrics: spec.metrics.filter(|_| spec.grants.metrics),
+            uncounted: Once::new(),
             tokens: Arc::clone(&self.tokens),
             shutdown: self.shutdown.clone(),
             limits: spec.limits,
             isolation: spec.isolation,
             memory: self.memory.clone(),
+            largest: AtomicUsize::default(),
         };
         Ok(Wanted {
             name: notes::name(&spec.wasm.digest, &spec.config.to_string(), &surroundings),
             module: spec.wasm,
             code: interfaces.code,
+            unrouted: interfaces.unrouted,
             grants: spec.grants,
             config: spec.config,
             surroundings: Arc::new(surroundings),
@@ -171,7 +202,8 @@ impl Runtime {
     async fn look_at(&self, wanted: &Wanted) -> Result<Described, Reason> {
         let described = |said: Said, start| {
             let digest = Arc::clone(&wanted.module.digest);
-            Described { description: said.description, digest, start }
+            let schema = said.schema.map(Arc::from);
+            Described { description: said.description, digest, start, schema, unrouted: wanted.unrouted }
         };
         if let Some((Notes { start: Start::Snapshot, said: Some(said) }, Some(_))) =
             self.codes.cached(&wanted.name).await
@@ -193,7 +225,7 @@ impl Runtime {
         match &code.notes.said {
             Some(said) => {
                 schema::check(said.schema.as_deref(), &wanted.config)?;
-                Ok(stage.saying(said.description.clone()))
+                Ok(stage.saying(said))
             }
             None => {
                 stage.describe(&wanted.config).await?;
@@ -209,6 +241,7 @@ impl Runtime {
         Ok(WasmStage::new(Parts {
             linked,
             start: code.notes.start.clone(),
+            unrouted: wanted.unrouted,
             code: Some(code),
             surroundings: Arc::clone(&wanted.surroundings),
             digest: Arc::clone(&wanted.module.digest),
@@ -217,15 +250,59 @@ impl Runtime {
         }))
     }
 
-    /// The code of a stage from the cache, from a trial, or without a snapshot.
+    /// The code of a stage: from the cache, or compiled by whoever does that.
     async fn make(&self, wanted: &Wanted) -> Result<Code, Reason> {
+        match (self.kept(wanted).await?, &self.compiler, self.codes.folder()) {
+            (Some(code), ..) => Ok(code),
+            (None, Compiler::Child(child), Some(cache)) => self.make_apart(wanted, child, cache).await,
+            (None, ..) => self.make_here(wanted).await,
+        }
+    }
+
+    /// The code of a stage that was tried out before.
+    async fn kept(&self, wanted: &Wanted) -> Result<Option<Code>, Reason> {
         match self.codes.cached(&wanted.name).await {
             Some((notes @ Notes { start: Start::Snapshot, said: Some(_) }, Some(component))) => {
-                return Ok(Code { component, notes, _whole: None });
+                Ok(Some(Code { component, notes, _whole: None }))
             }
-            Some((Notes { start: Start::Init { why }, .. }, _)) => return self.whole(wanted, why).await,
-            _ => {}
+            Some((Notes { start: Start::Init { why }, .. }, _)) => self.whole(wanted, why).await.map(Some),
+            _ => Ok(None),
         }
+    }
+
+    /// The code of a stage that a child has tried out and compiled.
+    async fn make_apart(&self, wanted: &Wanted, child: &CompilerChild, cache: &Path) -> Result<Code, Reason> {
+        let surroundings = &wanted.surroundings;
+        let errand = Errand {
+            limits: child.limits,
+            cache: cache.to_owned(),
+            largest_memory: self.largest_memory,
+            pipeline: surroundings.pipeline.to_string(),
+            stage: surroundings.stage.to_string(),
+            config: wanted.config.clone(),
+            routed: surroundings.routed.clone(),
+            grants: wanted.grants,
+            stage_limits: surroundings.limits,
+            isolation: surroundings.isolation,
+            size: wanted.module.wasm.len() as u64,
+        };
+        let room = self.codes.room(wanted.code).await;
+        let start = child.compile(&errand, &wanted.module.wasm).await?;
+        drop(room);
+        match (self.kept(wanted).await?, start) {
+            (Some(code), _) => Ok(code),
+            // It broke in its trial and works all the same: that is not noted.
+            (None, Start::Init { why }) => self.whole(wanted, why).await,
+            (None, Start::Snapshot) => {
+                let (stage, folder) = (&*surroundings.stage, cache.display());
+                tracing::warn!(stage, %folder, "its code was not kept there; it is compiled again, in this process");
+                self.make_here(wanted).await
+            }
+        }
+    }
+
+    /// The code of a stage, which is tried out and compiled in this process.
+    async fn make_here(&self, wanted: &Wanted) -> Result<Code, Reason> {
         let why = match self.try_out(wanted).await {
             Ok(Tried { said, snapshot: Ok(wasm) }) => match self.snapshot(wanted, said, wasm).await {
                 Ok(code) => return Ok(code),
@@ -243,15 +320,18 @@ impl Runtime {
     }
 
     async fn try_out(&self, wanted: &Wanted) -> Result<Tried, Unfit> {
-        let trial = Trial {
+        let room = self.codes.room(wanted.code).await;
+        self.trial(wanted).run(room).await
+    }
+
+    fn trial(&self, wanted: &Wanted) -> Trial {
+        Trial {
             wasm: wanted.module.wasm.clone(),
             grants: wanted.grants,
             config: wanted.config.clone(),
             surroundings: Arc::clone(&wanted.surroundings),
             slots: Arc::clone(&self.slots),
-        };
-        let room = self.codes.room(wanted.code).await;
-        trial.run(room).await
+        }
     }
 
     /// The code of a snapshot, of which one instance was made to see that this works.
@@ -284,6 +364,7 @@ struct Wanted {
     module: Module,
     /// How much code it has, in bytes.
     code: usize,
+    unrouted: Unrouted,
     grants: Grants,
     config: serde_json::Value,
     surroundings: Arc<Surroundings>,

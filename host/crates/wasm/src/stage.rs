@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tracing::field::display;
 use wasmtime::{Store, Trap};
 
+use super::backtrace;
 use super::bindings::gristmill::stage::types;
 use super::code::Code;
 use super::convert;
@@ -16,21 +17,24 @@ use super::error::{ConfigFault, Reason, StoreFault, Unfit};
 use super::exports::{Exports, Linked};
 use super::instance::Instance;
 use super::limits::{Isolation, LimitHit};
-use super::notes::{Described, Start};
+use super::notes::{Described, Said, Start, Unrouted};
 use super::outputs;
 use super::schema;
 use super::slots::{Slot, Slots, StageId, Wish};
 use super::snapshot::Held;
 use super::state::{CallState, Surroundings};
-use gristmill_core::model::{Blame, Failure, Outcome, text};
+use gristmill_core::model::{Blame, Failure, Outcome};
 use gristmill_core::ports::{BatchOf, Batching, Call, Stage, StageError};
 
 /// A stage that runs in the sandbox.
 pub struct WasmStage {
     linked: Linked,
-    surroundings: Arc<Surroundings>,
+    pub(super) surroundings: Arc<Surroundings>,
     config: String,
     description: Description,
+    /// The JSON Schema of its configuration.
+    schema: Option<Arc<str>>,
+    unrouted: Unrouted,
     digest: Arc<str>,
     start: Start,
     /// Held so that other stages of the same module find it in memory.
@@ -45,6 +49,7 @@ pub(super) struct Parts {
     /// What `linked` came from, if other stages may want it.
     pub(super) code: Option<Arc<Code>>,
     pub(super) start: Start,
+    pub(super) unrouted: Unrouted,
     pub(super) surroundings: Arc<Surroundings>,
     /// SHA-256 of the module, in hexadecimal.
     pub(super) digest: Arc<str>,
@@ -78,14 +83,16 @@ enum CallError {
 impl WasmStage {
     /// A stage that was not asked yet what it is.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { linked, code, start, surroundings, digest, config, slots } = parts;
+        let Parts { linked, code, start, unrouted, surroundings, digest, config, slots } = parts;
         let (description, id) = (Description::default(), slots.new_stage());
-        Self { linked, surroundings, config, description, digest, start, _code: code, slots, id }
+        let schema = None;
+        Self { linked, surroundings, config, description, schema, unrouted, digest, start, _code: code, slots, id }
     }
 
     /// Takes it for what it said before.
-    pub(super) fn saying(mut self, description: Description) -> Self {
-        self.description = description;
+    pub(super) fn saying(mut self, said: &Said) -> Self {
+        self.description = said.description.clone();
+        self.schema = said.schema.as_deref().map(Arc::from);
         self
     }
 
@@ -95,6 +102,7 @@ impl WasmStage {
             async |_, guest: &Exports, store: &mut Store<CallState>| guest.lifecycle(store)?.call_describe(store).await;
         let said = self.call(&[], describe).await.map_err(|error| failed("describe", error))?;
         self.description = Description::of(&said, self.linked.takes_batches())?;
+        self.schema = said.config_schema_json.as_deref().map(Arc::from);
         schema::check(said.config_schema_json.as_deref(), config)?;
         Ok(said.config_schema_json)
     }
@@ -142,7 +150,13 @@ impl WasmStage {
     /// What was found out about the stage.
     #[must_use]
     pub fn described(&self) -> Described {
-        Described { description: self.description.clone(), digest: Arc::clone(&self.digest), start: self.start.clone() }
+        Described {
+            description: self.description.clone(),
+            digest: Arc::clone(&self.digest),
+            start: self.start.clone(),
+            schema: self.schema.clone(),
+            unrouted: self.unrouted,
+        }
     }
 
     /// What the stage says about itself.
@@ -229,7 +243,7 @@ impl WasmStage {
 #[async_trait]
 impl Stage for WasmStage {
     async fn run(&self, call: &Call) -> Result<Outcome, StageError> {
-        if let Some(refused) = refuse_type(&self.description, call.item.content_type.as_deref()) {
+        if let Some(refused) = self.description.refuses(call.item.content_type.as_deref()) {
             return Ok(Outcome::Reject(refused));
         }
         let item = convert::item(call, &self.surroundings.stage, &self.digest);
@@ -244,16 +258,17 @@ impl Stage for WasmStage {
     }
 
     fn batching(&self) -> Batching {
-        // What a model is asked is an item's own, and paid for by its job.
-        let of = match (self.surroundings.isolation, &self.surroundings.model) {
-            (Isolation::Batch | Isolation::Shared, None) => BatchOf::Jobs,
-            (Isolation::Item, _) | (_, Some(_)) => BatchOf::Job,
+        // What a model or a service is asked is an item's own, and kept for its job.
+        let Surroundings { isolation, model, http, .. } = &*self.surroundings;
+        let of = match (isolation, model.is_some() || http.is_some()) {
+            (Isolation::Batch | Isolation::Shared, false) => BatchOf::Jobs,
+            (Isolation::Item, _) | (_, true) => BatchOf::Job,
         };
         Batching { most: self.description.max_batch, of }
     }
 
     async fn run_batch(&self, calls: &[Call]) -> Option<Vec<Result<Outcome, StageError>>> {
-        let accepted = |call: &Call| refuse_type(&self.description, call.item.content_type.as_deref()).is_none();
+        let accepted = |call: &Call| self.description.refuses(call.item.content_type.as_deref()).is_none();
         if !calls.iter().all(accepted) {
             return None;
         }
@@ -366,34 +381,17 @@ fn classify(error: CallError) -> StageError {
     if let Some(fault) = error.downcast_ref::<StoreFault>() {
         return StageError::Store(fault.0.clone());
     }
-    if let Some(hit) = error.downcast_ref::<LimitHit>() {
-        return StageError::Trap(match hit {
-            LimitHit::Memory { .. } => Failure::new("memory-limit", format!("{hit} (limits.memory)")),
-            LimitHit::Cpu { .. } => Failure::new("cpu-limit", format!("{hit} (limits.cpu)")),
-        });
-    }
-    if let Some(trap) = error.downcast_ref::<Trap>() {
-        let message = match printed.as_str() {
-            "" => trap.to_string(),
-            printed => format!("{trap}; it printed: {printed}"),
-        };
-        return StageError::Trap(Failure::new("trap", message));
-    }
-    StageError::Trap(Failure::new("bad-call", format!("the sandbox ended the call: {error:#}")))
-}
-
-/// Rejects an item whose media type the stage does not accept. An item without a type is let through: the stage may
-/// look at the content.
-fn refuse_type(description: &Description, content_type: Option<&str>) -> Option<Failure> {
-    let full = content_type.filter(|_| !description.accepts.is_empty())?;
-    let bare = full.split(';').next().unwrap_or(full).trim().to_ascii_lowercase();
-    let taken = description.accepts.iter().any(|accepted| match accepted.strip_suffix('*') {
-        Some(start) => bare.starts_with(start),
-        None => *accepted == bare,
-    });
-    (!taken).then(|| {
-        let accepts = text::line(&description.accepts.join(", "), 1_000);
-        let message = format!("the stage accepts {accepts}, not {:?}", text::line(&bare, 255));
-        Failure::new("unsupported-media-type", message)
-    })
+    let failure = match (error.downcast_ref::<LimitHit>(), error.downcast_ref::<Trap>()) {
+        (Some(hit @ LimitHit::Memory { .. }), _) => Failure::new("memory-limit", format!("{hit} (limits.memory)")),
+        (Some(hit @ LimitHit::Cpu { .. }), _) => Failure::new("cpu-limit", format!("{hit} (limits.cpu)")),
+        (None, Some(trap)) => Failure::new(
+            "trap",
+            match printed.as_str() {
+                "" => trap.to_string(),
+                printed => format!("{trap}; it printed: {printed}"),
+            },
+        ),
+        (None, None) => Failure::new("bad-call", format!("the sandbox ended the call: {}", backtrace::reasons(&error))),
+    };
+    StageError::Trap(failure.with_details(backtrace::details(&error).as_deref()))
 }

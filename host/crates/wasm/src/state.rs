@@ -1,7 +1,8 @@
 //! The data of a wasmtime store while a call runs: the guest's limits, its empty WASI context, and the caller.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Once};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,8 +12,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::limits::{CpuMeter, Isolation, MemoryInUse, MemoryLimiter, StageLimits};
 use super::output::Tail;
-use gristmill_core::model::{Blame, JobId, TraceContext};
-use gristmill_core::ports::{Call, Edition, Model, Tokens};
+use gristmill_core::model::{Blame, JobId, Quota, TraceContext};
+use gristmill_core::ports::{Call, Edition, Model, Observer, Outbound, StageState, Tokens};
 
 /// What all calls of a stage have in common.
 pub(super) struct Surroundings {
@@ -22,12 +23,29 @@ pub(super) struct Surroundings {
     /// `None` without the grant.
     pub(super) model: Option<Arc<dyn Model>>,
     pub(super) tokens: Arc<dyn Tokens>,
+    /// `None` without the grant; so are the next two.
+    pub(super) http: Option<Arc<dyn Outbound>>,
+    pub(super) state: Option<State>,
+    pub(super) metrics: Option<Arc<dyn Observer>>,
+    /// Whether it was said that a number is not counted.
+    pub(super) uncounted: Once,
     /// Cancelled when the host is asked to stop.
     pub(super) shutdown: CancellationToken,
     pub(super) limits: StageLimits,
     pub(super) isolation: Isolation,
     /// What the instances of all stages have.
     pub(super) memory: MemoryInUse,
+    /// What the largest instance of this stage had, of those that are gone, in bytes. A plain number, because each changes it.
+    pub(super) largest: AtomicUsize,
+}
+
+/// What a stage keeps between items, and how much of it.
+#[derive(Clone)]
+pub struct State {
+    /// Where.
+    pub entries: Arc<dyn StageState>,
+    /// How much.
+    pub quota: Quota,
 }
 
 /// What is being processed; absent while a stage is described or initialized at load.
@@ -59,6 +77,8 @@ pub(super) struct CallState {
     pub(super) cpu: Arc<CpuMeter>,
     pub(super) printed: Tail,
     pub(super) logged: usize,
+    /// How many calls of other services were made.
+    pub(super) called: u32,
     /// How often each request without an idempotency key was made in this call, by its item and digest.
     pub(super) requests: HashMap<(Arc<str>, [u8; 32]), u32>,
     /// Whose fault it is that the last import that reaches outside failed, by the item it was for. `None` if it did not,
@@ -93,6 +113,7 @@ impl CallState {
             cpu: Arc::new(CpuMeter::new(limits.cpu)),
             printed: Tail::default(),
             logged: 0,
+            called: 0,
             requests: HashMap::new(),
             blame: HashMap::new(),
             asked: None,
@@ -148,6 +169,7 @@ impl CallState {
         self.cpu.reset();
         self.printed.clear();
         self.logged = 0;
+        self.called = 0;
         self.requests.clear();
         self.blame.clear();
     }

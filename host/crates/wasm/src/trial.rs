@@ -14,7 +14,7 @@ use super::error::{Reason, Unfit};
 use super::exports::Linked;
 use super::grants::Grants;
 use super::imports::linker;
-use super::notes::{Said, Start};
+use super::notes::{Said, Start, Unrouted};
 use super::slots::Slots;
 use super::snapshot::Readable;
 use super::stage::{Parts, WasmStage};
@@ -48,16 +48,51 @@ impl Trial {
         blocking(try_out).await.unwrap_or_else(|broke| Err(broke.into()))
     }
 
-    async fn take(self) -> Result<Tried, Unfit> {
-        let Self { wasm, grants, config, surroundings, slots } = self;
-        let (readable, linked) = match Readable::of(&wasm) {
-            Ok((readable, wasm)) => (Ok(readable), compile(&wasm, grants)?),
-            Err(why) => (Err(why), compile(&wasm, grants)?),
+    /// Asks it to describe itself and nothing else: the configuration may be one that it does not take. On a thread of its
+    /// own, as [`run`](Self::run) does.
+    pub(super) async fn describe(self) -> Result<Said, Unfit> {
+        let handle = Handle::current();
+        let describe = move || {
+            handle.block_on(async {
+                let config = self.config.clone();
+                let wasm = self.wasm.clone();
+                let mut stage = self.stage(&wasm)?;
+                match stage.describe(&config).await {
+                    Ok(schema) => Ok(Said { description: stage.description().clone(), schema }),
+                    Err(Reason::Config(_)) => {
+                        let schema = stage.described().schema.map(|schema| schema.to_string());
+                        Ok(Said { description: stage.description().clone(), schema })
+                    }
+                    Err(reason) => Err(reason.into()),
+                }
+            })
         };
-        let start = Start::Init { why: String::new() };
-        let config_text = config.to_string();
-        let parts = Parts { linked, code: None, start, surroundings, digest: "".into(), config: config_text, slots };
-        let mut stage = WasmStage::new(parts);
+        blocking(describe).await.unwrap_or_else(|broke| Err(broke.into()))
+    }
+
+    /// The stage, of these bytes.
+    fn stage(self, wasm: &[u8]) -> Result<WasmStage, Unfit> {
+        let Self { grants, config, surroundings, slots, .. } = self;
+        Ok(WasmStage::new(Parts {
+            linked: compile(wasm, grants)?,
+            code: None,
+            start: Start::Init { why: String::new() },
+            unrouted: Unrouted::default(),
+            surroundings,
+            digest: "".into(),
+            config: config.to_string(),
+            slots,
+        }))
+    }
+
+    async fn take(self) -> Result<Tried, Unfit> {
+        let (config, wasm) = (self.config.clone(), self.wasm.clone());
+        let (readable, instrumented) = match Readable::of(&wasm) {
+            Ok((readable, instrumented)) => (Ok(readable), Some(instrumented)),
+            Err(why) => (Err(why), None),
+        };
+        let mut stage = self.stage(instrumented.as_deref().unwrap_or(&wasm))?;
+        drop(instrumented);
         let schema = stage.describe(&config).await?;
         let said = Said { description: stage.description().clone(), schema };
         let snapshot = match &readable {

@@ -3,10 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use gristmill_core::model::network::{Net, is_public};
+use gristmill_core::settings::Network;
 use reqwest::Url;
-
-use super::network::{Net, is_public};
-use super::settings::Network;
 
 /// The longest address, in bytes: it is stored with each job.
 const LONGEST: usize = 2_048;
@@ -61,7 +60,7 @@ impl Guard {
     /// The first that is not `ADDRESS/BITS`.
     pub fn new(allow: &[Network]) -> Result<Self, Network> {
         let nets: Result<Vec<Net>, Network> =
-            allow.iter().map(|network| Net::read(network).ok_or_else(|| network.clone())).collect();
+            allow.iter().map(|network| Net::read(&network.0).ok_or_else(|| network.clone())).collect();
         Ok(Self { allow: nets?.into() })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gristmill_core::model::{JobRecord, Timestamp};
 use gristmill_core::ports::{Deliveries, Delivery, Tried};
-use gristmill_core::settings::SecretError;
+use gristmill_core::settings::{Network, SecretError};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use super::line::Line;
 use super::message::{Message, kind};
 use super::resolver::{Lookup, SystemLookup};
 use super::schedule::{Delivering, Outcome, next};
-use super::settings::{Network, WebhookSettings};
+use super::settings::WebhookSettings;
 use super::signature::Secrets;
 
 /// How often the stores are asked for what is due.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gristmill_core::settings::{SecretRef, Span, span};
+use gristmill_core::settings::{Network, SecretRef, Span, span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,16 +28,6 @@ pub struct WebhookSettings {
     #[schemars(with = "Span", extend("x-min" = "1m", "x-max" = "720h"))]
     pub give_up: Duration,
 }
-
-/// A network in CIDR notation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, extend(
-    "pattern" = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$",
-    "x-noun" = "network",
-    "x-form" = "write ADDRESS/BITS, for example 10.1.0.0/16"
-))]
-pub struct Network(pub String);
 
 fn timeout() -> Duration {
     Duration::from_secs(15)

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_admin::{
-    BrokerView, HostView, InFlight, LimitView, ModelView, PartitionView, PauseKind, PauseView, Phase, PipelineState,
-    PipelineView, Recent, SandboxView, StageView, StoreView, Tapped, TappedItem, TargetState, TargetView, Totals,
+    BrokerView, CanaryView, HostView, InFlight, LimitView, LiveView, ModelView, PartitionView, PauseKind, PauseView,
+    Phase, PipelineState, PipelineView, Recent, SandboxView, StageView, StoreView, TallyView, Tapped, TappedItem,
+    TargetState, TargetView, Totals, Warning,
 };
-use gristmill_core::flow::{Intake, Status};
+use gristmill_core::flow::{CanaryStatus, Intake, LiveDeployment, Status};
+use gristmill_core::model::Tally;
 use gristmill_core::ports::PauseReason;
 use gristmill_llm::{Asked, TargetNow};
 use gristmill_telemetry::metrics::{Moment, Pause};
 use gristmill_telemetry::taps::{Sample, Shape};
 
+use crate::app::running::{Refusal, Refused};
 use crate::app::snapshot::{PipelineNow, Snapshot, Topics};
 
 /// A host, without the reasons why it is not ready.
@@ -34,11 +37,39 @@ pub(super) fn host(phase: Phase, uptime: Duration, snapshot: Option<&Snapshot>) 
     view.pipelines.sort_by(|one, other| one.name.cmp(&other.name));
     // One that is being drained for a restart is there twice: as long as it runs, that counts.
     view.pipelines.dedup_by(|later, earlier| later.name == earlier.name);
+    view.warnings = snapshot.refused.iter().map(warning).collect();
     view.targets = snapshot.targets.iter().map(target).collect();
     let instances = snapshot.instances;
     view.sandbox =
         SandboxView { running: number(instances.running), idle: number(instances.idle), most: number(instances.most) };
     view
+}
+
+fn warning((refused, refusal): (&Refused, &Refusal)) -> Warning {
+    let (pipeline, stage) = match refused {
+        Refused::Files => (None, None),
+        Refused::Pipeline(pipeline) => (Some(pipeline.to_string()), None),
+        Refused::Stage(pipeline, stage) => (Some(pipeline.to_string()), Some(stage.to_string())),
+    };
+    Warning { pipeline, stage, message: refusal.why.clone() }
+}
+
+fn live(live: &LiveDeployment) -> LiveView {
+    LiveView { deployment: live.version, jobs: number(live.jobs) }
+}
+
+fn canary(canary: &CanaryStatus) -> CanaryView {
+    let tally = |tally: &Tally| TallyView {
+        jobs: tally.jobs,
+        failed: tally.failed,
+        p95_seconds: tally.p95.map(|p95| p95.as_secs_f64()),
+    };
+    CanaryView {
+        deployment: canary.version,
+        share: canary.share.to_string(),
+        canary: tally(&canary.canary),
+        serving: tally(&canary.stable),
+    }
 }
 
 fn ended(name: &Arc<str>, state: PipelineState, stopped: Option<String>) -> PipelineView {
@@ -55,6 +86,8 @@ fn pipeline(now: &PipelineNow) -> PipelineView {
         state: status.as_ref().map_or(PipelineState::Stuck, state),
         stopped: None,
         deployment: status.as_ref().map_or(deployment.version, |status| status.deployment),
+        live: status.as_ref().map(|status| status.live.iter().map(live).collect()).unwrap_or_default(),
+        canary: status.as_ref().and_then(|status| status.canary.as_ref()).map(canary),
         source: source.clone(),
         group: group.clone(),
         sink: sink.clone(),

@@ -1,5 +1,6 @@
 //! The command line: what it takes and what it says of itself.
 
+use bytes::Bytes;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 

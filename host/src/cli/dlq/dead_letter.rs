@@ -143,6 +143,8 @@ impl Replaying {
         headers.extend(event.headers.iter().filter(|header| header.name == names::PAYLOAD).cloned());
         headers.push(header(names::REPLAY_OF, format!("{}/{}", self.dead_letters, dead_letter.place)));
         headers.extend(self.from_stage.clone().map(|stage| header(names::FROM_STAGE, stage)));
+        // Proves nothing. It gives the job to the same version again while one is on trial.
+        headers.push(header(names::JOB_ID, dead_letter.job.clone()));
         Record {
             topic: Arc::clone(&self.source),
             partition: dead_letter.partition_in(&self.source),
@@ -260,6 +262,7 @@ mod tests {
             ("gristmill-attribute-kind", "contract"),
             ("gristmill-replay-of", "dead/2/7"),
             ("gristmill-from-stage", "chunk"),
+            ("gristmill-job-id", "p/in/0/4"),
         ];
         assert_eq!(headers, expected);
     }

@@ -11,6 +11,7 @@ mod models;
 mod places;
 mod plan;
 mod redis;
+mod requires;
 mod robust;
 mod schema;
 mod stages;

@@ -46,6 +46,8 @@ const UNSEEN: &[&str] = &[
     "may ask models, but there are none",
     "may ask for vectors, but no model's first target makes any",
     "two stages are named",
+    "about items that have not passed",
+    "[requires] names no stage",
     // Of librdkafka's properties the schema knows none.
     "unknown Kafka property",
     "the Kafka property",
@@ -53,6 +55,7 @@ const UNSEEN: &[&str] = &[
     // TOML has numbers that JSON has not.
     "is a number that JSON cannot hold",
     // Bounds of sizes and times, which are text with a unit.
+    "from 1KiB to",
     "from 64KiB to",
     "from 1MiB to",
     "from 100ms to",

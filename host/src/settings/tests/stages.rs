@@ -9,7 +9,7 @@ error: unknown grant "lmm" for stage "extract"
   --> pipes/p.toml:13:11
    |
 13 | grants = ["lmm"]
-   |           ^^^^^ did you mean "llm"? grants are: llm, embeddings
+   |           ^^^^^ did you mean "llm"? grants are: llm, embeddings, state, metrics
 "#;
     assert_eq!(shown(with("grants = [\"lmm\"]\n")), expected);
     let expected = r#"
@@ -20,6 +20,27 @@ error: "grants" in stage "extract" must be an array, not a string
    |          ^^^^^ for example grants = ["llm"]
 "#;
     assert_eq!(shown(with("grants = \"llm\"\n")), expected);
+}
+
+#[test]
+fn what_is_wrong_within_a_grant_is_told_where_it_stands() {
+    for (grants, expected) in [
+        ("[{ http = [] }]", "\"http\""),
+        ("[{ http = [\"https://a.example/*\"], jurnal = true }]", "did you mean \"journal\"?"),
+        ("[{ http = [\"https://a.example/*\"], timeout = \"11m\" }]", "100ms to 10m"),
+        ("[{ htpp = [\"https://a.example/*\"] }]", "http"),
+        (
+            "[{ http = [\"https://a.example/*\"], secrets = { k = { from = \"x\", hosts = [\"a.example\"] } } }]",
+            "is a secret",
+        ),
+        ("[{ state = { keys = 0 } }]", "out of range"),
+        ("[{ state = { bytes = \"2GiB\" } }]", "out of range"),
+        ("[7]", "table"),
+    ] {
+        let shown = shown(with(&format!("grants = {grants}\n")));
+        assert!(shown.contains(expected) && shown.contains("p.toml:13:"), "{grants}: {shown}");
+    }
+    assert!(with("grants = [\"state\", { http = [\"https://a.example/*\"] }, \"metrics\"]\n").is_ok());
 }
 
 #[test]
@@ -102,7 +123,7 @@ error: "module" in stage 2 is an address
   --> pipes/p.toml:15:10
    |
 15 | module = "https://x/y.wasm"
-   |          ^^^^^^^^^^^^^^^^^^ modules are files, or "builtin:NAME"
+   |          ^^^^^^^^^^^^^^^^^^ modules are files, "builtin:NAME", or in a registry, "oci://REGISTRY/NAME@sha256:…"
 
 error: stage 3 has no "name"
   --> pipes/p.toml:16:1

@@ -7,7 +7,7 @@ use crate::settings::Pipeline;
 use gristmill_config::{ConfigError, Fault, Style};
 
 /// The keys of the file as a whole.
-const KEYS: &str = "name, kafka, redis, source, sink, dead_letter, order, delivery, transactions, limits, retry, store, budget, stage, models";
+const KEYS: &str = "name, kafka, redis, source, sink, dead_letter, order, delivery, transactions, limits, retry, store, budget, requires, stage, models";
 
 #[test]
 fn all_that_is_not_toml_is_shown_at_once() {

@@ -92,7 +92,7 @@ impl JobContext<'_> {
             (call, Verdict::Decided(outcome @ (Outcome::Emit(_) | Outcome::Drop(_)))) => {
                 match self.keep(at, outcome).await? {
                     Kept::Outcome(outcome) => Ok((call, Verdict::Decided(outcome))),
-                    Kept::Answer(_) | Kept::Embedding(_) => Err(mixed_up(step)),
+                    Kept::Answer(_) | Kept::Embedding(_) | Kept::Http(_) => Err(mixed_up(step)),
                 }
             }
             other => Ok(other),
@@ -133,7 +133,7 @@ impl JobContext<'_> {
                 self.pipeline.observer.observe(&FlowEvent::Restored { job, stage, trace });
                 Ok(Some(outcome))
             }
-            Some(Kept::Answer(_) | Kept::Embedding(_)) => Err(mixed_up(step)),
+            Some(Kept::Answer(_) | Kept::Embedding(_) | Kept::Http(_)) => Err(mixed_up(step)),
             None => Ok(None),
         }
     }

@@ -1,11 +1,13 @@
 //! The parts of a pipeline that can change while it runs: its plan and its stages.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::settings::RetryPolicy;
-use crate::model::{Intake, Plan, Portion};
+use crate::model::{CanaryTerms, Intake, Plan, Portion, Share};
 use crate::ports::{Models, Stage};
 
 /// Short enough to hold nobody up and to keep all cores busy, long against what a task costs.
@@ -24,9 +26,27 @@ pub struct Deployment {
     pub steps: Vec<Step>,
     /// The models, which are told when a job ends. `None` if no stage may ask one.
     pub models: Option<Arc<dyn Models>>,
+    /// The value of the header that names the modules of the stages.
+    pub(super) modules: Bytes,
 }
 
+/// How many digits of a module's digest an output carries: enough to tell versions apart, few enough for every record.
+const DIGITS: usize = 16;
+
 impl Deployment {
+    /// A deployment of these steps, one for each node of the plan.
+    #[must_use]
+    pub fn new(version: u64, plan: Arc<Plan>, steps: Vec<Step>, models: Option<Arc<dyn Models>>) -> Self {
+        let mut modules = String::new();
+        for step in &steps {
+            let separator = if modules.is_empty() { "" } else { "," };
+            let digits = &step.digest[..step.digest.floor_char_boundary(DIGITS)];
+            // Writing to a string cannot fail.
+            let _ = write!(modules, "{separator}{}={digits}", step.name);
+        }
+        Self { version, plan, steps, models, modules: modules.into() }
+    }
+
     /// How long the jobs of one task should compute, altogether. `None` where a stage may wait: then each event has a task of
     /// its own, because one that waits must not hold what others need.
     pub(super) fn span(&self) -> Option<Duration> {
@@ -49,6 +69,17 @@ impl Deployment {
             models.share(portion);
         }
     }
+}
+
+/// A deployment on trial beside the one that serves.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    /// Its version must be another than that of any deployment whose jobs have not ended.
+    pub deployment: Arc<Deployment>,
+    /// Which part of the jobs it gets.
+    pub share: Share,
+    /// By what it is judged.
+    pub terms: CanaryTerms,
 }
 
 /// Whether a stage waits.

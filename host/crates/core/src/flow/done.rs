@@ -1,6 +1,7 @@
 //! A job whose stages are done but whose event is not settled yet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -230,7 +231,8 @@ impl Done {
 
     fn emitted(&self) -> records::Emitted<'_> {
         let document = self.document.as_ref();
-        records::Emitted { job: &self.origin.job, event: &self.event, document, trace: self.trace }
+        let modules = &self.deployment.modules;
+        records::Emitted { job: &self.origin.job, event: &self.event, document, trace: self.trace, modules }
     }
 
     /// The broker will never accept one of the outputs, so the job is dead-lettered.
@@ -244,6 +246,7 @@ impl Done {
         let dead_letter = records::DeadLetter {
             stage,
             module: step.map(|step| &*step.digest),
+            modules: &self.deployment.modules,
             failed: &failed,
             document: self.document.as_ref(),
             first_attempt: self.origin.first_attempt.map_or(self.begun.time, Timestamp),
@@ -301,6 +304,11 @@ impl Done {
             Ending::DeadLettered(_) => JobEnd::Fault,
             Ending::Emitted(_) | Ending::Deleted(_) | Ending::Dropped(_) | Ending::Cancelled => JobEnd::Good,
         }
+    }
+
+    /// How long ago the job began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.at.elapsed()
     }
 
     /// Whether the job was dead-lettered.

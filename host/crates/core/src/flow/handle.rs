@@ -1,13 +1,14 @@
 //! Commands to a running pipeline, and its status.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::deployment::Deployment;
-use crate::model::{Generation, Next, Partition};
+use super::deployment::{Canary, Deployment};
+use crate::model::{Generation, Next, Partition, Share, Tally};
 use crate::ports::{PauseReason, Queues};
 
 /// Sends commands to the main loop of one pipeline. Cheap to clone.
@@ -31,8 +32,56 @@ pub struct Commands {
 pub(super) enum Command {
     Pause(oneshot::Sender<()>),
     Resume(oneshot::Sender<()>),
-    Swap(Arc<Deployment>, oneshot::Sender<()>),
     Status(oneshot::Sender<Status>),
+    Change(Change),
+}
+
+/// A command that changes which deployments new jobs run.
+#[derive(Debug)]
+pub(super) enum Change {
+    Swap(Arc<Deployment>, oneshot::Sender<()>),
+    /// Answered with what tells of its end.
+    Canary(Canary, oneshot::Sender<oneshot::Receiver<CanaryEnd>>),
+    /// Answered with the version it was about, if there was one; so below.
+    Promote(oneshot::Sender<Option<u64>>),
+    Withdraw(oneshot::Sender<Option<u64>>),
+}
+
+/// Tells how a trial ends. It goes on if this is dropped.
+#[derive(Debug)]
+pub struct CanaryEnding(oneshot::Receiver<CanaryEnd>);
+
+/// The end of a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryEnd {
+    /// The version that was on trial.
+    pub version: u64,
+    /// What became of it.
+    pub how: CanaryEnded,
+}
+
+/// What became of a deployment on trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CanaryEnded {
+    /// It serves, for this reason.
+    Promoted(String),
+    /// It was worse than the one that serves, in this way.
+    RolledBack(String),
+    /// An operator ended it.
+    Withdrawn,
+    /// Another deployment took its place, or that of the one it was compared with.
+    Replaced,
+}
+
+impl fmt::Display for CanaryEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Promoted(reason) => write!(f, "promoted: {reason}"),
+            Self::RolledBack(reason) => write!(f, "rolled back: {reason}"),
+            Self::Withdrawn => f.write_str("withdrawn by an operator"),
+            Self::Replaced => f.write_str("replaced by another deployment"),
+        }
+    }
 }
 
 /// The pipeline has ended and takes no more commands.
@@ -51,10 +100,36 @@ pub struct Status {
     pub held: usize,
     /// What is in flight.
     pub queues: Queues,
-    /// The version of the deployment that new jobs use.
+    /// The version of the deployment that serves: new jobs use it, unless they are of the share of a canary.
     pub deployment: u64,
+    /// The deployment on trial, if there is one.
+    pub canary: Option<CanaryStatus>,
+    /// All deployments that new jobs may use or whose jobs have not ended, by version.
+    pub live: Vec<LiveDeployment>,
     /// The partitions we own, in order.
     pub partitions: Vec<PartitionStatus>,
+}
+
+/// A deployment on trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryStatus {
+    /// Its version.
+    pub version: u64,
+    /// Which part of the jobs it gets.
+    pub share: Share,
+    /// What is known of the jobs of the one that serves, in the last minutes of the trial.
+    pub stable: Tally,
+    /// The same of its own.
+    pub canary: Tally,
+}
+
+/// A deployment that is in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveDeployment {
+    /// Its version.
+    pub version: u64,
+    /// How many of its jobs run their stages.
+    pub jobs: usize,
 }
 
 /// Whether events are taken.
@@ -101,9 +176,27 @@ impl Handle {
         self.tell(Command::Resume).await
     }
 
-    /// Switches new jobs to this deployment. Jobs in flight finish with the one they started with.
+    /// Switches new jobs to this deployment. Jobs in flight finish with the one they started with. A trial ends.
     pub async fn swap(&self, deployment: Arc<Deployment>) -> Result<(), NotRunning> {
-        self.tell(|done| Command::Swap(deployment, done)).await
+        self.tell(|done| Command::Change(Change::Swap(deployment, done))).await
+    }
+
+    /// Puts a deployment on trial: from now on it gets a share of new jobs, by their ids, or by their keys where those are in
+    /// order. A job is never done by both, and a replay stays with what its job had, as long as the trial lasts. It ends when
+    /// the deployment is surely worse than the one that serves, when it takes over as its terms say, or by one of the other
+    /// commands. A trial that goes on already is replaced.
+    pub async fn canary(&self, canary: Canary) -> Result<CanaryEnding, NotRunning> {
+        self.tell(|done| Command::Change(Change::Canary(canary, done))).await.map(CanaryEnding)
+    }
+
+    /// The deployment on trial serves from now on. Returns its version; `None` if there is no trial.
+    pub async fn promote(&self) -> Result<Option<u64>, NotRunning> {
+        self.tell(|done| Command::Change(Change::Promote(done))).await
+    }
+
+    /// Ends the trial: no new job runs that deployment. Returns its version; `None` if there is no trial.
+    pub async fn withdraw(&self) -> Result<Option<u64>, NotRunning> {
+        self.tell(|done| Command::Change(Change::Withdraw(done))).await
     }
 
     /// The current state of the pipeline.
@@ -121,6 +214,16 @@ impl Handle {
         let (done, answer) = oneshot::channel();
         self.commands.send(command(done)).map_err(|_| NotRunning)?;
         answer.await.map_err(|_| NotRunning)
+    }
+}
+
+impl CanaryEnding {
+    /// Waits for the end of the trial. May be dropped.
+    ///
+    /// # Errors
+    /// The pipeline has ended first, and with it the trial.
+    pub async fn ended(self) -> Result<CanaryEnd, NotRunning> {
+        self.0.await.map_err(|_| NotRunning)
     }
 }
 

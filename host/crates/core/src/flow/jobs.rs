@@ -21,6 +21,8 @@ const BURST: usize = 256;
 struct Group {
     partition: Partition,
     generation: Generation,
+    /// That of the deployment.
+    version: u64,
     /// By the place of their event in the group; `None` once a job has ended.
     jobs: Vec<Option<Running>>,
     handle: AbortHandle,
@@ -36,6 +38,8 @@ struct Running {
 pub(super) struct Ended {
     pub(super) event: EventId,
     pub(super) generation: Generation,
+    /// That of the deployment it ran.
+    pub(super) version: u64,
     pub(super) bytes: usize,
     pub(super) sequence: Option<Sequence>,
     pub(super) done: Option<Box<Done>>,
@@ -69,6 +73,7 @@ impl Jobs {
     pub(super) fn start(&mut self, start: Start, admitted: Vec<(Event, Option<Sequence>)>) {
         let Some((first, _)) = admitted.first() else { return };
         let (partition, generation) = (first.id.partition.clone(), first.generation);
+        let version = start.deployment.version;
         let mut jobs = Vec::with_capacity(admitted.len());
         let mut events = Vec::with_capacity(admitted.len());
         for (event, sequence) in admitted {
@@ -79,7 +84,7 @@ impl Jobs {
         let work = self.pace.clone().measure(jobs.len(), group::run(start, events, self.report.clone()));
         // Boxed because a task is moved several times before it runs.
         let handle = self.tasks.spawn(Box::pin(work));
-        self.groups.insert(handle.id(), Group { partition, generation, jobs, handle });
+        self.groups.insert(handle.id(), Group { partition, generation, version, jobs, handle });
     }
 
     /// How many run.
@@ -163,6 +168,6 @@ impl Group {
     fn ended(&self, job: Running, done: Option<Box<Done>>) -> Ended {
         let Running { position, bytes, sequence } = job;
         let event = EventId { partition: self.partition.clone(), position };
-        Ended { event, generation: self.generation, bytes, sequence, done }
+        Ended { event, generation: self.generation, version: self.version, bytes, sequence, done }
     }
 }

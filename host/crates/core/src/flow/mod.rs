@@ -8,6 +8,7 @@ mod checkpoint;
 mod checkpoints;
 mod claims;
 mod deployment;
+mod deployments;
 mod documents;
 mod done;
 mod entry;
@@ -15,6 +16,7 @@ mod error;
 mod execute;
 mod gather;
 mod group;
+mod grouping;
 mod handle;
 mod held;
 mod inherited;
@@ -54,9 +56,12 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::ports::Source;
-pub use deployment::{Deployment, Fingerprint, Step, Waits};
+pub use deployment::{Canary, Deployment, Fingerprint, Step, Waits};
 pub use error::FlowError;
-pub use handle::{Commands, Handle, Intake, NotRunning, PartitionStatus, Status};
+pub use handle::{
+    CanaryEnd, CanaryEnded, CanaryEnding, CanaryStatus, Commands, Handle, Intake, LiveDeployment, NotRunning,
+    PartitionStatus, Status,
+};
 pub use observed::ObservedStore;
 pub use pipeline::{Delivery, Offload, Pipeline, Recording};
 use timer::sleep_until;

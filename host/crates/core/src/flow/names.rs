@@ -24,6 +24,8 @@ pub const FAILURE_KIND: &str = "gristmill-failure-kind";
 pub const STAGE: &str = "gristmill-stage";
 /// SHA-256 of the module of that stage.
 pub const MODULE: &str = "gristmill-module";
+/// The modules of all stages that the job ran with, as `STAGE=DIGITS,…`: the first 16 digits of their SHA-256.
+pub const STAGE_VERSIONS: &str = "gristmill-stage-versions";
 /// How many attempts were made there.
 pub const ATTEMPTS: &str = "gristmill-attempts";
 /// The error message, for humans.

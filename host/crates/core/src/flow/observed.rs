@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::model::meter::{Taken, Want};
-use crate::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use crate::model::{ChatResponse, DocumentId, Entry, JobId, RecordGeneration, Spent, SpentOn, StateWrite, Wrote};
 use crate::ports::{
     Answers, Counter, Counters, Documents, FlowEvent, JobState, Keep, Kept, Key, Observer, Placed, Remembered,
-    Spending, Store, StoreError, StoreOperation, StoreOutcome,
+    Spending, StageState, Store, StoreError, StoreOperation, StoreOutcome,
 };
 
 /// Reports to an observer how long a store takes to answer.
@@ -125,6 +125,23 @@ impl<S: Spending> Spending for ObservedStore<S> {
 
     fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
         self.store.note(on, spent)
+    }
+}
+
+#[async_trait]
+impl<S: StageState> StageState for ObservedStore<S> {
+    async fn find_entry(&self, stage: &str, key: &str) -> Result<Option<Entry>, StoreError> {
+        let begun = Instant::now();
+        let result = self.store.find_entry(stage, key).await;
+        self.see(StoreOperation::Recall, begun, &result);
+        result
+    }
+
+    async fn write_entry(&self, stage: &str, write: StateWrite) -> Result<Wrote, StoreError> {
+        let begun = Instant::now();
+        let result = self.store.write_entry(stage, write).await;
+        self.see(StoreOperation::Keep, begun, &result);
+        result
     }
 }
 

@@ -20,8 +20,8 @@ const LONGEST_ERROR: usize = 512;
 /// The longest error details in a dead letter, in bytes. Longer ones are left out, because truncated JSON is invalid.
 const LONGEST_DETAILS: usize = 4 << 10;
 
-/// The most headers that identify an output: its media type, job, document, generation, item, digest and trace.
-const IDENTIFYING: usize = 7;
+/// The most headers that identify an output: its media type, job, document, generation, item, digest, modules and trace.
+const IDENTIFYING: usize = 8;
 
 /// What the outputs of a job have in common.
 pub(super) struct Emitted<'a> {
@@ -30,6 +30,8 @@ pub(super) struct Emitted<'a> {
     /// `None` if the event does not name one.
     pub(super) document: Option<&'a Document>,
     pub(super) trace: TraceContext,
+    /// The modules of the stages, as the deployment renders them.
+    pub(super) modules: &'a Bytes,
 }
 
 impl Emitted<'_> {
@@ -45,6 +47,7 @@ impl Emitted<'_> {
         }
         self.identify(&mut headers, Some(&item.id));
         headers.push(text(names::OUTPUT_SHA256, sha256(&item.payload)));
+        headers.push(header(names::STAGE_VERSIONS, self.modules.clone()));
         for attribute in item.attributes {
             headers.push(text([names::ATTRIBUTE, &attribute.name].concat(), attribute.value));
         }
@@ -93,6 +96,8 @@ pub(super) struct DeadLetter<'a> {
     pub(super) stage: Option<&'a str>,
     /// SHA-256 of its module.
     pub(super) module: Option<&'a str>,
+    /// The modules of all stages, as the deployment renders them.
+    pub(super) modules: &'a Bytes,
     pub(super) failed: &'a Failed,
     /// `None` if the event does not name one.
     pub(super) document: Option<&'a Document>,
@@ -125,6 +130,8 @@ impl DeadLetter<'_> {
         if let Some(module) = self.module {
             add(names::MODULE, module.to_owned());
         }
+        headers.push(header(names::STAGE_VERSIONS, self.modules.clone()));
+        let mut add = |name: &'static str, value: String| headers.push(text(name, value));
         let place = &event.id;
         add(names::ATTEMPTS, self.failed.attempts.to_string());
         add(names::JOB_ID, origin.job.as_str().to_owned());
@@ -273,7 +280,8 @@ mod tests {
         let (event, document) = (event(), document());
         let job = JobId::new("p", &event.id);
         let trace = TraceContext::of_job(&job);
-        let from = Emitted { job: &job, event: &event, document: Some(&document), trace };
+        let modules = Bytes::from_static(b"check=5b1e");
+        let from = Emitted { job: &job, event: &event, document: Some(&document), trace, modules: &modules };
         let item = Item {
             id: ItemId::root(&document.id).child("chunk", 2),
             key: event.key.clone(),
@@ -293,6 +301,7 @@ mod tests {
              gristmill-document-generation: 1764150000000-42\n\
              gristmill-item-id: a%2Fb/chunk.2\n\
              gristmill-output-sha256: 37a680133bd09342f934afb8dd2c7d9e1b624da5f35e3a38adb103e37c055ed1\n\
+             gristmill-stage-versions: check=5b1e\n\
              gristmill-attribute-page: 7\n\
              traceparent: 00-de0539cb4aa07385541251152cde2daf-abc37621620424a8-00\n"
         );
@@ -317,6 +326,7 @@ mod tests {
         let letter = DeadLetter {
             stage: None,
             module: None,
+            modules: &Bytes::from_static(b"check=5b1e"),
             failed: &failed,
             document: None,
             first_attempt,
@@ -340,6 +350,7 @@ mod tests {
         let letter = DeadLetter {
             stage: Some("check"),
             module: Some("5b1e"),
+            modules: &Bytes::from_static(b"check=5b1e"),
             failed: &failed,
             document: Some(&document),
             first_attempt: Timestamp(5),
@@ -358,6 +369,7 @@ mod tests {
              gristmill-error-details: {}\n\
              gristmill-stage: check\n\
              gristmill-module: 5b1e\n\
+             gristmill-stage-versions: check=5b1e\n\
              gristmill-attempts: 1\n\
              gristmill-job-id: p/in/3/42\n\
              gristmill-source-topic: in\n\

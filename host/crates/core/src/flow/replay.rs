@@ -123,6 +123,16 @@ impl Origin {
         event.headers.iter().any(|header| header.name == names::SUBMITTED || header.name == names::REPLAY_OF)
     }
 
+    /// The job that the event names, whether it may or not: enough to give all runs of a job to one version. `None` if it
+    /// names none, or it replays a dead letter and does not say of which job.
+    pub(super) fn named_job(event: &Event) -> Option<&str> {
+        let submitted = text(&event.headers, names::SUBMITTED).map(|named| named.split(';').next().unwrap_or(named));
+        submitted.or_else(|| {
+            text(&event.headers, names::REPLAY_OF)?;
+            text(&event.headers, names::JOB_ID)
+        })
+    }
+
     /// The run of the job.
     pub(super) fn run(&self) -> Run {
         Run(self.replays.saturating_add(1))

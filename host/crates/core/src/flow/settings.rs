@@ -250,7 +250,7 @@ pub struct DeadLetter {
 #[serde(rename_all = "lowercase")]
 #[schemars(inline, extend("x-noun" = "checkpoint"))]
 pub enum Checkpoint {
-    /// Those of stages that may ask a model.
+    /// Those of stages that may ask a model, or whose calls of services are kept.
     #[default]
     Auto,
     /// All.

@@ -9,12 +9,14 @@ use tokio::time::Instant;
 
 use super::bookkeeping::Bookkeeping;
 use super::deployment::Deployment;
+use super::deployments::Deployments;
 use super::error::FlowError;
 use super::execute::Start;
+use super::grouping::{Admitted, Groups};
 use super::handle::{Command, Intake, Status};
 use super::held::HeldItems;
 use super::jobs::{Ended, Jobs};
-use super::order::{OrderQueues, Sequence};
+use super::order::OrderQueues;
 use super::partitions::Partitions;
 use super::payload::Payloads;
 use super::pipeline::{Delivery, Pipeline};
@@ -23,12 +25,12 @@ use super::throttle::Throttle;
 use super::timer::sleep_until;
 use super::transactions::{self, Haste, Transactions};
 use super::wakeup::{Settled, Wakeup};
-use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Portion, Size};
+use crate::model::{DeadLetterRate, Event, EventId, Generation, Next, Partition, Side, Size};
 use crate::ports::{Demand, FlowEvent, Notice, PauseReason, Queues, Revocation, Signal, TransactionError};
 
 pub(super) struct Worker {
     pipeline: Arc<Pipeline>,
-    deployment: Arc<Deployment>,
+    deployments: Deployments,
     intake: Intake,
     throttle: Throttle,
     held_items: HeldItems,
@@ -53,8 +55,6 @@ fn most_in_a_group(in_flight: usize) -> usize {
 
 impl Worker {
     pub(super) fn new(pipeline: Arc<Pipeline>, deployment: Arc<Deployment>) -> Self {
-        // Said, because other members of the group may have everything.
-        deployment.share(Portion::NONE);
         let throttle = Throttle::new(Arc::clone(&pipeline.observer));
         Self {
             intake: Intake::Open,
@@ -70,7 +70,7 @@ impl Worker {
             room: Room::new(pipeline.limits),
             payloads: Payloads::new(pipeline.offload.clone(), &pipeline.limits),
             reported: Queues::default(),
-            deployment,
+            deployments: Deployments::new(deployment),
             pipeline,
         }
     }
@@ -131,16 +131,7 @@ impl Worker {
                 }
                 let _ = done.send(());
             }
-            Command::Swap(deployment, done) => {
-                tracing::info!(
-                    from = self.deployment.version,
-                    to = deployment.version,
-                    "new jobs use the new deployment"
-                );
-                self.deployment = deployment;
-                self.deployment.share(self.partitions.portion());
-                let _ = done.send(());
-            }
+            Command::Change(change) => self.deployments.change(change),
             Command::Status(asked) => {
                 let _ = asked.send(self.status());
             }
@@ -205,7 +196,8 @@ impl Worker {
     /// Records the end of a job's stages and starts the job that waited for it. Nothing is settled for a job of an
     /// earlier generation: its partition was given away in the meantime, and its event is being processed again.
     fn end(&mut self, job: Ended) -> Option<(EventId, Option<Next>)> {
-        let Ended { event, generation, bytes, sequence, done } = job;
+        self.deployments.end(&job);
+        let Ended { event, generation, bytes, sequence, done, .. } = job;
         let state = self.partitions.of(&event.partition, generation);
         let (Some(state), Some(done)) = (state, done) else {
             self.room.remove((1, bytes));
@@ -230,7 +222,8 @@ impl Worker {
         if let Some(sequence) = sequence.filter(|_| may_begin)
             && let Some(next) = self.queues.next(&sequence)
         {
-            self.begin(vec![(next, Some(sequence))]);
+            let side = self.deployments.side(&next, &self.pipeline);
+            self.begin(side, vec![(next, Some(sequence))]);
         }
         settles.then_some((event, below))
     }
@@ -258,7 +251,7 @@ impl Worker {
             for partition in &partitions {
                 self.close(partition);
             }
-            self.deployment.share(self.partitions.portion());
+            self.deployments.share(self.partitions.portion());
             // A source that no longer waits has already given the partitions away.
             let _ = ack.send(());
         }
@@ -273,8 +266,11 @@ impl Worker {
         self.release_revoked();
     }
 
-    /// Reports what is in flight to observers, if it changed.
+    /// Reports what is in flight to observers, if it changed. Ends a trial that is decided.
     pub(super) fn report(&mut self) {
+        if self.intake != Intake::Draining {
+            self.deployments.judge();
+        }
         let queues = self.queues();
         if queues != self.reported {
             self.reported = queues;
@@ -294,13 +290,14 @@ impl Worker {
             self.partitions.open(partition, generation);
         }
         self.books.assigned();
-        self.deployment.share(self.partitions.portion());
+        self.deployments.share(self.partitions.portion());
     }
 
     /// Takes events of one partition: their jobs start now, or once the jobs before them in their order have ended. What
     /// is of a partition that is not ours, or is being revoked, is left to its owner.
     fn take(&mut self, events: Vec<Event>) {
         let Some(first) = events.first() else { return };
+        let mut groups = Groups::new(|side| self.group_size(side));
         let leaving = self.partitions.is_leaving(&first.id.partition);
         let state = self.partitions.of(&first.id.partition, first.generation).filter(|_| !leaving);
         let Some(state) = state else {
@@ -310,34 +307,33 @@ impl Worker {
         if state.begins() {
             self.books.begins_at(first);
         }
-        let size = self.deployment.span().map_or(1, |span| self.jobs.group_size(span)).min(self.most_in_a_group);
-        let mut admitted = Vec::with_capacity(events.len().min(size));
-        let mut groups = Vec::new();
         for event in events {
             state.progress.start(event.id.position);
             self.room.add(event.size());
             let sequence = self.queues.sequence(&event);
             match self.queues.admit(sequence.as_ref(), event) {
-                Ok(event) => admitted.push((event, sequence)),
+                Ok(event) => groups.add(self.deployments.side(&event, &self.pipeline), event, sequence),
                 Err(queued) => self.books.queued(queued),
             }
-            if admitted.len() >= size {
-                groups.push(std::mem::take(&mut admitted));
-            }
         }
-        groups.push(admitted);
-        for group in groups {
-            self.begin(group);
+        for (side, group) in groups.finish() {
+            self.begin(side, group);
         }
     }
 
+    fn group_size(&self, side: Side) -> usize {
+        let span = self.deployments.of(side).span();
+        span.map_or(1, |span| self.jobs.group_size(span)).min(self.most_in_a_group)
+    }
+
     /// Starts the jobs of events of one partition and generation.
-    fn begin(&mut self, admitted: Vec<(Event, Option<Sequence>)>) {
+    fn begin(&mut self, side: Side, admitted: Admitted) {
         let Some((first, _)) = admitted.first() else { return };
         if let Some(state) = self.partitions.of(&first.id.partition, first.generation) {
             state.running += admitted.len();
         }
-        let (pipeline, deployment) = (Arc::clone(&self.pipeline), Arc::clone(&self.deployment));
+        self.deployments.begin(side, admitted.iter().map(|(event, _)| &event.id));
+        let (pipeline, deployment) = (Arc::clone(&self.pipeline), Arc::clone(self.deployments.of(side)));
         let (throttle, held) = (self.throttle.clone(), self.held_items.clone());
         let (recorder, payloads) = (self.books.recorder(), self.payloads.clone());
         self.jobs.start(Start { pipeline, deployment, throttle, held, recorder, payloads }, admitted);
@@ -392,7 +388,9 @@ impl Worker {
             throttled: self.throttle.current().map(|pause| (pause.until - Instant::now(), pause.why)),
             held: self.held_items.jobs(),
             queues: self.queues(),
-            deployment: self.deployment.version,
+            deployment: self.deployments.version(),
+            canary: self.deployments.canary(),
+            live: self.deployments.live(),
             partitions: self.partitions.statuses(),
         }
     }

@@ -1,32 +1,40 @@
 //! The values that move through Gristmill and the decisions about them: no async, no I/O, no serde.
 
 mod caller;
+mod canary;
 mod canonical;
 mod chat;
 mod dead_letters;
 mod digest;
 mod disposition;
 mod document;
+mod durations;
 mod embed;
 mod event;
 mod failure;
 mod header;
+mod http;
 mod ids;
 mod item;
 mod item_id;
 mod job;
 mod job_query;
 mod job_record;
+mod measure;
 mod merge;
 pub mod meter;
 mod money;
+pub mod network;
 mod outcome;
 mod plan;
 mod portion;
 mod progress;
+mod proportion;
 pub mod schema;
+mod share;
 mod size;
 mod spent;
+mod stage_state;
 mod standing;
 mod stored;
 mod submission;
@@ -35,6 +43,7 @@ pub mod text;
 mod trace;
 
 pub use caller::{Caller, Owner, Scope};
+pub use canary::{CanaryTerms, Judge, Judgement, Promotion, Side, Tally};
 pub use canonical::{Canonical, Write};
 pub use chat::{
     BudgetScope, ChatFailure, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason, Format, Role, Usage,
@@ -47,6 +56,7 @@ pub use embed::{EmbedRequest, EmbedResponse, Embedding, NoVector, Purpose, Vecto
 pub use event::{Event, Timestamp};
 pub use failure::Failure;
 pub use header::{Attribute, Header};
+pub use http::{HttpFailure, HttpRequest, HttpResponse};
 pub use ids::{EventId, Generation, JobId, Next, Partition, Position};
 pub use item::Item;
 pub(crate) use item::{FAILURE_ATTRIBUTE, HOST_ATTRIBUTES};
@@ -57,14 +67,17 @@ pub use job_record::{
     Act, Acted, JobNote, JobRecord, KeptOutput, MOST_MOMENTS, MOST_OUTPUTS, Moment, MomentKind, OutputRecord, Told,
     Waiting,
 };
+pub use measure::{Amount, BadMeasure, Measure};
 pub use merge::{Merge, MergeScope};
 pub use money::{NoAmount, Usd};
 pub use outcome::{Outcome, Output};
 pub use plan::{Intake, Node, OnFailure, Plan, Target};
 pub use portion::Portion;
 pub use progress::Progress;
+pub use share::{BadShare, Salt, Share};
 pub use size::Size;
 pub use spent::{Day, Spent, SpentOn};
+pub use stage_state::{Entry, Expected, LONGEST_KEY, LONGEST_VALUE, Quota, Space, StateWrite, Wrote};
 pub use standing::{Ended, Percent, Phase, Run, StageAt, StageCount, Standing};
 pub use stored::{ObjectName, ObjectOf, StoredPayload};
 pub use submission::{BatchId, Claim, Claimed, EventDigest, IdempotencyKey, Once, PayloadText, Submission, Submitted};

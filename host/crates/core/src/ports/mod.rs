@@ -13,10 +13,12 @@ mod letters;
 mod model;
 mod objects;
 mod observer;
+mod outbound;
 mod sink;
 mod source;
 mod spending;
 mod stage;
+mod stage_state;
 mod store;
 mod tokens;
 
@@ -38,9 +40,11 @@ pub use objects::{Chunks, ObjectError, Objects};
 pub use observer::{
     End, FlowEvent, Observer, Observers, PauseReason, Queues, Revocation, SavedBy, StoreOperation, StoreOutcome,
 };
+pub use outbound::{Answered, Outbound, OutboundError};
 pub use sink::{Batch, Record, Settlement, Sink, SinkError, TransactionError, Transactor};
 pub use source::{CommitOutcome, Demand, Fate, Notice, Reach, Signal, Source, SourceError};
 pub use spending::Spending;
 pub use stage::{BatchOf, Batching, Call, Edition, Hold, Stage, StageError};
+pub use stage_state::StageState;
 pub use store::{JobState, Keep, KeepOne, Kept, Key, Store, StoreError};
 pub use tokens::Tokens;

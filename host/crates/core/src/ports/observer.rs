@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Call, Caller, Exchange, ModelOperation, Notice, StageError};
 use crate::model::{
-    ChatFailure, Event, EventId, Failed, Failure, JobId, Outcome, Partition, Spent, TraceContext, Usage,
+    ChatFailure, Event, EventId, Failed, Failure, JobId, Measure, Outcome, Partition, Spent, TraceContext, Usage,
 };
 
 /// What happens in a pipeline, as it happens.
@@ -127,6 +127,13 @@ pub enum FlowEvent<'a> {
         operation: ModelOperation,
         /// Where the answer came from.
         by: SavedBy,
+    },
+    /// A stage counted or measured something of its own.
+    Measured {
+        /// The stage.
+        stage: &'a str,
+        /// What it counted.
+        measure: &'a Measure,
     },
     /// The state store was called.
     StoreCall {

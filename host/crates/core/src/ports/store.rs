@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::{ChatResponse, Embedding, JobId, Outcome};
+use crate::model::{ChatResponse, Embedding, HttpResponse, JobId, Outcome};
 
 /// Identifies something kept for a job: a digest of the request that produced it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub enum Kept {
     Answer(ChatResponse),
     /// The vector of one text, which was paid for.
     Embedding(Embedding),
+    /// What a service answered to a call that must not be made twice.
+    Http(HttpResponse),
     /// A stage's outcome: its checkpoint.
     Outcome(Outcome),
 }

@@ -20,6 +20,7 @@ mod headers;
 mod listen;
 mod money;
 mod names;
+mod network;
 mod quantity;
 mod secret;
 
@@ -27,5 +28,6 @@ pub use file::{ReadError, read_file};
 pub use headers::{HeaderText, Headers, headers};
 pub use listen::{BadListen, Listen};
 pub use names::{Name, TopicName, by_name, is_name, is_topic};
+pub use network::Network;
 pub use quantity::{ByteSize, Span, span};
 pub use secret::{SecretError, SecretRef, is_open_to_others};

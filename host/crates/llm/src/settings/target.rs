@@ -1,5 +1,7 @@
 //! What any target has, whatever its provider.
 
+use std::time::Duration;
+
 use super::{ANTHROPIC_MAX_OUTPUT_TOKENS, HeaderText, LimitSettings, PriceSettings, SecretRef, TargetSettings};
 
 impl TargetSettings {
@@ -49,6 +51,18 @@ impl TargetSettings {
             HeaderText::Plain(_) => None,
         });
         key.chain(headers).collect()
+    }
+
+    /// How long one request may take. `None` for prepared answers.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        match self {
+            Self::OpenAi(target) => Some(target.timeout),
+            Self::Anthropic(target) => Some(target.timeout),
+            Self::Gemini(target) => Some(target.timeout),
+            Self::Ollama(target) => Some(target.timeout),
+            Self::Scripted(_) => None,
+        }
     }
 
     /// What its provider allows, as the file says it.

@@ -1,12 +1,14 @@
-//! What documents have left in the sink, what was spent on models, and records of jobs, remembered as long as this process
-//! lives: for brokers that end with it.
+//! What documents have left in the sink, what was spent on models, what stages keep, and records of jobs, remembered as long
+//! as this process lives: for brokers that end with it.
 
 mod jobs;
+mod state;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::jobs::MemoryJobs;
+pub use self::state::MemoryState;
 use async_trait::async_trait;
 use gristmill_core::model::{DocumentGeneration, DocumentId, History, JobId, RecordGeneration, Spent, SpentOn};
 use gristmill_core::ports::{Documents, Placed, Remembered, Spending, StoreError};

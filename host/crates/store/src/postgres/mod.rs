@@ -13,6 +13,7 @@ mod records;
 mod retention;
 mod schema;
 mod spending;
+mod state;
 mod statement;
 mod writer;
 

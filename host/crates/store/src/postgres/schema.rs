@@ -10,7 +10,7 @@ use crate::health::Failure;
 const LOCK: i64 = 0x4772_6973_746d;
 
 /// The migrations to the newest version, in order. Never change a released one: add another.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// Creates the tables, or migrates older ones; several hosts may do that at the same moment.
 ///

@@ -82,7 +82,7 @@ impl Tables {
             }
             let added = adder.write(&transaction, &self.pipeline, batch).await.map_err(failed)?;
             transaction.commit().await.map_err(failed)?;
-            Ok((Written { earlier, changed, delivered }, bytes, added))
+            Ok((Written { earlier, changed, delivered, ..Written::default() }, bytes, added))
         };
         let written = match tokio::time::timeout(WRITE, written).await {
             Ok(written) => written,

@@ -12,6 +12,7 @@ mod records;
 mod scripts;
 mod server;
 mod spending;
+mod state;
 mod status;
 mod step;
 mod writer;

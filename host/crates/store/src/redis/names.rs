@@ -39,6 +39,11 @@ impl Names {
         self.named("spent")
     }
 
+    /// A hash: what a stage keeps, and its sums.
+    pub(super) fn state(&self, stage: &str) -> String {
+        self.named(&format!("state:{stage}"))
+    }
+
     /// A string: how far a host has added to that.
     pub(super) fn added(&self, host: &str) -> String {
         self.named(&format!("added:{host}"))

@@ -17,6 +17,7 @@ pub(super) struct Scripts {
     pub(super) forget: Script,
     pub(super) due: Script,
     pub(super) tried: Script,
+    pub(super) state: Script,
 }
 
 impl Scripts {
@@ -33,13 +34,14 @@ impl Scripts {
             forget: Script::new(include_str!("scripts/forget.lua")),
             due: Script::new(include_str!("scripts/due.lua")),
             tried: Script::new(include_str!("scripts/tried.lua")),
+            state: Script::new(include_str!("scripts/state.lua")),
         }
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> [&Script; 11] {
-        let Self { keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried } = self;
-        [keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried]
+    pub(super) fn all(&self) -> [&Script; 12] {
+        let Self { keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried, state } = self;
+        [keep, replace, intend, finish, spend, answer, count, compare, forget, due, tried, state]
     }
 }
 

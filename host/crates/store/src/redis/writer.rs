@@ -91,7 +91,7 @@ impl Writes {
         for change in request::deliveries(batch) {
             delivered.push(deliveries::change(&self.link, &self.names, change).await?);
         }
-        Ok(Written { earlier, changed, delivered })
+        Ok(Written { earlier, changed, delivered, ..Written::default() })
     }
 
     async fn keep(&self, batch: &[Request]) -> Result<Vec<Option<Kept>>, Failure> {
@@ -121,7 +121,11 @@ impl Writes {
             let rows = match request {
                 Request::Keep { rows, .. } => rows,
                 // Without a command of its own.
-                Request::Spent { .. } | Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {
+                Request::Spent { .. }
+                | Request::State { .. }
+                | Request::Change { .. }
+                | Request::Note { .. }
+                | Request::Deliver { .. } => {
                     continue;
                 }
                 _ => {
@@ -189,9 +193,12 @@ impl Writes {
             }
             Request::Keep { .. }
             | Request::Spent { .. }
+            | Request::State { .. }
             | Request::Change { .. }
             | Request::Note { .. }
-            | Request::Deliver { .. } => return None,
+            | Request::Deliver { .. } => {
+                return None;
+            }
         })
     }
 

@@ -83,6 +83,21 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX answer_expires ON answer (expires, bytes);
     ",
     include_str!("records.sql"),
+    "
+    CREATE TABLE state_space (
+        stage   TEXT PRIMARY KEY,
+        keys    INTEGER NOT NULL,
+        bytes   INTEGER NOT NULL,
+        version INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE state (
+        stage   TEXT NOT NULL,
+        key     TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        value   BLOB NOT NULL,
+        PRIMARY KEY (stage, key)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// The file of a pipeline in the folder.

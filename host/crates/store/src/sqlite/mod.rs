@@ -12,6 +12,7 @@ mod reader;
 mod records;
 mod retention;
 mod spending;
+mod state;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -30,9 +31,11 @@ use crate::health::Health;
 use crate::queue::Queue;
 use crate::settings::{Clock, Settings};
 use crate::worker::Worker;
-use gristmill_core::model::{ChatResponse, DocumentId, JobId, RecordGeneration, Spent, SpentOn};
+use gristmill_core::model::{
+    ChatResponse, DocumentId, Entry, JobId, RecordGeneration, Spent, SpentOn, StateWrite, Wrote,
+};
 use gristmill_core::ports::{
-    Answers, Documents, JobState, Keep, Kept, Key, Placed, Remembered, Spending, Store, StoreError,
+    Answers, Documents, JobState, Keep, Kept, Key, Placed, Remembered, Spending, StageState, Store, StoreError,
 };
 
 pub use self::spending::spending_of;
@@ -168,6 +171,18 @@ impl Spending for Sqlite {
 
     fn note(&self, on: SpentOn, spent: Spent) -> Result<(), StoreError> {
         self.queue.note(on, spent)
+    }
+}
+
+#[async_trait]
+impl StageState for Sqlite {
+    async fn find_entry(&self, stage: &str, key: &str) -> Result<Option<Entry>, StoreError> {
+        let (found, answer) = oneshot::channel();
+        self.ask(Recall::State { stage: stage.to_owned(), key: key.to_owned(), found }, answer).await
+    }
+
+    async fn write_entry(&self, stage: &str, write: StateWrite) -> Result<Wrote, StoreError> {
+        self.queue.write_entry(stage, write).await
     }
 }
 

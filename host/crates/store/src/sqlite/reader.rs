@@ -6,10 +6,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::failure;
-use super::{answers, documents, spending};
+use super::{answers, documents, spending, state};
 use crate::codec::KeptReader;
 use crate::health::{Failure, Health};
-use gristmill_core::model::{ChatResponse, DocumentId, JobId, Spent, SpentOn, Timestamp};
+use gristmill_core::model::{ChatResponse, DocumentId, Entry, JobId, Spent, SpentOn, Timestamp};
 use gristmill_core::ports::{Kept, Key, Remembered};
 
 /// Receives what was found, or the reason of a transient failure; dropped when the store is broken.
@@ -27,6 +27,8 @@ pub(super) enum Recall {
     Spending { found: Answer<Vec<(SpentOn, Spent)>> },
     /// What the answers took that are kept of a job.
     SpentByJob { job: JobId, found: Answer<Spent> },
+    /// What a stage keeps under a key.
+    State { stage: String, key: String, found: Answer<Option<Entry>> },
     /// Something about records of jobs, which answers by itself with [`Reader::answer`].
     Record(Box<dyn FnOnce(&Reader) -> bool + Send>),
     /// An answer that is not too old by then.
@@ -55,6 +57,7 @@ impl Reader {
                 Recall::Document { document, found } => self.answer(found, || documents::find(connection, &document)),
                 Recall::Spending { found } => self.answer(found, || spending::all(connection)),
                 Recall::SpentByJob { job, found } => self.answer(found, || spending::of_job(connection, &job)),
+                Recall::State { stage, key, found } => self.answer(found, || state::find(connection, &stage, &key)),
                 Recall::Record(read) => read(&self),
                 Recall::Answer { key, now, found } => self.answer(found, || answers::find(connection, key, now)),
             };

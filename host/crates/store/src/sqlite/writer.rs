@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::checkpoint::{self, Checkpoints};
 use super::failure::failure;
 use super::retention::Sweep;
-use super::{answers, deliveries, documents, records, spending};
+use super::{answers, deliveries, documents, records, spending, state};
 use crate::codec;
 use crate::health::Failure;
 use crate::request::{self, Request, Row};
@@ -116,6 +116,9 @@ impl File {
                     documents::intend(&transaction, document, begun, items, now)?;
                 }
                 Request::Finish { document, last } => documents::finish(&transaction, document, last, now)?,
+                Request::State { stage, write, .. } => {
+                    written.wrote.push(state::write(&transaction, stage, write)?);
+                }
                 Request::Spent { on, spent, .. } => spending::add(&transaction, on, spent)?,
                 // Together, below.
                 Request::Change { .. } | Request::Note { .. } | Request::Deliver { .. } => {}

@@ -19,6 +19,7 @@ mod refusals;
 #[path = "../../src/samples.rs"]
 mod samples;
 mod spending;
+mod state;
 mod submissions;
 mod tls;
 mod unanswered;
@@ -61,6 +62,10 @@ const CASES: &[Case] = cases![
     spending::a_sum_stops_at_the_largest_number,
     spending::what_was_spent_on_a_kept_answer_is_there_with_it,
     spending::the_answers_kept_of_a_job_say_what_it_has_spent,
+    state::a_value_stays_until_it_is_deleted,
+    state::a_write_that_expects_something_else_changes_nothing,
+    state::quotas_are_kept_as_the_rule_says,
+    state::of_hosts_that_expect_the_same_one_is_the_first,
 ];
 
 /// Of records of jobs.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gristmill_core::model::{EventId, JobId, Outcome, Partition, Position, Timestamp};
 use gristmill_core::ports::{
-    Acts, Answers, Deliveries, Documents, JobBook, Jobs, KeepOne, Kept, Key, Published, Spending, Store,
+    Acts, Answers, Deliveries, Documents, JobBook, Jobs, KeepOne, Kept, Key, Published, Spending, StageState, Store,
 };
 use gristmill_store::{MemoryJobs, Postgres, Redis, ServerSettings, Settings, Sqlite, StoreUrl};
 use gristmill_test_servers as servers;
@@ -17,9 +17,9 @@ use tokio::sync::OnceCell;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a store is.
-pub(crate) trait Ports: Store + Answers + Documents + Spending {}
+pub(crate) trait Ports: Store + Answers + Documents + Spending + StageState {}
 
-impl<T: Store + Answers + Documents + Spending> Ports for T {}
+impl<T: Store + Answers + Documents + Spending + StageState> Ports for T {}
 
 /// What a store of records of jobs is.
 pub(crate) trait Records: Jobs + Acts + JobBook + Published + Deliveries {}

@@ -67,6 +67,7 @@ label_set! {
     OfStage { pipeline: Arc<str>, stage: Arc<str> }
     Attempted { pipeline: Arc<str>, stage: Arc<str>, outcome: &'static str }
     Trapped { pipeline: Arc<str>, stage: Arc<str>, code: &'static str }
+    Changed { pipeline: Arc<str>, stage: Arc<str>, change: &'static str }
     OfPartition { pipeline: Arc<str>, topic: Arc<str>, partition: u32 }
     Asked { pipeline: Arc<str>, alias: Arc<str>, target: Arc<str> }
     AskedWith { pipeline: Arc<str>, alias: Arc<str>, target: Arc<str>, operation: &'static str, result: &'static str }

@@ -9,33 +9,40 @@ use gristmill_core::flow::Status;
 use gristmill_core::model::{ChatFailure, Spent, Usage};
 use gristmill_core::ports::{
     CommitOutcome, End, Fate, FlowEvent, ModelOperation, Notice, Observer, PauseReason, Revocation, SavedBy,
-    StoreOperation, StoreOutcome,
 };
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::Instant;
 
+use super::custom::Custom;
 use super::families::{Families, Sum};
 use super::labels::{
-    Asked, AskedWith, ByReason, Ended, OfPipeline, Paused, Saved, Stored, Tokens, WithFate, WithKind, WithReason,
-    WithResult,
+    Asked, AskedWith, ByReason, Ended, OfPipeline, Paused, Saved, Tokens, WithFate, WithKind, WithReason, WithResult,
 };
 use super::moment::{Lately, Moment, OfModel, Totals};
 use super::seen::{News, State};
 use super::stages::Stages;
+use super::store::Store;
 use super::window::{self, Window};
 
 /// The reasons of a pipeline's dead letters, with their counters.
 pub(super) type Reasons = ByReason<Counter>;
 
+/// What a run of a pipeline shares with the runs before it.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) reasons: Arc<Reasons>,
+    pub(super) custom: Arc<Custom>,
+}
+
 /// One run of a pipeline. Its counters go on from those of earlier runs in this process.
 #[derive(Debug)]
 pub struct PipelineMetrics {
-    name: Arc<str>,
-    families: Arc<Families>,
+    pub(super) name: Arc<str>,
+    pub(super) families: Arc<Families>,
     jobs: Jobs,
     stages: Stages,
-    reasons: Arc<Reasons>,
+    counted: Counted,
     /// A lock, because models are asked side by side. Written only when one is asked for the first time.
     models: RwLock<Vec<Arc<Asking>>>,
     store: Store,
@@ -72,12 +79,8 @@ struct Asking {
     failed: AtomicU64,
 }
 
-/// Durations by operation and outcome.
-#[derive(Debug)]
-struct Store([[Histogram; 3]; 2]);
-
 impl PipelineMetrics {
-    pub(super) fn new(name: Arc<str>, families: Arc<Families>, reasons: Arc<Reasons>) -> Self {
+    pub(super) fn new(name: Arc<str>, families: Arc<Families>, counted: Counted) -> Self {
         let of_pipeline = OfPipeline { pipeline: Arc::clone(&name) };
         let ended = |end| families.jobs.get_or_create_owned(&Ended { pipeline: Arc::clone(&name), end });
         let jobs = Jobs {
@@ -98,7 +101,7 @@ impl PipelineMetrics {
         Self {
             jobs,
             stages: Stages::new(Arc::clone(&name), Arc::clone(&families)),
-            reasons,
+            counted,
             models: RwLock::default(),
             store: Store::new(&name, &families),
             state: Mutex::default(),
@@ -135,7 +138,7 @@ impl PipelineMetrics {
             store_failing: state.failing(now),
             totals,
             lately: Lately { over, ends },
-            reasons: self.reasons.all().into_iter().map(|(reason, count)| (reason, count.get())).collect(),
+            reasons: self.counted.reasons.all().into_iter().map(|(reason, count)| (reason, count.get())).collect(),
             stages: self.stages.all(),
             models: self.models().iter().map(|asking| asking.totals()).collect(),
         }
@@ -182,7 +185,7 @@ impl PipelineMetrics {
                     let (pipeline, reason) = (Arc::clone(&self.name), Arc::clone(reason));
                     self.families.dead_letters.get_or_create_owned(&WithReason { pipeline, reason })
                 };
-                self.reasons.of(&failed.failure.code, count).inc();
+                self.counted.reasons.of(&failed.failure.code, count).inc();
                 self.window().note(window::Ended::DeadLettered, Instant::now());
             }
         }
@@ -284,6 +287,9 @@ impl Observer for PipelineMetrics {
                 let labels = Saved { pipeline: Arc::clone(&self.name), alias: (*alias).into(), by };
                 self.families.model_calls_saved.get_or_create(&labels).inc();
             }
+            FlowEvent::Measured { stage, measure } => {
+                self.counted.custom.measured(&self.families, &self.name, stage, measure);
+            }
             FlowEvent::StoreCall { operation, elapsed, outcome } => {
                 self.store.of(*operation, *outcome).observe(elapsed.as_secs_f64());
                 // A store that answers has nothing to tell, unless it did not before.
@@ -343,30 +349,6 @@ impl Asking {
             input_tokens: input.0.get(),
             output_tokens: output.0.get(),
             cost_usd: self.cost.get(),
-        }
-    }
-}
-
-impl Store {
-    fn new(pipeline: &Arc<str>, families: &Families) -> Self {
-        let series = |operation, outcome| {
-            let labels = Stored { pipeline: Arc::clone(pipeline), operation, outcome };
-            families.store_seconds.get_or_create_owned(&labels)
-        };
-        let of = |operation| ["answered", "transient", "broken"].map(|outcome| series(operation, outcome));
-        Self([of("recall"), of("keep")])
-    }
-
-    fn of(&self, operation: StoreOperation, outcome: StoreOutcome) -> &Histogram {
-        let [recall, keep] = &self.0;
-        let [answered, transient, broken] = match operation {
-            StoreOperation::Recall => recall,
-            StoreOperation::Keep => keep,
-        };
-        match outcome {
-            StoreOutcome::Answered => answered,
-            StoreOutcome::Transient => transient,
-            StoreOutcome::Broken => broken,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gristmill_core::flow::Status;
 use gristmill_core::model::Timestamp;
 
-use super::families::Gauges;
+use super::gauges::Gauges;
 use super::labels::{Build, Instances, OfLimit, OfPartition, OfPipeline, OfTarget, Paused};
 use super::moment::Moment;
 use super::pipeline::kind;
@@ -158,6 +158,7 @@ impl Gauges {
         for (gauge, count) in numbers {
             gauge.get_or_create(&labels).set(number(count));
         }
+        self.live.get_or_create(&labels).set(number(status.live.len()));
         self.deployment.get_or_create(&labels).set(i64::try_from(status.deployment).unwrap_or(i64::MAX));
         let waiting =
             [("order", status.queues.waiting_for_order), ("transaction", status.queues.waiting_for_transaction)];

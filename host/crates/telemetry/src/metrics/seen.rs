@@ -226,7 +226,16 @@ mod tests {
 
     fn status(intake: Intake, throttled: Option<(Duration, PauseReason)>) -> Status {
         let queues = Queues::default();
-        Status { intake, throttled, held: 0, queues, deployment: 1, partitions: Vec::new() }
+        Status {
+            intake,
+            throttled,
+            held: 0,
+            queues,
+            deployment: 1,
+            canary: None,
+            live: Vec::new(),
+            partitions: Vec::new(),
+        }
     }
 
     fn dependency(stage: &str) -> PauseReason {

@@ -9,8 +9,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use gristmill_core::flow::{Intake, PartitionStatus, Status};
 use gristmill_core::model::{
-    ChatFailure, ChatRequest, DocumentGeneration, DocumentId, Event, EventId, Failed, Failure, FailureKind, Generation,
-    Item, ItemId, JobId, Next, Outcome, Partition, Position, Timestamp, TraceContext, Usage,
+    Amount, ChatFailure, ChatRequest, DocumentGeneration, DocumentId, Event, EventId, Failed, Failure, FailureKind,
+    Generation, Item, ItemId, JobId, Measure, Next, Outcome, Partition, Position, Timestamp, TraceContext, Usage,
 };
 use gristmill_core::ports::{
     Call, Caller, CommitOutcome, Edition, End, Exchange, Fate, FlowEvent, Keys, ModelOperation, Notice, Observer,
@@ -102,6 +102,8 @@ fn status() -> Status {
         held: 1,
         queues: Queues { jobs: 5, bytes: 500, waiting_for_order: 2, waiting_for_transaction: 1 },
         deployment: 3,
+        canary: None,
+        live: Vec::new(),
         partitions: vec![PartitionStatus { partition: partition(), generation: Generation(1), settled }],
     }
 }
@@ -131,6 +133,12 @@ fn new() -> (Metrics, Arc<PipelineMetrics>) {
     let metrics = Metrics::new(UNIX_EPOCH + Duration::from_secs(5));
     let pipeline = metrics.pipeline(&"p".into());
     (metrics, pipeline)
+}
+
+/// Counts something of a stage's own.
+fn measure(observer: &dyn Observer, name: &str, labels: &[(&str, &str)], amount: Amount) {
+    let measure = Measure::new(name, labels, amount).unwrap();
+    observer.observe(&FlowEvent::Measured { stage: "s", measure: &measure });
 }
 
 /// Tells one of everything.
@@ -167,6 +175,10 @@ fn everything() -> String {
     let elapsed = Duration::from_micros(300);
     let (operation, outcome) = (StoreOperation::Keep, StoreOutcome::Transient);
     observer.observe(&FlowEvent::StoreCall { operation, elapsed, outcome });
+    measure(observer, "took", &[], Amount::Observe(0.3));
+    for number in 0..200 {
+        measure(observer, &format!("n{number}"), &[], Amount::Add(2));
+    }
     render(&metrics, &pipeline)
 }
 
@@ -232,6 +244,9 @@ fn everything_is_told_by_its_name() {
         "gristmill_model_tokens_total{pipeline=\"p\",alias=\"smart\",target=\"openai/m\",kind=\"output\"} 3",
         "gristmill_model_cost_usd_total{pipeline=\"p\",alias=\"smart\",target=\"openai/m\"} 0.0000015",
         "gristmill_store_seconds_count{pipeline=\"p\",operation=\"keep\",outcome=\"transient\"} 1",
+        "gristmill_stage_custom_total{pipeline=\"p\",stage=\"s\",name=\"n7\"} 2",
+        "gristmill_stage_custom_values_sum{pipeline=\"p\",stage=\"s\",name=\"took\"} 0.3",
+        "gristmill_stage_custom_dropped_total{pipeline=\"p\",stage=\"s\"} 1",
         "gristmill_ready 0",
         "gristmill_pipeline_running{pipeline=\"p\"} 1",
         "gristmill_pipeline_running{pipeline=\"broken\"} 0",
@@ -278,6 +293,28 @@ fn a_hostile_stage_makes_no_more_series_than_there_may_be() {
     assert_eq!(reasons.series, 51);
     assert!(text.contains("gristmill_dead_letters_total{pipeline=\"p\",reason=\"other\"} 19950"), "{text}");
     assert_eq!(again.moment(None).totals.dead_lettered, 20_000, "counters go on");
+}
+
+#[test]
+fn a_stage_that_counts_under_ever_new_labels_makes_no_more_series_than_there_may_be() {
+    let (metrics, pipeline) = new();
+    let forged = "a\"} 1\ngristmill_ready 1 ";
+    measure(&*pipeline, "pages", &[("kind", forged)], Amount::Add(1));
+    for number in 0..5_000 {
+        measure(&*pipeline, "pages", &[("item", &number.to_string())], Amount::Add(1));
+    }
+    // A run that begins anew does not begin to count labels anew, and goes on with those it has.
+    let again = metrics.pipeline(&"p".into());
+    for number in 0..5_000 {
+        measure(&*again, "pages", &[("item", &number.to_string())], Amount::Observe(1.0));
+    }
+    measure(&*again, "pages", &[("kind", forged)], Amount::Add(6));
+    let text = render(&metrics, &again);
+    assert_eq!(described(&text)["gristmill_stage_custom_total"].series, 200);
+    assert!(text.contains("gristmill_stage_custom_dropped_total{pipeline=\"p\",stage=\"s\"} 9801"), "{text}");
+    let line = "gristmill_stage_custom_total{pipeline=\"p\",stage=\"s\",name=\"pages\",kind=\"a\\\"} 1 gristmill_ready 1 \"} 7";
+    assert!(text.lines().any(|told| told == line), "{text}");
+    assert!(!text.lines().any(|told| told.starts_with("gristmill_ready 1")), "{text}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::asking::Asking;
+use super::asking::{Asking, WHICH_ITEM};
 use crate::bindings::gristmill::stage::llm::{Host, Merge, Request, Response};
 use crate::bindings::gristmill::stage::llm_types::Error;
 use crate::convert;
@@ -94,16 +94,13 @@ impl CallState {
             Err(refused) => return Prepared(Err(refused)),
         };
         if items.len() > 1 {
-            let reason = "the call has several items, and the request does not say which it is for; set `for-item`";
-            return Prepared(Err(Error::InvalidRequest(reason.into())));
+            return Prepared(Err(Error::InvalidRequest(WHICH_ITEM.into())));
         }
         let mut request = ChatRequest { merge, ..convert::request(request) };
         request.timeout = Some(self.time_for(request.timeout));
         // Requests with the same key in one job are the same call; equal requests without a key are separate calls.
         if request.idempotency_key.is_none() {
-            let count = self.requests.entry((Arc::clone(&caller.item), request.digest())).or_default();
-            caller.repeat = *count;
-            *count += 1;
+            caller.repeat = self.repeat(&caller.item, request.digest());
         }
         Prepared(Ok((model, caller, request)))
     }

@@ -1,10 +1,13 @@
-//! What guests may call: one file per WIT interface, with its name; and `asking`, for those that ask models.
+//! What guests may call: one file per WIT interface, with its name; and `asking`, for those that reach outside.
 
 mod asking;
 mod context;
 mod embeddings;
+mod http;
 mod llm;
 mod logging;
+mod metrics;
+mod state;
 mod tokens;
 mod wasi;
 
@@ -34,6 +37,15 @@ pub(super) fn linker(engine: &Engine, grants: Grants) -> wasmtime::Result<Linker
     }
     if grants.embeddings {
         stage::embeddings::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if grants.http {
+        stage::http::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if grants.state {
+        stage::state::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if grants.metrics {
+        stage::metrics::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     }
     Ok(linker)
 }

@@ -66,7 +66,7 @@ async fn a_component_built_today_runs_like_the_golden_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn embeddings_need_a_grant() {
-    let grants = Grants { llm: true, embeddings: false };
+    let grants = Grants { llm: true, ..Grants::default() };
     let refused = Sandbox::new().grants(grants).load(golden("0.2.0"), json!({})).await.err().unwrap().to_string();
     assert!(refused.contains("grants = [\"embeddings\"]"), "{refused}");
 }

@@ -15,11 +15,13 @@ use gristmill_core::ports::{
     Batching, Call, Caller, Edition, Model, ModelError, Stage, StageError, StoreError, Tokens,
 };
 use gristmill_wasm::{
-    Described, Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits, StageSpec,
-    Start, WasmStage,
+    Compiler, Described, Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits,
+    StageSpec, Start, State, WasmStage,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+use crate::outside::Outside;
 
 /// A guest that `cargo stages` built.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
@@ -194,6 +196,7 @@ pub(crate) struct Sandbox {
     grants: Grants,
     routed: BTreeSet<String>,
     model: Arc<dyn Model>,
+    outside: Outside,
 }
 
 impl Sandbox {
@@ -203,7 +206,8 @@ impl Sandbox {
             instances: 16,
             limits: StageLimits::default(),
             isolation: Isolation::Item,
-            grants: Grants { llm: true, embeddings: true },
+            grants: Grants { llm: true, embeddings: true, ..Grants::default() },
+            outside: Outside::default(),
             routed: BTreeSet::new(),
             model: scripted(|_| Duration::ZERO),
         }
@@ -212,7 +216,7 @@ impl Sandbox {
     /// The same host, restarted.
     pub(crate) fn again(&self) -> Self {
         let (cache, model) = (Arc::clone(&self.cache), Arc::clone(&self.model));
-        Self { cache, model, routed: self.routed.clone(), ..*self }
+        Self { cache, model, routed: self.routed.clone(), outside: self.outside.clone(), ..*self }
     }
 
     pub(crate) fn instances(self, instances: usize) -> Self {
@@ -244,6 +248,11 @@ impl Sandbox {
         Self { model, ..self }
     }
 
+    /// Grants what is there of this.
+    pub(crate) fn outside(self, outside: Outside) -> Self {
+        Self { grants: outside.granted_with(self.grants), outside, ..self }
+    }
+
     pub(crate) fn cached_files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.cache.path().join("stages")).unwrap();
         entries.map(|entry| entry.unwrap().path()).collect()
@@ -256,6 +265,7 @@ impl Sandbox {
             largest_memory: self.limits.memory.as_usize(),
             tokens: Arc::new(Words),
             shutdown: CancellationToken::new(),
+            compiler: Compiler::Here,
         };
         Arc::new(Runtime::new(settings).unwrap())
     }
@@ -281,7 +291,7 @@ impl Sandbox {
     }
 
     fn spec(&self, wasm: Vec<u8>, config: serde_json::Value) -> StageSpec {
-        StageSpec {
+        self.outside.give(StageSpec {
             pipeline: "test".into(),
             name: "under-test".into(),
             module: "test.wasm".into(),
@@ -292,7 +302,10 @@ impl Sandbox {
             limits: self.limits,
             isolation: self.isolation,
             model: Some(Arc::clone(&self.model)),
-        }
+            http: None,
+            state: None,
+            metrics: None,
+        })
     }
 
     pub(crate) async fn misbehave(&self) -> Loaded {

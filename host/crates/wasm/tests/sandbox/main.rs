@@ -1,13 +1,18 @@
 //! The sandbox against guests that misbehave: each costs one attempt of one item, never the host.
 #![allow(clippy::unwrap_used, reason = "a test fails on the first error")]
 
+mod backtrace;
 mod batch;
 mod blame;
 mod bounds;
 mod cases;
 mod compatibility;
 mod harness;
+mod hostile;
+mod languages;
 mod look;
+mod outside;
+mod reach;
 mod shared;
 mod snapshot;
 mod standard;
@@ -170,7 +175,7 @@ async fn a_model_that_was_not_granted_cannot_be_linked() {
     let message = refused.to_string();
     assert!(message.contains("\"under-test\""), "names the stage: {message}");
     assert!(message.contains("test.wasm"), "names the file: {message}");
-    assert!(message.contains("gristmill:stage/llm@0.2.1") && message.contains("grants = [\"llm\"]"), "{message}");
+    assert!(message.contains("gristmill:stage/llm@0.2.") && message.contains("grants = [\"llm\"]"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

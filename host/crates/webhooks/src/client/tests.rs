@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::http::{HeaderMap as Heads, StatusCode};
 use axum::routing::post;
+use gristmill_core::settings::Network;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::settings::Network;
 
 /// Names, and where they lead the first time, the second time … and from the last time on.
 #[derive(Default)]

@@ -39,6 +39,47 @@ enum AtInit {
     Fill,
 }
 
+/// What to do wrong in `describe`, behind the colon. Tests write another word into the built module.
+static AT_DESCRIBE: [u8; 30] = *b"GRISTMILL-DESCRIBE:nothing    ";
+/// The same for `init`, whatever the configuration says.
+static AT_INIT: [u8; 26] = *b"GRISTMILL-INIT:nothing    ";
+
+/// The word behind the colon.
+fn told(marker: &'static [u8]) -> &'static str {
+    let text = std::str::from_utf8(std::hint::black_box(marker)).unwrap_or_default();
+    text.split_once(':').map_or("", |(_, word)| word.trim_end())
+}
+
+/// Does what it is told to do in `describe`.
+fn at_describe(descriptor: Descriptor) -> Descriptor {
+    match told(&AT_DESCRIBE) {
+        "shout" => described_as(descriptor, "LOUD\n\x1b[31m".repeat(2_000_000)),
+        "schema" => descriptor.config_schema(&"[".repeat(3 << 20)),
+        "branches" => (0..100_000).fold(descriptor, |descriptor, branch| descriptor.branch(&format!("b{branch}"), "")),
+        word => match misdeed(word) {
+            Some(said) => described_as(descriptor, said),
+            None => descriptor,
+        },
+    }
+}
+
+/// What any export can do wrong. `None` if there is no such misdeed.
+fn misdeed(word: &str) -> Option<String> {
+    match word {
+        "spin" => spin(),
+        "hog" => Some(hog()),
+        "panic" => panic!("told to panic\x1b[31m"),
+        "recurse" => Some(recurse(1).to_string()),
+        "exit" => std::process::exit(3),
+        "chatter" => Some(chatter()),
+        _ => None,
+    }
+}
+
+fn described_as(descriptor: Descriptor, description: String) -> Descriptor {
+    Descriptor { description, ..descriptor }
+}
+
 /// The configuration.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(crate = "gristmill_sdk::serde", deny_unknown_fields)]
@@ -59,14 +100,16 @@ impl Stage for Misbehave {
 
     fn describe() -> Descriptor {
         // Forges a line of its own in what `check` prints.
-        Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Executes the command in each item\nOK\x1b[2J")
+        let descriptor = Descriptor::new("misbehave", env!("CARGO_PKG_VERSION"), "Executes the command in each item\nOK\x1b[2J")
             .config_schema(r#"{ "type": "object", "properties": { "init": { "enum": ["nothing", "spin", "panic", "refuse", "refuse-much", "dice", "map", "clock", "print", "ask", "fill"] } }, "additionalProperties": false }"#)
             .accepts(&["text/*"])
             .branch("declared", "a branch that exists")
-            .max_batch(4)
+            .max_batch(4);
+        at_describe(descriptor)
     }
 
     fn new(config: Config) -> Result<Self, Vec<ConfigFault>> {
+        let _ = misdeed(told(&AT_INIT));
         match config.init {
             AtInit::Nothing => Ok(Self { found: 0 }),
             AtInit::Spin => spin(),
@@ -102,14 +145,8 @@ impl Stage for Misbehave {
         let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
         let answer = match verb {
             "echo" => rest.to_owned(),
-            "spin" => spin(),
             "spin-once" if item.attempt == 1 => spin(),
-            "hog" => hog(),
-            "panic" => panic!("told to panic\x1b[31m"),
-            "recurse" => recurse(1).to_string(),
-            "exit" => std::process::exit(3),
             "flood" => return Ok(Outcome::Emit(flood(&item, rest.parse().unwrap_or(0)))),
-            "chatter" => chatter(),
             "branch" => return Ok(Outcome::one(Output::from(&item).branch(rest))),
             "split" => {
                 let words = rest.split(' ').map(|word| Output::from(&item).payload(word));
@@ -183,7 +220,7 @@ impl Stage for Misbehave {
                 format!("{:?}", tokens::Host.count("words", &long))
             }
             "about" => format!("{} {} {}", item.id, item.source.position, item.attempt),
-            _ => return Err(StageError::permanent("unknown-verb", verb)),
+            verb => misdeed(verb).ok_or_else(|| StageError::permanent("unknown-verb", verb))?,
         };
         Ok(Outcome::one(Output::from(&item).payload(answer)))
     }

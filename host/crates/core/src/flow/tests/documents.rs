@@ -273,7 +273,7 @@ async fn run_host(world: &Arc<World>, config: &Config, records: &[Sent]) {
     };
     let mut plan = Plan::straight(&["s0"]);
     (config.plan)(&mut plan);
-    let deployment = Deployment { version: 1, plan: Arc::new(plan), steps: vec![step], models: None };
+    let deployment = Deployment::new(1, Arc::new(plan), vec![step], None);
     let host = Arc::new(Host(Arc::clone(world)));
     let pipeline = Pipeline {
         name: "p".into(),

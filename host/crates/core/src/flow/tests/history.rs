@@ -24,6 +24,12 @@ pub(super) enum Moment {
     PauseFor(Duration),
     /// The operator swaps in another deployment, whose stages append "v2" to what they emit.
     Swap,
+    /// The operator puts that other deployment on trial, with such a share of the jobs; its end is logged. It takes over after
+    /// so many of its jobs, if there is a number.
+    Try(&'static str, Option<u64>),
+    /// The operator makes the deployment on trial the one that serves, or ends the trial.
+    Promote,
+    Withdraw,
     /// The operator stops the pipeline.
     Stop,
     /// Somebody asks for the end of this job.

@@ -5,6 +5,7 @@
 mod batches;
 mod blame;
 mod book;
+mod canary;
 mod cancel;
 mod commands;
 mod deletes;

@@ -17,9 +17,12 @@ use crate::flow::settings::{
     DeadLetter, DocumentName, Limits, Order, Recorded, Results, RetryPolicy, Tombstones, Transactions,
 };
 use crate::flow::{
-    Delivery, Deployment, Fingerprint, FlowError, Handle, Offload, Pipeline, Recording, Step, Waits, run,
+    Canary, Delivery, Deployment, Fingerprint, FlowError, Handle, Offload, Pipeline, Recording, Step, Waits, run,
 };
-use crate::model::{DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Timestamp};
+use crate::model::{
+    CanaryTerms, DeadLetterBounds, Event, EventId, Generation, Header, Next, Partition, Plan, Position, Promotion,
+    Timestamp,
+};
 use crate::ports::{
     Accounts, Batching, Demand, FlowEvent, Jobs, Observer, PauseReason, Signal, Source, SourceError, Stage, Store,
 };
@@ -27,7 +30,8 @@ use crate::settings::TopicName;
 
 pub(super) use super::history::Effects;
 pub(super) use super::history::Moment::{
-    self, Arrive, ArriveTogether, Assign, Cancel, Lag, Lose, PauseFor, Replay, Revoke, Stop, Swap, Wait,
+    self, Arrive, ArriveTogether, Assign, Cancel, Lag, Lose, PauseFor, Promote, Replay, Revoke, Stop, Swap, Try, Wait,
+    Withdraw,
 };
 
 /// The longest that a history may take, in simulated time.
@@ -125,16 +129,27 @@ impl Source for ScriptedSource {
                     self.handle.drain();
                     std::future::pending().await
                 }
-                Some(command @ (Moment::PauseFor(_) | Moment::Swap)) => {
+                Some(command @ (PauseFor(_) | Swap | Try(..) | Promote | Withdraw)) => {
                     let (handle, next) = (self.handle.clone(), Arc::clone(&self.next));
+                    let effects = self.effects.clone();
                     // In a task of its own: the loop that handles commands is waiting for this call.
                     tokio::spawn(async move {
                         match command {
-                            Moment::PauseFor(time) => {
+                            PauseFor(time) => {
                                 handle.pause().await?;
                                 tokio::time::sleep(time).await;
                                 handle.resume().await
                             }
+                            Try(share, jobs) => {
+                                let promote = jobs.map(|jobs| Promotion { jobs, after: Duration::ZERO });
+                                let terms = CanaryTerms { min_jobs: 20, promote, ..CanaryTerms::default() };
+                                let canary = Canary { deployment: next, share: share.parse().unwrap(), terms };
+                                let end = handle.canary(canary).await?.ended().await;
+                                effects.note(end.map_or_else(|error| error.to_string(), |end| end.how.to_string()));
+                                Ok(())
+                            }
+                            Promote => handle.promote().await.map(drop),
+                            Withdraw => handle.withdraw().await.map(drop),
                             _ => handle.swap(next).await,
                         }
                     });
@@ -304,7 +319,7 @@ impl Play {
         let deployment = |version| {
             let steps = names.iter().map(|name| step(name, version)).collect();
             let models = self.log_portions.then(|| NotingModels::of(&effects, version));
-            Arc::new(Deployment { version, plan: Arc::clone(&plan), steps, models })
+            Arc::new(Deployment::new(version, Arc::clone(&plan), steps, models))
         };
         let (deployment, next) = (deployment(1), deployment(2));
         if let Some(book) = &self.book {

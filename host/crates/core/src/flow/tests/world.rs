@@ -249,6 +249,8 @@ impl Stage for Obedient {
                 let branch = words.next().map(str::to_owned);
                 return Ok(Outcome::Emit(vec![Output { branch, ..output(&words.collect::<Vec<_>>().join(" ")) }]));
             }
+            "worse" if self.version > 1 => return Err(StageError::Permanent(failure("worse"))),
+            "stuck" if self.version > 1 => tokio::time::sleep(Duration::from_secs(600)).await,
             "drop" => return Ok(Outcome::Drop("told-to".into())),
             "reject" => return Err(StageError::Permanent(failure("rejected"))),
             "trap" => return Err(StageError::Trap(failure("trap"))),

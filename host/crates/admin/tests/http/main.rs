@@ -1,6 +1,8 @@
 //! The server over real connections: what it answers, whom, and that nobody who only waits keeps others out.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod versions;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, iter, pending};
 use gristmill_admin::{
     AdminSettings, BindError, Code, Command, Control, DEFAULT, Done, HostView, Outcome, Phase, PipelineState,
-    PipelineView, Reason, Refused, Server, Tapped, TappedItem,
+    PipelineView, Reason, Refused, Server, Tapped, TappedItem, Warning,
 };
 use gristmill_core::settings::{Listen, SecretRef};
 use reqwest::{Client, Method, Response, StatusCode};
@@ -31,7 +33,9 @@ impl Control for Fake {
     async fn view(&self) -> HostView {
         let reason = Reason { pipeline: Some("p".into()), code: Code::Paused, message: "canary".into() };
         let pipeline = PipelineView { name: "p".into(), state: PipelineState::Running, ..PipelineView::default() };
-        HostView { phase: Phase::Running, reasons: vec![reason], pipelines: vec![pipeline], ..HostView::default() }
+        let warning = Warning { pipeline: Some("p".into()), stage: Some("s".into()), message: "refused".into() };
+        let (reasons, warnings, pipelines) = (vec![reason], vec![warning], vec![pipeline]);
+        HostView { phase: Phase::Running, reasons, warnings, pipelines, ..HostView::default() }
     }
 
     async fn metrics(&self) -> String {
@@ -116,6 +120,7 @@ async fn every_path_answers() {
     let ready: Value = ready.json().await.unwrap();
     assert_eq!((&ready["ready"], &ready["reasons"][0]["code"]), (&false.into(), &"paused".into()));
     assert_eq!(ready["reasons"][0]["message"], "canary");
+    assert_eq!((&ready["warnings"][0]["stage"], &ready["warnings"][0]["message"]), (&"s".into(), &"refused".into()));
     let health: HostView = get("/healthz").await.json().await.unwrap();
     assert_eq!(health, Fake.view().await);
     let metrics = get("/metrics").await;
@@ -178,7 +183,7 @@ async fn a_token_keeps_everybody_else_out() {
     }
     assert_eq!(ask(address, Method::GET, "/livez", &[]).await.status(), StatusCode::OK);
     let ready = ask(address, Method::GET, "/readyz", &[]).await.text().await.unwrap();
-    assert!(ready.contains("paused") && !ready.contains("canary"), "{ready}");
+    assert!(ready.contains("paused") && !ready.contains("canary") && !ready.contains("refused"), "{ready}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

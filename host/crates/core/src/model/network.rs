@@ -1,8 +1,7 @@
-//! Which addresses are public: everything else is inside of some network, and nobody else's business.
+//! Which addresses are public: everything else is inside of some network, and nobody else's business. For whoever connects to
+//! addresses that others choose.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use super::settings::Network;
 
 /// Addresses of IPv4 that are not public: IANA's registry of special addresses, and Azure's host, which is at a public one.
 const SPECIAL_V4: [([u8; 4], u8); 17] = [
@@ -44,15 +43,16 @@ const NAT64: (Ipv6Addr, u8) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96
 
 /// Addresses that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Net {
+pub struct Net {
     first: IpAddr,
     bits: u8,
 }
 
 impl Net {
     /// Reads `ADDRESS/BITS`. `None` if it is no such text, or has bits after the network's.
-    pub(crate) fn read(network: &Network) -> Option<Self> {
-        let (address, bits) = network.0.split_once('/')?;
+    #[must_use]
+    pub fn read(network: &str) -> Option<Self> {
+        let (address, bits) = network.split_once('/')?;
         let net = Self { first: address.parse().ok()?, bits: bits.parse().ok()? };
         let (most, host_bits) = match net.first {
             IpAddr::V4(first) => (32, first.to_bits().checked_shl(u32::from(net.bits)).unwrap_or(0) != 0),
@@ -62,7 +62,8 @@ impl Net {
     }
 
     /// Whether an address is in it. One of IPv4 in another spelling is an address of IPv4.
-    pub(crate) fn has(&self, address: IpAddr) -> bool {
+    #[must_use]
+    pub fn has(&self, address: IpAddr) -> bool {
         match (self.first, plain(address)) {
             (IpAddr::V4(first), IpAddr::V4(address)) => in_v4(address, first, self.bits),
             (IpAddr::V6(first), IpAddr::V6(address)) => in_v6(address, first, self.bits),
@@ -71,8 +72,9 @@ impl Net {
     }
 }
 
-/// Whether an address is public.
-pub(crate) fn is_public(address: IpAddr) -> bool {
+/// Whether an address is public. One of IPv4 that is wrapped in one of IPv6 is what it wraps.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
     match plain(address) {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|&(first, bits)| in_v4(address, first.into(), bits)),
         IpAddr::V6(address) => {
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_network_has_the_addresses_that_begin_like_it() {
-        let net = |text: &str| Net::read(&Network(text.to_owned()));
+        let net = |text: &str| Net::read(text);
         let has = |text: &str, address: &str| net(text).unwrap().has(address.parse().unwrap());
         assert!(has("10.1.0.0/16", "10.1.255.255") && !has("10.1.0.0/16", "10.2.0.0"));
         assert!(has("10.1.0.0/16", "::ffff:10.1.2.3"));
