@@ -29,6 +29,18 @@ impl Failure {
         }
     }
 
+    /// The same in one line for each fault, without its place in a file.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        match self {
+            Self::Config(error) => {
+                let lines: Vec<String> = error.faults().iter().map(gristmill_config::Fault::line).collect();
+                lines.join("\n")
+            }
+            Self::Setup(_) | Self::Policy(_) | Self::Running(_) => self.to_string(),
+        }
+    }
+
     /// What several results came to.
     ///
     /// # Errors

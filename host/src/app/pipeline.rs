@@ -91,7 +91,7 @@ pub(super) async fn check(broker: &dyn Broker, config: &Pipeline) -> Result<Stri
 }
 
 /// All topics that the pipeline reads or writes, each once.
-fn topics(config: &Pipeline) -> Vec<Topic> {
+pub(super) fn topics(config: &Pipeline) -> Vec<Topic> {
     let topic = |name: Arc<str>, role| Topic { name, role };
     let mut topics = vec![
         topic(config.source.topic.shared(), Role::Source),

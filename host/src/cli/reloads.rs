@@ -73,8 +73,8 @@ impl<'a> Reloads<'a> {
             Watch::Poll => Watching::Looked,
         };
         let mut watch = FileWatch::start(how, self.files()).await;
-        // What changed between the moment in which the host read it and this one.
-        let mut changed = self.files();
+        // First what changed between the moment in which the host read it and this one.
+        let mut changed = BTreeSet::new();
         loop {
             self.take(&changed).await;
             watch.replace(self.files()).await;
@@ -146,7 +146,8 @@ impl<'a> Reloads<'a> {
             Ok(Reloaded::Swapped { version }) => tracing::info!(pipeline = %name, version, "reloaded"),
             Ok(Reloaded::Restarted) => tracing::info!(
                 pipeline = %name,
-                "reloaded by a restart: what changed cannot change in place, such as topics, group, order, limits or the store"
+                "reloaded by a restart: what changed cannot change in place, such as topics, group, order, limits or the store, or an \
+                 outage held jobs"
             ),
             Err(failure) => {
                 tracing::error!(pipeline = %name, "not reloaded: {failure}");

@@ -89,6 +89,7 @@ fn ended(work: Result<Result<VersionDone, VersionError>, tokio::task::JoinError>
         Ok(Err(error)) => Err(match error {
             VersionError::NotFound(what) => Refused::NotFound(what),
             VersionError::Conflict(what) => Refused::Conflict(what),
+            VersionError::Unfit(failure @ Failure::Config(_)) => Refused::Faulty(failure.lines()),
             VersionError::Unfit(failure) | VersionError::Failed(failure) => refused(failure),
         }),
         Err(panicked) => Err(Refused::Failed(format!("the change broke: {panicked}"))),

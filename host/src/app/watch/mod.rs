@@ -80,7 +80,10 @@ impl FileWatch {
         loop {
             if !self.differs() {
                 // Either is only a reason to look.
-                let _ = timeout(self.every, self.woken.notified()).await;
+                if timeout(self.every, self.woken.notified()).await.is_ok() {
+                    // A folder on the way may have come, or a link that leads to the same.
+                    self.follow();
+                }
                 if !self.differs() {
                     continue;
                 }
@@ -130,12 +133,15 @@ impl FileWatch {
         let until = Instant::now() + PATIENCE.max(quiet * 2);
         let mut before = self.prints();
         while Instant::now() < until {
-            match &self.watcher {
-                Some(_) => drop(timeout(quiet, self.woken.notified()).await),
-                None => sleep(quiet).await,
-            }
+            let is_quiet = match &self.watcher {
+                Some(_) => timeout(quiet, self.woken.notified()).await.is_err(),
+                None => {
+                    sleep(quiet).await;
+                    true
+                }
+            };
             let now = self.prints();
-            if now == before {
+            if is_quiet && now == before {
                 return true;
             }
             before = now;

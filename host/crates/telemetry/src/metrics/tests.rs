@@ -144,6 +144,7 @@ fn measure(observer: &dyn Observer, name: &str, labels: &[(&str, &str)], amount:
 /// Tells one of everything.
 fn everything() -> String {
     let (metrics, pipeline) = new();
+    pipeline.has_stage(&"s".into());
     let observer: &dyn Observer = &*pipeline;
     let id = event().id;
     observer.observe(&FlowEvent::Assigned { partitions: &[partition()], all: 6 });
@@ -234,6 +235,7 @@ fn everything_is_told_by_its_name() {
         "gristmill_job_seconds_count{pipeline=\"p\"} 4",
         "gristmill_dead_letters_total{pipeline=\"p\",reason=\"trap\"} 1",
         "gristmill_stage_attempts_total{pipeline=\"p\",stage=\"s\",outcome=\"emitted\"} 1",
+        "gristmill_stage_versions_total{pipeline=\"p\",stage=\"s\",change=\"refused\"} 0",
         "gristmill_stage_traps_total{pipeline=\"p\",stage=\"s\",code=\"cpu-limit\"} 1",
         "gristmill_stage_seconds_bucket{pipeline=\"p\",stage=\"s\",le=\"0.001\"} 0",
         "gristmill_pauses_total{pipeline=\"p\",reason=\"operator\"} 1",
