@@ -4,6 +4,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use gristmill_core::ports::KeepOne;
+
 use super::place::Place;
 use super::{job, kept, key};
 
