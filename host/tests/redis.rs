@@ -70,7 +70,7 @@ impl Place {
     fn gristmill(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
         command.env("GRISTMILL_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
-            command.env("GRISTMILL_STATE", self.folder.path().join("state"));
+        command.env("GRISTMILL_STATE", self.folder.path().join("state"));
         command.env_remove("GRISTMILL_BROKERS").env_remove("GRISTMILL_ADMIN").env_remove("RUST_LOG");
         command.stdin(Stdio::null()).kill_on_drop(true);
         command

@@ -76,7 +76,7 @@ impl<'a> Reloads<'a> {
         // First what changed between the moment in which the host read it and this one.
         let mut changed = BTreeSet::new();
         loop {
-            self.take(&changed).await;
+            Box::pin(self.take(&changed)).await;
             watch.replace(self.files()).await;
             changed = watch.changed().await;
         }

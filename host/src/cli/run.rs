@@ -51,7 +51,9 @@ pub(super) async fn run(args: &Run) -> Result<(), Failure> {
         tracing::info!("stopped before any pipeline ran");
         Ok(())
     };
-    let Some(built) = shutdown.run_until_cancelled(Host::build(pipelines, options)).await else { return stopped() };
+    let Some(built) = shutdown.run_until_cancelled(Box::pin(Host::build(pipelines, options))).await else {
+        return stopped();
+    };
     let (built, ends) = built?;
     let Some(host) = built.start().await? else { return stopped() };
     if let Some(brokers) = host.embedded_address() {

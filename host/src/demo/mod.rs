@@ -64,7 +64,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         versions: app::Versions::none(),
         registry: app::registry(app::Network::Online)?,
     };
-    let built = shutdown.run_until_cancelled(Host::build(vec![pipeline.clone()], host_options)).await;
+    let built = shutdown.run_until_cancelled(Box::pin(Host::build(vec![pipeline.clone()], host_options))).await;
     spinner.finish_and_clear();
     let Some(built) = built else { return Ok(()) };
     let (built, ends) = built?;

@@ -46,7 +46,7 @@ impl<'s> Comparison<'s> {
         }
         if let (Some(given), Some(wanted)) = (values(output), values(input)) {
             let is_wanted = |given: &&Value| wanted.iter().any(|wanted| is_same(given, wanted));
-            if !given.iter().any(|given| is_wanted(given)) {
+            if !given.iter().any(&is_wanted) {
                 return Fit::Never(format!("{} has other values there than are allowed here", shown(pointer)));
             }
             if let Some(refused) = given.iter().find(|given| !is_wanted(given)) {

@@ -50,17 +50,17 @@ async fn a_file_is_noticed_however_it_is_saved() {
         let mut watch = FileWatch::start(how, [file.clone(), other].into()).await;
         // In place.
         here.write("m.wasm", "2");
-        assert_eq!(next(&mut watch).await, [file.clone()], "{how:?}");
+        assert_eq!(next(&mut watch).await, std::slice::from_ref(&file), "{how:?}");
         // By a rename over it.
         fs::rename(here.write("m.wasm.tmp", "3"), &file).unwrap();
-        assert_eq!(next(&mut watch).await, [file.clone()], "{how:?}");
+        assert_eq!(next(&mut watch).await, std::slice::from_ref(&file), "{how:?}");
         // As editors do: the old one is moved away, and the new one written.
         fs::rename(&file, here.path("m.wasm~")).unwrap();
         here.write("m.wasm", "4");
-        assert_eq!(next(&mut watch).await, [file.clone()], "{how:?}");
+        assert_eq!(next(&mut watch).await, std::slice::from_ref(&file), "{how:?}");
         // Gone, and back again.
         fs::remove_file(&file).unwrap();
-        assert_eq!(next(&mut watch).await, [file.clone()], "{how:?}");
+        assert_eq!(next(&mut watch).await, std::slice::from_ref(&file), "{how:?}");
         here.write("m.wasm", "5");
         assert_eq!(next(&mut watch).await, [file], "{how:?}");
     }
@@ -145,7 +145,7 @@ async fn a_folder_that_comes_later_is_watched_then() {
     let mut watch = FileWatch::start(Watching::Told, [file.clone()].into()).await;
     fs::create_dir_all(here.path("later/deeper")).unwrap();
     here.write("later/deeper/p.toml", "1");
-    assert_eq!(next(&mut watch).await, [file.clone()]);
+    assert_eq!(next(&mut watch).await, std::slice::from_ref(&file));
     here.write("later/deeper/p.toml", "2");
     assert_eq!(next(&mut watch).await, [file]);
 }

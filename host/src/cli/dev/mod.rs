@@ -28,8 +28,8 @@ pub(super) async fn dev(args: &Dev) -> Result<(), Failure> {
     app::on_signals(shutdown.clone())?;
     let mut session = Session::open(args, shutdown.clone())?;
     let done = match args.once {
-        true => shutdown.run_until_cancelled(session.once()).await,
-        false => shutdown.run_until_cancelled(session.go_on()).await,
+        true => shutdown.run_until_cancelled(Box::pin(session.once())).await,
+        false => shutdown.run_until_cancelled(Box::pin(session.go_on())).await,
     };
     session.close().await;
     done.unwrap_or(Ok(()))

@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
     pub(super) async fn once(&mut self) -> Result<(), Failure> {
         let (mut eyes, mut change) = (Eyes::Closed, Change::all());
         // Nothing interrupts it: no change is looked for.
-        self.prepare(&mut eyes, &mut change).await?;
+        Box::pin(self.prepare(&mut eyes, &mut change)).await?;
         match self.send(&mut eyes, &mut change).await? {
             Some(Sent { dead, all }) if dead > 0 => {
                 Err(Failure::Running(anyhow::anyhow!("{dead} of {all} samples became dead letters")))
@@ -97,7 +97,7 @@ impl<'a> Session<'a> {
         let mut eyes = Eyes::open(self.look()).await;
         let mut change = Change::all();
         loop {
-            if let Err(failure) = self.answer(&mut eyes, &mut change).await {
+            if let Err(failure) = Box::pin(self.answer(&mut eyes, &mut change)).await {
                 let (red, off) = (self.palette.red, self.palette.off);
                 self.say(&shown(&failure))?;
                 if self.running.is_some() {
@@ -127,7 +127,7 @@ impl<'a> Session<'a> {
             let files: Vec<&str> = change.files.iter().map(String::as_str).collect();
             self.say(&format!("\n{}{} changed{}", self.palette.bold, files.join(", "), self.palette.off))?;
         }
-        match self.prepare(eyes, change).await? {
+        match Box::pin(self.prepare(eyes, change)).await? {
             Prepared::Interrupted => Ok(()),
             Prepared::Ready => {
                 eyes.turn_to(self.look()).await;

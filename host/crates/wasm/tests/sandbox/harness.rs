@@ -16,7 +16,7 @@ use gristmill_core::ports::{
 };
 use gristmill_wasm::{
     Compiler, Described, Description, Grants, Isolation, LoadError, Module, Runtime, RuntimeSettings, StageLimits,
-    StageSpec, Start, State, WasmStage,
+    StageSpec, Start, WasmStage,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;

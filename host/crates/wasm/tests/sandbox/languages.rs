@@ -1,4 +1,5 @@
 //! Stages in Python and JavaScript, which `cargo xtask languages` built.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was not tested, and what it costs, is shown")]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
