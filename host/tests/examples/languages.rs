@@ -1,5 +1,7 @@
 //! The examples in Python and JavaScript, whose stages `cargo xtask languages` builds.
 
+#![allow(clippy::print_stderr, reason = "what was not tested is shown")]
+
 use crate::Example;
 
 const PYTHON: Example = Example {
